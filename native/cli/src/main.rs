@@ -1,0 +1,2 @@
+//! The command line of the number maintenance.
+fn main() {}

@@ -1,0 +1,1 @@
+//! A deterministic Kazoo cluster: its databases and documents, with drift of every kind.

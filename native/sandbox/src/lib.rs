@@ -1,0 +1,1 @@
+//! The part of CouchDB's HTTP API that a bulk client needs, to rehearse on.

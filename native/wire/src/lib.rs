@@ -1,0 +1,1 @@
+//! The protocol between the Erlang application and the native side, in Erlang's external term format.
