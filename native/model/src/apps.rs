@@ -1,0 +1,148 @@
+//! Which application of an account uses a number, and what its documents say about that.
+
+use std::collections::BTreeSet;
+
+use kazoo_numbers_cluster::Document;
+use serde_json::Value;
+
+use crate::{
+    copies::{self, Source},
+    numbers,
+    outcome::Warning,
+    work::Work,
+};
+
+/// The numbers that an account's own documents name.
+struct Usage {
+    callflow: BTreeSet<String>,
+    trunkstore: BTreeSet<String>,
+}
+
+/// `None` when the account's database is missing: then nobody knows.
+fn usage(work: &Work, account: &str) -> Option<Usage> {
+    let mut usage = Usage {
+        callflow: BTreeSet::new(),
+        trunkstore: BTreeSet::new(),
+    };
+    for document in work.cluster.databases.get(account)?.documents.values() {
+        if document.get("pvt_deleted") == Some(&Value::Bool(true)) {
+            continue;
+        }
+        match document.get("pvt_type").and_then(Value::as_str) {
+            Some("callflow") => usage.callflow.extend(numbers_of_callflow(document)),
+            Some("sys_info") => usage.trunkstore.extend(dids(document)),
+            _ => {}
+        }
+    }
+    for numbers in [&mut usage.callflow, &mut usage.trunkstore] {
+        let normalised: Vec<String> = numbers.iter().map(|raw| work.normalised(raw)).collect();
+        numbers.extend(normalised);
+    }
+    Some(usage)
+}
+
+fn numbers_of_callflow(document: &Document) -> Vec<String> {
+    let numbers = document.get("numbers").and_then(Value::as_array);
+    numbers
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn dids(document: &Document) -> Vec<String> {
+    let servers: Vec<&Value> = match document.get("servers") {
+        Some(Value::Array(servers)) => servers.iter().collect(),
+        Some(Value::Object(servers)) => servers.values().collect(),
+        _ => Vec::new(),
+    };
+    servers
+        .into_iter()
+        .filter(|server| server.get("enabled") != Some(&Value::Bool(false)))
+        .filter_map(|server| server.get("DIDs")?.as_object())
+        .flat_map(|dids| dids.keys().cloned())
+        .collect()
+}
+
+/// Decides about `pvt_used_by` of one document, by what `account` uses.
+fn fix(work: &mut Work, database: &str, number: &str, account: &str) {
+    let Some(mut document) = work.document(database, number) else {
+        return;
+    };
+    let Some(usage) = usage(work, account) else {
+        work.fail(account, "app_usage-db_not_found", number);
+        return;
+    };
+    let used_by = match (
+        usage.callflow.contains(number),
+        usage.trunkstore.contains(number),
+    ) {
+        (true, true) => {
+            work.warn(Warning::UsedByBoth(database.to_owned(), number.to_owned()));
+            work.unchanged();
+            return;
+        }
+        (true, false) => Some(Value::from("callflow")),
+        (false, true) => Some(Value::from("trunkstore")),
+        (false, false) => None,
+    };
+    if document.get("pvt_used_by") == used_by.as_ref() {
+        work.unchanged();
+        return;
+    }
+    match used_by {
+        Some(application) => document.insert("pvt_used_by".to_owned(), application),
+        None => document.shift_remove("pvt_used_by"),
+    };
+    work.write(database, number, document);
+}
+
+/// All number documents of these account databases.
+pub(crate) fn for_account_dbs(work: &mut Work, accounts: &[String]) {
+    for account in accounts {
+        for (number, _) in numbers::live_numbers(&work.cluster, account) {
+            fix(work, account, &number, account);
+        }
+    }
+}
+
+/// The given numbers of one account database.
+pub(crate) fn for_numbers_in_account_db(work: &mut Work, account: &str, given: &[String]) {
+    for number in work.numbers_of(given, Some(account)) {
+        if numbers::live_number(&work.cluster, account, &number).is_some() {
+            fix(work, account, &number, account);
+        } else {
+            work.fail(account, "open_doc-not_found", &number);
+        }
+    }
+}
+
+/// The assigned documents of these number databases.
+pub(crate) fn for_number_dbs(work: &mut Work, databases: &[String]) {
+    for source in copies::assigned_numbers(work, databases, |_| true) {
+        for_source(work, &source);
+    }
+}
+
+/// The documents of all number databases that are assigned to one of these accounts.
+pub(crate) fn in_number_dbs_for_accounts(work: &mut Work, accounts: &[String]) {
+    let databases = work.all_number_databases();
+    let is_wanted = |account: &str| accounts.iter().any(|wanted| wanted == account);
+    for source in copies::assigned_numbers(work, &databases, is_wanted) {
+        for_source(work, &source);
+    }
+}
+
+/// The given numbers in their number databases.
+pub(crate) fn for_numbers_in_number_dbs(work: &mut Work, given: &[String]) {
+    for number in work.numbers_of(given, None) {
+        if let Some(source) = copies::assigned_number(work, &number) {
+            for_source(work, &source);
+        }
+    }
+}
+
+pub(crate) fn for_source(work: &mut Work, source: &Source) {
+    fix(work, &source.database, &source.number, &source.account);
+}

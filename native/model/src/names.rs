@@ -1,0 +1,139 @@
+//! Names of databases, and the forms in which operators give them.
+
+/// What a prefix names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Prefix {
+    /// One number database.
+    Database(String),
+    /// Every number database whose name starts so.
+    Start(String),
+}
+
+pub(crate) fn is_account_database(database: &str) -> bool {
+    account_database(database).as_deref() == Some(database)
+}
+
+pub(crate) fn is_number_database(database: &str) -> bool {
+    database.starts_with("numbers/")
+}
+
+/// The account that a database belongs to; empty for a name that is no account database.
+pub(crate) fn account_id(account_database: &str) -> String {
+    account_database
+        .strip_prefix("account/")
+        .unwrap_or_default()
+        .replace('/', "")
+}
+
+/// The database of an account, given in any of its forms: a raw id, the name of its database,
+/// encoded or not, or of one of its month or year databases.
+pub(crate) fn account_database(argument: &str) -> Option<String> {
+    let name = decoded(argument);
+    let (id, suffix) = match name.strip_prefix("account/") {
+        Some(path) => {
+            let mut parts = path.splitn(3, '/');
+            let (first, second, rest) = (parts.next()?, parts.next()?, parts.next()?);
+            if first.len() != 2 || second.len() != 2 {
+                return None;
+            }
+            let (rest, suffix) = split_period(rest);
+            (format!("{first}{second}{rest}"), suffix)
+        }
+        None => {
+            let (id, suffix) = split_period(&name);
+            (id.to_owned(), suffix)
+        }
+    };
+    (is_account_id(&id) && is_period(suffix)).then(|| database_of_account(&id))
+}
+
+/// The database of an account id, which is written in lower case there.
+pub(crate) fn database_of_account(id: &str) -> String {
+    let id = id.to_lowercase();
+    format!("account/{}/{}/{}", &id[..2], &id[2..4], &id[4..])
+}
+
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A number database, given as `numbers%2F%2B1415`, `numbers/+1415` or `+1415`.
+pub(crate) fn number_database(argument: &str) -> Option<String> {
+    let name = decoded(argument);
+    match name.strip_prefix("numbers/") {
+        Some(rest) => (!rest.is_empty() && can_be_in_a_name(rest)).then(|| name.clone()),
+        None if name.len() == 5 && is_start_of_number(&name) => database_of(&name),
+        None => None,
+    }
+}
+
+/// A number database in any of its forms, or the first characters of a number.
+pub(crate) fn prefix(argument: &str) -> Option<Prefix> {
+    let name = decoded(argument);
+    if name.starts_with("numbers/") {
+        return number_database(&name).map(Prefix::Database);
+    }
+    if !is_start_of_number(&name) {
+        return None;
+    }
+    Some(match database_of(&name) {
+        Some(database) => Prefix::Database(database),
+        None => Prefix::Start(format!("numbers/{name}")),
+    })
+}
+
+/// The number database of a number document: its first five characters say which. `None` when
+/// there are not as many, and when they can't be part of a database's name.
+pub(crate) fn database_of(number: &str) -> Option<String> {
+    let first = first_five(number);
+    (first.chars().count() == 5 && can_be_in_a_name(&first)).then(|| format!("numbers/{first}"))
+}
+
+pub(crate) fn first_five(number: &str) -> String {
+    number.chars().take(5).collect()
+}
+
+/// The name as Kazoo writes it: `numbers%2F%2B1415`.
+pub(crate) fn encoded(database: &str) -> String {
+    database
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+fn decoded(argument: &str) -> String {
+    argument
+        .replace("%2F", "/")
+        .replace("%2f", "/")
+        .replace("%2B", "+")
+        .replace("%2b", "+")
+}
+
+fn split_period(name: &str) -> (&str, Option<&str>) {
+    match name.split_once('-') {
+        Some((before, period)) => (before, Some(period)),
+        None => (name, None),
+    }
+}
+
+fn is_period(suffix: Option<&str>) -> bool {
+    suffix.is_none_or(|period| {
+        matches!(period.len(), 4 | 6) && period.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+fn is_start_of_number(text: &str) -> bool {
+    text.strip_prefix('+')
+        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What CouchDB takes in the name of a database, its first letter aside.
+fn can_be_in_a_name(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'$' | b'(' | b')' | b'+' | b'-' | b'/'))
+}
