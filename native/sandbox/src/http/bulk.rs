@@ -1,0 +1,148 @@
+//! `_bulk_docs`: many documents in one request, and one transaction.
+
+use super::{Answer, App, Request, documents};
+use crate::access;
+use crate::auth::User;
+use crate::document::{Edit, check_id};
+use crate::failure::Failure;
+use crate::hex;
+use crate::json::{Json, write_string};
+use crate::revision::Rev;
+use crate::store::Database;
+use crate::update::Update;
+
+pub(super) fn bulk_docs(
+    app: &App,
+    request: &Request,
+    db: &Database,
+    user: &User,
+) -> Result<Answer, Failure> {
+    if request.method() != "POST" {
+        return Err(Failure::methods("POST"));
+    }
+    let (documents, options) = take_documents(request.json_object()?)?;
+    let is = |name: &str, value: bool| {
+        options
+            .iter()
+            .any(|(option, given)| option == name && *given == Json::Bool(value))
+    };
+    let new_edits = !is("new_edits", false);
+    let mut edits = Vec::with_capacity(documents.len());
+    for document in documents {
+        let mut edit = documents::read_edit(db, document)?;
+        if edit.id.is_empty() {
+            edit.id = hex::uuid();
+        }
+        check_id(&edit.id)?;
+        edits.push(edit);
+    }
+    if is("all_or_nothing", true) {
+        return Ok(all_or_nothing(&edits));
+    }
+    write_all(app, db, user, edits, new_edits)
+}
+
+type Fields = Vec<(String, Json)>;
+
+/// The documents of the body, and what else is in it.
+fn take_documents(body: Json) -> Result<(Vec<Json>, Fields), Failure> {
+    let Json::Object(mut fields) = body else {
+        return Err(Failure::bad_request("Request body must be a JSON object"));
+    };
+    let at = fields
+        .iter()
+        .position(|(name, _)| name == "docs")
+        .ok_or_else(|| Failure::bad_request("POST body must include `docs` parameter."))?;
+    match fields.swap_remove(at).1 {
+        Json::Array(documents) => Ok((documents, fields)),
+        _ => Err(Failure::bad_request("`docs` parameter must be an array.")),
+    }
+}
+
+fn all_or_nothing(edits: &[Edit]) -> Answer {
+    let rows = edits.iter().map(|edit| {
+        let rev = edit.rev.as_ref().map_or("0-".to_owned(), Rev::to_string);
+        Json::object([
+            ("id", Json::str(edit.id.as_str())),
+            ("rev", Json::String(rev)),
+            ("error", Json::str("not_implemented")),
+            ("reason", Json::str("all_or_nothing is not supported")),
+        ])
+    });
+    Answer::json(417, &Json::Array(rows.collect()))
+}
+
+fn write_all(
+    app: &App,
+    db: &Database,
+    user: &User,
+    edits: Vec<Edit>,
+    new_edits: bool,
+) -> Result<Answer, Failure> {
+    let author = access::author(db, user);
+    let trusting = app.was_written(db.number);
+    let mut out = String::with_capacity(edits.len() * 100);
+    out.push('[');
+    let written = app.store.write::<_, Failure>(|writer| {
+        let db = writer
+            .database(&db.name)?
+            .ok_or_else(Failure::no_database)?;
+        let mut update = Update::new(writer, &db, &author, trusting)?;
+        let mut written = false;
+        for edit in edits {
+            let id = edit.id.clone();
+            let claimed = edit.history.first().or(edit.rev.as_ref()).cloned();
+            let result = if edit.is_local() {
+                update.edit_local(&edit)
+            } else if new_edits {
+                update.edit(edit)
+            } else {
+                update.replicate(edit)
+            };
+            match result {
+                Ok(rev) => {
+                    written = true;
+                    // A replicator hears only of what went wrong.
+                    if new_edits {
+                        push_row(&mut out, &id, Some(&rev), None);
+                    }
+                }
+                Err(failure) if failure.is_of_one_row() => {
+                    let rev = claimed.filter(|_| !new_edits);
+                    push_row(&mut out, &id, rev.as_ref(), Some(&failure));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(written)
+    })?;
+    if written {
+        app.note_written(db.number);
+    }
+    out.push(']');
+    Ok(Answer::text(201, out))
+}
+
+fn push_row(out: &mut String, id: &str, rev: Option<&Rev>, failure: Option<&Failure>) {
+    if !out.ends_with('[') {
+        out.push(',');
+    }
+    out.push('{');
+    if failure.is_none() {
+        out.push_str("\"ok\":true,");
+    }
+    out.push_str("\"id\":");
+    write_string(out, id);
+    if let Some(rev) = rev {
+        out.push_str(",\"rev\":");
+        write_string(out, &rev.to_string());
+    }
+    if let Some(failure) = failure {
+        let (error, reason) = failure.texts();
+        out.push_str(",\"error\":");
+        write_string(out, error);
+        out.push_str(",\"reason\":");
+        write_string(out, &reason);
+    }
+    out.push('}');
+}

@@ -1,0 +1,249 @@
+//! `_changes`: what changed since when, and waiting for it.
+
+use super::databases::sequence;
+use super::{Answer, App, Request};
+use crate::failure::Failure;
+use crate::json::{self, Json, write_string};
+use crate::render::{self, DocOptions};
+use crate::store::{Database, DocRecord, Reader};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a request may wait, and since when it looks, should it have said "now".
+#[derive(Debug)]
+pub(super) struct Waiting {
+    until: Option<Instant>,
+    now: OnceLock<u64>,
+}
+
+impl Waiting {
+    pub(super) fn new(request: &Request) -> Self {
+        let polls = request.part(1) == "_changes" && request.query("feed") == Some("longpoll");
+        let timeout = request
+            .query("timeout")
+            .and_then(|text| text.parse().ok())
+            .map_or(DEFAULT_TIMEOUT, Duration::from_millis)
+            .min(DEFAULT_TIMEOUT);
+        Self {
+            until: polls.then(|| Instant::now() + timeout),
+            now: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn left(&self) -> Duration {
+        self.until.map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        })
+    }
+}
+
+struct Options {
+    since: u64,
+    limit: usize,
+    descending: bool,
+    all_leaves: bool,
+    include_docs: bool,
+    doc: DocOptions,
+    filter: Filter,
+}
+
+/// Which changes are wanted.
+enum Filter {
+    All,
+    Ids(Vec<String>),
+    Designs,
+}
+
+impl Filter {
+    fn passes(&self, id: &str, _record: &DocRecord) -> bool {
+        match self {
+            Filter::All => true,
+            Filter::Ids(ids) => ids.iter().any(|wanted| wanted == id),
+            Filter::Designs => id.starts_with("_design/"),
+        }
+    }
+}
+
+pub(super) fn changes(
+    app: &App,
+    request: &Request,
+    db: &Database,
+    waiting: &Waiting,
+) -> Result<Option<Answer>, Failure> {
+    let body = match request.method() {
+        "GET" => Json::Null,
+        "POST" if request.body.is_empty() => Json::Null,
+        "POST" => request.declared_json()?,
+        _ => return Err(Failure::methods("GET,POST,HEAD")),
+    };
+    check_feed(request)?;
+    let reader = app.store.reader()?;
+    let newest = reader.counters(db.number)?.update_seq;
+    let now = *waiting.now.get_or_init(|| newest);
+    let options = read_options(request, &body, now)?;
+    let (rows, last, pending) = rows(&reader, db, &options, newest)?;
+    if rows.is_empty() && !waiting.left().is_zero() {
+        return Ok(None);
+    }
+    let last = sequence(last).to_text();
+    Ok(Some(Answer::text(
+        200,
+        format!(
+            "{{\"results\":[{}],\"last_seq\":{last},\"pending\":{pending}}}",
+            rows.join(",")
+        ),
+    )))
+}
+
+fn check_feed(request: &Request) -> Result<(), Failure> {
+    match request.query("feed") {
+        None | Some("normal" | "longpoll") => {}
+        Some("continuous" | "live" | "eventsource") => {
+            return Err(Failure::new(
+                501,
+                "not_implemented",
+                "The sandbox has no continuous feed.",
+            ));
+        }
+        Some(_) => {
+            return Err(Failure::bad_request(
+                "Supported `feed` types: normal, continuous, live, longpoll, eventsource",
+            ));
+        }
+    }
+    let heartbeat = request.query("heartbeat").unwrap_or("true");
+    if heartbeat != "true" && !heartbeat.parse::<u64>().is_ok_and(|time| time > 0) {
+        return Err(Failure::bad_request(
+            "Invalid heartbeat value. Expecting a positive integer value (in milliseconds).",
+        ));
+    }
+    Ok(())
+}
+
+fn read_options(request: &Request, body: &Json, now: u64) -> Result<Options, Failure> {
+    let since = match request.query("since") {
+        None => 0,
+        Some("now") => now,
+        Some(text) => {
+            let number = text.trim_matches('"').split('-').next().unwrap_or_default();
+            number.parse().map_err(|_| {
+                Failure::bad_request("Malformed sequence supplied in 'since' parameter.")
+            })?
+        }
+    };
+    let limit = match request.query("limit") {
+        None => usize::MAX,
+        Some(text) => text
+            .parse()
+            .map_err(|_| Failure::query_parse(format!("Invalid value for integer: \"{text}\"")))?,
+    };
+    Ok(Options {
+        since,
+        limit,
+        descending: request.asks("descending"),
+        all_leaves: request.query("style") == Some("all_docs"),
+        include_docs: request.asks("include_docs"),
+        doc: DocOptions {
+            conflicts: request.asks("conflicts"),
+            attachments: request.asks("attachments"),
+            ..DocOptions::default()
+        },
+        filter: filter(request, body)?,
+    })
+}
+
+fn filter(request: &Request, body: &Json) -> Result<Filter, Failure> {
+    match request.query("filter") {
+        None => Ok(Filter::All),
+        Some("_design") => Ok(Filter::Designs),
+        Some("_doc_ids") => {
+            let ids = match (body, request.query("doc_ids")) {
+                (Json::Null, Some(text)) => Some(json::parse(text.as_bytes())?),
+                _ => body.get("doc_ids").cloned(),
+            };
+            let ids = ids.as_ref().and_then(Json::as_array).ok_or_else(|| {
+                Failure::bad_request("`doc_ids` filter parameter is not a list of doc ids.")
+            })?;
+            let ids = ids.iter().filter_map(|id| id.as_str().map(str::to_owned));
+            Ok(Filter::Ids(ids.collect()))
+        }
+        Some(_) => Err(Failure::bad_request(
+            "`filter` must be of the form `designname/filtername`",
+        )),
+    }
+}
+
+type Rows = (Vec<String>, u64, usize);
+
+/// The rows, the sequence to go on from, and how many are left.
+fn rows(reader: &Reader, db: &Database, options: &Options, newest: u64) -> Result<Rows, Failure> {
+    let mut found = Vec::new();
+    let mut last = if options.descending {
+        options.since
+    } else {
+        newest
+    };
+    let mut pending = 0;
+    let changes = reader.changes(db.number, options.since)?;
+    let changes: Box<dyn Iterator<Item = _>> = if options.descending {
+        Box::new(changes.rev())
+    } else {
+        Box::new(changes)
+    };
+    if options.limit == 0 {
+        return Ok((found, options.since, changes.count()));
+    }
+    for change in changes {
+        let (seq, id) = change?;
+        if found.len() == options.limit {
+            pending += 1;
+            continue;
+        }
+        let Some(record) = reader.doc(db.number, &id)? else {
+            continue;
+        };
+        if options.filter.passes(&id, &record) {
+            found.push(row(reader, db, options, seq, &id, &record)?);
+            if found.len() == options.limit {
+                last = seq;
+            }
+        }
+    }
+    Ok((found, last, pending))
+}
+
+fn row(
+    reader: &Reader,
+    db: &Database,
+    options: &Options,
+    seq: u64,
+    id: &str,
+    record: &DocRecord,
+) -> Result<String, Failure> {
+    let mut out = String::from("{\"seq\":");
+    sequence(seq).write(&mut out);
+    out.push_str(",\"id\":");
+    write_string(&mut out, id);
+    let revs = if options.all_leaves {
+        let leaves = record.tree.leaves();
+        leaves.iter().map(|leaf| leaf.rev.to_string()).collect()
+    } else {
+        vec![record.rev.to_string()]
+    };
+    let revs = revs
+        .into_iter()
+        .map(|rev| Json::object([("rev", Json::String(rev))]));
+    out.push_str(",\"changes\":");
+    Json::Array(revs.collect()).write(&mut out);
+    if record.deleted {
+        out.push_str(",\"deleted\":true");
+    }
+    if options.include_docs {
+        out.push_str(",\"doc\":");
+        render::write_winner(&mut out, reader, (db.number, id), record, options.doc)?;
+    }
+    out.push('}');
+    Ok(out)
+}

@@ -1,0 +1,235 @@
+//! Databases as a whole: create, look at, list, delete, guard.
+
+use super::options::RowOptions;
+use super::{Answer, App, Request, documents, request};
+use crate::access;
+use crate::auth::User;
+use crate::failure::Failure;
+use crate::json::Json;
+use crate::store::{Database, Reader, StoreError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a file system gives one part of a path, less what CouchDB appends.
+const MAX_NAME: usize = 238;
+/// The databases that belong to the server.
+pub(crate) const SYSTEM: [&str; 3] = ["_users", "_replicator", "_global_changes"];
+
+pub(super) fn database(app: &App, request: &Request, user: &User) -> Result<Answer, Failure> {
+    let name = request.part(0);
+    match request.method() {
+        "PUT" => create(app, request, user, name),
+        "DELETE" => delete(app, request, user, name),
+        method => {
+            let db = app.database(name)?;
+            access::must_be_member(&db, user)?;
+            match method {
+                "GET" => Ok(Answer::json(200, &info(&app.store.reader()?, &db)?)),
+                "POST" => documents::post(app, request, &db, user),
+                _ => Err(Failure::methods("DELETE,GET,HEAD,POST")),
+            }
+        }
+    }
+}
+
+fn create(app: &App, request: &Request, user: &User, name: &str) -> Result<Answer, Failure> {
+    user.must_be_admin()?;
+    check_name(name)?;
+    let shards =
+        match request.query("q") {
+            None => 1,
+            Some(text) => text.parse().ok().filter(|q| *q > 0).ok_or_else(|| {
+                Failure::bad_request("The `q` value should be a positive integer.")
+            })?,
+        };
+    app.store.write::<_, Failure>(|writer| {
+        if writer.database(name)?.is_some() {
+            return Err(Failure::new(
+                412,
+                "file_exists",
+                "The database could not be created, the file already exists.",
+            ));
+        }
+        writer.create_database(name, now(), shards)?;
+        Ok(())
+    })?;
+    let location = format!("{}/{}", request.base(), request::escape(name));
+    Ok(Answer::ok(201).with("location", location))
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|time| time.as_secs())
+        .unwrap_or_default()
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    let mut characters = name.chars();
+    let legal = characters.next().is_some_and(|c| c.is_ascii_lowercase())
+        && characters
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_$()+-/".contains(c));
+    if !legal && !SYSTEM.contains(&name) {
+        return Err(Failure::new(
+            400,
+            "illegal_database_name",
+            format!(
+                "Name: '{name}'. Only lowercase characters (a-z), digits (0-9), and any of the \
+                 characters _, $, (, ), +, -, and / are allowed. Must begin with a letter."
+            ),
+        ));
+    }
+    if name.split('/').any(|part| part.len() > MAX_NAME) {
+        return Err(Failure::new(
+            400,
+            "database_name_too_long",
+            format!("At least one path segment of `{name}` is too long."),
+        ));
+    }
+    Ok(())
+}
+
+fn delete(app: &App, request: &Request, user: &User, name: &str) -> Result<Answer, Failure> {
+    user.must_be_admin()?;
+    if request.query("rev").is_some() {
+        return Err(Failure::bad_request(
+            "You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a \
+             document instead?",
+        ));
+    }
+    app.store.write::<_, Failure>(|writer| {
+        let db = writer.database(name)?.ok_or_else(Failure::no_database)?;
+        Ok(writer.delete_database(&db)?)
+    })?;
+    Ok(Answer::ok(200))
+}
+
+pub(super) fn sequence(seq: u64) -> Json {
+    Json::String(format!("{seq}-sandbox"))
+}
+
+fn info(reader: &Reader, db: &Database) -> Result<Json, StoreError> {
+    let counters = reader.counters(db.number)?;
+    let sizes = Json::object([
+        ("file", Json::int(0)),
+        ("external", Json::int(0)),
+        ("active", Json::int(0)),
+    ]);
+    let cluster = Json::object([
+        ("q", Json::int(db.shards)),
+        ("n", Json::int(1)),
+        ("w", Json::int(1)),
+        ("r", Json::int(1)),
+    ]);
+    Ok(Json::object([
+        ("instance_start_time", Json::String(db.created.to_string())),
+        ("db_name", Json::str(db.name.as_str())),
+        ("purge_seq", sequence(counters.purge_seq)),
+        ("update_seq", sequence(counters.update_seq)),
+        ("sizes", sizes),
+        ("props", Json::object([])),
+        ("doc_del_count", Json::int(counters.deleted)),
+        ("doc_count", Json::int(counters.documents)),
+        ("disk_format_version", Json::int(8)),
+        ("compact_running", Json::Bool(false)),
+        ("cluster", cluster),
+    ]))
+}
+
+pub(super) fn all_dbs(app: &App, request: &Request, user: &User) -> Result<Answer, Failure> {
+    user.must_be_admin()?;
+    if request.method() != "GET" {
+        return Err(Failure::methods("GET,HEAD"));
+    }
+    let options = RowOptions::of_query(request)?;
+    let names = chosen(app, &options)?;
+    Ok(Answer::json(
+        200,
+        &Json::Array(names.into_iter().map(Json::String).collect()),
+    ))
+}
+
+fn chosen(app: &App, options: &RowOptions) -> Result<Vec<String>, Failure> {
+    let mut names = app.store.reader()?.database_names()?;
+    if options.descending {
+        names.reverse();
+    }
+    let text = |key: &Option<Json>| key.as_ref().and_then(Json::as_str).map(str::to_owned);
+    let (start, end) = (text(&options.start), text(&options.end));
+    let before = |a: &str, b: &str| if options.descending { a > b } else { a < b };
+    names.retain(|name| {
+        start.as_ref().is_none_or(|start| !before(name, start))
+            && end
+                .as_ref()
+                .is_none_or(|end| before(name, end) || (options.inclusive_end && name == end))
+    });
+    Ok(names
+        .into_iter()
+        .skip(options.skip())
+        .take(options.limit())
+        .collect())
+}
+
+pub(super) fn dbs_info(app: &App, request: &Request, user: &User) -> Result<Answer, Failure> {
+    let names = match request.method() {
+        "GET" => {
+            user.must_be_admin()?;
+            chosen(app, &RowOptions::of_query(request)?)?
+        }
+        "POST" => {
+            let body = request.json_object()?;
+            let keys = body
+                .get("keys")
+                .ok_or_else(|| Failure::bad_request("`keys` member must exist."))?;
+            let keys = keys
+                .as_array()
+                .ok_or_else(|| Failure::bad_request("`keys` member must be an array."))?;
+            keys.iter()
+                .filter_map(|key| key.as_str().map(str::to_owned))
+                .collect()
+        }
+        _ => return Err(Failure::methods("GET,HEAD,POST")),
+    };
+    let reader = app.store.reader()?;
+    let mut rows = Vec::with_capacity(names.len());
+    for name in names {
+        let found = reader
+            .database(&name)?
+            .filter(|db| access::must_be_member(db, user).is_ok());
+        rows.push(match found {
+            Some(db) => Json::object([("key", Json::String(name)), ("info", info(&reader, &db)?)]),
+            None => Json::object([
+                ("key", Json::String(name)),
+                ("error", Json::str("not_found")),
+            ]),
+        });
+    }
+    Ok(Answer::json(200, &Json::Array(rows)))
+}
+
+pub(super) fn security(
+    app: &App,
+    request: &Request,
+    db: &Database,
+    user: &User,
+) -> Result<Answer, Failure> {
+    match request.method() {
+        "GET" => Ok(Answer::json(200, &db.security)),
+        "PUT" => {
+            access::must_be_db_admin(db, user)?;
+            let security = request.json()?;
+            if security.as_object().is_none() {
+                return Err(Failure::bad_request("Request body must be a JSON object"));
+            }
+            app.store.write::<_, Failure>(|writer| {
+                let mut db = writer
+                    .database(&db.name)?
+                    .ok_or_else(Failure::no_database)?;
+                db.security = security;
+                Ok(writer.put_database(&db)?)
+            })?;
+            Ok(Answer::ok(200))
+        }
+        _ => Err(Failure::methods("PUT,GET")),
+    }
+}

@@ -1,0 +1,210 @@
+//! The HTTP side: one file an endpoint, and here the way to them.
+//!
+//! Paths are taken apart by hand. CouchDB reads them in its own way (a raw plus is a space, an
+//! escaped slash belongs to a name, dots mean nothing), and that is what a client must be
+//! rehearsed against.
+
+mod all_docs;
+mod answer;
+mod attachments;
+mod bulk;
+mod bulk_get;
+mod changes;
+mod databases;
+mod documents;
+mod locals;
+mod maintenance;
+mod options;
+mod request;
+mod revs;
+mod sandbox;
+mod server_info;
+mod session;
+
+pub(crate) use answer::Answer;
+pub(crate) use request::{Request, escape};
+
+use crate::access;
+use crate::auth::{Accounts, User};
+use crate::failure::Failure;
+use crate::ranks::Ranks;
+use crate::stats::{Endpoint, Recorder};
+use crate::store::{Database, Store};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::Response;
+use bytes::Bytes;
+use changes::Waiting;
+use http_body_util::{BodyExt as _, Limited};
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// No request of a client that works in batches comes near it.
+const MAX_BODY: usize = 1 << 30;
+
+/// All that a request may need.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) accounts: Accounts,
+    pub(crate) stats: Recorder,
+    pub(crate) ranks: Ranks,
+    pub(crate) uuid: String,
+    /// The databases written to since they were opened, see [`crate::update::Update`].
+    written: Mutex<HashSet<u64>>,
+}
+
+impl App {
+    pub(crate) fn new(store: Store, accounts: Accounts, uuid: String) -> Self {
+        Self {
+            store,
+            accounts,
+            uuid,
+            stats: Recorder::default(),
+            ranks: Ranks::default(),
+            written: Mutex::default(),
+        }
+    }
+
+    fn was_written(&self, db: u64) -> bool {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.contains(&db)
+    }
+
+    fn note_written(&self, db: u64) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.insert(db);
+    }
+
+    fn database(&self, name: &str) -> Result<Database, Failure> {
+        let database = self.store.reader()?.database(name)?;
+        database.ok_or_else(Failure::no_database)
+    }
+}
+
+/// Everything comes in here.
+pub(crate) async fn handle(
+    State(app): State<Arc<App>>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    request: axum::extract::Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let raw_path = parts.uri.path().to_owned();
+    let path = request::split_path(&raw_path);
+    let endpoint = Endpoint::of(path.as_deref().unwrap_or_default());
+    let database = endpoint.database(path.as_deref().unwrap_or_default());
+    let method = parts.method.clone();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => Bytes::new(),
+    };
+    let received = body.len();
+    let raw_query = parts.uri.query().map(str::to_owned);
+    let request = path.map(|path| Request {
+        method: parts.method,
+        path,
+        query: request::split_query(raw_query.as_deref().unwrap_or_default()),
+        raw_path,
+        raw_query,
+        headers: parts.headers,
+        body,
+        remote: remote.ip(),
+    });
+    let answer = match request {
+        Ok(request) => answer(Arc::clone(&app), request).await,
+        Err(failure) => Answer::failure(&failure),
+    };
+    if endpoint != Endpoint::Sandbox {
+        let database = database.as_deref();
+        app.stats
+            .record(&method, endpoint, database, received, answer.length());
+    }
+    answer.into_response()
+}
+
+/// The store blocks, so it is asked where blocking is allowed. A client that waits for changes
+/// waits here, and not on a thread.
+async fn answer(app: Arc<App>, request: Request) -> Answer {
+    let request = Arc::new(request);
+    let waiting = Arc::new(Waiting::new(&request));
+    let mut commits = app.store.commits();
+    loop {
+        commits.mark_unchanged();
+        let work = {
+            let (app, request, waiting) = (app.clone(), request.clone(), waiting.clone());
+            tokio::task::spawn_blocking(move || route(&app, &request, &waiting))
+        };
+        match work.await {
+            Ok(Ok(Some(answer))) => return answer,
+            Ok(Ok(None)) => {
+                let left = waiting.left();
+                // Either there is something new, or the time is over: the loop finds out.
+                let _ = tokio::time::timeout(left, commits.changed()).await;
+            }
+            Ok(Err(failure)) => return Answer::failure(&failure),
+            Err(_) => {
+                let failure = Failure::new(500, "unknown_error", "the request could not be served");
+                return Answer::failure(&failure);
+            }
+        }
+    }
+}
+
+/// `None`: ask again when something was written.
+fn route(app: &App, request: &Request, waiting: &Waiting) -> Result<Option<Answer>, Failure> {
+    let (user, handler) = app.accounts.identify(
+        &app.store,
+        request.header("authorization"),
+        request.header("cookie"),
+        request.remote,
+    )?;
+    let answer = match request.part(0) {
+        _ if request.path.is_empty() => server_info::welcome(app, request),
+        "_up" => server_info::up(request),
+        "_uuids" => server_info::uuids(request),
+        "_session" => session::session(app, request, &user, handler),
+        "_active_tasks" => server_info::active_tasks(request, &user),
+        "_membership" => server_info::membership(request, &user),
+        "_all_dbs" => databases::all_dbs(app, request, &user),
+        "_dbs_info" => databases::dbs_info(app, request, &user),
+        "_sandbox" => sandbox::sandbox(app, request, &user),
+        _ if request.path.len() == 1 => databases::database(app, request, &user),
+        _ => return in_database(app, request, &user, waiting),
+    };
+    answer.map(Some)
+}
+
+fn in_database(
+    app: &App,
+    request: &Request,
+    user: &User,
+    waiting: &Waiting,
+) -> Result<Option<Answer>, Failure> {
+    let db = app.database(request.part(0))?;
+    access::must_be_member(&db, user)?;
+    let depth = request.path.len();
+    let answer = match (request.part(1), depth) {
+        ("_all_docs", 2) => all_docs::all_docs(app, request, &db),
+        ("_all_docs", 3) if request.part(2) == "queries" => all_docs::queries(app, request, &db),
+        ("_design_docs", 2) => all_docs::design_docs(app, request, &db),
+        ("_local_docs", 2) => locals::local_docs(app, request, &db),
+        ("_bulk_docs", 2) => bulk::bulk_docs(app, request, &db, user),
+        ("_bulk_get", 2) => bulk_get::bulk_get(app, request, &db),
+        ("_changes", 2) => return changes::changes(app, request, &db, waiting),
+        ("_security", 2) => databases::security(app, request, &db, user),
+        ("_revs_diff", 2) => revs::revs_diff(app, request, &db),
+        ("_missing_revs", 2) => revs::missing_revs(app, request, &db),
+        ("_purge", 2) => revs::purge(app, request, &db, user),
+        ("_ensure_full_commit", 2) => maintenance::ensure_full_commit(request, &db),
+        ("_compact", _) => maintenance::compact(app, request, &db, user),
+        ("_view_cleanup", 2) => maintenance::view_cleanup(request, &db, user),
+        ("_revs_limit", 2) => maintenance::revs_limit(app, request, &db, user),
+        ("_purged_infos_limit", 2) => maintenance::purged_infos_limit(request),
+        ("_shards", 2) => maintenance::shards(request, &db),
+        ("_local", _) => locals::local(app, request, &db, user),
+        (part, _) if part.starts_with("_local/") => locals::local(app, request, &db, user),
+        _ => documents::route(app, request, &db, user),
+    };
+    answer.map(Some)
+}
