@@ -1,0 +1,46 @@
+//! Strategies for property tests: small clusters, and shrinking that takes things away.
+
+use proptest::bool::weighted;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::documents::Cluster;
+use crate::options::Options;
+use crate::plan::{Generated, generate};
+
+/// How many documents shrinking can take away one by one.
+const TAKEN: usize = 160;
+
+/// Options of tiny clusters with dense drift and ugliness; they shrink to fewer numbers,
+/// accounts and databases.
+pub fn options() -> impl Strategy<Value = Options> {
+    (any::<u64>(), 2..=5_usize, 5..=40_usize, 1..=4_usize).prop_map(
+        |(seed, accounts, numbers, number_databases)| Options {
+            accounts,
+            numbers,
+            number_databases,
+            ..Options::tiny(seed)
+        },
+    )
+}
+
+/// A tiny cluster with the list of its drift.
+pub fn generated() -> impl Strategy<Value = Generated> {
+    options().prop_map(|options| generate(&options))
+}
+
+/// A tiny cluster. It shrinks by losing documents too, so that a failing case ends with those
+/// that it needs.
+pub fn cluster() -> impl Strategy<Value = Cluster> {
+    // `weighted(1.0)` is always true at first, and shrinks to false.
+    (options(), vec(weighted(1.0), TAKEN)).prop_map(|(options, kept)| {
+        let mut cluster = generate(&options).cluster;
+        let mut kept = kept.into_iter().chain(std::iter::repeat(true));
+        for database in cluster.databases.values_mut() {
+            database
+                .documents
+                .retain(|id, _| id.starts_with("_design/") || kept.next().unwrap_or(true));
+        }
+        cluster
+    })
+}

@@ -1,0 +1,45 @@
+//! How much there is of what, and how long it takes.
+
+use std::time::Instant;
+
+use kazoo_numbers_cluster::{Options, Plan, Statistics, generate};
+
+#[test]
+fn sizes_are_as_asked_for() {
+    let started = Instant::now();
+    let generated = generate(&Options {
+        accounts: 500,
+        numbers: 50_000,
+        number_databases: 100,
+        ..Options::default()
+    });
+    let took = started.elapsed();
+    let counts = Statistics::of(&generated.cluster);
+    println!("{counts:?}, {} facts, {took:?}", generated.drift.len());
+    assert_eq!(counts.accounts, 500);
+    assert_eq!(counts.number_databases, 100);
+    // One in ten drifted, of ten kinds: one of them is absent here.
+    assert!((49_000..=50_200).contains(&counts.numbers), "{counts:?}");
+    assert!((44_500..=48_000).contains(&counts.copies), "{counts:?}");
+    assert!((44_500..=48_000).contains(&counts.assigned), "{counts:?}");
+    assert!(counts.documents > 120_000, "{counts:?}");
+    let facts = generated.drift.len();
+    assert!((5_000..8_000).contains(&facts), "{facts}");
+    // Twelve times slower unoptimised.
+    let limit = if cfg!(debug_assertions) { 60 } else { 3 };
+    assert!(took.as_secs() < limit, "{took:?}");
+}
+
+#[test]
+fn half_a_million_numbers_are_planned_in_little_memory() {
+    let plan = Plan::new(&Options {
+        accounts: 500,
+        numbers: 500_000,
+        number_databases: 100,
+        ..Options::default()
+    });
+    // One database of each kind and system_config; the rest needs no memory until asked for.
+    assert_eq!(plan.names().len(), 601);
+    let database = plan.database("numbers/+1415");
+    assert!(database.documents.len() > 5_000);
+}
