@@ -6,7 +6,7 @@
 //! of them has misread the contract. Being obviously right matters here, being fast does not.
 //!
 //! [`run`] is the model. [`same_end_state`] compares what it says with what a server holds,
-//! `audit` names the drift of a cluster, and `arbitrary` throws random clusters and commands.
+//! `audit` names the drift of a cluster, and [`arbitrary`] throws random clusters and commands.
 //!
 //! A command is a [`Call`]: a name and arguments as an operator gives them. The modules follow the
 //! families of the manual: `copies`, `apps`, `removals`, `fixes`, `carriers`, `features`. What they
@@ -14,6 +14,7 @@
 //! documents) and `work` (one run's cluster, counts and failures).
 
 mod apps;
+pub mod arbitrary;
 
 mod call;
 mod carriers;

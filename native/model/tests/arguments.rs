@@ -194,7 +194,7 @@ fn asked_for(given: &str, config: Value) -> Option<String> {
         "copy_number_from_accountdb_to_numbdb",
         [A.into(), given.into()],
     );
-    let failure = ran.outcome.failures.into_values().next().unwrap();
+    let failure = ran.outcome.failures.into_values().next()?;
     let numbers = failure.failed.get("open_doc-not_found")?;
     numbers.first().cloned()
 }
