@@ -1,1 +1,17 @@
-//! Keeps Kazoo's number databases and account databases in step: read, plan, apply, report.
+//! Keeps Kazoo's number databases and account databases in step.
+//!
+//! A [`command`] is read from a name and its arguments, or refused in one line. It *reads* the
+//! documents that it is about (through [`couch`], the only place that knows HTTP), *plans* what
+//! must change ([`plan`], pure functions from documents to changes), *applies* that in batches
+//! with the revisions that were read, and *reports* what CouchDB answered. What Kazoo is, how its
+//! databases are named and its documents look, stands in [`kazoo`] and nowhere else. Where the
+//! library runs, inside Kazoo or alone, is behind [`host`].
+//!
+//! Nothing here prints, and nothing here knows Erlang.
+
+pub mod command;
+pub mod couch;
+mod error;
+pub mod kazoo;
+
+pub use error::{Error, Kind, Operation};

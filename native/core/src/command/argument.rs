@@ -1,0 +1,38 @@
+//! Arguments, and the one line that refuses one.
+
+use std::fmt;
+
+/// An argument as it arrives: text, or a list of texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// One text.
+    Text(String),
+    /// A list of texts; the empty list of Erlang is also its empty string.
+    List(Vec<String>),
+}
+
+/// Why a command was refused, as one line. Nothing was read or written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(String);
+
+impl Refusal {
+    pub(super) fn new(line: String) -> Self {
+        Self(line)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// A text as it can stand in a line: quoted, escaped, and not endless.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let start: String = text.chars().take(LONGEST).collect();
+    let more = if start.len() < text.len() { "…" } else { "" };
+    format!("{start:?}{more}")
+}

@@ -1,0 +1,157 @@
+//! A command as an operator gives it: a name and arguments, read into one value or refused in
+//! one line that names the argument, what was expected and an example (contract section 2).
+
+mod argument;
+mod parse;
+mod table;
+
+pub use argument::{Argument, Refusal};
+pub use parse::parse;
+pub use table::{Effect, Parameter, Spec, find, table};
+
+use crate::kazoo::{AccountId, DatabaseName};
+
+/// The account databases that a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accounts {
+    /// All that the server lists.
+    All,
+    /// One that the operator named: it must exist.
+    One(AccountId),
+    /// A list: one that does not exist is a failure of its own.
+    List(Vec<AccountId>),
+}
+
+/// The number databases that a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NumberDatabases {
+    /// All that the server lists.
+    All,
+    /// One database, or those that start so: there must be one.
+    One(Selection),
+    /// A list: one that does not exist is a failure of its own.
+    List(Vec<Selection>),
+}
+
+/// How a number database is named by an argument.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Selection {
+    /// By its name.
+    Database(DatabaseName),
+    /// By fewer than the five characters that name one.
+    StartingWith(String),
+}
+
+/// Whether a feature is added to a list or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// It is added.
+    Add,
+    /// It is removed.
+    Remove,
+}
+
+/// Which of a number's two lists of features is edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeatureList {
+    /// `pvt_features_allowed`
+    Allowed,
+    /// `pvt_features_denied`
+    Denied,
+}
+
+/// What `migrate_unassigned_numbers` is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unassigned {
+    /// Number databases.
+    Databases(NumberDatabases),
+    /// One number.
+    Number(String),
+}
+
+/// A command, read and checked. Numbers in it are as they were given: how they normalise is
+/// configured in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A list was empty: there is nothing to do.
+    Nothing,
+    /// Number documents of accounts to the number databases that lack them.
+    CopyToNumberDatabases(Accounts),
+    /// Assigned numbers to their accounts' databases, of all accounts or of one.
+    CopyToAccounts(NumberDatabases, Option<AccountId>),
+    /// Some numbers of an account to the number databases that lack them.
+    CopyNumbersToNumberDatabases(AccountId, Vec<String>),
+    /// Some numbers to their accounts' databases.
+    CopyNumbersToAccounts(Vec<String>),
+    /// One number to an account's database, whatever its assignment.
+    CopyNumberToAccount(String, AccountId),
+    /// App usage in account databases.
+    FixAppsInAccounts(Accounts),
+    /// App usage in number databases.
+    FixAppsInNumberDatabases(NumberDatabases),
+    /// App usage in the number databases, of some accounts' numbers.
+    FixAppsInNumberDatabasesOf(Accounts),
+    /// App usage of some numbers in an account's database.
+    FixNumbersAppsInAccount(AccountId, Vec<String>),
+    /// App usage of some numbers in their number databases.
+    FixNumbersAppsInNumberDatabases(Vec<String>),
+    /// Numbers of other accounts out of account databases.
+    RemoveWrongAssigned(Accounts),
+    /// Everything for one account.
+    FixAccount(AccountId),
+    /// Everything for some numbers of an account.
+    FixNumbers(AccountId, Vec<String>),
+    /// Numbers out of account databases that their number databases lack.
+    RemoveFromAccounts(Accounts),
+    /// Numbers out of number databases that their accounts lack.
+    RemoveFromNumberDatabases(NumberDatabases),
+    /// How many numbers each carrier module has.
+    CarrierUsage(NumberDatabases),
+    /// Numbers of one carrier module to another.
+    ConvertCarrier {
+        /// The module that they have; any string.
+        source: String,
+        /// The module that they get, as given.
+        target: String,
+        /// Where.
+        databases: NumberDatabases,
+    },
+    /// One number to another carrier module.
+    ConvertCarrierOfNumber {
+        /// The number.
+        number: String,
+        /// The module that it gets, as given.
+        target: String,
+    },
+    /// The features that are allowed, back to the ten defaults.
+    ResetFeatures,
+    /// Which application a number is used by in an account.
+    AppUsing(String, AccountId),
+    /// The features that there are.
+    AllFeatures,
+    /// A number's lists of features.
+    ShowNumberFeatures(String),
+    /// A number's lists of features, one changed.
+    EditNumberFeatures {
+        /// Added or removed.
+        edit: Edit,
+        /// Which list.
+        list: FeatureList,
+        /// The feature.
+        feature: String,
+        /// The number.
+        number: String,
+    },
+    /// The features that the system config allows.
+    ShowSystemFeatures,
+    /// The features that the system config allows, one added or removed.
+    EditSystemFeatures(Edit, String),
+    /// `carrier_name` among them.
+    EnsureAdminOnlyFeatures,
+    /// Documents of this state out of the number databases.
+    Purge(&'static str, NumberDatabases),
+    /// Fields of unassigned numbers that only assigned ones should have.
+    MigrateUnassigned(Unassigned),
+    /// A function that needs a running Kazoo.
+    NeedsKazoo(&'static str),
+}

@@ -1,0 +1,471 @@
+//! From a name and arguments to a [`Command`].
+
+use super::argument::{Argument, Refusal, shown};
+use super::table::{Parameter, Spec, find, table};
+use super::{Accounts, Command, Edit, FeatureList, NumberDatabases, Selection, Unassigned};
+use crate::kazoo::{AccountId, DatabaseName, account_argument, decoded};
+
+/// The longest number or name that is looked at.
+const LONGEST: usize = 256;
+
+/// Reads a command. The refusal is one line that names the argument, what was expected and an
+/// example.
+pub fn parse(function: &str, arguments: &[Argument]) -> Result<Command, Refusal> {
+    let Some(spec) = find(function, arguments.len()) else {
+        return Err(unknown(function, arguments.len()));
+    };
+    let mut given = Given {
+        spec,
+        arguments,
+        next: 0,
+    };
+    read(&mut given)
+}
+
+fn unknown(function: &str, arity: usize) -> Refusal {
+    let mut arities: Vec<usize> = table()
+        .iter()
+        .filter(|spec| spec.name == function)
+        .map(|spec| spec.parameters.len())
+        .collect();
+    arities.sort_unstable();
+    let line = match arities.as_slice() {
+        [] => format!("there is no function {}", shown(function)),
+        arities => {
+            let takes: Vec<String> = arities.iter().map(usize::to_string).collect();
+            format!(
+                "{function} takes {} argument(s), not {arity}",
+                takes.join(" or ")
+            )
+        }
+    };
+    Refusal::new(line)
+}
+
+#[expect(clippy::too_many_lines, reason = "one arm a function: the table, read")]
+fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
+    use Command as C;
+    let none = given.spec.parameters.is_empty();
+    let command = match given.spec.name {
+        "copy_accounts_to_number_dbs" => C::CopyToNumberDatabases(if none {
+            Accounts::All
+        } else {
+            given.accounts()?
+        }),
+        "copy_single_account_to_number_dbs" => {
+            C::CopyToNumberDatabases(Accounts::One(given.account()?))
+        }
+        "copy_number_dbs_to_accounts" => C::CopyToAccounts(given.databases_or_all()?, None),
+        "copy_single_number_db_to_accounts" => {
+            C::CopyToAccounts(NumberDatabases::One(given.number_database()?), None)
+        }
+        "copy_assigned_number_dbs_to_account" => {
+            C::CopyToAccounts(NumberDatabases::All, Some(given.account()?))
+        }
+        "copy_single_assigned_number_db_to_account" => {
+            let account = given.account()?;
+            C::CopyToAccounts(
+                NumberDatabases::One(given.number_database()?),
+                Some(account),
+            )
+        }
+        "copy_number_from_accountdb_to_numbdb" | "copy_numbers_from_accountdb_to_numbdbs" => {
+            C::CopyNumbersToNumberDatabases(given.account()?, given.numbers()?)
+        }
+        "copy_number_from_db_to_assigned_account"
+        | "copy_numbers_from_dbs_to_assigned_accounts" => {
+            C::CopyNumbersToAccounts(given.numbers()?)
+        }
+        "copy_single_number_to_account_db" => {
+            C::CopyNumberToAccount(given.number()?, given.account()?)
+        }
+        "fix_apps_for_account_dbs" => C::FixAppsInAccounts(if none {
+            Accounts::All
+        } else {
+            given.accounts()?
+        }),
+        "fix_apps_for_single_account_db" => C::FixAppsInAccounts(Accounts::One(given.account()?)),
+        "fix_apps_for_number_dbs" => C::FixAppsInNumberDatabases(given.databases_or_all()?),
+        "fix_apps_for_single_number_db" => {
+            C::FixAppsInNumberDatabases(NumberDatabases::One(given.number_database()?))
+        }
+        "fix_apps_in_number_dbs_for_accounts" => C::FixAppsInNumberDatabasesOf(given.accounts()?),
+        "fix_apps_in_number_dbs_for_single_account" => {
+            C::FixAppsInNumberDatabasesOf(Accounts::One(given.account()?))
+        }
+        "fix_numbers_apps_in_accountdb" => {
+            C::FixNumbersAppsInAccount(given.account()?, given.numbers()?)
+        }
+        "fix_numbers_apps_in_numbdb" => C::FixNumbersAppsInNumberDatabases(given.numbers()?),
+        "remove_wrong_assigned_from_accounts" => C::RemoveWrongAssigned(Accounts::All),
+        "remove_wrong_assigned_from_single_accountdb" => {
+            C::RemoveWrongAssigned(Accounts::One(given.account()?))
+        }
+        "fix_account_db_numbers" => C::FixAccount(given.account()?),
+        "fix_number" | "fix_numbers" => C::FixNumbers(given.account()?, given.numbers()?),
+        "destructively_remove_from_account_db_if_not_in_numdb" => {
+            C::RemoveFromAccounts(Accounts::All)
+        }
+        "destructively_remove_from_single_account_db_if_not_in_numdb" => {
+            C::RemoveFromAccounts(Accounts::One(given.account()?))
+        }
+        "destructively_remove_from_number_dbs_if_not_in_accountdb" => {
+            C::RemoveFromNumberDatabases(NumberDatabases::All)
+        }
+        "destructively_remove_from_single_numdb_if_not_in_accountdb" => {
+            C::RemoveFromNumberDatabases(NumberDatabases::One(given.number_database()?))
+        }
+        "carrier_module_usage" => C::CarrierUsage(given.database_or_all()?),
+        "convert_carrier_module" => C::ConvertCarrier {
+            source: given.text("a carrier module", "knm_bandwidth")?,
+            target: given.text("a carrier module", "knm_bandwidth2")?,
+            databases: given.database_or_all()?,
+        },
+        "convert_carrier_module_number" => C::ConvertCarrierOfNumber {
+            number: given.number()?,
+            target: given.text("a carrier module", "knm_bandwidth2")?,
+        },
+        "reset_allowed_features_to_defaults_on_system_config" => C::ResetFeatures,
+        "app_using" => C::AppUsing(given.number()?, given.account()?),
+        "all_features" => C::AllFeatures,
+        "feature_permissions_on_number" => C::ShowNumberFeatures(given.number()?),
+        "add_allowed_feature_on_number" => given.edit(Edit::Add, FeatureList::Allowed)?,
+        "remove_allowed_feature_on_number" => given.edit(Edit::Remove, FeatureList::Allowed)?,
+        "add_denied_feature_on_number" => given.edit(Edit::Add, FeatureList::Denied)?,
+        "remove_denied_feature_on_number" => given.edit(Edit::Remove, FeatureList::Denied)?,
+        "feature_permissions_on_system_config" => C::ShowSystemFeatures,
+        "add_allowed_feature_on_system_config" => {
+            C::EditSystemFeatures(Edit::Add, given.feature()?)
+        }
+        "remove_allowed_feature_on_system_config" => {
+            C::EditSystemFeatures(Edit::Remove, given.feature()?)
+        }
+        "ensure_adminonly_features_are_reachable" => C::EnsureAdminOnlyFeatures,
+        "purge_deleted" => C::Purge("deleted", given.database_or_all()?),
+        "purge_discovery" => C::Purge("discovery", given.database_or_all()?),
+        "migrate_unassigned_numbers" => C::MigrateUnassigned(if none {
+            Unassigned::Databases(NumberDatabases::All)
+        } else {
+            given.unassigned()?
+        }),
+        name => C::NeedsKazoo(name),
+    };
+    Ok(if given.is_empty_list() {
+        C::Nothing
+    } else {
+        command
+    })
+}
+
+/// The arguments of one call, taken one after the other.
+struct Given<'a> {
+    spec: &'static Spec,
+    arguments: &'a [Argument],
+    next: usize,
+}
+
+impl Given<'_> {
+    fn take(&mut self) -> Option<&Argument> {
+        let argument = self.arguments.get(self.next);
+        self.next += 1;
+        argument
+    }
+
+    fn refuse(&self, what: &str, expected: &str, example: &str) -> Refusal {
+        Refusal::new(format!(
+            "{}: argument {} is {what}; expected {expected}, for example {example}",
+            self.spec.name, self.next
+        ))
+    }
+
+    /// Whether a list that is there is empty, where a list may be.
+    fn is_empty_list(&self) -> bool {
+        self.spec
+            .parameters
+            .iter()
+            .zip(self.arguments)
+            .any(|(parameter, argument)| {
+                parameter.is_list() && matches!(argument, Argument::List(all) if all.is_empty())
+            })
+    }
+
+    fn text(&mut self, expected: &str, example: &str) -> Result<String, Refusal> {
+        let text = match self.take() {
+            Some(Argument::Text(text)) => text.clone(),
+            Some(Argument::List(all)) => match all.as_slice() {
+                [] => String::new(),
+                _ => return Err(self.refuse("a list", expected, example)),
+            },
+            None => return Err(self.refuse("missing", expected, example)),
+        };
+        self.checked(text, expected, example)
+    }
+
+    fn texts(&mut self, expected: &str, example: &str) -> Result<Vec<String>, Refusal> {
+        let texts = match self.take() {
+            Some(Argument::Text(text)) => vec![text.clone()],
+            Some(Argument::List(all)) => all.clone(),
+            None => return Err(self.refuse("missing", expected, example)),
+        };
+        texts
+            .into_iter()
+            .map(|text| self.checked(text, expected, example))
+            .collect()
+    }
+
+    fn checked(&self, text: String, expected: &str, example: &str) -> Result<String, Refusal> {
+        if text.is_empty() {
+            return Err(self.refuse("empty", expected, example));
+        }
+        if text.len() > LONGEST || text.contains(char::is_control) {
+            return Err(self.refuse(&shown(&text), expected, example));
+        }
+        Ok(text)
+    }
+
+    fn account_of(&self, text: &str) -> Result<AccountId, Refusal> {
+        account_argument(text).ok_or_else(|| {
+            self.refuse(
+                &shown(text),
+                "an account id or account database",
+                "4b87ccf02d8846f06c3b1f0e04e76bfd",
+            )
+        })
+    }
+
+    fn account(&mut self) -> Result<AccountId, Refusal> {
+        let text = self.text(
+            "an account id or account database",
+            "4b87ccf02d8846f06c3b1f0e04e76bfd",
+        )?;
+        self.account_of(&text)
+    }
+
+    fn accounts(&mut self) -> Result<Accounts, Refusal> {
+        let texts = self.texts(
+            "account ids or account databases",
+            "4b87ccf02d8846f06c3b1f0e04e76bfd",
+        )?;
+        let mut accounts = texts
+            .iter()
+            .map(|text| self.account_of(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        accounts.sort_unstable();
+        accounts.dedup();
+        Ok(Accounts::List(accounts))
+    }
+
+    fn selection_of(&self, text: &str) -> Result<Selection, Refusal> {
+        selection(text).ok_or_else(|| {
+            self.refuse(
+                &shown(text),
+                "a number database or the first characters of a number",
+                "numbers%2F%2B1415 or +1415",
+            )
+        })
+    }
+
+    fn number_database(&mut self) -> Result<Selection, Refusal> {
+        let text = self.text(
+            "a number database or the first characters of a number",
+            "numbers%2F%2B1415 or +1415",
+        )?;
+        self.selection_of(&text)
+    }
+
+    fn database_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
+        if self.next == self.spec.parameters.len() {
+            return Ok(NumberDatabases::All);
+        }
+        Ok(NumberDatabases::One(self.number_database()?))
+    }
+
+    fn databases_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
+        if self.next == self.spec.parameters.len() {
+            return Ok(NumberDatabases::All);
+        }
+        let texts = self.texts("number databases", "numbers%2F%2B1415 or +1415")?;
+        let mut selections = texts
+            .iter()
+            .map(|text| self.selection_of(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        selections.sort_unstable();
+        selections.dedup();
+        Ok(NumberDatabases::List(selections))
+    }
+
+    fn number(&mut self) -> Result<String, Refusal> {
+        self.text("a phone number", "+14155550100")
+    }
+
+    fn numbers(&mut self) -> Result<Vec<String>, Refusal> {
+        let list = self
+            .spec
+            .parameters
+            .get(self.next)
+            .is_some_and(Parameter::is_list);
+        if !list {
+            return Ok(vec![self.number()?]);
+        }
+        let mut numbers = self.texts("phone numbers", "+14155550100")?;
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(numbers)
+    }
+
+    fn feature(&mut self) -> Result<String, Refusal> {
+        self.text("a feature", "e911")
+    }
+
+    fn edit(&mut self, edit: Edit, list: FeatureList) -> Result<Command, Refusal> {
+        Ok(Command::EditNumberFeatures {
+            edit,
+            list,
+            feature: self.feature()?,
+            number: self.number()?,
+        })
+    }
+
+    fn unassigned(&mut self) -> Result<Unassigned, Refusal> {
+        let text = self.text("a number database or a phone number", "+1415")?;
+        // A whole number is one number; what is shorter names databases.
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        let is_number = !text.contains('/') && !text.contains('%') && digits >= 8;
+        Ok(if is_number {
+            Unassigned::Number(text)
+        } else {
+            Unassigned::Databases(NumberDatabases::One(self.selection_of(&text)?))
+        })
+    }
+}
+
+/// A number database in any of its forms, or the first characters of a number.
+fn selection(text: &str) -> Option<Selection> {
+    let plain = decoded(text)?;
+    if let Some(rest) = plain.strip_prefix("numbers/") {
+        if rest.is_empty() || rest.contains('/') {
+            return None;
+        }
+        return DatabaseName::new(&plain).map(Selection::Database);
+    }
+    let digits = plain.strip_prefix('+').unwrap_or(&plain);
+    if plain.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(match DatabaseName::number_database_of(&plain) {
+        Some(database) => Selection::Database(database),
+        None => Selection::StartingWith(plain),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Argument {
+        Argument::Text(text.into())
+    }
+
+    fn refused(function: &str, arguments: &[Argument]) -> String {
+        parse(function, arguments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_bogus_account_is_refused_in_one_helpful_line() {
+        assert_eq!(
+            refused("copy_single_account_to_number_dbs", &[text("bogus")]),
+            "copy_single_account_to_number_dbs: argument 1 is \"bogus\"; expected an account id \
+             or account database, for example 4b87ccf02d8846f06c3b1f0e04e76bfd"
+        );
+    }
+
+    #[test]
+    fn number_databases_in_every_form() {
+        let database = DatabaseName::new("numbers/+1415").unwrap();
+        for form in [
+            "numbers%2F%2B1415",
+            "numbers%2f%2b1415",
+            "numbers/+1415",
+            "+1415",
+            "+14155550100",
+        ] {
+            assert_eq!(
+                selection(form),
+                Some(Selection::Database(database.clone())),
+                "{form}"
+            );
+        }
+        assert_eq!(
+            selection("+14"),
+            Some(Selection::StartingWith("+14".into()))
+        );
+        for form in [
+            "bogus",
+            "numbers/",
+            "numbers/../_users",
+            "numbers%2F%2e%2e",
+            "numbers%252F%252B1415",
+            "account/ab/cd/ef0123456789abcdef0123456789",
+            "",
+        ] {
+            assert_eq!(selection(form), None, "{form}");
+        }
+    }
+
+    #[test]
+    fn lists_may_be_empty_mixed_and_of_one() {
+        let id = "abcdef0123456789abcdef0123456789";
+        let function = "copy_accounts_to_number_dbs";
+        assert_eq!(
+            parse(function, &[Argument::List(vec![])]).unwrap(),
+            Command::Nothing
+        );
+        let accounts =
+            Command::CopyToNumberDatabases(Accounts::List(vec![AccountId::parse(id).unwrap()]));
+        let mixed = vec![
+            id.to_owned(),
+            "account%2Fab%2Fcd%2Fef0123456789abcdef0123456789".to_owned(),
+        ];
+        assert_eq!(parse(function, &[Argument::List(mixed)]).unwrap(), accounts);
+        assert_eq!(parse(function, &[text(id)]).unwrap(), accounts);
+    }
+
+    #[test]
+    fn odd_texts_are_refused() {
+        for odd in ["", "\n", "a\u{0}b"] {
+            assert!(parse("fix_numbers_apps_in_numbdb", &[text(odd)]).is_err());
+        }
+        let line = refused("fix_account_db_numbers", &[text(&"x".repeat(65536))]);
+        assert!(line.len() < 300, "{line}");
+        assert!(!refused("fix_account_db_numbers", &[text("a\u{1b}[2J")]).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        assert_eq!(refused("bogus", &[]), "there is no function \"bogus\"");
+        assert_eq!(
+            refused("fix_number", &[]),
+            "fix_number takes 2 argument(s), not 0"
+        );
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        for spec in table() {
+            let arguments: Vec<Argument> = spec
+                .parameters
+                .iter()
+                .map(|parameter| text(parameter.example()))
+                .collect();
+            let command = parse(spec.name, &arguments).unwrap_or_else(|refusal| {
+                panic!("{}: {refusal}", spec.name);
+            });
+            assert_eq!(
+                matches!(command, Command::NeedsKazoo(_)),
+                spec.needs_kazoo,
+                "{}",
+                spec.name
+            );
+        }
+    }
+}

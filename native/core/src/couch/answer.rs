@@ -1,0 +1,70 @@
+//! What CouchDB's answers look like.
+
+use std::borrow::Cow;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// `{"error": …, "reason": …}`
+#[derive(Deserialize)]
+pub(super) struct Failure<'a> {
+    #[serde(borrow)]
+    pub(super) error: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) reason: Option<Cow<'a, str>>,
+}
+
+/// A failed answer in words.
+pub(super) fn reason(status: StatusCode, body: &[u8]) -> String {
+    match serde_json::from_slice::<Failure<'_>>(body) {
+        Ok(failure) => format!(
+            "{}: {}",
+            status.as_u16(),
+            failure.reason.unwrap_or(failure.error)
+        ),
+        Err(_) => status.to_string(),
+    }
+}
+
+/// `_all_docs`
+#[derive(Deserialize)]
+pub(super) struct AllDocs<'a> {
+    #[serde(borrow)]
+    pub(super) rows: Vec<AllDocsRow<'a>>,
+}
+
+/// One row of `_all_docs`, by range or by keys.
+#[derive(Deserialize)]
+pub(super) struct AllDocsRow<'a> {
+    #[serde(borrow)]
+    pub(super) key: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) value: Option<RowValue<'a>>,
+    #[serde(borrow, default)]
+    pub(super) doc: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<Cow<'a, str>>,
+}
+
+/// The value of a row of `_all_docs`.
+#[derive(Deserialize)]
+pub(super) struct RowValue<'a> {
+    #[serde(borrow)]
+    pub(super) rev: Cow<'a, str>,
+    #[serde(default)]
+    pub(super) deleted: bool,
+}
+
+/// One row of the answer to `_bulk_docs`.
+#[derive(Deserialize)]
+pub(super) struct BulkRow<'a> {
+    #[serde(borrow, default)]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) rev: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) reason: Option<Cow<'a, str>>,
+}

@@ -1,0 +1,90 @@
+//! Databases as a whole: which there are, whether one is, and making one.
+
+use reqwest::{Method, StatusCode};
+
+use super::pages::in_query;
+use super::request::Request;
+use super::server::Server;
+use crate::error::{Error, Kind, Operation};
+use crate::kazoo::DatabaseName;
+
+const LARGEST_LIST: usize = 256 << 20;
+
+impl Server {
+    /// The databases whose plain names start so, by name. Names that CouchDB itself would
+    /// refuse are left out.
+    pub async fn databases(&self, prefix: &str) -> Result<Vec<DatabaseName>, Error> {
+        let end = format!("{prefix}\u{fff0}");
+        let quoted = |text: &str| in_query(&super::document::quoted(text));
+        let query = format!("startkey={}&endkey={}", quoted(prefix), quoted(&end));
+        let request = Request {
+            operation: Operation::ListDatabases,
+            database: None,
+            method: Method::GET,
+            path: "/_all_dbs",
+            query: &query,
+            body: None,
+            largest: LARGEST_LIST,
+        };
+        let names: Vec<String> = self
+            .send_repeatedly(request, |response| {
+                serde_json::from_slice(&response.body).map_err(|_| {
+                    Error::new(
+                        Kind::BadAnswer,
+                        Operation::ListDatabases,
+                        "not an answer of _all_dbs",
+                    )
+                })
+            })
+            .await?;
+        // Old servers ignore the range.
+        let mut databases: Vec<DatabaseName> = names
+            .iter()
+            .filter(|name| name.starts_with(prefix))
+            .filter_map(|name| DatabaseName::new(name))
+            .collect();
+        databases.sort();
+        databases.dedup();
+        Ok(databases)
+    }
+
+    /// Whether a database exists.
+    pub async fn exists(&self, database: &DatabaseName) -> Result<bool, Error> {
+        let request = Request {
+            operation: Operation::OpenDocs,
+            database: Some(database),
+            method: Method::GET,
+            path: "",
+            query: "",
+            body: None,
+            largest: LARGEST_LIST,
+        };
+        self.send_repeatedly(request, |response| {
+            Ok(response.status != StatusCode::NOT_FOUND)
+        })
+        .await
+    }
+
+    /// Creates a database; one that is there already is as good.
+    pub async fn create_database(&self, database: &DatabaseName) -> Result<(), Error> {
+        let request = Request {
+            operation: Operation::CreateDatabase,
+            database: Some(database),
+            method: Method::PUT,
+            path: "",
+            query: "",
+            body: None,
+            largest: LARGEST_LIST,
+        };
+        self.send_repeatedly(request, |response| match response.status {
+            status if status.is_success() => Ok(()),
+            StatusCode::PRECONDITION_FAILED => Ok(()),
+            status => Err(Error::new(
+                Kind::BadRequest,
+                Operation::CreateDatabase,
+                status.to_string(),
+            )),
+        })
+        .await
+    }
+}

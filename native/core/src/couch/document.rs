@@ -1,0 +1,346 @@
+//! A document as the text that CouchDB sent: read without building a tree, changed without
+//! touching what does not change, so that numbers keep their digits and unknown fields pass.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Nesting beyond this is compared as text. CouchDB's own answers are far flatter.
+const DEEPEST: usize = 100;
+
+/// The fields of one JSON object, in its order, values untouched.
+pub struct Object<'a> {
+    fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
+
+/// A digest of a document's content: equal contents have equal digests, whatever the order of
+/// their keys, and the spelling of a number counts. `_rev` is left aside, and of an attachment
+/// its name, type, length and digest count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Digest(u128);
+
+impl<'a> Object<'a> {
+    /// Reads the outermost level of a JSON object.
+    pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        let mut parser = serde_json::Deserializer::from_str(text);
+        let fields = parser.deserialize_map(FieldsVisitor)?;
+        parser.end()?;
+        Ok(Self { fields })
+    }
+
+    /// A field's JSON text.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.fields
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.get())
+    }
+
+    /// A field that is a JSON string.
+    pub fn string(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.get(name).and_then(string)
+    }
+
+    /// A field that is a JSON `true`.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.get(name) == Some("true")
+    }
+
+    /// The fields in their order: name, JSON text.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.fields
+            .iter()
+            .map(|(key, value)| (key.as_ref(), value.get()))
+    }
+
+    /// The digest of the content.
+    pub fn digest(&self) -> Digest {
+        let mut sum = ObjectSum::default();
+        for (key, value) in self.fields() {
+            match key {
+                "_rev" => {}
+                "_attachments" => sum.add(key, attachments_digest(value)),
+                _ => sum.add(key, value_digest(value, 0)),
+            }
+        }
+        Digest(sum.finish())
+    }
+
+    /// The document without `_rev` and with some fields set (`Some`, JSON text) or removed
+    /// (`None`). Fields keep their place; new ones go to the end.
+    pub fn with(&self, edits: &[(&str, Option<&str>)]) -> String {
+        let mut out = Writer::default();
+        for (key, value) in self.fields() {
+            if key == "_rev" {
+                continue;
+            }
+            match edits.iter().find(|(name, _)| *name == key) {
+                Some((_, Some(text))) => out.field(key, text),
+                Some((_, None)) => {}
+                None => out.field(key, value),
+            }
+        }
+        for (name, value) in edits {
+            if let (Some(text), None) = (value, self.get(name)) {
+                out.field(name, text);
+            }
+        }
+        out.finish()
+    }
+}
+
+/// A JSON string's content; None for any other value.
+pub fn string(json: &str) -> Option<Cow<'_, str>> {
+    if !json.starts_with('"') {
+        return None;
+    }
+    struct Text;
+    impl<'de> Visitor<'de> for Text {
+        type Value = Cow<'de, str>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+            Ok(Cow::Borrowed(text))
+        }
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Cow::Owned(text.to_owned()))
+        }
+    }
+    serde_json::Deserializer::from_str(json)
+        .deserialize_str(Text)
+        .ok()
+}
+
+/// A string as JSON text.
+pub fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The elements of a JSON array, as texts; None for any other value.
+pub fn elements(json: &str) -> Option<Vec<&str>> {
+    struct Elements;
+    impl<'de> Visitor<'de> for Elements {
+        type Value = Vec<&'de str>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(element) = seq.next_element::<&RawValue>()? {
+                all.push(element.get());
+            }
+            Ok(all)
+        }
+    }
+    serde_json::Deserializer::from_str(json)
+        .deserialize_seq(Elements)
+        .ok()
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields: Self::Value = Vec::with_capacity(24);
+        while let Some(Key(key)) = map.next_key()? {
+            let value = map.next_value()?;
+            // CouchDB never sends one twice; were it to, which one counts would be a guess.
+            if fields.iter().any(|(known, _)| *known == key) {
+                return Err(A::Error::custom(format!("the key {key:?} stands twice")));
+            }
+            fields.push((key, value));
+        }
+        Ok(fields)
+    }
+}
+
+/// A key that borrows where it can: `Cow` of serde alone always copies.
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Default)]
+struct Writer {
+    text: String,
+}
+
+impl Writer {
+    fn field(&mut self, name: &str, json: &str) {
+        self.text.push(if self.text.is_empty() { '{' } else { ',' });
+        self.text.push_str(&quoted(name));
+        self.text.push(':');
+        self.text.push_str(json);
+    }
+
+    fn finish(mut self) -> String {
+        if self.text.is_empty() {
+            self.text.push('{');
+        }
+        self.text.push('}');
+        self.text
+    }
+}
+
+/// The digest of an object that does not depend on the order of its keys: a sum over its fields.
+#[derive(Default)]
+struct ObjectSum {
+    sum: u128,
+    fields: u64,
+}
+
+impl ObjectSum {
+    fn add(&mut self, key: &str, value: u128) {
+        let mut hash = Xxh3::new();
+        hash.update(&(key.len() as u64).to_le_bytes());
+        hash.update(key.as_bytes());
+        hash.update(&value.to_le_bytes());
+        self.sum = self.sum.wrapping_add(hash.digest128());
+        self.fields += 1;
+    }
+
+    fn finish(self) -> u128 {
+        let mut hash = Xxh3::new();
+        hash.update(b"{");
+        hash.update(&self.sum.to_le_bytes());
+        hash.update(&self.fields.to_le_bytes());
+        hash.digest128()
+    }
+}
+
+fn tagged(tag: u8, bytes: &[u8]) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(&[tag]);
+    hash.update(bytes);
+    hash.digest128()
+}
+
+fn value_digest(json: &str, depth: usize) -> u128 {
+    let first = json.as_bytes().first().copied().unwrap_or_default();
+    if depth < DEEPEST {
+        match first {
+            b'{' => {
+                if let Ok(object) = Object::parse(json) {
+                    let mut sum = ObjectSum::default();
+                    for (key, value) in object.fields() {
+                        sum.add(key, value_digest(value, depth + 1));
+                    }
+                    return sum.finish();
+                }
+            }
+            b'[' => {
+                if let Some(elements) = elements(json) {
+                    let mut hash = Xxh3::new();
+                    hash.update(b"[");
+                    for element in elements {
+                        hash.update(&value_digest(element, depth + 1).to_le_bytes());
+                    }
+                    return hash.digest128();
+                }
+            }
+            b'"' => {
+                if let Some(text) = string(json) {
+                    return tagged(b'"', text.as_bytes());
+                }
+            }
+            _ => {}
+        }
+    }
+    tagged(b'=', json.as_bytes())
+}
+
+/// `revpos` tells in which revision an attachment came, so it differs between two copies of the
+/// same document; `stub` only tells how it was sent.
+fn attachments_digest(json: &str) -> u128 {
+    let Ok(attachments) = Object::parse(json) else {
+        return value_digest(json, 0);
+    };
+    let mut all = ObjectSum::default();
+    for (name, attachment) in attachments.fields() {
+        let mut one = ObjectSum::default();
+        if let Ok(attachment) = Object::parse(attachment) {
+            for (key, value) in attachment.fields() {
+                if !matches!(key, "revpos" | "stub" | "follows" | "data") {
+                    one.add(key, value_digest(value, 0));
+                }
+            }
+        }
+        all.add(name, one.finish());
+    }
+    all.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(text: &str) -> Digest {
+        Object::parse(text).unwrap().digest()
+    }
+
+    #[test]
+    fn digests_ignore_order_and_revision_and_nothing_else() {
+        let one = digest(r#"{"_id":"a","_rev":"1-x","b":{"c":1.0,"d":[1,2]},"e":"\u00e9"}"#);
+        assert_eq!(
+            one,
+            digest(r#"{"e":"é","_id":"a","b":{"d":[1,2],"c":1.0}}"#)
+        );
+        for other in [
+            r#"{"_id":"a","b":{"c":1,"d":[1,2]},"e":"é"}"#,
+            r#"{"_id":"a","b":{"c":1.0,"d":[2,1]},"e":"é"}"#,
+            r#"{"_id":"a","b":{"c":1.0,"d":[1,2]},"e":"e"}"#,
+            r#"{"_id":"a","b":{"c":1.0,"d":[1,2]}}"#,
+            r#"{"_id":"a","b":{"c":1.0,"d":[1,2]},"e":null}"#,
+        ] {
+            assert_ne!(one, digest(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn twenty_digits_count() {
+        assert_ne!(
+            digest(r#"{"n":12345678901234567890}"#),
+            digest(r#"{"n":12345678901234567891}"#)
+        );
+    }
+
+    #[test]
+    fn attachments_are_compared_by_content() {
+        let stub = |digest: &str, revpos: u8| {
+            format!(
+                r#"{{"_attachments":{{"a.txt":{{"content_type":"text/plain","revpos":{revpos},"digest":"{digest}","length":3,"stub":true}}}}}}"#
+            )
+        };
+        assert_eq!(digest(&stub("md5-x", 1)), digest(&stub("md5-x", 7)));
+        assert_ne!(digest(&stub("md5-x", 1)), digest(&stub("md5-y", 1)));
+    }
+
+    #[test]
+    fn edits_leave_the_rest_as_it_was() {
+        let text = r#"{"_id":"+1","_rev":"3-abc","n":1.0,"pvt_used_by":"callflow","z":"\u0041"}"#;
+        let object = Object::parse(text).unwrap();
+        assert_eq!(
+            object.with(&[("pvt_used_by", Some("\"trunkstore\""))]),
+            r#"{"_id":"+1","n":1.0,"pvt_used_by":"trunkstore","z":"\u0041"}"#
+        );
+        assert_eq!(
+            object.with(&[("pvt_used_by", None), ("new", Some("[]"))]),
+            r#"{"_id":"+1","n":1.0,"z":"\u0041","new":[]}"#
+        );
+    }
+
+    #[test]
+    fn nesting_has_no_limit() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+        let other = format!("{{\"a\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
+        assert_ne!(digest(&deep), digest(&other));
+    }
+}

@@ -1,0 +1,19 @@
+//! The only place that knows HTTP: one request with its retries, pages of documents, bulk
+//! writes, and documents as the text they came in.
+
+mod answer;
+mod bulk;
+mod databases;
+mod document;
+mod limiter;
+mod pages;
+mod request;
+mod revision;
+mod server;
+
+pub use bulk::{Landed, Write};
+pub use document::{Digest, Object, elements, quoted, string};
+pub use limiter::Limiter;
+pub use pages::{Found, Include, Page, Pages, Range, Row};
+pub use revision::Revision;
+pub use server::{HttpSettings, Server, ServerUrl, Traffic};

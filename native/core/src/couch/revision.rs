@@ -1,0 +1,67 @@
+//! Revisions: `3-` and 32 hexadecimal digits.
+
+use std::fmt;
+
+/// A document's revision. CouchDB 1.x and BigCouch hash otherwise, so what follows the dash is
+/// kept as text unless it is the usual 16 bytes, which are kept as such: millions are held.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Revision {
+    /// Generation and the 16 bytes of the hash.
+    Usual(u32, u128),
+    /// Anything else that a server calls a revision.
+    Other(Box<str>),
+}
+
+impl Revision {
+    /// Takes what a server sent.
+    pub fn parse(text: &str) -> Self {
+        let usual = || {
+            let (generation, hash) = text.split_once('-')?;
+            if hash.len() != 32 || generation.starts_with(['+', '0']) {
+                return None;
+            }
+            let lower = hash
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            if !lower {
+                return None;
+            }
+            let hash = u128::from_str_radix(hash, 16).ok()?;
+            Some(Self::Usual(generation.parse().ok()?, hash))
+        };
+        usual().unwrap_or_else(|| Self::Other(text.into()))
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usual(generation, hash) => write!(f, "{generation}-{hash:032x}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_what_it_read() {
+        for text in [
+            "3-917fa2381192822767f010b95b45325b",
+            "1-0",
+            "10-0000000000000000000000000000000f",
+            "1-917FA2381192822767F010B95B45325B",
+            "",
+        ] {
+            assert_eq!(Revision::parse(text).to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Database names: plain (`numbers/+1415`) as the server lists them, and encoded
+//! (`numbers%2F%2B1415`) as Kazoo writes them everywhere, the terminal included.
+
+use std::fmt;
+use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::AccountId;
+
+/// Everything but what CouchDB allows in a name and a URL leaves alone.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'_')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'~');
+
+/// The longest name that is looked at; CouchDB's own limit is 238 characters.
+const LONGEST: usize = 238;
+
+/// How many characters of a number name its database (contract section 1).
+const PREFIX: usize = 5;
+
+/// The name of a database that exists, or could. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DatabaseName(Arc<str>);
+
+/// What a database is to this library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Classification {
+    /// `numbers/…`
+    Numbers,
+    /// `account/ab/cd/` and 28 hexadecimal digits.
+    Account(AccountId),
+    /// An account's month (`…-202601`) or year (`…-2026`) database: never touched.
+    AccountPeriod(AccountId),
+    /// Anything else.
+    Other,
+}
+
+impl DatabaseName {
+    /// The name as a server lists it. Refused is what CouchDB itself would refuse, so that no
+    /// name leaves its place in a URL.
+    pub fn new(name: &str) -> Option<Self> {
+        let legal = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_$()+-/".contains(&byte)
+        };
+        let starts = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+            || matches!(name, "_users" | "_replicator" | "_global_changes");
+        (starts && name.len() <= LONGEST && name.bytes().all(legal)).then(|| Self(name.into()))
+    }
+
+    pub(super) fn account_database(id: &str) -> Self {
+        let (first, rest) = id.split_at(2);
+        let (second, rest) = rest.split_at(2);
+        Self(format!("account/{first}/{second}/{rest}").into())
+    }
+
+    /// The number database of a number: `numbers/` and its first five characters. None for an
+    /// id that is shorter, or whose first five could not be in a name.
+    pub fn number_database_of(number: &str) -> Option<Self> {
+        let (end, _) = number.char_indices().nth(PREFIX - 1)?;
+        let prefix = number.get(..=end)?;
+        Self::new(&format!("numbers/{prefix}"))
+    }
+
+    /// How a report names the number database of something that was given as a number, even
+    /// when no such database could be.
+    pub fn encoded_for(given: &str) -> String {
+        let prefix: String = given.chars().take(PREFIX).collect();
+        utf8_percent_encode(&format!("numbers/{prefix}"), ENCODED).to_string()
+    }
+
+    /// The plain name.
+    pub fn plain(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as Kazoo writes it, and as it goes into a URL.
+    pub fn encoded(&self) -> String {
+        utf8_percent_encode(&self.0, ENCODED).to_string()
+    }
+
+    /// What this database is.
+    pub fn classification(&self) -> Classification {
+        if self.0.starts_with("numbers/") {
+            return Classification::Numbers;
+        }
+        match account_and_period(&self.0) {
+            Some((id, "")) => Classification::Account(id),
+            Some((id, period)) if is_period(period) => Classification::AccountPeriod(id),
+            _ => Classification::Other,
+        }
+    }
+
+    /// The account whose database this is.
+    pub fn account(&self) -> Option<AccountId> {
+        match self.classification() {
+            Classification::Account(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether a number document of this id belongs in this number database. `numbers/inum`
+    /// and `numbers/managed` are named after no prefix and take any id.
+    pub fn holds(&self, number: &str) -> bool {
+        match self.0.strip_prefix("numbers/") {
+            Some("inum" | "managed") => true,
+            Some(prefix) => Self::number_database_of(number)
+                .is_some_and(|database| database.0.strip_prefix("numbers/") == Some(prefix)),
+            None => false,
+        }
+    }
+}
+
+/// Splits `account/ab/cd/` + 28 digits + anything into the account and that anything.
+fn account_and_period(name: &str) -> Option<(AccountId, &str)> {
+    let rest = name.strip_prefix("account/")?;
+    let (first, rest) = rest.split_once('/')?;
+    let (second, rest) = rest.split_once('/')?;
+    let tail = rest.get(..28)?;
+    if first.len() != 2 || second.len() != 2 {
+        return None;
+    }
+    let id = AccountId::parse(&format!("{first}{second}{tail}"))?;
+    Some((id, rest.get(28..)?))
+}
+
+fn is_period(text: &str) -> bool {
+    text.strip_prefix('-').is_some_and(|digits| {
+        matches!(digits.len(), 4 | 6) && digits.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// An account as an operator may name it (contract section 2): raw id, database name in either
+/// form, or a month or year database of it.
+pub(crate) fn account_argument(text: &str) -> Option<AccountId> {
+    if let Some(id) = AccountId::parse(text) {
+        return Some(id);
+    }
+    let plain = decoded(text)?;
+    if let Some((id, period)) = plain.split_once('-') {
+        let account = AccountId::parse(id);
+        if account.is_some() && is_period(&format!("-{period}")) {
+            return account;
+        }
+    }
+    let (id, period) = account_and_period(&plain)?;
+    (period.is_empty() || is_period(period)).then_some(id)
+}
+
+/// A name with its percent escapes undone, if it had any; a name is decoded once, never twice.
+pub(crate) fn decoded(text: &str) -> Option<String> {
+    if text.len() > LONGEST * 3 {
+        return None;
+    }
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    Some(decoded.into_owned())
+}
+
+impl fmt::Display for DatabaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.encoded())
+    }
+}
+
+impl fmt::Debug for DatabaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "abcdef0123456789abcdef0123456789";
+
+    #[test]
+    fn number_databases_are_named_by_five_characters() {
+        let name = |number| DatabaseName::number_database_of(number).map(|db| db.0.to_string());
+        assert_eq!(name("+14155550100").as_deref(), Some("numbers/+1415"));
+        assert_eq!(name("4155550100").as_deref(), Some("numbers/41555"));
+        assert_eq!(name("911"), None);
+        assert_eq!(name("../.._users"), None);
+    }
+
+    #[test]
+    fn accounts_are_recognised_in_every_form() {
+        let id = AccountId::parse(ID).unwrap();
+        for form in [
+            ID,
+            "ABCDEF0123456789abcdef0123456789",
+            "account/ab/cd/ef0123456789abcdef0123456789",
+            "account%2Fab%2Fcd%2Fef0123456789abcdef0123456789",
+            "account%2fab%2fcd%2fef0123456789abcdef0123456789",
+            "account%2Fab%2Fcd%2Fef0123456789abcdef0123456789-202601",
+            "account/ab/cd/ef0123456789abcdef0123456789-2026",
+            "abcdef0123456789abcdef0123456789-202601",
+        ] {
+            assert_eq!(account_argument(form), Some(id), "{form}");
+        }
+        for form in [
+            "bogus",
+            "",
+            "account/../_users",
+            "account/ab/cd/ef0123456789abcdef01234567890",
+            "account%252Fab%252Fcd%252Fef0123456789abcdef0123456789",
+            "account/ab/cd/ef0123456789abcdef0123456789-20260",
+        ] {
+            assert_eq!(account_argument(form), None, "{form}");
+        }
+    }
+
+    #[test]
+    fn period_databases_are_no_account_databases() {
+        let id = AccountId::parse(ID).unwrap();
+        let database = id.database();
+        assert_eq!(database.classification(), Classification::Account(id));
+        for period in ["-202601", "-2026"] {
+            let name = DatabaseName::new(&format!("{}{period}", database.plain())).unwrap();
+            assert_eq!(name.classification(), Classification::AccountPeriod(id));
+            assert_eq!(name.account(), None);
+        }
+    }
+
+    #[test]
+    fn encoded_as_kazoo_writes_it() {
+        let database = DatabaseName::new("numbers/+1415").unwrap();
+        assert_eq!(database.encoded(), "numbers%2F%2B1415");
+        assert!(database.holds("+14155550100"));
+        assert!(!database.holds("+14165550100"));
+        assert!(DatabaseName::new("numbers/inum").unwrap().holds("+883510"));
+    }
+}

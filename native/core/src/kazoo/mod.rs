@@ -1,0 +1,23 @@
+//! The only place that knows Kazoo's conventions: how databases are named and numbers written,
+//! what its documents look like, where its configuration lies.
+
+mod account;
+mod carrier;
+mod config_ini;
+mod database;
+mod gregorian;
+mod normalise;
+mod number;
+mod system_config;
+mod usage;
+
+pub use account::AccountId;
+pub use carrier::{ALL_CARRIERS, is_valid_target, stored_target, wants_local_feature};
+pub use config_ini::{couchdb_url_of, default_paths, read_config_ini};
+pub use database::{Classification, DatabaseName};
+pub(crate) use database::{account_argument, decoded};
+pub use gregorian::{GREGORIAN_UNIX_EPOCH, gregorian_seconds};
+pub use normalise::{Converters, Normaliser};
+pub use number::{NumberFacts, UsedBy};
+pub use system_config::{DEFAULT_FEATURES_ALLOWED, DOCUMENT as NUMBER_MANAGER, SystemConfig};
+pub use usage::{AppUsage, Usage};

@@ -1,0 +1,105 @@
+//! The document `number_manager` of the database `system_config`: how numbers are normalised,
+//! and which features are allowed (contract sections 3, 8 and 9.13).
+
+use super::Converters;
+use crate::couch::{Object, elements, string};
+
+/// The document's id.
+pub const DOCUMENT: &str = "number_manager";
+
+/// What `reset_allowed_features_to_defaults_on_system_config` writes.
+pub const DEFAULT_FEATURES_ALLOWED: [&str; 10] = [
+    "carrier_name",
+    "cnam",
+    "e911",
+    "failover",
+    "force_outbound",
+    "inbound_cnam",
+    "outbound_cnam",
+    "port",
+    "prepend",
+    "ringback",
+];
+
+/// The document, and whose section of it counts first.
+pub struct SystemConfig<'a> {
+    sections: Vec<Object<'a>>,
+}
+
+impl<'a> SystemConfig<'a> {
+    /// Reads the node's own section and `default`, in this order.
+    pub fn new(document: &Object<'a>, section: &str) -> Self {
+        let sections = [section, "default"]
+            .iter()
+            .filter_map(|name| document.get(name))
+            .filter_map(|text| Object::parse(text).ok())
+            .collect();
+        Self { sections }
+    }
+
+    fn find<T>(&self, read: impl Fn(&Object<'a>) -> Option<T>) -> Option<T> {
+        self.sections.iter().find_map(read)
+    }
+
+    /// The converters, each default where the document has none.
+    pub fn converters(&self) -> Converters {
+        let defaults = Converters::default();
+        Converters {
+            e164: self
+                .find(|section| converters(section.get("e164_converters")?))
+                .unwrap_or(defaults.e164),
+            reconcile: self
+                .find(|section| section.string("reconcile_regex").map(Into::into))
+                .unwrap_or(defaults.reconcile),
+        }
+    }
+
+    /// The strings of `features.allow`.
+    pub fn features_allowed(&self) -> Option<Vec<String>> {
+        self.find(|section| {
+            let features = Object::parse(section.get("features")?).ok()?;
+            let allowed = elements(features.get("allow")?)?;
+            Some(
+                allowed
+                    .into_iter()
+                    .filter_map(string)
+                    .map(Into::into)
+                    .collect(),
+            )
+        })
+    }
+}
+
+fn converters(json: &str) -> Option<Vec<(String, String, String)>> {
+    let object = Object::parse(json).ok()?;
+    let all = object
+        .fields()
+        // Kazoo keeps settings of the converters beside them, and those are no objects.
+        .filter_map(|(regex, value)| {
+            let converter = Object::parse(value).ok()?;
+            let part = |name| converter.string(name).unwrap_or_default().into_owned();
+            Some((regex.to_owned(), part("prefix"), part("suffix")))
+        })
+        .collect();
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nodes_own_section_counts_first() {
+        let text = r#"{"default":{"reconcile_regex":"^d$","features":{"allow":["cnam"]}},
+            "kazoo@here":{"e164_converters":{"^(\\d{3})$":{"prefix":"+999","suffix":"0"}}}}"#;
+        let document = Object::parse(text).unwrap();
+        let config = SystemConfig::new(&document, "kazoo@here");
+        let converters = config.converters();
+        assert_eq!(converters.reconcile, "^d$");
+        assert_eq!(
+            converters.e164,
+            [("^(\\d{3})$".to_owned(), "+999".to_owned(), "0".to_owned())]
+        );
+        assert_eq!(config.features_allowed().unwrap(), ["cnam"]);
+    }
+}

@@ -1,0 +1,126 @@
+//! Which applications an account's own documents say that a number is used by
+//! (contract section 4).
+
+use std::collections::HashMap;
+
+use super::Normaliser;
+use crate::couch::{Object, elements, string};
+
+const CALLFLOW: u8 = 1;
+const TRUNKSTORE: u8 = 2;
+
+/// What one account's documents say of one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// No document names the number.
+    None,
+    /// Callflows do.
+    Callflow,
+    /// Trunkstore documents do.
+    Trunkstore,
+    /// Both do: nobody can tell which is meant.
+    Both,
+}
+
+/// The numbers that an account's callflows and trunkstore documents name.
+#[derive(Clone, Debug, Default)]
+pub struct AppUsage {
+    numbers: HashMap<Box<str>, u8>,
+}
+
+impl AppUsage {
+    /// What is said of a number document's id.
+    pub fn of(&self, number: &str) -> Usage {
+        match self.numbers.get(number).copied().unwrap_or_default() {
+            0 => Usage::None,
+            CALLFLOW => Usage::Callflow,
+            TRUNKSTORE => Usage::Trunkstore,
+            _ => Usage::Both,
+        }
+    }
+
+    /// Takes in one document of the account; documents that say nothing of numbers are passed
+    /// over. Numbers count as they are written and as they normalise, since people type both.
+    pub fn add(&mut self, document: &Object<'_>, normaliser: &Normaliser) {
+        if document.is_true("pvt_deleted") {
+            return;
+        }
+        match document.get("pvt_type") {
+            Some("\"callflow\"") => {
+                let numbers = document.get("numbers").and_then(elements);
+                for number in numbers.into_iter().flatten().filter_map(string) {
+                    self.note(&number, CALLFLOW, normaliser);
+                }
+            }
+            Some("\"sys_info\"") => {
+                for server in document.get("servers").map(values).unwrap_or_default() {
+                    let Ok(server) = Object::parse(server) else {
+                        continue;
+                    };
+                    if server.get("enabled") == Some("false") {
+                        continue;
+                    }
+                    if let Some(Ok(dids)) = server.get("DIDs").map(Object::parse) {
+                        for (number, _) in dids.fields() {
+                            self.note(number, TRUNKSTORE, normaliser);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, number: &str, app: u8, normaliser: &Normaliser) {
+        *self.numbers.entry(number.into()).or_default() |= app;
+        let normalised = normaliser.normalise(number);
+        if normalised != number {
+            *self.numbers.entry(normalised.into()).or_default() |= app;
+        }
+    }
+}
+
+/// The values of an array or of an object; of anything else none.
+fn values(json: &str) -> Vec<&str> {
+    if let Some(elements) = elements(json) {
+        return elements;
+    }
+    Object::parse(json)
+        .map(|object| object.fields().map(|(_, value)| value).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Converters;
+    use super::*;
+
+    fn usage(documents: &[&str]) -> AppUsage {
+        let normaliser = Normaliser::new(&Converters::default()).unwrap();
+        let mut usage = AppUsage::default();
+        for document in documents {
+            usage.add(&Object::parse(document).unwrap(), &normaliser);
+        }
+        usage
+    }
+
+    #[test]
+    fn callflows_and_servers_are_read_and_odd_types_passed_over() {
+        let usage = usage(&[
+            r#"{"pvt_type":"callflow","numbers":["+14155550100","4155550101",7,null,"*97"]}"#,
+            r#"{"pvt_type":"callflow","numbers":"+14155550199"}"#,
+            r#"{"pvt_type":"callflow","pvt_deleted":true,"numbers":["+14155550198"]}"#,
+            r#"{"pvt_type":"sys_info","servers":[{"DIDs":{"+14155550102":{}}},{"enabled":false,"DIDs":{"+14155550103":{}}},7]}"#,
+            r#"{"pvt_type":"sys_info","servers":{"a":{"enabled":true,"DIDs":{"+14155550104":{},"+14155550100":{}}}}}"#,
+            r#"{"pvt_type":"sys_info","servers":[{"DIDs":["+14155550105"]}]}"#,
+        ]);
+        assert_eq!(usage.of("+14155550100"), Usage::Both);
+        assert_eq!(usage.of("+14155550101"), Usage::Callflow);
+        assert_eq!(usage.of("+14155550102"), Usage::Trunkstore);
+        assert_eq!(usage.of("+14155550104"), Usage::Trunkstore);
+        for none in ["3", "5", "8", "9"] {
+            assert_eq!(usage.of(&format!("+1415555010{none}")), Usage::None);
+        }
+        assert_eq!(usage.of("+14155550199"), Usage::None);
+    }
+}
