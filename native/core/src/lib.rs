@@ -12,6 +12,9 @@
 pub mod command;
 pub mod couch;
 mod error;
+pub mod host;
 pub mod kazoo;
+pub mod plan;
+pub mod report;
 
 pub use error::{Error, Kind, Operation};

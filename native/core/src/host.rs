@@ -1,0 +1,92 @@
+//! Where the library runs: inside Kazoo, or standing alone. What it needs from there is this
+//! trait, and nothing else.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::couch::{Revision, ServerUrl};
+use crate::error::Error;
+use crate::kazoo::{AccountId, DatabaseName};
+
+/// A document that was written, as whoever caches documents must be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedRow {
+    /// Its id.
+    pub id: String,
+    /// The revision that was replaced; None when it was created.
+    pub old_rev: Option<Revision>,
+    /// The new revision.
+    pub rev: Revision,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// `pvt_type`, `pvt_account_id`, `pvt_created`, `pvt_modified`, `pvt_deleted` where the
+    /// document (before its deletion) has them: name and JSON text.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// The fields of a document that a notice of its change carries.
+pub const NOTICE_FIELDS: [&str; 5] = [
+    "pvt_type",
+    "pvt_account_id",
+    "pvt_created",
+    "pvt_modified",
+    "pvt_deleted",
+];
+
+/// What the library needs from where it runs. What a host does not do itself it says with
+/// `false` or `None`, and the library does it on the documents, or says that it can't.
+#[async_trait]
+pub trait Host: Send + Sync {
+    /// The server of a database; without one, the server that lists the cluster's databases.
+    async fn server(&self, database: Option<&DatabaseName>) -> Result<ServerUrl, Error>;
+
+    /// Tells of rows that landed. Returns when it is told, so that writes do not outrun it.
+    async fn changed(&self, database: &DatabaseName, rows: Vec<ChangedRow>) -> Result<(), Error> {
+        let _ = (database, rows);
+        Ok(())
+    }
+
+    /// Creates a database with its design documents; false: the host leaves that to us.
+    async fn create_database(&self, database: &DatabaseName) -> Result<bool, Error> {
+        let _ = database;
+        Ok(false)
+    }
+
+    /// Reconciles an account's services; false: nobody here can.
+    async fn services(&self, account: AccountId) -> Result<bool, Error> {
+        let _ = account;
+        Ok(false)
+    }
+
+    /// Sets a list of strings in the system config of numbers; false: the host leaves that to us.
+    async fn set_config(&self, path: &[&str], values: &[String]) -> Result<bool, Error> {
+        let _ = (path, values);
+        Ok(false)
+    }
+
+    /// The carrier modules that there are; None: the host does not know.
+    fn carriers(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// Standing alone: one server, nobody to tell.
+#[derive(Clone, Debug)]
+pub struct Standalone {
+    url: ServerUrl,
+}
+
+impl Standalone {
+    /// On this server.
+    pub fn new(url: ServerUrl) -> Arc<Self> {
+        Arc::new(Self { url })
+    }
+}
+
+#[async_trait]
+impl Host for Standalone {
+    async fn server(&self, _: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
+        Ok(self.url.clone())
+    }
+}

@@ -1,0 +1,102 @@
+//! Lists of features, on a number and in the system config (contract section 8).
+
+use crate::couch::{Object, elements, quoted, string};
+
+/// The features that there are, in the order in which they are told.
+pub const KNOWN_FEATURES: [&str; 12] = [
+    "failover",
+    "force_outbound",
+    "prepend",
+    "ringback",
+    "cnam",
+    "inbound_cnam",
+    "outbound_cnam",
+    "e911",
+    "port",
+    "sms",
+    "mms",
+    "carrier_name",
+];
+
+/// A list of features with one added or taken out: sorted, each once.
+pub fn edited_list(list: &[String], feature: &str, add: bool) -> Vec<String> {
+    let mut edited: Vec<String> = list
+        .iter()
+        .filter(|known| add || *known != feature)
+        .cloned()
+        .collect();
+    if add {
+        edited.push(feature.to_owned());
+    }
+    edited.sort_unstable();
+    edited.dedup();
+    edited
+}
+
+/// A number document with a feature added to one of its lists, or taken out; None where that is
+/// so already. A list that becomes empty goes.
+pub fn edit_features(
+    document: &Object<'_>,
+    field: &str,
+    feature: &str,
+    add: bool,
+) -> Option<Box<str>> {
+    let list: Vec<String> = features_of(document, field);
+    if list.iter().any(|known| known == feature) == add {
+        return None;
+    }
+    let edited = edited_list(&list, feature, add);
+    let json = (!edited.is_empty()).then(|| {
+        let texts: Vec<String> = edited.iter().map(|feature| quoted(feature)).collect();
+        format!("[{}]", texts.join(","))
+    });
+    Some(document.with(&[(field, json.as_deref())]).into())
+}
+
+/// The features that a number document lists.
+pub(crate) fn features_of(document: &Object<'_>, field: &str) -> Vec<String> {
+    document
+        .get(field)
+        .and_then(elements)
+        .into_iter()
+        .flatten()
+        .filter_map(string)
+        .map(Into::into)
+        .collect()
+}
+
+/// An unassigned number's document without what only an assigned one should have; None where it
+/// is so already.
+pub fn migrate_unassigned(document: &Object<'_>) -> Option<Box<str>> {
+    let fields = ["pvt_used_by", "pvt_features_denied"];
+    if fields.iter().all(|field| document.get(field).is_none()) {
+        return None;
+    }
+    Some(document.with(&fields.map(|field| (field, None))).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_sorted_and_hold_each_once() {
+        let list = ["port".to_owned(), "cnam".to_owned(), "port".to_owned()];
+        assert_eq!(edited_list(&list, "e911", true), ["cnam", "e911", "port"]);
+        assert_eq!(edited_list(&list, "port", false), ["cnam"]);
+    }
+
+    #[test]
+    fn a_number_is_written_only_if_its_list_changes() {
+        let text = r#"{"_id":"+1","pvt_features_allowed":["cnam"]}"#;
+        let document = Object::parse(text).unwrap();
+        let edit = |feature, add| edit_features(&document, "pvt_features_allowed", feature, add);
+        assert_eq!(edit("cnam", true), None);
+        assert_eq!(edit("port", false), None);
+        assert_eq!(
+            edit("port", true).as_deref(),
+            Some(r#"{"_id":"+1","pvt_features_allowed":["cnam","port"]}"#)
+        );
+        assert_eq!(edit("cnam", false).as_deref(), Some(r#"{"_id":"+1"}"#));
+    }
+}

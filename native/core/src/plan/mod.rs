@@ -1,0 +1,69 @@
+//! What must change: pure functions from documents to changes. No I/O, no clock, no VM; all of
+//! the contract's sections 4 and 5 is here, and nowhere else.
+
+mod apps;
+mod assignment;
+mod carrier;
+mod copy;
+mod features;
+
+pub use apps::{Fix, fix_used_by};
+pub use assignment::{Source, is_wrongly_assigned, source_in_number_database};
+pub use carrier::convert;
+pub use copy::{Candidate, Copy, to_account, to_number_database, winner};
+pub(crate) use features::features_of;
+pub use features::{KNOWN_FEATURES, edit_features, edited_list, migrate_unassigned};
+
+use crate::couch::Revision;
+
+/// A change to one document of one database, planned and not yet made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The document is to be there.
+    Create {
+        /// It, with `_id` and without `_rev`.
+        body: Box<str>,
+    },
+    /// The document is to be another.
+    Update {
+        /// The revision that was read.
+        rev: Revision,
+        /// The document that was read.
+        before: Box<str>,
+        /// The document that it becomes, with `_id` and without `_rev`.
+        body: Box<str>,
+    },
+    /// The document is to go.
+    Delete {
+        /// The revision that was read.
+        rev: Revision,
+        /// The document that was read.
+        before: Box<str>,
+    },
+}
+
+impl Change {
+    /// The document as it is to be, if it is to be.
+    pub fn body(&self) -> Option<&str> {
+        match self {
+            Self::Create { body } | Self::Update { body, .. } => Some(body),
+            Self::Delete { .. } => None,
+        }
+    }
+
+    /// The document as it was read, if there was one.
+    pub fn before(&self) -> Option<&str> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Update { before, .. } | Self::Delete { before, .. } => Some(before),
+        }
+    }
+
+    /// The revision that was read, if there was one.
+    pub fn rev(&self) -> Option<&Revision> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Update { rev, .. } | Self::Delete { rev, .. } => Some(rev),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The failure report: the original's shape, which scripts parse (contract section 6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+/// What failed in one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DatabaseFailures {
+    /// Numbers by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed: BTreeMap<String, BTreeSet<String>>,
+    /// Why the database could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+impl DatabaseFailures {
+    /// How many numbers failed, once a reason, and one for a database that could not be read.
+    pub fn count(&self) -> u64 {
+        let numbers: usize = self.failed.values().map(BTreeSet::len).sum();
+        numbers as u64 + u64::from(self.last_error.is_some())
+    }
+}
+
+/// What failed, by the encoded name of the database in which it failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Failures(BTreeMap<String, DatabaseFailures>);
+
+impl Failures {
+    /// Notes that a number failed; true if that is news.
+    pub fn number(&mut self, database: &str, reason: &str, number: &str) -> bool {
+        self.0
+            .entry(database.to_owned())
+            .or_default()
+            .failed
+            .entry(reason.to_owned())
+            .or_default()
+            .insert(number.to_owned())
+    }
+
+    /// Notes that a database could not be read.
+    pub fn database(&mut self, database: &str, reason: &str) {
+        self.0.entry(database.to_owned()).or_default().last_error = Some(reason.to_owned());
+    }
+
+    /// By database.
+    pub fn by_database(&self) -> &BTreeMap<String, DatabaseFailures> {
+        &self.0
+    }
+
+    /// Whether nothing failed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How much failed.
+    pub fn count(&self) -> u64 {
+        self.0.values().map(DatabaseFailures::count).sum()
+    }
+
+    /// One JSON object, on one line.
+    pub fn to_json(&self) -> String {
+        // Strings in maps: serialising them cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shape_that_scripts_parse() {
+        let mut failures = Failures::default();
+        failures.number("numbers%2F%2B1415", "save_docs-conflict", "+14155550101");
+        failures.number("numbers%2F%2B1415", "save_docs-conflict", "+14155550100");
+        failures.number("numbers%2F%2B1415", "save_docs-conflict", "+14155550100");
+        failures.database("numbers%2F%2B1416", "db_not_found");
+        assert_eq!(
+            failures.to_json(),
+            r#"{"numbers%2F%2B1415":{"failed":{"save_docs-conflict":["+14155550100","+14155550101"]}},"numbers%2F%2B1416":{"last_error":"db_not_found"}}"#
+        );
+        assert_eq!(failures.count(), 3);
+    }
+}

@@ -1,0 +1,110 @@
+//! Events as lines of a terminal.
+
+use super::{Counts, Event, PlannedChange, Summary};
+
+/// Turns events into the lines that an operator reads (contract section 6).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Renderer;
+
+impl Renderer {
+    /// The lines of an event; none for what only machines want.
+    pub fn lines(&self, event: &Event) -> Vec<String> {
+        match event {
+            Event::Output(line) => vec![line.clone()],
+            Event::Warning(line) => vec![format!("warning: {line}")],
+            Event::Database {
+                database,
+                read,
+                counts,
+            } => vec![format!("{database}: {read} read, {}", outcomes(counts))],
+            Event::Planned(change) => planned(change),
+            Event::Finished { summary, figures } => {
+                let mut lines = Vec::new();
+                if !summary.services.is_empty() {
+                    lines.push(format!(
+                        "services of these accounts must be reconciled in Kazoo: {}",
+                        summary.services.join(" ")
+                    ));
+                }
+                if *figures {
+                    lines.push(finished(summary));
+                    if !summary.failures.is_empty() {
+                        lines.push(summary.failures.to_json());
+                    }
+                }
+                lines
+            }
+        }
+    }
+}
+
+fn outcomes(counts: &Counts) -> String {
+    format!(
+        "{} unchanged, {} created, {} updated, {} deleted, {} failed",
+        counts.unchanged, counts.created, counts.updated, counts.deleted, counts.failed
+    )
+}
+
+fn finished(summary: &Summary) -> String {
+    let rehearsed = if summary.dry_run {
+        " (dry run: nothing was written)"
+    } else {
+        ""
+    };
+    format!(
+        "{}: {} databases, {} documents read, {}, {:.1} seconds{rehearsed}",
+        summary.command,
+        summary.databases,
+        summary.documents_read,
+        outcomes(&summary.counts),
+        summary.seconds.as_secs_f64()
+    )
+}
+
+fn planned(change: &PlannedChange) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} {}: would be {}",
+        change.database, change.id, change.outcome
+    )];
+    for field in &change.fields {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".into());
+        lines.push(format!(
+            "  {}: {} -> {}",
+            field.field,
+            shown(&field.old),
+            shown(&field.new)
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_and_its_failures() {
+        let mut summary = Summary {
+            command: "copy_number_dbs_to_accounts".into(),
+            databases: 2,
+            documents_read: 12,
+            seconds: std::time::Duration::from_millis(1234),
+            ..Summary::default()
+        };
+        summary.counts.failed = 1;
+        summary
+            .failures
+            .number("numbers%2F%2B1415", "save_docs-conflict", "+14155550100");
+        let lines = Renderer.lines(&Event::Finished {
+            summary: Box::new(summary),
+            figures: true,
+        });
+        assert_eq!(
+            lines,
+            [
+                "copy_number_dbs_to_accounts: 2 databases, 12 documents read, 0 unchanged, 0 created, 0 updated, 0 deleted, 1 failed, 1.2 seconds",
+                r#"{"numbers%2F%2B1415":{"failed":{"save_docs-conflict":["+14155550100"]}}}"#
+            ]
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! Counting: every number comes from what CouchDB answered, not from what was sent.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use super::Failures;
+use crate::kazoo::DatabaseName;
+
+/// What became of a document that a command decided about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was as it should be.
+    Unchanged,
+    /// It is there now.
+    Created,
+    /// It is another now.
+    Updated,
+    /// It is gone now.
+    Deleted,
+}
+
+impl Outcome {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// Outcomes, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// As they should be.
+    pub unchanged: u64,
+    /// Created.
+    pub created: u64,
+    /// Updated.
+    pub updated: u64,
+    /// Deleted.
+    pub deleted: u64,
+    /// Failures: numbers once a reason and database, and databases that could not be read.
+    pub failed: u64,
+}
+
+impl Counts {
+    fn add(&mut self, outcome: Outcome, times: u64) {
+        match outcome {
+            Outcome::Unchanged => self.unchanged += times,
+            Outcome::Created => self.created += times,
+            Outcome::Updated => self.updated += times,
+            Outcome::Deleted => self.deleted += times,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Figures {
+    databases: BTreeMap<DatabaseName, (u64, Counts)>,
+    failures: Failures,
+}
+
+/// The figures of a run, shared by its tasks.
+#[derive(Default)]
+pub struct Tally(Mutex<Figures>);
+
+impl Tally {
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A database delivered so many documents.
+    pub fn read(&self, database: &DatabaseName, documents: usize) {
+        self.figures()
+            .databases
+            .entry(database.clone())
+            .or_default()
+            .0 += documents as u64;
+    }
+
+    /// So many documents of a database were decided about, and this became of them.
+    pub fn decided(&self, database: &DatabaseName, outcome: Outcome, times: u64) {
+        let mut figures = self.figures();
+        let counts = &mut figures.databases.entry(database.clone()).or_default().1;
+        counts.add(outcome, times);
+    }
+
+    /// A number failed in a database, by its encoded name.
+    pub fn failed(&self, database: &str, reason: &str, number: &str) {
+        self.figures().failures.number(database, reason, number);
+    }
+
+    /// A database could not be read.
+    pub fn database_failed(&self, database: &str, reason: &str) {
+        self.figures().failures.database(database, reason);
+    }
+
+    /// One database's figures.
+    pub fn database(&self, database: &DatabaseName) -> (u64, Counts) {
+        let figures = self.figures();
+        let (read, mut counts) = figures.databases.get(database).copied().unwrap_or_default();
+        counts.failed = figures
+            .failures
+            .by_database()
+            .get(&database.encoded())
+            .map_or(0, super::DatabaseFailures::count);
+        (read, counts)
+    }
+
+    /// How many databases, how many documents they delivered, what became of them, what failed.
+    pub fn total(&self) -> (u64, u64, Counts, Failures) {
+        let figures = self.figures();
+        let mut total = Counts::default();
+        let mut documents = 0;
+        for (read, counts) in figures.databases.values() {
+            documents += read;
+            total.unchanged += counts.unchanged;
+            total.created += counts.created;
+            total.updated += counts.updated;
+            total.deleted += counts.deleted;
+        }
+        total.failed = figures.failures.count();
+        (
+            figures.databases.len() as u64,
+            documents,
+            total,
+            figures.failures.clone(),
+        )
+    }
+}
