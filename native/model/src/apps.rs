@@ -65,37 +65,63 @@ fn dids(document: &Document) -> Vec<String> {
         .collect()
 }
 
+/// What `pvt_used_by` has to be.
+enum UsedBy {
+    /// The account's database is missing.
+    Unknown,
+    Both,
+    Application(&'static str),
+    Nothing,
+}
+
+fn used_by(work: &Work, number: &str, account: &str) -> UsedBy {
+    let Some(usage) = usage(work, account) else {
+        return UsedBy::Unknown;
+    };
+    let by_callflow = usage.callflow.contains(number);
+    let by_trunkstore = usage.trunkstore.contains(number);
+    match (by_callflow, by_trunkstore) {
+        (true, true) => UsedBy::Both,
+        (true, false) => UsedBy::Application("callflow"),
+        (false, true) => UsedBy::Application("trunkstore"),
+        (false, false) => UsedBy::Nothing,
+    }
+}
+
+/// Whether `pvt_used_by` is known to be other than what `account` uses the number for.
+pub(crate) fn is_wrong(work: &Work, document: &Document, number: &str, account: &str) -> bool {
+    let found = document.get("pvt_used_by");
+    match used_by(work, number, account) {
+        UsedBy::Unknown | UsedBy::Both => false,
+        UsedBy::Application(application) => found != Some(&Value::from(application)),
+        UsedBy::Nothing => found.is_some(),
+    }
+}
+
 /// Decides about `pvt_used_by` of one document, by what `account` uses.
 fn fix(work: &mut Work, database: &str, number: &str, account: &str) {
     let Some(mut document) = work.document(database, number) else {
         return;
     };
-    let Some(usage) = usage(work, account) else {
-        work.fail(account, "app_usage-db_not_found", number);
-        return;
-    };
-    let used_by = match (
-        usage.callflow.contains(number),
-        usage.trunkstore.contains(number),
-    ) {
-        (true, true) => {
-            work.warn(Warning::UsedByBoth(database.to_owned(), number.to_owned()));
-            work.unchanged();
+    let is_wrong = is_wrong(work, &document, number, account);
+    match used_by(work, number, account) {
+        UsedBy::Unknown => {
+            work.fail(account, "app_usage-db_not_found", number);
             return;
         }
-        (true, false) => Some(Value::from("callflow")),
-        (false, true) => Some(Value::from("trunkstore")),
-        (false, false) => None,
-    };
-    if document.get("pvt_used_by") == used_by.as_ref() {
-        work.unchanged();
-        return;
+        UsedBy::Both => work.warn(Warning::UsedByBoth(database.to_owned(), number.to_owned())),
+        UsedBy::Application(application) => {
+            document.insert("pvt_used_by".to_owned(), Value::from(application));
+        }
+        UsedBy::Nothing => {
+            document.shift_remove("pvt_used_by");
+        }
     }
-    match used_by {
-        Some(application) => document.insert("pvt_used_by".to_owned(), application),
-        None => document.shift_remove("pvt_used_by"),
-    };
-    work.write(database, number, document);
+    if is_wrong {
+        work.write(database, number, document);
+    } else {
+        work.unchanged();
+    }
 }
 
 /// All number documents of these account databases.

@@ -1,6 +1,6 @@
 //! Copies between number databases and account databases.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kazoo_numbers_cluster::Document;
 
@@ -137,24 +137,28 @@ pub(crate) fn assigned_number(work: &mut Work, number: &str) -> Option<Source> {
 
 /// Makes the account's document equal to the number database's.
 pub(crate) fn to_assigned_accounts(work: &mut Work, sources: Vec<Source>) {
-    // A number may lie in `numbers/inum` or `numbers/managed` and in its own database: the own
-    // database is the authority, and an account has one document of a number.
-    let mut one_a_target = BTreeMap::new();
-    for source in sources {
-        let own = names::database_of(&source.number);
-        let is_elsewhere = own.as_ref() != Some(&source.database);
-        one_a_target
-            .entry((source.account, source.number))
-            .or_insert_with(BTreeSet::new)
-            .insert((is_elsewhere, source.database));
-    }
-    for ((account, number), databases) in one_a_target {
-        if let Some((_, database)) = databases.first()
-            && let Some(document) = work.document(database, &number)
-        {
-            to_account(work, &account, &number, document);
+    for source in one_a_target(sources) {
+        if let Some(document) = work.document(&source.database, &source.number) {
+            to_account(work, &source.account, &source.number, document);
         }
     }
+}
+
+/// A number may lie in `numbers/inum` or `numbers/managed` and in its own database: an account has
+/// one document of a number, and the own database is the authority for it.
+pub(crate) fn one_a_target(mut sources: Vec<Source>) -> Vec<Source> {
+    sources.sort_by_key(|source| {
+        let is_own = names::database_of(&source.number).as_ref() == Some(&source.database);
+        (
+            source.account.clone(),
+            source.number.clone(),
+            !is_own,
+            source.database.clone(),
+        )
+    });
+    sources
+        .dedup_by(|next, first| (&next.account, &next.number) == (&first.account, &first.number));
+    sources
 }
 
 fn to_account(work: &mut Work, account: &str, number: &str, document: Document) {

@@ -6,7 +6,7 @@
 //! of them has misread the contract. Being obviously right matters here, being fast does not.
 //!
 //! [`run`] is the model. [`same_end_state`] compares what it says with what a server holds,
-//! `audit` names the drift of a cluster, and [`arbitrary`] throws random clusters and commands.
+//! [`audit`] names the drift of a cluster, and [`arbitrary`] throws random clusters and commands.
 //!
 //! A command is a [`Call`]: a name and arguments as an operator gives them. The modules follow the
 //! families of the manual: `copies`, `apps`, `removals`, `fixes`, `carriers`, `features`. What they
@@ -16,6 +16,7 @@
 mod apps;
 pub mod arbitrary;
 
+mod audit;
 mod call;
 mod carriers;
 mod compare;
@@ -30,6 +31,7 @@ mod outcome;
 mod removals;
 mod work;
 
+pub use audit::{Kind, audit, in_sync};
 pub use call::{Argument, Call, FUNCTIONS};
 pub use compare::{same_end_state, same_tombstones};
 pub use dispatch::run;

@@ -65,6 +65,20 @@ fn the_spelling_of_a_number_is_a_difference() {
 }
 
 #[test]
+fn a_revision_is_no_difference() {
+    let with = |revision: &str| number(A, json!({"_rev": revision}));
+    let start = json!({
+        "A": {"+14155550100": with("1-a")},
+        "+1415": {"+14155550100": with("2-b")},
+    });
+    for function in ["copy_accounts_to_number_dbs", "copy_number_dbs_to_accounts"] {
+        case(start.clone(), function, [])
+            .leaves_it_as_it_was()
+            .counts([1, 0, 0, 0, 0]);
+    }
+}
+
+#[test]
 fn attachments_are_part_of_a_document() {
     let with = |data: &str, digest: &str| {
         number(
