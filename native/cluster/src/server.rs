@@ -99,6 +99,15 @@ pub async fn refuse_if_occupied(url: &str) -> Result<(), ServerError> {
     }
 }
 
+/// Declares that whatever this server holds may be added to and wiped: for a server that
+/// [`refuse_if_occupied`] would refuse, when whoever runs it has said so.
+///
+/// # Errors
+/// Whatever kept the server from answering.
+pub async fn claim(url: &str) -> Result<(), ServerError> {
+    Server::at(url)?.create(MARKER).await
+}
+
 impl Cluster {
     /// Writes the whole cluster: databases, documents, tombstones. Databases that are there
     /// already are added to.

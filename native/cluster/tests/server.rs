@@ -1,0 +1,180 @@
+//! Clusters written to a real server and read back. The server is the workspace's own, or the
+//! one of `COUCHDB_URL`, which is left alone if it holds somebody else's databases.
+#![allow(clippy::unwrap_used)]
+
+use kazoo_numbers_cluster::{Cluster, MARKER, Options, Plan, ServerError, UglyKind, generate};
+use kazoo_numbers_cluster::{Generated, claim, refuse_if_occupied};
+use kazoo_numbers_sandbox::{SandboxConfig, Server};
+use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// A server given from outside is one for all tests: one at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+struct Target {
+    url: String,
+    _sandbox: Option<Server>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+async fn target() -> Target {
+    let turn = TURN.lock().await;
+    let (url, sandbox) = match std::env::var("COUCHDB_URL") {
+        Ok(url) => {
+            refuse_if_occupied(&url).await.unwrap();
+            Cluster::wipe(&url).await.unwrap();
+            (url, None)
+        }
+        Err(_) => {
+            let sandbox = Server::start(SandboxConfig::default()).await.unwrap();
+            (sandbox.url(), Some(sandbox))
+        }
+    };
+    Target {
+        url,
+        _sandbox: sandbox,
+        _turn: turn,
+    }
+}
+
+async fn comes_back(url: &str, generated: &Generated, note: &str) {
+    generated.cluster.load(url).await.unwrap();
+    let (read, revisions) = Cluster::read(url).await.unwrap();
+    let differences = generated.cluster.differences(&read);
+    assert!(differences.is_empty(), "{note}: {differences:#?}");
+    for (name, database) in &read.databases {
+        let ids: Vec<&String> = revisions[name].keys().collect();
+        let mut known: Vec<&String> = database.documents.keys().chain(&database.deleted).collect();
+        known.sort();
+        assert_eq!(ids, known, "every revision of {name}");
+        assert!(revisions[name].values().all(|rev| rev.starts_with("1-")));
+    }
+    let (_, again) = Cluster::read(url).await.unwrap();
+    assert_eq!(again, revisions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_loaded_is_read_back() {
+    let target = target().await;
+    for seed in 0..12 {
+        let tiny = generate(&Options::tiny(seed));
+        comes_back(&target.url, &tiny, &format!("seed {seed}")).await;
+        Cluster::wipe(&target.url).await.unwrap();
+    }
+    let all = generate(&Options {
+        ugly: UglyKind::all(),
+        ugly_share: 0.3,
+        ..Options::default()
+    });
+    comes_back(&target.url, &all, "all of it").await;
+    Cluster::wipe(&target.url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_loaded_without_the_whole_in_memory() {
+    let target = target().await;
+    let options = Options {
+        seed: 9,
+        ..Options::default()
+    };
+    Plan::new(&options).load(&target.url).await.unwrap();
+    let (read, _) = Cluster::read(&target.url).await.unwrap();
+    assert_eq!(
+        generate(&options).cluster.differences(&read),
+        Vec::<String>::new()
+    );
+    Cluster::wipe(&target.url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wiping_takes_what_commands_made_too_and_nothing_else() {
+    let target = target().await;
+    let client = reqwest::Client::new();
+    let at = |name: &str| format!("{}/{name}", target.url);
+    let bystander = at("kazoo_bystander");
+    client.put(&bystander).send().await.unwrap();
+
+    generate(&Options::tiny(3))
+        .cluster
+        .load(&target.url)
+        .await
+        .unwrap();
+    client.put(at("numbers%2F%2B9999")).send().await.unwrap();
+    let (read, _) = Cluster::read(&target.url).await.unwrap();
+    assert!(read.databases.contains_key("numbers/+9999"));
+    assert!(!read.databases.contains_key("kazoo_bystander"));
+    Cluster::wipe(&target.url).await.unwrap();
+
+    let (read, _) = Cluster::read(&target.url).await.unwrap();
+    assert_eq!(read, Cluster::default());
+    assert_eq!(client.get(&bystander).send().await.unwrap().status(), 200);
+    assert_eq!(client.get(at(MARKER)).send().await.unwrap().status(), 404);
+    client.delete(&bystander).send().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_of_somebody_else_are_refused() {
+    let target = target().await;
+    refuse_if_occupied(&target.url).await.unwrap();
+    let client = reqwest::Client::new();
+    for name in [
+        "account%2Fab%2Fcd%2Fx",
+        "numbers%2F%2B1415",
+        "system_config",
+    ] {
+        let database = format!("{}/{name}", target.url);
+        client.put(&database).send().await.unwrap();
+        let refused = refuse_if_occupied(&target.url).await.unwrap_err();
+        assert!(matches!(refused, ServerError::Occupied(_)), "{refused}");
+        let refused = Cluster::wipe(&target.url).await.unwrap_err();
+        assert!(matches!(refused, ServerError::Occupied(_)), "{refused}");
+        assert_eq!(client.get(&database).send().await.unwrap().status(), 200);
+        claim(&target.url).await.unwrap();
+        refuse_if_occupied(&target.url).await.unwrap();
+        client
+            .delete(format!("{}/{MARKER}", target.url))
+            .send()
+            .await
+            .unwrap();
+        client.delete(&database).send().await.unwrap();
+    }
+    // Ours are no reason to refuse, though a run was broken off.
+    generate(&Options::tiny(1))
+        .cluster
+        .load(&target.url)
+        .await
+        .unwrap();
+    refuse_if_occupied(&target.url).await.unwrap();
+    Cluster::wipe(&target.url).await.unwrap();
+}
+
+#[tokio::test]
+async fn errors_name_the_request_and_no_password() {
+    let refused = Cluster::read("http://admin:secret@127.0.0.1:9")
+        .await
+        .unwrap_err();
+    let text = format!("{refused} {refused:?}");
+    assert!(text.contains("GET /_all_dbs"), "{text}");
+    assert!(!text.contains("secret"), "{text}");
+    let refused = Cluster::read("localhost").await.unwrap_err();
+    assert!(matches!(refused, ServerError::Url), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_not_written_is_told() {
+    let target = target().await;
+    let mut cluster = Cluster::default();
+    let document = json!({"_id": "+14155550100", "pvt_type": "number"});
+    let database = cluster
+        .databases
+        .entry(String::from("numbers/+1415"))
+        .or_default();
+    database.insert(document.as_object().unwrap().clone());
+    cluster.load(&target.url).await.unwrap();
+    let refused = cluster.load(&target.url).await.unwrap_err().to_string();
+    assert!(
+        refused.starts_with("numbers/+1415: +14155550100 was not written: conflict"),
+        "{refused}"
+    );
+    Cluster::wipe(&target.url).await.unwrap();
+}
