@@ -74,7 +74,10 @@ async fn what_is_loaded_is_read_back() {
 async fn a_plan_is_loaded_without_the_whole_in_memory() {
     let target = target().await;
     let options = Options {
-        seed: 9,
+        // More documents a database than are read or written at once.
+        numbers: 2_500,
+        accounts: 3,
+        number_databases: 2,
         ..Options::default()
     };
     Plan::new(&options).load(&target.url).await.unwrap();

@@ -1,0 +1,180 @@
+//! Decides, for every number, what becomes of it; and makes databases of the decisions.
+
+mod break_numbers;
+mod deal;
+mod facts;
+mod fate;
+mod make;
+mod number;
+
+use std::collections::BTreeMap;
+
+use crate::dice::Dice;
+use crate::documents::{Cluster, Database};
+use crate::drift::Drift;
+use crate::names::account_database;
+use crate::options::Options;
+use crate::overlay::overlay;
+use crate::prefixes::{number, prefixes};
+use crate::system_config::system_config;
+use crate::ugly::UglyKind;
+
+use self::number::NumberPlan;
+
+/// A cluster and what was broken in it.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What was broken, by kind. Without ugliness this is all that is out of order; ugly
+    /// clusters hold odd cases beside, which nobody calls drift.
+    pub drift: Vec<Drift>,
+}
+
+/// Makes a whole cluster in memory. For hundreds of thousands of numbers, make a [`Plan`] and
+/// take its databases one by one.
+#[must_use]
+pub fn generate(options: &Options) -> Generated {
+    let plan = Plan::new(options);
+    let databases = plan
+        .names()
+        .into_iter()
+        .map(|name| {
+            let database = plan.database(&name);
+            (name, database)
+        })
+        .collect();
+    Generated {
+        cluster: Cluster { databases },
+        drift: plan.drift,
+    }
+}
+
+/// What a cluster is to hold: a few bytes a number.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) options: Options,
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) accounts: Vec<String>,
+    gone: Vec<String>,
+    numbers: Vec<NumberPlan>,
+    by_prefix: Vec<Vec<u32>>,
+    by_account: Vec<Vec<u32>>,
+    pub(crate) serials: Vec<u32>,
+    overlay: BTreeMap<String, Database>,
+    pub(crate) drift: Vec<Drift>,
+}
+
+impl Plan {
+    /// Decides everything.
+    #[must_use]
+    pub fn new(options: &Options) -> Self {
+        let mut options = options.clone();
+        options.accounts = options.accounts.max(1);
+        let prefixes = prefixes(options.seed, options.number_databases);
+        options.number_databases = prefixes.len() - 1;
+        let accounts = ids(options.seed, "accounts", options.accounts);
+        let gone = ids(options.seed, "gone", 1 + options.accounts / 50);
+        let mut plan = Self {
+            by_prefix: vec![Vec::new(); prefixes.len()],
+            by_account: vec![Vec::new(); accounts.len()],
+            serials: vec![0; prefixes.len()],
+            options,
+            prefixes,
+            accounts,
+            gone,
+            numbers: Vec::new(),
+            overlay: BTreeMap::new(),
+            drift: Vec::new(),
+        };
+        plan.deal_numbers();
+        plan.break_numbers();
+        plan.uglify_numbers();
+        plan.index();
+        plan.overlay = overlay(&mut plan);
+        plan.drift.sort();
+        plan
+    }
+
+    /// What was broken, sorted.
+    #[must_use]
+    pub fn drift(&self) -> &[Drift] {
+        &self.drift
+    }
+
+    /// The names of all databases, sorted.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .served_prefixes()
+            .iter()
+            .map(|prefix| format!("numbers/{prefix}"))
+            .chain(self.accounts.iter().map(|id| account_database(id)))
+            .chain(self.overlay.keys().cloned())
+            .chain([String::from("system_config")])
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Makes one database; an empty one of a name that the plan does not have.
+    #[must_use]
+    pub fn database(&self, name: &str) -> Database {
+        let mut database = if name == "system_config" {
+            system_config(self.is_ugly(UglyKind::Converters))
+        } else if let Some(at) = self.prefix_of(name) {
+            self.number_database(at)
+        } else if let Some(at) = self.account_of(name) {
+            self.account_database(at)
+        } else {
+            Database::default()
+        };
+        if let Some(beside) = self.overlay.get(name) {
+            for document in beside.documents.values() {
+                database.insert(document.clone());
+            }
+            for id in &beside.deleted {
+                database.delete(id);
+            }
+        }
+        database
+    }
+
+    /// Whether this kind of ugliness was asked for.
+    pub(crate) fn is_ugly(&self, kind: UglyKind) -> bool {
+        self.options.ugly.contains(&kind)
+    }
+
+    /// The prefixes that have a number database.
+    pub(crate) fn served_prefixes(&self) -> &[String] {
+        &self.prefixes[..self.options.number_databases]
+    }
+
+    fn prefix_of(&self, name: &str) -> Option<usize> {
+        let prefix = name.strip_prefix("numbers/")?;
+        self.served_prefixes().iter().position(|own| own == prefix)
+    }
+
+    fn account_of(&self, name: &str) -> Option<usize> {
+        let id = crate::names::account_of_database(name)?;
+        self.accounts.iter().position(|own| *own == id)
+    }
+
+    /// The account that all others are under.
+    pub(crate) fn master(&self) -> &str {
+        &self.accounts[0]
+    }
+
+    /// A number of that prefix that no other document has.
+    pub(crate) fn fresh_number(&mut self, prefix: usize) -> String {
+        let serial = self.serials[prefix];
+        self.serials[prefix] += 1;
+        number(&self.prefixes[prefix], serial)
+    }
+}
+
+fn ids(seed: u64, purpose: &str, count: usize) -> Vec<String> {
+    let mut dice = Dice::new(seed, purpose, 0);
+    (0..count).map(|_| dice.hex(32)).collect()
+}
