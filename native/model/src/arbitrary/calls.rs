@@ -218,13 +218,14 @@ fn number(cluster: &Cluster) -> BoxedStrategy<String> {
 
 /// Another number of the same database, which may well be absent.
 fn neighbour(number: &str) -> String {
-    let (rest, last) = number.split_at(number.len() - 1);
-    let last = match last {
-        "0" => "1",
-        "1" => "2",
-        _ => "0",
+    let mut characters: Vec<char> = number.chars().collect();
+    let last = match characters.pop() {
+        Some('0') => '1',
+        Some('1') => '2',
+        _ => '0',
     };
-    format!("{rest}{last}")
+    characters.push(last);
+    characters.into_iter().collect()
 }
 
 fn carrier() -> impl Strategy<Value = String> + Clone {

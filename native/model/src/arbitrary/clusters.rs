@@ -173,7 +173,7 @@ fn place_strategy() -> impl Strategy<Value = Place> {
         4 => number_document().prop_map(Place::Another),
         1 => Just(Place::Tombstone),
         1 => Just(Place::SoftDeleted),
-        1 => Just(Place::OtherType),
+        2 => Just(Place::OtherType),
     ]
 }
 
