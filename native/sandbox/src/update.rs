@@ -27,7 +27,7 @@ impl<'w, 't> Update<'w, 't> {
         db: &'w Database,
         author: &'w Author,
         trusting: bool,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, Failure> {
         let validators = Validators::load(writer, db)?;
         Ok(Self {
             writer,

@@ -1,9 +1,15 @@
-//! Who may write what: administrators design documents, `validate_doc_update` functions all else.
+//! Who may write what: administrators write design documents, `validate_doc_update` functions
+//! look at all else.
 
 use crate::document::Edit;
 use crate::failure::Failure;
+use crate::json::{self, Json};
+use crate::render;
 use crate::revision::Rev;
 use crate::store::{Body, Database, StoreError, Writer};
+use crate::views::design;
+use crate::views::engine::Engine;
+use std::ops::Bound;
 
 /// On whose behalf a request writes.
 #[derive(Debug, Clone)]
@@ -14,38 +20,127 @@ pub(crate) struct Author {
 }
 
 impl Author {
-    pub(crate) fn may_design(&self, _edit: &Edit) -> Result<(), Failure> {
+    pub(crate) fn may_design(&self, edit: &Edit) -> Result<(), Failure> {
         if !self.db_admin {
             return Err(Failure::forbidden("You are not a db or server admin."));
         }
-        Ok(())
+        if edit.deleted {
+            return Ok(());
+        }
+        design::check(&fields(&edit.fields)?)
     }
+
+    fn context(&self, db: &Database) -> Json {
+        Json::object([
+            ("db", Json::str(db.name.as_str())),
+            ("name", self.name.as_ref().map_or(Json::Null, Json::str)),
+            (
+                "roles",
+                Json::Array(self.roles.iter().map(Json::str).collect()),
+            ),
+        ])
+    }
+}
+
+fn fields(text: &str) -> Result<Json, StoreError> {
+    json::parse(format!("{{{text}}}").as_bytes()).map_err(|_| StoreError::Damaged)
 }
 
 /// The functions of one database that look at each document before it is written.
 pub(crate) struct Validators {
+    engine: Option<Engine>,
     functions: Vec<String>,
 }
 
 impl Validators {
-    pub(crate) fn load(_writer: &Writer<'_>, _db: &Database) -> Result<Self, StoreError> {
-        Ok(Self {
+    /// Those of all design documents.
+    pub(crate) fn load(writer: &Writer<'_>, db: &Database) -> Result<Self, Failure> {
+        let designs = (Bound::Included("_design/"), Bound::Excluded("_design0"));
+        let mut validators = Self {
+            engine: None,
             functions: Vec::new(),
-        })
+        };
+        for (id, text) in writer.live_fields(db.number, designs)? {
+            if !text.contains("\"validate_doc_update\"") {
+                continue;
+            }
+            let document = fields(&text)?;
+            if let Some(source) = document.get("validate_doc_update").and_then(Json::as_str) {
+                let engine = match validators.engine.take() {
+                    Some(engine) => engine,
+                    None => Engine::new()?,
+                };
+                engine.define(&id, source)?;
+                validators.functions.push(id);
+                validators.engine = Some(engine);
+            }
+        }
+        Ok(validators)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.functions.is_empty()
     }
 
+    /// Lets each function refuse a document that is to follow `old`.
     pub(crate) fn ask(
-        &mut self,
-        _id: &str,
-        _edit: &Edit,
-        _old: Option<(&Body, &Rev)>,
-        _author: &Author,
-        _db: &Database,
+        &self,
+        id: &str,
+        edit: &Edit,
+        old: Option<(&Body, &Rev)>,
+        author: &Author,
+        db: &Database,
     ) -> Result<(), Failure> {
+        let Some(engine) = &self.engine else {
+            return Ok(());
+        };
+        let mut new = String::new();
+        let rev = edit.rev.as_ref().map(Rev::to_string).unwrap_or_default();
+        render::write_plain(&mut new, id, &rev, edit.deleted, &edit.fields, "");
+        let old = match old {
+            Some((body, rev)) => {
+                let mut text = String::new();
+                let rev = rev.to_string();
+                render::write_plain(&mut text, id, &rev, false, &body.fields, &body.stubs);
+                parsed(&text)?
+            }
+            None => Json::Null,
+        };
+        let mut new = parsed(&new)?;
+        if let (None, Json::Object(members)) = (&edit.rev, &mut new) {
+            members.retain(|(name, _)| name != "_rev");
+        }
+        let context = author.context(db);
+        let arguments = Json::Array(vec![new, old, context, db.security.clone()]);
+        for function in &self.functions {
+            refused(&engine.refusal(function, &arguments)?)?;
+        }
         Ok(())
     }
+}
+
+fn parsed(text: &str) -> Result<Json, StoreError> {
+    json::parse(text.as_bytes()).map_err(|_| StoreError::Damaged)
+}
+
+/// `{forbidden: …}` and `{unauthorized: …}` are meant as refusals; whatever else is thrown is one
+/// as well, for nothing was allowed.
+fn refused(thrown: &Json) -> Result<(), Failure> {
+    if *thrown == Json::Null {
+        return Ok(());
+    }
+    let text = |value: &Json| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_text(), str::to_owned)
+    };
+    let object = thrown.get("thrown").unwrap_or(thrown);
+    if let Some(reason) = object.get("forbidden") {
+        return Err(Failure::forbidden(text(reason)));
+    }
+    if let Some(reason) = object.get("unauthorized") {
+        return Err(Failure::unauthorized(text(reason)));
+    }
+    let reason = object.get("reason").unwrap_or(object);
+    Err(Failure::forbidden(text(reason)))
 }

@@ -1,11 +1,13 @@
 //! `_changes`: what changed since when, and waiting for it.
 
 use super::databases::sequence;
-use super::{Answer, App, Request};
+use super::{Answer, App, Request, view};
 use crate::failure::Failure;
+use crate::find::Selector;
 use crate::json::{self, Json, write_string};
 use crate::render::{self, DocOptions};
-use crate::store::{Database, DocRecord, Reader};
+use crate::store::{Database, DocRecord, Reader, StoreError};
+use crate::views::engine::Engine;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -54,16 +56,50 @@ enum Filter {
     All,
     Ids(Vec<String>),
     Designs,
+    Selected(Selector),
+    /// A function of a design document, and the request as it sees it.
+    Function(Engine, Json),
+    /// A map function: what it emits anything for.
+    View(Engine),
 }
 
+const FUNCTION: &str = "filter";
+
 impl Filter {
-    fn passes(&self, id: &str, _record: &DocRecord) -> bool {
-        match self {
+    fn passes(&self, id: &str, record: &DocRecord) -> Result<bool, Failure> {
+        Ok(match self {
             Filter::All => true,
             Filter::Ids(ids) => ids.iter().any(|wanted| wanted == id),
             Filter::Designs => id.starts_with("_design/"),
-        }
+            Filter::Selected(selector) => selector.matches(&document(id, record)?),
+            Filter::Function(engine, seen) => {
+                let arguments = vec![document(id, record)?, seen.clone()];
+                engine.result(FUNCTION, &Json::Array(arguments))?.is_true()
+            }
+            Filter::View(engine) => {
+                let document = document(id, record)?.to_text();
+                !record.deleted
+                    && engine
+                        .map(1, &document)?
+                        .iter()
+                        .any(|rows| !rows.is_empty())
+            }
+        })
     }
+}
+
+fn document(id: &str, record: &DocRecord) -> Result<Json, StoreError> {
+    let mut text = String::new();
+    let (rev, body) = (record.rev.to_string(), &record.body);
+    render::write_plain(
+        &mut text,
+        id,
+        &rev,
+        record.deleted,
+        &body.fields,
+        &body.stubs,
+    );
+    json::parse(text.as_bytes()).map_err(|_| StoreError::Damaged)
 }
 
 pub(super) fn changes(
@@ -82,7 +118,7 @@ pub(super) fn changes(
     let reader = app.store.reader()?;
     let newest = reader.counters(db.number)?.update_seq;
     let now = *waiting.now.get_or_init(|| newest);
-    let options = read_options(request, &body, now)?;
+    let options = read_options(&reader, db, request, &body, now)?;
     let (rows, last, pending) = rows(&reader, db, &options, newest)?;
     if rows.is_empty() && !waiting.left().is_zero() {
         return Ok(None);
@@ -122,7 +158,13 @@ fn check_feed(request: &Request) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_options(request: &Request, body: &Json, now: u64) -> Result<Options, Failure> {
+fn read_options(
+    reader: &Reader,
+    db: &Database,
+    request: &Request,
+    body: &Json,
+    now: u64,
+) -> Result<Options, Failure> {
     let since = match request.query("since") {
         None => 0,
         Some("now") => now,
@@ -150,11 +192,16 @@ fn read_options(request: &Request, body: &Json, now: u64) -> Result<Options, Fai
             attachments: request.asks("attachments"),
             ..DocOptions::default()
         },
-        filter: filter(request, body)?,
+        filter: filter(reader, db, request, body)?,
     })
 }
 
-fn filter(request: &Request, body: &Json) -> Result<Filter, Failure> {
+fn filter(
+    reader: &Reader,
+    db: &Database,
+    request: &Request,
+    body: &Json,
+) -> Result<Filter, Failure> {
     match request.query("filter") {
         None => Ok(Filter::All),
         Some("_design") => Ok(Filter::Designs),
@@ -169,10 +216,56 @@ fn filter(request: &Request, body: &Json) -> Result<Filter, Failure> {
             let ids = ids.iter().filter_map(|id| id.as_str().map(str::to_owned));
             Ok(Filter::Ids(ids.collect()))
         }
-        Some(_) => Err(Failure::bad_request(
-            "`filter` must be of the form `designname/filtername`",
-        )),
+        Some("_selector") => {
+            let selector = body.get("selector").filter(|it| it.as_object().is_some());
+            let selector = selector
+                .ok_or_else(|| Failure::bad_request("Selector error: expected a JSON object"))?;
+            Ok(Filter::Selected(Selector::parse(selector)?))
+        }
+        Some("_view") => {
+            let (design, name) = named(request.query("view"), "view")?;
+            let design = view::design(reader, db, &design)?;
+            let (_, view) = design.view(name).ok_or_else(|| no_function(name))?;
+            let engine = Engine::new()?;
+            engine.set_library(&design.document)?;
+            engine.define("m0", &view.map)?;
+            Ok(Filter::View(engine))
+        }
+        filter => {
+            let (design, name) = named(filter, "filter")?;
+            let design = view::design(reader, db, &design)?;
+            let filters = design.document.get("filters");
+            let source = filters.and_then(|all| all.get(name)).and_then(Json::as_str);
+            let engine = Engine::new()?;
+            engine.set_library(&design.document)?;
+            engine.define(FUNCTION, source.ok_or_else(|| no_function(name))?)?;
+            Ok(Filter::Function(engine, as_seen(request)))
+        }
     }
+}
+
+fn no_function(name: &str) -> Failure {
+    Failure::not_found(format!("missing json key: {name}"))
+}
+
+/// The design document and the function in `design/function`.
+fn named<'a>(text: Option<&'a str>, kind: &str) -> Result<(String, &'a str), Failure> {
+    let (design, function) = text.and_then(|text| text.split_once('/')).ok_or_else(|| {
+        Failure::bad_request(format!(
+            "`{kind}` must be of the form `designname/{kind}name`"
+        ))
+    })?;
+    Ok((format!("_design/{design}"), function))
+}
+
+/// The request as a filter function gets it.
+fn as_seen(request: &Request) -> Json {
+    let query = request.query.iter();
+    let query = query.map(|(name, value)| (name.clone(), Json::str(value.as_str())));
+    Json::object([
+        ("method", Json::str(request.method())),
+        ("query", Json::Object(query.collect())),
+    ])
 }
 
 type Rows = (Vec<String>, u64, usize);
@@ -204,7 +297,7 @@ fn rows(reader: &Reader, db: &Database, options: &Options, newest: u64) -> Resul
         let Some(record) = reader.doc(db.number, &id)? else {
             continue;
         };
-        if options.filter.passes(&id, &record) {
+        if options.filter.passes(&id, &record)? {
             found.push(row(reader, db, options, seq, &id, &record)?);
             if found.len() == options.limit {
                 last = seq;

@@ -97,10 +97,12 @@ fn delete(app: &App, request: &Request, user: &User, name: &str) -> Result<Answe
              document instead?",
         ));
     }
-    app.store.write::<_, Failure>(|writer| {
+    let number = app.store.write::<_, Failure>(|writer| {
         let db = writer.database(name)?.ok_or_else(Failure::no_database)?;
-        Ok(writer.delete_database(&db)?)
+        writer.delete_database(&db)?;
+        Ok(db.number)
     })?;
+    app.indexes.forget_database(number);
     Ok(Answer::ok(200))
 }
 

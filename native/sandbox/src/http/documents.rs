@@ -1,6 +1,6 @@
 //! One document: read, written, deleted, copied.
 
-use super::{Answer, App, Request, attachments, request};
+use super::{Answer, App, Request, attachments, request, view};
 use crate::access;
 use crate::attachment::{AttachmentEdit, Stub};
 use crate::auth::{self, User};
@@ -32,6 +32,8 @@ pub(super) fn route(
         let id = format!("{DESIGN}{}", request.part(2));
         return match request.part(3) {
             "" => document(app, request, db, user, &id),
+            "_view" => view::view(app, request, db, &id),
+            "_info" => view::info(app, request, db, &id),
             _ => attachments::attachment(app, request, db, user, &id, 3),
         };
     }

@@ -1,11 +1,12 @@
 //! What clients call and need not wait for.
 
-use super::{Answer, App, Request};
+use super::{Answer, App, Request, view};
 use crate::access;
 use crate::auth::User;
 use crate::failure::Failure;
 use crate::json::Json;
-use crate::store::Database;
+use crate::store::{Database, StoreError};
+use std::ops::Bound;
 
 fn only_post(request: &Request) -> Result<(), Failure> {
     if request.method() == "POST" {
@@ -51,13 +52,25 @@ pub(super) fn compact(
     Ok(Answer::ok(202))
 }
 
+/// Drops the indexes whose views no design document has any more.
 pub(super) fn view_cleanup(
+    app: &App,
     request: &Request,
     db: &Database,
     user: &User,
 ) -> Result<Answer, Failure> {
     only_post(request)?;
     access::must_be_db_admin(db, user)?;
+    let reader = app.store.reader()?;
+    let designs = (Bound::Included("_design/"), Bound::Excluded("_design0"));
+    let mut signatures = Vec::new();
+    for row in reader.docs(db.number, designs)? {
+        let row = row.map_err(StoreError::from)?;
+        if !row.view()?.deleted {
+            signatures.push(view::design(&reader, db, row.id())?.signature);
+        }
+    }
+    app.indexes.clean(db.number, &signatures);
     Ok(Answer::ok(202))
 }
 

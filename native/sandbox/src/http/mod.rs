@@ -12,6 +12,7 @@ mod bulk_get;
 mod changes;
 mod databases;
 mod documents;
+mod find;
 mod locals;
 mod maintenance;
 mod options;
@@ -20,6 +21,7 @@ mod revs;
 mod sandbox;
 mod server_info;
 mod session;
+mod view;
 
 pub(crate) use answer::Answer;
 pub(crate) use request::{Request, escape};
@@ -30,6 +32,7 @@ use crate::failure::Failure;
 use crate::ranks::Ranks;
 use crate::stats::{Endpoint, Recorder};
 use crate::store::{Database, Store};
+use crate::views::index::Indexes;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::Response;
@@ -50,6 +53,7 @@ pub(crate) struct App {
     pub(crate) accounts: Accounts,
     pub(crate) stats: Recorder,
     pub(crate) ranks: Ranks,
+    pub(crate) indexes: Indexes,
     pub(crate) uuid: String,
     /// The databases written to since they were opened, see [`crate::update::Update`].
     written: Mutex<HashSet<u64>>,
@@ -63,6 +67,7 @@ impl App {
             uuid,
             stats: Recorder::default(),
             ranks: Ranks::default(),
+            indexes: Indexes::default(),
             written: Mutex::default(),
         }
     }
@@ -192,13 +197,15 @@ fn in_database(
         ("_bulk_docs", 2) => bulk::bulk_docs(app, request, &db, user),
         ("_bulk_get", 2) => bulk_get::bulk_get(app, request, &db),
         ("_changes", 2) => return changes::changes(app, request, &db, waiting),
+        ("_find", 2) => find::find(app, request, &db),
+        ("_index", _) => find::index(app, request, &db, user),
         ("_security", 2) => databases::security(app, request, &db, user),
         ("_revs_diff", 2) => revs::revs_diff(app, request, &db),
         ("_missing_revs", 2) => revs::missing_revs(app, request, &db),
         ("_purge", 2) => revs::purge(app, request, &db, user),
         ("_ensure_full_commit", 2) => maintenance::ensure_full_commit(request, &db),
         ("_compact", _) => maintenance::compact(app, request, &db, user),
-        ("_view_cleanup", 2) => maintenance::view_cleanup(request, &db, user),
+        ("_view_cleanup", 2) => maintenance::view_cleanup(app, request, &db, user),
         ("_revs_limit", 2) => maintenance::revs_limit(app, request, &db, user),
         ("_purged_infos_limit", 2) => maintenance::purged_infos_limit(request),
         ("_shards", 2) => maintenance::shards(request, &db),

@@ -1,0 +1,7 @@
+//! `_find`: selectors, fields and the order of what is found.
+
+mod project;
+mod selector;
+
+pub(crate) use project::{Direction, Projection, SortField, lookup};
+pub(crate) use selector::Selector;

@@ -1,0 +1,175 @@
+//! Design documents: their checks, and what of them makes an index.
+
+use super::engine::Engine;
+use crate::failure::Failure;
+use crate::hex;
+use crate::json::Json;
+use md5::{Digest as _, Md5};
+
+const JAVASCRIPT: &str = "javascript";
+
+/// A reduction.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reducer {
+    Sum,
+    Count,
+    Stats,
+    CountDistinct,
+    JavaScript(String),
+}
+
+impl Reducer {
+    fn parse(source: &str) -> Option<Self> {
+        let source = source.trim();
+        match source {
+            "_sum" => Some(Reducer::Sum),
+            "_count" => Some(Reducer::Count),
+            "_stats" => Some(Reducer::Stats),
+            "_approx_count_distinct" => Some(Reducer::CountDistinct),
+            _ if source.starts_with('_') => None,
+            _ => Some(Reducer::JavaScript(source.to_owned())),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ViewDefinition {
+    pub(crate) name: String,
+    pub(crate) map: String,
+    pub(crate) reduce: Option<Reducer>,
+}
+
+/// The views of one design document, which are indexed together.
+#[derive(Debug, Clone)]
+pub(crate) struct Design {
+    /// Equal for equal views, whatever else is in the document.
+    pub(crate) signature: String,
+    pub(crate) views: Vec<ViewDefinition>,
+    pub(crate) document: Json,
+    pub(crate) include_design: bool,
+    pub(crate) local_seq: bool,
+    pub(crate) is_javascript: bool,
+}
+
+impl Design {
+    pub(crate) fn new(document: Json) -> Self {
+        let option = |name| {
+            let options = document.get("options");
+            options
+                .and_then(|all| all.get(name))
+                .is_some_and(Json::is_true)
+        };
+        let mut views = Vec::new();
+        let fields = document.get("views").and_then(Json::as_object);
+        for (name, view) in fields.unwrap_or_default() {
+            if let Some(map) = view.get("map").and_then(Json::as_str) {
+                let reduce = view.get("reduce").and_then(Json::as_str);
+                views.push(ViewDefinition {
+                    name: name.clone(),
+                    map: map.to_owned(),
+                    reduce: reduce.and_then(Reducer::parse),
+                });
+            }
+        }
+        Self {
+            signature: signature(&document),
+            views,
+            include_design: option("include_design"),
+            local_seq: option("local_seq"),
+            is_javascript: is_javascript(&document),
+            document,
+        }
+    }
+
+    pub(crate) fn view(&self, name: &str) -> Option<(usize, &ViewDefinition)> {
+        self.views
+            .iter()
+            .enumerate()
+            .find(|(_, view)| view.name == name)
+    }
+}
+
+fn is_javascript(document: &Json) -> bool {
+    let language = document.get("language").and_then(Json::as_str);
+    language.is_none_or(|language| language == JAVASCRIPT)
+}
+
+fn signature(document: &Json) -> String {
+    let mut md5 = Md5::new();
+    for field in ["language", "options", "views"] {
+        md5.update(document.get(field).unwrap_or(&Json::Null).to_text());
+        md5.update([0]);
+    }
+    hex::encode(&md5.finalize())
+}
+
+fn invalid(reason: String) -> Failure {
+    Failure::new(400, "invalid_design_doc", reason)
+}
+
+/// Refuses a design document that CouchDB would refuse.
+pub(crate) fn check(document: &Json) -> Result<(), Failure> {
+    let of_type = |name: &str, value: Option<&Json>, is: fn(&Json) -> bool, kind: &str| match value
+    {
+        Some(value) if !is(value) => Err(invalid(format!("`{name}` field must have {kind} type"))),
+        _ => Ok(()),
+    };
+    let is_object = |value: &Json| value.as_object().is_some();
+    let is_string = |value: &Json| value.as_str().is_some();
+    for name in ["language", "validate_doc_update"] {
+        of_type(name, document.get(name), is_string, "string")?;
+    }
+    for name in ["views", "options", "filters", "lists", "shows", "updates"] {
+        of_type(name, document.get(name), is_object, "object")?;
+    }
+    if !is_javascript(document) {
+        return Ok(());
+    }
+    let views = document.get("views").and_then(Json::as_object);
+    let views = views.unwrap_or_default();
+    for (name, view) in views {
+        of_type(&format!("views.{name}"), Some(view), is_object, "object")?;
+        if name == "lib" {
+            continue;
+        }
+        let (map, reduce) = (view.get("map"), view.get("reduce"));
+        of_type(&format!("views.{name}.map"), map, is_string, "string")?;
+        of_type(&format!("views.{name}.reduce"), reduce, is_string, "string")?;
+        if map.is_none() {
+            return Err(invalid(format!("View `{name}` must contain map function")));
+        }
+    }
+    check_functions(document, views)
+}
+
+fn check_functions(document: &Json, views: &[(String, Json)]) -> Result<(), Failure> {
+    let guard = document.get("validate_doc_update").and_then(Json::as_str);
+    if views.is_empty() && guard.is_none() {
+        return Ok(());
+    }
+    let engine = Engine::new().map_err(|error| Failure::new(500, "os_process_error", error.0))?;
+    let compiles = |kind: &str, name: &str, source: &str| {
+        engine.define("checked", source).map_err(|error| {
+            let reason =
+                format!("Compilation of the {kind} function in the '{name}' view failed: {error}");
+            Failure::new(400, "compilation_error", reason)
+        })
+    };
+    for (name, view) in views.iter().filter(|(name, _)| name != "lib") {
+        if let Some(map) = view.get("map").and_then(Json::as_str) {
+            compiles("map", name, map)?;
+        }
+        if let Some(reduce) = view.get("reduce").and_then(Json::as_str) {
+            match Reducer::parse(reduce) {
+                None => {
+                    return Err(invalid(format!(
+                        "`{reduce}` is not a supported reduce function."
+                    )));
+                }
+                Some(Reducer::JavaScript(source)) => compiles("reduce", name, &source)?,
+                Some(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
