@@ -1,0 +1,33 @@
+//! The handle of a running job, as Erlang holds it.
+
+use kazoo_numbers_wire::frame::ToNative;
+use kazoo_numbers_wire::session::Session;
+use rustler::{Env, LocalPid, Monitor, Resource};
+
+/// A job whose caller is watched.
+pub(crate) struct Job {
+    session: Session,
+}
+
+impl Job {
+    pub(crate) fn new(session: Session) -> Self {
+        Self { session }
+    }
+
+    pub(crate) fn receive(&self, frame: ToNative) {
+        self.session.receive(frame);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.session.leave();
+    }
+}
+
+#[rustler::resource_impl]
+impl Resource for Job {
+    const IMPLEMENTS_DOWN: bool = true;
+
+    fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {
+        self.leave();
+    }
+}

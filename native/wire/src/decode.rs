@@ -1,0 +1,159 @@
+//! Bytes to terms. A length is believed only as far as there are bytes to fill it, and nesting has a bound, so that no frame
+//! can make the node allocate or recurse beyond its own size.
+
+use crate::term::Term;
+use thiserror::Error;
+
+/// Deeper than any frame of the protocol.
+const DEPTH: u32 = 16;
+
+/// Why bytes are no term of the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Malformed {
+    /// The version byte is not 131.
+    #[error("not an external term")]
+    Version,
+    /// The bytes end too early.
+    #[error("the term is cut off")]
+    Truncated,
+    /// Bytes after the term.
+    #[error("bytes after the term")]
+    Trailing,
+    /// A term that the protocol does not have.
+    #[error("a term of kind {0}, which the protocol does not have")]
+    Kind(u8),
+    /// Nested too deep.
+    #[error("the term is nested too deep")]
+    Depth,
+}
+
+/// The term in these bytes.
+pub fn decode(bytes: &[u8]) -> Result<Term, Malformed> {
+    let mut reader = Reader { bytes };
+    if reader.byte()? != 131 {
+        return Err(Malformed::Version);
+    }
+    let term = reader.term(DEPTH)?;
+    if reader.bytes.is_empty() {
+        Ok(term)
+    } else {
+        Err(Malformed::Trailing)
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn term(&mut self, depth: u32) -> Result<Term, Malformed> {
+        let depth = depth.checked_sub(1).ok_or(Malformed::Depth)?;
+        match self.byte()? {
+            97 => Ok(Term::Integer(i64::from(self.byte()?))),
+            98 => Ok(Term::Integer(i64::from(i32::from_be_bytes(self.array()?)))),
+            110 => self.big(),
+            100 | 118 => {
+                let length = usize::from(u16::from_be_bytes(self.array()?));
+                self.atom(length)
+            }
+            115 | 119 => {
+                let length = usize::from(self.byte()?);
+                self.atom(length)
+            }
+            109 => {
+                let length = self.length()?;
+                Ok(Term::Binary(self.take(length)?.to_vec()))
+            }
+            106 => Ok(Term::List(Vec::new())),
+            // A list of small integers travels as its bytes.
+            107 => {
+                let length = usize::from(u16::from_be_bytes(self.array()?));
+                let bytes = self.take(length)?;
+                Ok(Term::List(
+                    bytes
+                        .iter()
+                        .map(|byte| Term::Integer(i64::from(*byte)))
+                        .collect(),
+                ))
+            }
+            108 => {
+                let length = self.length()?;
+                let elements = self.terms(length, depth)?;
+                match self.byte()? {
+                    106 => Ok(Term::List(elements)),
+                    other => Err(Malformed::Kind(other)),
+                }
+            }
+            104 => {
+                let arity = usize::from(self.byte()?);
+                Ok(Term::Tuple(self.terms(arity, depth)?))
+            }
+            105 => {
+                let arity = self.length()?;
+                Ok(Term::Tuple(self.terms(arity, depth)?))
+            }
+            116 => {
+                let length = self.length()?;
+                let mut pairs = Vec::with_capacity(length.min(self.bytes.len() / 2));
+                for _ in 0..length {
+                    pairs.push((self.term(depth)?, self.term(depth)?));
+                }
+                Ok(Term::Map(pairs))
+            }
+            other => Err(Malformed::Kind(other)),
+        }
+    }
+
+    fn terms(&mut self, count: usize, depth: u32) -> Result<Vec<Term>, Malformed> {
+        // Every term takes a byte at least.
+        if count > self.bytes.len() {
+            return Err(Malformed::Truncated);
+        }
+        (0..count).map(|_| self.term(depth)).collect()
+    }
+
+    fn big(&mut self) -> Result<Term, Malformed> {
+        let length = usize::from(self.byte()?);
+        let negative = self.byte()? != 0;
+        let digits = self.take(length)?;
+        let mut magnitude: i128 = 0;
+        if length > 8 {
+            return Err(Malformed::Kind(110));
+        }
+        for digit in digits.iter().rev() {
+            magnitude = (magnitude << 8) | i128::from(*digit);
+        }
+        let value = if negative { -magnitude } else { magnitude };
+        i64::try_from(value)
+            .map(Term::Integer)
+            .map_err(|_| Malformed::Kind(110))
+    }
+
+    fn atom(&mut self, length: usize) -> Result<Term, Malformed> {
+        let bytes = self.take(length)?;
+        Ok(Term::Atom(String::from_utf8_lossy(bytes).into_owned()))
+    }
+
+    fn length(&mut self) -> Result<usize, Malformed> {
+        usize::try_from(u32::from_be_bytes(self.array()?)).map_err(|_| Malformed::Truncated)
+    }
+
+    fn byte(&mut self) -> Result<u8, Malformed> {
+        self.array().map(|[byte]| byte)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (head, rest) = self.bytes.split_first_chunk().ok_or(Malformed::Truncated)?;
+        self.bytes = rest;
+        Ok(*head)
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (head, rest) = self
+            .bytes
+            .split_at_checked(length)
+            .ok_or(Malformed::Truncated)?;
+        self.bytes = rest;
+        Ok(head)
+    }
+}

@@ -1,0 +1,100 @@
+//! The port program: the same frames as inside the VM, each behind its length in four bytes, on standard input and output.
+//! One program runs one job. The end of its input means that the caller is gone.
+
+use crate::caller::Outlet;
+use crate::frame::{FromNative, ToNative};
+use crate::runtime::runtime;
+use crate::session::Session;
+use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// Longer than any frame that Erlang sends: a list of all numbers of a large cluster fits.
+const LONGEST: u32 = 256 * 1024 * 1024;
+
+/// Reads one start request, runs the job, and returns when its last frame is written.
+pub fn serve<I, O>(mut input: I, mut output: O) -> io::Result<()>
+where
+    I: Read + Send + 'static,
+    O: Write + Send + 'static,
+{
+    let Some(bytes) = read_frame(&mut input)? else {
+        return Ok(());
+    };
+    let start = match ToNative::decode(&bytes) {
+        Ok(ToNative::Start(start)) => *start,
+        Ok(_) => return refuse(&mut output, "bad frame: expected a start request"),
+        Err(error) => return refuse(&mut output, &error.to_string()),
+    };
+    let runtime = runtime()?;
+    let outlet = Output {
+        writer: Mutex::new(output),
+    };
+    let started = catch_unwind(AssertUnwindSafe(|| {
+        Session::start(runtime.handle(), start, outlet)
+    }));
+    let Ok((session, job)) = started else {
+        return Err(io::Error::other("the job could not be started"));
+    };
+    // The thread ends with the program: it may well be waiting for input when the job is over.
+    thread::Builder::new()
+        .name("kazoo-numbers-input".to_owned())
+        .spawn(move || {
+            while let Ok(Some(bytes)) = read_frame(&mut input) {
+                match ToNative::decode(&bytes) {
+                    Ok(frame) => session.receive(frame),
+                    Err(_) => break,
+                }
+            }
+            session.leave();
+        })?;
+    runtime.block_on(job).map_err(io::Error::other)
+}
+
+fn refuse(output: &mut impl Write, line: &str) -> io::Result<()> {
+    write_frame(output, &FromNative::Failed(line.to_owned()).encode())
+}
+
+/// The next frame; none at the end of the input.
+fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 4];
+    match input.read_exact(&mut length) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let length = u32::from_be_bytes(length);
+    if length > LONGEST {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a frame that is too long",
+        ));
+    }
+    // Grows with what really arrives, not with what the length promises.
+    let mut frame = Vec::new();
+    input.take(u64::from(length)).read_to_end(&mut frame)?;
+    if frame.len() as u64 == u64::from(length) {
+        Ok(Some(frame))
+    } else {
+        Ok(None)
+    }
+}
+
+fn write_frame(output: &mut impl Write, frame: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
+    output.write_all(&length.to_be_bytes())?;
+    output.write_all(frame)?;
+    output.flush()
+}
+
+struct Output<O> {
+    writer: Mutex<O>,
+}
+
+impl<O: Write + Send + 'static> Outlet for Output<O> {
+    fn send(&self, frame: Vec<u8>) -> bool {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        write_frame(&mut *writer, &frame).is_ok()
+    }
+}
