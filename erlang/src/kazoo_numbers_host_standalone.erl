@@ -1,0 +1,52 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc No Kazoo in this node: a CouchDB, and nobody to tell of what changes.
+-module(kazoo_numbers_host_standalone).
+
+-behaviour(kazoo_numbers_host).
+
+-export([connection/0, settings/0, answer/1, log/1, command/2]).
+
+%% @doc `COUCHDB_URL', else the application's environment, else the config.ini
+%% that Kazoo would read, which the native side looks for.
+%% @end
+-spec connection() -> kazoo_numbers_host:connection().
+connection() ->
+    case os:getenv("COUCHDB_URL") of
+        Unset when Unset =:= false; Unset =:= "" -> configured();
+        Url -> {url, unicode:characters_to_binary(Url)}
+    end.
+
+configured() ->
+    case application:get_env(kazoo_numbers_maintenance, couchdb_url) of
+        {ok, Url} -> {url, unicode:characters_to_binary(Url)};
+        undefined ->
+            case application:get_env(kazoo_numbers_maintenance, config_ini) of
+                {ok, Path} -> {config_ini, unicode:characters_to_binary(Path)};
+                undefined -> {config_ini, default}
+            end
+    end.
+
+-spec settings() -> kazoo_numbers_job:settings().
+settings() ->
+    case node() of
+        nonode@nohost -> #{};
+        Node -> #{config_section => atom_to_binary(Node, utf8)}
+    end.
+
+%% The native side asks nothing of a host that can do nothing.
+-spec answer(kazoo_numbers_host:request()) -> kazoo_numbers_host:answer().
+answer({changed, _Db, _Rows}) -> ok;
+answer({config_get, _Path}) -> undefined;
+answer(_Request) -> {error, <<"this needs a running Kazoo">>}.
+
+-spec log([binary()]) -> ok.
+log(_Lines) -> ok.
+
+-spec command(atom(), [term()]) -> {no_return, 1}.
+command(Function, _Arguments) ->
+    Line = [atom_to_list(Function), " needs a running Kazoo: call it in a Kazoo node, for example with sup"],
+    _ = kazoo_numbers_terminal:print([Line]),
+    {no_return, 1}.

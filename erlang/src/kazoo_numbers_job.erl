@@ -1,0 +1,196 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc One command, from its arguments to its result.
+%%
+%% The conversation with the native side is held by a companion of the calling
+%% process: it has the caller's group leader and a copy of its process
+%% dictionary, so what it prints, logs and announces is as if the caller did it.
+%% It outlives a caller that is killed, by the request that is in flight: rows
+%% that have landed by then are still announced, because calls would be routed by
+%% stale caches otherwise. The caller sees a single message, the companion's
+%% end, and nothing is left in its mailbox.
+%% @end
+-module(kazoo_numbers_job).
+
+-export([run/2, run/3]).
+
+-export_type([result/0, settings/0]).
+
+-type result() :: ok
+                | no_return
+                | {no_return, pos_integer()}
+                | {ok | error, binary()}
+                | binary()
+                | undefined.
+
+-type settings() :: #{atom() => term()}.
+
+-record(job, {host      :: module()
+             ,transport :: module()
+             ,connection :: kazoo_numbers_transport:connection()
+             ,caller    :: reference()
+             ,leader    :: alive | gone
+             }).
+
+%% @equiv run(Function, Arguments, #{})
+-spec run(Function :: atom(), Arguments :: [term()]) -> term().
+run(Function, Arguments) ->
+    run(Function, Arguments, #{}).
+
+%% @doc Runs the command of that name; `Settings' go before those of the host.
+-spec run(Function :: atom(), Arguments :: [term()], Settings :: settings()) -> term().
+run(Function, Arguments, Settings) ->
+    Host = kazoo_numbers_host:current(),
+    case kazoo_numbers_host:is_kazoo_command(Function, length(Arguments)) of
+        true -> Host:command(Function, Arguments);
+        false -> run_native(Host, Function, Arguments, Settings)
+    end.
+
+run_native(Host, Function, Arguments, Settings) ->
+    case kazoo_numbers_arguments:normalise(Function, Arguments) of
+        {ok, Normalised} ->
+            converse(fun() -> start(Host, Function, Normalised, Settings) end);
+        {error, Line} ->
+            _ = kazoo_numbers_terminal:print([Line]),
+            refused(Function, Line)
+    end.
+
+%% The one command that returns its error instead of a status.
+refused(copy_single_number_to_account_db, Line) -> {error, Line};
+refused(_Function, _Line) -> {no_return, 1}.
+
+%% The companion's end is its message.
+-dialyzer({nowarn_function, converse/1}).
+converse(Start) ->
+    Caller = self(),
+    Dictionary = get(),
+    {Companion, Monitor} =
+        spawn_monitor(fun() ->
+                              _ = [put(Key, Value) || {Key, Value} <- Dictionary],
+                              exit({?MODULE, converse(Start, monitor(process, Caller))})
+                      end),
+    receive
+        {'DOWN', Monitor, process, Companion, {?MODULE, Result}} ->
+            Result;
+        {'DOWN', Monitor, process, Companion, Reason} ->
+            failed(iolist_to_binary(io_lib:format("internal error: ~0p", [reason(Reason)])))
+    end.
+
+%% Terms of a stack could hold a password; the kind of the error does not.
+reason({Kind, Stack}) when is_list(Stack), is_tuple(Kind) -> element(1, Kind);
+reason({Kind, Stack}) when is_list(Stack) -> Kind;
+reason(Kind) when is_atom(Kind) -> Kind;
+reason(_Kind) -> crash.
+
+converse(Start, Caller) ->
+    case Start() of
+        {ok, Job} -> loop(Job#job{caller = Caller});
+        {error, Line} -> failed(Line)
+    end.
+
+start(Host, Function, Arguments, Settings) ->
+    Transport = kazoo_numbers_transport:current(),
+    Request = #{function => atom_to_binary(Function, utf8)
+               ,arguments => Arguments
+               ,connection => Host:connection()
+               ,host => kazoo_numbers_host:kind(Host)
+               ,settings => maps:merge(settings(Host), Settings)
+               },
+    case Transport:start(term_to_binary(Request)) of
+        {ok, Connection} ->
+            {ok, #job{host = Host
+                     ,transport = Transport
+                     ,connection = Connection
+                     ,caller = make_ref()
+                     ,leader = alive
+                     }};
+        {error, Line} ->
+            {error, Line}
+    end.
+
+settings(Host) ->
+    maps:merge(maps:merge(#{who => atom_to_binary(node(group_leader()), utf8)}
+                         ,kazoo_numbers_terminal:columns()
+                         )
+              ,maps:merge(Host:settings(), configured())
+              ).
+
+%% What the application's environment says goes before what Kazoo says.
+configured() ->
+    maps:from_list([{Key, Value}
+                    || Key <- [parallel_jobs_count
+                              ,time_between_db_ms
+                              ,max_bulk_read
+                              ,max_bulk_insert
+                              ,fault
+                              ],
+                       {ok, Value} <- [application:get_env(kazoo_numbers_maintenance, Key)]
+                   ]).
+
+loop(#job{caller = Caller, transport = Transport, connection = Connection} = Job) ->
+    receive
+        {'DOWN', Caller, process, _Pid, _Reason} ->
+            loop(stop(Job));
+        Message ->
+            case Transport:frame(Connection, Message) of
+                {frame, Frame} -> frame(binary_to_term(Frame), Job);
+                {failed, Line} -> over(Job, fun() -> failed(Line) end);
+                ignore -> loop(Job)
+            end
+    end.
+
+frame({lines, Number, Lines}, Job) ->
+    Printed = print(Lines, Job),
+    reply(Number, ok, Printed),
+    loop(Printed);
+frame({call, Number, Request}, #job{host = Host} = Job) ->
+    reply(Number, answer(Host, Request), Job),
+    loop(Job);
+frame({done, Result}, Job) ->
+    over(Job, fun() -> result(Result) end);
+frame({failed, _Line}, #job{leader = gone} = Job) ->
+    over(Job, fun() -> {no_return, 1} end);
+frame({failed, Line}, Job) ->
+    over(Job, fun() -> failed(Line) end).
+
+over(#job{transport = Transport, connection = Connection}, Result) ->
+    Transport:close(Connection),
+    Result().
+
+result(ok) -> ok;
+result(no_return) -> no_return;
+result({no_return, Status}) -> {no_return, Status};
+result({value, ok, Text}) -> {ok, Text};
+result({value, error, Text}) -> {error, Text};
+result({app, App}) -> App.
+
+%% The terminal of a `sup' that was interrupted is gone for good: the job stops,
+%% and what it still says is not printed.
+print(_Lines, #job{leader = gone} = Job) -> Job;
+print(Lines, #job{host = Host} = Job) ->
+    _ = Host:log(Lines),
+    case kazoo_numbers_terminal:print(Lines) of
+        ok -> Job;
+        gone -> stop(Job)
+    end.
+
+stop(#job{transport = Transport, connection = Connection} = Job) ->
+    Transport:cancel(Connection),
+    Job#job{leader = gone}.
+
+reply(Number, Answer, #job{transport = Transport, connection = Connection}) ->
+    Transport:reply(Connection, term_to_binary({reply, Number, Answer})).
+
+answer(Host, Request) ->
+    try Host:answer(Request)
+    catch
+        Class:Reason ->
+            {error, iolist_to_binary(io_lib:format("~s failed in Kazoo: ~0p"
+                                                  ,[element(1, Request), {Class, reason({Reason, []})}]))}
+    end.
+
+failed(Line) ->
+    _ = kazoo_numbers_terminal:print([Line]),
+    {no_return, 1}.

@@ -1,0 +1,72 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc The view by which Kazoo counts an account's numbers for its services,
+%% and the chain of classifiers that this and other views are made of.
+%%
+%% Kept to the JavaScript of CouchDB's oldest engine.
+%% @end
+-module(kazoo_numbers_services_view).
+
+-export([map/1, reduce/0, classifiers/2]).
+
+-export_type([classifier/0]).
+
+-type classifier() :: {Class :: binary(), Regex :: binary()}.
+
+%% @doc For each live number document: its class with its carrier, and its features.
+-spec map([classifier()]) -> binary().
+map(Classifiers) ->
+    iolist_to_binary(
+      ["function (doc) {\n"
+       "  if (doc.pvt_type != 'number' || doc.pvt_deleted) return;\n"
+       "  var carrier = {}, classifications = {}, features = {};\n"
+       "  carrier[doc.pvt_module_name] = 1;\n"
+       "  for (var feature in (doc.pvt_features || {})) features[feature] = 1;\n"
+      ,classifiers(Classifiers, fun(Class) -> ["classifications[", string(Class), "] = carrier;"] end)
+      ,"  emit(doc._id, {classifications: classifications, features: features});\n"
+       "}"
+      ]).
+
+%% @doc The sums of those.
+-spec reduce() -> binary().
+reduce() ->
+    <<"function (keys, values, rereduce) {\n"
+      "  var total = {classifications: {}, features: {}};\n"
+      "  function add(counts, more) {\n"
+      "    for (var name in more) counts[name] = (counts[name] || 0) + more[name];\n"
+      "    return counts;\n"
+      "  }\n"
+      "  for (var i = 0; i < values.length; i++) {\n"
+      "    add(total.features, values[i].features);\n"
+      "    for (var name in values[i].classifications) {\n"
+      "      total.classifications[name] = add(total.classifications[name] || {}, values[i].classifications[name]);\n"
+      "    }\n"
+      "  }\n"
+      "  return total;\n"
+      "}">>.
+
+%% @doc Statements that do for the first classifier that matches `doc._id' what
+%% `Match' makes of its class. A number that none matches is left.
+%% @end
+-spec classifiers([classifier()], Match :: fun((Class :: binary()) -> iodata())) -> iolist().
+classifiers(Classifiers, Match) ->
+    ["  var e164 = doc._id;\n"
+     "  if (!e164) return;\n"
+    ,[["  else if (e164.match(", string(Regex), ")) { ", Match(Class), " }\n"]
+      || {Class, Regex} <- Classifiers
+     ]
+    ].
+
+%% A JavaScript string of that text, whatever is in it.
+string(Text) ->
+    [$", [character(Character) || Character <- unicode:characters_to_list(Text)], $"].
+
+character($") -> "\\\"";
+character($\\) -> "\\\\";
+character(Character) when Character >= 32, Character < 127, Character =/= $<, Character =/= $' -> Character;
+character(Character) when Character < 16#10000 -> io_lib:format("\\u~4.16.0b", [Character]);
+character(Character) ->
+    Rest = Character - 16#10000,
+    [character(16#D800 + (Rest bsr 10)), character(16#DC00 + (Rest band 16#3FF))].

@@ -1,0 +1,45 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc The operator's terminal, which the group leader stands for.
+%%
+%% It may be in another node, and it may die in mid-run: then every request to
+%% it fails with `terminated', which is no error of the command's.
+%% @end
+-module(kazoo_numbers_terminal).
+
+-export([print/1, columns/0]).
+
+%% @doc Prints the lines in one request; `gone' when nobody can read them.
+-spec print(Lines :: [unicode:chardata()]) -> ok | gone.
+print(Lines) ->
+    put_chars([[Line, $\n] || Line <- Lines]).
+
+put_chars(Text) ->
+    try io:put_chars(Text)
+    catch
+        error:no_translation -> put_escaped(Text);
+        _Class:_Reason -> gone
+    end.
+
+%% A terminal that knows Latin-1 alone still gets every line.
+put_escaped(Text) ->
+    Escaped = [escape(Character) || Character <- unicode:characters_to_list(Text)],
+    try io:put_chars(Escaped)
+    catch
+        _Class:_Reason -> gone
+    end.
+
+escape(Character) when Character > 255 -> io_lib:format("\\x{~.16B}", [Character]);
+escape(Character) -> Character.
+
+%% @doc The width of the terminal, where it is one.
+-spec columns() -> #{columns => pos_integer()}.
+columns() ->
+    try io:columns() of
+        {ok, Columns} -> #{columns => Columns};
+        {error, _Reason} -> #{}
+    catch
+        _Class:_Reason -> #{}
+    end.
