@@ -63,9 +63,9 @@ impl Drift {
 /// Every assigned number once an account: the account's database, the number, its document.
 fn assigned(work: &mut Work) -> Vec<(String, String, Document)> {
     let databases = work.all_number_databases();
-    let sources = copies::assigned_numbers(work, &databases, |_| true);
-    copies::one_a_target(sources)
+    copies::assigned_numbers(work, &databases, |_| true)
         .into_iter()
+        .filter(|source| !copies::is_outranked(work, source))
         .filter_map(|source| {
             let document = work.document(&source.database, &source.number)?;
             Some((source.account, source.number, document))

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use kazoo_numbers_cluster::Document;
 use serde_json::{Map, Value};
 
-use crate::{names, numbers, work::Work};
+use crate::{
+    copies::{self, Source},
+    names, numbers,
+    work::Work,
+};
 
 /// The targets that a conversion takes; `knm_bandwidth` stands for its successor.
 const MODULES: [&str; 26] = [
@@ -140,7 +144,15 @@ impl Conversion {
         } else {
             work.write(database, number, wanted.clone());
         }
-        if let Some(account) = numbers::assigned_database(&wanted) {
+        let source = numbers::assigned_database(&wanted).map(|account| Source {
+            database: database.to_owned(),
+            number: number.to_owned(),
+            account,
+        });
+        if let Some(source) = source
+            && !copies::is_outranked(work, &source)
+        {
+            let account = source.account;
             if !work.exists(&account) {
                 self.fail(work, &account, "db_not_found", number);
                 return;

@@ -6,7 +6,7 @@ use kazoo_numbers_cluster::Document;
 
 use crate::{
     names, numbers,
-    outcome::Returned,
+    outcome::{Returned, Warning},
     work::{Stopped, Work},
 };
 
@@ -137,28 +137,31 @@ pub(crate) fn assigned_number(work: &mut Work, number: &str) -> Option<Source> {
 
 /// Makes the account's document equal to the number database's.
 pub(crate) fn to_assigned_accounts(work: &mut Work, sources: Vec<Source>) {
-    for source in one_a_target(sources) {
-        if let Some(document) = work.document(&source.database, &source.number) {
+    for source in sources {
+        if is_outranked(work, &source) {
+            work.warn(Warning::Outranked(source.database, source.number));
+        } else if let Some(document) = work.document(&source.database, &source.number) {
             to_account(work, &source.account, &source.number, document);
         }
     }
 }
 
-/// A number may lie in `numbers/inum` or `numbers/managed` and in its own database: an account has
-/// one document of a number, and the own database is the authority for it.
-pub(crate) fn one_a_target(mut sources: Vec<Source>) -> Vec<Source> {
-    sources.sort_by_key(|source| {
-        let is_own = names::database_of(&source.number).as_ref() == Some(&source.database);
-        (
-            source.account.clone(),
-            source.number.clone(),
-            !is_own,
-            source.database.clone(),
-        )
-    });
-    sources
-        .dedup_by(|next, first| (&next.account, &next.number) == (&first.account, &first.number));
-    sources
+/// Whether another number database is the authority for this number: `numbers/inum` and
+/// `numbers/managed` take any number, but an account has one document of each. A number's own
+/// database comes first, then `numbers/inum`.
+pub(crate) fn is_outranked(work: &Work, source: &Source) -> bool {
+    let own = names::database_of(&source.number);
+    let inum = Some("numbers/inum".to_owned());
+    let better = match source.database.as_str() {
+        "numbers/inum" => [own, None],
+        "numbers/managed" => [own, inum],
+        _ => [None, None],
+    };
+    better.into_iter().flatten().any(|database| {
+        numbers::live_number(&work.cluster, &database, &source.number)
+            .and_then(|document| numbers::assigned_database(&document))
+            .is_some_and(|account| account == source.account)
+    })
 }
 
 fn to_account(work: &mut Work, account: &str, number: &str, document: Document) {

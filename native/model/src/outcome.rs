@@ -75,6 +75,9 @@ pub struct Failure {
 pub enum Warning {
     /// A number document in the number database of another prefix: (database, id).
     Misfiled(String, String),
+    /// In `numbers/inum` or `numbers/managed`, while a database that comes before it has the number
+    /// for the same account: (database, id).
+    Outranked(String, String),
     /// Both applications use the number: (database, id).
     UsedByBoth(String, String),
     /// `fix_number(s)` was given a number that another account has: (account database, id).

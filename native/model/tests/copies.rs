@@ -2,7 +2,7 @@
 
 mod support;
 
-use kazoo_numbers_model::Returned;
+use kazoo_numbers_model::{Returned, Warning};
 use serde_json::{Value, json};
 use support::{A, B, C, case, number};
 
@@ -331,21 +331,64 @@ fn special_number_databases_take_any_number() {
 
 #[test]
 fn the_own_database_of_a_number_is_its_authority() {
+    let from = |account: &str, place: &str| number(account, json!({"from": place}));
+    let start = json!({
+        "numbers/inum": {
+            // own database has it: for the same account, for another, soft-deleted, not at all
+            "+14155550100": from(A, "inum"),
+            "+14155550101": from(A, "inum"),
+            "+14155550102": from(A, "inum"),
+            "+14155550103": from(A, "inum"),
+        },
+        "numbers/managed": {"+14155550100": from(A, "managed"),
+                            "+14155550103": from(&A.to_uppercase(), "managed")},
+        "+1415": {"+14155550100": from(A, "own"),
+                  "+14155550101": from(B, "own"),
+                  "+14155550102": number(A, json!({"from": "own", "pvt_deleted": true}))},
+        "A": {}, "B": {},
+    });
+    let mut end = start.clone();
+    end["A"] = json!({"+14155550101": from(A, "inum"),
+                      "+14155550102": from(A, "inum"),
+                      "+14155550103": from(A, "inum")});
+    // It is no source, be it the only database that is asked for.
     case(
-        json!({
-            "numbers/inum": {"+14155550100": number(A, json!({"from": "inum"}))},
-            "+1415": {"+14155550100": number(A, json!({"from": "own"}))},
-            "A": {},
-        }),
+        start.clone(),
         "copy_number_dbs_to_accounts",
-        [],
+        [["numbers/inum", "numbers/managed"].into()],
     )
-    .leaves(json!({
-        "numbers/inum": {"+14155550100": number(A, json!({"from": "inum"}))},
-        "+1415": {"+14155550100": number(A, json!({"from": "own"}))},
-        "A": {"+14155550100": number(A, json!({"from": "own"}))},
-    }))
-    .counts([0, 1, 0, 0, 0]);
+    .leaves(end.clone())
+    .counts([0, 3, 0, 0, 0])
+    .succeeds();
+    end["A"]["+14155550100"] = from(A, "own");
+    end["B"] = json!({"+14155550101": from(B, "own")});
+    let ran = case(start, "copy_number_dbs_to_accounts", [])
+        .leaves(end)
+        .counts([0, 5, 0, 0, 0])
+        .succeeds();
+    let outranked =
+        |database: &str, number: &str| Warning::Outranked(database.to_owned(), number.to_owned());
+    assert!(ran.outcome.warnings.into_iter().eq([
+        outranked("numbers/inum", "+14155550100"),
+        outranked("numbers/managed", "+14155550100"),
+        outranked("numbers/managed", "+14155550103"),
+    ]));
+}
+
+#[test]
+fn an_id_that_can_be_in_no_database_name() {
+    let start = json!({"A": {"ABCDEFG": number(A, json!({})),
+                             "ünïcödé": number(A, json!({})),
+                             "a.b.c.d": number(A, json!({}))}});
+    for function in [
+        "copy_accounts_to_number_dbs",
+        "destructively_remove_from_account_db_if_not_in_numdb",
+    ] {
+        case(start.clone(), function, [])
+            .leaves_it_as_it_was()
+            .counts([0, 0, 0, 0, 3])
+            .fails(json!({"A": {"failed": {"no_number_db": ["ABCDEFG", "a.b.c.d", "ünïcödé"]}}}));
+    }
 }
 
 #[test]

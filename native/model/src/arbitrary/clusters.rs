@@ -25,11 +25,12 @@ const IDS: [&str; 9] = [
     "sip-user",
 ];
 
-const NUMBER_DATABASES: [&str; 4] = [
+const NUMBER_DATABASES: [&str; 5] = [
     "numbers/+1202",
     "numbers/+1415",
     "numbers/+4420",
     "numbers/inum",
+    "numbers/managed",
 ];
 
 /// What lies in one of the places where a number may lie.
@@ -51,6 +52,8 @@ struct Number {
     accounts: Vec<Place>,
     /// A copy in the number database of another prefix.
     misfiled: bool,
+    /// Documents in the databases that take any number.
+    special: Vec<Place>,
 }
 
 /// A cluster of up to three accounts and four number databases.
@@ -97,13 +100,17 @@ pub fn cluster() -> impl Strategy<Value = Cluster> {
 }
 
 fn place(cluster: &mut Cluster, id: &str, number: &Number) {
-    let home = if id.starts_with("+8835") {
-        Some("numbers/inum".to_owned())
-    } else {
-        names::database_of(id)
-    };
-    if let Some(database) = home.and_then(|home| cluster.databases.get_mut(&home)) {
+    if let Some(database) = names::database_of(id).and_then(|home| cluster.databases.get_mut(&home))
+    {
         fill(database, id, &number.document, &number.home);
+    }
+    for (name, place) in ["numbers/inum", "numbers/managed"]
+        .iter()
+        .zip(&number.special)
+    {
+        if let Some(database) = cluster.databases.get_mut(*name) {
+            fill(database, id, &number.document, place);
+        }
     }
     for (account, place) in ACCOUNTS.iter().zip(&number.accounts) {
         let name = names::database_of_account(account);
@@ -157,12 +164,17 @@ fn number() -> impl Strategy<Value = Number> {
         place_strategy(),
         vec(place_strategy(), ACCOUNTS.len()),
         proptest::bool::weighted(0.05),
+        vec(
+            prop_oneof![6 => Just(Place::Nothing), 1 => place_strategy()],
+            2,
+        ),
     )
-        .prop_map(|(document, home, accounts, misfiled)| Number {
+        .prop_map(|(document, home, accounts, misfiled, special)| Number {
             document,
             home,
             accounts,
             misfiled,
+            special,
         })
 }
 
