@@ -25,8 +25,8 @@ fn sizes_are_as_asked_for() {
     assert!(counts.documents > 120_000, "{counts:?}");
     let facts = generated.drift.len();
     assert!((5_000..8_000).contains(&facts), "{facts}");
-    // Twelve times slower unoptimised.
-    let limit = if cfg!(debug_assertions) { 60 } else { 3 };
+    // It takes one to two seconds, optimised or not; a busy machine is given time.
+    let limit = 30;
     assert!(took.as_secs() < limit, "{took:?}");
 }
 
