@@ -212,8 +212,16 @@ impl Server {
         if url.set_username("").is_err() || url.set_password(None).is_err() {
             return Err(ServerError::Url);
         }
+        // The system's certificates take longer to read than a small cluster does.
+        let client = Client::builder()
+            .tls_built_in_root_certs(url.scheme() == "https")
+            .build()
+            .map_err(|error| ServerError::Transport {
+                what: String::from("the HTTP client"),
+                error,
+            })?;
         Ok(Self {
-            client: Client::new(),
+            client,
             root: String::from(url.as_str().trim_end_matches('/')),
             user,
         })

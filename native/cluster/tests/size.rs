@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use kazoo_numbers_cluster::{Options, Plan, Statistics, generate};
+use kazoo_numbers_cluster::{Options, Plan, Statistics, UglyKind, generate};
 
 #[test]
 fn sizes_are_as_asked_for() {
@@ -42,4 +42,43 @@ fn half_a_million_numbers_are_planned_in_little_memory() {
     assert_eq!(plan.names().len(), 601);
     let database = plan.database("numbers/+1415");
     assert!(database.documents.len() > 5_000);
+}
+
+/// The least of everything, and shares beyond all numbers.
+#[test]
+fn extremes_are_fine() {
+    for accounts in [0, 1, 2] {
+        for numbers in [0, 1, 3] {
+            for number_databases in [0, 1, 2] {
+                for share in [0.0, 1.0, f64::NAN, 7.0] {
+                    let options = Options {
+                        accounts,
+                        numbers,
+                        number_databases,
+                        drift: share,
+                        ugly: UglyKind::all(),
+                        ugly_share: share,
+                        ..Options::default()
+                    };
+                    let counts = Statistics::of(&generate(&options).cluster);
+                    assert!(counts.accounts >= accounts.max(1), "{options:?}");
+                    assert!(
+                        counts.number_databases >= number_databases.max(1),
+                        "{options:?}"
+                    );
+                }
+            }
+        }
+    }
+    let many = Plan::new(&Options {
+        number_databases: 5_000,
+        numbers: 10,
+        ..Options::default()
+    });
+    let prefixes = many
+        .names()
+        .iter()
+        .filter(|name| name.starts_with("numbers/"))
+        .count();
+    assert_eq!(prefixes, 790);
 }
