@@ -16,5 +16,6 @@ pub mod host;
 pub mod kazoo;
 pub mod plan;
 pub mod report;
+pub mod run;
 
 pub use error::{Error, Kind, Operation};

@@ -115,11 +115,11 @@ fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
         "destructively_remove_from_single_numdb_if_not_in_accountdb" => {
             C::RemoveFromNumberDatabases(NumberDatabases::One(given.number_database()?))
         }
-        "carrier_module_usage" => C::CarrierUsage(given.database_or_all()?),
+        "carrier_module_usage" => C::CarrierUsage(given.prefix_or_all()?),
         "convert_carrier_module" => C::ConvertCarrier {
             source: given.text("a carrier module", "knm_bandwidth")?,
             target: given.text("a carrier module", "knm_bandwidth2")?,
-            databases: given.database_or_all()?,
+            databases: given.prefix_or_all()?,
         },
         "convert_carrier_module_number" => C::ConvertCarrierOfNumber {
             number: given.number()?,
@@ -141,8 +141,8 @@ fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
             C::EditSystemFeatures(Edit::Remove, given.feature()?)
         }
         "ensure_adminonly_features_are_reachable" => C::EnsureAdminOnlyFeatures,
-        "purge_deleted" => C::Purge("deleted", given.database_or_all()?),
-        "purge_discovery" => C::Purge("discovery", given.database_or_all()?),
+        "purge_deleted" => C::Purge("deleted", given.prefix_or_all()?),
+        "purge_discovery" => C::Purge("discovery", given.prefix_or_all()?),
         "migrate_unassigned_numbers" => C::MigrateUnassigned(if none {
             Unassigned::Databases(NumberDatabases::All)
         } else {
@@ -255,29 +255,30 @@ impl Given<'_> {
         Ok(Accounts::List(accounts))
     }
 
-    fn selection_of(&self, text: &str) -> Result<Selection, Refusal> {
-        selection(text).ok_or_else(|| {
+    fn database_of(&self, text: &str) -> Result<Selection, Refusal> {
+        database(text).map(Selection::Database).ok_or_else(|| {
             self.refuse(
                 &shown(text),
-                "a number database or the first characters of a number",
+                "a number database",
                 "numbers%2F%2B1415 or +1415",
             )
         })
     }
 
     fn number_database(&mut self) -> Result<Selection, Refusal> {
-        let text = self.text(
-            "a number database or the first characters of a number",
-            "numbers%2F%2B1415 or +1415",
-        )?;
-        self.selection_of(&text)
+        let text = self.text("a number database", "numbers%2F%2B1415 or +1415")?;
+        self.database_of(&text)
     }
 
-    fn database_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
+    fn prefix_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
         if self.next == self.spec.parameters.len() {
             return Ok(NumberDatabases::All);
         }
-        Ok(NumberDatabases::One(self.number_database()?))
+        let (expected, example) = ("the first characters of a number", "+1415");
+        let text = self.text(expected, example)?;
+        prefix(&text)
+            .map(NumberDatabases::One)
+            .ok_or_else(|| self.refuse(&shown(&text), expected, example))
     }
 
     fn databases_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
@@ -287,7 +288,7 @@ impl Given<'_> {
         let texts = self.texts("number databases", "numbers%2F%2B1415 or +1415")?;
         let mut selections = texts
             .iter()
-            .map(|text| self.selection_of(text))
+            .map(|text| self.database_of(text))
             .collect::<Result<Vec<_>, _>>()?;
         selections.sort_unstable();
         selections.dedup();
@@ -328,34 +329,46 @@ impl Given<'_> {
 
     fn unassigned(&mut self) -> Result<Unassigned, Refusal> {
         let text = self.text("a number database or a phone number", "+1415")?;
-        // A whole number is one number; what is shorter names databases.
-        let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        let is_number = !text.contains('/') && !text.contains('%') && digits >= 8;
-        Ok(if is_number {
-            Unassigned::Number(text)
-        } else {
-            Unassigned::Databases(NumberDatabases::One(self.selection_of(&text)?))
+        Ok(match database(&text) {
+            Some(name) => Unassigned::Databases(NumberDatabases::One(Selection::Database(name))),
+            None => Unassigned::Number(text),
         })
     }
 }
 
-/// A number database in any of its forms, or the first characters of a number.
-fn selection(text: &str) -> Option<Selection> {
+/// A number database in any of its forms: its name, encoded or not, or the five characters that
+/// name it. A longer number is none: what deletes from a database must not mistake one for it.
+fn database(text: &str) -> Option<DatabaseName> {
     let plain = decoded(text)?;
     if let Some(rest) = plain.strip_prefix("numbers/") {
         if rest.is_empty() || rest.contains('/') {
             return None;
         }
-        return DatabaseName::new(&plain).map(Selection::Database);
+        return DatabaseName::new(&plain);
     }
-    let digits = plain.strip_prefix('+').unwrap_or(&plain);
-    if plain.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !starts_a_number(&plain) || plain.len() != 5 {
         return None;
     }
-    Some(match DatabaseName::number_database_of(&plain) {
+    DatabaseName::number_database_of(&plain)
+}
+
+/// The first characters of a number, five or more of which name one database; or a database.
+fn prefix(text: &str) -> Option<Selection> {
+    if let Some(database) = database(text) {
+        return Some(Selection::Database(database));
+    }
+    if !starts_a_number(text) {
+        return None;
+    }
+    Some(match DatabaseName::number_database_of(text) {
         Some(database) => Selection::Database(database),
-        None => Selection::StartingWith(plain),
+        None => Selection::StartingWith(text.to_owned()),
     })
+}
+
+fn starts_a_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    !text.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -381,24 +394,21 @@ mod tests {
 
     #[test]
     fn number_databases_in_every_form() {
-        let database = DatabaseName::new("numbers/+1415").unwrap();
+        let expected = DatabaseName::new("numbers/+1415").unwrap();
+        let selected = Some(Selection::Database(expected.clone()));
         for form in [
             "numbers%2F%2B1415",
             "numbers%2f%2b1415",
             "numbers/+1415",
             "+1415",
-            "+14155550100",
         ] {
-            assert_eq!(
-                selection(form),
-                Some(Selection::Database(database.clone())),
-                "{form}"
-            );
+            assert_eq!(database(form), Some(expected.clone()), "{form}");
+            assert_eq!(prefix(form), selected, "{form}");
         }
-        assert_eq!(
-            selection("+14"),
-            Some(Selection::StartingWith("+14".into()))
-        );
+        assert_eq!(prefix("+14155550100"), selected);
+        assert_eq!(prefix("+14"), Some(Selection::StartingWith("+14".into())));
+        assert_eq!(database("+14"), None);
+        assert_eq!(database("+14155550100"), None);
         for form in [
             "bogus",
             "numbers/",
@@ -408,7 +418,8 @@ mod tests {
             "account/ab/cd/ef0123456789abcdef0123456789",
             "",
         ] {
-            assert_eq!(selection(form), None, "{form}");
+            assert_eq!(database(form), None, "{form}");
+            assert_eq!(prefix(form), None, "{form}");
         }
     }
 

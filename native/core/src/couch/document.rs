@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 const DEEPEST: usize = 100;
 
 /// The fields of one JSON object, in its order, values untouched.
+#[derive(Default)]
 pub struct Object<'a> {
     fields: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
@@ -258,7 +259,9 @@ fn value_digest(json: &str, depth: usize) -> u128 {
 }
 
 /// `revpos` tells in which revision an attachment came, so it differs between two copies of the
-/// same document; `stub` only tells how it was sent.
+/// same document; `stub` only tells how it was sent. Of an attachment that came whole its bytes
+/// count, and not the digest that its server made of them: stubs compare with stubs, and whole
+/// documents with whole ones.
 fn attachments_digest(json: &str) -> u128 {
     let Ok(attachments) = Object::parse(json) else {
         return value_digest(json, 0);
@@ -267,8 +270,14 @@ fn attachments_digest(json: &str) -> u128 {
     for (name, attachment) in attachments.fields() {
         let mut one = ObjectSum::default();
         if let Ok(attachment) = Object::parse(attachment) {
+            let whole = attachment.get("data").is_some();
             for (key, value) in attachment.fields() {
-                if !matches!(key, "revpos" | "stub" | "follows" | "data") {
+                let counts = match key {
+                    "revpos" | "stub" | "follows" => false,
+                    "digest" | "length" | "encoding" | "encoded_length" => !whole,
+                    _ => true,
+                };
+                if counts {
                     one.add(key, value_digest(value, 0));
                 }
             }

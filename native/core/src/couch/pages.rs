@@ -84,6 +84,17 @@ pub struct Row {
     document: Option<ops::Range<usize>>,
 }
 
+impl Row {
+    /// A row that was read otherwise than in a page.
+    pub fn new(id: String, rev: Revision) -> Self {
+        Self {
+            id,
+            rev,
+            document: None,
+        }
+    }
+}
+
 /// Some rows, and the text that their documents lie in.
 #[derive(Debug)]
 pub struct Page {

@@ -40,7 +40,8 @@ impl Normaliser {
     /// Compiles the converters; an expression that is none is an error that names it.
     pub fn new(converters: &Converters) -> Result<Self, Error> {
         let compile = |text: &str| {
-            Regex::new(text).map_err(|error| {
+            // In Erlang's `re` a digit is one of ten; here it would be any that Unicode knows.
+            Regex::new(&text.replace(r"\d", "[0-9]")).map_err(|error| {
                 Error::new(
                     Kind::Config,
                     Operation::SystemConfig,

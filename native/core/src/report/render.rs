@@ -20,12 +20,6 @@ impl Renderer {
             Event::Planned(change) => planned(change),
             Event::Finished { summary, figures } => {
                 let mut lines = Vec::new();
-                if !summary.services.is_empty() {
-                    lines.push(format!(
-                        "services of these accounts must be reconciled in Kazoo: {}",
-                        summary.services.join(" ")
-                    ));
-                }
                 if *figures {
                     lines.push(finished(summary));
                     if !summary.failures.is_empty() {

@@ -1,0 +1,565 @@
+//! Copies from number databases to the databases of the accounts that numbers are assigned to.
+//!
+//! A whole cluster is read once: first the account databases, of which a digest a document is
+//! kept, then the number databases, whose documents are compared as they pass. What differs is
+//! held, grouped by account across number databases, and written an account at a time.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::budget::{Budget, Held};
+use super::context::Run;
+use super::numbers;
+use super::read::parsed;
+use super::settle::{Decide, Decision, End, Ends, settle};
+use super::{Answer, Returned, databases};
+use crate::command::NumberDatabases;
+use crate::couch::{Digest, Found, Include, Object, Range};
+use crate::error::{Error, Kind, Operation};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::plan::{Change, Copy, Source, source_in_number_database, to_account};
+
+/// A number that is to be copied, or compared by the one who settles.
+pub(super) struct Pending {
+    pub(super) id: String,
+    /// The number database that it comes from.
+    pub(super) from: DatabaseName,
+    /// Its document, while it is held.
+    pub(super) text: Option<Held>,
+}
+
+/// `copy_number_dbs_to_accounts` and its narrower kin; `only`: one account's numbers.
+pub(super) async fn copy(
+    run: &Arc<Run>,
+    databases: NumberDatabases,
+    only: Option<AccountId>,
+) -> Result<(), Error> {
+    if let Some(account) = only {
+        databases::must_exist(run, account).await?;
+    }
+    let whole = databases == NumberDatabases::All;
+    let databases = databases::number_databases(run, databases).await?;
+    // Of a few number databases only some accounts' documents are needed: those are asked for by
+    // id when it is known which.
+    let tables = match only {
+        Some(account) => tables(run, vec![account]).await?,
+        None if whole => tables(run, databases::all_accounts(run).await?).await?,
+        None => Tables::default(),
+    };
+    let copying = Arc::new(Copying {
+        tables,
+        only,
+        outbox: Outbox::new(run.budget.clone()),
+    });
+    run.each(databases, |run, database| {
+        let copying = copying.clone();
+        async move {
+            if let Err(error) = copying.scan(&run, &database).await {
+                run.database_failed(&database, error)?;
+            }
+            run.finished(&database).await;
+            Ok(())
+        }
+    })
+    .await?;
+    let mut left = copying.outbox.take_all();
+    for account in copying.tables.0.keys() {
+        left.entry(*account).or_default();
+    }
+    run.each(
+        left.into_iter().collect(),
+        |run, (account, pending)| async move {
+            settle_account(&run, account, pending, Assignment::ToIt).await?;
+            run.finished(&account.database()).await;
+            Ok(())
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// `copy_numbers_from_dbs_to_assigned_accounts`
+pub(super) async fn copy_numbers(run: &Arc<Run>, given: Vec<String>) -> Result<(), Error> {
+    let numbers = numbers::normalised(run, None, given).await?;
+    let mut by_account: BTreeMap<AccountId, Vec<Pending>> = BTreeMap::new();
+    for (database, live) in numbers::read_all(run, numbers).await? {
+        for (account, number) in numbers::assigned(run, &database, live) {
+            by_account.entry(account).or_default().push(Pending {
+                id: number.id,
+                from: database.clone(),
+                text: Some(run.budget.hold_anyway(number.text)),
+            });
+        }
+        run.finished(&database).await;
+    }
+    run.each(
+        by_account.into_iter().collect(),
+        |run, (account, pending)| async move {
+            settle_account(&run, account, pending, Assignment::ToIt).await?;
+            run.finished(&account.database()).await;
+            Ok(())
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// `copy_single_number_to_account_db`: whatever the assignment.
+pub(super) async fn copy_number_to(
+    run: &Arc<Run>,
+    given: String,
+    account: AccountId,
+) -> Result<Answer, Error> {
+    let error = |text: String| Ok(Answer::FiguresAnd(Returned::Value(Err(text))));
+    let normaliser = run.normaliser().await?;
+    let number = normaliser.normalise(&given);
+    let database = DatabaseName::number_database_of(&number);
+    let shown = database
+        .as_ref()
+        .map_or_else(|| DatabaseName::encoded_for(&number), DatabaseName::encoded);
+    let unread = |reason: &str| format!("can read number '{number}' from '{shown}': {reason}");
+    let Some(database) = database.filter(|_| normaliser.is_reconcilable(&number)) else {
+        run.tally.failed(&shown, numbers::NOT_RECONCILABLE, &given);
+        return error(unread(numbers::NOT_RECONCILABLE));
+    };
+    let live = numbers::read(run, &database, std::slice::from_ref(&number)).await?;
+    let Some(found) = live.into_iter().next() else {
+        let reason = reason_of(run, &number);
+        return error(unread(&reason));
+    };
+    let pending = Pending {
+        id: found.id,
+        from: database,
+        text: Some(run.budget.hold_anyway(found.text)),
+    };
+    let ends = settle_account(run, account, vec![pending], Assignment::Whatever).await?;
+    run.finished(&account.database()).await;
+    if ends.get(&number).copied().is_some_and(End::is_done) {
+        return Ok(Answer::FiguresAnd(Returned::Value(Ok(number))));
+    }
+    let reason = reason_of(run, &number);
+    error(format!(
+        "can save number '{number}' to account db: {reason}"
+    ))
+}
+
+/// Why a number failed, in the original's words: what was not found is not told apart.
+fn reason_of(run: &Run, number: &str) -> String {
+    let (.., failures) = run.tally.total();
+    let reason = failures
+        .by_database()
+        .values()
+        .flat_map(|failures| &failures.failed)
+        .find(|(_, numbers)| numbers.contains(number))
+        .map_or("not_found", |(reason, _)| reason.as_str());
+    let bare = reason.split_once('-').map_or(reason, |(_, kind)| kind);
+    if bare == Kind::DatabaseNotFound.name() {
+        Kind::NotFound.name().to_owned()
+    } else {
+        bare.to_owned()
+    }
+}
+
+/// What account databases hold: a digest a document.
+#[derive(Default)]
+struct Tables(HashMap<AccountId, Vec<(Box<str>, Digest)>>);
+
+async fn tables(run: &Arc<Run>, accounts: Vec<AccountId>) -> Result<Tables, Error> {
+    let read = run
+        .each(accounts, |run, account| async move {
+            // Without a table the account's documents are asked for by id, and it fails then if
+            // it must.
+            match table(&run, account).await {
+                Ok(table) => Ok(Some((account, table))),
+                Err(error) if Run::is_fatal(&error) => Err(error),
+                Err(_) => Ok(None),
+            }
+        })
+        .await?;
+    Ok(Tables(read.into_iter().flatten().collect()))
+}
+
+async fn table(run: &Run, account: AccountId) -> Result<Vec<(Box<str>, Digest)>, Error> {
+    let database = account.database();
+    let mut table = Vec::new();
+    let mut scan = run
+        .pages(&database, Range::to_plus(), Include::Documents)
+        .await?;
+    while let Some(page) = scan.next().await? {
+        table.reserve(page.len());
+        for (row, text) in page.rows() {
+            let document = parsed(&database, text)?;
+            table.push((row.id.as_str().into(), document.digest()));
+        }
+    }
+    table.shrink_to_fit();
+    Ok(table)
+}
+
+impl Tables {
+    /// Whether an account is known to hold just this. `_all_docs` comes sorted, so tables are.
+    fn holds(&self, account: AccountId, id: &str, digest: Digest) -> bool {
+        self.0.get(&account).is_some_and(|table| {
+            table
+                .binary_search_by(|(known, _)| (**known).cmp(id))
+                .is_ok_and(|index| table[index].1 == digest)
+        })
+    }
+}
+
+struct Copying {
+    tables: Tables,
+    only: Option<AccountId>,
+    outbox: Outbox,
+}
+
+impl Copying {
+    /// Compares the documents of a number database as they pass.
+    async fn scan(&self, run: &Arc<Run>, database: &DatabaseName) -> Result<(), Error> {
+        let mut unchanged: HashMap<AccountId, u64> = HashMap::new();
+        let mut scan = run
+            .pages(database, Range::all(), Include::Documents)
+            .await?;
+        while let Some(page) = scan.next().await? {
+            let mut differing = Vec::new();
+            let mut misfiled = Vec::new();
+            for (row, text) in page.rows() {
+                let document = parsed(database, text)?;
+                let facts = NumberFacts::of(&document);
+                match source_in_number_database(database, &row.id, &facts) {
+                    Source::Assigned(account) if self.only.is_none_or(|only| only == account) => {
+                        differing.push((account, row.id.clone(), document.digest(), text));
+                    }
+                    Source::Misfiled if self.only.is_none() || facts.assigned_to == self.only => {
+                        misfiled.push(row.id.clone());
+                    }
+                    _ => {}
+                }
+            }
+            for id in misfiled {
+                run.warn(misfiled_line(database, &id)).await;
+            }
+            if !is_named_by_numbers(database) {
+                let ids: Vec<(AccountId, &str)> = differing
+                    .iter()
+                    .map(|(account, id, ..)| (*account, id.as_str()))
+                    .collect();
+                let shadowed = shadowed(run, database, &ids).await?;
+                differing.retain(|(_, id, ..)| !shadowed.contains(id.as_str()));
+            }
+            let mut pending = Vec::new();
+            for (account, id, digest, text) in differing {
+                if self.tables.holds(account, &id, digest) {
+                    *unchanged.entry(account).or_default() += 1;
+                } else {
+                    pending.push((account, id, text));
+                }
+            }
+            for (account, id, text) in pending {
+                self.outbox.put(run, account, id, database, text).await?;
+            }
+        }
+        for (account, times) in unchanged {
+            run.tally.decided(
+                &account.database(),
+                crate::report::Outcome::Unchanged,
+                times,
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The warning for a number in the number database of another prefix.
+pub(super) fn misfiled_line(database: &DatabaseName, id: &str) -> String {
+    format!("{database}: {id} belongs in another number database and is left alone")
+}
+
+/// Whether a number database is named after a prefix, so that only one can hold a number.
+pub(super) fn is_named_by_numbers(database: &DatabaseName) -> bool {
+    !matches!(database.plain(), "numbers/inum" | "numbers/managed")
+}
+
+/// Of numbers of `numbers/inum` or `numbers/managed`, those that another number database holds
+/// for the same account: that one counts, or two sources would fight over one target.
+pub(super) async fn shadowed(
+    run: &Run,
+    database: &DatabaseName,
+    ids: &[(AccountId, &str)],
+) -> Result<HashSet<String>, Error> {
+    let mut by_database: BTreeMap<DatabaseName, Vec<(AccountId, &str)>> = BTreeMap::new();
+    for (account, id) in ids {
+        let named = DatabaseName::number_database_of(id);
+        let inum = (database.plain() == "numbers/managed")
+            .then(|| DatabaseName::new("numbers/inum"))
+            .flatten();
+        for other in [named, inum].into_iter().flatten() {
+            by_database.entry(other).or_default().push((*account, id));
+        }
+    }
+    let mut shadowed = HashSet::new();
+    for (other, ids) in by_database {
+        let keys: Vec<&str> = ids.iter().map(|(_, id)| *id).collect();
+        let found = match run.keys(&other, &keys, Include::Documents).await {
+            Ok(found) => found,
+            Err(error) if error.kind() == Kind::DatabaseNotFound => continue,
+            Err(error) => return Err(error),
+        };
+        for ((account, id), found) in ids.iter().zip(&found) {
+            let Some((_, text)) = found.document() else {
+                continue;
+            };
+            let document = parsed(&other, text)?;
+            let facts = NumberFacts::of(&document);
+            let source = source_in_number_database(&other, id, &facts);
+            if source == Source::Assigned(*account) && shadowed.insert((*id).to_owned()) {
+                run.warn(format!(
+                    "{database}: {id} is in {other} too, and that one counts"
+                ))
+                .await;
+            }
+        }
+    }
+    Ok(shadowed)
+}
+
+/// What is to be copied, by account.
+struct Outbox {
+    budget: Budget,
+    pending: Mutex<HashMap<AccountId, Vec<Pending>>>,
+}
+
+impl Outbox {
+    fn new(budget: Budget) -> Self {
+        Self {
+            budget,
+            pending: Mutex::default(),
+        }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<AccountId, Vec<Pending>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a number in. When there is no room, the account with the most is written first.
+    async fn put(
+        &self,
+        run: &Arc<Run>,
+        account: AccountId,
+        id: String,
+        from: &DatabaseName,
+        text: &str,
+    ) -> Result<(), Error> {
+        let mut held = self.budget.hold(text);
+        if held.is_none() {
+            if let Some((account, pending)) = self.take_largest() {
+                settle_account(run, account, pending, Assignment::ToIt).await?;
+            }
+            held = self.budget.hold(text);
+        }
+        self.pending().entry(account).or_default().push(Pending {
+            id,
+            from: from.clone(),
+            text: held,
+        });
+        Ok(())
+    }
+
+    fn take_largest(&self) -> Option<(AccountId, Vec<Pending>)> {
+        let mut pending = self.pending();
+        let account = *pending.iter().max_by_key(|(_, all)| all.len())?.0;
+        let all = pending.remove(&account)?;
+        Some((account, all))
+    }
+
+    fn take_all(&self) -> BTreeMap<AccountId, Vec<Pending>> {
+        self.pending().drain().collect()
+    }
+}
+
+/// Whether a copy needs the number to be assigned to the account that gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Assignment {
+    ToIt,
+    Whatever,
+}
+
+/// Makes an account's documents equal to their sources.
+pub(super) async fn settle_account(
+    run: &Run,
+    account: AccountId,
+    pending: Vec<Pending>,
+    assignment: Assignment,
+) -> Result<Ends, Error> {
+    if pending.is_empty() {
+        return Ok(Ends::new());
+    }
+    let database = account.database();
+    let mut ids = Vec::with_capacity(pending.len());
+    let mut from = HashMap::with_capacity(pending.len());
+    let mut known = HashMap::new();
+    for one in pending {
+        if let Some(text) = one.text {
+            known.insert(one.id.clone(), text);
+        }
+        from.insert(one.id.clone(), one.from);
+        ids.push(one.id);
+    }
+    let decider = ToAccount {
+        run,
+        account,
+        database: &database,
+        from,
+        known: Mutex::new(known),
+        assignment,
+    };
+    settle(run, &database, Vec::new(), &ids, &decider).await
+}
+
+/// Decides about an account's copies of numbers.
+struct ToAccount<'a> {
+    run: &'a Run,
+    account: AccountId,
+    database: &'a DatabaseName,
+    from: HashMap<String, DatabaseName>,
+    /// Sources as they were scanned: good for the first decision, and then read anew.
+    known: Mutex<HashMap<String, Held>>,
+    assignment: Assignment,
+}
+
+#[async_trait]
+impl Decide for ToAccount<'_> {
+    async fn decide(&self, ids: &[&str]) -> Result<Vec<Decision>, Error> {
+        let sources = self.sources(ids).await?;
+        let targets = self
+            .run
+            .keys(self.database, ids, Include::Documents)
+            .await
+            .map_err(as_saving)?;
+        let mut decisions = Vec::with_capacity(ids.len());
+        for ((id, source), target) in ids.iter().zip(&sources).zip(&targets) {
+            decisions.push(match source {
+                Some(source) => self.one(id, source.text(), target).await?,
+                None => Decision::Skip,
+            });
+        }
+        Ok(decisions)
+    }
+}
+
+/// An account database that is missing is a copy's failure to save, not to read.
+fn as_saving(error: Error) -> Error {
+    match (error.kind(), error.database()) {
+        (Kind::DatabaseNotFound, Some(database)) => {
+            Error::new(Kind::DatabaseNotFound, Operation::SaveDocs, "").in_database(database)
+        }
+        _ => error,
+    }
+}
+
+impl ToAccount<'_> {
+    /// The source of each, if it still is one.
+    async fn sources(&self, ids: &[&str]) -> Result<Vec<Option<Held>>, Error> {
+        let mut sources: HashMap<&str, Held> = HashMap::new();
+        let mut unknown: BTreeMap<&DatabaseName, Vec<&str>> = BTreeMap::new();
+        {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            for id in ids {
+                if let Some(text) = known.remove(*id) {
+                    sources.insert(id, text);
+                } else if let Some(from) = self.from.get(*id) {
+                    unknown.entry(from).or_default().push(id);
+                }
+            }
+        }
+        for (from, ids) in unknown {
+            let found = self.run.keys(from, &ids, Include::Documents).await?;
+            for (id, found) in ids.into_iter().zip(found) {
+                let Found::Present { text, .. } = found else {
+                    continue;
+                };
+                if self.is_source(from, id, &text)? {
+                    sources.insert(id, self.run.budget.hold_anyway(text));
+                }
+            }
+        }
+        Ok(ids.iter().map(|id| sources.remove(id)).collect())
+    }
+
+    fn is_source(&self, from: &DatabaseName, id: &str, text: &str) -> Result<bool, Error> {
+        let document = parsed(from, text)?;
+        let facts = NumberFacts::of(&document);
+        Ok(match self.assignment {
+            Assignment::ToIt => {
+                source_in_number_database(from, id, &facts) == Source::Assigned(self.account)
+            }
+            Assignment::Whatever => facts.is_live_number(),
+        })
+    }
+
+    async fn one(&self, id: &str, source: &str, target: &Found) -> Result<Decision, Error> {
+        let from = self.from.get(id).unwrap_or(self.database);
+        let document = parsed(from, source)?;
+        let facts = NumberFacts::of(&document);
+        let present = match target.document() {
+            Some((_, text)) => Some(parsed(self.database, text)?),
+            None => None,
+        };
+        let copy = to_account(document.digest(), present.as_ref());
+        if facts.has_attachments && matches!(copy, Copy::Create | Copy::Overwrite) {
+            return self.with_attachments(from, id, target).await;
+        }
+        Ok(self.decision(copy, &document, target))
+    }
+
+    fn decision(&self, copy: Copy, source: &Object<'_>, target: &Found) -> Decision {
+        match (copy, target.document()) {
+            (Copy::Unchanged, _) => Decision::Unchanged,
+            (Copy::Overwrite, Some((rev, before))) => Decision::Change(Change::Update {
+                rev: rev.clone(),
+                before: before.into(),
+                body: source.with(&[]).into(),
+            }),
+            (Copy::Create | Copy::Overwrite, _) => Decision::Change(Change::Create {
+                body: source.with(&[]).into(),
+            }),
+            (Copy::Conflict, _) => Decision::Failed(
+                self.database.encoded(),
+                Error::new(Kind::Conflict, Operation::SaveDocs, "").reason(),
+            ),
+        }
+    }
+
+    /// A copy whose attachments must come along. Their digests can differ between servers that
+    /// hold the same bytes, so it is the bytes that decide.
+    async fn with_attachments(
+        &self,
+        from: &DatabaseName,
+        id: &str,
+        target: &Found,
+    ) -> Result<Decision, Error> {
+        let source = self.run.keys(from, &[id], Include::Attachments).await?;
+        let Some((_, source)) = source.first().and_then(Found::document) else {
+            return Ok(Decision::Skip);
+        };
+        let document = parsed(from, source)?;
+        if !target.is_present() {
+            return Ok(self.decision(Copy::Create, &document, target));
+        }
+        let whole = self
+            .run
+            .keys(self.database, &[id], Include::Attachments)
+            .await?;
+        let Some(whole) = whole.first() else {
+            return Ok(Decision::Skip);
+        };
+        let present = match whole.document() {
+            Some((_, text)) => Some(parsed(self.database, text)?),
+            None => None,
+        };
+        let copy = to_account(document.digest(), present.as_ref());
+        Ok(self.decision(copy, &document, whole))
+    }
+}

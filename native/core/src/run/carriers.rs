@@ -1,0 +1,380 @@
+//! Carrier modules: how many numbers each has, and conversion from one to another. Their outputs
+//! have the manual's lines and nothing after them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::accounts::{
+    Assignment, Pending, is_named_by_numbers, misfiled_line, settle_account, shadowed,
+};
+use super::context::Run;
+use super::numbers::{self, NOT_FOUND, NOT_RECONCILABLE};
+use super::read::parsed;
+use super::settle::{Decision, End, InPlace, settle};
+use super::{Answer, FAILED, Returned, databases};
+use crate::command::NumberDatabases;
+use crate::couch::{Include, Object, Range, Revision, string};
+use crate::error::Error;
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts, is_valid_target, stored_target};
+use crate::plan::{self, Change, Source, source_in_number_database};
+use crate::report::Outcome;
+
+/// `carrier_module_usage`
+pub(super) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<Answer, Error> {
+    let databases = databases::number_databases(run, databases).await?;
+    let counted = run
+        .each(databases, |run, database| async move {
+            match count(&run, &database).await {
+                Ok(counts) => Ok(Some((database, counts))),
+                Err(error) => {
+                    run.database_failed(&database, error)?;
+                    Ok(None)
+                }
+            }
+        })
+        .await?;
+    let mut totals: BTreeMap<String, u64> = BTreeMap::new();
+    for (database, counts) in counted.into_iter().flatten() {
+        run.output(format!("{database}:")).await;
+        for (module, numbers) in counts {
+            run.output(format!("{module}: {numbers}")).await;
+            *totals.entry(module).or_default() += numbers;
+        }
+    }
+    run.output("Totals:".to_owned()).await;
+    for (module, numbers) in totals {
+        run.output(format!("{module}: {numbers}")).await;
+    }
+    Ok(ended(run).await)
+}
+
+/// Every document counts that is no design document, as the index has it (contract 9.2).
+async fn count(run: &Run, database: &DatabaseName) -> Result<BTreeMap<String, u64>, Error> {
+    let mut counts = BTreeMap::new();
+    let mut scan = run
+        .pages(database, Range::all(), Include::Documents)
+        .await?;
+    while let Some(page) = scan.next().await? {
+        for (row, text) in page.rows() {
+            if row.id.starts_with("_design/") {
+                continue;
+            }
+            let module = module_shown(&parsed(database, text)?);
+            *counts.entry(module).or_default() += 1;
+        }
+    }
+    Ok(counts)
+}
+
+fn module_shown(document: &Object<'_>) -> String {
+    match document.get("pvt_module_name") {
+        None => "null".to_owned(),
+        Some(json) => string(json).map_or_else(|| json.to_owned(), Into::into),
+    }
+}
+
+/// The end of an output: nothing follows it unless something failed that it has no line for.
+async fn ended(run: &Run) -> Answer {
+    let (.., failures) = run.tally.total();
+    if failures.is_empty() {
+        return Answer::Only(Returned::Ok);
+    }
+    let unread = failures
+        .by_database()
+        .values()
+        .any(|failures| failures.last_error.is_some());
+    if unread {
+        run.output(failures.to_json()).await;
+    }
+    Answer::Only(Returned::Code(FAILED))
+}
+
+async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
+    if is_valid_target(target, run.host.carriers().as_deref()) {
+        return None;
+    }
+    run.output(format!("Bad carrier module: {target}")).await;
+    Some(Answer::Only(Returned::Code(FAILED)))
+}
+
+/// What is converted, as its lines want it.
+#[derive(Default)]
+struct Converted {
+    numbers: BTreeSet<String>,
+    pending: Vec<(AccountId, Pending)>,
+}
+
+/// `convert_carrier_module`
+pub(super) async fn convert(
+    run: &Arc<Run>,
+    source: String,
+    target: String,
+    databases: NumberDatabases,
+) -> Result<Answer, Error> {
+    if let Some(answer) = bad_target(run, &target).await {
+        return Ok(answer);
+    }
+    let target: Arc<str> = stored_target(&target).into();
+    let from: Arc<str> = source.as_str().into();
+    let databases = databases::number_databases(run, databases).await?;
+    let converted = run
+        .each(databases, |run, database| {
+            let (from, target) = (from.clone(), target.clone());
+            async move {
+                match convert_in(&run, &database, &from, &target).await {
+                    Ok(converted) => Ok((database, converted)),
+                    Err(error) => {
+                        run.database_failed(&database, error)?;
+                        Ok((database, Converted::default()))
+                    }
+                }
+            }
+        })
+        .await?;
+    let mut lists = Vec::new();
+    let mut pending = Vec::new();
+    for (database, converted) in converted {
+        lists.push((database, converted.numbers));
+        pending.extend(converted.pending);
+    }
+    follow(run, pending).await?;
+    let reasons = reasons(run);
+    for (database, numbers) in lists {
+        run.output(format!(
+            "attempt to convert numbers with carrier module {source} to {target} in database {database}"
+        ))
+        .await;
+        tell(run, &target, &numbers, &reasons).await;
+    }
+    Ok(ended(run).await)
+}
+
+/// `convert_carrier_module_number`
+pub(super) async fn convert_number(
+    run: &Arc<Run>,
+    given: String,
+    target: String,
+) -> Result<Answer, Error> {
+    if let Some(answer) = bad_target(run, &target).await {
+        return Ok(answer);
+    }
+    let target = stored_target(&target);
+    let normaliser = run.normaliser().await?;
+    let number = normaliser.normalise(&given);
+    let listed = BTreeSet::from([if normaliser.is_reconcilable(&number) {
+        number
+    } else {
+        given.clone()
+    }]);
+    let good = numbers::normalised(run, None, vec![given]).await?;
+    for (database, live) in numbers::read_all(run, good).await? {
+        let documents: Vec<_> = live
+            .iter()
+            .map(|number| (number.id.as_str(), &number.rev, &*number.text))
+            .collect();
+        let converted = convert_documents(run, &database, None, target, documents).await?;
+        follow(run, converted.pending).await?;
+    }
+    tell(run, target, &listed, &reasons(run)).await;
+    Ok(ended(run).await)
+}
+
+/// Converts in one number database, a page at a time.
+async fn convert_in(
+    run: &Run,
+    database: &DatabaseName,
+    source: &str,
+    target: &str,
+) -> Result<Converted, Error> {
+    let mut all = Converted::default();
+    let mut scan = run
+        .pages(database, Range::all(), Include::Documents)
+        .await?;
+    while let Some(page) = scan.next().await? {
+        let mut documents = Vec::new();
+        let mut misfiled = Vec::new();
+        for (row, text) in page.rows() {
+            let document = parsed(database, text)?;
+            let facts = NumberFacts::of(&document);
+            if facts.module_name.as_deref() != Some(source) {
+                continue;
+            }
+            match source_in_number_database(database, &row.id, &facts) {
+                Source::Assigned(_) | Source::Unassigned => {
+                    documents.push((row.id.as_str(), &row.rev, text));
+                }
+                Source::Misfiled => misfiled.push(row.id.as_str()),
+                Source::Not => {}
+            }
+        }
+        for id in misfiled {
+            run.warn(misfiled_line(database, id)).await;
+        }
+        let converted = convert_documents(run, database, Some(source), target, documents).await?;
+        all.numbers.extend(converted.numbers);
+        all.pending.extend(converted.pending);
+    }
+    Ok(all)
+}
+
+/// Converts documents of a number database. `source`: the module that they must have, still.
+async fn convert_documents(
+    run: &Run,
+    database: &DatabaseName,
+    source: Option<&str>,
+    target: &str,
+    documents: Vec<(&str, &Revision, &str)>,
+) -> Result<Converted, Error> {
+    let mut planned = Vec::new();
+    let mut assigned: Vec<(AccountId, String)> = Vec::new();
+    let mut texts: HashMap<String, Box<str>> = HashMap::new();
+    let mut converted = Converted::default();
+    for (id, rev, text) in documents {
+        let document = parsed(database, text)?;
+        converted.numbers.insert(id.to_owned());
+        if let Some(account) = NumberFacts::of(&document).assigned_to {
+            assigned.push((account, id.to_owned()));
+        }
+        match plan::convert(&document, target, run.now) {
+            Some(body) => {
+                texts.insert(id.to_owned(), body.clone());
+                let change = Change::Update {
+                    rev: rev.clone(),
+                    before: text.into(),
+                    body,
+                };
+                planned.push((id.to_owned(), change));
+            }
+            None => {
+                texts.insert(id.to_owned(), text.into());
+                run.tally.decided(database, Outcome::Unchanged, 1);
+            }
+        }
+    }
+    let decider = InPlace {
+        run,
+        database,
+        plan: |id: &str, rev: &Revision, text: &str| {
+            let document = parsed(database, text)?;
+            let facts = NumberFacts::of(&document);
+            let module = facts.module_name.as_deref();
+            let asked = source.is_none() || module == source || module == Some(target);
+            let place = source_in_number_database(database, id, &facts);
+            if !asked || !matches!(place, Source::Assigned(_) | Source::Unassigned) {
+                return Ok(Decision::Skip);
+            }
+            Ok(match plan::convert(&document, target, run.now) {
+                None => Decision::Unchanged,
+                Some(body) => Decision::Change(Change::Update {
+                    rev: rev.clone(),
+                    before: text.into(),
+                    body,
+                }),
+            })
+        },
+    };
+    let ends = settle(run, database, planned, &[], &decider).await?;
+    for (id, end) in &ends {
+        match end {
+            End::Done {
+                as_planned: true, ..
+            } => {}
+            End::Skipped => {
+                converted.numbers.remove(id);
+                texts.remove(id);
+            }
+            _ => {
+                texts.remove(id);
+            }
+        }
+    }
+    let failed: BTreeSet<&str> = ends
+        .iter()
+        .filter(|(_, end)| matches!(end, End::Failed | End::Skipped))
+        .map(|(id, _)| id.as_str())
+        .collect();
+    assigned.retain(|(_, id)| !failed.contains(id.as_str()));
+    if !is_named_by_numbers(database) {
+        let ids: Vec<_> = assigned
+            .iter()
+            .map(|(account, id)| (*account, id.as_str()))
+            .collect();
+        let shadowed = shadowed(run, database, &ids).await?;
+        assigned.retain(|(_, id)| !shadowed.contains(id));
+    }
+    for (account, id) in assigned {
+        let text = texts.remove(&id).and_then(|text| run.budget.hold(&text));
+        let from = database.clone();
+        converted
+            .pending
+            .push((account, Pending { id, from, text }));
+    }
+    Ok(converted)
+}
+
+/// Makes the accounts' copies follow, an account at a time, and has services reconciled.
+async fn follow(run: &Arc<Run>, pending: Vec<(AccountId, Pending)>) -> Result<(), Error> {
+    let mut by_account: BTreeMap<AccountId, Vec<Pending>> = BTreeMap::new();
+    for (account, one) in pending {
+        by_account.entry(account).or_default().push(one);
+    }
+    run.each(
+        by_account.into_iter().collect(),
+        |run, (account, pending)| async move {
+            settle_account(&run, account, pending, Assignment::ToIt).await?;
+            Ok(())
+        },
+    )
+    .await?;
+    run.reconcile_services().await
+}
+
+/// Why numbers failed, in one word each.
+fn reasons(run: &Run) -> HashMap<String, String> {
+    let (.., failures) = run.tally.total();
+    let mut reasons = HashMap::new();
+    for failures in failures.by_database().values() {
+        for (reason, numbers) in &failures.failed {
+            let word = match reason.as_str() {
+                NOT_FOUND => "not_found",
+                NOT_RECONCILABLE => NOT_RECONCILABLE,
+                reason => reason.split_once('-').map_or(reason, |(_, kind)| kind),
+            };
+            for number in numbers {
+                reasons
+                    .entry(number.clone())
+                    .or_insert_with(|| word.to_owned());
+            }
+        }
+    }
+    reasons
+}
+
+async fn tell(
+    run: &Run,
+    target: &str,
+    numbers: &BTreeSet<String>,
+    reasons: &HashMap<String, String>,
+) {
+    let (failed, converted): (Vec<_>, Vec<_>) = numbers
+        .iter()
+        .partition(|number| reasons.contains_key(*number));
+    run.output(format!(
+        "updated carrier module to {target} for {}:",
+        converted.len()
+    ))
+    .await;
+    for number in converted {
+        run.output(number.clone()).await;
+    }
+    run.output(format!(
+        "updating carrier module failed for {}:",
+        failed.len()
+    ))
+    .await;
+    for number in failed {
+        if let Some(reason) = reasons.get(number) {
+            run.output(format!("{number}: {reason}")).await;
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! What the tasks of a run share.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::budget::Budget;
+use super::usage::Usages;
+use super::{Job, Settings};
+use crate::couch::{Include, Object, Server, ServerUrl, Traffic};
+use crate::error::{Error, Kind, Operation};
+use crate::host::Host;
+use crate::kazoo::{
+    AccountId, Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig,
+    gregorian_seconds,
+};
+use crate::report::{Event, Summary, Tally};
+
+pub(super) struct Run {
+    pub(super) host: Arc<dyn Host>,
+    pub(super) settings: Settings,
+    pub(super) tally: Tally,
+    pub(super) cancel: CancellationToken,
+    pub(super) budget: Budget,
+    /// The moment of the run in gregorian seconds: one for all that it writes.
+    pub(super) now: u64,
+    events: mpsc::Sender<Event>,
+    servers: AsyncMutex<HashMap<ServerUrl, Arc<Server>>>,
+    traffic: Arc<Traffic>,
+    normaliser: OnceCell<Arc<Normaliser>>,
+    pub(super) usages: Usages,
+    /// Accounts whose numbers changed.
+    touched: Mutex<BTreeSet<AccountId>>,
+    unreconciled: Mutex<Vec<String>>,
+}
+
+impl Run {
+    pub(super) fn new(job: &Job) -> Self {
+        Self {
+            host: job.host.clone(),
+            settings: job.settings.clone(),
+            tally: Tally::default(),
+            cancel: job.cancel.clone(),
+            budget: Budget::new(job.settings.memory),
+            now: gregorian_seconds(SystemTime::now()),
+            events: job.events.clone(),
+            servers: AsyncMutex::default(),
+            traffic: Arc::default(),
+            normaliser: OnceCell::new(),
+            usages: Usages::default(),
+            touched: Mutex::default(),
+            unreconciled: Mutex::default(),
+        }
+    }
+
+    /// Tells of an event. A receiver that is gone is no reason to stop in the middle: who wants
+    /// the run stopped cancels it.
+    pub(super) async fn tell(&self, event: Event) {
+        let _ = self.events.send(event).await;
+    }
+
+    pub(super) async fn output(&self, line: String) {
+        self.tell(Event::Output(line)).await;
+    }
+
+    pub(super) async fn warn(&self, line: String) {
+        self.tell(Event::Warning(line)).await;
+    }
+
+    /// A database is done: its figures are told.
+    pub(super) async fn finished(&self, database: &DatabaseName) {
+        let (read, counts) = self.tally.database(database);
+        self.tell(Event::Database {
+            database: database.encoded(),
+            read,
+            counts,
+        })
+        .await;
+    }
+
+    /// The server of a database; without one, the server that lists the cluster's databases.
+    pub(super) async fn server(
+        &self,
+        database: Option<&DatabaseName>,
+    ) -> Result<Arc<Server>, Error> {
+        let url = self.host.server(database).await?;
+        let mut servers = self.servers.lock().await;
+        if let Some(server) = servers.get(&url) {
+            return Ok(server.clone());
+        }
+        let server = Arc::new(Server::new(
+            url.clone(),
+            self.settings.http.clone(),
+            self.traffic.clone(),
+            self.cancel.clone(),
+        )?);
+        servers.insert(url, server.clone());
+        Ok(server)
+    }
+
+    /// How numbers are normalised in this cluster: as its system config says, if it says so.
+    pub(super) async fn normaliser(&self) -> Result<Arc<Normaliser>, Error> {
+        self.normaliser
+            .get_or_try_init(|| async {
+                let converters = self
+                    .system_config(|config| config.converters())
+                    .await?
+                    .unwrap_or_else(Converters::default);
+                Ok(Arc::new(Normaliser::new(&converters)?))
+            })
+            .await
+            .cloned()
+    }
+
+    /// Reads something out of the system config; None where there is no such document.
+    pub(super) async fn system_config<T>(
+        &self,
+        read: impl FnOnce(&SystemConfig<'_>) -> T,
+    ) -> Result<Option<T>, Error> {
+        let Some(database) = DatabaseName::new("system_config") else {
+            return Ok(None);
+        };
+        let server = self.server(Some(&database)).await?;
+        let found = match server
+            .read_keys(&database, &[NUMBER_MANAGER], Include::Documents, 1)
+            .await
+        {
+            Ok(found) => found,
+            Err(error) if error.kind() == Kind::DatabaseNotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let document = found.first().and_then(|found| found.document());
+        Ok(document
+            .and_then(|(_, text)| Object::parse(text).ok())
+            .map(|document| read(&SystemConfig::new(&document, &self.settings.config_section))))
+    }
+
+    /// Does something for each, several at a time, each in a task of its own. The first error
+    /// stops the rest; a panic is an error.
+    pub(super) async fn each<T, R, F, W>(
+        self: &Arc<Self>,
+        all: Vec<T>,
+        work: W,
+    ) -> Result<Vec<R>, Error>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: Future<Output = Result<R, Error>> + Send + 'static,
+        W: Fn(Arc<Self>, T) -> F,
+    {
+        let places = Arc::new(Semaphore::new(self.settings.databases_at_once.max(1)));
+        let mut tasks = JoinSet::new();
+        let mut results = BTreeMap::new();
+        for (index, one) in all.into_iter().enumerate() {
+            while let Some(done) = tasks.try_join_next() {
+                let (index, result) = joined(done)?;
+                results.insert(index, result);
+            }
+            // Never closed; without a place the work would still be right.
+            let place = places.clone().acquire_owned().await.ok();
+            let task = work(self.clone(), one);
+            let pause = self.settings.time_between_databases;
+            tasks.spawn(async move {
+                let result = task.await;
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+                drop(place);
+                (index, result)
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            let (index, result) = joined(done)?;
+            results.insert(index, result);
+        }
+        Ok(results.into_values().collect())
+    }
+
+    /// An error that ends the run: cancellation, wrong credentials, a bug. Others are failures
+    /// of a database, and the rest goes on.
+    pub(super) fn is_fatal(error: &Error) -> bool {
+        matches!(
+            error.kind(),
+            Kind::Cancelled | Kind::Unauthorized | Kind::Internal | Kind::Config
+        )
+    }
+
+    /// A database could not be read: a failure of it, unless the run is over.
+    pub(super) fn database_failed(
+        &self,
+        database: &DatabaseName,
+        error: Error,
+    ) -> Result<(), Error> {
+        if Self::is_fatal(&error) {
+            return Err(error);
+        }
+        self.tally
+            .database_failed(&database.encoded(), error.kind().name());
+        Ok(())
+    }
+
+    /// Numbers failed: because of this error, in the database that it names.
+    pub(super) fn numbers_failed<'a>(
+        &self,
+        database: &DatabaseName,
+        error: &Error,
+        reason: &str,
+        numbers: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        if Self::is_fatal(error) {
+            return Err(error.clone());
+        }
+        let database = error.database().unwrap_or(database).encoded();
+        for number in numbers {
+            self.tally.failed(&database, reason, number);
+        }
+        Ok(())
+    }
+
+    /// An account's numbers changed, on either side.
+    pub(super) fn touch(&self, account: AccountId) {
+        lock(&self.touched).insert(account);
+    }
+
+    /// Has the services of all accounts whose numbers changed reconciled, each once.
+    pub(super) async fn reconcile_services(&self) -> Result<(), Error> {
+        if self.settings.dry_run {
+            return Ok(());
+        }
+        let touched = std::mem::take(&mut *lock(&self.touched));
+        let mut left = Vec::new();
+        for account in touched {
+            if self.cancel.is_cancelled() {
+                return Err(Error::cancelled(Operation::Host));
+            }
+            match self.host.services(account).await {
+                Ok(true) => {}
+                Ok(false) => left.push(account.to_string()),
+                Err(error) => {
+                    self.warn(format!("services of {account} are not reconciled: {error}"))
+                        .await;
+                    self.tally.failed(
+                        &account.database().encoded(),
+                        "services",
+                        &account.to_string(),
+                    );
+                }
+            }
+        }
+        if !left.is_empty() {
+            self.output(format!(
+                "services of these accounts must be reconciled in Kazoo: {}",
+                left.join(" ")
+            ))
+            .await;
+            lock(&self.unreconciled).extend(left);
+        }
+        Ok(())
+    }
+
+    /// Accounts whose services somebody else must reconcile.
+    pub(super) fn unreconciled(&self) -> Vec<String> {
+        lock(&self.unreconciled).clone()
+    }
+
+    pub(super) fn add_traffic(&self, summary: &mut Summary) {
+        use std::sync::atomic::Ordering::Relaxed;
+        summary.requests = self.traffic.requests.load(Relaxed);
+        summary.retries = self.traffic.retries.load(Relaxed);
+        summary.bytes_received = self.traffic.received.load(Relaxed);
+        summary.bytes_sent = self.traffic.sent.load(Relaxed);
+    }
+}
+
+fn joined<R>(
+    done: Result<(usize, Result<R, Error>), tokio::task::JoinError>,
+) -> Result<(usize, R), Error> {
+    match done {
+        Ok((index, result)) => Ok((index, result?)),
+        Err(_) => Err(Error::new(
+            Kind::Internal,
+            Operation::Host,
+            "a task of the run panicked: this is a bug of kazoo_numbers_maintenance",
+        )),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

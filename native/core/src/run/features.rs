@@ -1,0 +1,298 @@
+//! Features: those that there are, those that a number allows and denies, those that the system
+//! config allows (contract section 8).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::context::Run;
+use super::numbers::{self, Numbered};
+use super::read::parsed;
+use super::settle::{Decide, Decision, InPlace, settle};
+use super::{Answer, FAILED, Returned};
+use crate::command::{Edit, FeatureList};
+use crate::couch::{Found, Include, Object, Revision, quoted};
+use crate::error::{Error, Kind, Operation};
+use crate::kazoo::{DEFAULT_FEATURES_ALLOWED, DatabaseName, NUMBER_MANAGER, NumberFacts};
+use crate::plan::{Change, KNOWN_FEATURES, edit_features, edited_list, features_of};
+
+const ALLOWED: &str = "pvt_features_allowed";
+const DENIED: &str = "pvt_features_denied";
+
+/// `all_features/0`
+pub(super) async fn all(run: &Run) -> Result<Answer, Error> {
+    tell_known(run).await;
+    Ok(Answer::Only(Returned::NoReturn))
+}
+
+async fn tell_known(run: &Run) {
+    run.output("Known features:".to_owned()).await;
+    run.output(format!("\t{}", KNOWN_FEATURES.join(" "))).await;
+}
+
+/// What ends a command about a feature that there is not.
+async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
+    if KNOWN_FEATURES.contains(&feature) {
+        return None;
+    }
+    run.output(format!("Feature '{feature}' is not a known feature."))
+        .await;
+    tell_known(run).await;
+    Some(Answer::Only(Returned::Code(FAILED)))
+}
+
+/// Reads one number, or tells why it cannot be.
+async fn one_number(
+    run: &Arc<Run>,
+    given: String,
+) -> Result<Option<(DatabaseName, Numbered)>, Error> {
+    let numbers = numbers::normalised(run, None, vec![given]).await?;
+    for (database, live) in numbers::read_all(run, numbers).await? {
+        if let Some(number) = live.into_iter().next() {
+            return Ok(Some((database, number)));
+        }
+    }
+    Ok(None)
+}
+
+/// How a command about features ends: a failure is told, success has told all already.
+async fn ended(run: &Run) -> Answer {
+    let (.., failures) = run.tally.total();
+    if failures.is_empty() {
+        return Answer::Only(Returned::NoReturn);
+    }
+    run.output(failures.to_json()).await;
+    Answer::Only(Returned::Code(FAILED))
+}
+
+/// `feature_permissions_on_number/1`
+pub(super) async fn show_on_number(run: &Arc<Run>, given: String) -> Result<Answer, Error> {
+    if let Some((database, number)) = one_number(run, given).await? {
+        tell_number(run, &number.id, &parsed(&database, &number.text)?).await;
+    }
+    Ok(ended(run).await)
+}
+
+async fn tell_number(run: &Run, id: &str, document: &Object<'_>) {
+    run.output(format!("Feature permissions on {id}:")).await;
+    for (title, field) in [("allowed", ALLOWED), ("denied", DENIED)] {
+        let features = features_of(document, field);
+        run.output(format!("\tFeatures {title}: {}", features.join(" ")))
+            .await;
+    }
+}
+
+/// The four editors of a number's features: both copies of its document are edited.
+pub(super) async fn edit_on_number(
+    run: &Arc<Run>,
+    edit: Edit,
+    list: FeatureList,
+    feature: String,
+    given: String,
+) -> Result<Answer, Error> {
+    if let Some(answer) = unknown(run, &feature).await {
+        return Ok(answer);
+    }
+    let Some((database, number)) = one_number(run, given).await? else {
+        return Ok(ended(run).await);
+    };
+    let field = match list {
+        FeatureList::Allowed => ALLOWED,
+        FeatureList::Denied => DENIED,
+    };
+    let add = edit == Edit::Add;
+    let mut databases = vec![database.clone()];
+    databases.extend(number.assigned_to.map(crate::kazoo::AccountId::database));
+    for database in &databases {
+        let decider = InPlace {
+            run,
+            database,
+            plan: |_: &str, rev: &Revision, text: &str| {
+                let document = parsed(database, text)?;
+                if !NumberFacts::of(&document).is_live_number() {
+                    return Ok(Decision::Skip);
+                }
+                Ok(match edit_features(&document, field, &feature, add) {
+                    None => Decision::Unchanged,
+                    Some(body) => Decision::Change(Change::Update {
+                        rev: rev.clone(),
+                        before: text.into(),
+                        body,
+                    }),
+                })
+            },
+        };
+        let ids = std::slice::from_ref(&number.id);
+        settle(run, database, Vec::new(), ids, &decider).await?;
+    }
+    let found = run
+        .keys(&database, &[&number.id], Include::Documents)
+        .await?;
+    if let Some((_, text)) = found.first().and_then(Found::document) {
+        tell_number(run, &number.id, &parsed(&database, text)?).await;
+    }
+    Ok(ended(run).await)
+}
+
+/// `feature_permissions_on_system_config/0`
+pub(super) async fn show_on_system(run: &Run) -> Result<Answer, Error> {
+    let features = allowed(run).await?;
+    tell_system(run, &features).await;
+    Ok(Answer::Only(Returned::NoReturn))
+}
+
+async fn tell_system(run: &Run, features: &[String]) {
+    run.output("Features allowed on system config document:".to_owned())
+        .await;
+    run.output(format!("\t{}", features.join(" "))).await;
+}
+
+/// The features that the system config allows, sorted, each once.
+async fn allowed(run: &Run) -> Result<Vec<String>, Error> {
+    let configured = run
+        .system_config(|config| config.features_allowed())
+        .await?
+        .flatten();
+    let mut features = configured.unwrap_or_else(defaults);
+    features.sort_unstable();
+    features.dedup();
+    Ok(features)
+}
+
+fn defaults() -> Vec<String> {
+    DEFAULT_FEATURES_ALLOWED.map(str::to_owned).to_vec()
+}
+
+/// `add_allowed_feature_on_system_config/1` and `remove_allowed_…/1`
+pub(super) async fn edit_on_system(
+    run: &Run,
+    edit: Edit,
+    feature: String,
+) -> Result<Answer, Error> {
+    if let Some(answer) = unknown(run, &feature).await {
+        return Ok(answer);
+    }
+    let features = edited_list(&allowed(run).await?, &feature, edit == Edit::Add);
+    set(run, features).await
+}
+
+/// `ensure_adminonly_features_are_reachable/0`
+pub(super) async fn ensure_admin_only(run: &Run) -> Result<Answer, Error> {
+    let features = allowed(run).await?;
+    let reachable = edited_list(&features, "carrier_name", true);
+    Ok(match set(run, reachable).await? {
+        Answer::Only(Returned::NoReturn) => Answer::Only(Returned::Ok),
+        answer => answer,
+    })
+}
+
+/// `reset_allowed_features_to_defaults_on_system_config/0`
+pub(super) async fn reset(run: &Run) -> Result<Answer, Error> {
+    set(run, defaults()).await
+}
+
+/// Writes the features that the system config allows, and tells them.
+async fn set(run: &Run, features: Vec<String>) -> Result<Answer, Error> {
+    let by_host = !run.settings.dry_run
+        && run
+            .host
+            .set_config(&["features", "allow"], &features)
+            .await?;
+    if !by_host {
+        write(run, &features).await?;
+    }
+    let (.., failures) = run.tally.total();
+    if failures.is_empty() {
+        tell_system(run, &features).await;
+    }
+    Ok(ended(run).await)
+}
+
+async fn write(run: &Run, features: &[String]) -> Result<(), Error> {
+    let Some(database) = DatabaseName::new("system_config") else {
+        return Ok(());
+    };
+    let server = run.server(Some(&database)).await?;
+    if !run.settings.dry_run && !server.exists(&database).await? {
+        server.create_database(&database).await?;
+    }
+    let texts: Vec<String> = features.iter().map(|feature| quoted(feature)).collect();
+    let decider = Allow {
+        run,
+        database: &database,
+        features: format!("[{}]", texts.join(",")),
+    };
+    let id = NUMBER_MANAGER.to_owned();
+    settle(run, &database, Vec::new(), &[id], &decider).await?;
+    Ok(())
+}
+
+/// Decides about the document of the system config that holds the features allowed.
+struct Allow<'a> {
+    run: &'a Run,
+    database: &'a DatabaseName,
+    features: String,
+}
+
+#[async_trait]
+impl Decide for Allow<'_> {
+    async fn decide(&self, ids: &[&str]) -> Result<Vec<Decision>, Error> {
+        let found = match self.run.keys(self.database, ids, Include::Documents).await {
+            Ok(found) => found,
+            Err(error) if error.kind() == Kind::DatabaseNotFound && self.run.settings.dry_run => {
+                vec![Found::Missing; ids.len()]
+            }
+            Err(error) => return Err(error),
+        };
+        found.iter().map(|found| self.one(found)).collect()
+    }
+}
+
+impl Allow<'_> {
+    fn one(&self, found: &Found) -> Result<Decision, Error> {
+        let section = self.run.settings.config_section.as_str();
+        let Some((rev, text)) = found.document() else {
+            let body = format!(
+                "{{\"_id\":{},{}:{{\"features\":{{\"allow\":{}}}}}}}",
+                quoted(NUMBER_MANAGER),
+                quoted(section),
+                self.features
+            );
+            return Ok(Decision::Change(Change::Create { body: body.into() }));
+        };
+        let document = parsed(self.database, text)?;
+        let body = with_nested(&document, &[section, "features", "allow"], &self.features);
+        let changed = Object::parse(&body).map_err(|_| {
+            Error::new(
+                Kind::Internal,
+                Operation::SystemConfig,
+                "the edited document",
+            )
+        })?;
+        if changed.digest() == document.digest() {
+            return Ok(Decision::Unchanged);
+        }
+        Ok(Decision::Change(Change::Update {
+            rev: rev.clone(),
+            before: text.into(),
+            body: body.into(),
+        }))
+    }
+}
+
+/// A document with a value deep inside set; what is no object on the way makes way for one.
+fn with_nested(object: &Object<'_>, path: &[&str], json: &str) -> String {
+    let Some((first, rest)) = path.split_first() else {
+        return json.to_owned();
+    };
+    let inner = if rest.is_empty() {
+        json.to_owned()
+    } else {
+        let inner = object
+            .get(first)
+            .and_then(|json| Object::parse(json).ok())
+            .unwrap_or_default();
+        with_nested(&inner, rest, json)
+    };
+    object.with(&[(first, Some(&inner))])
+}

@@ -1,0 +1,392 @@
+//! Copies from account databases to the number databases that lack a number.
+//!
+//! The accounts are read first: of each number a digest is kept, on the shelf of its number
+//! database, and the document while there is room. Then each number database is read, and what
+//! it lacks is created. All copies of a number are known by then, so which one wins does not
+//! depend on who was read first.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::budget::Held;
+use super::context::Run;
+use super::databases;
+use super::numbers::{self, NO_NUMBER_DB, NOT_FOUND};
+use super::read::parsed;
+use super::settle::{Decide, Decision, settle};
+use crate::command::Accounts;
+use crate::couch::{Digest, Found, Include, Object, Range, Write};
+use crate::error::{Error, Kind, Operation};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::plan::{Candidate, Change, Copy, to_number_database, winner};
+use crate::report::Outcome;
+
+/// The design document that a number database gets when it is created.
+const DESIGN_DOCUMENT: &str = include_str!("../../../../priv/couchdb/numbers.json");
+
+/// One account's copy of a number.
+struct Shelved {
+    id: String,
+    account: AccountId,
+    at_home: bool,
+    digest: Digest,
+    has_attachments: bool,
+    text: Option<Held>,
+}
+
+/// Copies by the number database that they belong to.
+#[derive(Default)]
+struct Shelves(Mutex<BTreeMap<DatabaseName, Vec<Shelved>>>);
+
+impl Shelves {
+    fn put(&self, run: &Run, account: AccountId, id: &str, text: &str, document: &Object<'_>) {
+        let facts = NumberFacts::of(document);
+        let Some(database) = DatabaseName::number_database_of(id) else {
+            run.tally
+                .failed(&account.database().encoded(), NO_NUMBER_DB, id);
+            return;
+        };
+        let shelved = Shelved {
+            id: id.to_owned(),
+            account,
+            at_home: facts.assigned_to == Some(account),
+            digest: document.digest(),
+            has_attachments: facts.has_attachments,
+            text: run.budget.hold(text),
+        };
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(database)
+            .or_default()
+            .push(shelved);
+    }
+
+    fn take(&self) -> BTreeMap<DatabaseName, Vec<Shelved>> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// `copy_accounts_to_number_dbs` and its narrower kin.
+pub(super) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
+    let whole = accounts == Accounts::All;
+    let accounts = databases::accounts(run, accounts).await?;
+    let shelves = Arc::new(Shelves::default());
+    run.each(accounts, |run, account| {
+        let shelves = shelves.clone();
+        async move {
+            let read = run
+                .numbers_of_account(account, |row, text, document, facts| {
+                    if facts.is_live_number() {
+                        shelves.put(&run, account, &row.id, text, document);
+                    }
+                })
+                .await;
+            if let Err(error) = read {
+                run.database_failed(&account.database(), error)?;
+            }
+            run.finished(&account.database()).await;
+            Ok(())
+        }
+    })
+    .await?;
+    fill(run, &shelves, whole).await
+}
+
+/// `copy_numbers_from_accountdb_to_numbdbs`
+pub(super) async fn copy_numbers(
+    run: &Arc<Run>,
+    account: AccountId,
+    given: Vec<String>,
+) -> Result<(), Error> {
+    databases::must_exist(run, account).await?;
+    let numbers = numbers::normalised(run, Some(account), given).await?;
+    let database = account.database();
+    let shelves = Shelves::default();
+    let ids: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let found = run.keys(&database, &ids, Include::Documents).await?;
+    for (id, found) in numbers.iter().zip(&found) {
+        let live = match found.document() {
+            Some((_, text)) => {
+                let document = parsed(&database, text)?;
+                let live = NumberFacts::of(&document).is_live_number();
+                if live {
+                    shelves.put(run, account, id, text, &document);
+                }
+                live
+            }
+            None => false,
+        };
+        if !live {
+            run.tally.failed(&database.encoded(), NOT_FOUND, id);
+        }
+    }
+    run.finished(&database).await;
+    fill(run, &shelves, false).await
+}
+
+async fn fill(run: &Arc<Run>, shelves: &Shelves, whole: bool) -> Result<(), Error> {
+    let shelves: Vec<_> = shelves.take().into_iter().collect();
+    run.each(shelves, |run, (database, shelf)| async move {
+        fill_one(&run, &database, shelf, whole).await?;
+        run.finished(&database).await;
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Creates what one number database lacks.
+async fn fill_one(
+    run: &Run,
+    database: &DatabaseName,
+    mut shelf: Vec<Shelved>,
+    whole: bool,
+) -> Result<(), Error> {
+    shelf.sort_by(|one, other| one.id.cmp(&other.id));
+    let existing = match existing(run, database, &shelf, whole).await {
+        Ok(existing) => existing,
+        Err(error) => {
+            let ids = shelf.iter().map(|one| one.id.as_str());
+            return run.numbers_failed(database, &error, &error.reason(), ids);
+        }
+    };
+    let mut winners = Vec::new();
+    for copies in shelf.chunk_by_mut(|one, other| one.id == other.id) {
+        let Some(id) = copies.first().map(|copy| copy.id.clone()) else {
+            continue;
+        };
+        let held = existing.as_ref().and_then(|known| known.get(&id)).copied();
+        let won = match held {
+            Some(_) => None,
+            None => winner(&candidates(copies)),
+        };
+        let reference = held.or_else(|| won.and_then(|won| copies.get(won)).map(|one| one.digest));
+        for (index, copy) in copies.iter_mut().enumerate() {
+            if Some(index) == won {
+                winners.push(Shelved {
+                    text: copy.text.take(),
+                    id: copy.id.clone(),
+                    ..*copy
+                });
+                continue;
+            }
+            match to_number_database(copy.digest, reference) {
+                Copy::Unchanged => run.tally.decided(database, Outcome::Unchanged, 1),
+                _ => run.tally.failed(&database.encoded(), &conflict(), &id),
+            }
+        }
+    }
+    drop(shelf);
+    if winners.is_empty() {
+        return Ok(());
+    }
+    if existing.is_none()
+        && let Err(error) = create(run, database).await
+    {
+        let ids = winners.iter().map(|one| one.id.as_str());
+        return run.numbers_failed(database, &error, &error.reason(), ids);
+    }
+    write(run, database, winners).await
+}
+
+fn candidates(copies: &[Shelved]) -> Vec<Candidate> {
+    copies
+        .iter()
+        .map(|copy| Candidate {
+            database: copy.account.database(),
+            at_home: copy.at_home,
+            digest: copy.digest,
+        })
+        .collect()
+}
+
+fn conflict() -> String {
+    Error::new(Kind::Conflict, Operation::SaveDocs, "").reason()
+}
+
+/// What a number database holds of these; None where there is no such database. Whole clusters
+/// are read by range, which is a request a thousand documents; some accounts' numbers by id.
+async fn existing(
+    run: &Run,
+    database: &DatabaseName,
+    shelf: &[Shelved],
+    whole: bool,
+) -> Result<Option<HashMap<String, Digest>>, Error> {
+    let mut wanted: Vec<&str> = shelf.iter().map(|one| one.id.as_str()).collect();
+    wanted.dedup();
+    let read = if whole {
+        by_range(run, database, &wanted).await
+    } else {
+        by_ids(run, database, &wanted).await
+    };
+    match read {
+        Ok(existing) => Ok(Some(existing)),
+        Err(error) if error.kind() == Kind::DatabaseNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn by_range(
+    run: &Run,
+    database: &DatabaseName,
+    wanted: &[&str],
+) -> Result<HashMap<String, Digest>, Error> {
+    let mut existing = HashMap::new();
+    let mut scan = run
+        .pages(database, Range::all(), Include::Documents)
+        .await?;
+    while let Some(page) = scan.next().await? {
+        for (row, text) in page.rows() {
+            if wanted.binary_search(&row.id.as_str()).is_ok() {
+                existing.insert(row.id.clone(), parsed(database, text)?.digest());
+            }
+        }
+    }
+    Ok(existing)
+}
+
+async fn by_ids(
+    run: &Run,
+    database: &DatabaseName,
+    wanted: &[&str],
+) -> Result<HashMap<String, Digest>, Error> {
+    let mut existing = HashMap::new();
+    for ids in wanted.chunks(run.settings.max_bulk_read.max(1)) {
+        let found = run.keys(database, ids, Include::Documents).await?;
+        for (id, found) in ids.iter().zip(&found) {
+            if let Some((_, text)) = found.document() {
+                existing.insert((*id).to_owned(), parsed(database, text)?.digest());
+            }
+        }
+    }
+    Ok(existing)
+}
+
+/// Creates a number database, with its design document.
+async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
+    if run.settings.dry_run || run.host.create_database(database).await? {
+        return Ok(());
+    }
+    let server = run.server(Some(database)).await?;
+    server.create_database(database).await?;
+    let design = Object::parse(DESIGN_DOCUMENT)
+        .map_err(|_| Error::new(Kind::Internal, Operation::CreateDatabase, "design document"))?;
+    let write = Write {
+        id: "_design/numbers".to_owned(),
+        rev: None,
+        body: Some(design.with(&[]).into()),
+    };
+    // Whatever becomes of it, views come and go with Kazoo's own refresh; numbers do not.
+    let _ = server.bulk_docs(database, &[write], 1).await;
+    Ok(())
+}
+
+async fn write(run: &Run, database: &DatabaseName, winners: Vec<Shelved>) -> Result<(), Error> {
+    let mut planned = Vec::new();
+    let mut undecided = Vec::new();
+    let mut from = HashMap::new();
+    for winner in winners {
+        from.insert(winner.id.clone(), winner.account);
+        match winner.text {
+            Some(text) if !winner.has_attachments => {
+                let body = parsed(database, text.text())?.with(&[]).into();
+                planned.push((winner.id, Change::Create { body }));
+            }
+            _ => undecided.push(winner.id),
+        }
+    }
+    let decider = ToNumberDatabase {
+        run,
+        database,
+        from,
+    };
+    settle(run, database, planned, &undecided, &decider).await?;
+    Ok(())
+}
+
+/// Decides about numbers that were missing when the number database was read.
+struct ToNumberDatabase<'a> {
+    run: &'a Run,
+    database: &'a DatabaseName,
+    from: HashMap<String, AccountId>,
+}
+
+#[async_trait]
+impl Decide for ToNumberDatabase<'_> {
+    async fn decide(&self, ids: &[&str]) -> Result<Vec<Decision>, Error> {
+        let mut by_account: BTreeMap<AccountId, Vec<&str>> = BTreeMap::new();
+        for id in ids {
+            if let Some(account) = self.from.get(*id) {
+                by_account.entry(*account).or_default().push(id);
+            }
+        }
+        let targets = match self.run.keys(self.database, ids, Include::Documents).await {
+            Ok(targets) => targets,
+            // It is being created in a rehearsal, which creates nothing.
+            Err(error) if error.kind() == Kind::DatabaseNotFound && self.run.settings.dry_run => {
+                vec![Found::Missing; ids.len()]
+            }
+            Err(error) => return Err(error),
+        };
+        let mut decisions: HashMap<&str, Decision> = HashMap::new();
+        let targets: HashMap<&str, Found> = ids.iter().copied().zip(targets).collect();
+        for (account, ids) in by_account {
+            let database = account.database();
+            let sources = self.run.keys(&database, &ids, Include::Documents).await?;
+            for (id, source) in ids.into_iter().zip(sources) {
+                let target = targets.get(id).unwrap_or(&Found::Missing);
+                decisions.insert(id, self.one(&database, id, &source, target).await?);
+            }
+        }
+        Ok(ids
+            .iter()
+            .map(|id| decisions.remove(id).unwrap_or(Decision::Skip))
+            .collect())
+    }
+}
+
+impl ToNumberDatabase<'_> {
+    async fn one(
+        &self,
+        from: &DatabaseName,
+        id: &str,
+        source: &Found,
+        target: &Found,
+    ) -> Result<Decision, Error> {
+        let Some((_, text)) = source.document() else {
+            return Ok(Decision::Skip);
+        };
+        let document = parsed(from, text)?;
+        let facts = NumberFacts::of(&document);
+        if !facts.is_live_number() {
+            return Ok(Decision::Skip);
+        }
+        let held = match target.document() {
+            Some((_, text)) => Some(parsed(self.database, text)?.digest()),
+            None => None,
+        };
+        match to_number_database(document.digest(), held) {
+            Copy::Unchanged => Ok(Decision::Unchanged),
+            Copy::Conflict | Copy::Overwrite => {
+                Ok(Decision::Failed(self.database.encoded(), conflict()))
+            }
+            Copy::Create if facts.has_attachments => {
+                let whole = self.run.keys(from, &[id], Include::Attachments).await?;
+                match whole.first().and_then(Found::document) {
+                    Some((_, text)) => Ok(create_from(&parsed(from, text)?)),
+                    None => Ok(Decision::Skip),
+                }
+            }
+            Copy::Create => Ok(create_from(&document)),
+        }
+    }
+}
+
+fn create_from(document: &Object<'_>) -> Decision {
+    Decision::Change(Change::Create {
+        body: document.with(&[]).into(),
+    })
+}

@@ -1,0 +1,197 @@
+//! Numbers of a state out of the number databases, and fields that unassigned numbers should
+//! not have.
+
+use std::sync::Arc;
+
+use super::accounts::misfiled_line;
+use super::context::Run;
+use super::databases;
+use super::numbers;
+use super::read::parsed;
+use super::remove::deletion;
+use super::settle::{Decision, InPlace, settle};
+use super::{Answer, FAILED, Returned};
+use crate::command::{NumberDatabases, Unassigned};
+use crate::couch::{Include, Object, Range, Revision};
+use crate::error::Error;
+use crate::kazoo::{DatabaseName, NumberFacts};
+use crate::plan::{Change, Source, migrate_unassigned as migrated, source_in_number_database};
+use crate::report::Outcome;
+
+/// A number's state, which older documents keep elsewhere.
+fn has_state(document: &Object<'_>, state: &str) -> bool {
+    let known = document
+        .string("pvt_state")
+        .or_else(|| document.string("pvt_number_state"));
+    known.as_deref() == Some(state)
+}
+
+/// `purge_deleted` and `purge_discovery`
+pub(super) async fn purge(
+    run: &Arc<Run>,
+    state: &'static str,
+    databases: NumberDatabases,
+) -> Result<Answer, Error> {
+    let databases = databases::number_databases(run, databases).await?;
+    let purged = run
+        .each(databases, |run, database| async move {
+            let purged = match purge_one(&run, &database, state).await {
+                Ok(purged) => purged,
+                Err(error) => {
+                    run.database_failed(&database, error)?;
+                    0
+                }
+            };
+            Ok((database, purged))
+        })
+        .await?;
+    for (database, purged) in purged {
+        run.output(format!(
+            "{database}: purged {purged} numbers in state {state}"
+        ))
+        .await;
+    }
+    let (.., failures) = run.tally.total();
+    Ok(Answer::Only(if failures.is_empty() {
+        Returned::NoReturn
+    } else {
+        run.output(failures.to_json()).await;
+        Returned::Code(FAILED)
+    }))
+}
+
+async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<usize, Error> {
+    let is_meant = |id: &str, document: &Object<'_>| {
+        let source = source_in_number_database(database, id, &NumberFacts::of(document));
+        match source {
+            Source::Assigned(_) | Source::Unassigned => has_state(document, state),
+            Source::Misfiled | Source::Not => false,
+        }
+    };
+    let decider = InPlace {
+        run,
+        database,
+        plan: |id: &str, rev: &Revision, text: &str| {
+            Ok(if is_meant(id, &parsed(database, text)?) {
+                Decision::Change(Change::Delete {
+                    rev: rev.clone(),
+                    before: text.into(),
+                })
+            } else {
+                Decision::Skip
+            })
+        },
+    };
+    let mut purged = 0;
+    let mut scan = run
+        .pages(database, Range::all(), Include::Documents)
+        .await?;
+    while let Some(page) = scan.next().await? {
+        let mut planned = Vec::new();
+        for (row, text) in page.rows() {
+            if is_meant(&row.id, &parsed(database, text)?) {
+                planned.push(deletion(&row.id, &row.rev, text));
+            }
+        }
+        let ends = settle(run, database, planned, &[], &decider).await?;
+        purged += ends.values().filter(|end| end.is_done()).count();
+    }
+    Ok(purged)
+}
+
+/// `migrate_unassigned_numbers`
+pub(super) async fn migrate_unassigned(run: &Arc<Run>, what: Unassigned) -> Result<(), Error> {
+    let databases = match what {
+        Unassigned::Number(number) => return migrate_number(run, number).await,
+        Unassigned::Databases(databases) => databases,
+    };
+    let databases = databases::number_databases(run, databases).await?;
+    run.each(databases, |run, database| async move {
+        if let Err(error) = migrate_one(&run, &database).await {
+            run.database_failed(&database, error)?;
+        }
+        run.finished(&database).await;
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn migrate_number(run: &Arc<Run>, number: String) -> Result<(), Error> {
+    let numbers = numbers::normalised(run, None, vec![number]).await?;
+    for (database, live) in numbers::read_all(run, numbers).await? {
+        let mut planned = Vec::new();
+        for number in &live {
+            match migration(&database, &number.id, &number.rev, &number.text)? {
+                Decision::Change(change) => planned.push((number.id.clone(), change)),
+                _ => run.tally.decided(&database, Outcome::Unchanged, 1),
+            }
+        }
+        migrate(run, &database, planned).await?;
+        run.finished(&database).await;
+    }
+    Ok(())
+}
+
+async fn migrate_one(run: &Run, database: &DatabaseName) -> Result<(), Error> {
+    let mut scan = run
+        .pages(database, Range::all(), Include::Documents)
+        .await?;
+    while let Some(page) = scan.next().await? {
+        let mut planned = Vec::new();
+        let mut misfiled = Vec::new();
+        for (row, text) in page.rows() {
+            let document = parsed(database, text)?;
+            let facts = NumberFacts::of(&document);
+            if source_in_number_database(database, &row.id, &facts) == Source::Misfiled {
+                misfiled.push(row.id.as_str());
+            }
+            match migration(database, &row.id, &row.rev, text)? {
+                Decision::Change(change) => planned.push((row.id.clone(), change)),
+                Decision::Unchanged => run.tally.decided(database, Outcome::Unchanged, 1),
+                _ => {}
+            }
+        }
+        for id in misfiled {
+            run.warn(misfiled_line(database, id)).await;
+        }
+        migrate(run, database, planned).await?;
+    }
+    Ok(())
+}
+
+/// As Kazoo's view `unassigned` has it: numbers of no account, those only discovered left out.
+fn migration(
+    database: &DatabaseName,
+    id: &str,
+    rev: &Revision,
+    text: &str,
+) -> Result<Decision, Error> {
+    let document = parsed(database, text)?;
+    let source = source_in_number_database(database, id, &NumberFacts::of(&document));
+    if source != Source::Unassigned || has_state(&document, "discovery") {
+        return Ok(Decision::Skip);
+    }
+    Ok(match migrated(&document) {
+        None => Decision::Unchanged,
+        Some(body) => Decision::Change(Change::Update {
+            rev: rev.clone(),
+            before: text.into(),
+            body,
+        }),
+    })
+}
+
+async fn migrate(
+    run: &Run,
+    database: &DatabaseName,
+    planned: Vec<(String, Change)>,
+) -> Result<(), Error> {
+    let decider = InPlace {
+        run,
+        database,
+        plan: |id: &str, rev: &Revision, text: &str| migration(database, id, rev, text),
+    };
+    settle(run, database, planned, &[], &decider).await?;
+    Ok(())
+}

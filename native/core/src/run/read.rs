@@ -1,0 +1,136 @@
+//! Scans: the documents of a database, page by page.
+
+use super::context::Run;
+use crate::couch::{Found, Include, Object, Page, Pages, Range, Row};
+use crate::error::{Error, Kind, Operation};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+
+/// Ids are short: pages of them may hold more.
+const IDS_IN_A_PAGE: usize = 10;
+
+impl Run {
+    /// A reading of a range of a database's documents.
+    pub(super) async fn pages(
+        &self,
+        database: &DatabaseName,
+        range: Range,
+        include: Include,
+    ) -> Result<Scan<'_>, Error> {
+        let limit = match include {
+            Include::Ids => self.settings.max_bulk_read * IDS_IN_A_PAGE,
+            _ => self.settings.max_bulk_read,
+        };
+        let server = self.server(Some(database)).await?;
+        Ok(Scan {
+            run: self,
+            database: database.clone(),
+            include,
+            pages: Pages::new(server, database.clone(), range, include, limit),
+        })
+    }
+
+    /// Reads ids of a database, in this order: one answer for each.
+    pub(super) async fn keys(
+        &self,
+        database: &DatabaseName,
+        ids: &[&str],
+        include: Include,
+    ) -> Result<Vec<Found>, Error> {
+        let server = self.server(Some(database)).await?;
+        let limit = self.settings.max_bulk_read.min(500);
+        let found = server.read_keys(database, ids, include, limit).await?;
+        if include != Include::Ids {
+            let present = found.iter().filter(|one| one.is_present()).count();
+            self.tally.read(database, present);
+        }
+        Ok(found)
+    }
+
+    /// Reads the number documents of an account's database, whatever their ids: those that start
+    /// with `+`, and among the rest those whose ids could be a number's. Kazoo's own ids are 32
+    /// hexadecimal digits, and reading those documents to learn that they are no numbers would
+    /// be most of the work.
+    pub(super) async fn numbers_of_account(
+        &self,
+        account: AccountId,
+        mut each: impl FnMut(&Row, &str, &Object<'_>, &NumberFacts<'_>),
+    ) -> Result<(), Error> {
+        let database = account.database();
+        let mut see = |row: &Row, text: &str| -> Result<(), Error> {
+            let document = parsed(&database, text)?;
+            let facts = NumberFacts::of(&document);
+            if facts.is_number {
+                each(row, text, &document, &facts);
+            }
+            Ok(())
+        };
+        let mut scan = self
+            .pages(&database, Range::to_plus(), Include::Documents)
+            .await?;
+        while let Some(page) = scan.next().await? {
+            for (row, text) in page.rows() {
+                see(row, text)?;
+            }
+        }
+        let mut odd = Vec::new();
+        let mut scan = self
+            .pages(&database, Range::after_plus(), Include::Ids)
+            .await?;
+        while let Some(page) = scan.next().await? {
+            let ids = page.rows().map(|(row, _)| row.id.as_str());
+            odd.extend(ids.filter(|id| may_be_a_number(id)).map(str::to_owned));
+        }
+        let ids: Vec<&str> = odd.iter().map(String::as_str).collect();
+        let found = if ids.is_empty() {
+            Vec::new()
+        } else {
+            self.keys(&database, &ids, Include::Documents).await?
+        };
+        for (id, found) in odd.iter().zip(&found) {
+            if let Some((rev, text)) = found.document() {
+                see(&Row::new(id.clone(), rev.clone()), text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a document of this id could be a number's.
+fn may_be_a_number(id: &str) -> bool {
+    !id.starts_with("_design/") && AccountId::parse(id).is_none()
+}
+
+/// A document that CouchDB sent, read; what is no JSON object is a broken answer.
+pub(super) fn parsed<'a>(database: &DatabaseName, text: &'a str) -> Result<Object<'a>, Error> {
+    Object::parse(text).map_err(|_| {
+        Error::new(
+            Kind::BadAnswer,
+            Operation::OpenDocs,
+            "a document that is no JSON object",
+        )
+        .in_database(database)
+    })
+}
+
+/// A reading that counts what it delivers.
+pub(super) struct Scan<'a> {
+    run: &'a Run,
+    database: DatabaseName,
+    include: Include,
+    pages: Pages,
+}
+
+impl Scan<'_> {
+    pub(super) async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let page = self.pages.next().await?;
+        if let Some(page) = &page {
+            let documents = if self.include == Include::Ids {
+                0
+            } else {
+                page.len()
+            };
+            self.run.tally.read(&self.database, documents);
+        }
+        Ok(page)
+    }
+}

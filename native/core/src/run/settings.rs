@@ -1,0 +1,42 @@
+//! How a run goes about its work.
+
+use std::time::Duration;
+
+use crate::couch::HttpSettings;
+
+/// How a run goes about its work. Kazoo's knobs go by their names there.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How requests are made; its `ceiling` is Kazoo's `parallel_jobs_count`.
+    pub http: HttpSettings,
+    /// Databases that are worked on at the same time.
+    pub databases_at_once: usize,
+    /// Kazoo's `time_between_db_ms`: a pause after each database; none unless it is set.
+    pub time_between_databases: Duration,
+    /// Kazoo's `max_bulk_read`: documents in one read.
+    pub max_bulk_read: usize,
+    /// Kazoo's `max_bulk_insert`: documents in one write.
+    pub max_bulk_insert: usize,
+    /// Bytes of documents that are held for writing before some are written, or let go to be
+    /// read again.
+    pub memory: usize,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+    /// Whose section of the system config is read first, and written.
+    pub config_section: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            http: HttpSettings::default(),
+            databases_at_once: 16,
+            time_between_databases: Duration::ZERO,
+            max_bulk_read: 1000,
+            max_bulk_insert: 500,
+            memory: 32 << 20,
+            dry_run: false,
+            config_section: "default".to_owned(),
+        }
+    }
+}

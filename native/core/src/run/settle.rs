@@ -1,0 +1,379 @@
+//! Settling: from decisions about documents of one database to what became of them.
+//!
+//! A batch is written with the revisions that were read. Rows that were refused because somebody
+//! was faster, and rows of a batch whose answer was lost, are decided again from fresh reads, up
+//! to a limit. A row that turns out to be as we wanted it after a lost answer is ours.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rand::Rng;
+
+use super::context::Run;
+use crate::couch::{Include, Landed, Object, Revision, Write};
+use crate::error::{Error, Kind, Operation};
+use crate::host::{ChangedRow, NOTICE_FIELDS};
+use crate::kazoo::{DatabaseName, NumberFacts};
+use crate::plan::Change;
+use crate::report::{Event, FieldChange, Outcome, PlannedChange};
+
+/// How often a document is decided anew because it keeps changing, or keeps failing.
+const ROUNDS: u32 = 6;
+
+/// What is decided about one document.
+#[derive(Clone, Debug)]
+pub(super) enum Decision {
+    /// It is as it should be.
+    Unchanged,
+    /// It must change.
+    Change(Change),
+    /// It cannot be done: the encoded name of the database in which it failed, and the reason.
+    Failed(String, String),
+    /// It is no longer something to decide about.
+    Skip,
+}
+
+/// Decides about documents of one database, from fresh reads.
+#[async_trait]
+pub(super) trait Decide: Send + Sync {
+    /// One decision for each id, in the same order.
+    async fn decide(&self, ids: &[&str]) -> Result<Vec<Decision>, Error>;
+}
+
+/// What became of one document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It ended so; `as_planned`: with the very change that was handed in.
+    Done { outcome: Outcome, as_planned: bool },
+    /// It failed, and the report says why.
+    Failed,
+    /// There was nothing to decide after all.
+    Skipped,
+}
+
+impl End {
+    /// Whether the document is as it was decided to be.
+    pub(super) fn is_done(self) -> bool {
+        matches!(self, Self::Done { .. })
+    }
+}
+
+/// What became of each document.
+pub(super) type Ends = HashMap<String, End>;
+
+/// Makes these changes to a database, and decides about the undecided ids first. Failures are
+/// noted in the tally; an error is one that ends the run.
+pub(super) async fn settle(
+    run: &Run,
+    database: &DatabaseName,
+    planned: Vec<(String, Change)>,
+    undecided: &[String],
+    decider: &dyn Decide,
+) -> Result<Ends, Error> {
+    let mut settling = Settling {
+        run,
+        database,
+        decider,
+        ends: Ends::with_capacity(planned.len() + undecided.len()),
+        attempted: HashMap::new(),
+    };
+    let batch = run.settings.max_bulk_insert.max(1);
+    let mut planned = planned.into_iter();
+    loop {
+        let some: Vec<_> = planned.by_ref().take(batch).collect();
+        if some.is_empty() {
+            break;
+        }
+        settling.write(some, true).await?;
+    }
+    for ids in undecided.chunks(batch) {
+        let decided = settling.decide(ids).await?;
+        settling.write(decided, false).await?;
+    }
+    Ok(settling.ends)
+}
+
+struct Settling<'a> {
+    run: &'a Run,
+    database: &'a DatabaseName,
+    decider: &'a dyn Decide,
+    ends: Ends,
+    /// Writes whose answer was lost: what they would have done.
+    attempted: HashMap<String, Outcome>,
+}
+
+fn outcome_of(change: &Change) -> Outcome {
+    match change {
+        Change::Create { .. } => Outcome::Created,
+        Change::Update { .. } => Outcome::Updated,
+        Change::Delete { .. } => Outcome::Deleted,
+    }
+}
+
+impl Settling<'_> {
+    fn done(&mut self, id: &str, outcome: Outcome, as_planned: bool) {
+        self.run.tally.decided(self.database, outcome, 1);
+        self.ends.insert(
+            id.to_owned(),
+            End::Done {
+                outcome,
+                as_planned,
+            },
+        );
+    }
+
+    fn failed(&mut self, database: &str, reason: &str, id: &str) {
+        self.run.tally.failed(database, reason, id);
+        self.ends.insert(id.to_owned(), End::Failed);
+    }
+
+    /// Asks for decisions, and returns the changes among them.
+    async fn decide(&mut self, ids: &[String]) -> Result<Vec<(String, Change)>, Error> {
+        let borrowed: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let decisions = match self.decider.decide(&borrowed).await {
+            Ok(decisions) => decisions,
+            Err(error) if Run::is_fatal(&error) => return Err(error),
+            Err(error) => {
+                let database = error.database().unwrap_or(self.database).encoded();
+                for id in ids {
+                    self.failed(&database, &error.reason(), id);
+                }
+                return Ok(Vec::new());
+            }
+        };
+        let mut changes = Vec::new();
+        for (id, decision) in ids.iter().zip(decisions) {
+            let attempted = self.attempted.remove(id);
+            match (decision, attempted) {
+                (Decision::Change(change), attempted) => {
+                    if let Some(outcome) = attempted {
+                        self.attempted.insert(id.clone(), outcome);
+                    }
+                    changes.push((id.clone(), change));
+                }
+                (Decision::Unchanged, Some(outcome)) => self.done(id, outcome, false),
+                (Decision::Skip, Some(Outcome::Deleted)) => {
+                    self.done(id, Outcome::Deleted, false);
+                }
+                (Decision::Unchanged, None) => self.done(id, Outcome::Unchanged, false),
+                (Decision::Failed(database, reason), _) => self.failed(&database, &reason, id),
+                (Decision::Skip, _) => {
+                    self.ends.insert(id.clone(), End::Skipped);
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Writes changes until each has landed, or failed for good.
+    async fn write(
+        &mut self,
+        mut changes: Vec<(String, Change)>,
+        mut as_planned: bool,
+    ) -> Result<(), Error> {
+        if self.run.settings.dry_run {
+            for (id, change) in changes {
+                self.announce_plan(&id, &change).await;
+                self.done(&id, outcome_of(&change), as_planned);
+            }
+            return Ok(());
+        }
+        for round in 1..=ROUNDS {
+            if changes.is_empty() {
+                return Ok(());
+            }
+            let (again, trouble) = self.write_once(changes, as_planned).await?;
+            if again.is_empty() {
+                return Ok(());
+            }
+            if round == ROUNDS {
+                let reason = match &trouble {
+                    Some(error) => error.reason(),
+                    None => format!("{}-{}", Operation::SaveDocs.name(), Kind::Conflict.name()),
+                };
+                for id in again {
+                    self.failed(&self.database.encoded(), &reason, &id);
+                }
+                return Ok(());
+            }
+            if let Some(error) = trouble {
+                self.pause(round, &error).await?;
+            }
+            changes = self.decide(&again).await?;
+            as_planned = false;
+        }
+        Ok(())
+    }
+
+    /// Writes once. Returns the ids that must be decided again, and the error among them that
+    /// may pass, if there was one.
+    async fn write_once(
+        &mut self,
+        changes: Vec<(String, Change)>,
+        as_planned: bool,
+    ) -> Result<(Vec<String>, Option<Error>), Error> {
+        let writes: Vec<Write> = changes
+            .iter()
+            .map(|(id, change)| Write {
+                id: id.clone(),
+                rev: change.rev().cloned(),
+                body: change.body().map(Into::into),
+            })
+            .collect();
+        let server = self.run.server(Some(self.database)).await?;
+        let landed = server
+            .bulk_docs(self.database, &writes, self.run.settings.max_bulk_insert)
+            .await;
+        drop(writes);
+        let mut rows = Vec::new();
+        let mut again = Vec::new();
+        let mut trouble = None;
+        let mut fatal = None;
+        for ((id, change), landed) in changes.into_iter().zip(landed) {
+            match landed {
+                Landed::Written(rev) => {
+                    self.attempted.remove(&id);
+                    self.done(&id, outcome_of(&change), as_planned);
+                    rows.push(self.changed_row(&id, &change, rev));
+                }
+                Landed::Conflict => again.push(id),
+                Landed::Failed(error) if error.is_temporary() => {
+                    self.attempted.insert(id.clone(), outcome_of(&change));
+                    again.push(id);
+                    trouble = Some(error);
+                }
+                Landed::Failed(error) if Run::is_fatal(&error) => fatal = Some(error),
+                Landed::Failed(error) => {
+                    self.failed(&self.database.encoded(), &error.reason(), &id);
+                }
+            }
+        }
+        // What landed is told even if the run ends here: caches must not serve what is gone.
+        if !rows.is_empty()
+            && let Err(error) = self.run.host.changed(self.database, rows).await
+        {
+            self.run
+                .warn(format!(
+                    "changes of {} were not told: {error}",
+                    self.database
+                ))
+                .await;
+        }
+        match fatal {
+            Some(error) => Err(error),
+            None => Ok((again, trouble)),
+        }
+    }
+
+    fn changed_row(&self, id: &str, change: &Change, rev: Revision) -> ChangedRow {
+        let text = change.body().or(change.before()).unwrap_or("{}");
+        let mut fields = Vec::new();
+        if let Ok(document) = Object::parse(text) {
+            for name in NOTICE_FIELDS {
+                if let Some(json) = document.get(name) {
+                    fields.push((name, json.to_owned()));
+                }
+            }
+            let facts = NumberFacts::of(&document);
+            let account = self.database.account().or(facts.assigned_to);
+            if let Some(account) = account {
+                self.run.touch(account);
+            }
+        }
+        ChangedRow {
+            id: id.to_owned(),
+            old_rev: change.rev().cloned(),
+            rev,
+            deleted: matches!(change, Change::Delete { .. }),
+            fields,
+        }
+    }
+
+    async fn pause(&self, round: u32, error: &Error) -> Result<(), Error> {
+        let http = &self.run.settings.http;
+        let most = http
+            .first_pause
+            .saturating_mul(1 << (round - 1))
+            .min(http.longest_pause);
+        let pause = match error.pause() {
+            Some(asked) => asked.min(http.longest_pause),
+            None => most.mul_f64(rand::rng().random::<f64>()),
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause.max(Duration::from_millis(1))) => Ok(()),
+            () = self.run.cancel.cancelled() => Err(Error::cancelled(Operation::SaveDocs)),
+        }
+    }
+
+    async fn announce_plan(&self, id: &str, change: &Change) {
+        let fields = match (change.before(), change.body()) {
+            (Some(before), Some(body)) => field_changes(before, body),
+            _ => Vec::new(),
+        };
+        self.run
+            .tell(Event::Planned(PlannedChange {
+                database: self.database.encoded(),
+                id: id.to_owned(),
+                outcome: outcome_of(change).name(),
+                fields,
+            }))
+            .await;
+    }
+}
+
+/// The fields in which two versions of a document differ.
+pub(super) fn field_changes(before: &str, after: &str) -> Vec<FieldChange> {
+    let (Ok(before), Ok(after)) = (Object::parse(before), Object::parse(after)) else {
+        return Vec::new();
+    };
+    let mut changes = Vec::new();
+    for (field, old) in before.fields().filter(|(field, _)| *field != "_rev") {
+        let new = after.get(field);
+        if new != Some(old) {
+            changes.push(FieldChange {
+                field: field.to_owned(),
+                old: Some(old.to_owned()),
+                new: new.map(str::to_owned),
+            });
+        }
+    }
+    for (field, new) in after.fields().filter(|(field, _)| *field != "_rev") {
+        if before.get(field).is_none() {
+            changes.push(FieldChange {
+                field: field.to_owned(),
+                old: None,
+                new: Some(new.to_owned()),
+            });
+        }
+    }
+    changes
+}
+
+/// Decides about documents where they are: nothing but the document itself counts.
+pub(super) struct InPlace<'a, F> {
+    pub(super) run: &'a Run,
+    pub(super) database: &'a DatabaseName,
+    /// What is to become of a document, given its id, revision and text.
+    pub(super) plan: F,
+}
+
+#[async_trait]
+impl<F> Decide for InPlace<'_, F>
+where
+    F: Fn(&str, &Revision, &str) -> Result<Decision, Error> + Send + Sync,
+{
+    async fn decide(&self, ids: &[&str]) -> Result<Vec<Decision>, Error> {
+        let found = self
+            .run
+            .keys(self.database, ids, Include::Documents)
+            .await?;
+        ids.iter()
+            .zip(&found)
+            .map(|(id, found)| match found.document() {
+                Some((rev, text)) => (self.plan)(id, rev, text),
+                None => Ok(Decision::Skip),
+            })
+            .collect()
+    }
+}
