@@ -34,10 +34,9 @@
                  | {changed, Db :: binary(), [row()]}
                  | {db_create, Db :: binary()}
                  | {services, AccountId :: binary()}
-                 | {config_get, Path :: [binary()]}
                  | {config_set, Path :: [binary()], Values :: [binary()]}.
 
--type answer() :: ok | undefined | {ok, binary() | [binary()]} | {error, binary()}.
+-type answer() :: ok | {ok, binary()} | {error, binary()}.
 
 %% Where the databases are: `host' has every one of them asked for by `{server, Db}'.
 -callback connection() -> connection().

@@ -17,7 +17,6 @@
 %% There is no Kazoo where this is checked.
 -ignore_xref([{kapps_account_config, get_from_reseller, 3}
              ,{kapps_account_config, set, 4}
-             ,{kapps_config, get_ne_binaries, 2}
              ,{kapps_config, get_pos_integer, 2}
              ,{kapps_config, set, 3}
              ,{kapps_maintenance, refresh, 1}
@@ -115,11 +114,6 @@ answer({db_create, Db}) -> create(encoded(Db));
 answer({services, AccountId}) ->
     _ = kz_services:reconcile(AccountId),
     ok;
-answer({config_get, Path}) ->
-    case kapps_config:get_ne_binaries(?NUMBER_MANAGER, Path) of
-        Values when is_list(Values) -> {ok, Values};
-        _Unset -> undefined
-    end;
 answer({config_set, Path, Values}) ->
     case kapps_config:set(?NUMBER_MANAGER, Path, Values) of
         {ok, _Document} -> ok;
@@ -185,14 +179,15 @@ command(Function, Arguments) ->
     try kazoo(Function, Arguments)
     catch
         throw:{refused, Line} ->
-            refuse(Line);
+            say([Line]),
+            {no_return, 2};
         error:undef ->
-            refuse(line("~ts: this Kazoo does not have what it needs", [Function]));
+            failed(line("~ts: this Kazoo does not have what it needs", [Function]));
         Class:Reason ->
-            refuse(line("~ts failed in Kazoo: ~ts ~0tP", [Function, Class, Reason, 12]))
+            failed(line("~ts failed in Kazoo: ~ts ~0tP", [Function, Class, Reason, 12]))
     end.
 
-refuse(Line) ->
+failed(Line) ->
     say([Line]),
     {no_return, 1}.
 

@@ -39,7 +39,6 @@ settings() ->
 %% The native side asks nothing of a host that can do nothing.
 -spec answer(kazoo_numbers_host:request()) -> kazoo_numbers_host:answer().
 answer({changed, _Db, _Rows}) -> ok;
-answer({config_get, _Path}) -> undefined;
 answer(_Request) -> {error, <<"this needs a running Kazoo">>}.
 
 -spec log([binary()]) -> ok.

@@ -59,7 +59,7 @@ run_native(Host, Function, Arguments, Settings) ->
 
 %% The one command that returns its error instead of a status.
 refused(copy_single_number_to_account_db, Line) -> {error, Line};
-refused(_Function, _Line) -> {no_return, 1}.
+refused(_Function, _Line) -> {no_return, 2}.
 
 %% The companion's end is its message.
 -dialyzer({nowarn_function, converse/1}).

@@ -8,14 +8,15 @@ mod job;
 mod mailbox;
 
 use job::Job;
+use kazoo_numbers::command::table;
 use kazoo_numbers_wire::frame::ToNative;
 use kazoo_numbers_wire::runtime::runtime;
 use kazoo_numbers_wire::session::Session;
 use mailbox::Mailbox;
-use rustler::{Binary, Encoder, Env, Reference, ResourceArc, Term};
+use rustler::{Binary, Encoder, Env, NifResult, Reference, ResourceArc, Term};
 
 mod atoms {
-    rustler::atoms! { ok, error }
+    rustler::atoms! { ok, error, version, commands }
 }
 
 /// Starts the job of this request; its frames come to the calling process as `{kazoo_numbers_maintenance, Ref, Frame}`.
@@ -68,10 +69,20 @@ fn cancel(job: ResourceArc<Job>) -> rustler::Atom {
     atoms::ok()
 }
 
-/// What this library is.
+/// What this library is, and the commands that it knows by name and arity.
 #[rustler::nif]
-fn info(env: Env<'_>) -> Term<'_> {
-    env!("CARGO_PKG_VERSION").encode(env)
+fn info(env: Env<'_>) -> NifResult<Term<'_>> {
+    let commands: Vec<(&str, usize)> = table()
+        .iter()
+        .map(|command| (command.name, command.parameters.len()))
+        .collect();
+    Term::map_from_pairs(
+        env,
+        &[
+            (atoms::version(), env!("CARGO_PKG_VERSION").encode(env)),
+            (atoms::commands(), commands.encode(env)),
+        ],
+    )
 }
 
 rustler::init!("kazoo_numbers_native");

@@ -1,21 +1,111 @@
-//! The command itself: the only place here that knows the library.
+//! The command itself: from the request to what the library runs, from its events to lines.
 
 use crate::caller::Caller;
 use crate::frame::Returned;
-use crate::printer::Printer;
-use crate::request::Start;
+use crate::host;
+use crate::printer::{Lines, Printer};
+use crate::request::{Argument, Settings, Start};
+use kazoo_numbers::command::{self, parse};
+use kazoo_numbers::report::{Event, Renderer};
+use kazoo_numbers::run;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Events under way, at most; beyond them the run waits for the terminal.
+const EVENTS: usize = 1024;
 
 /// Runs the command to its end; an error is the one line that says why it could not be run at all.
 pub(crate) async fn run(start: Start, caller: &Arc<Caller>) -> Result<Returned, String> {
     let (lines, printer) = Printer::new(Arc::clone(caller));
     let printing = tokio::spawn(printer.run());
-    let _ = lines
-        .put(format!("{}: {:?}", start.function, start.arguments))
-        .await;
-    drop(lines);
-    match printing.await {
-        Ok(Ok(())) => Ok(Returned::Ok),
-        _ => Ok(Returned::Status(1)),
+    let returned = perform(start, caller, lines).await?;
+    // When nobody reads the last lines, the result still says what came of it.
+    let _ = printing.await;
+    Ok(returned)
+}
+
+async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Returned, String> {
+    let arguments: Vec<command::Argument> = start.arguments.iter().cloned().map(argument).collect();
+    let command = match parse(&start.function, &arguments) {
+        Ok(command) => command,
+        Err(refusal) => {
+            let _ = lines.put(refusal.to_string()).await;
+            return Ok(returned(run::Returned::of_refusal(
+                &start.function,
+                &refusal,
+            )));
+        }
+    };
+    let (events, receiver) = mpsc::channel(EVENTS);
+    let telling = tokio::spawn(tell(receiver, lines));
+    let job = run::Job {
+        host: host::of(&start, caller),
+        settings: settings(&start.settings),
+        function: start.function,
+        command,
+        events,
+        cancel: caller.stop().clone(),
+    };
+    let finished = run::run(job).await;
+    telling
+        .await
+        .map_err(|_| "internal error: the report could not be made".to_owned())?;
+    Ok(returned(finished.returned))
+}
+
+/// Takes every event, also when nobody reads the lines any more: the run must not wait for them.
+async fn tell(mut events: mpsc::Receiver<Event>, lines: Lines) {
+    let renderer = Renderer;
+    while let Some(event) = events.recv().await {
+        for line in renderer.lines(&event) {
+            if lines.put(line).await.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+fn argument(argument: Argument) -> command::Argument {
+    match argument {
+        Argument::Text(text) => command::Argument::Text(text),
+        Argument::List(texts) => command::Argument::List(texts),
+    }
+}
+
+fn settings(asked: &Settings) -> run::Settings {
+    let mut settings = run::Settings::default();
+    if let Some(jobs) = asked.parallel_jobs_count {
+        settings.http.ceiling = count(jobs);
+    }
+    if let Some(milliseconds) = asked.time_between_db_ms {
+        settings.time_between_databases = Duration::from_millis(milliseconds);
+    }
+    if let Some(documents) = asked.max_bulk_read {
+        settings.max_bulk_read = count(documents);
+    }
+    if let Some(documents) = asked.max_bulk_insert {
+        settings.max_bulk_insert = count(documents);
+    }
+    if let Some(section) = &asked.config_section {
+        settings.config_section.clone_from(section);
+    }
+    settings.dry_run = asked.dry_run;
+    settings
+}
+
+/// At least one: a knob at nought would stand still.
+fn count(asked: u64) -> usize {
+    usize::try_from(asked).unwrap_or(usize::MAX).max(1)
+}
+
+fn returned(returned: run::Returned) -> Returned {
+    match returned {
+        run::Returned::Ok => Returned::Ok,
+        run::Returned::NoReturn => Returned::NoReturn,
+        run::Returned::Code(code) => Returned::Status(i64::from(code)),
+        run::Returned::Value(Ok(text)) => Returned::Value(text),
+        run::Returned::Value(Err(text)) => Returned::Error(text),
+        run::Returned::App(app) => Returned::App(app.map(str::to_owned)),
     }
 }

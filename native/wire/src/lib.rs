@@ -13,6 +13,7 @@ pub mod caller;
 pub mod decode;
 pub mod encode;
 pub mod frame;
+mod host;
 mod job;
 pub mod port;
 pub mod printer;

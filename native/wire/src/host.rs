@@ -1,0 +1,181 @@
+//! Where the library runs, by what the calling process says and answers.
+
+use crate::caller::{Caller, Gone};
+use crate::request::{Connection, HostKind, Start};
+use crate::term::Term;
+use async_trait::async_trait;
+use kazoo_numbers::couch::ServerUrl;
+use kazoo_numbers::host::{ChangedRow, Host};
+use kazoo_numbers::kazoo::{AccountId, DatabaseName, default_paths, read_config_ini};
+use kazoo_numbers::{Error, Kind, Operation};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::env;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// The host of a job.
+pub(crate) fn of(start: &Start, caller: &Arc<Caller>) -> Arc<dyn Host> {
+    let one = match &start.connection {
+        Connection::Url(url) => Some(ServerUrl::parse(url)),
+        Connection::ConfigIni(path) => Some(configured(path.as_deref())),
+        Connection::Host => None,
+    };
+    match start.host {
+        HostKind::Standalone => Arc::new(Alone {
+            server: one.unwrap_or_else(|| Err(refused("nothing says where CouchDB is".to_owned()))),
+        }),
+        HostKind::Kazoo => Arc::new(Kazoo {
+            caller: Arc::clone(caller),
+            one,
+            asked: Mutex::default(),
+            carriers: start.settings.carrier_modules.clone(),
+        }),
+    }
+}
+
+fn configured(path: Option<&str>) -> Result<ServerUrl, Error> {
+    let paths = match path {
+        Some(path) => vec![PathBuf::from(path)],
+        None => default_paths(env::var_os("KAZOO_CONFIG").map(PathBuf::from)),
+    };
+    ServerUrl::parse(&read_config_ini(&paths)?)
+}
+
+/// One server, and nobody to tell. A command that needs no database does not miss it.
+struct Alone {
+    server: Result<ServerUrl, Error>,
+}
+
+#[async_trait]
+impl Host for Alone {
+    async fn server(&self, _: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
+        self.server.clone()
+    }
+}
+
+/// Kazoo, through the calling process.
+struct Kazoo {
+    caller: Arc<Caller>,
+    one: Option<Result<ServerUrl, Error>>,
+    /// Storage plans do not change in mid-run, and each question is a round trip.
+    asked: Mutex<HashMap<Option<DatabaseName>, ServerUrl>>,
+    carriers: Option<Vec<String>>,
+}
+
+impl Kazoo {
+    async fn ask(&self, request: Term) -> Result<Term, Error> {
+        let answer = self
+            .caller
+            .call(request)
+            .await
+            .map_err(|Gone| Error::cancelled(Operation::Host))?;
+        match answer.as_tagged() {
+            Some(("error", [line])) => Err(refused(
+                line.as_text()
+                    .unwrap_or_else(|| "Kazoo answered an error".to_owned()),
+            )),
+            _ => Ok(answer),
+        }
+    }
+}
+
+#[async_trait]
+impl Host for Kazoo {
+    async fn server(&self, database: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
+        if let Some(one) = &self.one {
+            return one.clone();
+        }
+        let mut asked = self.asked.lock().await;
+        if let Some(known) = asked.get(&database.cloned()) {
+            return Ok(known.clone());
+        }
+        let name =
+            database.map_or_else(|| Term::atom("undefined"), |name| Term::text(name.plain()));
+        let answer = self.ask(Term::tagged("server", [name])).await?;
+        let url = match answer.as_tagged() {
+            Some(("ok", [url])) => ServerUrl::parse(&url.as_text().unwrap_or_default())?,
+            _ => return Err(refused("Kazoo names no server".to_owned())),
+        };
+        asked.insert(database.cloned(), url.clone());
+        Ok(url)
+    }
+
+    async fn changed(&self, database: &DatabaseName, rows: Vec<ChangedRow>) -> Result<(), Error> {
+        let rows = Term::List(rows.iter().map(row).collect());
+        self.ask(Term::tagged(
+            "changed",
+            [Term::text(database.plain()), rows],
+        ))
+        .await
+        .map(|_| ())
+    }
+
+    async fn create_database(&self, database: &DatabaseName) -> Result<bool, Error> {
+        self.ask(Term::tagged("db_create", [Term::text(database.plain())]))
+            .await
+            .map(|_| true)
+    }
+
+    async fn services(&self, account: AccountId) -> Result<bool, Error> {
+        self.ask(Term::tagged("services", [Term::text(account.to_string())]))
+            .await
+            .map(|_| true)
+    }
+
+    async fn set_config(&self, path: &[&str], values: &[String]) -> Result<bool, Error> {
+        let path = Term::List(path.iter().map(Term::text).collect());
+        let values = Term::List(values.iter().map(Term::text).collect());
+        self.ask(Term::tagged("config_set", [path, values]))
+            .await
+            .map(|_| true)
+    }
+
+    fn carriers(&self) -> Option<Vec<String>> {
+        self.carriers.clone()
+    }
+}
+
+fn refused(line: String) -> Error {
+    Error::new(Kind::Config, Operation::Host, line)
+}
+
+/// A row that landed, as the one who announces it needs it.
+fn row(changed: &ChangedRow) -> Term {
+    let mut pairs = vec![
+        (Term::atom("id"), Term::text(&changed.id)),
+        (Term::atom("rev"), Term::text(changed.rev.to_string())),
+        (Term::atom("deleted"), Term::boolean(changed.deleted)),
+    ];
+    if let Some(rev) = &changed.old_rev {
+        pairs.push((Term::atom("old_rev"), Term::text(rev.to_string())));
+    }
+    for (name, json) in &changed.fields {
+        if let (Some(key), Some(value)) = (key(name), plain(json)) {
+            pairs.push((Term::atom(key), value));
+        }
+    }
+    Term::Map(pairs)
+}
+
+fn key(field: &str) -> Option<&'static str> {
+    match field {
+        "pvt_type" => Some("type"),
+        "pvt_account_id" => Some("account_id"),
+        "pvt_created" => Some("created"),
+        "pvt_modified" => Some("modified"),
+        "pvt_deleted" => Some("soft_deleted"),
+        _ => None,
+    }
+}
+
+/// A field as a notice can carry it; one of another kind is no use to whoever gets the notice.
+fn plain(json: &str) -> Option<Term> {
+    match serde_json::from_str(json).ok()? {
+        Value::String(text) => Some(Term::text(text)),
+        Value::Bool(value) => Some(Term::boolean(value)),
+        Value::Number(number) => number.as_i64().map(Term::Integer),
+        _ => None,
+    }
+}
