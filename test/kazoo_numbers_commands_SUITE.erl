@@ -1,0 +1,260 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc Commands through a second node, as `sup' calls them, over both transports.
+-module(kazoo_numbers_commands_SUITE).
+
+-export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2
+        ,init_per_testcase/2, end_per_testcase/2
+        ]).
+-export([a_copy_lands_and_a_second_writes_nothing/1, every_kind_of_argument_is_taken/1, what_is_no_argument_is_refused_unread/1
+        ,a_conflict_is_reported_and_returned/1, results_of_each_kind/1, lines_come_in_batches/1, nothing_is_left_in_the_mailbox/1
+        ,needs_kazoo_is_one_line/1, an_account_is_fixed/1, destruction_and_conversion/1, a_server_that_is_not_there_is_one_line/1
+        ,credentials_are_not_printed/1, two_at_once_keep_their_lines_apart/1
+        ]).
+-export([mailbox_after/1]).
+
+-define(ACCOUNT, <<"4b87ccf02d8846f06c3b1f0e04e76bfd">>).
+-define(OTHER, <<"0123456789abcdef0123456789abcdef">>).
+-define(ACCOUNT_DB, "account/4b/87/ccf02d8846f06c3b1f0e04e76bfd").
+-define(OTHER_DB, "account/01/23/456789abcdef0123456789abcdef").
+-define(NUMBER_DB, "numbers/+1415").
+
+all() -> [{group, nif}, {group, port}].
+
+groups() ->
+    Cases = [a_copy_lands_and_a_second_writes_nothing
+            ,every_kind_of_argument_is_taken
+            ,what_is_no_argument_is_refused_unread
+            ,a_conflict_is_reported_and_returned
+            ,results_of_each_kind
+            ,lines_come_in_batches
+            ,nothing_is_left_in_the_mailbox
+            ,needs_kazoo_is_one_line
+            ,an_account_is_fixed
+            ,destruction_and_conversion
+            ,a_server_that_is_not_there_is_one_line
+            ,credentials_are_not_printed
+            ,two_at_once_keep_their_lines_apart
+            ],
+    [{nif, [], Cases}, {port, [], Cases}].
+
+init_per_suite(Config) ->
+    test_couch:begin_suite(),
+    test_node:distribute(),
+    Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
+    Proxy = test_proxy:start(#{}),
+    [{standins, Standins}, {proxy, Proxy} | Config].
+
+end_per_suite(Config) ->
+    test_proxy:stop(proplists:get_value(proxy, Config)),
+    test_couch:end_suite().
+
+init_per_group(Transport, Config) ->
+    Node = test_node:start(Transport
+                          ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE)), proplists:get_value(standins, Config)]
+                            ,env => #{transport => Transport}
+                            ,os_env => [{"COUCHDB_URL", test_proxy:url(proplists:get_value(proxy, Config))}]
+                            }),
+    [{node, Node} | Config].
+
+end_per_group(_Transport, Config) ->
+    test_node:stop(proplists:get_value(node, Config)).
+
+init_per_testcase(_Case, Config) ->
+    test_couch:reset(),
+    Config.
+
+end_per_testcase(_Case, _Config) -> ok.
+
+%%------------------------------------------------------------------------------
+
+a_copy_lands_and_a_second_writes_nothing(Config) ->
+    Ids = cluster(60),
+    {ok, Output} = call(Config, copy_single_number_db_to_accounts, [<<"numbers%2F%2B1415">>]),
+    summary(#{created => 60, unchanged => 0, failed => 0}, Output),
+    lists:foreach(fun(Id) ->
+                          {_, Doc} = test_couch:get(?NUMBER_DB, Id),
+                          {_, Doc} = test_couch:get(?ACCOUNT_DB, Id)
+                  end
+                 ,Ids
+                 ),
+    Before = test_couch:all(?ACCOUNT_DB),
+    60 = length(Before),
+    {ok, Again} = call(Config, copy_single_number_db_to_accounts, [<<"+1415">>]),
+    summary(#{created => 0, updated => 0, unchanged => 60}, Again),
+    Before = test_couch:all(?ACCOUNT_DB).
+
+every_kind_of_argument_is_taken(Config) ->
+    _ = cluster(3),
+    [{ok, _} = call(Config, copy_single_account_to_number_dbs, [Account])
+     || Account <- [?ACCOUNT
+                   ,binary_to_list(?ACCOUNT)
+                   ,binary_to_atom(?ACCOUNT, utf8)
+                   ,<<"account%2F4b%2f87%2Fccf02d8846f06c3b1f0e04e76bfd">>
+                   ,?ACCOUNT_DB
+                   ,?ACCOUNT_DB ++ "-202601"
+                   ]],
+    [{ok, _} = call(Config, copy_numbers_from_dbs_to_assigned_accounts, [Numbers])
+     || Numbers <- [[<<"+14155550100">>]
+                   ,["4155550100", <<"14155550101">>]
+                   ,[4155550100]
+                   ,<<"+14155550100">>
+                   ,4155550100
+                   ]],
+    {ok, ["nothing to do" ++ _]} = call(Config, copy_accounts_to_number_dbs, [[]]).
+
+what_is_no_argument_is_refused_unread(Config) ->
+    Proxy = proplists:get_value(proxy, Config),
+    Before = test_proxy:requests(Proxy),
+    {{no_return, 2}, [Line]} = call(Config, copy_single_account_to_number_dbs, [<<"bogus">>]),
+    true = lists:all(fun(Part) -> string:find(Line, Part) =/= nomatch end
+                    ,["copy_single_account_to_number_dbs", "bogus", "expected an account", "for example"]),
+    [{{no_return, 2}, [_]} = call(Config, Function, Arguments)
+     || {Function, Arguments} <- [{fix_account_db_numbers, [<<"account/../_users">>]}
+                                 ,{fix_numbers, [?ACCOUNT, [self()]]}
+                                 ,{fix_numbers, [[[1.5]], []]}
+                                 ,{carrier_module_usage, [#{}]}
+                                 ,{copy_single_number_db_to_accounts, [<<"number/+1415">>]}
+                                 ,{copy_accounts_to_number_dbs, [[?ACCOUNT | improper]]}
+                                 ]],
+    {{error, Reason}, [_]} = call(Config, copy_single_number_to_account_db, [<<"+14155550100">>, self()]),
+    true = is_binary(Reason),
+    Before = test_proxy:requests(Proxy).
+
+a_conflict_is_reported_and_returned(Config) ->
+    _ = cluster(2),
+    test_couch:put(?ACCOUNT_DB, "+14155550100", number("+14155550100", ?ACCOUNT, ",\"other\":true")),
+    {{no_return, 2}, Output} = call(Config, copy_single_account_to_number_dbs, [?ACCOUNT]),
+    "{\"numbers%2F%2B1415\":{\"failed\":{\"save_docs-conflict\":[\"+14155550100\"]}}}" = lists:last(Output).
+
+results_of_each_kind(Config) ->
+    _ = cluster(1),
+    {no_return, ["Known features:", "\tfailover" ++ _]} = call(Config, all_features, []),
+    {{ok, <<"+14155550100">>}, _} = call(Config, copy_single_number_to_account_db, [<<"4155550100">>, ?OTHER]),
+    {{error, <<"can read number '+14155550199' from 'numbers%2F%2B1415': not_found">>}, _} =
+        call(Config, copy_single_number_to_account_db, [<<"+14155550199">>, ?OTHER]),
+    {undefined, _} = call(Config, app_using, [<<"+14155550100">>, ?ACCOUNT]),
+    test_couch:put(?ACCOUNT_DB, "flow", "{\"pvt_type\":\"callflow\",\"numbers\":[\"+14155550100\"]}"),
+    {<<"callflow">>, _} = call(Config, app_using, [<<"+14155550100">>, <<"account%2F4b%2F87%2Fccf02d8846f06c3b1f0e04e76bfd">>]),
+    {{no_return, 2}, ["Bad carrier module: knm_bandwid"]} =
+        call(Config, convert_carrier_module_number, [<<"4155550100">>, <<"knm_bandwid">>]).
+
+%% A call across the distribution for each line would be slower than the work.
+lines_come_in_batches(Config) ->
+    Accounts = [iolist_to_binary(io_lib:format("~32.16.0b", [N])) || N <- lists:seq(1, 300)],
+    {Terminal, Result} = with_terminal(Config, copy_accounts_to_number_dbs, [Accounts]),
+    {no_return, 2} = Result,
+    Writes = test_operator:writes(Terminal),
+    true = length(Writes) < 30,
+    Report = lists:last(test_operator:printed(Terminal)),
+    300 = length(string:split(Report, "db_not_found", all)) - 1.
+
+nothing_is_left_in_the_mailbox(Config) ->
+    _ = cluster(20),
+    {_, Node} = proplists:get_value(node, Config),
+    {ok, [the_own]} = rpc:call(Node, ?MODULE, mailbox_after, [?ACCOUNT]).
+
+mailbox_after(Account) ->
+    self() ! the_own,
+    Result = kazoo_numbers_maintenance:copy_assigned_number_dbs_to_account(Account),
+    timer:sleep(300),
+    {messages, Messages} = process_info(self(), messages),
+    {Result, Messages}.
+
+needs_kazoo_is_one_line(Config) ->
+    lists:foreach(fun({Function, Arity}) ->
+                          {{no_return, 1}, [Line]} = call(Config, Function, lists:duplicate(Arity, <<"x">>)),
+                          true = string:find(Line, "needs a running Kazoo") =/= nomatch
+                  end
+                 ,[{init_dbs, 0}, {register_views, 0}, {migrate, 0}, {refresh_numbers_db, 1}, {delete, 1}, {generate_numbers, 4}]
+                 ).
+
+an_account_is_fixed(Config) ->
+    _ = cluster(2),
+    test_couch:put(?ACCOUNT_DB, "flow", "{\"pvt_type\":\"callflow\",\"numbers\":[\"+14155550100\"]}"),
+    test_couch:put(?ACCOUNT_DB, "+14155550900", number("+14155550900", ?OTHER, "")),
+    {ok, Output} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    summary(#{deleted => 1, failed => 0}, Output),
+    missing = test_couch:get(?ACCOUNT_DB, "+14155550900"),
+    {_, Number} = test_couch:get(?NUMBER_DB, "+14155550100"),
+    {_, Number} = test_couch:get(?ACCOUNT_DB, "+14155550100"),
+    true = binary:match(Number, <<"\"pvt_used_by\":\"callflow\"">>) =/= nomatch,
+    true = lists:any(fun(Line) -> string:find(Line, "services of") =/= nomatch end, Output).
+
+destruction_and_conversion(Config) ->
+    _ = cluster(3),
+    {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
+    {ok, Usage} = call(Config, carrier_module_usage, [<<"+1415">>]),
+    ["numbers%2F%2B1415:", "knm_local: 3", "Totals:", "knm_local: 3"] = Usage,
+    {ok, Converted} = call(Config, convert_carrier_module_number, [<<"4155550100">>, <<"knm_bandwidth">>]),
+    ["updated carrier module to knm_bandwidth2 for 1:", "+14155550100", "updating carrier module failed for 0:"] =
+        lists:nthtail(length(Converted) - 3, Converted),
+    test_couch:put(?ACCOUNT_DB, "+14155550900", number("+14155550900", ?ACCOUNT, "")),
+    {ok, _} = call(Config, destructively_remove_from_single_account_db_if_not_in_numdb, [?ACCOUNT]),
+    missing = test_couch:get(?ACCOUNT_DB, "+14155550900"),
+    3 = length([Id || {<<"+", _/binary>> = Id, _} <- test_couch:all(?ACCOUNT_DB)]).
+
+a_server_that_is_not_there_is_one_line(Config) ->
+    {{no_return, 2}, [Line]} = elsewhere(Config, "http://admin:topsecret@127.0.0.1:1", carrier_module_usage, []),
+    nomatch = string:find(Line, "topsecret").
+
+credentials_are_not_printed(Config) ->
+    [begin
+         {{no_return, _}, Lines} = elsewhere(Config, Url, carrier_module_usage, []),
+         nomatch = string:find(lists:flatten(Lines), "topsecret")
+     end
+     || Url <- ["http://admin:topsecret@127.0.0.1:notaport", "topsecret", "ftp://x:topsecret@localhost"]
+    ].
+
+two_at_once_keep_their_lines_apart(Config) ->
+    _ = cluster(10),
+    Parent = self(),
+    Callers = [spawn_link(fun() -> Parent ! {self(), call(Config, copy_single_number_to_account_db, [<<"+14155550100">>, ?ACCOUNT])
+                                            ,call(Config, carrier_module_usage, [<<"+1415">>])} end)
+               || _ <- lists:seq(1, 8)],
+    [receive {Caller, {{ok, <<"+14155550100">>}, _}, {ok, ["numbers%2F%2B1415:", "knm_local: 10", "Totals:", "knm_local: 10"]}} -> ok end
+     || Caller <- Callers].
+
+%%------------------------------------------------------------------------------
+
+call(Config, Function, Arguments) ->
+    {_, Node} = proplists:get_value(node, Config),
+    test_operator:sup(Node, Function, Arguments).
+
+with_terminal(Config, Function, Arguments) ->
+    {_, Node} = proplists:get_value(node, Config),
+    Terminal = test_operator:start_terminal(),
+    Result = test_operator:with_terminal(Terminal, fun() -> rpc:call(Node, kazoo_numbers_maintenance, Function, Arguments) end),
+    {Terminal, Result}.
+
+%% The same node, but another server.
+elsewhere(Config, Url, Function, Arguments) ->
+    {_, Node} = proplists:get_value(node, Config),
+    Before = rpc:call(Node, os, getenv, ["COUCHDB_URL"]),
+    true = rpc:call(Node, os, putenv, ["COUCHDB_URL", Url]),
+    try call(Config, Function, Arguments)
+    after rpc:call(Node, os, putenv, ["COUCHDB_URL", Before])
+    end.
+
+%% An account and so many numbers that are assigned to it, in a number database.
+cluster(Count) ->
+    lists:foreach(fun test_couch:create/1, [?ACCOUNT_DB, ?OTHER_DB, ?NUMBER_DB]),
+    Numbers = [lists:flatten(io_lib:format("+1415555~4.10.0B", [N])) || N <- lists:seq(100, 99 + Count)],
+    test_couch:bulk(?NUMBER_DB, [number(Number, ?ACCOUNT, "") || Number <- Numbers]),
+    Numbers.
+
+number(Number, Account, More) ->
+    io_lib:format("{\"_id\":\"~s\",\"pvt_type\":\"number\",\"pvt_assigned_to\":\"~s\",\"pvt_module_name\":\"knm_local\","
+                  "\"pvt_state\":\"in_service\",\"pvt_features\":{\"local\":{}},\"pvt_modified\":63800000000,\"ratio\":1.0~s}"
+                 ,[Number, Account, More]).
+
+summary(Expected, Output) ->
+    Line = hd([Line || Line <- lists:reverse(Output), string:find(Line, " seconds") =/= nomatch]),
+    maps:foreach(fun(Name, Count) ->
+                         {match, [Found]} = re:run(Line, ["([0-9]+) ", atom_to_list(Name)], [{capture, all_but_first, list}]),
+                         {Name, Count} = {Name, list_to_integer(Found)}
+                 end
+                ,Expected
+                ).

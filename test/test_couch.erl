@@ -1,0 +1,105 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc The CouchDB under test: the one at `COUCHDB_URL'.
+%%
+%% The suites make and delete databases of accounts and numbers, so they refuse
+%% to begin on a server that has any, unless `KAZOO_NUMBERS_TEST_ANYWAY' is set.
+%% @end
+-module(test_couch).
+
+-export([begin_suite/0, end_suite/0, reset/0, url/0]).
+-export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3]).
+
+begin_suite() ->
+    {ok, _} = application:ensure_all_started(inets),
+    case {ours(), os:getenv("KAZOO_NUMBERS_TEST_ANYWAY")} of
+        {[], _} -> ok;
+        {Dbs, false} ->
+            error({"this server is somebody's: it has databases of accounts or numbers", Dbs});
+        {_, _} -> reset()
+    end.
+
+end_suite() -> reset().
+
+reset() ->
+    lists:foreach(fun(Db) -> {Status, _} = request(delete, [encode(Db)], <<>>), true = lists:member(Status, [200, 202]) end
+                 ,ours()
+                 ).
+
+ours() ->
+    [Db || Db <- all_dbs(),
+           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config"])
+    ].
+
+url() ->
+    case os:getenv("COUCHDB_URL") of
+        false -> error("COUCHDB_URL does not say which server to test on");
+        Url -> string:trim(Url, trailing, "/")
+    end.
+
+create(Db) ->
+    {Status, _} = request(put, [encode(Db)], <<>>),
+    true = lists:member(Status, [201, 202]),
+    ok.
+
+put(Db, Id, Json) ->
+    {Status, _} = request(put, [encode(Db), $/, encode(Id)], Json),
+    true = lists:member(Status, [201, 202]),
+    ok.
+
+bulk(Db, Jsons) ->
+    {Status, _} = request(post, [encode(Db), "/_bulk_docs"], ["{\"docs\":[", lists:join($,, Jsons), "]}"]),
+    true = lists:member(Status, [201, 202]),
+    ok.
+
+%% The text of a document, its revision apart.
+get(Db, Id) ->
+    case request(get, [encode(Db), $/, encode(Id)], <<>>) of
+        {200, Json} ->
+            {match, [Rev]} = re:run(Json, "\"_rev\":\"([^\"]*)\"", [{capture, all_but_first, binary}]),
+            {Rev, re:replace(Json, ",?\"_rev\":\"[^\"]*\"", "", [{return, binary}])};
+        {404, _} -> missing
+    end.
+
+%% The ids of a database's documents and their revisions.
+all(Db) ->
+    {200, Json} = request(get, [encode(Db), "/_all_docs"], <<>>),
+    case re:run(Json, "\"id\":\"([^\"]*)\",\"key\":\"[^\"]*\",\"value\":{\"rev\":\"([^\"]*)\"", [global, {capture, all_but_first, binary}]) of
+        {match, Rows} -> [{Id, Rev} || [Id, Rev] <- Rows];
+        nomatch -> []
+    end.
+
+all_dbs() ->
+    {200, Json} = request(get, "_all_dbs", <<>>),
+    case re:run(Json, "\"([^\"]*)\"", [global, {capture, all_but_first, list}]) of
+        {match, Names} -> [Name || [Name] <- Names];
+        nomatch -> []
+    end.
+
+request(Method, Path, Body) ->
+    {Base, Headers} = authorization(url()),
+    Url = lists:flatten([Base, $/, Path]),
+    Request = case lists:member(Method, [put, post]) of
+                  true -> {Url, Headers, "application/json", iolist_to_binary(Body)};
+                  false -> {Url, Headers}
+              end,
+    {ok, {{_, Status, _}, _, Answer}} = httpc:request(Method, Request, [], [{body_format, binary}]),
+    {Status, Answer}.
+
+authorization(Url) ->
+    case uri_string:parse(Url) of
+        #{userinfo := User} = Parts ->
+            {uri_string:recompose(maps:remove(userinfo, Parts))
+            ,[{"authorization", "Basic " ++ base64:encode_to_string(User)}]
+            };
+        _ -> {Url, []}
+    end.
+
+encode(Name) ->
+    [case lists:member(C, "/+%") of
+         true -> io_lib:format("%~2.16.0B", [C]);
+         false -> C
+     end || C <- unicode:characters_to_list(Name)
+    ].

@@ -1,0 +1,65 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc An operator: a terminal that remembers what was printed on it, and the
+%% way in which `sup' calls a function of a Kazoo node.
+%% @end
+-module(test_operator).
+
+-export([sup/3, sup/4, start_terminal/0, stop_terminal/1, printed/1, writes/1, with_terminal/2]).
+
+%% The result and the output of a command.
+sup(Node, Function, Arguments) ->
+    sup(Node, kazoo_numbers_maintenance, Function, Arguments).
+
+sup(Node, Module, Function, Arguments) ->
+    Terminal = start_terminal(),
+    Result = with_terminal(Terminal
+                          ,fun() -> rpc:call(Node, sup, in_kazoo, [node(), Module, Function, Arguments], 120000) end
+                          ),
+    Output = printed(Terminal),
+    stop_terminal(Terminal),
+    {Result, Output}.
+
+with_terminal(Terminal, Fun) ->
+    Own = group_leader(),
+    group_leader(Terminal, self()),
+    try Fun()
+    after group_leader(Own, self())
+    end.
+
+start_terminal() -> spawn(fun() -> terminal([]) end).
+
+stop_terminal(Terminal) -> exit(Terminal, kill).
+
+%% The lines that were printed.
+printed(Terminal) ->
+    string:split(string:trim(unicode:characters_to_list(writes(Terminal)), trailing, "\n"), "\n", all).
+
+%% What was printed, a request an element.
+writes(Terminal) ->
+    Ref = make_ref(),
+    Terminal ! {writes, self(), Ref},
+    receive {Ref, Writes} -> Writes
+    after 5000 -> error(terminal_is_gone)
+    end.
+
+terminal(Writes) ->
+    receive
+        {io_request, From, As, {put_chars, unicode, Chars}} ->
+            From ! {io_reply, As, ok},
+            terminal([unicode:characters_to_binary(Chars) | Writes]);
+        {io_request, From, As, {put_chars, unicode, Module, Function, Arguments}} ->
+            From ! {io_reply, As, ok},
+            terminal([unicode:characters_to_binary(apply(Module, Function, Arguments)) | Writes]);
+        {io_request, From, As, {get_geometry, columns}} ->
+            From ! {io_reply, As, 120},
+            terminal(Writes);
+        {io_request, From, As, _Other} ->
+            From ! {io_reply, As, {error, request}},
+            terminal(Writes);
+        {writes, From, Ref} ->
+            From ! {Ref, lists:reverse(Writes)},
+            terminal(Writes)
+    end.

@@ -1,0 +1,77 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc Stands between the library and the CouchDB under test: counts requests,
+%% and can make every answer wait. It works with any server.
+%% @end
+-module(test_proxy).
+
+-export([start/1, stop/1, url/1, requests/1, paths/1]).
+
+start(Options) ->
+    Owner = self(),
+    Pid = spawn(fun() -> init(Owner, maps:merge(#{delay => 0}, Options)) end),
+    receive {Pid, Port} -> {Pid, Port} end.
+
+stop({Pid, _Port}) -> exit(Pid, kill).
+
+%% The URL of the server under test, by way of the proxy.
+url({_Pid, Port}) ->
+    Parts = uri_string:parse(test_couch:url()),
+    uri_string:recompose(Parts#{host => "127.0.0.1", port => Port, scheme => "http"}).
+
+requests(Proxy) -> length(paths(Proxy)).
+
+paths({Pid, _Port}) ->
+    Ref = make_ref(),
+    Pid ! {paths, self(), Ref},
+    receive {Ref, Paths} -> Paths end.
+
+init(Owner, Options) ->
+    {ok, Listen} = gen_tcp:listen(0, [binary, {active, false}, {reuseaddr, true}, {ip, {127, 0, 0, 1}}, {backlog, 100}]),
+    {ok, Port} = inet:port(Listen),
+    Owner ! {self(), Port},
+    Counter = self(),
+    _ = spawn_link(fun() -> accept(Listen, Counter, Options) end),
+    count([]).
+
+count(Paths) ->
+    receive
+        {request, Path} -> count([Path | Paths]);
+        {paths, From, Ref} -> From ! {Ref, lists:reverse(Paths)}, count(Paths)
+    end.
+
+accept(Listen, Counter, Options) ->
+    {ok, Client} = gen_tcp:accept(Listen),
+    Pid = spawn(fun() -> receive go -> connection(Client, Counter, Options) end end),
+    ok = gen_tcp:controlling_process(Client, Pid),
+    Pid ! go,
+    accept(Listen, Counter, Options).
+
+connection(Client, Counter, Options) ->
+    #{host := Host} = Parts = uri_string:parse(test_couch:url()),
+    {ok, Server} = gen_tcp:connect(Host, maps:get(port, Parts, 5984), [binary, {active, true}]),
+    ok = inet:setopts(Client, [{active, true}]),
+    forward(Client, Server, Counter, Options).
+
+forward(Client, Server, Counter, #{delay := Delay} = Options) ->
+    receive
+        {tcp, Client, Data} ->
+            case re:run(Data, "^(?:GET|POST|PUT|DELETE|HEAD) (\\S+)", [{capture, all_but_first, binary}]) of
+                {match, [Path]} -> Counter ! {request, Path};
+                nomatch -> ok
+            end,
+            _ = gen_tcp:send(Server, Data),
+            forward(Client, Server, Counter, Options);
+        {tcp, Server, Data} ->
+            timer:sleep(Delay),
+            _ = gen_tcp:send(Client, Data),
+            forward(Client, Server, Counter, Options);
+        {tcp_closed, _} ->
+            gen_tcp:close(Client),
+            gen_tcp:close(Server);
+        {tcp_error, _, _} ->
+            gen_tcp:close(Client),
+            gen_tcp:close(Server)
+    end.
