@@ -1,6 +1,7 @@
 //! Where the library runs, by what the calling process says and answers.
 
 use crate::caller::{Caller, Gone};
+use crate::printer::Lines;
 use crate::request::{Connection, HostKind, Start};
 use crate::term::Term;
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 /// The host of a job.
-pub(crate) fn of(start: &Start, caller: &Arc<Caller>) -> Arc<dyn Host> {
+pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: &Lines) -> Arc<dyn Host> {
     let one = match &start.connection {
         Connection::Url(url) => Some(ServerUrl::parse(url)),
         Connection::ConfigIni(path) => Some(configured(path.as_deref())),
@@ -28,6 +29,7 @@ pub(crate) fn of(start: &Start, caller: &Arc<Caller>) -> Arc<dyn Host> {
         }),
         HostKind::Kazoo => Arc::new(Kazoo {
             caller: Arc::clone(caller),
+            lines: lines.clone(),
             one,
             asked: Mutex::default(),
             carriers: start.settings.carrier_modules.clone(),
@@ -58,6 +60,7 @@ impl Host for Alone {
 /// Kazoo, through the calling process.
 struct Kazoo {
     caller: Arc<Caller>,
+    lines: Lines,
     one: Option<Result<ServerUrl, Error>>,
     /// Storage plans do not change in mid-run, and each question is a round trip.
     asked: Mutex<HashMap<Option<DatabaseName>, ServerUrl>>,
@@ -72,12 +75,27 @@ impl Kazoo {
             .await
             .map_err(|Gone| Error::cancelled(Operation::Host))?;
         match answer.as_tagged() {
-            Some(("error", [line])) => Err(refused(
+            Some(("error", [line])) => Err(said_no(
                 line.as_text()
                     .unwrap_or_else(|| "Kazoo answered an error".to_owned()),
             )),
             _ => Ok(answer),
         }
+    }
+
+    /// Asks about a database. The failure report has room for the kind of an error alone, so why Kazoo said no is a line.
+    async fn ask_about(&self, database: &DatabaseName, request: Term) -> Result<Term, Error> {
+        let answer = self
+            .ask(request)
+            .await
+            .map_err(|error| error.in_database(database));
+        if let Err(error) = &answer
+            && error.kind() != Kind::Cancelled
+        {
+            // Nobody there to read it: nobody misses it.
+            let _ = self.lines.put(format!("warning: {error}")).await;
+        }
+        answer
     }
 }
 
@@ -93,7 +111,11 @@ impl Host for Kazoo {
         }
         let name =
             database.map_or_else(|| Term::atom("undefined"), |name| Term::text(name.plain()));
-        let answer = self.ask(Term::tagged("server", [name])).await?;
+        let request = Term::tagged("server", [name]);
+        let answer = match database {
+            Some(database) => self.ask_about(database, request).await?,
+            None => self.ask(request).await?,
+        };
         let url = match answer.as_tagged() {
             Some(("ok", [url])) => ServerUrl::parse(&url.as_text().unwrap_or_default())?,
             _ => return Err(refused("Kazoo names no server".to_owned())),
@@ -113,9 +135,8 @@ impl Host for Kazoo {
     }
 
     async fn create_database(&self, database: &DatabaseName) -> Result<bool, Error> {
-        self.ask(Term::tagged("db_create", [Term::text(database.plain())]))
-            .await
-            .map(|_| true)
+        let request = Term::tagged("db_create", [Term::text(database.plain())]);
+        self.ask_about(database, request).await.map(|_| true)
     }
 
     async fn services(&self, account: AccountId) -> Result<bool, Error> {
@@ -139,6 +160,11 @@ impl Host for Kazoo {
 
 fn refused(line: String) -> Error {
     Error::new(Kind::Config, Operation::Host, line)
+}
+
+/// Kazoo's no to one request: another database may be luckier, so it does not end the run.
+fn said_no(line: String) -> Error {
+    Error::new(Kind::BadRequest, Operation::Host, line)
 }
 
 /// A row that landed, as the one who announces it needs it.

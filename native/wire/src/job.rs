@@ -38,9 +38,10 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
         }
     };
     let (events, receiver) = mpsc::channel(EVENTS);
+    let host = host::of(&start, caller, &lines);
     let telling = tokio::spawn(tell(receiver, lines));
     let job = run::Job {
-        host: host::of(&start, caller),
+        host,
         settings: settings(&start.settings),
         function: start.function,
         command,

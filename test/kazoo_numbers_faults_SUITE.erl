@@ -1,0 +1,267 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc What goes wrong around a command ends in one clear line, or quietly, and
+%% the node lives.
+-module(kazoo_numbers_faults_SUITE).
+
+-export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2
+        ,init_per_testcase/2, end_per_testcase/2
+        ]).
+-export([a_killed_caller_stops_the_job/1, a_terminal_that_is_gone_stops_the_job/1, a_terminal_that_was_never_there/1
+        ,a_killed_companion_is_one_line/1, a_panic_of_the_task_is_one_line/1, a_panic_at_the_start_is_one_line/1
+        ,a_killed_program_is_one_line/1, a_program_that_is_missing_is_one_line/1
+        ,a_library_that_cannot_be_loaded_is_one_line/1, the_operator_module_is_loaded_anew/1
+        ,the_library_stays_when_its_module_is_loaded_anew/1, many_runs_leave_nothing_behind/1
+        ]).
+
+-define(ACCOUNTS, 150).
+
+all() -> [{group, nif}, {group, port}].
+
+groups() ->
+    Both = [a_killed_caller_stops_the_job
+           ,a_terminal_that_is_gone_stops_the_job
+           ,a_terminal_that_was_never_there
+           ,a_killed_companion_is_one_line
+           ,a_panic_of_the_task_is_one_line
+           ,a_panic_at_the_start_is_one_line
+           ,the_operator_module_is_loaded_anew
+           ,many_runs_leave_nothing_behind
+           ],
+    [{nif, [], Both ++ [a_library_that_cannot_be_loaded_is_one_line, the_library_stays_when_its_module_is_loaded_anew]}
+    ,{port, [], Both ++ [a_killed_program_is_one_line, a_program_that_is_missing_is_one_line]}
+    ].
+
+init_per_suite(Config) ->
+    test_couch:begin_suite(),
+    test_node:distribute(),
+    Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
+    [{standins, Standins}, {proxy, test_proxy:start(#{delay => 100})} | Config].
+
+end_per_suite(Config) ->
+    test_proxy:stop(proplists:get_value(proxy, Config)),
+    test_couch:end_suite().
+
+init_per_group(Transport, Config) ->
+    Node = test_node:start(Transport
+                          ,#{paths => [test_node:ebin(), proplists:get_value(standins, Config)]
+                            ,env => #{transport => Transport}
+                            ,os_env => [{"COUCHDB_URL", test_proxy:url(proplists:get_value(proxy, Config))}]
+                            }),
+    [{node, Node}, {transport, Transport} | Config].
+
+end_per_group(_Transport, Config) ->
+    test_node:stop(proplists:get_value(node, Config)).
+
+init_per_testcase(_Case, Config) ->
+    test_couch:reset(),
+    Config.
+
+end_per_testcase(_Case, Config) ->
+    ok = rpc:call(node_of(Config), application, unset_env, [kazoo_numbers_maintenance, fault]).
+
+%%------------------------------------------------------------------------------
+
+a_killed_caller_stops_the_job(Config) ->
+    cluster(),
+    {Caller, _Terminal} = run(Config),
+    exit(Caller, kill),
+    stopped(Config),
+    completed(Config).
+
+%% `sup' was interrupted: its terminal is gone, and the process in the node lives on.
+a_terminal_that_is_gone_stops_the_job(Config) ->
+    cluster(),
+    {Caller, Terminal} = run(Config),
+    Monitor = monitor(process, Caller),
+    test_operator:stop_terminal(Terminal),
+    receive {'DOWN', Monitor, process, Caller, Reason} -> {no_return, _} = Reason
+    after 10000 -> error(still_running)
+    end,
+    stopped(Config),
+    completed(Config).
+
+a_terminal_that_was_never_there(Config) ->
+    Terminal = test_operator:start_terminal(),
+    test_operator:stop_terminal(Terminal),
+    no_return = test_operator:with_terminal(Terminal
+                                           ,fun() -> rpc:call(node_of(Config), kazoo_numbers_maintenance, all_features, []) end),
+    lives(Config).
+
+a_killed_companion_is_one_line(Config) ->
+    cluster(),
+    {Caller, Terminal} = run(Config),
+    Monitor = monitor(process, Caller),
+    {monitors, [{process, Companion}]} = rpc:call(node_of(Config), erlang, process_info, [Caller, monitors]),
+    exit(Companion, kill),
+    receive {'DOWN', Monitor, process, Caller, {no_return, 1}} -> ok
+    after 5000 -> error(still_running)
+    end,
+    ["internal error: killed"] = [Line || "internal" ++ _ = Line <- test_operator:printed(Terminal)],
+    stopped(Config),
+    completed(Config).
+
+a_panic_of_the_task_is_one_line(Config) ->
+    fault(Config, task),
+    {{no_return, 1}, ["internal error: a fault on purpose"]} = call(Config, all_features, []),
+    lives(Config).
+
+a_panic_at_the_start_is_one_line(Config) ->
+    fault(Config, start),
+    {{no_return, 1}, [Line]} = call(Config, all_features, []),
+    true = lists:prefix("internal error: ", Line) orelse string:find(Line, "ended before the command did") =/= nomatch,
+    lives(Config).
+
+a_killed_program_is_one_line(Config) ->
+    cluster(),
+    {Caller, Terminal} = run(Config),
+    Monitor = monitor(process, Caller),
+    [OsPid] = [Pid || {name, _, Pid} <- programs(Config)],
+    _ = os:cmd("kill -9 " ++ integer_to_list(OsPid)),
+    receive {'DOWN', Monitor, process, Caller, {no_return, 1}} -> ok
+    after 5000 -> error(still_running)
+    end,
+    Last = lists:last(test_operator:printed(Terminal)),
+    true = string:find(Last, "ended before the command did (signal 9)") =/= nomatch,
+    stopped(Config),
+    completed(Config).
+
+a_program_that_is_missing_is_one_line(Config) ->
+    set(Config, port_program, "/nowhere/kazoo-numbers"),
+    {{no_return, 1}, [Line]} = call(Config, all_features, []),
+    true = string:find(Line, "/nowhere/kazoo-numbers cannot be started: enoent") =/= nomatch,
+    ok = rpc:call(node_of(Config), application, unset_env, [kazoo_numbers_maintenance, port_program]),
+    lives(Config).
+
+a_library_that_cannot_be_loaded_is_one_line(Config) ->
+    [begin
+         Dir = filename:join([proplists:get_value(priv_dir, Config), Kind, "kazoo_numbers_maintenance-0.1.0"]),
+         _ = os:cmd("mkdir -p " ++ Dir ++ "/priv && cp -rL " ++ test_node:ebin() ++ " " ++ Dir),
+         _ = Kind =:= "broken" andalso file:write_file(filename:join(Dir, "priv/kazoo_numbers_maintenance.so"), "no library"),
+         Node = test_node:start(Kind, #{paths => [filename:join(Dir, "ebin"), proplists:get_value(standins, Config)]}),
+         {_, Name} = Node,
+         [{{no_return, 1}, ["the native library " ++ _]} = test_operator:sup(Name, all_features, []) || _ <- [1, 2]],
+         {{no_return, 1}, ["init_dbs needs" ++ _]} = test_operator:sup(Name, init_dbs, []),
+         test_node:stop(Node)
+     end
+     || Kind <- ["broken", "missing"]
+    ],
+    ok.
+
+the_operator_module_is_loaded_anew(Config) ->
+    cluster(),
+    {Caller, Terminal} = run(Config),
+    Monitor = monitor(process, Caller),
+    [begin
+         _ = rpc:call(node_of(Config), code, purge, [kazoo_numbers_maintenance]),
+         {module, _} = rpc:call(node_of(Config), code, load_file, [kazoo_numbers_maintenance])
+     end
+     || _ <- [1, 2, 3]
+    ],
+    receive {'DOWN', Monitor, process, Caller, Reason} -> ok = Reason end,
+    true = lists:prefix("copy_number_dbs_to_accounts: ", lists:last(test_operator:printed(Terminal))),
+    lives(Config).
+
+the_library_stays_when_its_module_is_loaded_anew(Config) ->
+    lives(Config),
+    {error, on_load_failure} = rpc:call(node_of(Config), code, load_file, [kazoo_numbers_native]),
+    lives(Config).
+
+many_runs_leave_nothing_behind(Config) ->
+    Node = node_of(Config),
+    lives(Config),
+    Figures = fun() -> [rpc:call(Node, erlang, system_info, [What]) || What <- [process_count, port_count, atom_count]] end,
+    Before = Figures(),
+    [lives(Config) || _ <- lists:seq(1, 50)],
+    timer:sleep(200),
+    [true = After =< Was + 5 || {Was, After} <- lists:zip(Before, Figures())],
+    ok.
+
+%%------------------------------------------------------------------------------
+
+call(Config, Function, Arguments) ->
+    test_operator:sup(node_of(Config), Function, Arguments).
+
+node_of(Config) -> element(2, proplists:get_value(node, Config)).
+
+set(Config, Key, Value) ->
+    ok = rpc:call(node_of(Config), application, set_env, [kazoo_numbers_maintenance, Key, Value]).
+
+fault(Config, Fault) -> set(Config, fault, Fault).
+
+lives(Config) ->
+    ok = rpc:call(node_of(Config), application, unset_env, [kazoo_numbers_maintenance, fault]),
+    {no_return, ["Known features:" | _]} = call(Config, all_features, []),
+    ok.
+
+%% Many accounts, so that a copy takes many answers, each of which the proxy delays.
+cluster() ->
+    test_couch:create("numbers/+1415"),
+    test_couch:bulk("numbers/+1415"
+                   ,[io_lib:format("{\"_id\":\"+1415555~4.10.0B\",\"pvt_type\":\"number\",\"pvt_assigned_to\":\"~32.16.0b\"}", [N, N])
+                     || N <- lists:seq(1, ?ACCOUNTS)]),
+    [test_couch:create(account_db(N)) || N <- lists:seq(1, ?ACCOUNTS)],
+    ok.
+
+account_db(N) ->
+    "account/00/00/" ++ lists:flatten(io_lib:format("~28.16.0b", [N])).
+
+copied() ->
+    length([N || N <- lists:seq(1, ?ACCOUNTS), test_couch:all(account_db(N)) =/= []]).
+
+%% A caller in the node, with a terminal here, as soon as its job has begun to write.
+run(Config) ->
+    Proxy = proplists:get_value(proxy, Config),
+    Terminal = test_operator:start_terminal(),
+    Before = writes(Proxy),
+    Caller = test_operator:with_terminal(
+               Terminal
+              ,fun() -> spawn(node_of(Config), erlang, apply
+                             ,[erl_eval_fun("fun() -> exit(kazoo_numbers_maintenance:copy_number_dbs_to_accounts()) end."), []])
+               end),
+    wait(fun() -> writes(Proxy) > Before + 3 end, 10000),
+    {Caller, Terminal}.
+
+%% This suite is not on the node's path.
+erl_eval_fun(Text) ->
+    {ok, Tokens, _} = erl_scan:string(Text),
+    {ok, [Form]} = erl_parse:parse_exprs(Tokens),
+    {value, Fun, _} = erl_eval:expr(Form, []),
+    Fun.
+
+writes(Proxy) ->
+    length([Path || Path <- test_proxy:paths(Proxy), binary:match(Path, <<"_bulk_docs">>) =/= nomatch]).
+
+%% A second later nothing is asked or written any more, and there was more to do.
+stopped(Config) ->
+    Proxy = proplists:get_value(proxy, Config),
+    timer:sleep(1000),
+    Requests = test_proxy:requests(Proxy),
+    Copied = copied(),
+    true = Copied < ?ACCOUNTS,
+    timer:sleep(700),
+    Requests = test_proxy:requests(Proxy),
+    Copied = copied(),
+    [] = programs(Config),
+    lives(Config).
+
+completed(Config) ->
+    {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
+    ?ACCOUNTS = copied().
+
+programs(Config) ->
+    Node = node_of(Config),
+    [{name, Name, Pid}
+     || Port <- rpc:call(Node, erlang, ports, []),
+        {name, Name} <- [rpc:call(Node, erlang, port_info, [Port, name])],
+        string:find(Name, "kazoo-numbers") =/= nomatch,
+        {os_pid, Pid} <- [rpc:call(Node, erlang, port_info, [Port, os_pid])]
+    ].
+
+wait(Condition, Milliseconds) when Milliseconds > 0 ->
+    case Condition() of
+        true -> ok;
+        false -> timer:sleep(20), wait(Condition, Milliseconds - 20)
+    end.

@@ -1,0 +1,399 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc Inside Kazoo: what is written is announced, what is Kazoo's is left to it.
+-module(kazoo_numbers_host_kazoo_SUITE).
+
+-export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2
+        ,init_per_testcase/2, end_per_testcase/2
+        ]).
+-export([every_written_row_is_announced/1, rows_that_failed_are_not_announced/1, a_number_database_is_created_by_kazoo/1
+        ,services_are_reconciled_once/1, what_landed_is_announced_though_the_caller_is_killed/1
+        ,the_caller_decides_about_notices/1, storage_plans_are_followed/1, a_plan_without_couchdb_is_one_line/1
+        ,knobs_are_honoured/1, lines_are_logged/1, carriers_are_those_of_kazoo/1, features_are_set_by_kazoo/1
+        ,a_broker_that_fails_is_a_warning/1
+        ]).
+-export([kazoo_commands/1, the_start_of_kazoo_never_crashes/1, features_of_the_reseller/1, the_services_view/1
+        ,the_services_view_counts/1, arguments_of_kazoo_commands_are_checked/1
+        ]).
+-export([publish_quietly/1]).
+
+-define(ACCOUNT, <<"4b87ccf02d8846f06c3b1f0e04e76bfd">>).
+-define(OTHER, <<"0123456789abcdef0123456789abcdef">>).
+-define(ACCOUNT_DB, "account/4b/87/ccf02d8846f06c3b1f0e04e76bfd").
+-define(ENCODED_ACCOUNT_DB, <<"account%2F4b%2F87%2Fccf02d8846f06c3b1f0e04e76bfd">>).
+-define(NUMBER_DB, "numbers/+1415").
+-define(ENCODED_NUMBER_DB, <<"numbers%2F%2B1415">>).
+
+all() -> [{group, nif}, {group, port}, {group, commands}].
+
+groups() ->
+    Jobs = [every_written_row_is_announced
+           ,rows_that_failed_are_not_announced
+           ,a_number_database_is_created_by_kazoo
+           ,services_are_reconciled_once
+           ,what_landed_is_announced_though_the_caller_is_killed
+           ,the_caller_decides_about_notices
+           ,storage_plans_are_followed
+           ,a_plan_without_couchdb_is_one_line
+           ,knobs_are_honoured
+           ,lines_are_logged
+           ,carriers_are_those_of_kazoo
+           ,features_are_set_by_kazoo
+           ,a_broker_that_fails_is_a_warning
+           ],
+    Commands = [kazoo_commands
+               ,the_start_of_kazoo_never_crashes
+               ,features_of_the_reseller
+               ,the_services_view
+               ,the_services_view_counts
+               ,arguments_of_kazoo_commands_are_checked
+               ],
+    [{nif, [], Jobs}, {port, [], Jobs}, {commands, [], Commands}].
+
+init_per_suite(Config) ->
+    test_couch:begin_suite(),
+    test_node:distribute(),
+    Dir = filename:join(proplists:get_value(priv_dir, Config), "standins"),
+    _ = test_node:standins(Dir, [sup]),
+    _ = test_kazoo:modules(Dir),
+    [{standins, Dir} | Config].
+
+end_per_suite(_Config) -> test_couch:end_suite().
+
+init_per_group(Group, Config) ->
+    Transport = case Group of port -> port; _ -> nif end,
+    Node = test_node:start(Group
+                          ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE)), proplists:get_value(standins, Config)]
+                            ,env => #{transport => Transport}
+                            ,os_env => [{"COUCHDB_URL", test_couch:url()}]
+                            }),
+    [{node, Node} | Config].
+
+end_per_group(_Group, Config) ->
+    test_node:stop(proplists:get_value(node, Config)).
+
+%% Each case has its Kazoo, whose connection leads over a proxy of its own.
+init_per_testcase(_Case, Config) ->
+    test_couch:reset(),
+    Proxy = test_proxy:start(#{delay => 0}),
+    ok = rpc:call(node_of(Config), test_kazoo, start, [#{url => list_to_binary(test_proxy:url(Proxy))}]),
+    [{proxy, Proxy} | Config].
+
+end_per_testcase(_Case, Config) ->
+    test_proxy:stop(proplists:get_value(proxy, Config)),
+    Kazoo = rpc:call(node_of(Config), erlang, whereis, [kazoo_data_sup]),
+    Monitor = monitor(process, Kazoo),
+    Kazoo ! stop,
+    receive {'DOWN', Monitor, process, Kazoo, _} -> ok end.
+
+%%------------------------------------------------------------------------------
+
+every_written_row_is_announced(Config) ->
+    cluster(),
+    Before = state(),
+    {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    After = state(),
+    Announced = announced(Config),
+    %% Created, updated and deleted ones, on both sides.
+    Changed = changes(Before, After),
+    6 = length(Changed),
+    Changed = lists:sort(Announced),
+    true = test_proxy:requests(proplists:get_value(proxy, Config)) > 0,
+    %% And the second run has nothing to tell.
+    kazoo(Config, forget, []),
+    {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    [] = announced(Config).
+
+rows_that_failed_are_not_announced(Config) ->
+    lists:foreach(fun test_couch:create/1, [?ACCOUNT_DB, ?NUMBER_DB]),
+    test_couch:bulk(?ACCOUNT_DB, [number("+14155550100", ?ACCOUNT, ",\"x\":1"), number("+14155550101", ?ACCOUNT, "")]),
+    test_couch:bulk(?NUMBER_DB, [number("+14155550100", ?ACCOUNT, "")]),
+    {{no_return, 2}, _} = call(Config, copy_single_account_to_number_dbs, [?ACCOUNT]),
+    [{?ENCODED_NUMBER_DB, <<"+14155550101">>, created, _}] = announced(Config).
+
+a_number_database_is_created_by_kazoo(Config) ->
+    test_couch:create(?ACCOUNT_DB),
+    test_couch:bulk(?ACCOUNT_DB, [number("+14155550100", ?ACCOUNT, ""), number("+14165550100", ?ACCOUNT, "")]),
+    kazoo(Config, set, [{cannot_create, <<"numbers%2F%2B1416">>}, true]),
+    {{no_return, 2}, Output} = call(Config, copy_single_account_to_number_dbs, [?ACCOUNT]),
+    {_, _} = test_couch:get(?NUMBER_DB, "+14155550100"),
+    [[<<"numbers%2F%2B1415">>], [<<"numbers%2F%2B1416">>]] = lists:sort(kazoo(Config, calls, [kz_datamgr, db_create])),
+    [[<<"numbers%2F%2B1415">>]] = kazoo(Config, calls, [kapps_maintenance, refresh]),
+    true = string:find(lists:last(Output), "+14165550100") =/= nomatch.
+
+services_are_reconciled_once(Config) ->
+    cluster(),
+    {ok, Output} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    [[?ACCOUNT]] = kazoo(Config, calls, [kz_services, reconcile]),
+    [] = [Line || Line <- Output, string:find(Line, "must be reconciled") =/= nomatch],
+    {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    [[?ACCOUNT]] = kazoo(Config, calls, [kz_services, reconcile]).
+
+%% Otherwise caches would route calls by what was there before.
+what_landed_is_announced_though_the_caller_is_killed(Config) ->
+    test_couch:create(?NUMBER_DB),
+    Accounts = [iolist_to_binary(io_lib:format("~32.16.0b", [N])) || N <- lists:seq(1, 100)],
+    test_couch:bulk(?NUMBER_DB, [number(io_lib:format("+1415555~4.10.0B", [N]), Account, "")
+                                 || {N, Account} <- lists:zip(lists:seq(1, 100), Accounts)]),
+    Dbs = ["account/00/00/" ++ lists:nthtail(4, binary_to_list(Account)) || Account <- Accounts],
+    lists:foreach(fun test_couch:create/1, Dbs),
+    kazoo(Config, set, [broker, 100]),
+    kazoo(Config, set, [{config, <<"parallel_jobs_count">>}, 3]),
+    Caller = spawn(node_of(Config), kazoo_numbers_maintenance, copy_number_dbs_to_accounts, []),
+    wait(fun() -> length(announced(Config)) > 5 end, 10000),
+    exit(Caller, kill),
+    timer:sleep(3000),
+    Landed = lists:sort([iolist_to_binary(string:replace(Db, "/", "%2F", all)) || Db <- Dbs, test_couch:all(Db) =/= []]),
+    true = length(Landed) < 100,
+    Landed = lists:sort([Db || {Db, _, _, _} <- announced(Config)]).
+
+the_caller_decides_about_notices(Config) ->
+    cluster(),
+    ok = rpc:call(node_of(Config), ?MODULE, publish_quietly, [?ACCOUNT]),
+    Notices = [Notice || [_, _, _, Notice] <- kazoo(Config, calls, [kzs_publish, maybe_publish_docs])],
+    [false] = lists:usort(Notices).
+
+publish_quietly(Account) ->
+    _ = put('$kz_data_change_notice', false),
+    kazoo_numbers_maintenance:fix_account_db_numbers(Account).
+
+storage_plans_are_followed(Config) ->
+    cluster(),
+    Elsewhere = test_proxy:start(#{}),
+    kazoo(Config, set, [{url, ?ENCODED_ACCOUNT_DB}, list_to_binary(test_proxy:url(Elsewhere))]),
+    {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    Accounts = fun(Paths) -> [Path || Path <- Paths, string:prefix(Path, "/account%2F") =/= nomatch] end,
+    Numbers = fun(Paths) -> [Path || Path <- Paths, string:prefix(Path, "/numbers%2F") =/= nomatch] end,
+    Here = test_proxy:paths(proplists:get_value(proxy, Config)),
+    There = test_proxy:paths(Elsewhere),
+    test_proxy:stop(Elsewhere),
+    {[], [_ | _], [_ | _], []} = {Accounts(Here), Numbers(Here), Accounts(There), Numbers(There)}.
+
+a_plan_without_couchdb_is_one_line(Config) ->
+    cluster(),
+    kazoo(Config, set, [{driver, ?ENCODED_ACCOUNT_DB}, kazoo_fixturedb]),
+    {{no_return, 2}, Output} = call(Config, copy_single_account_to_number_dbs, [?ACCOUNT]),
+    [_ | _] = [Line || Line <- Output, string:find(Line, "kazoo_fixturedb, not by CouchDB") =/= nomatch],
+    [] = announced(Config).
+
+knobs_are_honoured(Config) ->
+    Node = node_of(Config),
+    #{config_section := Section} = Unset = rpc:call(Node, kazoo_numbers_host_kazoo, settings, []),
+    Section = atom_to_binary(Node, utf8),
+    [] = [parallel_jobs_count, time_between_db_ms, max_bulk_read] -- ([parallel_jobs_count, time_between_db_ms, max_bulk_read] -- maps:keys(Unset)),
+    kazoo(Config, set, [{config, <<"time_between_db_ms">>}, 400]),
+    kazoo(Config, set, [{config, <<"parallel_jobs_count">>}, 1]),
+    ok = rpc:call(Node, application, set_env, [kazoo_data, max_bulk_insert, 2]),
+    #{max_bulk_insert := 2} = rpc:call(Node, kazoo_numbers_host_kazoo, settings, []),
+    test_couch:create(?NUMBER_DB),
+    test_couch:create(?ACCOUNT_DB),
+    test_couch:bulk(?NUMBER_DB, [number(io_lib:format("+1415555010~b", [N]), ?ACCOUNT, "") || N <- lists:seq(0, 6)]),
+    {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
+    ok = rpc:call(Node, application, unset_env, [kazoo_data, max_bulk_insert]),
+    Writes = [Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)), binary:match(Path, <<"_bulk_docs">>) =/= nomatch],
+    4 = length(Writes).
+
+lines_are_logged(Config) ->
+    cluster(),
+    {ok, Output} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    Logged = [unicode:characters_to_list(io_lib:format(Format, Arguments)) || [info, _, Format, Arguments] <- kazoo(Config, calls, [lager, log])],
+    Output = Logged.
+
+carriers_are_those_of_kazoo(Config) ->
+    cluster(),
+    {{no_return, 2}, ["Bad carrier module: knm_thinq"]} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_thinq">>]),
+    {ok, _} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_own">>]),
+    {_, Number} = test_couch:get(?NUMBER_DB, "+14155550100"),
+    true = binary:match(Number, <<"\"pvt_module_name\":\"knm_own\"">>) =/= nomatch.
+
+features_are_set_by_kazoo(Config) ->
+    {no_return, Output} = call(Config, reset_allowed_features_to_defaults_on_system_config, []),
+    ["Features allowed on system config document:"
+    ,"\tcarrier_name cnam e911 failover force_outbound inbound_cnam outbound_cnam port prepend ringback"
+    ] = Output,
+    [[<<"number_manager">>, [<<"features">>, <<"allow">>], [<<"carrier_name">> | _]]] = kazoo(Config, calls, [kapps_config, set]),
+    [] = [Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)), binary:match(Path, <<"_bulk_docs">>) =/= nomatch].
+
+a_broker_that_fails_is_a_warning(Config) ->
+    cluster(),
+    kazoo(Config, set, [{fail, kzs_publish, maybe_publish_docs}, {no_connection, "amqp://guest:topsecret@localhost"}]),
+    {ok, Output} = call(Config, copy_assigned_number_dbs_to_account, [?ACCOUNT]),
+    [_ | _] = [Line || "warning: " ++ Line <- Output],
+    nomatch = string:find(lists:flatten(Output), "topsecret").
+
+%%------------------------------------------------------------------------------
+
+kazoo_commands(Config) ->
+    {ok, _} = call(Config, init_dbs, []),
+    [] = ["numbers/inum", "numbers/managed", "port_requests"] -- test_couch:all_dbs(),
+    [_, _, _] = kazoo(Config, calls, [kapps_maintenance, refresh]),
+    {ok, _} = call(Config, register_views, []),
+    [[kazoo_numbers]] = kazoo(Config, calls, [kz_datamgr, register_views_from_folder]),
+    kazoo(Config, forget, []),
+    {ok, ["(1/2) refreshing numbers%2F%2B1415", "(2/2) refreshing numbers%2F%2B1416"]} = call(Config, refresh_numbers_dbs, []),
+    [[<<"numbers%2F%2B1415">>], [<<"numbers%2F%2B1416">>]] = kazoo(Config, calls, [kapps_maintenance, refresh]),
+    kazoo(Config, forget, []),
+    [{ok, _} = call(Config, refresh_numbers_db, [Name])
+     || Name <- [<<"numbers%2F%2B1415">>, <<"numbers%2f%2b1415">>, "numbers/+1415", '+1415', <<"+14155550100">>]],
+    [[<<"numbers%2F%2B1415">>]] = lists:usort(kazoo(Config, calls, [kapps_maintenance, refresh])),
+    {ok, _} = call(Config, migrate_port_requests, []),
+    [[]] = kazoo(Config, calls, [knm_port_request, migrate]),
+    {{generated, 4000, 3}, _} = call(Config, generate_numbers, [<<"managed">>, ?ACCOUNT, <<"4000">>, 3]),
+    [[?ACCOUNT, 4000, 3]] = kazoo(Config, calls, [knm_managed, generate_numbers]),
+    {no_return, ["Removed +14155550100"]} = call(Config, delete, [<<"+14155550100">>]),
+    {no_return, ["ERROR: {error,not_found}"]} = call(Config, delete, [<<"+14155550199">>]),
+    _ = test_couch:request(delete, "port_requests", <<>>),
+    ok.
+
+the_start_of_kazoo_never_crashes(Config) ->
+    kazoo(Config, forget, []),
+    {ok, _} = call(Config, migrate, []),
+    [_ | _] = kazoo(Config, calls, [kapps_config, set]),
+    [[]] = kazoo(Config, calls, [knm_util, get_all_number_dbs]),
+    [[]] = kazoo(Config, calls, [knm_vitelity_util, migrate]),
+    [begin
+         kazoo(Config, set, [{fail, Module, Function}, Reason]),
+         {{no_return, 1}, [_ | _] = Lines} = call(Config, Command, Arguments),
+         true = length(Lines) =< 10,
+         kazoo(Config, set, [{fail, Module, Function}, no])
+     end
+     || Reason <- [badarg, undef, {timeout, {gen_server, call, []}}],
+        {Command, Arguments, Module, Function} <- [{init_dbs, [], kapps_maintenance, refresh}
+                                                  ,{register_views, [], kz_datamgr, register_views_from_folder}
+                                                  ,{migrate, [], knm_vitelity_util, migrate}
+                                                  ,{update_number_services_view, [?ACCOUNT], kz_datamgr, open_doc}
+                                                  ,{generate_js_classifiers, [fun erlang:atom_to_list/1], knm_converters, available_classifiers}
+                                                  ]
+    ],
+    ok.
+
+features_of_the_reseller(Config) ->
+    {no_return, Show} = call(Config, feature_permissions_on_reseller_of, [?ENCODED_ACCOUNT_DB]),
+    ["Feature permissions on reseller of 4b87ccf02d8846f06c3b1f0e04e76bfd (reseller):", "\tFeatures allowed: ", "\tFeatures denied: "] =
+        [hd(string:split(Line, "\n")) || Line <- Show],
+    {no_return, _} = call(Config, add_allowed_feature_on_reseller_of, [<<"e911">>, ?ACCOUNT]),
+    {no_return, [_, "\tFeatures allowed: cnam e911", _]} = call(Config, add_allowed_feature_on_reseller_of, [<<"cnam">>, ?ACCOUNT]),
+    {no_return, [_, _, "\tFeatures denied: sms"]} = call(Config, add_denied_feature_on_reseller_of, [<<"sms">>, ?ACCOUNT]),
+    {no_return, [_, "\tFeatures allowed: e911", _]} = call(Config, remove_allowed_feature_on_reseller_of, [<<"cnam">>, ?ACCOUNT]),
+    {no_return, _} = call(Config, remove_denied_feature_on_reseller_of, [<<"sms">>, ?ACCOUNT]),
+    [<<"reseller">>] = lists:usort([Reseller || [Reseller | _] <- kazoo(Config, calls, [kapps_account_config, set])]),
+    {no_return, ["Feature 'teleport' is not a known feature.", "Known features:", "\tfailover" ++ _]} =
+        call(Config, add_denied_feature_on_reseller_of, [<<"teleport">>, ?ACCOUNT]).
+
+the_services_view(Config) ->
+    {no_return, []} = quiet(call(Config, update_number_services_view, [?ACCOUNT])),
+    [[?ENCODED_ACCOUNT_DB, [{<<"_design/numbers">>, Design}]]] = kazoo(Config, calls, [kz_datamgr, db_view_update]),
+    {[{<<"_id">>, <<"_design/numbers">>}, {<<"views">>, {[{<<"list_by_number">>, {[]}}, {<<"reconcile_services">>, _}]}}]} = Design,
+    {no_return, []} = quiet(call(Config, update_number_services_view, [?ENCODED_ACCOUNT_DB])),
+    [_] = kazoo(Config, calls, [kz_datamgr, db_view_update]).
+
+quiet({Result, [""]}) -> {Result, []};
+quiet(Other) -> Other.
+
+%% On the server's own JavaScript engine.
+the_services_view_counts(Config) ->
+    test_couch:create(?ACCOUNT_DB),
+    {no_return, _} = call(Config, update_number_services_view, [?ACCOUNT]),
+    [[_, [{_, {Design}}]]] = kazoo(Config, calls, [kz_datamgr, db_view_update]),
+    {Views} = proplists:get_value(<<"views">>, Design),
+    {View} = proplists:get_value(<<"reconcile_services">>, Views),
+    test_couch:put(?ACCOUNT_DB, "_design/numbers"
+                  ,["{\"views\":{\"reconcile_services\":{\"map\":", json(proplists:get_value(<<"map">>, View))
+                   ,",\"reduce\":", json(proplists:get_value(<<"reduce">>, View)), "}}}"]),
+    test_couch:bulk(?ACCOUNT_DB, [number("+14155550100", ?ACCOUNT, ",\"pvt_features\":{\"cnam\":{},\"e911\":{}}")
+                                 ,number("+14155550101", ?ACCOUNT, ",\"pvt_features\":{\"cnam\":{}}")
+                                 ,number("+18005550100", ?ACCOUNT, "")
+                                 ,number("+498005550100", ?ACCOUNT, "")
+                                 ,number("+14155550109", ?ACCOUNT, ",\"pvt_deleted\":true")
+                                 ]),
+    {200, Answer} = test_couch:request(get, [string:replace(?ACCOUNT_DB, "/", "%2F", all), "/_design/numbers/_view/reconcile_services?reduce=true"], <<>>),
+    Compact = re:replace(Answer, "\\s", "", [global, {return, binary}]),
+    [true = binary:match(Compact, Part) =/= nomatch
+     || Part <- [<<"\"tollfree_us\":{\"knm_local\":1}">>, <<"\"did_us\":{\"knm_local\":2}">>, <<"\"cnam\":2">>, <<"\"e911\":1">>]],
+    nomatch = binary:match(Compact, <<"didn">>),
+    %% As such views embed it.
+    Chain = iolist_to_binary(rpc:call(node_of(Config), kazoo_numbers_maintenance, generate_js_classifiers, [fun erlang:binary_to_list/1])),
+    3 = length(string:split(Chain, "else if", all)) - 1.
+
+arguments_of_kazoo_commands_are_checked(Config) ->
+    kazoo(Config, forget, []),
+    [{{no_return, 2}, [_]} = call(Config, Function, Arguments)
+     || {Function, Arguments} <- [{refresh_numbers_db, [<<"account/ab">>]}
+                                 ,{refresh_numbers_db, [<<"+1">>]}
+                                 ,{update_number_services_view, [<<"bogus">>]}
+                                 ,{feature_permissions_on_reseller_of, [<<"bogus">>]}
+                                 ,{generate_numbers, [<<"bogus">>, ?ACCOUNT, 1, 1]}
+                                 ,{generate_numbers, [<<"managed">>, ?ACCOUNT, <<"x">>, 1]}
+                                 ,{delete, [self()]}
+                                 ]],
+    [] = [Call || {Module, _, _} = Call <- kazoo(Config, calls, []), Module =/= lager, Module =/= knm_carriers].
+
+%%------------------------------------------------------------------------------
+
+node_of(Config) -> element(2, proplists:get_value(node, Config)).
+
+call(Config, Function, Arguments) -> test_operator:sup(node_of(Config), Function, Arguments).
+
+kazoo(Config, Function, Arguments) -> rpc:call(node_of(Config), test_kazoo, Function, Arguments).
+
+%% One number to create, one to update and one to delete in the account's
+%% database, two whose usage is wrong, one that is right.
+cluster() ->
+    lists:foreach(fun test_couch:create/1, [?ACCOUNT_DB, ?NUMBER_DB]),
+    test_couch:bulk(?NUMBER_DB, [number("+14155550100", ?ACCOUNT, "")
+                                ,number("+14155550101", ?ACCOUNT, ",\"pvt_used_by\":\"trunkstore\"")
+                                ,number("+14155550102", ?ACCOUNT, ",\"pvt_used_by\":\"callflow\",\"pvt_account_id\":\"x\",\"pvt_created\":63800000001,\"pvt_modified\":2")
+                                ,number("+14155550103", ?ACCOUNT, "")
+                                ]),
+    test_couch:bulk(?ACCOUNT_DB, [number("+14155550100", ?ACCOUNT, ",\"stale\":true")
+                                 ,number("+14155550103", ?ACCOUNT, "")
+                                 ,number("+14155550900", ?OTHER, ",\"pvt_created\":63800000000")
+                                 ,"{\"_id\":\"flow\",\"pvt_type\":\"callflow\",\"numbers\":[\"+14155550100\",\"+14155550102\"]}"
+                                 ]).
+
+number(Number, Account, More) ->
+    io_lib:format("{\"_id\":\"~s\",\"pvt_type\":\"number\",\"pvt_assigned_to\":\"~s\",\"pvt_module_name\":\"knm_local\"~s}"
+                 ,[Number, Account, More]).
+
+state() ->
+    [{Encoded, test_couch:all(Db)} || {Encoded, Db} <- [{?ENCODED_ACCOUNT_DB, ?ACCOUNT_DB}, {?ENCODED_NUMBER_DB, ?NUMBER_DB}]].
+
+%% What became of which document, and its revision before.
+changes(Before, After) ->
+    lists:sort(lists:append([changes(Db, proplists:get_value(Db, Before), Docs) || {Db, Docs} <- After])).
+
+changes(Db, Before, After) ->
+    [{Db, Id, deleted, Rev} || {Id, Rev} <- Before, not lists:keymember(Id, 1, After)]
+        ++ [{Db, Id, created, undefined} || {Id, _} <- After, not lists:keymember(Id, 1, Before)]
+        ++ [{Db, Id, edited, Rev} || {Id, Rev} <- Before, {Id2, Rev2} <- After, Id =:= Id2, Rev =/= Rev2].
+
+%% The same, as Kazoo was told; its type is there in each case.
+announced(Config) ->
+    [begin
+         <<"number">> = proplists:get_value(<<"pvt_type">>, Before),
+         Id = proplists:get_value(<<"_id">>, Before),
+         [<<"_id">>, <<"_rev">>] = [Key || {Key, _} <- After],
+         Id = proplists:get_value(<<"_id">>, After),
+         Rev = proplists:get_value(<<"_rev">>, Before),
+         true = Rev =/= proplists:get_value(<<"_rev">>, After),
+         Kind = case {proplists:get_value(<<"_deleted">>, Before), Rev} of
+                    {true, _} -> deleted;
+                    {undefined, undefined} -> created;
+                    {undefined, _} -> edited
+                end,
+         {Db, Id, Kind, Rev}
+     end
+     || [Db, Befores, Afters, _] <- kazoo(Config, calls, [kzs_publish, maybe_publish_docs]),
+        {{Before}, {After}} <- lists:zip(Befores, Afters)
+    ].
+
+json(Text) ->
+    [$", [case C of $" -> "\\\""; $\\ -> "\\\\"; $\n -> "\\n"; _ -> C end || <<C>> <= Text], $"].
+
+wait(Condition, Milliseconds) when Milliseconds > 0 ->
+    case Condition() of
+        true -> ok;
+        false -> timer:sleep(20), wait(Condition, Milliseconds - 20)
+    end.

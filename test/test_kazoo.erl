@@ -1,0 +1,164 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc Stands in for Kazoo: modules of its names, which record every call.
+%%
+%% What they answer is written here from what is known of them, and is no code
+%% of Kazoo's. The databases are those of the server under test.
+%% @end
+-module(test_kazoo).
+
+-export([modules/1, start/1, calls/0, calls/2, forget/0, set/2]).
+-export([answer/3]).
+
+-define(CALLS, test_kazoo_calls).
+-define(OPTIONS, test_kazoo_options).
+
+functions() ->
+    [{kapps_account_config, [{get_from_reseller, 3}, {set, 4}]}
+    ,{kapps_config, [{get_pos_integer, 2}, {set, 3}]}
+    ,{kapps_maintenance, [{refresh, 1}]}
+    ,{kapps_util, [{get_view_json, 2}]}
+    ,{kazoo_couch, [{server_url, 1}]}
+    ,{knm_carriers, [{all_modules, 0}]}
+    ,{knm_converters, [{available_classifiers, 0}]}
+    ,{knm_managed, [{generate_numbers, 3}]}
+    ,{knm_numbers, [{delete, 2}]}
+    ,{knm_options, [{default, 0}]}
+    ,{knm_port_request, [{migrate, 0}]}
+    ,{knm_util, [{get_all_number_dbs, 0}]}
+    ,{knm_vitelity_util, [{migrate, 0}]}
+    ,{kz_datamgr, [{db_create, 1}, {db_exists, 1}, {db_view_update, 2}, {open_doc, 2}, {register_views_from_folder, 1}]}
+    ,{kz_json, [{get_keys, 1}, {get_value, 2}, {set_values, 2}]}
+    ,{kz_services, [{reconcile, 1}]}
+    ,{kz_services_reseller, [{get_id, 1}]}
+    ,{kzs_plan, [{plan, 0}, {plan, 1}]}
+    ,{kzs_publish, [{maybe_publish_docs, 3}]}
+    ,{lager, [{log, 4}]}
+    ].
+
+%% Writes the modules into a directory.
+modules(Dir) ->
+    ok = filelib:ensure_dir(filename:join(Dir, "x")),
+    lists:foreach(fun({Module, Functions}) ->
+                          {ok, Module, Beam} = compile:forms(forms(Module, Functions)),
+                          ok = file:write_file(filename:join(Dir, atom_to_list(Module) ++ ".beam"), Beam)
+                  end
+                 ,functions()
+                 ),
+    Dir.
+
+forms(Module, Functions) ->
+    [{attribute, 1, module, Module}
+    ,{attribute, 1, export, Functions}
+     | [function(Module, Name, Arity) || {Name, Arity} <- Functions]
+    ].
+
+function(Module, Name, Arity) ->
+    Variables = [{var, 1, list_to_atom("A" ++ integer_to_list(N))} || N <- lists:seq(1, Arity)],
+    List = lists:foldr(fun(Variable, Tail) -> {cons, 1, Variable, Tail} end, {nil, 1}, Variables),
+    Call = {call, 1, {remote, 1, {atom, 1, ?MODULE}, {atom, 1, answer}}, [{atom, 1, Module}, {atom, 1, Name}, List]},
+    {function, 1, Name, Arity, [{clause, 1, Variables, [], [Call]}]}.
+
+%% Kazoo's data layer is up in this node.
+start(Options) ->
+    {ok, _} = application:ensure_all_started(inets),
+    Starter = self(),
+    spawn(fun() ->
+                  true = register(kazoo_data_sup, self()),
+                  ?CALLS = ets:new(?CALLS, [named_table, public, ordered_set]),
+                  ?OPTIONS = ets:new(?OPTIONS, [named_table, public]),
+                  true = ets:insert(?OPTIONS, maps:to_list(Options)),
+                  Starter ! started,
+                  receive stop -> ok end
+          end),
+    receive started -> ok end.
+
+set(Key, Value) -> ets:insert(?OPTIONS, {Key, Value}).
+
+option(Key, Default) ->
+    case ets:lookup(?OPTIONS, Key) of
+        [{Key, Value}] -> Value;
+        [] -> Default
+    end.
+
+%% Every call since the last time that they were forgotten, in order.
+calls() -> [Call || {_, Call} <- ets:tab2list(?CALLS)].
+
+calls(Module, Function) -> [Arguments || {M, F, Arguments} <- calls(), M =:= Module, F =:= Function].
+
+forget() -> ets:delete_all_objects(?CALLS).
+
+answer(kz_json, Function, Arguments) ->
+    json(Function, Arguments);
+answer(Module, Function, Arguments) ->
+    Told = case {Module, Function} of
+               %% What the calling process says of notices is as good as an argument.
+               {kzs_publish, maybe_publish_docs} -> Arguments ++ [get('$kz_data_change_notice')];
+               _ -> Arguments
+           end,
+    true = ets:insert(?CALLS, {erlang:unique_integer([monotonic]), {Module, Function, Told}}),
+    case option({fail, Module, Function}, no) of
+        no -> answer({Module, Function}, Arguments);
+        Reason -> error(Reason)
+    end.
+
+answer({kzs_plan, plan}, []) -> #{tag => <<"local">>, server => {kazoo_couch, option(url, undefined)}};
+answer({kzs_plan, plan}, [Db]) -> #{tag => <<"local">>, server => {option({driver, Db}, kazoo_couch), option({url, Db}, option(url, undefined))}};
+answer({kazoo_couch, server_url}, [Connection]) -> Connection;
+answer({kapps_config, get_pos_integer}, [<<"number_manager">>, Key]) -> option({config, Key}, undefined);
+answer({kapps_config, set}, [<<"number_manager">>, _Path, _Value]) -> {ok, {[]}};
+answer({kapps_account_config, get_from_reseller}, [_Account, <<"number_manager">>, Path]) -> option({reseller, Path}, undefined);
+answer({kapps_account_config, set}, [_Reseller, <<"number_manager">>, Path, Value]) -> set({reseller, Path}, Value), {[]};
+answer({kz_services_reseller, get_id}, [_Account]) -> <<"reseller">>;
+answer({kz_services, reconcile}, [_Account]) -> services;
+answer({kz_datamgr, db_create}, [Db]) ->
+    case option({cannot_create, Db}, false) of
+        true -> false;
+        false -> ok =:= test_couch:create(decode(Db))
+    end;
+answer({kz_datamgr, db_exists}, [Db]) -> lists:member(decode(Db), test_couch:all_dbs());
+answer({kz_datamgr, open_doc}, [_Db, Id]) ->
+    case option({doc, Id}, undefined) of
+        undefined -> {error, not_found};
+        Doc -> {ok, Doc}
+    end;
+answer({kz_datamgr, db_view_update}, [_Db, [{Id, Doc}]]) -> set({doc, Id}, Doc), true;
+answer({kz_datamgr, register_views_from_folder}, [kazoo_numbers]) -> ok;
+answer({kapps_util, get_view_json}, [kazoo_apps, <<"account/numbers.json">>]) ->
+    {<<"_design/numbers">>, {[{<<"_id">>, <<"_design/numbers">>}, {<<"views">>, {[{<<"list_by_number">>, {[]}}]}}]}};
+answer({kapps_maintenance, refresh}, [_Db]) -> true;
+answer({knm_carriers, all_modules}, []) -> [<<"knm_local">>, <<"knm_managed">>, <<"knm_own">>];
+answer({knm_converters, available_classifiers}, []) ->
+    {[{<<"tollfree_us">>, {[{<<"regex">>, <<"^\\+1((?:800|888)\\d{7})$">>}]}}
+     ,{<<"unnamed">>, {[{<<"name">>, <<"has no regex">>}]}}
+     ,{<<"didn't think of">>, {[{<<"regex">>, <<"^\\+1999\"é"/utf8>>}]}}
+     ,{<<"did_us">>, {[{<<"regex">>, <<"^\\+1([2-9][0-9]{9})$">>}]}}
+     ]};
+answer({knm_managed, generate_numbers}, [_Account, First, Count]) -> {generated, First, Count};
+answer({knm_numbers, delete}, [<<"+14155550100">>, default]) -> {ok, number};
+answer({knm_numbers, delete}, _) -> {error, not_found};
+answer({knm_options, default}, []) -> default;
+answer({knm_port_request, migrate}, []) -> ok;
+answer({knm_util, get_all_number_dbs}, []) -> [<<"numbers%2F%2B1415">>, <<"numbers%2F%2B1416">>];
+answer({knm_vitelity_util, migrate}, []) -> ok;
+answer({kzs_publish, maybe_publish_docs}, [_Db, Before, After]) ->
+    true = length(Before) =:= length(After),
+    timer:sleep(option(broker, 0)),
+    ok;
+answer({lager, log}, [info, Pid, _Format, _Arguments]) when is_pid(Pid) -> ok.
+
+json(get_keys, [{Pairs}]) -> [Key || {Key, _} <- Pairs];
+json(get_value, [Key, Object]) when is_binary(Key) -> json(get_value, [[Key], Object]);
+json(get_value, [[], Value]) -> Value;
+json(get_value, [[Key | Path], {Pairs}]) -> json(get_value, [Path, proplists:get_value(Key, Pairs)]);
+json(get_value, [_Path, _NoObject]) -> undefined;
+json(set_values, [Values, Object]) ->
+    lists:foldl(fun({Path, Value}, Changed) -> set_value(Path, Value, Changed) end, Object, Values).
+
+set_value([], Value, _Old) -> Value;
+set_value([Key | Path], Value, {Pairs}) ->
+    {lists:keystore(Key, 1, Pairs, {Key, set_value(Path, Value, proplists:get_value(Key, Pairs, {[]}))})}.
+
+decode(Db) -> uri_string:percent_decode(binary_to_list(Db)).
