@@ -121,7 +121,6 @@ pub(super) async fn copy_number_to(
         .map_or_else(|| DatabaseName::encoded_for(&number), DatabaseName::encoded);
     let unread = |reason: &str| format!("can read number '{number}' from '{shown}': {reason}");
     let Some(database) = database.filter(|_| normaliser.is_reconcilable(&number)) else {
-        run.tally.failed(&shown, numbers::NOT_RECONCILABLE, &given);
         return error(unread(numbers::NOT_RECONCILABLE));
     };
     let live = numbers::read(run, &database, std::slice::from_ref(&number)).await?;
@@ -277,9 +276,12 @@ pub(super) fn misfiled_line(database: &DatabaseName, id: &str) -> String {
     format!("{database}: {id} belongs in another number database and is left alone")
 }
 
+/// The number databases that are named after no prefix, and take any number.
+pub(super) const UNPREFIXED: [&str; 2] = ["numbers/inum", "numbers/managed"];
+
 /// Whether a number database is named after a prefix, so that only one can hold a number.
 pub(super) fn is_named_by_numbers(database: &DatabaseName) -> bool {
-    !matches!(database.plain(), "numbers/inum" | "numbers/managed")
+    !UNPREFIXED.contains(&database.plain())
 }
 
 /// Of numbers of `numbers/inum` or `numbers/managed`, those that another number database holds

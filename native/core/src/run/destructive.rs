@@ -10,15 +10,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::accounts::misfiled_line;
+use super::accounts::{UNPREFIXED, misfiled_line};
 use super::context::Run;
 use super::databases;
 use super::numbers::NO_NUMBER_DB;
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
 use crate::command::{Accounts, NumberDatabases};
-use crate::couch::{Include, Range};
-use crate::error::Error;
+use crate::couch::{Found, Include, Range};
+use crate::error::{Error, Kind};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Change, Source, source_in_number_database};
 use crate::report::Outcome;
@@ -260,10 +260,10 @@ impl Decide for Lacking<'_> {
         }
         for (other, asked) in asked {
             let keys: Vec<&str> = asked.iter().map(|(id, _)| *id).collect();
-            match self.run.keys(&other, &keys, Include::Ids).await {
-                Ok(found) => {
-                    for ((id, deletion), found) in asked.into_iter().zip(found) {
-                        let decision = if found.is_present() {
+            match self.present(&other, &keys).await {
+                Ok(present) => {
+                    for ((id, deletion), present) in asked.into_iter().zip(present) {
+                        let decision = if present {
                             Decision::Unchanged
                         } else {
                             Decision::Change(deletion)
@@ -288,6 +288,28 @@ impl Decide for Lacking<'_> {
 }
 
 impl Lacking<'_> {
+    /// Which of these the other side holds. A number of an account may lie in one of the number
+    /// databases that are named after no prefix: "any number database", as the manual says.
+    async fn present(&self, other: &DatabaseName, ids: &[&str]) -> Result<Vec<bool>, Error> {
+        let found = self.run.keys(other, ids, Include::Ids).await?;
+        let mut present: Vec<bool> = found.iter().map(Found::is_present).collect();
+        if matches!(self.side, Side::Numbers) {
+            return Ok(present);
+        }
+        for special in UNPREFIXED.iter().filter_map(|name| DatabaseName::new(name)) {
+            match self.run.keys(&special, ids, Include::Ids).await {
+                Ok(found) => {
+                    for (present, found) in present.iter_mut().zip(&found) {
+                        *present |= found.is_present();
+                    }
+                }
+                Err(error) if error.kind() == Kind::DatabaseNotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(present)
+    }
+
     /// Where a number must be for it to stay, if it is one that is asked about at all.
     fn counterpart(&self, id: &str, text: &str) -> Result<Option<DatabaseName>, Error> {
         let document = parsed(self.database, text)?;
