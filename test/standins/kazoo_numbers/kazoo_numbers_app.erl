@@ -1,0 +1,20 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc Stands in for Kazoo's numbers application, whose start calls the module:
+%% if that crashes, the node does not come up.
+-module(kazoo_numbers_app).
+
+-behaviour(application).
+-behaviour(supervisor).
+
+-export([start/2, stop/1, init/1]).
+
+start(_Type, _Arguments) ->
+    _ = kazoo_numbers_maintenance:init_dbs(),
+    supervisor:start_link(?MODULE, []).
+
+stop(_State) -> ok.
+
+init([]) -> {ok, {#{}, []}}.
