@@ -16,7 +16,7 @@
         ,the_library_stays_when_its_module_is_loaded_anew/1, many_runs_leave_nothing_behind/1
         ]).
 
--define(ACCOUNTS, 150).
+-define(ACCOUNTS, 60).
 
 all() -> [{group, nif}, {group, port}].
 
@@ -38,7 +38,7 @@ init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
     Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
-    [{standins, Standins}, {proxy, test_proxy:start(#{delay => 100})} | Config].
+    [{standins, Standins}, {proxy, test_proxy:start(#{delay => 200})} | Config].
 
 end_per_suite(Config) ->
     test_proxy:stop(proplists:get_value(proxy, Config)),

@@ -58,7 +58,7 @@ text(_Other) -> error.
 
 refusal(Function, Position, Argument) ->
     unicode:characters_to_binary(
-      io_lib:format("~ts: argument ~b is ~0tP; expected a binary, a string, or a list of them, for example <<\"+14155550100\">>"
+      io_lib:format("~ts: argument ~b is ~100000tP; expected a binary, a string, or a list of them, for example <<\"+14155550100\">>"
                    ,[Function, Position, Argument, 10]
                    )).
 

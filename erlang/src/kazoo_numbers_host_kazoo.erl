@@ -117,7 +117,7 @@ answer({services, AccountId}) ->
 answer({config_set, Path, Values}) ->
     case kapps_config:set(?NUMBER_MANAGER, Path, Values) of
         {ok, _Document} -> ok;
-        Other -> {error, line("system_config was not written: ~0p", [Other])}
+        Other -> {error, line("system_config was not written: ~100000p", [Other])}
     end.
 
 server(#{server := {kazoo_couch, Connection}}) ->
@@ -184,7 +184,7 @@ command(Function, Arguments) ->
         error:undef ->
             failed(line("~ts: this Kazoo does not have what it needs", [Function]));
         Class:Reason ->
-            failed(line("~ts failed in Kazoo: ~ts ~0tP", [Function, Class, Reason, 12]))
+            failed(line("~ts failed in Kazoo: ~ts ~100000tP", [Function, Class, Reason, 12]))
     end.
 
 failed(Line) ->
@@ -224,7 +224,7 @@ kazoo(delete, [Number]) ->
     Num = text(Number),
     case knm_numbers:delete(Num, knm_options:default()) of
         {ok, _Deleted} -> say([["Removed ", Num]]);
-        Error -> say([line("ERROR: ~0tP", [Error, 12])])
+        Error -> say([line("ERROR: ~100000tP", [Error, 12])])
     end,
     no_return;
 kazoo(feature_permissions_on_reseller_of, [Account]) ->
@@ -321,14 +321,14 @@ spaced(Words) -> lists:join($\s, Words).
 text(Argument) ->
     case kazoo_numbers_arguments:text(Argument) of
         {ok, Text} -> Text;
-        error -> throw({refused, line("~0tP: expected a binary or a string", [Argument, 10])})
+        error -> throw({refused, line("~100000tP: expected a binary or a string", [Argument, 10])})
     end.
 
 natural(Argument) ->
     try binary_to_integer(text(Argument)) of
         Integer when Integer >= 0 -> Integer
     catch
-        error:_NotOne -> throw({refused, line("~0tP: expected a whole number", [Argument, 10])})
+        error:_NotOne -> throw({refused, line("~100000tP: expected a whole number", [Argument, 10])})
     end.
 
 account_id(Argument) ->

@@ -31,6 +31,7 @@
              ,transport :: module()
              ,connection :: kazoo_numbers_transport:connection()
              ,caller    :: reference()
+             ,terminal  :: reference()
              ,leader    :: alive | gone
              }).
 
@@ -69,13 +70,13 @@ converse(Start) ->
     {Companion, Monitor} =
         spawn_monitor(fun() ->
                               _ = [put(Key, Value) || {Key, Value} <- Dictionary],
-                              exit({?MODULE, converse(Start, monitor(process, Caller))})
+                              exit({?MODULE, converse(Start, Caller)})
                       end),
     receive
         {'DOWN', Monitor, process, Companion, {?MODULE, Result}} ->
             Result;
         {'DOWN', Monitor, process, Companion, Reason} ->
-            failed(iolist_to_binary(io_lib:format("internal error: ~0p", [reason(Reason)])))
+            failed(iolist_to_binary(io_lib:format("internal error: ~100000p", [reason(Reason)])))
     end.
 
 %% Terms of a stack could hold a password; the kind of the error does not.
@@ -86,7 +87,10 @@ reason(_Kind) -> crash.
 
 converse(Start, Caller) ->
     case Start() of
-        {ok, Job} -> loop(Job#job{caller = Caller});
+        {ok, Job} ->
+            loop(Job#job{caller = monitor(process, Caller)
+                        ,terminal = monitor(process, group_leader())
+                        });
         {error, Line} -> failed(Line)
     end.
 
@@ -104,6 +108,7 @@ start(Host, Function, Arguments, Settings) ->
                      ,transport = Transport
                      ,connection = Connection
                      ,caller = make_ref()
+                     ,terminal = make_ref()
                      ,leader = alive
                      }};
         {error, Line} ->
@@ -129,9 +134,9 @@ configured() ->
                        {ok, Value} <- [application:get_env(kazoo_numbers_maintenance, Key)]
                    ]).
 
-loop(#job{caller = Caller, transport = Transport, connection = Connection} = Job) ->
+loop(#job{caller = Caller, terminal = Terminal, transport = Transport, connection = Connection} = Job) ->
     receive
-        {'DOWN', Caller, process, _Pid, _Reason} ->
+        {'DOWN', Gone, process, _Pid, _Reason} when Gone =:= Caller; Gone =:= Terminal ->
             loop(stop(Job));
         Message ->
             case Transport:frame(Connection, Message) of
@@ -166,8 +171,8 @@ result({value, ok, Text}) -> {ok, Text};
 result({value, error, Text}) -> {error, Text};
 result({app, App}) -> App.
 
-%% The terminal of a `sup' that was interrupted is gone for good: the job stops,
-%% and what it still says is not printed.
+%% The terminal of a `sup' that was interrupted is gone for good. Its end is seen
+%% at once as a rule; what happens to be printed first fails with `terminated'.
 print(_Lines, #job{leader = gone} = Job) -> Job;
 print(Lines, #job{host = Host} = Job) ->
     _ = Host:log(Lines),
@@ -187,7 +192,7 @@ answer(Host, Request) ->
     try Host:answer(Request)
     catch
         Class:Reason ->
-            {error, iolist_to_binary(io_lib:format("~s failed in Kazoo: ~0p"
+            {error, iolist_to_binary(io_lib:format("~s failed in Kazoo: ~100000p"
                                                   ,[element(1, Request), {Class, reason({Reason, []})}]))}
     end.
 

@@ -25,7 +25,7 @@ load() ->
     try load(filename:rootname(priv_file("kazoo_numbers_maintenance.so"), ".so"))
     catch
         _Class:Reason ->
-            persistent_term:put(?LOAD_ERROR, line("kazoo_numbers_maintenance", io_lib:format("~0p", [Reason]))),
+            persistent_term:put(?LOAD_ERROR, line("kazoo_numbers_maintenance", io_lib:format("~100000p", [Reason]))),
             ok
     end.
 

@@ -24,7 +24,7 @@ start(Request) ->
             {ok, Port}
     catch
         error:Reason ->
-            {error, line("the program ~ts cannot be started: ~0p; 'rebar3 compile' builds it", [Program, Reason])}
+            {error, line("the program ~ts cannot be started: ~100000p; 'rebar3 compile' builds it", [Program, Reason])}
     end.
 
 program() ->
