@@ -44,7 +44,7 @@ init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
     Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
-    Proxy = test_proxy:start(#{}),
+    Proxy = test_proxy:start(),
     [{standins, Standins}, {proxy, Proxy} | Config].
 
 end_per_suite(Config) ->

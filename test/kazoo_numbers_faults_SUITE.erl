@@ -38,7 +38,7 @@ init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
     Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
-    [{standins, Standins}, {proxy, test_proxy:start(#{delay => 200})} | Config].
+    [{standins, Standins}, {proxy, test_proxy:start()} | Config].
 
 end_per_suite(Config) ->
     test_proxy:stop(proplists:get_value(proxy, Config)),
@@ -214,6 +214,7 @@ copied() ->
 %% A caller in the node, with a terminal here, as soon as its job has begun to write.
 run(Config) ->
     Proxy = proplists:get_value(proxy, Config),
+    test_proxy:delay(Proxy, 200),
     Terminal = test_operator:start_terminal(),
     Before = writes(Proxy),
     Caller = test_operator:with_terminal(
@@ -248,6 +249,7 @@ stopped(Config) ->
     lives(Config).
 
 completed(Config) ->
+    test_proxy:delay(proplists:get_value(proxy, Config), 0),
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     ?ACCOUNTS = copied().
 

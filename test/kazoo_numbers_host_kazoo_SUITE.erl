@@ -77,7 +77,7 @@ end_per_group(_Group, Config) ->
 %% Each case has its Kazoo, whose connection leads over a proxy of its own.
 init_per_testcase(_Case, Config) ->
     test_couch:reset(),
-    Proxy = test_proxy:start(#{delay => 0}),
+    Proxy = test_proxy:start(),
     ok = rpc:call(node_of(Config), test_kazoo, start, [#{url => list_to_binary(test_proxy:url(Proxy))}]),
     [{proxy, Proxy} | Config].
 
@@ -161,7 +161,7 @@ publish_quietly(Account) ->
 
 storage_plans_are_followed(Config) ->
     cluster(),
-    Elsewhere = test_proxy:start(#{}),
+    Elsewhere = test_proxy:start(),
     kazoo(Config, set, [{url, ?ENCODED_ACCOUNT_DB}, list_to_binary(test_proxy:url(Elsewhere))]),
     {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
     Accounts = fun(Paths) -> [Path || Path <- Paths, string:prefix(Path, "/account%2F") =/= nomatch] end,

@@ -7,33 +7,37 @@
 %% @end
 -module(test_proxy).
 
--export([start/1, stop/1, url/1, requests/1, paths/1]).
+-export([start/0, stop/1, url/1, delay/2, requests/1, paths/1]).
 
-start(Options) ->
+start() ->
     Owner = self(),
-    Pid = spawn(fun() -> init(Owner, maps:merge(#{delay => 0}, Options)) end),
-    receive {Pid, Port} -> {Pid, Port} end.
+    Delay = atomics:new(1, []),
+    Pid = spawn(fun() -> init(Owner, Delay) end),
+    receive {Pid, Port} -> {Pid, Port, Delay} end.
 
-stop({Pid, _Port}) -> exit(Pid, kill).
+stop({Pid, _Port, _Delay}) -> exit(Pid, kill).
+
+%% So many milliseconds before each answer.
+delay({_Pid, _Port, Delay}, Milliseconds) -> atomics:put(Delay, 1, Milliseconds).
 
 %% The URL of the server under test, by way of the proxy.
-url({_Pid, Port}) ->
+url({_Pid, Port, _Delay}) ->
     Parts = uri_string:parse(test_couch:url()),
     uri_string:recompose(Parts#{host => "127.0.0.1", port => Port, scheme => "http"}).
 
 requests(Proxy) -> length(paths(Proxy)).
 
-paths({Pid, _Port}) ->
+paths({Pid, _Port, _Delay}) ->
     Ref = make_ref(),
     Pid ! {paths, self(), Ref},
     receive {Ref, Paths} -> Paths end.
 
-init(Owner, Options) ->
+init(Owner, Delay) ->
     {ok, Listen} = gen_tcp:listen(0, [binary, {active, false}, {reuseaddr, true}, {ip, {127, 0, 0, 1}}, {backlog, 100}]),
     {ok, Port} = inet:port(Listen),
     Owner ! {self(), Port},
     Counter = self(),
-    _ = spawn_link(fun() -> accept(Listen, Counter, Options) end),
+    _ = spawn_link(fun() -> accept(Listen, Counter, Delay) end),
     count([]).
 
 count(Paths) ->
@@ -42,20 +46,20 @@ count(Paths) ->
         {paths, From, Ref} -> From ! {Ref, lists:reverse(Paths)}, count(Paths)
     end.
 
-accept(Listen, Counter, Options) ->
+accept(Listen, Counter, Delay) ->
     {ok, Client} = gen_tcp:accept(Listen),
-    Pid = spawn(fun() -> receive go -> connection(Client, Counter, Options) end end),
+    Pid = spawn(fun() -> receive go -> connection(Client, Counter, Delay) end end),
     ok = gen_tcp:controlling_process(Client, Pid),
     Pid ! go,
-    accept(Listen, Counter, Options).
+    accept(Listen, Counter, Delay).
 
-connection(Client, Counter, Options) ->
+connection(Client, Counter, Delay) ->
     #{host := Host} = Parts = uri_string:parse(test_couch:url()),
     {ok, Server} = gen_tcp:connect(Host, maps:get(port, Parts, 5984), [binary, {active, true}]),
     ok = inet:setopts(Client, [{active, true}]),
-    forward(Client, Server, Counter, Options).
+    forward(Client, Server, Counter, Delay).
 
-forward(Client, Server, Counter, #{delay := Delay} = Options) ->
+forward(Client, Server, Counter, Delay) ->
     receive
         {tcp, Client, Data} ->
             case re:run(Data, "^(?:GET|POST|PUT|DELETE|HEAD) (\\S+)", [{capture, all_but_first, binary}]) of
@@ -63,11 +67,11 @@ forward(Client, Server, Counter, #{delay := Delay} = Options) ->
                 nomatch -> ok
             end,
             _ = gen_tcp:send(Server, Data),
-            forward(Client, Server, Counter, Options);
+            forward(Client, Server, Counter, Delay);
         {tcp, Server, Data} ->
-            timer:sleep(Delay),
+            timer:sleep(atomics:get(Delay, 1)),
             _ = gen_tcp:send(Client, Data),
-            forward(Client, Server, Counter, Options);
+            forward(Client, Server, Counter, Delay);
         {tcp_closed, _} ->
             gen_tcp:close(Client),
             gen_tcp:close(Server);
