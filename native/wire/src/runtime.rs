@@ -20,7 +20,19 @@ pub fn runtime() -> io::Result<&'static Runtime> {
                     .min(MOST_WORKERS),
             )
             .thread_name("kazoo-numbers")
+            .on_thread_start(stand_back)
             .enable_all()
             .build()
     })
 }
+
+/// Lets whatever else wants the processors have them first: beside these threads run those that serve calls.
+#[cfg(target_os = "linux")]
+fn stand_back() {
+    const NICE: i32 = 10;
+    // Linux counts niceness by thread, and a thread may always be nicer. Where it may not, it works as others do.
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn stand_back() {}
