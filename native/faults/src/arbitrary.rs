@@ -1,0 +1,147 @@
+//! Strategies for schedules. They shrink to fewer rules that strike less often.
+
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::asked::Kind;
+use crate::fault::{Fault, RetryAfter};
+use crate::schedule::{On, Rule, Schedule};
+
+/// Faults that pass: the same request succeeds when it is sent again.
+pub fn transient() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        3 => Just(Fault::ResetBefore),
+        6 => Just(Fault::ResetAfter),
+        3 => Just(Fault::CutShort),
+        3 => Just(Fault::Truncated),
+        3 => Just(Fault::Garbage),
+        6 => overload(),
+        3 => Just(Fault::ErrorWithRows),
+        3 => Just(Fault::RowErrors),
+        1 => Just(Fault::Hang),
+        1 => Just(Fault::HangAfter),
+        1 => (320..600_u64).prop_map(|late| Fault::ActsLate(Duration::from_millis(late))),
+        2 => Just(Fault::Accepted),
+        3 => Just(Fault::DuplicatedRows),
+        3 => Just(Fault::ReorderedRows),
+        2 => (0..20_u64).prop_map(|slow| Fault::Latency(Duration::from_millis(slow))),
+        2 => (50..2000_usize).prop_map(Fault::Bandwidth),
+    ]
+}
+
+fn overload() -> impl Strategy<Value = Fault> {
+    let retry_after = prop_oneof![
+        (0..3_u32).prop_map(RetryAfter::Seconds),
+        Just(RetryAfter::Date),
+        Just(RetryAfter::Nonsense),
+    ];
+    (
+        select(vec![408, 429, 500, 502, 503, 504]),
+        any::<bool>(),
+        any::<bool>(),
+        option::of(retry_after),
+    )
+        .prop_map(|(code, acted, html, retry_after)| Fault::Status {
+            code,
+            // 429 is said before anything is done.
+            acted: acted && code != 429,
+            html,
+            retry_after,
+        })
+}
+
+/// Refusals that say what they mean, whether or not it is true. A 404 in HTML is a load
+/// balancer's; CouchDB's own would be believed, see [`missing`].
+pub fn refusal() -> impl Strategy<Value = Fault> {
+    let refused = |code, html| Fault::Status {
+        code,
+        acted: false,
+        html,
+        retry_after: None,
+    };
+    prop_oneof![
+        1 => any::<bool>().prop_map(move |html| refused(401, html)),
+        2 => any::<bool>().prop_map(move |html| refused(403, html)),
+        4 => Just(refused(404, true)),
+        3 => any::<bool>().prop_map(move |html| refused(409, html)),
+        3 => any::<bool>().prop_map(move |html| refused(412, html)),
+        3 => any::<bool>().prop_map(move |html| refused(413, html)),
+        3 => any::<bool>().prop_map(move |html| refused(417, html)),
+    ]
+}
+
+/// CouchDB's own word that a database, which is there, does not exist.
+pub fn missing() -> impl Strategy<Value = Fault> {
+    Just(Fault::Status {
+        code: 404,
+        acted: false,
+        html: false,
+        retry_after: None,
+    })
+}
+
+/// Which requests.
+pub fn on() -> impl Strategy<Value = On> {
+    prop_oneof![
+        3 => Just(On::All),
+        3 => Just(On::Reads),
+        6 => Just(On::Writes),
+        2 => select(vec![
+            Kind::Databases,
+            Kind::Database,
+            Kind::CreateDatabase,
+            Kind::Range,
+            Kind::Keys,
+            Kind::BulkDocs,
+        ]).prop_map(On::Only),
+    ]
+}
+
+fn hangs(fault: Fault) -> bool {
+    matches!(fault, Fault::Hang | Fault::HangAfter | Fault::ActsLate(_))
+}
+
+fn rule(
+    fault: impl Strategy<Value = Fault>,
+    at_most: impl Strategy<Value = u32>,
+) -> impl Strategy<Value = Rule> {
+    (fault, on(), 1..=1000_u16, at_most).prop_map(|(fault, on, per_thousand, at_most)| Rule {
+        fault,
+        on,
+        per_thousand,
+        // Each costs the client's patience.
+        at_most: if hangs(fault) {
+            at_most.min(4)
+        } else {
+            at_most
+        },
+    })
+}
+
+/// At most `most` faults, all of which pass: a client that tries again more often than that is
+/// not stopped by them.
+pub fn passing(most: u32) -> impl Strategy<Value = Schedule> {
+    let rules = usize::try_from(most).unwrap_or(1);
+    (any::<u64>(), vec(rule(transient(), Just(1)), 1..=rules))
+        .prop_map(|(seed, rules)| Schedule { seed, rules })
+}
+
+/// Anything, from a glitch to a server that answers nothing right.
+pub fn any_schedule() -> impl Strategy<Value = Schedule> {
+    let fault = prop_oneof![4 => transient(), 1 => refusal()];
+    let at_most = prop_oneof![3 => 1..=4_u32, 2 => 5..=40_u32, 1 => Just(1000_u32)];
+    (any::<u64>(), vec(rule(fault, at_most), 1..=5))
+        .prop_map(|(seed, rules)| Schedule { seed, rules })
+}
+
+/// As [`any_schedule`], with databases that are said not to exist.
+pub fn lying_schedule() -> impl Strategy<Value = Schedule> {
+    (any_schedule(), rule(missing(), 1..=10_u32)).prop_map(|(mut schedule, lie)| {
+        schedule.rules.insert(0, lie);
+        schedule
+    })
+}
