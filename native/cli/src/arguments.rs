@@ -1,0 +1,126 @@
+//! The command line as a whole, and the options that commands share.
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use kazoo_numbers::couch::HttpSettings;
+
+use crate::{functions, tools};
+
+const ABOUT: &str = "Keeps Kazoo's number databases and account databases in step";
+
+const LONG_ABOUT: &str = "\
+Keeps Kazoo's number databases and account databases in step.
+
+The functions of kazoo_numbers_maintenance under their own names, with the same arguments, output \
+and exit status as through sup, and no Erlang needed. \"kazoo-numbers help FUNCTION\" tells about \
+one. A number database may be given as numbers%2F%2B1415, numbers/+1415 or +1415, an account by \
+its id or its database.";
+
+const AFTER: &str = "\
+CouchDB is found at --couchdb, else at COUCHDB_URL, else where Kazoo's config.ini says \
+(KAZOO_CONFIG, /etc/kazoo/config.ini, /etc/kazoo/core/config.ini).
+
+Exit status: 0 done; 1 not understood, or not possible without Kazoo; 2 refused, or something \
+failed (the last line says what, as JSON), or a value was printed; 130 interrupted.
+
+Caches of a running Kazoo are not told of changes that are made from here: there, prefer sup.";
+
+/// The whole command line.
+pub(crate) fn command() -> Command {
+    Command::new("kazoo-numbers")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .long_about(LONG_ABOUT)
+        .after_long_help(AFTER)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand_value_name("FUNCTION")
+        .subcommand_help_heading("Functions and tools")
+        .args(shared())
+        .subcommands(functions::subcommands())
+        .subcommands(tools::subcommands())
+}
+
+/// The options of every function, before its name or after it.
+pub(crate) fn shared() -> [Arg; 5] {
+    [
+        couchdb(),
+        json(),
+        Arg::new("dry-run")
+            .long("dry-run")
+            .action(ArgAction::SetTrue)
+            .help("Say what would be changed, and change nothing"),
+        Arg::new("parallel")
+            .long("parallel")
+            .value_name("N")
+            .value_parser(value_parser!(u16).range(1..))
+            .help(format!(
+                "Requests in flight at once, at most [default: {}]",
+                HttpSettings::default().ceiling
+            )),
+        Arg::new("requests-per-second")
+            .long("requests-per-second")
+            .value_name("N")
+            .value_parser(positive)
+            .help("Requests a second, at most [default: no limit]"),
+    ]
+}
+
+pub(crate) fn couchdb() -> Arg {
+    Arg::new("couchdb")
+        .long("couchdb")
+        .value_name("URL")
+        .help("CouchDB, as http://user:password@host:port; COUCHDB_URL in the environment is safer")
+}
+
+pub(crate) fn json() -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Print one JSON object a line: events, the summary, and the result")
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("not a number above nought".to_owned()),
+    }
+}
+
+/// The shared options, as given.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) couchdb: Option<String>,
+    pub(crate) json: bool,
+    pub(crate) dry_run: bool,
+    pub(crate) parallel: Option<u16>,
+    pub(crate) requests_per_second: Option<f64>,
+}
+
+impl Options {
+    /// Those given after the command's name, else those given before it.
+    pub(crate) fn of(top: &ArgMatches, sub: &ArgMatches) -> Self {
+        Self {
+            couchdb: one(top, sub, "couchdb"),
+            json: flag(top, sub, "json"),
+            dry_run: flag(top, sub, "dry-run"),
+            parallel: one(top, sub, "parallel"),
+            requests_per_second: one(top, sub, "requests-per-second"),
+        }
+    }
+}
+
+fn one<T: Clone + Send + Sync + 'static>(
+    top: &ArgMatches,
+    sub: &ArgMatches,
+    id: &str,
+) -> Option<T> {
+    [sub, top]
+        .iter()
+        .find_map(|matches| matches.try_get_one::<T>(id).ok().flatten().cloned())
+}
+
+fn flag(top: &ArgMatches, sub: &ArgMatches, id: &str) -> bool {
+    [sub, top]
+        .iter()
+        .any(|matches| matches!(matches.try_get_one::<bool>(id), Ok(Some(true))))
+}

@@ -1,0 +1,192 @@
+//! The library's table of functions as subcommands.
+
+use clap::{Arg, ArgMatches, Command};
+use kazoo_numbers::command::{Argument, Effect, Parameter, Spec, table};
+
+use crate::arguments;
+
+/// A function, with the parameters of all its arities: those of the shortest are required.
+struct Function {
+    name: &'static str,
+    /// By arity, the longest last; the shorter ones are its beginnings.
+    forms: Vec<&'static Spec>,
+}
+
+impl Function {
+    fn parameters(&self) -> &'static [Parameter] {
+        self.forms.last().map_or(&[], |spec| spec.parameters)
+    }
+
+    fn required(&self) -> usize {
+        self.forms.first().map_or(0, |spec| spec.parameters.len())
+    }
+}
+
+fn functions() -> Vec<Function> {
+    let mut all: Vec<Function> = Vec::new();
+    for spec in table() {
+        match all.iter_mut().find(|function| function.name == spec.name) {
+            Some(function) => function.forms.push(spec),
+            None => all.push(Function {
+                name: spec.name,
+                forms: vec![spec],
+            }),
+        }
+    }
+    for function in &mut all {
+        function.forms.sort_by_key(|spec| spec.parameters.len());
+    }
+    all
+}
+
+/// A subcommand a function, in the table's order.
+pub(crate) fn subcommands() -> Vec<Command> {
+    functions().iter().map(subcommand).collect()
+}
+
+fn subcommand(function: &Function) -> Command {
+    let positional = function
+        .parameters()
+        .iter()
+        .enumerate()
+        .map(|(at, parameter)| positional(at, parameter, at < function.required()));
+    let about = function.forms.first().map_or("", |spec| spec.help);
+    Command::new(function.name)
+        .about(about)
+        .long_about(long_about(function))
+        .args(positional)
+        .args(arguments::shared())
+}
+
+fn positional(at: usize, parameter: &Parameter, required: bool) -> Arg {
+    let arg = Arg::new(at.to_string())
+        .value_name(parameter.name().trim_end_matches('…'))
+        .required(required)
+        .help(format!("for example {}", parameter.example()));
+    if parameter.is_list() {
+        arg.num_args(1..)
+    } else {
+        arg
+    }
+}
+
+fn long_about(function: &Function) -> String {
+    let mut text: Vec<String> = match function.forms.as_slice() {
+        [only] => vec![only.help.to_owned()],
+        forms => forms.iter().map(|spec| of_several(spec)).collect(),
+    };
+    if let Some(spec) = function.forms.last() {
+        text.push(effect(spec).to_owned());
+        let examples = words(spec.parameters, Parameter::example);
+        text.push(format!("Example: kazoo-numbers {}{examples}", spec.name));
+    }
+    text.join("\n\n")
+}
+
+fn of_several(spec: &Spec) -> String {
+    match spec.parameters {
+        [] => format!("Without arguments: {}", spec.help),
+        parameters => format!("With{}: {}", words(parameters, Parameter::name), spec.help),
+    }
+}
+
+fn words(parameters: &[Parameter], word: fn(&Parameter) -> &'static str) -> String {
+    parameters
+        .iter()
+        .map(|parameter| format!(" {}", word(parameter)))
+        .collect()
+}
+
+fn effect(spec: &Spec) -> &'static str {
+    if spec.needs_kazoo {
+        return "It needs a running Kazoo: call it there, with sup. From here it says so, and exits with 1.";
+    }
+    match spec.effect {
+        Effect::Reads => "It changes nothing.",
+        Effect::Writes => "It writes documents, only those that differ; --dry-run shows which.",
+        Effect::Deletes => "It deletes documents, too; --dry-run shows which.",
+    }
+}
+
+/// The arguments of a function as the library takes them: what a list's parameter was given is
+/// one list.
+pub(crate) fn arguments(name: &str, matches: &ArgMatches) -> Vec<Argument> {
+    let all = functions();
+    let Some(function) = all.iter().find(|function| function.name == name) else {
+        return Vec::new();
+    };
+    let mut arguments = Vec::new();
+    for (at, parameter) in function.parameters().iter().enumerate() {
+        let Some(values) = matches.get_many::<String>(&at.to_string()) else {
+            break;
+        };
+        let values = values.cloned();
+        if parameter.is_list() {
+            arguments.push(Argument::List(values.collect()));
+        } else {
+            arguments.extend(values.map(Argument::Text));
+        }
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(line: &[&str]) -> Vec<Argument> {
+        let words = std::iter::once("kazoo-numbers").chain(line.iter().copied());
+        let matches = crate::arguments::command()
+            .try_get_matches_from(words)
+            .unwrap();
+        let (name, sub) = matches.subcommand().unwrap();
+        arguments(name, sub)
+    }
+
+    fn list(texts: &[&str]) -> Argument {
+        Argument::List(texts.iter().map(|&text| text.to_owned()).collect())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_row_of_the_table_can_be_given() {
+        for spec in table() {
+            let mut line = vec![spec.name];
+            line.extend(spec.parameters.iter().map(Parameter::example));
+            let expected: Vec<Argument> = spec
+                .parameters
+                .iter()
+                .map(|parameter| match parameter.is_list() {
+                    true => list(&[parameter.example()]),
+                    false => Argument::Text(parameter.example().to_owned()),
+                })
+                .collect();
+            assert_eq!(given(&line), expected, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn shorter_forms_are_beginnings_of_longer_ones_and_lists_stand_last() {
+        for function in functions() {
+            let longest = function.parameters();
+            for spec in &function.forms {
+                assert!(longest.starts_with(spec.parameters), "{}", spec.name);
+            }
+            let lists = longest.iter().rev().skip(1).filter(|p| p.is_list()).count();
+            assert_eq!(lists, 0, "{}", function.name);
+        }
+    }
+
+    #[test]
+    fn the_rest_is_the_list() {
+        assert_eq!(
+            given(&["fix_numbers", "--dry-run", "account", "+1", "+2", "+3"]),
+            [Argument::Text("account".into()), list(&["+1", "+2", "+3"])]
+        );
+        assert_eq!(given(&["copy_accounts_to_number_dbs"]), []);
+    }
+}

@@ -1,0 +1,95 @@
+//! A function of the table, from its arguments to the exit status.
+
+use std::io;
+use std::sync::Arc;
+
+use kazoo_numbers::command::{self, Argument, Command};
+use kazoo_numbers::run::{Job, Returned, Settings, run};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::Options;
+use crate::interrupt::{self, Signals};
+use crate::live::Live;
+use crate::output::{self, Form, own_event};
+use crate::{connection, in_runtime, returned, secrets};
+
+/// Events under way, at most; beyond them the run waits for the terminal.
+const EVENTS: usize = 1024;
+
+/// Runs a function of the library, prints what it says, and returns the exit status.
+pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) -> io::Result<u8> {
+    let form = Form::of(options.json);
+    match command::parse(name, arguments) {
+        Ok(command) => in_runtime(performed(name, command, options)),
+        Err(refusal) => {
+            let line = secrets::without_credentials(&refusal.to_string());
+            output::print(&match form {
+                Form::Lines => format!("{line}\n"),
+                Form::Json => own_event("refused", &json!(line)),
+            })?;
+            let result = Returned::of_refusal(name, &refusal);
+            end(form, &result, result.exit_status())
+        }
+    }
+}
+
+async fn performed(name: &str, command: Command, options: &Options) -> io::Result<u8> {
+    let form = Form::of(options.json);
+    let (events, receiver) = mpsc::channel(EVENTS);
+    let cancel = CancellationToken::new();
+    let signals = Signals::take()?;
+    let live = Arc::new(Live::begin());
+    let interrupted = interrupt::watch(signals, cancel.clone(), live.clone());
+    let showing = {
+        let (live, cancel) = (live.clone(), cancel.clone());
+        spawn_blocking(move || output::show(receiver, form, &live, &cancel))
+    };
+    let finished = run(Job {
+        function: name.to_owned(),
+        command,
+        host: connection::host(options.couchdb.as_deref()),
+        settings: settings(options),
+        events,
+        cancel,
+    })
+    .await;
+    let shown = showing.await.map_err(io::Error::other)?;
+    live.end();
+    shown?;
+    let result = finished.returned;
+    let status = interrupted.status().unwrap_or(result.exit_status());
+    end(form, &result, status)
+}
+
+/// Prints the result as `sup` does; the exit status is what comes of it all.
+fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
+    match form {
+        Form::Lines => {
+            if let Some(term) = returned::term(result) {
+                output::print(&format!("{term}\n"))?;
+            }
+        }
+        Form::Json => output::print(&own_event(
+            "result",
+            &json!({"returned": returned::value(result), "exit_status": status}),
+        ))?,
+    }
+    Ok(status)
+}
+
+fn settings(options: &Options) -> Settings {
+    let mut settings = Settings {
+        dry_run: options.dry_run,
+        ..Settings::default()
+    };
+    if let Some(parallel) = options.parallel {
+        let parallel = usize::from(parallel);
+        settings.http.ceiling = parallel;
+        settings.databases_at_once = settings.databases_at_once.min(parallel);
+    }
+    settings.http.per_second = options.requests_per_second;
+    settings
+}

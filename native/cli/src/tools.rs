@@ -1,0 +1,111 @@
+//! The subcommands that are no functions of the table.
+
+use std::io;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+
+use crate::arguments::{self, Options};
+use crate::{USAGE, in_runtime, output, sandbox, seed};
+
+/// A tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Sandbox,
+    Seed,
+    Wipe,
+    Completion,
+    Port,
+}
+
+impl Tool {
+    const ALL: [Self; 5] = [
+        Self::Sandbox,
+        Self::Seed,
+        Self::Wipe,
+        Self::Completion,
+        Self::Port,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Seed => "seed",
+            Self::Wipe => "wipe",
+            Self::Completion => "completion",
+            Self::Port => "port",
+        }
+    }
+
+    /// The tool of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tool| tool.name() == name)
+    }
+
+    /// An option for functions that was given before the tool's name: whoever says `--dry-run wipe`
+    /// must not be taken at half his word.
+    fn stray(options: &Options) -> Option<&'static str> {
+        [
+            (options.dry_run, "--dry-run"),
+            (options.parallel.is_some(), "--parallel"),
+            (
+                options.requests_per_second.is_some(),
+                "--requests-per-second",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(given, name)| given.then_some(name))
+    }
+}
+
+/// A subcommand a tool.
+pub(crate) fn subcommands() -> Vec<Command> {
+    Tool::ALL
+        .into_iter()
+        .map(|tool| match tool {
+            Tool::Sandbox => sandbox::subcommand(tool.name()),
+            Tool::Seed => seed::subcommand(tool.name()),
+            Tool::Wipe => seed::wipe_subcommand(tool.name()),
+            Tool::Completion => Command::new(tool.name())
+                .about("Tool: prints what makes a shell complete this command line")
+                .arg(
+                    Arg::new("shell")
+                        .value_name("SHELL")
+                        .required(true)
+                        .value_parser(value_parser!(Shell)),
+                ),
+            Tool::Port => Command::new(tool.name()).about(
+                "Tool: serves one call of the Erlang application, on standard input and output",
+            ),
+        })
+        .collect()
+}
+
+/// Runs a tool, and returns the exit status.
+pub(crate) fn run(tool: Tool, matches: &ArgMatches, options: &Options) -> io::Result<u8> {
+    if let Some(option) = Tool::stray(options) {
+        output::say(&format!("error: {} knows no {option}", tool.name()));
+        return Ok(USAGE);
+    }
+    match tool {
+        Tool::Sandbox => in_runtime(sandbox::serve(matches, options)),
+        Tool::Seed => in_runtime(seed::seed(matches, options)),
+        Tool::Wipe => in_runtime(seed::wipe(options)),
+        Tool::Completion => completion(matches),
+        Tool::Port => {
+            kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
+            Ok(0)
+        }
+    }
+}
+
+fn completion(matches: &ArgMatches) -> io::Result<u8> {
+    let Some(&shell) = matches.get_one::<Shell>("shell") else {
+        return Ok(USAGE);
+    };
+    let mut script = Vec::new();
+    let mut command = arguments::command();
+    clap_complete::generate(shell, &mut command, "kazoo-numbers", &mut script);
+    output::print(&String::from_utf8_lossy(&script))?;
+    Ok(0)
+}
