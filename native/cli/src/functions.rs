@@ -39,6 +39,11 @@ fn functions() -> Vec<Function> {
     all
 }
 
+/// Whether the table has a function of this name.
+pub(crate) fn has(name: &str) -> bool {
+    table().iter().any(|spec| spec.name == name)
+}
+
 /// A subcommand a function, in the table's order.
 pub(crate) fn subcommands() -> Vec<Command> {
     functions().iter().map(subcommand).collect()

@@ -28,9 +28,12 @@ impl Live {
         }
         let bar = ProgressBar::new_spinner();
         // The template is ours, and right; without it there is indicatif's own.
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}, {per_sec}")
+        {
             bar.set_style(style);
         }
+        bar.set_message(line(0, 0, 0));
         bar.enable_steady_tick(TICK);
         Self {
             bar: Some(bar),
@@ -45,11 +48,12 @@ impl Live {
         };
         let changed = counts.created + counts.updated + counts.deleted;
         let add = |counter: &AtomicU64, by| counter.fetch_add(by, Ordering::Relaxed) + by;
-        bar.set_message(format!(
-            "{} databases, {} documents read, {} changed",
+        let documents = add(&self.documents, *read);
+        bar.set_position(documents);
+        bar.set_message(line(
             add(&self.databases, 1),
-            add(&self.documents, *read),
-            add(&self.changes, changed)
+            add(&self.changes, changed),
+            documents,
         ));
     }
 
@@ -72,4 +76,9 @@ impl Live {
             bar.finish_and_clear();
         }
     }
+}
+
+/// The documents stand last: the rate that follows is theirs.
+fn line(databases: u64, changes: u64, documents: u64) -> String {
+    format!("{databases} databases done, {changes} documents changed, {documents} read")
 }

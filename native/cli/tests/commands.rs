@@ -1,0 +1,169 @@
+//! Commands through the real program, on a real server.
+#![allow(clippy::unwrap_used, reason = "a test says what it expected")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use kazoo_numbers_cluster::{DriftKind, Options};
+use serde_json::Value;
+use support::{Ran, Stage};
+
+/// A cluster in which nothing fails.
+fn clean() -> Options {
+    Options {
+        accounts: 5,
+        numbers: 120,
+        number_databases: 4,
+        drift: 0.3,
+        kinds: BTreeSet::from([DriftKind::MissingCopy, DriftKind::DifferingCopy]),
+        ..Options::default()
+    }
+}
+
+fn summary(ran: &Ran) -> &str {
+    ran.lines()
+        .into_iter()
+        .find(|line| line.contains(" documents read, "))
+        .unwrap()
+}
+
+#[test]
+fn a_copy_prints_a_line_a_database_its_summary_and_ok() {
+    let stage = Stage::seeded(&clean());
+    let (before, _) = stage.data();
+    let first = stage.run(&["copy_number_dbs_to_accounts"]);
+    assert_eq!((first.status, first.err.as_str()), (0, ""), "{}", first.out);
+    assert_eq!(first.lines().last(), Some(&"ok"));
+    let databases = before.number_databases().count() + before.account_databases().count();
+    let lines = first.lines();
+    let told = lines.iter().filter(|line| line.contains(": ")).count();
+    assert_eq!(told, databases + 1, "{}", first.out);
+    assert!(summary(&first).contains(&format!(": {databases} databases, ")));
+    assert!(!summary(&first).contains(" 0 created, 0 updated, "));
+
+    let (after, revisions) = stage.data();
+    assert_ne!(after.differences(&before), Vec::<String>::new());
+    let second = stage.run(&["copy_number_dbs_to_accounts"]);
+    assert!(summary(&second).contains(" 0 created, 0 updated, 0 deleted, 0 failed"));
+    assert_eq!(stage.data().1, revisions);
+}
+
+#[test]
+fn failures_are_2_and_the_report_is_the_last_line() {
+    let stage = Stage::seeded(&Options {
+        kinds: BTreeSet::from([DriftKind::AccountMissing]),
+        ..clean()
+    });
+    let ran = stage.run(&["copy_number_dbs_to_accounts"]);
+    assert_eq!(ran.status, 2);
+    let lines = ran.lines();
+    let report: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    assert!(report.to_string().contains("save_docs-db_not_found"));
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_says_what_would_be() {
+    let stage = Stage::seeded(&clean());
+    let (_, revisions) = stage.data();
+    for line in [
+        &["--dry-run", "copy_number_dbs_to_accounts"][..],
+        &["copy_number_dbs_to_accounts", "--dry-run"],
+    ] {
+        let ran = stage.run(line);
+        assert!(ran.out.contains("would be created"), "{}", ran.out);
+        assert!(summary(&ran).contains("dry run"));
+        assert_eq!(stage.data().1, revisions);
+    }
+}
+
+#[test]
+fn json_is_an_object_a_line_with_the_summary_and_the_result_at_the_end() {
+    let stage = Stage::seeded(&clean());
+    let plain = stage.run(&["copy_number_dbs_to_accounts", "--dry-run"]);
+    let ran = stage.run(&["copy_number_dbs_to_accounts", "--json", "--dry-run"]);
+    let events = ran.json();
+    let (result, rest) = events.split_last().unwrap();
+    assert_eq!(result["event"], "result");
+    assert_eq!(result["data"]["returned"], "ok");
+    assert_eq!(result["data"]["exit_status"], 0);
+    let (finished, rest) = rest.split_last().unwrap();
+    assert_eq!(finished["event"], "finished");
+    let figures = &finished["data"]["summary"];
+    assert_eq!(figures["command"], "copy_number_dbs_to_accounts");
+    assert_eq!(figures["dry_run"], true);
+    let planned = rest.iter().filter(|event| event["event"] == "planned");
+    let would_be = |ran: &Ran| {
+        ran.lines()
+            .iter()
+            .filter(|line| line.contains(": would be "))
+            .count()
+    };
+    assert_eq!(planned.count(), would_be(&plain));
+    assert_eq!(
+        figures["created"].as_u64().unwrap() + figures["updated"].as_u64().unwrap(),
+        would_be(&plain) as u64
+    );
+}
+
+#[test]
+fn lists_are_the_rest_of_the_line() {
+    let stage = Stage::seeded(&clean());
+    let ran = stage.run(&[
+        "copy_number_dbs_to_accounts",
+        "numbers%2F%2B1415",
+        "+9999",
+        "numbers/+1415",
+    ]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.out.contains("numbers%2F%2B1415: "));
+    assert_eq!(
+        ran.lines().last(),
+        Some(&r#"{"numbers%2F%2B9999":{"last_error":"db_not_found"}}"#)
+    );
+}
+
+#[test]
+fn values_are_printed_as_terms_and_are_2() {
+    let stage = Stage::seeded(&clean());
+    let (cluster, _) = stage.data();
+    let database = cluster.number_databases().next().unwrap().to_owned();
+    let (number, document) = cluster.databases[&database]
+        .documents
+        .iter()
+        .find(|(_, document)| document.contains_key("pvt_assigned_to"))
+        .unwrap();
+    let account = document["pvt_assigned_to"].as_str().unwrap();
+    let copied = stage.run(&["copy_single_number_to_account_db", number, account]);
+    assert_eq!(
+        (copied.status, copied.lines().last().copied()),
+        (2, Some(format!("{{ok,<<\"{number}\">>}}").as_str()))
+    );
+    let unknown = stage.run(&["app_using", "+19995550100", account]);
+    assert_eq!((unknown.status, unknown.out.as_str()), (2, "undefined\n"));
+    let json = stage.run(&["--json", "app_using", "+19995550100", account]);
+    assert_eq!(
+        json.json().last().unwrap()["data"]["returned"],
+        serde_json::json!({"app": null})
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_the_run_as_a_failure() {
+    let stage = Stage::seeded(&clean());
+    let mut running = stage
+        .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "20"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(running.stdout.take());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("error: ") && said.lines().count() == 1,
+        "{said}"
+    );
+}
