@@ -11,7 +11,8 @@
 -export([a_copy_lands_and_a_second_writes_nothing/1, every_kind_of_argument_is_taken/1, what_is_no_argument_is_refused_unread/1
         ,a_conflict_is_reported_and_returned/1, results_of_each_kind/1, lines_come_in_batches/1, nothing_is_left_in_the_mailbox/1
         ,needs_kazoo_is_one_line/1, an_account_is_fixed/1, destruction_and_conversion/1, a_server_that_is_not_there_is_one_line/1
-        ,credentials_are_not_printed/1, two_at_once_keep_their_lines_apart/1
+        ,credentials_are_not_printed/1, two_at_once_keep_their_lines_apart/1, a_rehearsal_writes_nothing/1
+        ,what_a_run_did_is_undone/1, a_journal_lies_where_it_is_told_to/1
         ]).
 -export([mailbox_after/1]).
 
@@ -37,6 +38,9 @@ groups() ->
             ,a_server_that_is_not_there_is_one_line
             ,credentials_are_not_printed
             ,two_at_once_keep_their_lines_apart
+            ,a_rehearsal_writes_nothing
+            ,what_a_run_did_is_undone
+            ,a_journal_lies_where_it_is_told_to
             ],
     [{nif, [], Cases}, {port, [], Cases}].
 
@@ -216,6 +220,41 @@ two_at_once_keep_their_lines_apart(Config) ->
                || _ <- lists:seq(1, 8)],
     [receive {Caller, {{ok, <<"+14155550100">>}, _}, {ok, ["numbers%2F%2B1415:", "knm_local: 10", "Totals:", "knm_local: 10"]}} -> ok end
      || Caller <- Callers].
+
+a_rehearsal_writes_nothing(Config) ->
+    _ = cluster(5),
+    {ok, Output} = call(Config, dry_run, [<<"copy_single_number_db_to_accounts">>, <<"+1415">>]),
+    summary(#{created => 5}, Output),
+    5 = length([Line || Line <- Output, string:find(Line, "would be created") =/= nomatch]),
+    [] = test_couch:all(?ACCOUNT_DB),
+    {ok, _} = call(Config, dry_run, [copy_number_dbs_to_accounts]),
+    {{no_return, 2}, ["there is no function \"bogus\""]} = call(Config, dry_run, [<<"bogus">>]),
+    {{no_return, 2}, [_]} = call(Config, dry_run, [self()]),
+    {{no_return, 2}, [_]} = call(Config, dry_run, [<<"fix_number">>, ?ACCOUNT, <<"+14155550100">>, <<"too many">>]),
+    {{no_return, 2}, ["dry_run: init_dbs is Kazoo's own" ++ _]} = call(Config, dry_run, [<<"init_dbs">>]).
+
+what_a_run_did_is_undone(Config) ->
+    _ = cluster(3),
+    {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
+    3 = length(test_couch:all(?ACCOUNT_DB)),
+    {ok, Runs} = call(Config, runs, []),
+    {match, [Run]} = re:run(lists:last(Runs), "[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}", [{capture, first, list}]),
+    true = string:find(lists:last(Runs), "copy_number_dbs_to_accounts") =/= nomatch,
+    {ok, _} = call(Config, undo, [list_to_binary(Run)]),
+    [] = test_couch:all(?ACCOUNT_DB),
+    {{no_return, 2}, [_]} = call(Config, undo, [<<"../../etc/passwd">>]).
+
+a_journal_lies_where_it_is_told_to(Config) ->
+    _ = cluster(3),
+    {_, Node} = proplists:get_value(node, Config),
+    Dir = filename:join(proplists:get_value(priv_dir, Config), lists:concat(["journal_", Node])),
+    ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, journal, Dir]),
+    {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
+    [_] = filelib:wildcard(filename:join(Dir, "*")),
+    ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, journal, off]),
+    {ok, _} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_telnyx">>]),
+    [_] = filelib:wildcard(filename:join(Dir, "*")),
+    ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, journal]).
 
 %%------------------------------------------------------------------------------
 

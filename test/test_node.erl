@@ -30,7 +30,7 @@ start(Name, #{} = Options) ->
                              ,"-connect_all", "false"
                              ,"-pa" | Paths
                              ] ++ Environment ++ maps:get(args, Options, [])
-                    ,env => maps:get(os_env, Options, [])
+                    ,env => [{"XDG_DATA_HOME", filename:absname("data")} | maps:get(os_env, Options, [])]
                     ,connection => standard_io
                     ,wait_boot => 30000
                     }),

@@ -15,7 +15,7 @@
 -export_type([argument/0]).
 
 %% @doc The arguments of a command, or the line that says which one is none.
--spec normalise(Function :: atom(), Arguments :: [term()]) -> {ok, [argument()]} | {error, binary()}.
+-spec normalise(Function :: binary(), Arguments :: [term()]) -> {ok, [argument()]} | {error, binary()}.
 normalise(Function, Arguments) ->
     normalise(Function, 1, Arguments, []).
 

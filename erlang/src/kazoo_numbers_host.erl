@@ -74,9 +74,9 @@ kind(kazoo_numbers_host_standalone) -> standalone;
 kind(_Host) -> kazoo.
 
 %% @doc Whether a command needs a running Kazoo, and is a thin call to it.
--spec is_kazoo_command(Function :: atom(), arity()) -> boolean().
+-spec is_kazoo_command(Function :: binary(), arity()) -> boolean().
 is_kazoo_command(Function, Arity) ->
-    lists:member({Function, Arity}, kazoo_commands()).
+    lists:member({Function, Arity}, [{atom_to_binary(Name, utf8), Of} || {Name, Of} <- kazoo_commands()]).
 
 kazoo_commands() ->
     [{feature_permissions_on_reseller_of, 1}

@@ -14,16 +14,9 @@
 %% @end
 -module(kazoo_numbers_job).
 
--export([run/2, run/3]).
+-export([run/2, rehearse/2]).
 
--export_type([result/0, settings/0]).
-
--type result() :: ok
-                | no_return
-                | {no_return, pos_integer()}
-                | {ok | error, binary()}
-                | binary()
-                | undefined.
+-export_type([settings/0]).
 
 -type settings() :: #{atom() => term()}.
 
@@ -35,32 +28,43 @@
              ,leader    :: alive | gone
              }).
 
-%% @equiv run(Function, Arguments, #{})
+%% @doc Runs the command of that name.
 -spec run(Function :: atom(), Arguments :: [term()]) -> term().
 run(Function, Arguments) ->
-    run(Function, Arguments, #{}).
-
-%% @doc Runs the command of that name; `Settings' go before those of the host.
--spec run(Function :: atom(), Arguments :: [term()], Settings :: settings()) -> term().
-run(Function, Arguments, Settings) ->
     Host = kazoo_numbers_host:current(),
-    case kazoo_numbers_host:is_kazoo_command(Function, length(Arguments)) of
+    Name = atom_to_binary(Function, utf8),
+    case kazoo_numbers_host:is_kazoo_command(Name, length(Arguments)) of
         true -> Host:command(Function, Arguments);
-        false -> run_native(Host, Function, Arguments, Settings)
+        false -> run_native(Host, Name, Arguments, #{})
     end.
+
+%% @doc Says what the command of that name would do.
+-spec rehearse(Function :: term(), Arguments :: [term()]) -> term().
+rehearse(Function, Arguments) ->
+    case kazoo_numbers_arguments:text(Function) of
+        {ok, Name} -> rehearse(Name, Arguments, kazoo_numbers_host:is_kazoo_command(Name, length(Arguments)));
+        error -> refused(<<"dry_run">>, <<"dry_run: argument 1 is no name of a function, for example fix_account_db_numbers">>)
+    end.
+
+rehearse(Function, _Arguments, true) ->
+    refused(<<"dry_run">>, <<"dry_run: ", Function/binary, " is Kazoo's own, which has no rehearsal for it">>);
+rehearse(Function, Arguments, false) ->
+    run_native(kazoo_numbers_host:current(), Function, Arguments, #{dry_run => true}).
 
 run_native(Host, Function, Arguments, Settings) ->
     case kazoo_numbers_arguments:normalise(Function, Arguments) of
         {ok, Normalised} ->
             converse(fun() -> start(Host, Function, Normalised, Settings) end);
-        {error, Line} ->
-            _ = kazoo_numbers_terminal:print([Line]),
-            refused(Function, Line)
+        {error, Line} -> refused(Function, Line)
     end.
 
-%% The one command that returns its error instead of a status.
-refused(copy_single_number_to_account_db, Line) -> {error, Line};
-refused(_Function, _Line) -> {no_return, 2}.
+refused(Function, Line) ->
+    _ = kazoo_numbers_terminal:print([Line]),
+    case Function of
+        %% The one command that returns its error instead of a status.
+        <<"copy_single_number_to_account_db">> -> {error, Line};
+        _Other -> {no_return, 2}
+    end.
 
 %% The companion's end is its message.
 -dialyzer({nowarn_function, converse/1}).
@@ -96,7 +100,7 @@ converse(Start, Caller) ->
 
 start(Host, Function, Arguments, Settings) ->
     Transport = kazoo_numbers_transport:current(),
-    Request = #{function => atom_to_binary(Function, utf8)
+    Request = #{function => Function
                ,arguments => Arguments
                ,connection => Host:connection()
                ,host => kazoo_numbers_host:kind(Host)
@@ -124,15 +128,24 @@ settings(Host) ->
 
 %% What the application's environment says goes before what Kazoo says.
 configured() ->
-    maps:from_list([{Key, Value}
-                    || Key <- [parallel_jobs_count
-                              ,time_between_db_ms
-                              ,max_bulk_read
-                              ,max_bulk_insert
-                              ,fault
-                              ],
-                       {ok, Value} <- [application:get_env(kazoo_numbers_maintenance, Key)]
-                   ]).
+    maps:merge(journal(application:get_env(kazoo_numbers_maintenance, journal)), maps:from_list(knobs())).
+
+journal({ok, off}) -> #{journal => off};
+journal({ok, Directory}) -> #{journal => unicode:characters_to_binary(Directory)};
+journal(undefined) -> #{}.
+
+knobs() ->
+    [{Key, Value}
+     || Key <- [parallel_jobs_count
+               ,time_between_db_ms
+               ,max_bulk_read
+               ,max_bulk_insert
+               ,journal_keep_days
+               ,journal_keep_bytes
+               ,fault
+               ],
+        {ok, Value} <- [application:get_env(kazoo_numbers_maintenance, Key)]
+    ].
 
 loop(#job{caller = Caller, terminal = Terminal, transport = Transport, connection = Connection} = Job) ->
     receive

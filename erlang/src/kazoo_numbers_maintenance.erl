@@ -96,6 +96,17 @@
         ,delete/1
         ]).
 
+%% What Kazoo's own module does not have.
+-export([dry_run/1
+        ,dry_run/2
+        ,dry_run/3
+        ,dry_run/4
+        ,audit/0
+        ,audit/1
+        ,runs/0
+        ,undo/1
+        ]).
+
 -export_type([text/0, account/0, num/0, number_db/0]).
 
 -type text() :: binary() | string() | atom().
@@ -587,12 +598,64 @@ delete(Number) ->
     call('delete', [Number]).
 
 %%==============================================================================
+%% Looking before, going back after
+%%==============================================================================
+
+%% @doc Says what a command would do, and writes nothing.
+-spec dry_run(Function :: text()) -> any().
+dry_run(Function) ->
+    rehearse(Function, []).
+
+%% @doc Says what a command with one argument would do, and writes nothing.
+-spec dry_run(Function :: text(), A1 :: any()) -> any().
+dry_run(Function, A1) ->
+    rehearse(Function, [A1]).
+
+%% @doc Says what a command with two arguments would do, and writes nothing.
+-spec dry_run(Function :: text(), A1 :: any(), A2 :: any()) -> any().
+dry_run(Function, A1, A2) ->
+    rehearse(Function, [A1, A2]).
+
+%% @doc Says what a command with three arguments would do, and writes nothing.
+-spec dry_run(Function :: text(), A1 :: any(), A2 :: any(), A3 :: any()) -> any().
+dry_run(Function, A1, A2, A3) ->
+    rehearse(Function, [A1, A2, A3]).
+
+%% @doc Tells how far all numbers are in step, and which command mends what is not.
+-spec audit() -> 'ok' | {'no_return', pos_integer()}.
+audit() ->
+    call('audit', []).
+
+%% @doc The same for an account, a number database or a number.
+-spec audit(What :: account() | number_db() | num()) -> 'ok' | {'no_return', pos_integer()}.
+audit(What) ->
+    call('audit', [What]).
+
+%% @doc Lists the runs that can be undone.
+-spec runs() -> 'ok' | {'no_return', pos_integer()}.
+runs() ->
+    call('runs', []).
+
+%% @doc Puts the documents of a run back as they were, where nobody has changed
+%% them since.
+%% @end
+-spec undo(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
+undo(Run) ->
+    call('undo', [Run]).
+
+%%==============================================================================
 %% The way to the commands
 %%==============================================================================
 
 call(Function, Arguments) ->
+    with_library('run', [Function, Arguments]).
+
+rehearse(Function, Arguments) ->
+    with_library('rehearse', [Function, Arguments]).
+
+with_library(Way, Arguments) ->
     case library() of
-        'ok' -> kazoo_numbers_job:run(Function, Arguments);
+        'ok' -> apply('kazoo_numbers_job', Way, Arguments);
         {'error', Line} ->
             _ = try io:put_chars([Line, $\n]) catch _:_ -> 'ok' end,
             {'no_return', 1}
