@@ -153,10 +153,10 @@ mod tests {
             .collect();
         let struck = |order: &[&Asked]| {
             let mut running = Running::new(schedule.clone());
-            let mut all: Vec<&str> = order
+            let mut all: Vec<String> = order
                 .iter()
                 .filter(|asked| running.next(asked).is_some())
-                .map(|asked| asked.target.as_str())
+                .map(|asked| asked.target.clone())
                 .collect();
             all.sort_unstable();
             assert_eq!(running.hits(), [u32::try_from(all.len()).unwrap()]);
