@@ -23,6 +23,8 @@ pub enum Operation {
     SystemConfig,
     /// Telling the host of changes, or asking it for something.
     Host,
+    /// Writing down what is done, or reading it.
+    Journal,
 }
 
 impl Operation {
@@ -36,6 +38,7 @@ impl Operation {
             Self::CreateDatabase => "db_create",
             Self::SystemConfig => "system_config",
             Self::Host => "host",
+            Self::Journal => "journal",
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod command;
 pub mod couch;
 mod error;
 pub mod host;
+pub mod journal;
 pub mod kazoo;
 pub mod plan;
 pub mod report;

@@ -5,11 +5,9 @@ use kazoo_numbers::command::{Parameter, table};
 
 #[test]
 fn every_function_is_in_the_manual_as_the_table_has_it() {
-    let manual = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../docs/manual.md"
-    ))
-    .unwrap();
+    let manual =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manual.md"))
+            .unwrap();
     let mut documented = 0;
     for spec in table() {
         let mut usage = vec![spec.name];
@@ -20,5 +18,9 @@ fn every_function_is_in_the_manual_as_the_table_has_it() {
         assert!(manual.contains(&entry), "the manual lacks:\n{entry}");
         documented += 1;
     }
-    assert_eq!(manual.matches("\n: ").count(), documented, "and nothing else");
+    assert_eq!(
+        manual.matches("\n: ").count(),
+        documented,
+        "and nothing else"
+    );
 }

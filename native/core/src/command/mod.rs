@@ -7,7 +7,7 @@ mod table;
 
 pub use argument::{Argument, Refusal};
 pub use parse::parse;
-pub use table::{Effect, Parameter, Spec, find, table};
+pub use table::{Effect, Parameter, Spec, extras, find, table};
 
 use crate::kazoo::{AccountId, DatabaseName};
 
@@ -65,6 +65,19 @@ pub enum FeatureList {
 pub enum Unassigned {
     /// Number databases.
     Databases(NumberDatabases),
+    /// One number.
+    Number(String),
+}
+
+/// What an audit is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditTarget {
+    /// Everything.
+    All,
+    /// An account, which must exist.
+    Account(AccountId),
+    /// A number database, or those that start so: there must be one.
+    Databases(Selection),
     /// One number.
     Number(String),
 }
@@ -152,6 +165,12 @@ pub enum Command {
     Purge(&'static str, NumberDatabases),
     /// Fields of unassigned numbers that only assigned ones should have.
     MigrateUnassigned(Unassigned),
+    /// The runs that can be undone.
+    Runs,
+    /// The documents of a run, back as they were.
+    Undo(String),
+    /// What is out of step.
+    Audit(AuditTarget),
     /// A function that needs a running Kazoo.
     NeedsKazoo(&'static str),
 }

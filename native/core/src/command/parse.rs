@@ -1,8 +1,10 @@
 //! From a name and arguments to a [`Command`].
 
 use super::argument::{Argument, Refusal, shown};
-use super::table::{Parameter, Spec, find, table};
-use super::{Accounts, Command, Edit, FeatureList, NumberDatabases, Selection, Unassigned};
+use super::table::{Parameter, Spec, extras, find, table};
+use super::{
+    Accounts, AuditTarget, Command, Edit, FeatureList, NumberDatabases, Selection, Unassigned,
+};
 use crate::kazoo::{AccountId, DatabaseName, account_argument, decoded};
 
 /// The longest number or name that is looked at.
@@ -28,6 +30,7 @@ pub fn parse(function: &str, arguments: &[Argument]) -> Result<Command, Refusal>
 fn unknown(function: &str, arity: usize) -> Refusal {
     let mut arities: Vec<usize> = table()
         .iter()
+        .chain(extras())
         .filter(|spec| spec.name == function)
         .map(|spec| spec.parameters.len())
         .collect();
@@ -150,6 +153,13 @@ fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
             Unassigned::Databases(NumberDatabases::All)
         } else {
             given.unassigned()?
+        }),
+        "runs" => C::Runs,
+        "undo" => C::Undo(given.text("the id of a run", Parameter::Run.example())?),
+        "audit" => C::Audit(if none {
+            AuditTarget::All
+        } else {
+            given.audit_target()?
         }),
         name => C::NeedsKazoo(name),
     };
@@ -332,6 +342,27 @@ impl Given<'_> {
         })
     }
 
+    fn audit_target(&mut self) -> Result<AuditTarget, Refusal> {
+        let (expected, example) = (
+            "an account, a number database, the first characters of a number or a phone number",
+            "+1415",
+        );
+        let text = self.text(expected, example)?;
+        if let Some(account) = account_argument(&text) {
+            return Ok(AuditTarget::Account(account));
+        }
+        if let Some(name) = database(&text) {
+            return Ok(AuditTarget::Databases(Selection::Database(name)));
+        }
+        if is_a_number(&text) {
+            return Ok(AuditTarget::Number(text));
+        }
+        match prefix(&text) {
+            Some(selection) => Ok(AuditTarget::Databases(selection)),
+            None => Err(self.refuse(&shown(&text), expected, example)),
+        }
+    }
+
     fn unassigned(&mut self) -> Result<Unassigned, Refusal> {
         let text = self.text("a number database or a phone number", "+1415")?;
         Ok(match database(&text) {
@@ -339,6 +370,12 @@ impl Given<'_> {
             None => Unassigned::Number(text),
         })
     }
+}
+
+/// What may be dialled: digits, as people write them, and more of them than name a database.
+fn is_a_number(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    digits >= 5 && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-() .".contains(&byte))
 }
 
 /// A number database in any of its forms: its name, encoded or not, or the five characters that
@@ -447,6 +484,35 @@ mod tests {
     }
 
     #[test]
+    fn an_audit_takes_accounts_databases_prefixes_and_numbers() {
+        let target = |argument: &str| match parse("audit", &[text(argument)]) {
+            Ok(Command::Audit(target)) => Some(target),
+            _ => None,
+        };
+        let id = "abcdef0123456789abcdef0123456789";
+        let account = AuditTarget::Account(AccountId::parse(id).unwrap());
+        for form in [id, "account%2Fab%2Fcd%2Fef0123456789abcdef0123456789"] {
+            assert_eq!(target(form), Some(account.clone()), "{form}");
+        }
+        let database = DatabaseName::new("numbers/+1415").unwrap();
+        let database = AuditTarget::Databases(Selection::Database(database));
+        for form in ["+1415", "numbers%2F%2B1415", "numbers/+1415"] {
+            assert_eq!(target(form), Some(database.clone()), "{form}");
+        }
+        let prefix = AuditTarget::Databases(Selection::StartingWith("+14".into()));
+        assert_eq!(target("+14"), Some(prefix));
+        for form in ["+14155550100", "4155550100", "(415) 555-0100", "+14155"] {
+            assert_eq!(target(form), Some(AuditTarget::Number(form.into())), "{form}");
+        }
+        for form in ["", "bogus", "account/ab", "numbers/", "+", "-1415555-x"] {
+            assert_eq!(target(form), None, "{form}");
+        }
+        assert_eq!(parse("audit", &[]), Ok(Command::Audit(AuditTarget::All)));
+        let list = Argument::List(vec!["+1415".into(), "+1416".into()]);
+        assert!(parse("audit", &[list]).is_err());
+    }
+
+    #[test]
     fn odd_texts_are_refused() {
         for odd in ["\n", "a\u{0}b"] {
             assert!(parse("fix_numbers_apps_in_numbdb", &[text(odd)]).is_err());
@@ -467,7 +533,7 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_read() {
-        for spec in table() {
+        for spec in table().iter().chain(extras()) {
             let arguments: Vec<Argument> = spec
                 .parameters
                 .iter()

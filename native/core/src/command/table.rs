@@ -26,6 +26,10 @@ pub enum Parameter {
     Target,
     /// A feature.
     Feature,
+    /// The id of a run, as `runs` lists it.
+    Run,
+    /// What an audit is about: an account, a number database, a prefix or a number.
+    AuditTarget,
     /// Something that only Kazoo understands.
     Other,
 }
@@ -50,6 +54,8 @@ impl Parameter {
             Self::Source => "SOURCE",
             Self::Target => "TARGET",
             Self::Feature => "FEATURE",
+            Self::Run => "RUN",
+            Self::AuditTarget => "ACCOUNT|NUMBER_DB|NUMBER",
             Self::Other => "ARGUMENT",
         }
     }
@@ -59,11 +65,12 @@ impl Parameter {
         match self {
             Self::Account | Self::Accounts => "4b87ccf02d8846f06c3b1f0e04e76bfd",
             Self::Database | Self::Databases => "numbers%2F%2B1415",
-            Self::Prefix | Self::DatabaseOrNumber => "+1415",
+            Self::Prefix | Self::DatabaseOrNumber | Self::AuditTarget => "+1415",
             Self::Number | Self::Numbers => "+14155550100",
             Self::Source => "knm_bandwidth",
             Self::Target => "knm_bandwidth2",
             Self::Feature => "e911",
+            Self::Run => "20261123T042900Z-1a2b3c",
             Self::Other => "example",
         }
     }
@@ -102,15 +109,21 @@ impl Spec {
     }
 }
 
-/// All commands.
+/// All functions that Kazoo's module has.
 pub fn table() -> &'static [Spec] {
     TABLE
+}
+
+/// What this library has besides.
+pub fn extras() -> &'static [Spec] {
+    EXTRAS
 }
 
 /// The command of this name and arity.
 pub fn find(name: &str, arity: usize) -> Option<&'static Spec> {
     TABLE
         .iter()
+        .chain(EXTRAS)
         .find(|spec| spec.name == name && spec.parameters.len() == arity)
 }
 
@@ -155,8 +168,8 @@ const fn kazoo(name: &'static str, parameters: &'static [Parameter], help: &'sta
 }
 
 use Parameter::{
-    Account, Accounts, Database, DatabaseOrNumber, Databases, Feature, Number, Numbers, Other,
-    Prefix, Source, Target,
+    Account, Accounts, AuditTarget, Database, DatabaseOrNumber, Databases, Feature, Number, Numbers, Other,
+    Prefix, Run, Source, Target,
 };
 
 const TABLE: &[Spec] = &[
@@ -494,6 +507,25 @@ const TABLE: &[Spec] = &[
         "Generates numbers for tests.",
     ),
     kazoo("delete", &[Number], "Deletes a number."),
+];
+
+const EXTRAS: &[Spec] = &[
+    reads(
+        "audit",
+        &[],
+        "Tells which numbers are in sync, and what is out of step, with the command that mends it.",
+    ),
+    reads(
+        "audit",
+        &[AuditTarget],
+        "Tells what is out of step in an account, in number databases or with one number, with the command that mends it.",
+    ),
+    reads("runs", &[], "Lists the runs that can be undone."),
+    deletes(
+        "undo",
+        &[Run],
+        "Puts the documents of a run back, where nobody has changed them since.",
+    ),
 ];
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::request::Response;
+
 /// `{"error": …, "reason": …}`
 #[derive(Deserialize)]
 pub(super) struct Failure<'a> {
@@ -25,6 +27,14 @@ pub(super) fn reason(status: StatusCode, body: &[u8]) -> String {
         ),
         Err(_) => status.to_string(),
     }
+}
+
+/// Whether CouchDB itself says that something is not there. A load balancer that finds no server
+/// says 404 too, and must not make anybody believe that a database is gone.
+pub(super) fn is_not_found(response: &Response) -> bool {
+    response.status == StatusCode::NOT_FOUND
+        && serde_json::from_slice::<Failure<'_>>(&response.body)
+            .is_ok_and(|failure| failure.error == "not_found")
 }
 
 /// `_all_docs`
@@ -67,4 +77,26 @@ pub(super) struct BulkRow<'a> {
     pub(super) error: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(super) reason: Option<Cow<'a, str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn only_couchdb_says_what_is_not_there() {
+        let says = |status, body: &'static str| {
+            is_not_found(&Response {
+                status,
+                body: Bytes::from(body),
+            })
+        };
+        let missing = r#"{"error":"not_found","reason":"Database does not exist."}"#;
+        assert!(says(StatusCode::NOT_FOUND, missing));
+        assert!(!says(StatusCode::OK, missing));
+        assert!(!says(StatusCode::NOT_FOUND, "<html>404</html>"));
+        assert!(!says(StatusCode::NOT_FOUND, r#"{"message":"no route"}"#));
+    }
 }

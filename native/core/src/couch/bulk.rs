@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use reqwest::{Method, StatusCode};
 
-use super::answer::BulkRow;
+use super::answer::{BulkRow, is_not_found};
 use super::document::quoted;
 use super::request::Request;
 use super::revision::Revision;
@@ -133,16 +133,15 @@ impl Server {
             }
             Err(error) => return Ok(all(error)),
         };
-        match response.status {
-            StatusCode::NOT_FOUND => {
-                return Ok(all(super::pages::database_not_found(
-                    Operation::SaveDocs,
-                    database,
-                )));
-            }
-            // A stub of an attachment that is no longer there: that document has changed.
-            StatusCode::PRECONDITION_FAILED => return Err(Landed::Conflict),
-            _ => {}
+        if is_not_found(&response) {
+            return Ok(all(super::pages::database_not_found(
+                Operation::SaveDocs,
+                database,
+            )));
+        }
+        // A stub of an attachment that is no longer there: that document has changed.
+        if response.status == StatusCode::PRECONDITION_FAILED {
+            return Err(Landed::Conflict);
         }
         let lost = |detail: &str| {
             Error::new(Kind::BadAnswer, Operation::SaveDocs, detail).in_database(database)

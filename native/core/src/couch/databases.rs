@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
+use super::answer::is_not_found;
 use super::pages::in_query;
 use super::request::Request;
 use super::server::Server;
@@ -28,13 +29,16 @@ impl Server {
         };
         let names: Vec<String> = self
             .send_repeatedly(request, |response| {
-                serde_json::from_slice(&response.body).map_err(|_| {
-                    Error::new(
-                        Kind::BadAnswer,
-                        Operation::ListDatabases,
-                        "not an answer of _all_dbs",
-                    )
-                })
+                let names = serde_json::from_slice(&response.body).ok();
+                names
+                    .filter(|_| response.status.is_success())
+                    .ok_or_else(|| {
+                        Error::new(
+                            Kind::BadAnswer,
+                            Operation::ListDatabases,
+                            "not an answer of _all_dbs",
+                        )
+                    })
             })
             .await?;
         // Old servers ignore the range.
@@ -60,7 +64,15 @@ impl Server {
             largest: LARGEST_LIST,
         };
         self.send_repeatedly(request, |response| {
-            Ok(response.status != StatusCode::NOT_FOUND)
+            if response.status.is_success() || is_not_found(&response) {
+                return Ok(response.status.is_success());
+            }
+            Err(Error::new(
+                Kind::BadAnswer,
+                Operation::OpenDocs,
+                response.status.to_string(),
+            )
+            .in_database(database))
         })
         .await
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reqwest::Method;
 
-use super::answer::{AllDocs, AllDocsRow};
+use super::answer::{AllDocs, AllDocsRow, is_not_found};
 use super::document::quoted;
 use super::request::{Request, Response};
 use super::revision::Revision;
@@ -387,7 +387,7 @@ fn found_in(row: AllDocsRow<'_>, include: Include) -> Option<(String, Found)> {
 }
 
 fn all_docs<'a>(database: &DatabaseName, response: &'a Response) -> Result<AllDocs<'a>, Error> {
-    if response.status == reqwest::StatusCode::NOT_FOUND {
+    if is_not_found(response) {
         return Err(database_not_found(Operation::OpenDocs, database));
     }
     if !response.status.is_success() {

@@ -5,12 +5,17 @@ mod apps;
 mod assignment;
 mod carrier;
 mod copy;
+mod drift;
 mod features;
 
 pub use apps::{Fix, fix_used_by};
 pub use assignment::{Source, is_wrongly_assigned, source_in_number_database};
 pub use carrier::convert;
 pub use copy::{Candidate, Copy, to_account, to_number_database, winner};
+pub use drift::{
+    Drift, Elsewhere, differing_fields, is_at_home, is_said_to_be_used, is_used_by_wrong,
+    place_in_account,
+};
 pub(crate) use features::features_of;
 pub use features::{KNOWN_FEATURES, edit_features, edited_list, migrate_unassigned};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Counts, Failures};
+use super::{Audit, Counts, Failures};
 
 /// One field of a document that a run changes, or would.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -85,6 +85,8 @@ pub enum Event {
     },
     /// A dry run's announcement.
     Planned(PlannedChange),
+    /// What an audit found.
+    Audit(Box<Audit>),
     /// The end; `figures` is false for the outputs that have the manual's lines and nothing
     /// after them.
     Finished {

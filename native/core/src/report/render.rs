@@ -18,6 +18,7 @@ impl Renderer {
                 counts,
             } => vec![format!("{database}: {read} read, {}", outcomes(counts))],
             Event::Planned(change) => planned(change),
+            Event::Audit(audit) => super::audit::lines(audit),
             Event::Finished { summary, figures } => {
                 let mut lines = Vec::new();
                 if *figures {

@@ -15,6 +15,7 @@ use super::{Job, Settings};
 use crate::couch::{Include, Object, Server, ServerUrl, Traffic};
 use crate::error::{Error, Kind, Operation};
 use crate::host::Host;
+use crate::journal::{Journal, Journals, Record};
 use crate::kazoo::{
     AccountId, Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig,
     gregorian_seconds,
@@ -29,6 +30,8 @@ pub(super) struct Run {
     pub(super) budget: Budget,
     /// The moment of the run in gregorian seconds: one for all that it writes.
     pub(super) now: u64,
+    function: String,
+    journal: OnceCell<Option<Journal>>,
     events: mpsc::Sender<Event>,
     servers: AsyncMutex<HashMap<ServerUrl, Arc<Server>>>,
     traffic: Arc<Traffic>,
@@ -48,6 +51,8 @@ impl Run {
             cancel: job.cancel.clone(),
             budget: Budget::new(job.settings.memory),
             now: gregorian_seconds(SystemTime::now()),
+            function: job.function.clone(),
+            journal: OnceCell::new(),
             events: job.events.clone(),
             servers: AsyncMutex::default(),
             traffic: Arc::default(),
@@ -179,6 +184,56 @@ impl Run {
             results.insert(index, result);
         }
         Ok(results.into_values().collect())
+    }
+
+    /// The journal of this run, begun when it is first asked for: a run that changes nothing
+    /// leaves none. Where its folder cannot be written a temporary one is taken, with a warning.
+    pub(super) async fn journal(&self) -> Result<Option<&Journal>, Error> {
+        let journal = self
+            .journal
+            .get_or_try_init(|| async {
+                let Some(journals) = &self.settings.journals else {
+                    return Ok(None);
+                };
+                let server = self.host.server(None).await?.to_string();
+                let command = match self.settings.command_line.as_str() {
+                    "" => &self.function,
+                    line => line,
+                };
+                let error = match journals.begin(command, &self.settings.who, &server) {
+                    Ok(journal) => return Ok(Some(journal)),
+                    Err(error) => error,
+                };
+                let elsewhere = Journals {
+                    directory: std::env::temp_dir().join("kazoo_numbers_maintenance"),
+                    ..journals.clone()
+                };
+                let journal = elsewhere.begin(command, &self.settings.who, &server)?;
+                self.warn(format!(
+                    "{error}; what is done is written down in {}",
+                    elsewhere.directory.display()
+                ))
+                .await;
+                Ok(Some(journal))
+            })
+            .await?;
+        Ok(journal.as_ref())
+    }
+
+    /// Ends the journal, if one was begun.
+    pub(super) async fn end_journal(&self, summary: &Summary) {
+        let Some(Some(journal)) = self.journal.get() else {
+            return;
+        };
+        let end = Record::End {
+            at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            created: summary.counts.created,
+            updated: summary.counts.updated,
+            deleted: summary.counts.deleted,
+            failed: summary.counts.failed,
+        };
+        // Without its end the run counts as broken off, which undo takes just the same.
+        let _ = journal.append(&[end]).await;
     }
 
     /// An error that ends the run: cancellation, wrong credentials, a bug. Others are failures

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod apps;
+mod audit;
 mod budget;
 mod carriers;
 mod context;
@@ -21,6 +22,7 @@ mod read;
 mod remove;
 mod settings;
 mod settle;
+mod undo;
 mod usage;
 
 use std::sync::Arc;
@@ -123,6 +125,7 @@ pub async fn run(job: Job) -> Finished {
         ..Summary::default()
     };
     run.add_traffic(&mut summary);
+    run.end_journal(&summary).await;
     let (returned, figures) = match answer {
         Ok(Answer::Figures) if summary.failures.is_empty() => (Returned::Ok, true),
         Ok(Answer::Figures) => (Returned::Code(FAILED), true),
@@ -224,6 +227,9 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
         C::EnsureAdminOnlyFeatures => return features::ensure_admin_only(run).await,
         C::Purge(state, databases) => return purge::purge(run, state, databases).await,
         C::MigrateUnassigned(what) => purge::migrate_unassigned(run, what).await?,
+        C::Runs => return undo::runs(run).await,
+        C::Undo(id) => undo::undo(run, id).await?,
+        C::Audit(target) => return audit::audit(run, target).await,
         C::NeedsKazoo(name) => {
             run.output(format!(
                 "{name} needs a running Kazoo: call it in a Kazoo node"

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::couch::HttpSettings;
+use crate::journal::Journals;
 
 /// How a run goes about its work. Kazoo's knobs go by their names there.
 #[derive(Clone, Debug)]
@@ -24,6 +25,12 @@ pub struct Settings {
     pub dry_run: bool,
     /// Whose section of the system config is read first, and written.
     pub config_section: String,
+    /// Where what is done is written down; None: nowhere, and nothing can be undone.
+    pub journals: Option<Journals>,
+    /// Who runs this, for the journal.
+    pub who: String,
+    /// The function and its arguments as given, for the journal; empty: the function alone.
+    pub command_line: String,
 }
 
 impl Default for Settings {
@@ -37,6 +44,9 @@ impl Default for Settings {
             memory: 32 << 20,
             dry_run: false,
             config_section: "default".to_owned(),
+            journals: None,
+            who: String::new(),
+            command_line: String::new(),
         }
     }
 }

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rand::Rng;
+use serde_json::value::RawValue;
 
 use super::context::Run;
 use crate::couch::{Include, Landed, Object, Revision, Write};
 use crate::error::{Error, Kind, Operation};
 use crate::host::{ChangedRow, NOTICE_FIELDS};
+use crate::journal::{Entry, Record};
 use crate::kazoo::{DatabaseName, NumberFacts};
 use crate::plan::Change;
 use crate::report::{Event, FieldChange, Outcome, PlannedChange};
@@ -221,12 +223,14 @@ impl Settling<'_> {
                 body: change.body().map(Into::into),
             })
             .collect();
+        self.write_down(&changes).await?;
         let server = self.run.server(Some(self.database)).await?;
         let landed = server
             .bulk_docs(self.database, &writes, self.run.settings.max_bulk_insert)
             .await;
         drop(writes);
         let mut rows = Vec::new();
+        let mut noted = Vec::new();
         let mut again = Vec::new();
         let mut trouble = None;
         let mut fatal = None;
@@ -234,6 +238,11 @@ impl Settling<'_> {
             match landed {
                 Landed::Written(rev) => {
                     self.attempted.remove(&id);
+                    noted.push(Record::Landed {
+                        database: self.database.plain().to_owned(),
+                        id: id.clone(),
+                        rev: rev.to_string(),
+                    });
                     self.done(&id, outcome_of(&change), as_planned);
                     rows.push(self.changed_row(&id, &change, rev));
                 }
@@ -248,6 +257,9 @@ impl Settling<'_> {
                     self.failed(&self.database.encoded(), &error.reason(), &id);
                 }
             }
+        }
+        if let Some(journal) = self.run.journal().await? {
+            journal.note(&noted)?;
         }
         // What landed is told even if the run ends here: caches must not serve what is gone.
         if !rows.is_empty()
@@ -264,6 +276,48 @@ impl Settling<'_> {
             Some(error) => Err(error),
             None => Ok((again, trouble)),
         }
+    }
+
+    /// Has the journal on the disk before anything is sent.
+    async fn write_down(&self, changes: &[(String, Change)]) -> Result<(), Error> {
+        let Some(journal) = self.run.journal().await? else {
+            return Ok(());
+        };
+        let mut intents = Vec::with_capacity(changes.len());
+        for (id, change) in changes {
+            let before = match (change.before(), change.rev()) {
+                (Some(before), Some(rev)) => Some(self.whole(id, rev, before).await?),
+                _ => None,
+            };
+            intents.push(Record::Intent(Entry {
+                database: self.database.plain().to_owned(),
+                id: id.clone(),
+                before: before.and_then(|text| RawValue::from_string(text).ok()),
+                after: change
+                    .body()
+                    .and_then(|text| RawValue::from_string(text.to_owned()).ok()),
+            }));
+        }
+        journal.append(&intents).await
+    }
+
+    /// A document with its attachments. One that has changed meanwhile is taken as it was read:
+    /// its write will be in conflict.
+    async fn whole(&self, id: &str, rev: &Revision, before: &str) -> Result<String, Error> {
+        let stubs =
+            Object::parse(before).is_ok_and(|document| NumberFacts::of(&document).has_attachments);
+        if stubs {
+            let found = self
+                .run
+                .keys(self.database, &[id], Include::Attachments)
+                .await?;
+            if let Some((found, text)) = found.first().and_then(|found| found.document())
+                && found == rev
+            {
+                return Ok(text.to_owned());
+            }
+        }
+        Ok(before.to_owned())
     }
 
     fn changed_row(&self, id: &str, change: &Change, rev: Revision) -> ChangedRow {

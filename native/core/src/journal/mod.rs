@@ -1,0 +1,14 @@
+//! What a run changed, written down before and after it is done, so that it can be undone.
+//!
+//! One file a run, appended to and never changed. What a batch is about to do is on the disk
+//! before the batch is sent (what was there, what will be there), and what landed follows. Each
+//! line carries a checksum: whatever a crash leaves at the end of a file is not taken for more
+//! than it is.
+
+mod files;
+mod record;
+mod writer;
+
+pub use files::{Done, Journals, RunSummary, Step, default_directory};
+pub use record::{Entry, Record, Start};
+pub use writer::Journal;

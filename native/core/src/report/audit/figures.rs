@@ -1,0 +1,57 @@
+//! An audit, counted for pictures.
+
+use std::collections::BTreeMap;
+
+use super::{Audit, Finding};
+use crate::plan::Drift;
+
+/// A bar of a picture: what it is about, and how much of each kind there is.
+pub(super) struct Bar {
+    pub(super) label: String,
+    pub(super) parts: BTreeMap<Drift, u64>,
+}
+
+impl Bar {
+    pub(super) fn total(&self) -> u64 {
+        self.parts.values().sum()
+    }
+}
+
+/// Drift by account: by its name where it has one.
+pub(super) fn by_account(audit: &Audit) -> Vec<Bar> {
+    bars(audit, |finding| match finding.account {
+        Some(account) => {
+            let id = account.to_string();
+            match audit.account_names.get(&id) {
+                Some(name) => format!("{name} ({id})"),
+                None => id,
+            }
+        }
+        None => "(assigned to nobody)".to_owned(),
+    })
+}
+
+/// Drift by number database.
+pub(super) fn by_prefix(audit: &Audit) -> Vec<Bar> {
+    bars(audit, |finding| match &finding.number_database {
+        Some(database) => {
+            let plain = database.plain();
+            plain.strip_prefix("numbers/").unwrap_or(plain).to_owned()
+        }
+        None => "(no prefix)".to_owned(),
+    })
+}
+
+fn bars(audit: &Audit, label: impl Fn(&Finding) -> String) -> Vec<Bar> {
+    let mut by_label: BTreeMap<String, BTreeMap<Drift, u64>> = BTreeMap::new();
+    for finding in &audit.findings {
+        let parts = by_label.entry(label(finding)).or_default();
+        *parts.entry(finding.kind).or_default() += 1;
+    }
+    let mut bars: Vec<Bar> = by_label
+        .into_iter()
+        .map(|(label, parts)| Bar { label, parts })
+        .collect();
+    bars.sort_by_key(|bar| std::cmp::Reverse(bar.total()));
+    bars
+}

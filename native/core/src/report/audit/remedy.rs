@@ -1,0 +1,126 @@
+//! Which command mends which drift.
+
+use super::{AuditScope, Finding};
+use crate::kazoo::DatabaseName;
+use crate::plan::Drift;
+
+/// The narrowest command that mends a kind of drift in all that was audited, with its arguments;
+/// None where no command does.
+pub(super) fn command(kind: Drift, scope: &AuditScope) -> Option<String> {
+    let all = match kind {
+        Drift::MissingCopy | Drift::DifferingCopy => "copy_number_dbs_to_accounts",
+        Drift::WrongUsedByInNumberDatabase => "fix_apps_for_number_dbs",
+        Drift::WrongUsedByInAccount => "fix_apps_for_account_dbs",
+        Drift::WrongAccount => "remove_wrong_assigned_from_accounts",
+        Drift::OnlyInAccount => "copy_accounts_to_number_dbs",
+        Drift::UnassignedButUsed => "migrate_unassigned_numbers",
+        Drift::FormerAccount | Drift::AccountMissing | Drift::Misfiled => return None,
+    };
+    let narrow = match scope {
+        AuditScope::All | AuditScope::Number(_) => None,
+        AuditScope::Account(account) => of_account(kind).map(|name| (name, account)),
+        // A prefix of several databases is no argument of these.
+        AuditScope::NumberDatabases(database) => of_database(kind)
+            .filter(|_| is_one_database(database))
+            .map(|name| (name, database)),
+    };
+    Some(match narrow {
+        Some((name, argument)) => format!("{name} {argument}"),
+        None => all.to_owned(),
+    })
+}
+
+/// The narrowest command that mends one finding.
+pub(super) fn command_for(finding: &Finding) -> Option<String> {
+    let scope = match (finding.kind, finding.account, &finding.number_database) {
+        (
+            Drift::WrongUsedByInAccount | Drift::WrongAccount | Drift::OnlyInAccount,
+            Some(account),
+            _,
+        ) => AuditScope::Account(account.to_string()),
+        (_, _, Some(database)) => AuditScope::NumberDatabases(database.encoded()),
+        _ => AuditScope::All,
+    };
+    command(finding.kind, &scope)
+}
+
+fn of_account(kind: Drift) -> Option<&'static str> {
+    match kind {
+        Drift::MissingCopy | Drift::DifferingCopy => Some("copy_assigned_number_dbs_to_account"),
+        Drift::WrongUsedByInNumberDatabase => Some("fix_apps_in_number_dbs_for_single_account"),
+        Drift::WrongUsedByInAccount => Some("fix_apps_for_single_account_db"),
+        Drift::WrongAccount => Some("remove_wrong_assigned_from_single_accountdb"),
+        Drift::OnlyInAccount => Some("copy_single_account_to_number_dbs"),
+        _ => None,
+    }
+}
+
+fn of_database(kind: Drift) -> Option<&'static str> {
+    match kind {
+        Drift::MissingCopy | Drift::DifferingCopy => Some("copy_single_number_db_to_accounts"),
+        Drift::WrongUsedByInNumberDatabase => Some("fix_apps_for_single_number_db"),
+        Drift::UnassignedButUsed => Some("migrate_unassigned_numbers"),
+        _ => None,
+    }
+}
+
+fn is_one_database(encoded: &str) -> bool {
+    let plain = crate::kazoo::decoded(encoded).and_then(|name| DatabaseName::new(&name));
+    plain.is_some_and(|name| {
+        let prefix = name.plain().strip_prefix("numbers/").unwrap_or_default();
+        prefix.chars().count() >= 5 || prefix == "inum"
+    })
+}
+
+/// What an operator should know before, or instead.
+pub(super) fn hint(kind: Drift) -> Option<&'static str> {
+    match kind {
+        Drift::FormerAccount => Some(
+            "no command takes a number out of an account that takes it for its own: look which side is right, then delete the account's document by hand or assign the number back in Kazoo",
+        ),
+        Drift::AccountMissing => {
+            Some("no command: restore the account's database, or release the number in Kazoo")
+        }
+        Drift::Misfiled => {
+            Some("no command moves a number: every command leaves it alone; move the document by hand")
+        }
+        Drift::OnlyInAccount => Some(
+            "copied to its number database; to take it out of the account instead: destructively_remove_from_account_db_if_not_in_numdb; an id of fewer than five characters is in no number database and is left to you",
+        ),
+        Drift::WrongUsedByInNumberDatabase => {
+            Some("then copy the numbers to their accounts")
+        }
+        Drift::UnassignedButUsed => Some("numbers in the state discovery are left alone"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Argument, parse};
+
+    #[test]
+    fn every_command_that_is_named_is_one() {
+        let scopes = [
+            AuditScope::All,
+            AuditScope::Account("4b87ccf02d8846f06c3b1f0e04e76bfd".into()),
+            AuditScope::NumberDatabases("numbers%2F%2B1415".into()),
+            AuditScope::NumberDatabases("numbers%2F%2B1".into()),
+            AuditScope::Number("+14155550100".into()),
+        ];
+        for scope in &scopes {
+            for kind in Drift::ALL {
+                let Some(command) = command(kind, scope) else {
+                    assert!(hint(kind).is_some(), "{kind:?}");
+                    continue;
+                };
+                let mut words = command.split(' ');
+                let function = words.next().unwrap();
+                let arguments: Vec<Argument> =
+                    words.map(|word| Argument::Text(word.into())).collect();
+                assert!(parse(function, &arguments).is_ok(), "{command}");
+            }
+        }
+    }
+}

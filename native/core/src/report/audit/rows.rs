@@ -1,0 +1,60 @@
+//! An audit for machines.
+
+use super::{Audit, Finding, remedy};
+
+/// The whole report as one JSON object.
+pub fn to_json(audit: &Audit) -> String {
+    // Strings, numbers, lists of them: serialising them cannot fail.
+    serde_json::to_string_pretty(audit).unwrap_or_default()
+}
+
+/// One row a finding, with a header.
+pub fn to_csv(audit: &Audit) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Into memory: writing cannot fail.
+    let _ = writer.write_record([
+        "kind",
+        "database",
+        "number",
+        "account",
+        "account_name",
+        "number_database",
+        "fields",
+        "command",
+    ]);
+    for finding in &audit.findings {
+        let _ = writer.write_record(record(audit, finding).map(|text| as_text(&text)));
+    }
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+fn record(audit: &Audit, finding: &Finding) -> [String; 8] {
+    let account = finding.account.map(|account| account.to_string());
+    let account = account.unwrap_or_default();
+    let name = audit.account_names.get(&account).cloned();
+    let number_database = finding.number_database.as_ref().map(|name| name.encoded());
+    [
+        finding.kind.name().to_owned(),
+        finding.database.encoded(),
+        finding.number.clone(),
+        account,
+        name.unwrap_or_default(),
+        number_database.unwrap_or_default(),
+        finding.fields.join(" "),
+        remedy::command_for(finding).unwrap_or_default(),
+    ]
+}
+
+/// A spreadsheet takes what starts so for a formula, which somebody else's text must not be. A
+/// number (`+` and digits) is none, whoever reads it.
+fn as_text(text: &str) -> String {
+    let is_number = text
+        .strip_prefix('+')
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+    if !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,156 @@
+//! Numbers whose copies are missing or seem to differ: read again on both sides, some at a time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use super::{Notes, count};
+use crate::couch::{Found, Include};
+use crate::error::Error;
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::plan::{Drift, Source, differing_fields, source_in_number_database};
+use crate::report::Finding;
+use crate::run::context::Run;
+use crate::run::read::parsed;
+
+/// Pairs of documents that are held at the same time.
+const AT_ONCE: usize = 200;
+
+/// A number whose copy in an account is not known to be right.
+pub(super) struct Doubtful {
+    pub(super) id: String,
+    /// The number database that it is in.
+    pub(super) from: DatabaseName,
+}
+
+/// What a second look came to.
+enum Look {
+    Same,
+    Differs(Vec<String>),
+    /// It changed meanwhile.
+    Moved,
+}
+
+/// Compares all that is in doubt, an account at a time.
+pub(super) async fn compare(run: &Arc<Run>, notes: &Arc<Notes>) -> Result<(), Error> {
+    let doubtful = std::mem::take(
+        &mut *notes
+            .doubtful
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner),
+    );
+    run.each(doubtful.into_iter().collect(), |run, (account, all)| {
+        let notes = notes.clone();
+        async move {
+            for chunk in all.chunks(AT_ONCE) {
+                if let Err(error) = some(&run, account, chunk, &notes).await {
+                    let database = error.database().cloned();
+                    let database = database.unwrap_or_else(|| account.database());
+                    run.database_failed(&database, error)?;
+                    notes.unchecked(chunk.len());
+                }
+            }
+            Ok(())
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+async fn some(
+    run: &Run,
+    account: AccountId,
+    all: &[Doubtful],
+    notes: &Notes,
+) -> Result<(), Error> {
+    let database = account.database();
+    let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
+    let copies = run.keys(&database, &ids, Include::Documents).await?;
+    let mut present: BTreeMap<&DatabaseName, Vec<(&str, &str)>> = BTreeMap::new();
+    let mut findings = Vec::new();
+    let mut in_sync = 0;
+    let mut moved = 0;
+    let finding = |kind, one: &str, from: &DatabaseName, fields| Finding {
+        kind,
+        database: database.clone(),
+        number: one.to_owned(),
+        account: Some(account),
+        number_database: Some(from.clone()),
+        fields,
+    };
+    for (one, copy) in all.iter().zip(&copies) {
+        match copy.document() {
+            Some((_, text)) => present.entry(&one.from).or_default().push((&one.id, text)),
+            None => findings.push(finding(Drift::MissingCopy, &one.id, &one.from, Vec::new())),
+        }
+    }
+    for (from, copies) in present {
+        let ids: Vec<&str> = copies.iter().map(|(id, _)| *id).collect();
+        let sources = run.keys(from, &ids, Include::Documents).await?;
+        for ((id, copy), source) in copies.into_iter().zip(&sources) {
+            match second_look(run, account, from, id, copy, source).await? {
+                Look::Same => in_sync += 1,
+                Look::Moved => moved += 1,
+                Look::Differs(fields) => {
+                    findings.push(finding(Drift::DifferingCopy, id, from, fields));
+                }
+            }
+        }
+    }
+    // All or nothing: what failed half way counts as unchecked, and not twice.
+    findings.into_iter().for_each(|one| notes.find(one));
+    (0..in_sync).for_each(|_| count(&notes.in_sync));
+    notes.unchecked(moved);
+    Ok(())
+}
+
+async fn second_look(
+    run: &Run,
+    account: AccountId,
+    from: &DatabaseName,
+    id: &str,
+    copy: &str,
+    source: &Found,
+) -> Result<Look, Error> {
+    let Some((_, source)) = source.document() else {
+        return Ok(Look::Moved);
+    };
+    let database = account.database();
+    let (source, copy) = (parsed(from, source)?, parsed(&database, copy)?);
+    let facts = NumberFacts::of(&source);
+    if source_in_number_database(from, id, &facts) != Source::Assigned(account) {
+        return Ok(Look::Moved);
+    }
+    if source.digest() == copy.digest() {
+        return Ok(Look::Same);
+    }
+    if !facts.has_attachments && copy.get("_attachments").is_none() {
+        return Ok(Look::Differs(differing_fields(&source, &copy)));
+    }
+    // Servers can have made other digests of the same bytes: the bytes decide.
+    let source = with_attachments(run, from, id).await?;
+    let copy = with_attachments(run, &database, id).await?;
+    let (Some(source), Some(copy)) = (source, copy) else {
+        return Ok(Look::Moved);
+    };
+    let (source, copy) = (parsed(from, &source)?, parsed(&database, &copy)?);
+    Ok(if source.digest() == copy.digest() {
+        Look::Same
+    } else {
+        Look::Differs(differing_fields(&source, &copy))
+    })
+}
+
+async fn with_attachments(
+    run: &Run,
+    database: &DatabaseName,
+    id: &str,
+) -> Result<Option<Box<str>>, Error> {
+    let found = run.keys(database, &[id], Include::Attachments).await?;
+    Ok(found
+        .into_iter()
+        .next()
+        .and_then(|found| match found {
+            Found::Present { text, .. } => Some(text),
+            _ => None,
+        }))
+}

@@ -1,0 +1,177 @@
+//! The account databases: what they hold, and what they say uses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::held::{Entry, Held, IS_ANOTHERS, IS_AT_HOME, USED_BY_IS_WRONG};
+use super::view::View;
+use crate::couch::{Digest, Found, Include, Object, Range};
+use crate::error::Error;
+use crate::kazoo::{AccountId, AppUsage, NumberFacts, UsedBy};
+use crate::plan::{is_at_home, is_used_by_wrong, is_wrongly_assigned};
+use crate::run::context::Run;
+use crate::run::read::parsed;
+
+/// What the account databases told.
+pub(super) struct Holders {
+    pub(super) held: Held,
+    /// Accounts whose databases could not be read: nobody knows what they hold.
+    pub(super) unread: BTreeSet<AccountId>,
+    /// What accounts are called.
+    pub(super) names: BTreeMap<AccountId, String>,
+}
+
+/// One account's part of it.
+#[derive(Default)]
+struct Holder {
+    entries: Vec<Entry>,
+    name: Option<String>,
+}
+
+/// Reads the account databases of an audit. Those that could not be read are failures.
+pub(super) async fn read(
+    run: &Arc<Run>,
+    view: &Arc<View>,
+) -> Result<Holders, Error> {
+    let all = run
+        .each(view.accounts.clone(), |run, account| {
+            let view = view.clone();
+            async move {
+                let read = match &view.number {
+                    Some(number) => one_number(&run, account, number).await,
+                    None => whole(&run, account, &view).await,
+                };
+                match read {
+                    Ok(holder) => Ok((account, Some(holder))),
+                    Err(error) => {
+                        run.database_failed(&account.database(), error)?;
+                        Ok((account, None))
+                    }
+                }
+            }
+        })
+        .await?;
+    let mut entries = Vec::new();
+    let mut unread = BTreeSet::new();
+    let mut names = BTreeMap::new();
+    for (account, read) in all {
+        match read {
+            Some(holder) => {
+                entries.extend(holder.entries);
+                names.extend(holder.name.map(|name| (account, name)));
+            }
+            None => {
+                unread.insert(account);
+            }
+        }
+    }
+    Ok(Holders {
+        held: Held::new(entries),
+        unread,
+        names,
+    })
+}
+
+/// A live number that waits until it is known what uses it.
+struct Waiting {
+    id: String,
+    digest: Digest,
+    used_by: UsedBy,
+    marks: u8,
+}
+
+impl Waiting {
+    fn of(account: AccountId, id: &str, document: &Object<'_>, facts: &NumberFacts<'_>) -> Self {
+        let mut marks = 0;
+        if is_wrongly_assigned(account, facts) {
+            marks |= IS_ANOTHERS;
+        }
+        if is_at_home(account, facts) {
+            marks |= IS_AT_HOME;
+        }
+        Self {
+            id: id.to_owned(),
+            digest: document.digest(),
+            used_by: facts.used_by,
+            marks,
+        }
+    }
+
+    fn entry(self, account: AccountId, usage: &AppUsage) -> Entry {
+        let wrong = if is_used_by_wrong(self.used_by, usage.of(&self.id)) {
+            USED_BY_IS_WRONG
+        } else {
+            0
+        };
+        Entry::new(&self.id, account, self.digest, self.marks | wrong)
+    }
+}
+
+/// An account's database in one reading: what uses numbers, and the numbers.
+async fn whole(run: &Run, account: AccountId, view: &View) -> Result<Holder, Error> {
+    let normaliser = run.normaliser().await?;
+    let database = account.database();
+    let mut usage = AppUsage::default();
+    let mut waiting = Vec::new();
+    let id = account.to_string();
+    let mut name = None;
+    let mut scan = run
+        .pages(&database, Range::all(), Include::Documents)
+        .await?;
+    while let Some(page) = scan.next().await? {
+        for (row, text) in page.rows() {
+            let document = parsed(&database, text)?;
+            let facts = NumberFacts::of(&document);
+            if !facts.is_live_number() {
+                usage.add(&document, &normaliser);
+                if row.id == id {
+                    name = name_of(&document);
+                }
+            } else if !is_design(&row.id) && view.may_be_about(&row.id) {
+                waiting.push(Waiting::of(account, &row.id, &document, &facts));
+            }
+        }
+    }
+    let entries = waiting
+        .into_iter()
+        .map(|one| one.entry(account, &usage))
+        .collect();
+    run.usages.know(account, usage).await;
+    Ok(Holder { entries, name })
+}
+
+/// One number of an account; what uses it is only asked where it is.
+async fn one_number(run: &Run, account: AccountId, number: &str) -> Result<Holder, Error> {
+    let database = account.database();
+    let id = account.to_string();
+    let found = run
+        .keys(&database, &[number, &id], Include::Documents)
+        .await?;
+    let mut found = found.iter().map(Found::document);
+    let (number_document, definition) = (found.next().flatten(), found.next().flatten());
+    let mut holder = Holder::default();
+    if let Some((_, text)) = definition {
+        holder.name = name_of(&parsed(&database, text)?);
+    }
+    let Some((_, text)) = number_document else {
+        return Ok(holder);
+    };
+    let document = parsed(&database, text)?;
+    let facts = NumberFacts::of(&document);
+    if facts.is_live_number() {
+        let usage = run.usages.of(run, account).await?;
+        let entry = Waiting::of(account, number, &document, &facts).entry(account, &usage);
+        holder.entries.push(entry);
+    }
+    Ok(holder)
+}
+
+/// What an account is called, by its own document.
+fn name_of(document: &Object<'_>) -> Option<String> {
+    document.string("name").map(Into::into)
+}
+
+/// Whether an id is that of a design document, which is never a number's.
+pub(super) fn is_design(id: &str) -> bool {
+    id.starts_with("_design/")
+}
