@@ -91,7 +91,8 @@ fn cases() -> impl Strategy<Value = (Cluster, prop::sample::Index, u8)> {
 }
 
 fn is_account_database(name: &str) -> bool {
-    name.starts_with("account/") && !name.contains('-')
+    let id = account_of(name);
+    id.len() == 32 && name.len() == 42 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn account_of(database: &str) -> String {
@@ -155,8 +156,7 @@ fn is_of_database(cluster: &Cluster, chosen: &str, finding: &(&str, String, Stri
         }
         _ => {
             let takes_any = matches!(chosen, "numbers/inum" | "numbers/managed");
-            home(number) == chosen
-                || takes_any && cluster.document(chosen, number).is_some()
+            home(number) == chosen || takes_any && cluster.document(chosen, number).is_some()
         }
     }
 }
@@ -338,8 +338,12 @@ fn agrees_with_the_model() {
                         let documents: Vec<String> = database
                             .documents
                             .values()
-                            .filter(|document| document.contains_key("pvt_type"))
-                            .map(|document| format!("  {}", Value::Object(document.clone())))
+                            .filter(|document| is_live_number(document))
+                            .map(|document| {
+                                let told = ["_id", "pvt_assigned_to", "pvt_used_by"];
+                                let told = told.map(|field| document.get(field));
+                                format!("  {}", json!(told))
+                            })
                             .collect();
                         format!("{name}\n{}", documents.join("\n"))
                     })
@@ -408,6 +412,7 @@ async fn finds_what_the_generator_broke_and_nothing_else() {
 async fn the_commands_that_it_names_leave_only_what_none_mends() {
     let stage = Stage::new().await;
     let (mut cleaned, mut whole) = (0, 0);
+    let none: Document = json!({"pvt_state": null}).as_object().unwrap().clone();
     for seed in 100..if stage.is_real() { 106 } else { 130 } {
         let options = Options {
             kinds: DriftKind::all(),
@@ -427,7 +432,16 @@ async fn the_commands_that_it_names_leave_only_what_none_mends() {
             }
         }
         let ran = call(&stage.url, "audit", &[]).await;
-        let left: BTreeSet<&str> = found(report(&ran)).into_iter().map(|one| one.0).collect();
+        let (after, _) = Cluster::read(&stage.url).await.unwrap();
+        // That command leaves alone what is only discovered, and the audit says so.
+        let left: BTreeSet<&str> = found(report(&ran))
+            .into_iter()
+            .filter(|(kind, database, number)| {
+                let state = after.document(database, number).unwrap_or(&none)["pvt_state"].as_str();
+                (*kind, state) != ("unassigned_but_used", Some("discovery"))
+            })
+            .map(|one| one.0)
+            .collect();
         let hopeless = BTreeSet::from(["former_account", "account_missing", "misfiled"]);
         assert!(left.is_subset(&hopeless), "seed {seed}: {:#?}", ran.lines);
         whole += u64::from(report(&ran).is_clean());
@@ -437,7 +451,10 @@ async fn the_commands_that_it_names_leave_only_what_none_mends() {
         );
     }
     stage.end().await;
-    assert!(cleaned > 50, "{cleaned} were there to be mended, {whole} ended clean");
+    assert!(
+        cleaned > 50,
+        "{cleaned} were there to be mended, {whole} ended clean"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -593,7 +610,10 @@ async fn other_peoples_texts_stay_texts() {
 
     let page = to_html(audit);
     is_well_formed(&page).unwrap();
-    assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
+    assert!(
+        !page.contains("<script") && !page.contains("<img"),
+        "{page}"
+    );
     assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; Söhne"));
     assert!(page.contains("&quot;&gt;&lt;script&gt;alert(2)&lt;/script&gt;"));
     for outside in ["http:", "https:", "src=\"", "href=", "url(", "@import"] {
@@ -605,7 +625,16 @@ async fn other_peoples_texts_stay_texts() {
     let header: Vec<String> = reader.headers().unwrap().iter().map(Into::into).collect();
     assert_eq!(
         header,
-        ["kind", "database", "number", "account", "account_name", "number_database", "fields", "command"]
+        [
+            "kind",
+            "database",
+            "number",
+            "account",
+            "account_name",
+            "number_database",
+            "fields",
+            "command"
+        ]
     );
     let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), audit.findings.len());
@@ -616,16 +645,25 @@ async fn other_peoples_texts_stay_texts() {
         assert_eq!(row[2].trim_start_matches('\''), finding.number);
         assert!(!row.iter().any(|cell| cell.starts_with('=')), "{row:?}");
     }
-    assert_eq!(&rows[0][7], "copy_single_number_db_to_accounts numbers%2F%2B1415");
+    assert_eq!(
+        &rows[0][7],
+        "copy_single_number_db_to_accounts numbers%2F%2B1415"
+    );
 
     let json: Value = serde_json::from_str(&to_json(audit)).unwrap();
     assert_eq!(json["scope"], json!({"of": "all"}));
     assert_eq!(json["findings"].as_array().unwrap().len(), 4);
     assert_eq!(json["kinds"].as_array().unwrap().len(), 10);
     assert_eq!(json["findings"][0]["kind"], "differing_copy");
-    assert_eq!(json["findings"][0]["database"], DatabaseName::new(OURS_DB).unwrap().encoded());
+    assert_eq!(
+        json["findings"][0]["database"],
+        DatabaseName::new(OURS_DB).unwrap().encoded()
+    );
     assert_eq!(json["findings"][0]["account"], OURS);
-    assert_eq!(json["account_names"][OURS], "<script>alert('x')</script> & Söhne");
+    assert_eq!(
+        json["account_names"][OURS],
+        "<script>alert('x')</script> & Söhne"
+    );
 
     for line in &ran.lines {
         assert!(!line.contains(char::is_control), "{line:?}");
@@ -640,15 +678,22 @@ async fn one_number_wherever_it_is() {
         ("numbers/+1416", number("+14155550100", OURS)),
         (NUMBERS, number("+14155550101", OURS)),
     ]);
-    for form in ["+14155550100", "4155550100", "(415) 555-0100"] {
+    for form in ["+14155550100", "4155550100"] {
         let ran = audited(&whole, &[text(form)]).await;
         let kinds: Vec<&str> = report(&ran)
             .findings
             .iter()
             .map(|one| one.kind.name())
             .collect();
-        assert_eq!(kinds, ["missing_copy", "former_account", "misfiled"], "{form}");
-        assert!(ran.lines[0].starts_with("number +14155550100: 0 of 1 "), "{form}");
+        assert_eq!(
+            kinds,
+            ["missing_copy", "former_account", "misfiled"],
+            "{form}"
+        );
+        assert!(
+            ran.lines[0].starts_with("number +14155550100: 0 of 1 "),
+            "{form}"
+        );
     }
     let ran = audited(&whole, &[text("+14165550100")]).await;
     assert!(report(&ran).is_clean() && report(&ran).assigned == 0);
@@ -661,7 +706,12 @@ async fn databases_and_prefixes() {
         ("numbers/+1416", number("+14165550100", OURS)),
         ("numbers/+1500", number("+15005550100", OURS)),
     ]);
-    for (form, count) in [("+1415", 1), ("numbers%2F%2B1415", 1), ("+14", 2), ("+1", 3)] {
+    for (form, count) in [
+        ("+1415", 1),
+        ("numbers%2F%2B1415", 1),
+        ("+14", 2),
+        ("+1", 3),
+    ] {
         let ran = audited(&whole, &[text(form)]).await;
         assert_eq!(report(&ran).findings.len(), count, "{form}");
     }
@@ -744,7 +794,11 @@ async fn an_account_that_cannot_be_read_is_not_in_sync() {
     assert_eq!(returned, Returned::Code(2));
     assert_eq!((audit.assigned, audit.in_sync, audit.unchecked), (2, 1, 1));
     let kinds: Vec<&str> = audit.findings.iter().map(|one| one.kind.name()).collect();
-    assert_eq!(kinds, ["wrong_account", "only_in_account"], "theirs is told");
+    assert_eq!(
+        kinds,
+        ["wrong_account", "only_in_account"],
+        "theirs is told"
+    );
     assert_eq!(
         audit.unread.to_json(),
         r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"last_error":"connection"}}"#

@@ -375,7 +375,10 @@ impl Given<'_> {
 /// What may be dialled: digits, as people write them, and more of them than name a database.
 fn is_a_number(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    digits >= 5 && text.bytes().all(|byte| byte.is_ascii_digit() || b"+-() .".contains(&byte))
+    digits >= 5
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b"+-() .".contains(&byte))
 }
 
 /// A number database in any of its forms: its name, encoded or not, or the five characters that
@@ -502,7 +505,11 @@ mod tests {
         let prefix = AuditTarget::Databases(Selection::StartingWith("+14".into()));
         assert_eq!(target("+14"), Some(prefix));
         for form in ["+14155550100", "4155550100", "(415) 555-0100", "+14155"] {
-            assert_eq!(target(form), Some(AuditTarget::Number(form.into())), "{form}");
+            assert_eq!(
+                target(form),
+                Some(AuditTarget::Number(form.into())),
+                "{form}"
+            );
         }
         for form in ["", "bogus", "account/ab", "numbers/", "+", "-1415555-x"] {
             assert_eq!(target(form), None, "{form}");

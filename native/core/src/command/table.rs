@@ -168,8 +168,8 @@ const fn kazoo(name: &'static str, parameters: &'static [Parameter], help: &'sta
 }
 
 use Parameter::{
-    Account, Accounts, AuditTarget, Database, DatabaseOrNumber, Databases, Feature, Number, Numbers, Other,
-    Prefix, Run, Source, Target,
+    Account, Accounts, AuditTarget, Database, DatabaseOrNumber, Databases, Feature, Number,
+    Numbers, Other, Prefix, Run, Source, Target,
 };
 
 const TABLE: &[Spec] = &[

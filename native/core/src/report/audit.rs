@@ -146,10 +146,7 @@ fn encoded_if_any<S: serde::Serializer>(
     database: &Option<DatabaseName>,
     to: S,
 ) -> Result<S::Ok, S::Error> {
-    database
-        .as_ref()
-        .map(DatabaseName::encoded)
-        .serialize(to)
+    database.as_ref().map(DatabaseName::encoded).serialize(to)
 }
 
 fn as_text<S: serde::Serializer>(account: &Option<AccountId>, to: S) -> Result<S::Ok, S::Error> {

@@ -141,7 +141,10 @@ fn kinds(page: &mut String, audit: &Audit) {
     page.push_str("</table>");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a picture is as exact as a pixel")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a picture is as exact as a pixel"
+)]
 fn share(part: u64, of: u64) -> f64 {
     if of == 0 {
         return 0.0;
@@ -197,7 +200,11 @@ fn findings(page: &mut String, audit: &Audit, kind: Drift) {
         kind.name(),
         findings.len(),
         escaped(kind.meaning()),
-        if kind == Drift::DifferingCopy { "Fields" } else { "Mended by" }
+        if kind == Drift::DifferingCopy {
+            "Fields"
+        } else {
+            "Mended by"
+        }
     );
     for finding in findings.iter().take(FINDINGS) {
         put!(

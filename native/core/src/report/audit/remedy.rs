@@ -81,15 +81,13 @@ pub(super) fn hint(kind: Drift) -> Option<&'static str> {
         Drift::AccountMissing => {
             Some("no command: restore the account's database, or release the number in Kazoo")
         }
-        Drift::Misfiled => {
-            Some("no command moves a number: every command leaves it alone; move the document by hand")
-        }
+        Drift::Misfiled => Some(
+            "no command moves a number: every command leaves it alone; move the document by hand",
+        ),
         Drift::OnlyInAccount => Some(
             "copied to its number database; to take it out of the account instead: destructively_remove_from_account_db_if_not_in_numdb; an id of fewer than five characters is in no number database and is left to you",
         ),
-        Drift::WrongUsedByInNumberDatabase => {
-            Some("then copy the numbers to their accounts")
-        }
+        Drift::WrongUsedByInNumberDatabase => Some("then copy the numbers to their accounts"),
         Drift::UnassignedButUsed => Some("numbers in the state discovery are left alone"),
         _ => None,
     }

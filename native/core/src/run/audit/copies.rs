@@ -56,12 +56,7 @@ pub(super) async fn compare(run: &Arc<Run>, notes: &Arc<Notes>) -> Result<(), Er
     Ok(())
 }
 
-async fn some(
-    run: &Run,
-    account: AccountId,
-    all: &[Doubtful],
-    notes: &Notes,
-) -> Result<(), Error> {
+async fn some(run: &Run, account: AccountId, all: &[Doubtful], notes: &Notes) -> Result<(), Error> {
     let database = account.database();
     let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
     let copies = run.keys(&database, &ids, Include::Documents).await?;
@@ -146,11 +141,8 @@ async fn with_attachments(
     id: &str,
 ) -> Result<Option<Box<str>>, Error> {
     let found = run.keys(database, &[id], Include::Attachments).await?;
-    Ok(found
-        .into_iter()
-        .next()
-        .and_then(|found| match found {
-            Found::Present { text, .. } => Some(text),
-            _ => None,
-        }))
+    Ok(found.into_iter().next().and_then(|found| match found {
+        Found::Present { text, .. } => Some(text),
+        _ => None,
+    }))
 }

@@ -65,9 +65,8 @@ pub(super) struct Held(Vec<Entry>);
 
 impl Held {
     pub(super) fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort_unstable_by(|one, other| {
-            (&one.id, one.account).cmp(&(&other.id, other.account))
-        });
+        entries
+            .sort_unstable_by(|one, other| (&one.id, one.account).cmp(&(&other.id, other.account)));
         entries.shrink_to_fit();
         Self(entries)
     }

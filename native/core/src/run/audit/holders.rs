@@ -29,10 +29,7 @@ struct Holder {
 }
 
 /// Reads the account databases of an audit. Those that could not be read are failures.
-pub(super) async fn read(
-    run: &Arc<Run>,
-    view: &Arc<View>,
-) -> Result<Holders, Error> {
+pub(super) async fn read(run: &Arc<Run>, view: &Arc<View>) -> Result<Holders, Error> {
     let all = run
         .each(view.accounts.clone(), |run, account| {
             let view = view.clone();

@@ -40,16 +40,17 @@ pub(super) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
                 Selection::Database(name) => name.encoded(),
                 Selection::StartingWith(prefix) => DatabaseName::encoded_for(prefix),
             };
-            let chosen =
-                databases::number_databases(run, NumberDatabases::One(selection)).await?;
+            let chosen = databases::number_databases(run, NumberDatabases::One(selection)).await?;
             View::of_databases(run, name, chosen).await?
         }
         AuditTarget::Number(given) => {
             let normaliser = run.normaliser().await?;
             let number = normaliser.normalise(&given);
             if !normaliser.is_reconcilable(&number) {
-                run.output(format!("audit: {given} is no number that Kazoo takes: not_reconcilable"))
-                    .await;
+                run.output(format!(
+                    "audit: {given} is no number that Kazoo takes: not_reconcilable"
+                ))
+                .await;
                 return Ok(Answer::Only(Returned::Code(FAILED)));
             }
             View::of_number(run, number).await?
@@ -80,7 +81,8 @@ impl Notes {
 
     /// Something of so many documents cannot be told.
     fn unchecked(&self, documents: usize) {
-        self.unchecked.fetch_add(documents as u64, Ordering::Relaxed);
+        self.unchecked
+            .fetch_add(documents as u64, Ordering::Relaxed);
     }
 
     fn doubt(&self, account: AccountId, doubtful: Doubtful) {
@@ -164,8 +166,14 @@ fn tell_of_holder(
     match entry.place() {
         None => {}
         // A number database that was not read could hold it, and for this account.
-        Some(_) if view.places_of(&entry.id).iter().any(|place| unread.contains(place)) => notes.unchecked(1),
+        Some(_)
+            if view
+                .places_of(&entry.id)
+                .iter()
+                .any(|place| unread.contains(place)) =>
+        {
+            notes.unchecked(1)
+        }
         Some(kind) => find(kind),
     }
 }
-

@@ -11,9 +11,7 @@ use super::{Notes, count};
 use crate::couch::{Digest, Found, Include, Range};
 use crate::error::Error;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, UsedBy};
-use crate::plan::{
-    Drift, Source, is_said_to_be_used, is_used_by_wrong, source_in_number_database,
-};
+use crate::plan::{Drift, Source, is_said_to_be_used, is_used_by_wrong, source_in_number_database};
 use crate::report::Finding;
 use crate::run::accounts::{is_named_by_numbers, shadowed};
 use crate::run::context::Run;
