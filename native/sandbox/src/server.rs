@@ -6,13 +6,22 @@ use crate::http::{self, App};
 use crate::stats::Stats;
 use crate::store::{Store, StoreError};
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::net::TcpListener;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tower_service::Service as _;
+
+/// After a connection could not be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The sandbox could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +129,42 @@ impl Default for SandboxConfig {
     }
 }
 
+/// Takes connections until it is told to stop, and then ends them all: a client that keeps its
+/// connection open must not keep the data open.
+async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            // Dropped counts as said.
+            _ = &mut stopped => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote)) => {
+                    connections.spawn(serve_connection(stream, remote, router.clone()));
+                }
+                // Too many open files, most likely: some will be closed.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+    drop(listener);
+    connections.shutdown().await;
+}
+
+async fn serve_connection(stream: TcpStream, remote: SocketAddr, router: Router) {
+    // Answers are written in one piece; waiting for more only slows small ones down.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(ConnectInfo(remote));
+        router.clone().call(request)
+    });
+    // It ends by itself or by the client's fault; neither is of interest.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
 /// A running sandbox. It ends when this is dropped, or by [`Server::shutdown`].
 #[derive(Debug)]
 pub struct Server {
@@ -160,16 +205,8 @@ impl Server {
         let router = Router::new()
             .fallback(http::handle)
             .with_state(Arc::clone(&app));
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(async move {
-            let serving = axum::serve(listener, service);
-            tokio::select! {
-                _ = serving => {}
-                // Dropped counts as said.
-                _ = stopped => {}
-            }
-        });
+        let task = tokio::spawn(accept(listener, router, stopped));
         Ok(Self {
             app,
             address,
@@ -207,7 +244,8 @@ impl Server {
         self.app.stats.reset();
     }
 
-    /// Stops listening and closes the data.
+    /// Stops listening, ends all connections, lets what is being written come to its end, and
+    /// closes the data: the directory can be opened again afterwards.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
             // Nobody listens any more: then it has ended already.
@@ -215,6 +253,9 @@ impl Server {
         }
         // It can only have been cancelled, which is what is wanted.
         let _ = (&mut self.task).await;
+        while Arc::strong_count(&self.app) > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Serves until the process ends.

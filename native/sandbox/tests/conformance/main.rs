@@ -1,0 +1,181 @@
+//! Replays what Apache CouchDB 3.4.3 was asked and what it answered: against the sandbox, or
+//! against the server that `COUCHDB_URL` names.
+//!
+//! Numbers are compared as they are spelled. Every scenario makes databases under a prefix of its
+//! own and removes them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end so")]
+
+mod client;
+mod compare;
+mod json;
+mod variables;
+
+use client::{Answer, Target};
+use compare::Comparison;
+use json::Value;
+use kazoo_numbers_sandbox::{SandboxConfig, Server};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use variables::Variables;
+
+/// Scenarios that the sandbox does not pass, and why. One that does pass must not stand here.
+const LEFT_OUT: &[(&str, &str)] = &[];
+
+/// Scenarios in which one real server differs from another, and why.
+const DIFFERS_BETWEEN_SERVERS: &[(&str, &str)] = &[(
+    "bulk_unknown_rev",
+    "shows the state of one shard; with more of them some answers are others",
+)];
+
+const TRIES: u32 = 20;
+
+fn transcripts() -> Vec<Value> {
+    let text = include_str!("../data/transcripts.json");
+    let all = Value::parse(text).expect("the transcripts are JSON");
+    all.get("scenarios").unwrap().list().to_vec()
+}
+
+fn name(scenario: &Value) -> &str {
+    scenario.get("name").and_then(Value::text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn recorded_answers_are_given_again() {
+    let url = std::env::var("COUCHDB_URL").ok();
+    let server = match url {
+        Some(_) => None,
+        None => Some(Server::start(SandboxConfig::default()).await.unwrap()),
+    };
+    let target = match (&url, &server) {
+        (Some(url), _) => Target::from_url(url),
+        (None, Some(server)) => Target::from_url(&server.url()),
+        (None, None) => unreachable!(),
+    };
+    let excused = if url.is_some() {
+        DIFFERS_BETWEEN_SERVERS
+    } else {
+        LEFT_OUT
+    };
+    let prefix = format!("t{:08x}_", std::process::id());
+    let scenarios = transcripts();
+    assert!(scenarios.len() >= 58, "the transcripts have become fewer");
+    for (listed, _) in LEFT_OUT.iter().chain(DIFFERS_BETWEEN_SERVERS) {
+        assert!(
+            scenarios.iter().any(|scenario| name(scenario) == *listed),
+            "{listed}?"
+        );
+    }
+    let mut runs = JoinSet::new();
+    for scenario in scenarios {
+        let (target, prefix) = (target.clone(), prefix.clone());
+        runs.spawn(async move {
+            let mismatches = replay(&scenario, &target, &prefix).await;
+            (name(&scenario).to_owned(), mismatches)
+        });
+    }
+    let mut wrong = Vec::new();
+    while let Some(run) = runs.join_next().await {
+        let (name, mismatches) = run.unwrap();
+        let is_excused = excused.iter().any(|(listed, _)| *listed == name);
+        if !is_excused {
+            wrong.extend(mismatches);
+        } else if mismatches.is_empty() && url.is_none() {
+            wrong.push(format!(
+                "{name} passes: take it off the list of what is left out"
+            ));
+        }
+    }
+    wrong.sort();
+    assert!(
+        wrong.is_empty(),
+        "{} differences:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    if let Some(server) = server {
+        server.shutdown().await;
+    }
+}
+
+/// Runs one scenario; returns what differed.
+async fn replay(scenario: &Value, target: &Target, prefix: &str) -> Vec<String> {
+    let mut variables = Variables::new(HashMap::from([
+        ("prefix", prefix.to_owned()),
+        ("base", format!("http://{}", target.address)),
+        ("user", target.user.clone()),
+        ("password", target.password.clone()),
+    ]));
+    let mut wrong = Vec::new();
+    for (index, step) in scenario.get("steps").unwrap().list().iter().enumerate() {
+        let may_wait = step.get("eventually") == Some(&Value::Bool(true));
+        let mut tries = if may_wait { TRIES } else { 1 };
+        let mismatches = loop {
+            let mismatches = match target.step(step, &variables).await {
+                Ok(answer) => check(step, &mut variables, &answer),
+                Err(error) => vec![error],
+            };
+            tries -= 1;
+            if mismatches.is_empty() || tries == 0 {
+                break mismatches;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
+        let text = |name| step.get(name).and_then(Value::text).unwrap();
+        let label = format!("{} #{} {}", name(scenario), index + 1, text("method"));
+        let path = text("path");
+        wrong.extend(
+            mismatches
+                .iter()
+                .map(|mismatch| format!("{label} {path}: {mismatch}")),
+        );
+    }
+    for database in scenario.get("databases").unwrap().list() {
+        let name = variables
+            .fill(database.text().unwrap(), str::to_owned)
+            .unwrap();
+        target.delete(&format!("/{name}")).await;
+    }
+    wrong
+}
+
+/// What differs between an answer and its record.
+fn check(step: &Value, variables: &mut Variables, answer: &Answer) -> Vec<String> {
+    let mut check = Comparison::new(variables, step);
+    let status = Value::Number(answer.status.to_string());
+    if step.get("status") != Some(&status) {
+        check.note(&["status".into()], step.get("status"), Some(&status));
+    }
+    let body = String::from_utf8_lossy(&answer.body);
+    for (header, expected) in step
+        .get("response_headers")
+        .map(Value::fields)
+        .unwrap_or_default()
+    {
+        let actual = answer
+            .headers
+            .get(header)
+            .and_then(|value| value.to_str().ok());
+        let actual = actual.map_or(Value::Null, |text| Value::Text(text.into()));
+        check.compare(expected, &actual, &[format!("header {header}")]);
+    }
+    let recorded = step
+        .get("response_json")
+        .map(|text| Value::parse(text.text().unwrap()).unwrap());
+    if let Some(expected) = recorded.as_ref().or(step.get("response")) {
+        match Value::parse(&body) {
+            Some(actual) => check.compare(expected, &actual, &[]),
+            None if check.ignores_all() => {}
+            None => check.note(&[], Some(expected), Some(&Value::Text(body.into_owned()))),
+        }
+    } else if let Some(expected) = step.get("response_text") {
+        let actual = Value::Text(body.trim_end_matches('\n').to_owned());
+        check.compare(expected, &actual, &[]);
+    } else if let Some(expected) = step.get("response_base64") {
+        use base64::Engine as _;
+        let encoded = base64::engine::general_purpose::STANDARD.encode(&answer.body);
+        check.compare(expected, &Value::Text(encoded), &[]);
+    }
+    check.mismatches
+}

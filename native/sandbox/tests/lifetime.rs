@@ -1,0 +1,137 @@
+//! What outlives a server, what ends with it, and what it counts.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end so")]
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, Server};
+use std::path::Path;
+use tokio::net::TcpStream;
+
+struct Client(SendRequest<Full<bytes::Bytes>>);
+
+impl Client {
+    async fn new(server: &Server) -> Self {
+        let stream = TcpStream::connect(server.address()).await.unwrap();
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self(sender)
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "sandbox")
+            .header("authorization", "Basic YWRtaW46c2VjcmV0")
+            .header("content-type", "application/json")
+            .body(Full::new(bytes::Bytes::from(body.to_owned())))
+            .unwrap();
+        self.0.ready().await.unwrap();
+        let answer = self.0.send_request(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+}
+
+async fn open(directory: &Path) -> Server {
+    let config = SandboxConfig {
+        data: Some(directory.to_owned()),
+        ..SandboxConfig::default()
+    };
+    Server::start(config).await.unwrap()
+}
+
+const ALL: &str = "/numbers%2F%2B1555/_all_docs?include_docs=true&conflicts=true&attachments=true";
+
+#[tokio::test]
+async fn a_directory_keeps_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = open(directory.path()).await;
+    let mut client = Client::new(&server).await;
+    let (status, _) = client.ask("PUT", "/numbers%2F%2B1555", "").await;
+    assert_eq!(status, 201);
+    let docs = r#"{"new_edits":false,"docs":[
+        {"_id":"+15550001","_rev":"2-a","n":1e21,"_attachments":{"a":{"data":"aGVsbG8="}}},
+        {"_id":"+15550001","_rev":"2-b","n":12345678901234567890},
+        {"_id":"+15550002","_rev":"1-c","_deleted":true}]}"#;
+    let (status, _) = client
+        .ask("POST", "/numbers%2F%2B1555/_bulk_docs", docs)
+        .await;
+    assert_eq!(status, 201);
+    let security = r#"{"members":{"roles":["r"]}}"#;
+    client
+        .ask("PUT", "/numbers%2F%2B1555/_security", security)
+        .await;
+    let before = client.ask("GET", ALL, "").await;
+    assert!(before.1.contains("12345678901234567890"), "{}", before.1);
+    assert!(
+        before.1.contains("\"_conflicts\":[\"2-a\"]"),
+        "{}",
+        before.1
+    );
+    let changes = client.ask("GET", "/numbers%2F%2B1555/_changes", "").await;
+    // The connection is still open, and must not keep the file open.
+    server.shutdown().await;
+
+    let server = open(directory.path()).await;
+    let mut client = Client::new(&server).await;
+    assert_eq!(client.ask("GET", ALL, "").await, before);
+    let again = client.ask("GET", "/numbers%2F%2B1555/_changes", "").await;
+    assert_eq!(again, changes);
+    let kept = client.ask("GET", "/numbers%2F%2B1555/_security", "").await;
+    assert_eq!(kept.1.trim(), security);
+    // A database made now is none of the old ones.
+    client.ask("DELETE", "/numbers%2F%2B1555", "").await;
+    client.ask("PUT", "/numbers%2F%2B1555", "").await;
+    let (_, empty) = client.ask("GET", ALL, "").await;
+    assert!(empty.starts_with("{\"total_rows\":0,"), "{empty}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn one_directory_serves_one_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let _server = open(directory.path()).await;
+    let config = SandboxConfig {
+        data: Some(directory.path().to_owned()),
+        ..SandboxConfig::default()
+    };
+    let error = Server::start(config).await.unwrap_err().to_string();
+    assert!(
+        error.contains(&directory.path().display().to_string()),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn requests_are_counted() {
+    let server = Server::start(SandboxConfig::default()).await.unwrap();
+    let mut client = Client::new(&server).await;
+    for (method, path) in [
+        ("PUT", "/a%2Fb"),
+        ("GET", "/a%2Fb/_all_docs"),
+        ("GET", "/a%2Fb/_all_docs?limit=1"),
+        ("GET", "/none/_all_docs"),
+        ("GET", "/_all_dbs"),
+        ("GET", "/a%2Fb/_design/d/_view/v"),
+        ("GET", "/_sandbox/stats"),
+    ] {
+        client.ask(method, path, "").await;
+    }
+    let stats = server.stats();
+    assert_eq!(stats.total.requests, 6);
+    assert!(stats.total.bytes_out > 0);
+    assert_eq!(stats.requests("GET", Endpoint::AllDocs), 3);
+    assert_eq!(stats.requests_in("a/b", "GET", Endpoint::AllDocs), 2);
+    assert_eq!(stats.requests("GET", Endpoint::AllDbs), 1);
+    assert_eq!(stats.requests("GET", Endpoint::View), 1);
+    let (status, seen) = client.ask("GET", "/_sandbox/stats", "").await;
+    assert_eq!(status, 200);
+    assert!(seen.starts_with("{\"requests\":6,"), "{seen}");
+    client.ask("POST", "/_sandbox/reset", "").await;
+    assert_eq!(server.stats().total.requests, 0);
+}
