@@ -244,6 +244,11 @@ impl Server {
         self.app.stats.reset();
     }
 
+    /// Forgets all wrong passwords, so that nobody is locked out any more.
+    pub fn unlock(&self) {
+        self.app.accounts.unlock();
+    }
+
     /// Stops listening, ends all connections, lets what is being written come to its end, and
     /// closes the data: the directory can be opened again afterwards.
     pub async fn shutdown(mut self) {

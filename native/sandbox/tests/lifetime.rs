@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end so")]
 
+use base64::Engine as _;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -21,11 +22,16 @@ impl Client {
     }
 
     async fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
+        self.ask_as("admin:secret", method, path, body).await
+    }
+
+    async fn ask_as(&mut self, login: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+        let login = base64::engine::general_purpose::STANDARD.encode(login);
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "sandbox")
-            .header("authorization", "Basic YWRtaW46c2VjcmV0")
+            .header("authorization", format!("Basic {login}"))
             .header("content-type", "application/json")
             .body(Full::new(bytes::Bytes::from(body.to_owned())))
             .unwrap();
@@ -134,4 +140,17 @@ async fn requests_are_counted() {
     assert!(seen.starts_with("{\"requests\":6,"), "{seen}");
     client.ask("POST", "/_sandbox/reset", "").await;
     assert_eq!(server.stats().total.requests, 0);
+}
+
+#[tokio::test]
+async fn wrong_passwords_lock_a_user_out_until_unlocked() {
+    let server = Server::start(SandboxConfig::default()).await.unwrap();
+    let mut client = Client::new(&server).await;
+    for _ in 0..5 {
+        let answer = client.ask_as("admin:wrong", "GET", "/_up", "").await;
+        assert_eq!(answer.0, 401);
+    }
+    assert_eq!(client.ask("GET", "/_up", "").await.0, 403);
+    server.unlock();
+    assert_eq!(client.ask("GET", "/_up", "").await.0, 200);
 }
