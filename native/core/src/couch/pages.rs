@@ -135,7 +135,10 @@ pub enum Found {
     /// The database never had it.
     Missing,
     /// It was deleted.
-    Deleted,
+    Deleted {
+        /// The revision that the deletion made.
+        rev: Revision,
+    },
     /// It is there.
     Present {
         /// The winning revision.
@@ -370,7 +373,8 @@ fn found_in(row: AllDocsRow<'_>, include: Include) -> Option<(String, Found)> {
         return (row.error.as_deref() == Some("not_found")).then_some((id, Found::Missing));
     };
     if value.deleted {
-        return Some((id, Found::Deleted));
+        let rev = Revision::parse(&value.rev);
+        return Some((id, Found::Deleted { rev }));
     }
     let text = match (include, row.doc) {
         (Include::Ids, _) => "",

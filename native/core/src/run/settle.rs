@@ -12,7 +12,7 @@ use rand::Rng;
 use serde_json::value::RawValue;
 
 use super::context::Run;
-use crate::couch::{Include, Landed, Object, Revision, Write};
+use crate::couch::{Found, Include, Landed, Object, Revision, Write};
 use crate::error::{Error, Kind, Operation};
 use crate::host::{ChangedRow, NOTICE_FIELDS};
 use crate::journal::{Entry, Record};
@@ -102,7 +102,7 @@ struct Settling<'a> {
     decider: &'a dyn Decide,
     ends: Ends,
     /// Writes whose answer was lost: what they would have done.
-    attempted: HashMap<String, Outcome>,
+    attempted: HashMap<String, Change>,
 }
 
 fn outcome_of(change: &Change) -> Outcome {
@@ -145,18 +145,20 @@ impl Settling<'_> {
             }
         };
         let mut changes = Vec::new();
+        let mut ours = Vec::new();
         for (id, decision) in ids.iter().zip(decisions) {
             let attempted = self.attempted.remove(id);
             match (decision, attempted) {
                 (Decision::Change(change), attempted) => {
-                    if let Some(outcome) = attempted {
-                        self.attempted.insert(id.clone(), outcome);
+                    if let Some(attempted) = attempted {
+                        self.attempted.insert(id.clone(), attempted);
                     }
                     changes.push((id.clone(), change));
                 }
-                (Decision::Unchanged, Some(outcome)) => self.done(id, outcome, false),
-                (Decision::Skip, Some(Outcome::Deleted)) => {
-                    self.done(id, Outcome::Deleted, false);
+                (Decision::Unchanged, Some(attempted))
+                | (Decision::Skip, Some(attempted @ Change::Delete { .. })) => {
+                    self.done(id, outcome_of(&attempted), false);
+                    ours.push((id.as_str(), attempted));
                 }
                 (Decision::Unchanged, None) => self.done(id, Outcome::Unchanged, false),
                 (Decision::Failed(database, reason), _) => self.failed(&database, &reason, id),
@@ -165,7 +167,62 @@ impl Settling<'_> {
                 }
             }
         }
+        if !ours.is_empty() {
+            self.recognise(ours).await?;
+        }
         Ok(changes)
+    }
+
+    /// Tells of writes whose answer was lost and which landed: the revisions that they made are
+    /// asked for.
+    async fn recognise(&self, ours: Vec<(&str, Change)>) -> Result<(), Error> {
+        let ids: Vec<&str> = ours.iter().map(|(id, _)| *id).collect();
+        let found = match self.run.keys(self.database, &ids, Include::Ids).await {
+            Ok(found) => found,
+            Err(error) if Run::is_fatal(&error) => return Err(error),
+            Err(error) => {
+                for (_, change) in &ours {
+                    self.touch(change);
+                }
+                self.run.warn(self.untold(&error)).await;
+                return Ok(());
+            }
+        };
+        let mut rows = Vec::new();
+        let mut noted = Vec::new();
+        for ((id, change), found) in ours.into_iter().zip(found) {
+            let rev = match found {
+                Found::Present { rev, .. } | Found::Deleted { rev } => rev,
+                Found::Missing => continue,
+            };
+            noted.push(self.landed(id, &rev));
+            rows.push(self.changed_row(id, &change, rev));
+        }
+        if let Some(journal) = self.run.journal().await? {
+            journal.note(&noted)?;
+        }
+        self.announce(rows).await;
+        Ok(())
+    }
+
+    fn landed(&self, id: &str, rev: &Revision) -> Record {
+        Record::Landed {
+            database: self.database.plain().to_owned(),
+            id: id.to_owned(),
+            rev: rev.to_string(),
+        }
+    }
+
+    fn untold(&self, error: &Error) -> String {
+        format!("changes of {} were not told: {error}", self.database)
+    }
+
+    async fn announce(&self, rows: Vec<ChangedRow>) {
+        if !rows.is_empty()
+            && let Err(error) = self.run.host.changed(self.database, rows).await
+        {
+            self.run.warn(self.untold(&error)).await;
+        }
     }
 
     /// Writes changes until each has landed, or failed for good.
@@ -194,7 +251,15 @@ impl Settling<'_> {
                     Some(error) => error.reason(),
                     None => format!("{}-{}", Operation::SaveDocs.name(), Kind::Conflict.name()),
                 };
-                for id in again {
+                // The last answer may have been lost as well as those before.
+                let left = match trouble {
+                    Some(_) => {
+                        let left = self.decide(&again).await?;
+                        left.into_iter().map(|(id, _)| id).collect()
+                    }
+                    None => again,
+                };
+                for id in left {
                     self.failed(&self.database.encoded(), &reason, &id);
                 }
                 return Ok(());
@@ -238,17 +303,13 @@ impl Settling<'_> {
             match landed {
                 Landed::Written(rev) => {
                     self.attempted.remove(&id);
-                    noted.push(Record::Landed {
-                        database: self.database.plain().to_owned(),
-                        id: id.clone(),
-                        rev: rev.to_string(),
-                    });
+                    noted.push(self.landed(&id, &rev));
                     self.done(&id, outcome_of(&change), as_planned);
                     rows.push(self.changed_row(&id, &change, rev));
                 }
                 Landed::Conflict => again.push(id),
                 Landed::Failed(error) if error.is_temporary() => {
-                    self.attempted.insert(id.clone(), outcome_of(&change));
+                    self.attempted.insert(id.clone(), change);
                     again.push(id);
                     trouble = Some(error);
                 }
@@ -262,16 +323,7 @@ impl Settling<'_> {
             journal.note(&noted)?;
         }
         // What landed is told even if the run ends here: caches must not serve what is gone.
-        if !rows.is_empty()
-            && let Err(error) = self.run.host.changed(self.database, rows).await
-        {
-            self.run
-                .warn(format!(
-                    "changes of {} were not told: {error}",
-                    self.database
-                ))
-                .await;
-        }
+        self.announce(rows).await;
         match fatal {
             Some(error) => Err(error),
             None => Ok((again, trouble)),
@@ -320,7 +372,18 @@ impl Settling<'_> {
         Ok(before.to_owned())
     }
 
+    fn touch(&self, change: &Change) {
+        let text = change.body().or(change.before()).unwrap_or("{}");
+        if let Ok(document) = Object::parse(text) {
+            let facts = NumberFacts::of(&document);
+            if let Some(account) = self.database.account().or(facts.assigned_to) {
+                self.run.touch(account);
+            }
+        }
+    }
+
     fn changed_row(&self, id: &str, change: &Change, rev: Revision) -> ChangedRow {
+        self.touch(change);
         let text = change.body().or(change.before()).unwrap_or("{}");
         let mut fields = Vec::new();
         if let Ok(document) = Object::parse(text) {
@@ -328,11 +391,6 @@ impl Settling<'_> {
                 if let Some(json) = document.get(name) {
                     fields.push((name, json.to_owned()));
                 }
-            }
-            let facts = NumberFacts::of(&document);
-            let account = self.database.account().or(facts.assigned_to);
-            if let Some(account) = account {
-                self.run.touch(account);
             }
         }
         ChangedRow {
