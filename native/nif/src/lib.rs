@@ -8,7 +8,7 @@ mod job;
 mod mailbox;
 
 use job::Job;
-use kazoo_numbers::command::table;
+use kazoo_numbers::command::{extras, table};
 use kazoo_numbers_wire::frame::ToNative;
 use kazoo_numbers_wire::runtime::runtime;
 use kazoo_numbers_wire::session::Session;
@@ -74,6 +74,7 @@ fn cancel(job: ResourceArc<Job>) -> rustler::Atom {
 fn info(env: Env<'_>) -> NifResult<Term<'_>> {
     let commands: Vec<(&str, usize)> = table()
         .iter()
+        .chain(extras())
         .map(|command| (command.name, command.parameters.len()))
         .collect();
     Term::map_from_pairs(

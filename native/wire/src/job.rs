@@ -4,10 +4,13 @@ use crate::caller::Caller;
 use crate::frame::Returned;
 use crate::host;
 use crate::printer::{Lines, Printer};
-use crate::request::{Argument, Settings, Start};
+use crate::request::{Argument, Journal, Settings, Start};
 use kazoo_numbers::command::{self, parse};
+use kazoo_numbers::journal::{Journals, default_directory};
 use kazoo_numbers::report::{Event, Renderer};
 use kazoo_numbers::run;
+use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -42,7 +45,7 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
     let telling = tokio::spawn(tell(receiver, lines));
     let job = run::Job {
         host,
-        settings: settings(&start.settings),
+        settings: settings(&start),
         function: start.function,
         command,
         events,
@@ -74,8 +77,14 @@ fn argument(argument: Argument) -> command::Argument {
     }
 }
 
-fn settings(asked: &Settings) -> run::Settings {
-    let mut settings = run::Settings::default();
+fn settings(start: &Start) -> run::Settings {
+    let asked = &start.settings;
+    let mut settings = run::Settings {
+        command_line: command_line(start),
+        journals: journals(asked),
+        who: asked.who.clone().unwrap_or_default(),
+        ..run::Settings::default()
+    };
     if let Some(jobs) = asked.parallel_jobs_count {
         settings.http.ceiling = count(jobs);
     }
@@ -93,6 +102,39 @@ fn settings(asked: &Settings) -> run::Settings {
     }
     settings.dry_run = asked.dry_run;
     settings
+}
+
+/// The command as somebody would type it again.
+fn command_line(start: &Start) -> String {
+    let arguments = start.arguments.iter().map(|argument| match argument {
+        Argument::Text(text) => text.clone(),
+        Argument::List(texts) => format!("[{}]", texts.join(",")),
+    });
+    std::iter::once(start.function.clone())
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn journals(asked: &Settings) -> Option<Journals> {
+    let directory = match &asked.journal {
+        Journal::Off => return None,
+        Journal::In(directory) => PathBuf::from(directory),
+        // Who has no home keeps it where it lasts until the machine starts again.
+        Journal::Usual => default_directory().unwrap_or_else(|| {
+            env::temp_dir()
+                .join("kazoo_numbers_maintenance")
+                .join("journal")
+        }),
+    };
+    let mut journals = Journals::new(directory);
+    if let Some(days) = asked.journal_keep_days {
+        journals.keep = Duration::from_secs(days.saturating_mul(24 * 60 * 60));
+    }
+    if let Some(bytes) = asked.journal_keep_bytes {
+        journals.keep_bytes = bytes;
+    }
+    Some(journals)
 }
 
 /// At least one: a knob at nought would stand still.

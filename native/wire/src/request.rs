@@ -42,6 +42,18 @@ pub enum Fault {
     Hang,
 }
 
+/// Where what a job does is written down.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Journal {
+    /// In the user's data directory.
+    #[default]
+    Usual,
+    /// In this directory.
+    In(String),
+    /// Nowhere: nothing can be undone.
+    Off,
+}
+
 /// The settings of a job; what is absent has the default of the place that reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -63,6 +75,12 @@ pub struct Settings {
     pub columns: Option<u64>,
     /// Who calls.
     pub who: Option<String>,
+    /// Where the journal is.
+    pub journal: Journal,
+    /// How many days journals are kept.
+    pub journal_keep_days: Option<u64>,
+    /// How many bytes of journals are kept.
+    pub journal_keep_bytes: Option<u64>,
     /// A fault on purpose.
     pub fault: Option<Fault>,
     /// What this version does not know, for it to be ignored knowingly.
@@ -163,6 +181,14 @@ impl TryFrom<&Term> for Settings {
                 "config_section" => settings.config_section = Some(text(value)?),
                 "carrier_modules" => settings.carrier_modules = Some(texts(value)?),
                 "who" => settings.who = Some(text(value)?),
+                "journal" => {
+                    settings.journal = match value.as_atom() {
+                        Some("off") => Journal::Off,
+                        _ => Journal::In(text(value)?),
+                    }
+                }
+                "journal_keep_days" => settings.journal_keep_days = Some(natural(value)?),
+                "journal_keep_bytes" => settings.journal_keep_bytes = Some(natural(value)?),
                 "fault" => {
                     settings.fault = match value.as_atom() {
                         Some("start") => Some(Fault::Start),
