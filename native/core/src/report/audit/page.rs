@@ -161,7 +161,7 @@ fn bars(page: &mut String, title: &str, bars: &[Bar]) {
     for bar in bars.iter().take(BARS) {
         put!(
             page,
-            "<tr><td class=\"label\">{}</td><td class=\"count\">{}</td><td><div class=\"bar\" style=\"width:{:.1}%\">",
+            "<tr><td class=\"label\">{}</td><td class=\"count\">{}</td><td class=\"fill\"><div class=\"bar\" style=\"width:{:.1}%\">",
             escaped(&bar.label),
             bar.total(),
             share(bar.total(), most)

@@ -17,7 +17,7 @@ code{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--faint)}.count{text-align:right;font-variant-numeric:tabular-nums}
-.label{width:38%;overflow-wrap:anywhere}.bars td{border:0;padding:.15rem .6rem .15rem 0}
+.label{width:38%;overflow-wrap:anywhere}.bars .count{width:6%}.fill{width:56%}.bars td{border:0;padding:.15rem .6rem .15rem 0}
 .bar{display:flex;height:1.05rem;border-radius:3px;overflow:hidden;min-width:2px}
 .bar i{display:block;min-width:1px}
 .key{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;margin-right:.45rem;vertical-align:-1px}
