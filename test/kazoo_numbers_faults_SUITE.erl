@@ -14,6 +14,7 @@
         ,a_killed_program_is_one_line/1, a_program_that_is_missing_is_one_line/1
         ,a_library_that_cannot_be_loaded_is_one_line/1, the_operator_module_is_loaded_anew/1
         ,the_library_stays_when_its_module_is_loaded_anew/1, many_runs_leave_nothing_behind/1
+        ,a_run_is_told_of_and_cancelled/1
         ]).
 
 -define(ACCOUNTS, 60).
@@ -29,6 +30,7 @@ groups() ->
            ,a_panic_at_the_start_is_one_line
            ,the_operator_module_is_loaded_anew
            ,many_runs_leave_nothing_behind
+           ,a_run_is_told_of_and_cancelled
            ],
     [{nif, [], Both ++ [a_library_that_cannot_be_loaded_is_one_line, the_library_stays_when_its_module_is_loaded_anew]}
     ,{port, [], Both ++ [a_killed_program_is_one_line, a_program_that_is_missing_is_one_line]}
@@ -178,6 +180,24 @@ many_runs_leave_nothing_behind(Config) ->
     timer:sleep(200),
     [true = After =< Was + 5 || {Was, After} <- lists:zip(Before, Figures())],
     ok.
+
+a_run_is_told_of_and_cancelled(Config) ->
+    {ok, ["no run is in progress in this node"]} = call(Config, status, []),
+    cluster(),
+    {Caller, Terminal} = run(Config),
+    Monitor = monitor(process, Caller),
+    {ok, [Status]} = call(Config, status, []),
+    {match, [Run]} = re:run(Status, "^([0-9.]+): copy_number_dbs_to_accounts, [0-9]+ seconds, called from operator"
+                           ,[{capture, all_but_first, binary}]),
+    {{no_return, 2}, ["no run 0.0.1 is in progress" ++ _]} = call(Config, cancel, [<<"0.0.1">>]),
+    {ok, ["cancelled: " ++ _]} = call(Config, cancel, [Run]),
+    receive {'DOWN', Monitor, process, Caller, {no_return, 2}} -> ok
+    after 5000 -> error(still_running)
+    end,
+    %% Its caller is still there, and is told what was done.
+    [_ | _] = [Line || Line <- test_operator:printed(Terminal), string:find(Line, "cancelled") =/= nomatch],
+    stopped(Config),
+    completed(Config).
 
 %%------------------------------------------------------------------------------
 

@@ -15,12 +15,22 @@
 -module(kazoo_numbers_job).
 
 -export([run/2, rehearse/2]).
+-export([companion/4]).
 
--export_type([settings/0]).
+-export_type([settings/0, about/0]).
 
 -type settings() :: #{atom() => term()}.
 
--record(job, {host      :: module()
+%% What is told of a run while it is in progress.
+-type about() :: #{function := binary()
+                  ,arguments := [kazoo_numbers_arguments:argument()]
+                  ,who := node()
+                  ,started := integer()
+                  ,last => binary()
+                  }.
+
+-record(job, {about     :: about()
+             ,host      :: module()
              ,transport :: module()
              ,connection :: kazoo_numbers_transport:connection()
              ,caller    :: reference()
@@ -54,7 +64,12 @@ rehearse(Function, Arguments, false) ->
 run_native(Host, Function, Arguments, Settings) ->
     case kazoo_numbers_arguments:normalise(Function, Arguments) of
         {ok, Normalised} ->
-            converse(fun() -> start(Host, Function, Normalised, Settings) end);
+            About = #{function => Function
+                     ,arguments => Normalised
+                     ,who => node(group_leader())
+                     ,started => erlang:monotonic_time(second)
+                     },
+            converse(fun() -> start(Host, Function, Normalised, Settings) end, About);
         {error, Line} -> refused(Function, Line)
     end.
 
@@ -66,16 +81,8 @@ refused(Function, Line) ->
         _Other -> {no_return, 2}
     end.
 
-%% The companion's end is its message.
--dialyzer({nowarn_function, converse/1}).
-converse(Start) ->
-    Caller = self(),
-    Dictionary = get(),
-    {Companion, Monitor} =
-        spawn_monitor(fun() ->
-                              _ = [put(Key, Value) || {Key, Value} <- Dictionary],
-                              exit({?MODULE, converse(Start, Caller)})
-                      end),
+converse(Start, About) ->
+    {Companion, Monitor} = spawn_monitor(?MODULE, companion, [Start, About, self(), get()]),
     receive
         {'DOWN', Monitor, process, Companion, {?MODULE, Result}} ->
             Result;
@@ -89,10 +96,17 @@ reason({Kind, Stack}) when is_list(Stack) -> Kind;
 reason(Kind) when is_atom(Kind) -> Kind;
 reason(_Kind) -> crash.
 
-converse(Start, Caller) ->
+%% @private Holds the conversation; its end is its message.
+-spec companion(Start :: fun(), about(), Caller :: pid(), Dictionary :: [{term(), term()}]) -> no_return().
+companion(Start, About, Caller, Dictionary) ->
+    _ = [put(Key, Value) || {Key, Value} <- Dictionary],
+    exit({?MODULE, hold(Start, About, Caller)}).
+
+hold(Start, About, Caller) ->
     case Start() of
         {ok, Job} ->
-            loop(Job#job{caller = monitor(process, Caller)
+            loop(Job#job{about = About
+                        ,caller = monitor(process, Caller)
                         ,terminal = monitor(process, group_leader())
                         });
         {error, Line} -> failed(Line)
@@ -108,7 +122,8 @@ start(Host, Function, Arguments, Settings) ->
                },
     case Transport:start(term_to_binary(Request)) of
         {ok, Connection} ->
-            {ok, #job{host = Host
+            {ok, #job{about = #{function => Function, arguments => Arguments, who => node(), started => 0}
+                     ,host = Host
                      ,transport = Transport
                      ,connection = Connection
                      ,caller = make_ref()
@@ -151,6 +166,9 @@ loop(#job{caller = Caller, terminal = Terminal, transport = Transport, connectio
     receive
         {'DOWN', Gone, process, _Pid, _Reason} when Gone =:= Caller; Gone =:= Terminal ->
             loop(stop(Job));
+        {kazoo_numbers_runs, From, Ref, Question} ->
+            From ! {Ref, Job#job.about},
+            loop(asked(Question, Job));
         Message ->
             case Transport:frame(Connection, Message) of
                 {frame, Frame} -> frame(binary_to_term(Frame), Job);
@@ -190,13 +208,21 @@ print(_Lines, #job{leader = gone} = Job) -> Job;
 print(Lines, #job{host = Host} = Job) ->
     _ = Host:log(Lines),
     case kazoo_numbers_terminal:print(Lines) of
-        ok -> Job;
+        ok -> last(Lines, Job);
         gone -> stop(Job)
     end.
 
-stop(#job{transport = Transport, connection = Connection} = Job) ->
+last([], Job) -> Job;
+last(Lines, #job{about = About} = Job) -> Job#job{about = About#{last => lists:last(Lines)}}.
+
+stop(Job) ->
+    (asked(cancel, Job))#job{leader = gone}.
+
+%% A run that somebody else cancels still tells its caller what it did.
+asked(cancel, #job{transport = Transport, connection = Connection} = Job) ->
     Transport:cancel(Connection),
-    Job#job{leader = gone}.
+    Job;
+asked(status, Job) -> Job.
 
 reply(Number, Answer, #job{transport = Transport, connection = Connection}) ->
     Transport:reply(Connection, term_to_binary({reply, Number, Answer})).

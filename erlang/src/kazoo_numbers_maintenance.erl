@@ -103,6 +103,8 @@
         ,dry_run/4
         ,audit/0
         ,audit/1
+        ,status/0
+        ,cancel/1
         ,runs/0
         ,undo/1
         ]).
@@ -631,6 +633,18 @@ audit() ->
 audit(What) ->
     call('audit', [What]).
 
+%% @doc Tells which runs are in progress in this node, and how far they are.
+-spec status() -> 'ok' | {'no_return', pos_integer()}.
+status() ->
+    with_library('kazoo_numbers_runs', 'status', []).
+
+%% @doc Stops a run that is in progress: the request in flight is finished, and
+%% nothing more is written.
+%% @end
+-spec cancel(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
+cancel(Run) ->
+    with_library('kazoo_numbers_runs', 'cancel', [Run]).
+
 %% @doc Lists the runs that can be undone.
 -spec runs() -> 'ok' | {'no_return', pos_integer()}.
 runs() ->
@@ -648,14 +662,14 @@ undo(Run) ->
 %%==============================================================================
 
 call(Function, Arguments) ->
-    with_library('run', [Function, Arguments]).
+    with_library('kazoo_numbers_job', 'run', [Function, Arguments]).
 
 rehearse(Function, Arguments) ->
-    with_library('rehearse', [Function, Arguments]).
+    with_library('kazoo_numbers_job', 'rehearse', [Function, Arguments]).
 
-with_library(Way, Arguments) ->
+with_library(Module, Way, Arguments) ->
     case library() of
-        'ok' -> apply('kazoo_numbers_job', Way, Arguments);
+        'ok' -> apply(Module, Way, Arguments);
         {'error', Line} ->
             _ = try io:put_chars([Line, $\n]) catch _:_ -> 'ok' end,
             {'no_return', 1}
