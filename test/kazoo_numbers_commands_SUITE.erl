@@ -13,6 +13,7 @@
         ,needs_kazoo_is_one_line/1, an_account_is_fixed/1, destruction_and_conversion/1, a_server_that_is_not_there_is_one_line/1
         ,credentials_are_not_printed/1, two_at_once_keep_their_lines_apart/1, a_rehearsal_writes_nothing/1
         ,what_a_run_did_is_undone/1, a_journal_lies_where_it_is_told_to/1
+        ,no_argument_does_harm/1
         ]).
 -export([mailbox_after/1]).
 
@@ -41,6 +42,7 @@ groups() ->
             ,a_rehearsal_writes_nothing
             ,what_a_run_did_is_undone
             ,a_journal_lies_where_it_is_told_to
+            ,no_argument_does_harm
             ],
     [{nif, [], Cases}, {port, [], Cases}].
 
@@ -261,6 +263,33 @@ journal_in(Config, Name) ->
     Dir = filename:join([proplists:get_value(priv_dir, Config), Node, Name]),
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, journal, Dir]),
     Dir.
+
+%% Every function of one argument, but those that only read or are Kazoo's, with everything that is no argument.
+no_argument_does_harm(Config) ->
+    _ = cluster(1),
+    {_, Node} = proplists:get_value(node, Config),
+    Proxy = proplists:get_value(proxy, Config),
+    Before = test_couch:all(?NUMBER_DB),
+    Known = test_proxy:requests(Proxy),
+    Junk = [<<>>, <<0>>, <<255, 254>>, <<1:3>>, binary:copy(<<"a">>, 65536), lists:duplicate(65536, $+), "é", [1114112], [[]], [<<>>], [[<<"x">>]]
+           ,[a | b], {}, 1.0, -1, 1 bsl 200, #{}, self(), undefined, <<"account/../_users">>, <<"numbers%2F%2e%2e%2F_users">>
+           ,<<"+1415/../../_users">>, <<"+1415\r\nDELETE / HTTP/1.1">>, <<"numbers/+1415?rev=1">>
+           ],
+    Functions = [Function || {Function, 1} <- kazoo_numbers_maintenance:module_info(exports),
+                             not kazoo_numbers_host:is_kazoo_command(atom_to_binary(Function, utf8), 1),
+                             not lists:member(Function, [module_info, dry_run, status, cancel])],
+    true = length(Functions) > 20,
+    Results = [{Function, Argument, rpc:call(Node, kazoo_numbers_maintenance, Function, [Argument])}
+               || Function <- Functions, Argument <- Junk],
+    [] = [Bad || {_, _, Result} = Bad <- Results, not is_result(Result)],
+    [] = [Path || Path <- lists:nthtail(Known, test_proxy:paths(Proxy)),
+                  binary:match(Path, [<<"..">>, <<"2e">>, <<"_users">>, <<"?rev">>]) =/= nomatch],
+    Before = test_couch:all(?NUMBER_DB).
+
+is_result(ok) -> true;
+is_result(no_return) -> true;
+is_result({no_return, Status}) -> is_integer(Status);
+is_result(_) -> false.
 
 %%------------------------------------------------------------------------------
 
