@@ -163,17 +163,14 @@ fn tell_of_holder(
     if entry.has(held::IS_ANOTHERS) {
         find(Drift::WrongAccount);
     }
-    match entry.place() {
-        None => {}
-        // A number database that was not read could hold it, and for this account.
-        Some(_)
-            if view
-                .places_of(&entry.id)
-                .iter()
-                .any(|place| unread.contains(place)) =>
-        {
-            notes.unchecked(1)
-        }
-        Some(kind) => find(kind),
+    let Some(kind) = entry.place() else {
+        return;
+    };
+    // A number database that was not read could hold it, and for this account.
+    let places = view.places_of(&entry.id);
+    if places.iter().any(|place| unread.contains(place)) {
+        notes.unchecked(1);
+    } else {
+        find(kind);
     }
 }
