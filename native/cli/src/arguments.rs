@@ -1,8 +1,12 @@
 //! The command line as a whole, and the options that commands share.
 
+use std::path::PathBuf;
+
+use clap::builder::EnumValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use kazoo_numbers::couch::HttpSettings;
 
+use crate::output::Document;
 use crate::{functions, tools};
 
 const ABOUT: &str = "Keeps Kazoo's number databases and account databases in step";
@@ -42,7 +46,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// The options of every function, before its name or after it.
-pub(crate) fn shared() -> [Arg; 5] {
+pub(crate) fn shared() -> [Arg; 7] {
     [
         couchdb(),
         json(),
@@ -63,7 +67,27 @@ pub(crate) fn shared() -> [Arg; 5] {
             .value_name("N")
             .value_parser(positive)
             .help("Requests a second, at most [default: no limit]"),
+        Arg::new("journal")
+            .long("journal")
+            .value_name("DIR")
+            .value_parser(value_parser!(PathBuf))
+            .help("Keep the journal, which \"undo\" works from, here [default: in your data directory]"),
+        Arg::new("no-journal")
+            .long("no-journal")
+            .action(ArgAction::SetTrue)
+            .conflicts_with("journal")
+            .help("Keep no journal: what is done cannot be undone"),
     ]
+}
+
+/// How an audit is handed on.
+pub(crate) fn format() -> Arg {
+    Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(EnumValueParser::<Document>::new())
+        .conflicts_with("json")
+        .help("Print the audit as a document of this kind, and everything else on standard error")
 }
 
 pub(crate) fn couchdb() -> Arg {
@@ -95,6 +119,9 @@ pub(crate) struct Options {
     pub(crate) dry_run: bool,
     pub(crate) parallel: Option<u16>,
     pub(crate) requests_per_second: Option<f64>,
+    pub(crate) journal: Option<PathBuf>,
+    pub(crate) no_journal: bool,
+    pub(crate) format: Option<Document>,
 }
 
 impl Options {
@@ -106,6 +133,9 @@ impl Options {
             dry_run: flag(top, sub, "dry-run"),
             parallel: one(top, sub, "parallel"),
             requests_per_second: one(top, sub, "requests-per-second"),
+            journal: one(top, sub, "journal"),
+            no_journal: flag(top, sub, "no-journal"),
+            format: one(top, sub, "format"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The library's table of functions as subcommands.
 
 use clap::{Arg, ArgMatches, Command};
-use kazoo_numbers::command::{Argument, Effect, Parameter, Spec, table};
+use kazoo_numbers::command::{Argument, Effect, Parameter, Spec, extras, table};
 
 use crate::arguments;
 
@@ -24,7 +24,7 @@ impl Function {
 
 fn functions() -> Vec<Function> {
     let mut all: Vec<Function> = Vec::new();
-    for spec in table() {
+    for spec in specs() {
         match all.iter_mut().find(|function| function.name == spec.name) {
             Some(function) => function.forms.push(spec),
             None => all.push(Function {
@@ -39,9 +39,14 @@ fn functions() -> Vec<Function> {
     all
 }
 
-/// Whether the table has a function of this name.
+/// Kazoo's functions, then those that it does not have.
+fn specs() -> impl Iterator<Item = &'static Spec> {
+    table().iter().chain(extras())
+}
+
+/// Whether there is a function of this name.
 pub(crate) fn has(name: &str) -> bool {
-    table().iter().any(|spec| spec.name == name)
+    specs().any(|spec| spec.name == name)
 }
 
 /// A subcommand a function, in the table's order.
@@ -60,6 +65,7 @@ fn subcommand(function: &Function) -> Command {
         .about(about)
         .long_about(long_about(function))
         .args(positional)
+        .args((function.name == "audit").then(arguments::format))
         .args(arguments::shared())
 }
 
@@ -159,7 +165,7 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_can_be_given() {
-        for spec in table() {
+        for spec in specs() {
             let mut line = vec![spec.name];
             line.extend(spec.parameters.iter().map(Parameter::example));
             let expected: Vec<Argument> = spec

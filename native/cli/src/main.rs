@@ -11,6 +11,7 @@ mod arguments;
 mod connection;
 mod functions;
 mod interrupt;
+mod journal;
 mod live;
 mod output;
 mod perform;

@@ -3,11 +3,13 @@
 
 use std::io::{self, Write};
 
-use kazoo_numbers::report::{Event, Renderer};
+use clap::ValueEnum;
+use kazoo_numbers::report::{Event, Renderer, audit};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::arguments::Options;
 use crate::live::Live;
 
 /// Events that are printed together, at most.
@@ -16,6 +18,10 @@ const BATCH: usize = 256;
 /// Says something beside the output. Nobody there to read it: nobody misses it.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+fn say_bytes(text: &[u8]) {
+    let _ = io::stderr().lock().write_all(text);
 }
 
 /// Puts text on standard output, at once.
@@ -29,6 +35,17 @@ fn print_bytes(text: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
+/// A kind of document that an audit can be handed on as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// One JSON object
+    Json,
+    /// One row a finding
+    Csv,
+    /// One page that needs nothing else
+    Html,
+}
+
 /// How the output looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -36,22 +53,24 @@ pub(crate) enum Form {
     Lines,
     /// One JSON object a line.
     Json,
+    /// The audit alone; what there is to say beside it goes to standard error.
+    Document(Document),
 }
 
 impl Form {
     /// The one that was asked for.
-    pub(crate) fn of(json: bool) -> Self {
-        if json { Self::Json } else { Self::Lines }
+    pub(crate) fn of(options: &Options) -> Self {
+        match options.format {
+            Some(document) => Self::Document(document),
+            None if options.json => Self::Json,
+            None => Self::Lines,
+        }
     }
 
-    fn event(self, event: &Event, text: &mut Vec<u8>) {
+    /// Adds an event to what is printed, and to what is said beside it.
+    fn event(self, event: &Event, text: &mut Vec<u8>, beside: &mut Vec<u8>) {
         match self {
-            Self::Lines => {
-                for line in Renderer.lines(event) {
-                    text.extend_from_slice(line.as_bytes());
-                    text.push(b'\n');
-                }
-            }
+            Self::Lines => lines(event, text),
             Self::Json => {
                 let begin = text.len();
                 // Strings and numbers: serialising them cannot fail, and half a line helps nobody.
@@ -61,7 +80,28 @@ impl Form {
                 }
                 text.push(b'\n');
             }
+            Self::Document(document) => match event {
+                Event::Audit(audit) => {
+                    let whole = match document {
+                        Document::Json => audit::to_json(audit),
+                        Document::Csv => audit::to_csv(audit),
+                        Document::Html => audit::to_html(audit),
+                    };
+                    text.extend_from_slice(whole.as_bytes());
+                    if !whole.ends_with('\n') {
+                        text.push(b'\n');
+                    }
+                }
+                event => lines(event, beside),
+            },
         }
+    }
+}
+
+fn lines(event: &Event, text: &mut Vec<u8>) {
+    for line in Renderer.lines(event) {
+        text.extend_from_slice(line.as_bytes());
+        text.push(b'\n');
     }
 }
 
@@ -80,12 +120,17 @@ pub(crate) fn show(
 ) -> io::Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut text = Vec::new();
+    let mut beside = Vec::new();
     let mut result = Ok(());
     while events.blocking_recv_many(&mut batch, BATCH) > 0 {
         text.clear();
+        beside.clear();
         for event in batch.drain(..) {
             live.saw(&event);
-            form.event(&event, &mut text);
+            form.event(&event, &mut text, &mut beside);
+        }
+        if !beside.is_empty() {
+            live.aside(|| say_bytes(&beside));
         }
         if result.is_ok() {
             result = live.aside(|| print_bytes(&text));

@@ -14,30 +14,36 @@ use crate::arguments::Options;
 use crate::interrupt::{self, Signals};
 use crate::live::Live;
 use crate::output::{self, Form, own_event};
-use crate::{connection, in_runtime, returned, secrets};
+use crate::{connection, in_runtime, journal, returned, secrets};
 
 /// Events under way, at most; beyond them the run waits for the terminal.
 const EVENTS: usize = 1024;
 
 /// Runs a function of the library, prints what it says, and returns the exit status.
 pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) -> io::Result<u8> {
-    let form = Form::of(options.json);
+    let form = Form::of(options);
     match command::parse(name, arguments) {
-        Ok(command) => in_runtime(performed(name, command, options)),
+        Ok(command) => in_runtime(performed(name, arguments, command, options)),
         Err(refusal) => {
             let line = secrets::without_credentials(&refusal.to_string());
-            output::print(&match form {
-                Form::Lines => format!("{line}\n"),
-                Form::Json => own_event("refused", &json!(line)),
-            })?;
+            match form {
+                Form::Lines => output::print(&format!("{line}\n"))?,
+                Form::Json => output::print(&own_event("refused", &json!(line)))?,
+                Form::Document(_) => output::say(&line),
+            }
             let result = Returned::of_refusal(name, &refusal);
             end(form, &result, result.exit_status())
         }
     }
 }
 
-async fn performed(name: &str, command: Command, options: &Options) -> io::Result<u8> {
-    let form = Form::of(options.json);
+async fn performed(
+    name: &str,
+    arguments: &[Argument],
+    command: Command,
+    options: &Options,
+) -> io::Result<u8> {
+    let form = Form::of(options);
     let (events, receiver) = mpsc::channel(EVENTS);
     let cancel = CancellationToken::new();
     let signals = Signals::take()?;
@@ -51,7 +57,10 @@ async fn performed(name: &str, command: Command, options: &Options) -> io::Resul
         function: name.to_owned(),
         command,
         host: connection::host(options.couchdb.as_deref()),
-        settings: settings(options),
+        settings: Settings {
+            command_line: journal::command_line(name, arguments),
+            ..settings(options)
+        },
         events,
         cancel,
     })
@@ -76,6 +85,7 @@ fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
             "result",
             &json!({"returned": returned::value(result), "exit_status": status}),
         ))?,
+        Form::Document(_) => {}
     }
     Ok(status)
 }
@@ -83,6 +93,8 @@ fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
 fn settings(options: &Options) -> Settings {
     let mut settings = Settings {
         dry_run: options.dry_run,
+        journals: journal::journals(options),
+        who: journal::who(),
         ..Settings::default()
     };
     if let Some(parallel) = options.parallel {

@@ -52,6 +52,8 @@ impl Tool {
                 options.requests_per_second.is_some(),
                 "--requests-per-second",
             ),
+            (options.journal.is_some(), "--journal"),
+            (options.no_journal, "--no-journal"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then_some(name))

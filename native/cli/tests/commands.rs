@@ -167,3 +167,77 @@ fn a_reader_that_goes_away_stops_the_run_as_a_failure() {
         "{said}"
     );
 }
+
+#[test]
+fn limits_are_kept() {
+    let stage = Stage::seeded(&clean());
+    let ran = stage.run(&[
+        "copy_number_dbs_to_accounts",
+        "--json",
+        "--parallel",
+        "1",
+        "--requests-per-second",
+        "20",
+    ]);
+    let events = ran.json();
+    let figures = &events[events.len() - 2]["data"]["summary"];
+    let requests = figures["requests"].as_f64().unwrap();
+    // A second's worth may go at once.
+    assert!(requests > 10.0, "{figures}");
+    assert!(
+        figures["seconds"].as_f64().unwrap() > (requests - 20.0).max(5.0) / 20.0,
+        "{figures}"
+    );
+}
+
+#[test]
+fn what_was_done_is_listed_and_undone() {
+    let stage = Stage::seeded(&clean());
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    let (before, _) = stage.data();
+    assert_eq!(
+        stage
+            .run(&["copy_number_dbs_to_accounts", "--journal", journal])
+            .status,
+        0
+    );
+    assert_ne!(stage.data().0.differences(&before), Vec::<String>::new());
+    let runs = stage.run(&["--journal", journal, "runs"]);
+    assert_eq!(runs.status, 0);
+    assert!(
+        runs.out.contains("copy_number_dbs_to_accounts"),
+        "{}",
+        runs.out
+    );
+    let run = runs.out.split_whitespace().next().unwrap();
+    let undone = stage.run(&["undo", run, "--journal", journal]);
+    assert_eq!(undone.status, 0, "{}", undone.out);
+    let after = stage.data().0.without_tombstones();
+    assert_eq!(
+        after.differences(&before.without_tombstones()),
+        Vec::<String>::new()
+    );
+    let without = stage.run(&["--no-journal", "undo", run]);
+    assert_eq!(without.status, 2);
+    assert!(without.out.contains("no journal"), "{}", without.out);
+}
+
+#[test]
+fn an_audit_is_a_table_or_a_document() {
+    let stage = Stage::seeded(&clean());
+    let table = stage.run(&["audit"]);
+    assert_eq!(table.status, 0, "{}", table.out);
+    assert!(table.out.contains("missing_copy") && table.out.ends_with("ok\n"));
+    let json = stage.run(&["audit", "--format", "json"]);
+    let whole: Value = serde_json::from_str(&json.out).unwrap();
+    let findings = whole["findings"].as_array().unwrap().len();
+    assert!(findings > 0);
+    let csv = stage.run(&["audit", "--format", "csv"]);
+    assert_eq!(csv.lines().len(), 1 + findings);
+    let html = stage.run(&["audit", "--format", "html"]);
+    assert!(html.out.starts_with("<!") && html.out.trim_end().ends_with("</html>"));
+    let events = stage.run(&["audit", "--json"]).json();
+    assert!(events.iter().any(|event| event["event"] == "audit"));
+    assert_eq!(stage.run(&["runs", "--format", "csv"]).status, 1);
+}

@@ -4,12 +4,16 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use kazoo_numbers::command::table;
+use kazoo_numbers::command::{Spec, extras, table};
 use support::run;
+
+fn specs() -> impl Iterator<Item = &'static Spec> {
+    table().iter().chain(extras())
+}
 
 #[test]
 fn every_function_has_help_that_says_what_it_takes_and_whether_it_deletes() {
-    for spec in table() {
+    for spec in specs() {
         let help = run(&[spec.name, "--help"]);
         let text = help.out.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!((help.status, help.err.as_str()), (0, ""), "{}", spec.name);
@@ -40,7 +44,7 @@ fn the_help_of_all_lists_the_table_and_the_tools_and_nothing_else() {
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    let mut expected: BTreeSet<&str> = table().iter().map(|spec| spec.name).collect();
+    let mut expected: BTreeSet<&str> = specs().map(|spec| spec.name).collect();
     expected.extend(["sandbox", "seed", "wipe", "completion", "port", "help"]);
     assert_eq!(listed, expected);
 }
@@ -50,7 +54,7 @@ fn shells_complete_every_function() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = run(&["completion", shell]);
         assert_eq!(script.status, 0, "{shell}");
-        for spec in table() {
+        for spec in specs() {
             assert!(script.out.contains(spec.name), "{shell}: {}", spec.name);
         }
     }

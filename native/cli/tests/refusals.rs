@@ -46,7 +46,6 @@ fn a_command_line_that_makes_no_sense_is_1() {
         &["app_using", "+14155550100"],
         &["copy_number_dbs_to_accounts", "--parallel", "0"],
         &["copy_number_dbs_to_accounts", "--requests-per-second", "0"],
-        &["--dry-run", "wipe", "--yes"],
         &["wipe"],
         &["seed", "--drift", "2"],
     ] {

@@ -12,8 +12,25 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{Ran, Stage, program, run};
 
-/// A sandbox of its own process, and its address.
-fn sandbox(data: &Path, more: &[&str]) -> (Child, String) {
+/// A sandbox of its own process, which does not outlive a test that fails.
+struct Sandbox(Child);
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Sandbox {
+    fn interrupted(mut self) -> Option<i32> {
+        kill_process(Pid::from_child(&self.0), Signal::INT).unwrap();
+        self.0.wait().unwrap().code()
+    }
+}
+
+/// A sandbox, and its address.
+fn sandbox(data: &Path, more: &[&str]) -> (Sandbox, String) {
     let mut child = program(&["sandbox", "--port", "0", "--data"])
         .arg(data)
         .args(more)
@@ -24,12 +41,7 @@ fn sandbox(data: &Path, more: &[&str]) -> (Child, String) {
     BufReader::new(child.stdout.take().unwrap())
         .read_line(&mut url)
         .unwrap();
-    (child, url.trim_end().to_owned())
-}
-
-fn interrupted(mut child: Child) -> Option<i32> {
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    child.wait().unwrap().code()
+    (Sandbox(child), url.trim_end().to_owned())
 }
 
 fn on(url: &str, arguments: &[&str]) -> Ran {
@@ -43,14 +55,14 @@ fn a_sandbox_serves_until_it_is_interrupted_and_keeps_its_data() {
     assert!(url.starts_with("http://admin:secret@127.0.0.1:"), "{url}");
     let seeded = on(&url, &["seed", "--numbers", "50", "--accounts", "3"]);
     assert_eq!(seeded.status, 0, "{}", seeded.err);
-    assert_eq!(interrupted(child), Some(0));
+    assert_eq!(child.interrupted(), Some(0));
 
     let (child, url) = sandbox(folder.path(), &["--json"]);
     let listening: Value = serde_json::from_str(&url).unwrap();
     let url = listening["data"]["url"].as_str().unwrap();
     let ran = on(url, &["copy_number_dbs_to_accounts", "--dry-run"]);
     assert!(ran.out.contains("numbers%2F%2B1415: "), "{}", ran.out);
-    assert_eq!(interrupted(child), Some(0));
+    assert_eq!(child.interrupted(), Some(0));
 }
 
 #[test]
@@ -63,7 +75,7 @@ fn a_password_of_one_s_own_is_not_printed() {
         &["seed", "--numbers", "5"],
     );
     assert_eq!(ran.status, 0, "{}", ran.err);
-    assert_eq!(interrupted(child), Some(0));
+    assert_eq!(child.interrupted(), Some(0));
     assert_eq!(run(&["sandbox", "--bind", "0.0.0.0"]).status, 1);
 }
 
@@ -169,4 +181,19 @@ fn the_port_says_what_is_no_request_and_ends_with_its_input() {
 
     let ended = program(&["port"]).output().unwrap();
     assert_eq!((ended.status.code(), ended.stdout.len()), (Some(0), 0));
+}
+
+/// Half of what was said would be done.
+#[test]
+fn a_tool_that_knows_no_dry_run_does_not_pretend() {
+    let stage = Stage::seeded(&Options {
+        numbers: 5,
+        ..Options::default()
+    });
+    let refused = stage.run(&["--dry-run", "wipe", "--yes"]);
+    assert_eq!(
+        (refused.status, refused.err.as_str()),
+        (1, "error: wipe knows no --dry-run\n")
+    );
+    assert!(!stage.data().0.databases.is_empty());
 }

@@ -27,6 +27,8 @@ pub fn program(arguments: &[&str]) -> Command {
         .env_remove("COUCHDB_USER")
         .env_remove("COUCHDB_PASSWORD")
         .env("KAZOO_CONFIG", "/there/is/no/config.ini")
+        // Journals of tests are nobody's.
+        .env("XDG_DATA_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null());
     program
 }
