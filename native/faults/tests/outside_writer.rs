@@ -30,8 +30,6 @@ struct Act {
     /// The revision that it made.
     to: String,
     deletes: bool,
-    /// What it left in the field `outside`.
-    mark: u64,
 }
 
 /// How busy the writer is.
@@ -86,7 +84,6 @@ impl Writer {
     }
 
     async fn touch(&self, server: &Upstream, database: &str, id: &str, dice: &mut Dice) {
-        let mark = dice.roll(u64::MAX);
         let target = format!(
             "/{}/{}",
             utf8_percent_encode(database, NON_ALPHANUMERIC),
@@ -99,10 +96,10 @@ impl Writer {
         } else if known["reason"] == "Database does not exist." {
             return;
         } else {
-            // Where it was taken from, it has the number's looks.
             (None, json!({"_id": id, "pvt_type": "number"}))
         };
-        document["outside"] = mark.into();
+        // No two changes of theirs are the same.
+        document["outside"] = dice.roll(u64::MAX).into();
         let what = dice.roll(10);
         match what {
             0 => document["pvt_assigned_to"] = json!(format!("{:032x}", dice.roll(u64::MAX))),
@@ -122,7 +119,6 @@ impl Writer {
             from,
             to: to.into(),
             deletes,
-            mark,
         };
         self.acts.lock().unwrap().push(act(from, &to, deletes));
         if deletes && what == 5 {
