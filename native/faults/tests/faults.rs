@@ -4,7 +4,7 @@
 //!
 //! `KAZOO_NUMBERS_CASES` says how many cases each property gets, `KAZOO_NUMBERS_SEED` from which
 //! seed.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod support;
 
@@ -342,7 +342,7 @@ fn told(property: &str) {
 fn faults_that_pass_change_nothing() {
     deal(
         "unnoticed",
-        300,
+        150,
         || (clusters_and_calls(), knobs(), arbitrary::passing(4)),
         |rt, stage, case| unnoticed(stage, rt, &case),
     );
@@ -353,7 +353,7 @@ fn faults_that_pass_change_nothing() {
 fn faults_of_any_kind_lose_nothing() {
     deal(
         "unharmed",
-        300,
+        150,
         || (clusters_and_calls(), knobs(), arbitrary::any_schedule()),
         |rt, stage, case| unharmed(stage, rt, &case),
     );
@@ -364,7 +364,7 @@ fn faults_of_any_kind_lose_nothing() {
 fn databases_said_not_to_exist_make_no_report_untrue() {
     deal(
         "truthful",
-        100,
+        60,
         || (clusters_and_calls(), knobs(), arbitrary::lying_schedule()),
         |rt, stage, case| truthful(stage, rt, &case),
     );
@@ -376,7 +376,7 @@ fn databases_said_not_to_exist_make_no_report_untrue() {
 fn writes_whose_answers_were_lost_are_counted() {
     deal(
         "lost answers",
-        60,
+        40,
         || (clusters_and_calls(), knobs(), any::<u8>()),
         |rt, stage, (cluster_and_call, knobs, which)| {
             let lost = [
