@@ -108,6 +108,16 @@ pub async fn claim(url: &str) -> Result<(), ServerError> {
     Server::at(url)?.create(MARKER).await
 }
 
+/// Notes that the databases of this server were made here, unless some were there before: what is
+/// added to somebody's cluster does not make it ours to wipe.
+async fn mark(url: &str, server: &Server) -> Result<(), ServerError> {
+    match refuse_if_occupied(url).await {
+        Ok(()) => server.create(MARKER).await,
+        Err(ServerError::Occupied(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 impl Cluster {
     /// Writes the whole cluster: databases, documents, tombstones. Databases that are there
     /// already are added to.
@@ -116,7 +126,7 @@ impl Cluster {
     /// The first thing that went wrong; what was written stays.
     pub async fn load(&self, url: &str) -> Result<(), ServerError> {
         let server = Server::at(url)?;
-        server.create(MARKER).await?;
+        mark(url, &server).await?;
         stream::iter(&self.databases)
             .map(|(name, database)| server.write(name, database))
             .buffer_unordered(DATABASES_AT_ONCE)
@@ -173,7 +183,7 @@ impl Plan {
     /// The first thing that went wrong; what was written stays.
     pub async fn load(&self, url: &str) -> Result<(), ServerError> {
         let server = Server::at(url)?;
-        server.create(MARKER).await?;
+        mark(url, &server).await?;
         stream::iter(self.names())
             .map(|name| {
                 let server = &server;

@@ -181,3 +181,28 @@ async fn a_row_that_is_not_written_is_told() {
     );
     Cluster::wipe(&target.url).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_added_to_somebodys_cluster_is_not_ours_to_wipe() {
+    let sandbox = Server::start(SandboxConfig::default()).await.unwrap();
+    let url = sandbox.url();
+    let theirs = generate(&Options::tiny(1)).cluster;
+    theirs.load(&url).await.unwrap();
+    reqwest::Client::new()
+        .delete(format!("{url}/{MARKER}"))
+        .send()
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
+    generate(&Options::tiny(2))
+        .cluster
+        .load(&url)
+        .await
+        .unwrap();
+    assert!(matches!(
+        Cluster::wipe(&url).await,
+        Err(ServerError::Occupied(_))
+    ));
+    sandbox.shutdown().await;
+}

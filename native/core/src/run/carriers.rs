@@ -137,6 +137,7 @@ pub(super) async fn convert(
         lists.push((database, converted.numbers));
         pending.extend(converted.pending);
     }
+    pending.extend(broken_off(run, &pending).await?);
     follow(run, pending).await?;
     let reasons = reasons(run);
     for (database, numbers) in lists {
@@ -327,6 +328,59 @@ async fn follow(run: &Arc<Run>, pending: Vec<(AccountId, Pending)>) -> Result<()
     )
     .await?;
     run.reconcile_services().await
+}
+
+/// Numbers whose conversion an earlier run began and did not come to the end of. In the number
+/// database they have the new module already, so a search for the old one passes them by; their
+/// accounts' copies may still have it. The journal knows them.
+async fn broken_off(
+    run: &Run,
+    known: &[(AccountId, Pending)],
+) -> Result<Vec<(AccountId, Pending)>, Error> {
+    let Some(journals) = &run.settings.journals else {
+        return Ok(Vec::new());
+    };
+    let server = run.host.server(None).await?.to_string();
+    let mut left: Vec<(AccountId, Pending)> = Vec::new();
+    for earlier in journals.runs()? {
+        let start = &earlier.start;
+        if earlier.ended
+            || start.server != server
+            || !start.command.starts_with("convert_carrier_module")
+            || run.journal_id() == Some(start.run.as_str())
+        {
+            continue;
+        }
+        for (name, documents) in journals.done(&start.run)? {
+            let Some(database) = DatabaseName::new(&name) else {
+                continue;
+            };
+            if database.account().is_some() {
+                continue;
+            }
+            for (id, steps) in documents {
+                let after = steps.last().and_then(|step| step.after.as_deref());
+                let Some(document) = after.and_then(|text| Object::parse(text).ok()) else {
+                    continue;
+                };
+                let is_known = || known.iter().chain(&left).any(|(_, one)| one.id == id);
+                if let Some(account) = NumberFacts::of(&document).assigned_to
+                    && !is_known()
+                {
+                    let from = database.clone();
+                    left.push((
+                        account,
+                        Pending {
+                            id,
+                            from,
+                            text: None,
+                        },
+                    ));
+                }
+            }
+        }
+    }
+    Ok(left)
 }
 
 /// Why numbers failed, in one word each.

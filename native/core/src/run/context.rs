@@ -220,6 +220,11 @@ impl Run {
         Ok(journal.as_ref())
     }
 
+    /// The id under which this run is written down, if it has been begun.
+    pub(super) fn journal_id(&self) -> Option<&str> {
+        self.journal.get()?.as_ref().map(Journal::run)
+    }
+
     /// Ends the journal, if one was begun.
     pub(super) async fn end_journal(&self, summary: &Summary) {
         let Some(Some(journal)) = self.journal.get() else {

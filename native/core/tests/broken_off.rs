@@ -1,0 +1,177 @@
+//! A run that dies and is run again ends where an undisturbed run ends, and what it did can be
+//! undone.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use kazoo_numbers::command::{self, Argument};
+use kazoo_numbers::couch::ServerUrl;
+use kazoo_numbers::host::{ChangedRow, Host};
+use kazoo_numbers::journal::Journals;
+use kazoo_numbers::kazoo::DatabaseName;
+use kazoo_numbers::run::{Job, Returned, Settings, run};
+use kazoo_numbers_cluster::{Cluster, Options, generate};
+use support::{Stage, call_with, text};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// A host that never comes back once so many batches have landed: the run goes no further.
+struct Dies {
+    url: ServerUrl,
+    left: AtomicUsize,
+}
+
+#[async_trait]
+impl Host for Dies {
+    async fn server(&self, _: Option<&DatabaseName>) -> Result<ServerUrl, kazoo_numbers::Error> {
+        Ok(self.url.clone())
+    }
+
+    async fn changed(
+        &self,
+        _: &DatabaseName,
+        _: Vec<ChangedRow>,
+    ) -> Result<(), kazoo_numbers::Error> {
+        let left = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        if left.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+fn journalled(folder: &tempfile::TempDir) -> Settings {
+    Settings {
+        journals: Some(Journals::new(folder.path().to_owned())),
+        databases_at_once: 2,
+        ..support::settings()
+    }
+}
+
+/// Runs a command until so many batches have landed, and drops it there.
+async fn die_after(
+    batches: usize,
+    url: &str,
+    function: &str,
+    arguments: &[Argument],
+    folder: &tempfile::TempDir,
+) {
+    let (events, mut received) = mpsc::channel(64);
+    let drained = tokio::spawn(async move { while received.recv().await.is_some() {} });
+    let job = Job {
+        function: function.to_owned(),
+        command: command::parse(function, arguments).unwrap(),
+        host: Arc::new(Dies {
+            url: ServerUrl::parse(url).unwrap(),
+            left: AtomicUsize::new(batches),
+        }),
+        settings: journalled(folder),
+        events,
+        cancel: CancellationToken::new(),
+    };
+    let running = tokio::spawn(run(job));
+    // Until it is done, or stands still: then it is dropped as a killed process would be.
+    let _ = tokio::time::timeout(std::time::Duration::from_millis(700), running).await;
+    drained.abort();
+}
+
+fn cluster(seed: u64) -> Cluster {
+    generate(&Options {
+        seed,
+        accounts: 6,
+        numbers: 60,
+        number_databases: 4,
+        drift: 0.4,
+        ..Options::default()
+    })
+    .cluster
+}
+
+/// Documents without what tells only when they were written.
+fn documents(cluster: Cluster) -> Cluster {
+    let mut cluster = cluster.without_tombstones();
+    for database in cluster.databases.values_mut() {
+        for document in database.documents.values_mut() {
+            document.remove("pvt_modified");
+        }
+    }
+    cluster
+}
+
+async fn read(url: &str) -> Cluster {
+    documents(Cluster::read(url).await.unwrap().0)
+}
+
+async fn reload(url: &str, cluster: &Cluster) {
+    Cluster::wipe(url).await.unwrap();
+    cluster.load(url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
+    let stage = Stage::new().await;
+    let url = stage.url.as_str();
+    let commands: [(&str, Vec<Argument>); 5] = [
+        ("copy_number_dbs_to_accounts", vec![]),
+        ("fix_apps_for_number_dbs", vec![]),
+        ("remove_wrong_assigned_from_accounts", vec![]),
+        ("copy_accounts_to_number_dbs", vec![]),
+        (
+            "convert_carrier_module",
+            vec![text("knm_bandwidth2"), text("knm_telnyx")],
+        ),
+    ];
+    let mut died = 0;
+    for (index, (function, arguments)) in commands.iter().enumerate() {
+        let cluster = cluster(index as u64);
+        reload(url, &cluster).await;
+        call_with(url, function, arguments, support::settings()).await;
+        let wanted = read(url).await;
+        for batches in 0..3 {
+            let folder = tempfile::tempdir().unwrap();
+            reload(url, &cluster).await;
+            let before = read(url).await;
+            die_after(batches, url, function, arguments, &folder).await;
+            let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
+            let Some(broken) = runs.first().filter(|run| !run.ended) else {
+                continue;
+            };
+            died += 1;
+            call_with(url, function, arguments, journalled(&folder)).await;
+            let differences = wanted.differences(&read(url).await);
+            assert!(
+                differences.is_empty(),
+                "{function} {batches}: {differences:#?}"
+            );
+
+            let folder = tempfile::tempdir().unwrap();
+            reload(url, &cluster).await;
+            die_after(batches, url, function, arguments, &folder).await;
+            let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
+            assert_eq!(runs[0].start.command, broken.start.command);
+            let id = &runs[0].start.run;
+            let undone = call_with(url, "undo", &[text(id)], journalled(&folder)).await;
+            assert_eq!(undone.returned, Returned::Ok, "{:?}", undone.lines);
+            let restored = read(url).await;
+            let differences: Vec<String> = before
+                .differences(&restored)
+                .into_iter()
+                .filter(|line| !line.contains("_design/"))
+                .collect();
+            assert!(
+                differences.is_empty(),
+                "undo {function} {batches}: {differences:#?}"
+            );
+        }
+    }
+    assert!(died >= 10, "only {died} runs died");
+    stage.end().await;
+}
