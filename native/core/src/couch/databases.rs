@@ -3,8 +3,9 @@
 use reqwest::{Method, StatusCode};
 
 use super::answer::is_not_found;
+use super::document::Object;
 use super::pages::in_query;
-use super::request::Request;
+use super::request::{Request, Response};
 use super::server::Server;
 use crate::error::{Error, Kind, Operation};
 use crate::kazoo::DatabaseName;
@@ -64,8 +65,11 @@ impl Server {
             largest: LARGEST_LIST,
         };
         self.send_repeatedly(request, |response| {
-            if response.status.is_success() || is_not_found(&response) {
-                return Ok(response.status.is_success());
+            if is_not_found(&response) {
+                return Ok(false);
+            }
+            if response.status.is_success() && has_field(&response, "db_name") {
+                return Ok(true);
             }
             Err(Error::new(
                 Kind::BadAnswer,
@@ -89,8 +93,14 @@ impl Server {
             largest: LARGEST_LIST,
         };
         self.send_repeatedly(request, |response| match response.status {
-            status if status.is_success() => Ok(()),
+            status if status.is_success() && has_field(&response, "ok") => Ok(()),
             StatusCode::PRECONDITION_FAILED => Ok(()),
+            // Not CouchDB's words: asked again, it says that it is there, or makes it.
+            status if status.is_success() => Err(Error::new(
+                Kind::BadAnswer,
+                Operation::CreateDatabase,
+                "not an answer to a new database",
+            )),
             status => Err(Error::new(
                 Kind::BadRequest,
                 Operation::CreateDatabase,
@@ -99,4 +109,12 @@ impl Server {
         })
         .await
     }
+}
+
+/// Whether an answer is an object with this field: a page for people is none.
+fn has_field(response: &Response, name: &str) -> bool {
+    std::str::from_utf8(&response.body)
+        .ok()
+        .and_then(|text| Object::parse(text).ok())
+        .is_some_and(|object| object.get(name).is_some())
 }
