@@ -357,3 +357,21 @@ async fn a_refused_argument_reads_nothing() {
     assert!(ran.finished.is_none());
     assert_eq!(ran.lines.len(), 1);
 }
+
+/// Found by a random case: `011` is reconcilable, and too short to be in any number database.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_too_short_for_a_database_is_not_found() {
+    let whole = cluster(&[(NUMBERS, number("+14155550100", OURS))]);
+    let list = Argument::List(vec!["011".into(), "+14155550100".into()]);
+    let (ran, read) = after(
+        &whole,
+        "copy_numbers_from_dbs_to_assigned_accounts",
+        &[list],
+    )
+    .await;
+    assert_eq!(
+        summary(&ran).failures.to_json(),
+        r#"{"numbers%2F011":{"failed":{"open_doc-not_found":["011"]}}}"#
+    );
+    assert!(document(&read, OURS_DB, "+14155550100").is_some());
+}

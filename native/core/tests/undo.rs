@@ -103,7 +103,7 @@ fn undo_restores_every_document() {
     let config = Config {
         cases: u32::try_from(count).unwrap(),
         failure_persistence: None,
-        max_shrink_iters: 100,
+        max_shrink_iters: u32::try_from(setting("KAZOO_NUMBERS_SHRINK", 0)).unwrap(),
         ..Config::default()
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);

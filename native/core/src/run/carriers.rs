@@ -191,7 +191,17 @@ async fn convert_in(
     let mut scan = run
         .pages(database, Range::all(), Include::Documents)
         .await?;
-    while let Some(page) = scan.next().await? {
+    loop {
+        let page = match scan.next().await {
+            Ok(Some(page)) => page,
+            Ok(None) => break,
+            Err(error) => {
+                // What is converted so far must be followed by its accounts' copies: another run
+                // would not find it by its module any more.
+                run.database_failed(database, error)?;
+                break;
+            }
+        };
         let mut documents = Vec::new();
         let mut misfiled = Vec::new();
         for (row, text) in page.rows() {
@@ -300,8 +310,14 @@ async fn convert_documents(
             .iter()
             .map(|(account, id)| (*account, id.as_str()))
             .collect();
-        let shadowed = shadowed(run, database, &ids).await?;
-        assigned.retain(|(_, id)| !shadowed.contains(id));
+        match shadowed(run, database, &ids).await {
+            Ok(shadowed) => assigned.retain(|(_, id)| !shadowed.contains(id)),
+            Err(error) => {
+                let ids = ids.into_iter().map(|(_, id)| id);
+                run.numbers_failed(database, &error, &error.reason(), ids)?;
+                assigned.clear();
+            }
+        }
     }
     for (account, id) in assigned {
         let text = texts.remove(&id).and_then(|text| run.budget.hold(&text));

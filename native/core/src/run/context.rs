@@ -48,7 +48,8 @@ impl Run {
             host: job.host.clone(),
             settings: job.settings.clone(),
             tally: Tally::default(),
-            cancel: job.cancel.clone(),
+            // Its own: an error that ends the run stops the rest of it, and not its caller.
+            cancel: job.cancel.child_token(),
             budget: Budget::new(job.settings.memory),
             now: gregorian_seconds(SystemTime::now()),
             function: job.function.clone(),
@@ -161,10 +162,24 @@ impl Run {
         let places = Arc::new(Semaphore::new(self.settings.databases_at_once.max(1)));
         let mut tasks = JoinSet::new();
         let mut results = BTreeMap::new();
+        let mut stopped = None;
+        // The first error stops the others at their next request and not in the middle of one:
+        // what a write in flight comes to is counted and told.
+        let mut take = |done, stopped: &mut Option<Error>| match joined(done) {
+            Ok((index, result)) => {
+                results.insert(index, result);
+            }
+            Err(error) => {
+                self.cancel.cancel();
+                stopped.get_or_insert(error);
+            }
+        };
         for (index, one) in all.into_iter().enumerate() {
             while let Some(done) = tasks.try_join_next() {
-                let (index, result) = joined(done)?;
-                results.insert(index, result);
+                take(done, &mut stopped);
+            }
+            if stopped.is_some() {
+                break;
             }
             // Never closed; without a place the work would still be right.
             let place = places.clone().acquire_owned().await.ok();
@@ -180,10 +195,12 @@ impl Run {
             });
         }
         while let Some(done) = tasks.join_next().await {
-            let (index, result) = joined(done)?;
-            results.insert(index, result);
+            take(done, &mut stopped);
         }
-        Ok(results.into_values().collect())
+        match stopped {
+            Some(error) => Err(error),
+            None => Ok(results.into_values().collect()),
+        }
     }
 
     /// The journal of this run, begun when it is first asked for: a run that changes nothing

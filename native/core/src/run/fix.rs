@@ -279,7 +279,14 @@ async fn fix_apps(
             .iter()
             .map(|one| (one.account, one.id.as_str()))
             .collect();
-        shadowed(run, database, &ids).await?
+        match shadowed(run, database, &ids).await {
+            Ok(shadowed) => shadowed,
+            Err(error) => {
+                let ids = ids.into_iter().map(|(_, id)| id);
+                run.numbers_failed(database, &error, &error.reason(), ids)?;
+                return Ok(Vec::new());
+            }
+        }
     };
     let mut planned = Vec::new();
     let mut sources = Vec::new();

@@ -17,7 +17,7 @@ use super::numbers::{self, NO_NUMBER_DB, NOT_FOUND};
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
 use crate::command::Accounts;
-use crate::couch::{Digest, Found, Include, Object, Range, Write};
+use crate::couch::{Digest, Found, Include, Landed, Object, Range, Write};
 use crate::error::{Error, Kind, Operation};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Candidate, Change, Copy, to_number_database, winner};
@@ -274,13 +274,21 @@ async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
     server.create_database(database).await?;
     let design = Object::parse(DESIGN_DOCUMENT)
         .map_err(|_| Error::new(Kind::Internal, Operation::CreateDatabase, "design document"))?;
-    let write = Write {
+    let write = [Write {
         id: "_design/numbers".to_owned(),
         rev: None,
         body: Some(design.with(&[]).into()),
-    };
-    // Whatever becomes of it, views come and go with Kazoo's own refresh; numbers do not.
-    let _ = server.bulk_docs(database, &[write], 1).await;
+    }];
+    // Sent again until it is known to be there: what it conflicts with is itself. Beyond that,
+    // views come and go with Kazoo's own refresh; numbers do not.
+    for _ in 0..run.settings.http.tries.max(1) {
+        match server.bulk_docs(database, &write, 1).await.first() {
+            Some(Landed::Failed(error)) if error.is_temporary() => {
+                tokio::time::sleep(run.settings.http.first_pause).await;
+            }
+            _ => break,
+        }
+    }
     Ok(())
 }
 

@@ -52,12 +52,17 @@ pub(super) async fn normalised(
     Ok(good)
 }
 
-/// Numbers by the number database that they name. A reconcilable number names one.
-pub(super) fn by_number_database(numbers: Vec<String>) -> BTreeMap<DatabaseName, Vec<String>> {
+/// Numbers by the number database that they name. One that is too short to name any, as `011` is,
+/// is in none.
+fn by_number_database(run: &Run, numbers: Vec<String>) -> BTreeMap<DatabaseName, Vec<String>> {
     let mut by_database: BTreeMap<DatabaseName, Vec<String>> = BTreeMap::new();
     for number in numbers {
-        if let Some(database) = DatabaseName::number_database_of(&number) {
-            by_database.entry(database).or_default().push(number);
+        match DatabaseName::number_database_of(&number) {
+            Some(database) => by_database.entry(database).or_default().push(number),
+            None => {
+                let database = DatabaseName::encoded_for(&number);
+                run.tally.failed(&database, NOT_FOUND, &number);
+            }
         }
     }
     by_database
@@ -114,7 +119,7 @@ pub(super) async fn read_all(
     run: &Arc<Run>,
     numbers: Vec<String>,
 ) -> Result<Vec<(DatabaseName, Vec<Numbered>)>, Error> {
-    let by_database: Vec<_> = by_number_database(numbers).into_iter().collect();
+    let by_database: Vec<_> = by_number_database(run, numbers).into_iter().collect();
     run.each(by_database, |run, (database, numbers)| async move {
         let live = read(&run, &database, &numbers).await?;
         Ok((database, live))
