@@ -1,7 +1,7 @@
 //! The manual and the table of commands say the same.
 #![allow(clippy::unwrap_used)]
 
-use kazoo_numbers::command::{Parameter, table};
+use kazoo_numbers::command::{Parameter, extras, table};
 
 #[test]
 fn every_function_is_in_the_manual_as_the_table_has_it() {
@@ -9,7 +9,7 @@ fn every_function_is_in_the_manual_as_the_table_has_it() {
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manual.md"))
             .unwrap();
     let mut documented = 0;
-    for spec in table() {
+    for spec in table().iter().chain(extras()) {
         let mut usage = vec![spec.name];
         usage.extend(spec.parameters.iter().map(Parameter::name));
         let needs = if spec.needs_kazoo { "*Kazoo.* " } else { "" };
