@@ -3,9 +3,13 @@
 #   make demo   a drifted cluster on an embedded server, mended through a real Erlang node
 #   make test   all tests
 #
-# Both work on a CouchDB of your own instead when COUCHDB_URL says where it is.
+# Both work on a CouchDB of your own instead when COUCHDB_URL says where it is. So does
+#
+#   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]
+#
+# which measures the commands, and writes docs/performance.md.
 
-.PHONY: all demo test test-rust test-erlang lint prepare clean
+.PHONY: all demo test test-rust test-erlang bench lint prepare clean
 
 all: prepare
 	rebar3 compile
@@ -23,6 +27,12 @@ test-rust: prepare
 
 test-erlang: all
 	KAZOO_NUMBERS_PREBUILT=1 scripts/with-couchdb rebar3 ct
+
+# One after the other, so that what is measured is built as it is installed.
+bench:
+	cargo build --release --locked -p kazoo-numbers
+	cargo run --release --locked -p kazoo_numbers_bench -- run \
+		$(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(TURNS),--turns $(TURNS))
 
 lint: prepare
 	cargo fmt --all --check

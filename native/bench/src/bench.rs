@@ -1,0 +1,261 @@
+//! The order of things: a cluster is made, each command that is measured on it is run in turns
+//! with its floor, and what was changed is put back in between.
+
+use anyhow::{Context as _, Result, ensure};
+use kazoo_numbers_cluster::{Cluster, DriftKind, refuse_if_occupied};
+use serde_json::json;
+
+use crate::changes::{Changes, Towards};
+use crate::children::{Children, OurRun, Ran};
+use crate::conditions::Conditions;
+use crate::family::{Family, Then};
+use crate::floor::{AT_ONCE, FloorRun};
+use crate::http::{Client, Method, Request};
+use crate::job::{Job, Phase};
+use crate::measurement::{Measurement, State};
+use crate::present::{Present, documents_of};
+use crate::progress::say;
+use crate::reads::list_of_databases;
+use crate::server::Server;
+use crate::shape::Shape;
+use crate::snapshot::Snapshot;
+
+/// Measures on one server.
+#[derive(Debug)]
+pub(crate) struct Bench<'a> {
+    server: &'a Server,
+    children: Children,
+    client: Client,
+    conditions: Conditions,
+    trivial_peak_bytes: u64,
+}
+
+/// Runs of ours, and as many of the floor.
+#[derive(Debug, Default)]
+struct Turns {
+    ours: Vec<OurRun>,
+    floor: Vec<FloorRun>,
+}
+
+impl<'a> Bench<'a> {
+    /// Refuses a server that holds somebody's cluster.
+    pub(crate) async fn new(server: &'a Server, children: Children) -> Result<Self> {
+        refuse_if_occupied(server.url()).await?;
+        let client = Client::new(server.url(), AT_ONCE)?;
+        let conditions = Conditions::of(server, &client).await?;
+        let trivial_peak_bytes = children.trivial_peak_bytes()?;
+        Ok(Self {
+            server,
+            children,
+            client,
+            conditions,
+            trivial_peak_bytes,
+        })
+    }
+
+    /// Measures these commands on a cluster of this shape, each `turns` times, and takes the
+    /// cluster away. `each` gets every measurement as it is made.
+    pub(crate) async fn cluster(
+        &self,
+        shape: Shape,
+        families: &[&Family],
+        turns: usize,
+        mut each: impl FnMut(Measurement) -> Result<()>,
+    ) -> Result<()> {
+        for some in families.chunk_by(|one, other| one.drift == other.drift) {
+            let drift = some.first().map_or(&[][..], |family| family.drift);
+            self.make(shape, drift).await?;
+            for family in some {
+                let measured = if family.writes {
+                    self.that_writes(family, turns).await
+                } else {
+                    self.that_reads(family, turns).await
+                };
+                for (state, turns) in measured.with_context(|| family.name)? {
+                    each(self.measurement(family, shape, state, turns))?;
+                }
+            }
+        }
+        Ok(Cluster::wipe(self.server.url()).await?)
+    }
+
+    async fn make(&self, shape: Shape, drift: &[DriftKind]) -> Result<()> {
+        let kinds: Vec<&str> = drift.iter().map(|kind| kind.name()).collect();
+        say(&format!("{} numbers, {}", shape.numbers, kinds.join(", ")));
+        Cluster::wipe(self.server.url()).await?;
+        Ok(shape.plan(drift).load(self.server.url()).await?)
+    }
+
+    async fn that_reads(&self, family: &Family, turns: usize) -> Result<Vec<(State, Turns)>> {
+        let snapshot = Snapshot::of(&self.client).await?;
+        let floor = Job {
+            phases: reads(family, &snapshot),
+        };
+        self.ours(family)?;
+        self.children.floor(&floor)?;
+        let turns = self.in_turns(family, &floor, turns)?;
+        Ok(vec![(State::Drifted, turns)])
+    }
+
+    async fn that_writes(&self, family: &Family, turns: usize) -> Result<Vec<(State, Turns)>> {
+        let drifted = Snapshot::of(&self.client).await?;
+        // This one is not counted. It warms all up, and tells what there is to do.
+        let first = self.ours(family)?;
+        let mut changes = Changes::of_journal(first.journal.path())?;
+        ensure!(!changes.is_empty(), "there was nothing to do");
+        let in_sync = Snapshot::of(&self.client).await?;
+        for database in in_sync.new_since(&drifted) {
+            let documents = documents_of(&self.client, &database).await?;
+            changes.create(database, documents);
+        }
+
+        let floor = Job {
+            phases: reads(family, &in_sync),
+        };
+        self.children.floor(&floor)?;
+        let again = self.in_turns(family, &floor, turns)?;
+        for run in &again.ours {
+            let written = run.summary.outcome.written();
+            ensure!(written == 0, "a second run wrote {written} documents");
+        }
+        self.put_back(&changes).await?;
+
+        let mut to_do = Turns::default();
+        for turn in 0..turns {
+            for ours in [turn % 2 == 0, turn % 2 == 1] {
+                if ours {
+                    let ran = self.ours(family)?;
+                    self.must_be_the_same(&first, &ran)?;
+                    to_do.ours.push(ran.run);
+                } else {
+                    let floor = self.work(family, &drifted, &changes).await?;
+                    to_do.floor.push(self.children.floor(&floor)?);
+                    let present = Present::of(&self.client, &changes).await?;
+                    present.must_be(&changes, Towards::After)?;
+                }
+                self.put_back(&changes).await?;
+            }
+        }
+        let left = Snapshot::of(&self.client).await?;
+        ensure!(left == drifted, "the cluster is not as it was");
+        Ok(vec![(State::Drifted, to_do), (State::InSync, again)])
+    }
+
+    /// Ours and the floor in turns, in a cluster that neither changes.
+    fn in_turns(&self, family: &Family, floor: &Job, turns: usize) -> Result<Turns> {
+        let mut done = Turns::default();
+        for turn in 0..turns {
+            // Who comes second finds what the other one left in caches.
+            for ours in [turn % 2 == 0, turn % 2 == 1] {
+                if ours {
+                    done.ours.push(self.ours(family)?.run);
+                } else {
+                    done.floor.push(self.children.floor(floor)?);
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Runs the command, and sees to it that all it says that it wrote is in its journal.
+    fn ours(&self, family: &Family) -> Result<Ran> {
+        let ran = self.children.ours(family.name, family.arguments)?;
+        let told = ran.run.summary.outcome.written();
+        let journalled = Changes::of_journal(ran.journal.path())?.count() as u64;
+        ensure!(
+            told == journalled,
+            "{told} documents were written, and {journalled} are in the journal"
+        );
+        Ok(ran)
+    }
+
+    /// Another run from the same state does the same.
+    fn must_be_the_same(&self, first: &Ran, other: &Ran) -> Result<()> {
+        let (first_outcome, outcome) = (first.run.summary.outcome, other.run.summary.outcome);
+        ensure!(
+            first_outcome == outcome,
+            "another run did something else: {outcome:?}, not {first_outcome:?}"
+        );
+        let written = |ran: &Ran| -> Result<Vec<(String, String)>> {
+            let changes = Changes::of_journal(ran.journal.path())?;
+            let documents = changes.ids().flat_map(|(database, ids)| {
+                ids.into_iter()
+                    .map(|id| (database.to_owned(), id.to_owned()))
+                    .collect::<Vec<_>>()
+            });
+            Ok(documents.collect())
+        };
+        ensure!(
+            written(first)? == written(other)?,
+            "another run wrote other documents"
+        );
+        Ok(())
+    }
+
+    /// All that the job needs, from the list of databases to the last write.
+    async fn work(&self, family: &Family, snapshot: &Snapshot, changes: &Changes) -> Result<Job> {
+        let present = Present::of(&self.client, changes).await?;
+        present.must_be(changes, Towards::Before)?;
+        let mut phases = reads(family, snapshot);
+        if family.then == Then::RevisionsInAccounts {
+            phases.push(revisions_in_accounts(changes));
+        }
+        phases.extend(changes.writes(Towards::After, &present));
+        Ok(Job { phases })
+    }
+
+    /// Makes the cluster what it was before these changes.
+    async fn put_back(&self, changes: &Changes) -> Result<()> {
+        let present = Present::of(&self.client, changes).await?;
+        let job = Job {
+            phases: changes.writes(Towards::Before, &present),
+        };
+        job.perform(&self.client, AT_ONCE).await?;
+        let present = Present::of(&self.client, changes).await?;
+        present.must_be(changes, Towards::Before)
+    }
+
+    fn measurement(
+        &self,
+        family: &Family,
+        shape: Shape,
+        state: State,
+        turns: Turns,
+    ) -> Measurement {
+        let words: Vec<&str> = std::iter::once(family.name)
+            .chain(family.arguments.iter().copied())
+            .collect();
+        Measurement {
+            command: words.join(" "),
+            shape,
+            state,
+            conditions: self.conditions.clone(),
+            trivial_peak_bytes: self.trivial_peak_bytes,
+            ours: turns.ours,
+            floor: turns.floor,
+        }
+    }
+}
+
+/// What the floor reads first: the list of databases, and then all there is to read at once.
+fn reads(family: &Family, snapshot: &Snapshot) -> Vec<Phase> {
+    let documents = family.reads.iter().flat_map(|read| read.phase(snapshot));
+    vec![list_of_databases(), documents.collect()]
+}
+
+/// The revisions of what is written to account databases: one request each.
+fn revisions_in_accounts(changes: &Changes) -> Phase {
+    changes
+        .ids()
+        .filter(|(database, _)| !crate::snapshot::is_of_numbers(database))
+        .map(|(database, ids)| {
+            let body = json!({ "keys": ids }).to_string();
+            vec![Request::to(
+                Method::Post,
+                database,
+                "/_all_docs",
+                Some(body),
+            )]
+        })
+        .collect()
+}
