@@ -5,10 +5,10 @@ use anyhow::{Context as _, Result, ensure};
 use kazoo_numbers_cluster::{Cluster, DriftKind, refuse_if_occupied};
 use serde_json::json;
 
-use crate::changes::{Changes, Towards};
+use crate::changes::{Changes, Towards, run_in};
 use crate::children::{Children, OurRun, Ran};
 use crate::conditions::Conditions;
-use crate::family::{Family, Then};
+use crate::family::{Family, Then, Work};
 use crate::floor::{AT_ONCE, FloorRun};
 use crate::http::{Client, Method, Request};
 use crate::job::{Job, Phase};
@@ -18,7 +18,7 @@ use crate::progress::say;
 use crate::reads::list_of_databases;
 use crate::server::Server;
 use crate::shape::Shape;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, is_of_numbers};
 
 /// Measures on one server.
 #[derive(Debug)]
@@ -66,10 +66,10 @@ impl<'a> Bench<'a> {
             let drift = some.first().map_or(&[][..], |family| family.drift);
             self.make(shape, drift).await?;
             for family in some {
-                let measured = if family.writes {
-                    self.that_writes(family, turns).await
-                } else {
-                    self.that_reads(family, turns).await
+                let measured = match family.work {
+                    Work::Reads => self.that_reads(family, turns).await,
+                    Work::Writes => self.that_writes(family, turns).await,
+                    Work::Undoes(function) => self.that_undoes(family, function, turns).await,
                 };
                 for (state, turns) in measured.with_context(|| family.name)? {
                     each(self.measurement(family, shape, state, turns))?;
@@ -141,6 +141,40 @@ impl<'a> Bench<'a> {
         Ok(vec![(State::Drifted, to_do), (State::InSync, again)])
     }
 
+    /// Each turn undoes a run of its own.
+    async fn that_undoes(
+        &self,
+        family: &Family,
+        function: &str,
+        turns: usize,
+    ) -> Result<Vec<(State, Turns)>> {
+        let mut done = Turns::default();
+        for turn in 0..=turns {
+            for ours in [turn % 2 == 0, turn % 2 == 1] {
+                let ran = self.children.ours(function, &[])?;
+                let journal = ran.journal.path();
+                let changes = Changes::of_journal(journal)?;
+                let run = run_in(journal)?.context("there was nothing to do")?;
+                if ours {
+                    let undone = self.children.ours_with(family.name, &[&run], journal)?;
+                    done.ours.push(undone);
+                } else {
+                    let present = Present::of(&self.client, &changes).await?;
+                    present.must_be(&changes, Towards::After)?;
+                    let mut phases: Vec<Phase> = then(family, &changes).into_iter().collect();
+                    phases.extend(changes.writes(Towards::Before, &present));
+                    done.floor.push(self.children.floor(&Job { phases })?);
+                }
+                let present = Present::of(&self.client, &changes).await?;
+                present.must_be(&changes, Towards::Before)?;
+            }
+        }
+        // The first turn warms all up.
+        done.ours.remove(0);
+        done.floor.remove(0);
+        Ok(vec![(State::Drifted, done)])
+    }
+
     /// Ours and the floor in turns, in a cluster that neither changes.
     fn in_turns(&self, family: &Family, floor: &Job, turns: usize) -> Result<Turns> {
         let mut done = Turns::default();
@@ -197,9 +231,7 @@ impl<'a> Bench<'a> {
         let present = Present::of(&self.client, changes).await?;
         present.must_be(changes, Towards::Before)?;
         let mut phases = reads(family, snapshot);
-        if family.then == Then::RevisionsInAccounts {
-            phases.push(revisions_in_accounts(changes));
-        }
+        phases.extend(then(family, changes));
         phases.extend(changes.writes(Towards::After, &present));
         Ok(Job { phases })
     }
@@ -243,19 +275,24 @@ fn reads(family: &Family, snapshot: &Snapshot) -> Vec<Phase> {
     vec![list_of_databases(), documents.collect()]
 }
 
-/// The revisions of what is written to account databases: one request each.
-fn revisions_in_accounts(changes: &Changes) -> Phase {
+/// What the floor reads when it is known what is written.
+fn then(family: &Family, changes: &Changes) -> Option<Phase> {
+    match family.then {
+        Then::Nothing => None,
+        Then::RevisionsInAccounts => Some(revisions(changes, |database| !is_of_numbers(database))),
+        Then::Revisions => Some(revisions(changes, |_| true)),
+    }
+}
+
+/// The revisions of what is written to some databases: one request each.
+fn revisions(changes: &Changes, wanted: impl Fn(&str) -> bool) -> Phase {
     changes
         .ids()
-        .filter(|(database, _)| !crate::snapshot::is_of_numbers(database))
+        .filter(|(database, _)| wanted(database))
         .map(|(database, ids)| {
             let body = json!({ "keys": ids }).to_string();
-            vec![Request::to(
-                Method::Post,
-                database,
-                "/_all_docs",
-                Some(body),
-            )]
+            let request = Request::to(Method::Post, database, "/_all_docs", Some(body));
+            vec![request]
         })
         .collect()
 }

@@ -55,19 +55,17 @@ pub(crate) struct Changes {
 impl Changes {
     /// What the one run that has a journal in this folder changed; nothing, if there is none.
     pub(crate) fn of_journal(directory: &Path) -> Result<Self> {
-        let journals = Journals::new(directory.to_owned());
-        let runs = journals.runs()?;
-        ensure!(runs.len() < 2, "more than one run has a journal");
         let mut changes = Self::default();
-        for run in runs {
-            for (database, documents) in journals.done(&run.start.run)? {
-                let documents = documents
-                    .into_iter()
-                    .filter_map(|(id, steps)| change(&steps).transpose().map(|one| Ok((id, one?))))
-                    .collect::<Result<_>>()
-                    .with_context(|| database.clone())?;
-                changes.documents.insert(database, documents);
-            }
+        let Some(run) = run_in(directory)? else {
+            return Ok(changes);
+        };
+        for (database, documents) in Journals::new(directory.to_owned()).done(&run)? {
+            let documents = documents
+                .into_iter()
+                .filter_map(|(id, steps)| change(&steps).transpose().map(|one| Ok((id, one?))))
+                .collect::<Result<_>>()
+                .with_context(|| database.clone())?;
+            changes.documents.insert(database, documents);
         }
         Ok(changes)
     }
@@ -130,6 +128,13 @@ impl Changes {
             })
             .collect()
     }
+}
+
+/// The id of the one run that has a journal in this folder.
+pub(crate) fn run_in(directory: &Path) -> Result<Option<String>> {
+    let mut runs = Journals::new(directory.to_owned()).runs()?;
+    ensure!(runs.len() < 2, "more than one run has a journal");
+    Ok(runs.pop().map(|run| run.start.run))
 }
 
 /// From before the first write that landed to after the last; None: none did.

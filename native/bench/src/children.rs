@@ -98,8 +98,18 @@ impl Children {
     /// Runs a function as an operator would, its journal in a folder of its own.
     pub(crate) fn ours(&self, function: &str, arguments: &[&str]) -> Result<Ran> {
         let journal = tempfile::tempdir_in(self.scratch.path())?;
-        let mut line: Vec<OsString> =
-            vec!["--json".into(), "--journal".into(), journal.path().into()];
+        let run = self.ours_with(function, arguments, journal.path())?;
+        Ok(Ran { run, journal })
+    }
+
+    /// The same with the journals of this folder.
+    pub(crate) fn ours_with(
+        &self,
+        function: &str,
+        arguments: &[&str],
+        journal: &Path,
+    ) -> Result<OurRun> {
+        let mut line: Vec<OsString> = vec!["--json".into(), "--journal".into(), journal.into()];
         line.push(function.into());
         line.extend(arguments.iter().map(OsString::from));
         let (usage, output) = self.measured(&line)?;
@@ -113,10 +123,7 @@ impl Children {
         }
         let summary = summary(&output)
             .with_context(|| format!("{function} printed no summary: {:?}", tail(&output)))?;
-        Ok(Ran {
-            run: OurRun { usage, summary },
-            journal,
-        })
+        Ok(OurRun { usage, summary })
     }
 
     /// Runs the floor.

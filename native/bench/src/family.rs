@@ -16,9 +16,18 @@ pub(crate) struct Family {
     pub(crate) reads: &'static [Read],
     /// What must be read when that is known, and before it is done.
     pub(crate) then: Then,
-    /// Whether it writes: then it is measured once where there is work to do, and once where
-    /// there is none left.
-    pub(crate) writes: bool,
+    pub(crate) work: Work,
+}
+
+/// What a command does to the cluster, which says how it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// It reads.
+    Reads,
+    /// It writes: it is measured where there is work to do, and where there is none left.
+    Writes,
+    /// It undoes a run of this function.
+    Undoes(&'static str),
 }
 
 /// A second reading, of documents that the first one named.
@@ -28,6 +37,8 @@ pub(crate) enum Then {
     Nothing,
     /// The revisions of what is written to account databases, by key.
     RevisionsInAccounts,
+    /// The revisions of all that is written, by key.
+    Revisions,
 }
 
 /// What lies in accounts and in no number database.
@@ -55,7 +66,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         // Copies are compared: the revisions of two databases say nothing about each other.
         reads: &[Read::NumbersOfAccounts, Read::NumberDatabases],
         then: Then::Nothing,
-        writes: true,
+        work: Work::Writes,
     },
     Family {
         name: "destructively_remove_from_account_db_if_not_in_numdb",
@@ -65,7 +76,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         // has it, the id.
         reads: &[Read::NumbersOfAccounts, Read::IdsOfNumberDatabases],
         then: Then::Nothing,
-        writes: true,
+        work: Work::Writes,
     },
     Family {
         name: "copy_number_dbs_to_accounts",
@@ -73,7 +84,16 @@ pub(crate) const FAMILIES: &[Family] = &[
         drift: COPIES,
         reads: &[Read::NumberDatabases, Read::NumbersOfAccounts],
         then: Then::Nothing,
-        writes: true,
+        work: Work::Writes,
+    },
+    Family {
+        name: "undo",
+        arguments: &[],
+        drift: COPIES,
+        // The journal says what to read.
+        reads: &[],
+        then: Then::Revisions,
+        work: Work::Undoes("copy_number_dbs_to_accounts"),
     },
     Family {
         name: "destructively_remove_from_number_dbs_if_not_in_accountdb",
@@ -81,7 +101,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         drift: COPIES,
         reads: &[Read::NumberDatabases, Read::IdsOfNumbersOfAccounts],
         then: Then::Nothing,
-        writes: true,
+        work: Work::Writes,
     },
     Family {
         name: "carrier_module_usage",
@@ -89,7 +109,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         drift: COPIES,
         reads: &[Read::Carriers],
         then: Then::Nothing,
-        writes: false,
+        work: Work::Reads,
     },
     Family {
         name: "convert_carrier_module",
@@ -100,7 +120,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         // an index leaves out would stay as it is.
         reads: &[Read::NumberDatabases],
         then: Then::RevisionsInAccounts,
-        writes: true,
+        work: Work::Writes,
     },
     Family {
         name: "fix_apps_for_number_dbs",
@@ -108,7 +128,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         drift: USAGE,
         reads: &[Read::NumberDatabases, Read::UsesOfAccounts],
         then: Then::Nothing,
-        writes: true,
+        work: Work::Writes,
     },
     Family {
         name: "fix_apps_for_account_dbs",
@@ -116,7 +136,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         drift: USAGE,
         reads: &[Read::AccountDatabases],
         then: Then::Nothing,
-        writes: true,
+        work: Work::Writes,
     },
     Family {
         name: "remove_wrong_assigned_from_accounts",
@@ -124,7 +144,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         drift: STRAYS,
         reads: &[Read::NumbersOfAccounts],
         then: Then::Nothing,
-        writes: true,
+        work: Work::Writes,
     },
     Family {
         name: "audit",
@@ -132,21 +152,25 @@ pub(crate) const FAMILIES: &[Family] = &[
         drift: &DriftKind::ALL,
         reads: &[Read::AccountDatabases, Read::NumberDatabases],
         then: Then::Nothing,
-        writes: false,
+        work: Work::Reads,
     },
 ];
 
 #[cfg(test)]
 mod tests {
+    use kazoo_numbers::command::{Effect, find};
+
     use super::*;
 
     #[test]
     fn the_functions_exist() {
         for family in FAMILIES {
-            let found = kazoo_numbers::command::find(family.name, family.arguments.len());
+            // The run that is undone is known when it has been made.
+            let more = usize::from(matches!(family.work, Work::Undoes(_)));
+            let found = find(family.name, family.arguments.len() + more);
             let spec = found.unwrap_or_else(|| panic!("{}", family.name));
-            let writes = spec.effect != kazoo_numbers::command::Effect::Reads;
-            assert_eq!(writes, family.writes, "{}", family.name);
+            let reads = family.work == Work::Reads;
+            assert_eq!(spec.effect == Effect::Reads, reads, "{}", family.name);
         }
     }
 
