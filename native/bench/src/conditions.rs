@@ -39,7 +39,7 @@ impl Conditions {
         let server = if server.is_embedded() {
             format!("the embedded server, as CouchDB {version}")
         } else {
-            format!("CouchDB {version}")
+            format!("CouchDB {version}{}", shards(client).await)
         };
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         Ok(Self {
@@ -51,6 +51,16 @@ impl Conditions {
             date: now.split('T').next().unwrap_or_default().to_owned(),
             commit: commit(),
         })
+    }
+}
+
+/// How new databases are spread, where the server tells.
+async fn shards(client: &Client) -> String {
+    let request = Request::get("/_node/_local/_config/cluster");
+    let told: Value = client.json(&request).await.unwrap_or_default();
+    match (told["q"].as_str(), told["n"].as_str()) {
+        (Some(shards), Some(copies)) => format!(" (q={shards}, n={copies})"),
+        _ => String::new(),
     }
 }
 
