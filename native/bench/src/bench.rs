@@ -3,22 +3,21 @@
 
 use anyhow::{Context as _, Result, ensure};
 use kazoo_numbers_cluster::{Cluster, DriftKind, refuse_if_occupied};
-use serde_json::json;
 
 use crate::changes::{Changes, Towards, run_in};
 use crate::children::{Children, OurRun, Ran};
 use crate::conditions::Conditions;
-use crate::family::{Family, Then, Work};
+use crate::family::{Family, Work};
 use crate::floor::{AT_ONCE, FloorRun};
-use crate::http::{Client, Method, Request};
-use crate::job::{Job, Phase};
+use crate::http::Client;
+use crate::job::Job;
 use crate::measurement::{Measurement, State};
 use crate::present::{Present, documents_of};
 use crate::progress::say;
-use crate::reads::list_of_databases;
 use crate::server::Server;
 use crate::shape::Shape;
-use crate::snapshot::{Snapshot, is_of_numbers};
+use crate::snapshot::Snapshot;
+use crate::work;
 
 /// Measures on one server.
 #[derive(Debug)]
@@ -88,9 +87,7 @@ impl<'a> Bench<'a> {
 
     async fn that_reads(&self, family: &Family, turns: usize) -> Result<Vec<(State, Turns)>> {
         let snapshot = Snapshot::of(&self.client).await?;
-        let floor = Job {
-            phases: reads(family, &snapshot),
-        };
+        let floor = work::to_look(family, &snapshot);
         self.ours(family)?;
         self.children.floor(&floor)?;
         let turns = self.in_turns(family, &floor, turns)?;
@@ -109,9 +106,7 @@ impl<'a> Bench<'a> {
             changes.create(database, documents);
         }
 
-        let floor = Job {
-            phases: reads(family, &in_sync),
-        };
+        let floor = work::to_look(family, &in_sync);
         self.children.floor(&floor)?;
         let again = self.in_turns(family, &floor, turns)?;
         for run in &again.ours {
@@ -128,10 +123,10 @@ impl<'a> Bench<'a> {
                     self.must_be_the_same(&first, &ran)?;
                     to_do.ours.push(ran.run);
                 } else {
-                    let floor = self.work(family, &drifted, &changes).await?;
+                    let present = self.present(&changes, Towards::Before).await?;
+                    let floor = work::to_change(family, &drifted, &changes, &present);
                     to_do.floor.push(self.children.floor(&floor)?);
-                    let present = Present::of(&self.client, &changes).await?;
-                    present.must_be(&changes, Towards::After)?;
+                    self.present(&changes, Towards::After).await?;
                 }
                 self.put_back(&changes).await?;
             }
@@ -159,14 +154,11 @@ impl<'a> Bench<'a> {
                     let undone = self.children.ours_with(family.name, &[&run], journal)?;
                     done.ours.push(undone);
                 } else {
-                    let present = Present::of(&self.client, &changes).await?;
-                    present.must_be(&changes, Towards::After)?;
-                    let mut phases: Vec<Phase> = then(family, &changes).into_iter().collect();
-                    phases.extend(changes.writes(Towards::Before, &present));
-                    done.floor.push(self.children.floor(&Job { phases })?);
+                    let present = self.present(&changes, Towards::After).await?;
+                    let floor = work::to_undo(family, &changes, &present);
+                    done.floor.push(self.children.floor(&floor)?);
                 }
-                let present = Present::of(&self.client, &changes).await?;
-                present.must_be(&changes, Towards::Before)?;
+                self.present(&changes, Towards::Before).await?;
             }
         }
         // The first turn warms all up.
@@ -226,16 +218,6 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// All that the job needs, from the list of databases to the last write.
-    async fn work(&self, family: &Family, snapshot: &Snapshot, changes: &Changes) -> Result<Job> {
-        let present = Present::of(&self.client, changes).await?;
-        present.must_be(changes, Towards::Before)?;
-        let mut phases = reads(family, snapshot);
-        phases.extend(then(family, changes));
-        phases.extend(changes.writes(Towards::After, &present));
-        Ok(Job { phases })
-    }
-
     /// Makes the cluster what it was before these changes.
     async fn put_back(&self, changes: &Changes) -> Result<()> {
         let present = Present::of(&self.client, changes).await?;
@@ -243,8 +225,14 @@ impl<'a> Bench<'a> {
             phases: changes.writes(Towards::Before, &present),
         };
         job.perform(&self.client, AT_ONCE).await?;
+        self.present(changes, Towards::Before).await.map(drop)
+    }
+
+    /// The documents that these changes are about, which must be on this side of them.
+    async fn present(&self, changes: &Changes, side: Towards) -> Result<Present> {
         let present = Present::of(&self.client, changes).await?;
-        present.must_be(changes, Towards::Before)
+        present.must_be(changes, side)?;
+        Ok(present)
     }
 
     fn measurement(
@@ -267,32 +255,4 @@ impl<'a> Bench<'a> {
             floor: turns.floor,
         }
     }
-}
-
-/// What the floor reads first: the list of databases, and then all there is to read at once.
-fn reads(family: &Family, snapshot: &Snapshot) -> Vec<Phase> {
-    let documents = family.reads.iter().flat_map(|read| read.phase(snapshot));
-    vec![list_of_databases(), documents.collect()]
-}
-
-/// What the floor reads when it is known what is written.
-fn then(family: &Family, changes: &Changes) -> Option<Phase> {
-    match family.then {
-        Then::Nothing => None,
-        Then::RevisionsInAccounts => Some(revisions(changes, |database| !is_of_numbers(database))),
-        Then::Revisions => Some(revisions(changes, |_| true)),
-    }
-}
-
-/// The revisions of what is written to some databases: one request each.
-fn revisions(changes: &Changes, wanted: impl Fn(&str) -> bool) -> Phase {
-    changes
-        .ids()
-        .filter(|(database, _)| wanted(database))
-        .map(|(database, ids)| {
-            let body = json!({ "keys": ids }).to_string();
-            let request = Request::to(Method::Post, database, "/_all_docs", Some(body));
-            vec![request]
-        })
-        .collect()
 }

@@ -3,9 +3,9 @@
 //!
 //! Made-up clusters are put on a server ([`shape`]), and of each family of commands one
 //! ([`family`]) is run by the real program, as an operator runs it, in turns with its *floor*: a
-//! bare program that sends the fewest requests that the work needs ([`reads`], [`changes`]), as
-//! many at once, and does nothing with the answers. What was changed is put back in between
-//! ([`bench`]). Everything that is timed is a process of its own ([`children`]). The figures go
+//! bare program that sends the fewest requests that the work needs ([`work`], [`reads`]), as many
+//! at once, and does nothing with the answers. What was changed is put back in between
+//! ([`bench`], [`changes`]). Everything that is timed is a process of its own ([`children`]). The figures go
 //! to a file ([`results`]) and to a page ([`page`]), which says whether the targets hold
 //! ([`targets`]).
 
@@ -29,6 +29,7 @@ mod shape;
 mod snapshot;
 mod targets;
 mod usage;
+mod work;
 
 use std::env;
 use std::fs;

@@ -56,9 +56,9 @@ fn targets(all: &[Measurement]) -> String {
             (all, 0) => format!("yes, {all} of {all}"),
             (all, missed) => format!("**no**, {} of {all}", all - missed),
         };
-        let worst = verdict
-            .worst
-            .map_or_else(String::new, |(figure, of)| format!("{figure}: {of}"));
+        let worst = verdict.worst.map_or_else(String::new, |(figure, one)| {
+            format!("{figure}: {}", of(one))
+        });
         table.push_record([target.says.to_owned(), holds, worst]);
     }
     markdown(table)
@@ -124,6 +124,15 @@ fn command(one: &Measurement) -> String {
         State::Drifted => format!("`{}`", one.command),
         State::InSync => "… in sync".to_owned(),
     }
+}
+
+fn of(one: &Measurement) -> String {
+    let in_sync = match one.state {
+        State::Drifted => "",
+        State::InSync => " in sync",
+    };
+    let numbers = whole(one.shape.numbers as f64);
+    format!("`{}`{in_sync}, {numbers} numbers", one.command)
 }
 
 fn heading(shape: Shape) -> String {

@@ -1,6 +1,6 @@
 //! The targets, and whether they hold.
 
-use crate::measurement::{Measurement, Spread};
+use crate::measurement::Measurement;
 
 /// A target: its name, what it is a bound of, and the bound.
 #[derive(Debug)]
@@ -14,14 +14,14 @@ pub(crate) struct Target {
 }
 
 /// What became of a target.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Verdict {
+#[derive(Debug)]
+pub(crate) struct Verdict<'a> {
     /// Measurements that it is about.
     pub(crate) measured: usize,
     /// Of those, how many missed it.
     pub(crate) missed: usize,
     /// The worst figure, and what it was measured of.
-    pub(crate) worst: Option<(String, String)>,
+    pub(crate) worst: Option<(String, &'a Measurement)>,
 }
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -47,7 +47,7 @@ pub(crate) const TARGETS: [Target; 4] = [
         shown: |times| format!("{times:.1}"),
     },
     Target {
-        says: "Less than 128 MiB of memory for 500 000 numbers, above a run that does nothing",
+        says: "At most 128 MiB of memory for 500 000 numbers, above a run that does nothing",
         most: 128.0,
         figure: |one, _| (one.shape.numbers >= LARGE).then(|| one.memory_growth_bytes().most / MIB),
         shown: |mib| format!("{mib:.0} MiB"),
@@ -70,8 +70,8 @@ impl Target {
     }
 
     /// What became of it.
-    pub(crate) fn verdict(&self, all: &[Measurement]) -> Verdict {
-        let figures: Vec<(f64, &Measurement)> = all
+    pub(crate) fn verdict<'a>(&self, all: &'a [Measurement]) -> Verdict<'a> {
+        let figures: Vec<(f64, &'a Measurement)> = all
             .iter()
             .filter_map(|one| Some(((self.figure)(one, all)?, one)))
             .collect();
@@ -84,7 +84,7 @@ impl Target {
                 .iter()
                 .filter(|(figure, _)| *figure > self.most)
                 .count(),
-            worst: worst.map(|(figure, one)| ((self.shown)(*figure), of(one))),
+            worst: worst.map(|(figure, one)| ((self.shown)(*figure), *one)),
         }
     }
 }
@@ -98,18 +98,66 @@ fn growth(large: &Measurement, all: &[Measurement]) -> Option<f64> {
     let small = all.iter().find(|small| {
         small.shape.numbers == from && small.command == large.command && small.state == large.state
     })?;
-    let seconds = |one: &Measurement| -> Spread { one.seconds() };
-    Some(seconds(large).median / seconds(small).median)
+    Some(large.seconds().median / small.seconds().median)
 }
 
-fn of(one: &Measurement) -> String {
-    format!(
-        "`{}`, {} numbers{}",
-        one.command,
-        one.shape.numbers,
-        match one.state {
-            crate::measurement::State::Drifted => "",
-            crate::measurement::State::InSync => ", in sync",
-        }
-    )
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A made-up measurement: one turn.
+    fn measured(numbers: usize, seconds: f64, floor: f64, peak_bytes: u64) -> Measurement {
+        let run: Value = json!({
+            "seconds": seconds, "cpu_seconds": 0.04, "peak_bytes": peak_bytes, "status": 0,
+            "documents_read": 1000, "requests": 1, "retries": 0, "bytes_received": 1,
+            "bytes_sent": 1, "unchanged": 0, "created": 0, "updated": 0, "deleted": 0, "failed": 0,
+        });
+        serde_json::from_value(json!({
+            "command": "audit",
+            "shape": {"numbers": numbers, "accounts": 3, "number_databases": 2},
+            "state": "drifted",
+            "conditions": {
+                "processor": "", "cores": 1, "memory_bytes": 1, "system": "", "server": "",
+                "date": "", "commit": "",
+            },
+            "trivial_peak_bytes": 0,
+            "ours": [run],
+            "floor": [{"seconds": floor, "requests": 1, "bytes_sent": 0, "bytes_received": 1}],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn each_target_is_about_its_own_measurements() {
+        let all = [
+            measured(5_000, 1.0, 1.0, 1 << 30),
+            measured(50_000, 12.0, 10.0, 1 << 30),
+            measured(500_000, 13.0, 10.0, 129 << 20),
+        ];
+        let verdicts: Vec<(usize, usize, Option<String>)> = TARGETS
+            .iter()
+            .map(|target| {
+                let verdict = target.verdict(&all);
+                (
+                    verdict.measured,
+                    verdict.missed,
+                    verdict.worst.map(|(figure, _)| figure),
+                )
+            })
+            .collect();
+        let worst = |figure: &str| Some(figure.to_owned());
+        assert_eq!(
+            verdicts,
+            [
+                (3, 1, worst("1.30")),
+                (1, 1, worst("12.0")),
+                (1, 1, worst("129 MiB")),
+                (3, 3, worst("40.0 µs")),
+            ]
+        );
+        assert_eq!(TARGETS[0].holds(&all[1], &all), Some(true));
+        assert_eq!(TARGETS[1].holds(&all[0], &all), None);
+    }
 }
