@@ -3,7 +3,8 @@
 //! The accounts are read first: of each number a digest is kept, on the shelf of its number
 //! database, and the document while there is room. Then each number database is read, and what
 //! it lacks is created. All copies of a number are known by then, so which one wins does not
-//! depend on who was read first.
+//! depend on who was read first. A copy that one in an account that could not be read might beat
+//! is not made the authority: the next run, which may read it, could not take that back.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +35,13 @@ struct Shelved {
     digest: Digest,
     has_attachments: bool,
     text: Option<Held>,
+}
+
+/// An account that could not be read, and why.
+#[derive(Clone)]
+struct Unread {
+    account: AccountId,
+    reason: String,
 }
 
 /// Copies by the number database that they belong to.
@@ -74,25 +82,33 @@ pub(super) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error
     let whole = accounts == Accounts::All;
     let accounts = databases::accounts(run, accounts).await?;
     let shelves = Arc::new(Shelves::default());
-    run.each(accounts, |run, account| {
-        let shelves = shelves.clone();
-        async move {
-            let read = run
-                .numbers_of_account(account, |row, text, document, facts| {
-                    if facts.is_live_number() {
-                        shelves.put(&run, account, &row.id, text, document);
-                    }
-                })
-                .await;
-            if let Err(error) = read {
-                run.database_failed(&account.database(), error)?;
+    let unread = run
+        .each(accounts, |run, account| {
+            let shelves = shelves.clone();
+            async move {
+                let mut unread = None;
+                let read = run
+                    .numbers_of_account(account, |row, text, document, facts| {
+                        if facts.is_live_number() {
+                            shelves.put(&run, account, &row.id, text, document);
+                        }
+                    })
+                    .await;
+                if let Err(error) = read {
+                    // One that does not exist holds nothing.
+                    unread = (error.kind() != Kind::DatabaseNotFound).then(|| Unread {
+                        account,
+                        reason: error.reason(),
+                    });
+                    run.database_failed(&account.database(), error)?;
+                }
+                run.finished(&account.database()).await;
+                Ok(unread)
             }
-            run.finished(&account.database()).await;
-            Ok(())
-        }
-    })
-    .await?;
-    fill(run, &shelves, whole).await
+        })
+        .await?;
+    let unread = unread.into_iter().flatten().collect();
+    fill(run, &shelves, unread, whole).await
 }
 
 /// `copy_numbers_from_accountdb_to_numbdbs`
@@ -124,15 +140,24 @@ pub(super) async fn copy_numbers(
         }
     }
     run.finished(&database).await;
-    fill(run, &shelves, false).await
+    fill(run, &shelves, Vec::new(), false).await
 }
 
-async fn fill(run: &Arc<Run>, shelves: &Shelves, whole: bool) -> Result<(), Error> {
+async fn fill(
+    run: &Arc<Run>,
+    shelves: &Shelves,
+    unread: Vec<Unread>,
+    whole: bool,
+) -> Result<(), Error> {
     let shelves: Vec<_> = shelves.take().into_iter().collect();
-    run.each(shelves, |run, (database, shelf)| async move {
-        fill_one(&run, &database, shelf, whole).await?;
-        run.finished(&database).await;
-        Ok(())
+    let unread: Arc<[Unread]> = unread.into();
+    run.each(shelves, |run, (database, shelf)| {
+        let unread = unread.clone();
+        async move {
+            fill_one(&run, &database, shelf, &unread, whole).await?;
+            run.finished(&database).await;
+            Ok(())
+        }
     })
     .await?;
     Ok(())
@@ -143,6 +168,7 @@ async fn fill_one(
     run: &Run,
     database: &DatabaseName,
     mut shelf: Vec<Shelved>,
+    unread: &[Unread],
     whole: bool,
 ) -> Result<(), Error> {
     shelf.sort_by(|one, other| one.id.cmp(&other.id));
@@ -163,6 +189,13 @@ async fn fill_one(
             Some(_) => None,
             None => winner(&candidates(copies)),
         };
+        let doubt = won
+            .and_then(|won| copies.get(won))
+            .and_then(|copy| may_be_beaten(copy, unread));
+        if let Some(unread) = doubt {
+            run.tally.failed(&database.encoded(), &unread.reason, &id);
+            continue;
+        }
         let reference = held.or_else(|| won.and_then(|won| copies.get(won)).map(|one| one.digest));
         for (index, copy) in copies.iter_mut().enumerate() {
             if Some(index) == won {
@@ -190,6 +223,14 @@ async fn fill_one(
         return run.numbers_failed(database, &error, &error.reason(), ids);
     }
     write(run, database, winners).await
+}
+
+/// The first account that could not be read, and that may hold a copy which goes before this one:
+/// copies at home go before others, then the account's name counts.
+fn may_be_beaten<'a>(copy: &Shelved, unread: &'a [Unread]) -> Option<&'a Unread> {
+    unread
+        .iter()
+        .find(|unread| !copy.at_home || unread.account < copy.account)
 }
 
 fn candidates(copies: &[Shelved]) -> Vec<Candidate> {
