@@ -126,8 +126,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A client for this server. Nothing is sent yet. Reading the system's certificates makes
-    /// this a call that may block for a moment.
+    /// A client for this server. Nothing is sent yet. For an https server this reads the system's
+    /// certificates, and so may block for a moment.
     pub fn new(
         url: ServerUrl,
         settings: HttpSettings,
@@ -140,6 +140,8 @@ impl Server {
             .pool_max_idle_per_host(settings.ceiling)
             .tcp_nodelay(true)
             .http1_only()
+            // Reading the system's certificates takes longer than many a command.
+            .tls_built_in_root_certs(url.base.scheme() == "https")
             // A redirect could carry credentials, or a write, to somewhere else.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("kazoo_numbers/", env!("CARGO_PKG_VERSION")))
