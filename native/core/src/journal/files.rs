@@ -38,6 +38,8 @@ pub struct RunSummary {
     pub ended: bool,
     /// Documents that it wrote.
     pub landed: u64,
+    /// Failures that it told of when it came to its end.
+    pub failed: u64,
 }
 
 /// One write that a run made of a document, or may have made.
@@ -103,10 +105,14 @@ impl Journals {
             let mut run = None;
             let mut landed = 0;
             let mut ended = false;
+            let mut failures = 0;
             self.records(&path, |record| match record {
                 Record::Start(start) => run = Some(start),
                 Record::Landed { .. } => landed += 1,
-                Record::End { .. } => ended = true,
+                Record::End { failed, .. } => {
+                    ended = true;
+                    failures = failed;
+                }
                 Record::Intent(_) => {}
             })?;
             if let Some(start) = run {
@@ -114,6 +120,7 @@ impl Journals {
                     start,
                     ended,
                     landed,
+                    failed: failures,
                 });
             }
         }

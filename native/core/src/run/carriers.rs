@@ -346,7 +346,7 @@ async fn follow(run: &Arc<Run>, pending: Vec<(AccountId, Pending)>) -> Result<()
     run.reconcile_services().await
 }
 
-/// Numbers whose conversion an earlier run began and did not come to the end of. In the number
+/// Numbers whose conversion an earlier run began and did not complete. In the number
 /// database they have the new module already, so a search for the old one passes them by; their
 /// accounts' copies may still have it. The journal knows them.
 async fn broken_off(
@@ -360,7 +360,9 @@ async fn broken_off(
     let mut left: Vec<(AccountId, Pending)> = Vec::new();
     for earlier in journals.runs()? {
         let start = &earlier.start;
-        if earlier.ended
+        // What failed is tried again by the same command, and by no other: it has been told of.
+        let is_over = earlier.ended && (earlier.failed == 0 || start.command != run.command_line());
+        if is_over
             || start.server != server
             || !start.command.starts_with("convert_carrier_module")
             || run.journal_id() == Some(start.run.as_str())

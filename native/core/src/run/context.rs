@@ -213,10 +213,7 @@ impl Run {
                     return Ok(None);
                 };
                 let server = self.host.server(None).await?.to_string();
-                let command = match self.settings.command_line.as_str() {
-                    "" => &self.function,
-                    line => line,
-                };
+                let command = self.command_line();
                 let error = match journals.begin(command, &self.settings.who, &server) {
                     Ok(journal) => return Ok(Some(journal)),
                     Err(error) => error,
@@ -235,6 +232,14 @@ impl Run {
             })
             .await?;
         Ok(journal.as_ref())
+    }
+
+    /// What is being run, as a journal has it.
+    pub(super) fn command_line(&self) -> &str {
+        match self.settings.command_line.as_str() {
+            "" => &self.function,
+            line => line,
+        }
     }
 
     /// The id under which this run is written down, if it has been begun.
