@@ -33,6 +33,14 @@ pub fn transient() -> impl Strategy<Value = Fault> {
     ]
 }
 
+/// The server goes away and comes back. A client that asks again at once may find it still away.
+pub fn restart() -> impl Strategy<Value = Fault> {
+    (any::<bool>(), 0..150_u64).prop_map(|(acted, away)| Fault::Restart {
+        acted,
+        away: Duration::from_millis(away),
+    })
+}
+
 fn overload() -> impl Strategy<Value = Fault> {
     let retry_after = prop_oneof![
         (0..3_u32).prop_map(RetryAfter::Seconds),
@@ -101,8 +109,11 @@ pub fn on() -> impl Strategy<Value = On> {
     ]
 }
 
-fn hangs(fault: Fault) -> bool {
-    matches!(fault, Fault::Hang | Fault::HangAfter | Fault::ActsLate(_))
+fn takes_long(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Hang | Fault::HangAfter | Fault::ActsLate(_) | Fault::Restart { .. }
+    )
 }
 
 fn rule(
@@ -114,7 +125,7 @@ fn rule(
         on,
         per_thousand,
         // Each costs the client's patience.
-        at_most: if hangs(fault) {
+        at_most: if takes_long(fault) {
             at_most.min(4)
         } else {
             at_most
@@ -132,7 +143,7 @@ pub fn passing(most: u32) -> impl Strategy<Value = Schedule> {
 
 /// Anything, from a glitch to a server that answers nothing right.
 pub fn any_schedule() -> impl Strategy<Value = Schedule> {
-    let fault = prop_oneof![4 => transient(), 1 => refusal()];
+    let fault = prop_oneof![16 => transient(), 4 => refusal(), 1 => restart()];
     let at_most = prop_oneof![3 => 1..=4_u32, 2 => 5..=40_u32, 1 => Just(1000_u32)];
     (any::<u64>(), vec(rule(fault, at_most), 1..=5))
         .prop_map(|(seed, rules)| Schedule { seed, rules })

@@ -61,6 +61,13 @@ pub enum Fault {
     HangAfter,
     /// No answer for as long as the client waits; the server acts this much later.
     ActsLate(Duration),
+    /// The server is restarted: every connection is reset, and new ones are refused for a while.
+    Restart {
+        /// Whether the server acted before.
+        acted: bool,
+        /// How long it is away.
+        away: Duration,
+    },
     /// A write is answered with 202: fewer copies than wanted were written.
     Accepted,
     /// Rows come twice.

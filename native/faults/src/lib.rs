@@ -11,12 +11,13 @@
 //! between the server's answer and its delivery, which is where another writer hurts most.
 //!
 //! `arbitrary` has strategies for schedules, `asked` sorts requests, `distort` breaks bodies,
-//! `upstream` is the way to the server.
+//! `port` can be closed for a while, `upstream` is the way to the server.
 
 pub mod arbitrary;
 mod asked;
 mod distort;
 mod fault;
+mod port;
 mod proxy;
 mod schedule;
 mod upstream;

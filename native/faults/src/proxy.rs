@@ -1,7 +1,7 @@
 //! The proxy: takes requests, lets a fault strike or not, and keeps account.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,12 +17,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::asked::{Asked, Kind};
 use crate::distort;
 use crate::fault::{Fault, RetryAfter};
+use crate::port::Port;
 use crate::schedule::{Hits, Running, Schedule};
 use crate::upstream::{Answer, Upstream};
 use crate::witness::Witness;
@@ -76,6 +77,16 @@ struct Shared {
     /// Requests that the server is still to act on, or is acting on.
     acting: AtomicUsize,
     acted: watch::Sender<()>,
+    restarts: mpsc::UnboundedSender<Restart>,
+    /// Changes when every connection is to be reset.
+    reset: watch::Sender<()>,
+}
+
+/// A restart that is due.
+struct Restart {
+    away: Duration,
+    /// Until it is over.
+    _acting: Acting,
 }
 
 #[derive(Default)]
@@ -97,24 +108,19 @@ impl Proxy {
     /// # Errors
     /// When that is no such URL, or there is no port to listen on.
     pub async fn start(url: &str) -> Result<Self, ProxyError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
+        let port = Port::take()?;
+        let address = port.address();
+        let listener = port.listen()?;
+        let (restarts, due) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             upstream: Upstream::new(url)?,
             state: Mutex::default(),
             acting: AtomicUsize::new(0),
             acted: watch::Sender::new(()),
+            restarts,
+            reset: watch::Sender::new(()),
         });
-        let accepting = tokio::spawn({
-            let shared = shared.clone();
-            async move {
-                loop {
-                    if let Ok((stream, _)) = listener.accept().await {
-                        tokio::spawn(connection(shared.clone(), stream));
-                    }
-                }
-            }
-        });
+        let accepting = tokio::spawn(accept(shared.clone(), port, listener, due));
         let user = url
             .split_once("://")
             .and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'))
@@ -178,17 +184,48 @@ struct Reset;
 
 type Body = BoxBody<Bytes, Reset>;
 
+async fn accept(
+    shared: Arc<Shared>,
+    port: Port,
+    mut listener: TcpListener,
+    mut due: mpsc::UnboundedReceiver<Restart>,
+) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    tokio::spawn(connection(shared.clone(), stream));
+                }
+            }
+            Some(restart) = due.recv() => {
+                drop(listener);
+                shared.reset.send_replace(());
+                tokio::time::sleep(restart.away).await;
+                listener = loop {
+                    match port.listen() {
+                        Ok(listener) => break listener,
+                        Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+                    }
+                };
+            }
+        }
+    }
+}
+
 async fn connection(shared: Arc<Shared>, stream: TcpStream) {
+    let mut reset = shared.reset.subscribe();
     let _ = stream.set_nodelay(true);
     // A second handle of the socket, since the first is gone when it is known how it must end.
     let twin = std::os::fd::AsFd::as_fd(&stream)
         .try_clone_to_owned()
         .map(socket2::Socket::from);
     let service = service_fn(|request| answer(shared.clone(), request));
-    let served = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let (Err(_), Ok(twin)) = (served, twin) {
+    let served = tokio::select! {
+        served = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service) => served.is_ok(),
+        _ = reset.changed() => false,
+    };
+    if let (false, Ok(twin)) = (served, twin) {
         let _ = twin.set_linger(Some(Duration::ZERO));
     }
 }
@@ -238,6 +275,19 @@ async fn strike(shared: &Arc<Shared>, asked: Asked, fault: Fault) -> Result<Resp
                 let _ = act_now(&acting.0, &asked).await;
                 drop(acting);
             });
+            tokio::time::sleep(HANG).await;
+            Err(Reset)
+        }
+        Fault::Restart { acted, away } => {
+            if acted {
+                act(shared, &asked).await?;
+            }
+            let restart = Restart {
+                away,
+                _acting: Acting::new(shared),
+            };
+            shared.restarts.send(restart).map_err(|_| Reset)?;
+            // The connection is reset with all others.
             tokio::time::sleep(HANG).await;
             Err(Reset)
         }

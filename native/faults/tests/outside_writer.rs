@@ -301,7 +301,7 @@ fn overwritten(
 fn what_others_write_is_never_overwritten_unread() {
     deal(
         "outside writer",
-        200,
+        500,
         || {
             (
                 clusters_and_calls(),
@@ -319,7 +319,7 @@ fn what_others_write_is_never_overwritten_unread() {
 fn not_even_when_everything_goes_wrong() {
     deal(
         "outside writer and faults",
-        100,
+        300,
         || {
             (
                 clusters_and_calls(),

@@ -1,6 +1,7 @@
 //! The proxy does what its schedule says, and sees what passes.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use hyper::Method;
@@ -8,6 +9,7 @@ use kazoo_numbers_faults::{
     Answer, Fault, Kind, On, Proxy, ProxyError, RetryAfter, Schedule, Upstream,
 };
 use kazoo_numbers_sandbox::{SandboxConfig, Server};
+use tokio::net::TcpStream;
 
 struct Scene {
     sandbox: Server,
@@ -127,6 +129,30 @@ async fn statuses_are_answered_with_what_belongs_to_them() {
         .proxy
         .arm(Schedule::first(1, On::Writes, Fault::Accepted));
     assert_eq!(scene.write().await.unwrap().status, 202);
+    scene.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_restart_resets_all_connections_and_refuses_new_ones_for_a_while() {
+    let scene = Scene::new().await;
+    let url = url::Url::parse(&scene.proxy.url()).unwrap();
+    let address = (url.host_str().unwrap(), url.port().unwrap());
+    for acted in [false, true] {
+        let idle = TcpStream::connect(address).await.unwrap();
+        let away = Duration::from_millis(300);
+        let restart = Fault::Restart { acted, away };
+        scene.proxy.arm(Schedule::first(1, On::Writes, restart));
+        let before = scene.documents().await;
+        assert!(scene.write().await.is_err());
+        let refused = TcpStream::connect(address).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        idle.readable().await.unwrap();
+        let reset = idle.try_read(&mut [0]).unwrap_err();
+        assert_eq!(reset.kind(), ErrorKind::ConnectionReset);
+        assert_eq!(scene.documents().await, if acted { 2 } else { before });
+        scene.proxy.disarm().await;
+        assert_eq!(scene.write().await.unwrap().status, 201);
+    }
     scene.sandbox.shutdown().await;
 }
 

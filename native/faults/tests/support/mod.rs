@@ -8,11 +8,15 @@
     reason = "a module of each test that uses some of it"
 )]
 
+pub mod properties;
+
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kazoo_numbers::command::{self, Argument};
 use kazoo_numbers::couch::ServerUrl;
 use kazoo_numbers::host::Standalone;
+use kazoo_numbers::journal::Journals;
 use kazoo_numbers::report::{Event, Renderer};
 use kazoo_numbers::run::{Finished, Job, Returned, Settings, run};
 use kazoo_numbers_cluster::{Cluster, Revisions, claim, refuse_if_occupied};
@@ -164,6 +168,16 @@ impl Ran {
 
 /// Runs a command against a URL; None when it is not over after [`LONGEST`].
 pub async fn call(url: &str, given: &Call, knobs: &Knobs) -> Option<Ran> {
+    journalled(url, given, knobs, None).await
+}
+
+/// As [`call`], with a journal in this folder.
+pub async fn journalled(
+    url: &str,
+    given: &Call,
+    knobs: &Knobs,
+    journal: Option<&Path>,
+) -> Option<Ran> {
     let arguments: Vec<Argument> = given
         .arguments
         .iter()
@@ -187,7 +201,10 @@ pub async fn call(url: &str, given: &Call, knobs: &Knobs) -> Option<Ran> {
         function: given.function.clone(),
         command,
         host: Standalone::new(ServerUrl::parse(url).unwrap()),
-        settings: knobs.settings(),
+        settings: Settings {
+            journals: journal.map(|folder| Journals::new(folder.to_owned())),
+            ..knobs.settings()
+        },
         events: sender,
         cancel: CancellationToken::new(),
     };
