@@ -9,39 +9,11 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use kazoo_numbers::command::Argument;
 use kazoo_numbers::run::Returned;
 use kazoo_numbers_cluster::{Cluster, Revisions};
 use kazoo_numbers_model::{self as model, Call, Outcome, arbitrary};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use support::{Ran, Stage, call, unix_seconds};
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
-
-/// Clusters of the model's own making and of the generator's, and commands for them.
-fn cases() -> impl Strategy<Value = (Cluster, Call)> {
-    prop_oneof![
-        arbitrary::cluster(),
-        kazoo_numbers_cluster::arbitrary::cluster()
-    ]
-    .prop_flat_map(|cluster| {
-        let call = arbitrary::call(&cluster);
-        (Just(cluster), call)
-    })
-}
-
-fn arguments(call: &Call) -> Vec<Argument> {
-    call.arguments
-        .iter()
-        .map(|argument| match argument {
-            model::Argument::Text(text) => Argument::Text(text.clone()),
-            model::Argument::List(all) => Argument::List(all.clone()),
-        })
-        .collect()
-}
+use proptest::prelude::TestCaseError;
+use support::{Ran, Stage, arguments, call, clusters_and_calls, unix_seconds};
 
 fn same_return(expected: &model::Returned, got: &Returned) -> bool {
     match (expected, got) {
@@ -187,32 +159,18 @@ async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<(), TestCas
     )))
 }
 
-fn seed_bytes(seed: u64) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    bytes
-}
-
 /// Runs the cases of one share, each share with random numbers of its own.
 fn agree(share: u64) {
     const SHARES: u64 = 2;
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stage = runtime.block_on(Stage::new());
-    let count = setting(
+    let count = arbitrary::setting(
         "KAZOO_NUMBERS_CASES",
         if stage.is_real() { 300 } else { 1000 },
     ) / SHARES;
-    let seed = setting("KAZOO_NUMBERS_SEED", 20_261_123) * SHARES + share;
-    let config = Config {
-        cases: u32::try_from(count).unwrap(),
-        failure_persistence: None,
-        // Shrinking takes minutes: for when there is something to shrink.
-        max_shrink_iters: u32::try_from(setting("KAZOO_NUMBERS_SHRINK", 0)).unwrap(),
-        ..Config::default()
-    };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed_bytes(seed));
-    let mut runner = TestRunner::new_with_rng(config, rng);
-    let outcome = runner.run(&cases(), |(cluster, given)| {
+    let seed = arbitrary::seed() * SHARES + share;
+    let mut runner = arbitrary::runner(count, seed, 0);
+    let outcome = runner.run(&clusters_and_calls(), |(cluster, given)| {
         runtime.block_on(check(&stage.url, &cluster, &given))
     });
     runtime.block_on(stage.end());

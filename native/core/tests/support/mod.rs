@@ -3,18 +3,24 @@
     dead_code,
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a module of each test that uses some of it"
 )]
+
+pub mod commands;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kazoo_numbers::command::{self, Argument};
 use kazoo_numbers::couch::ServerUrl;
 use kazoo_numbers::host::Standalone;
+use kazoo_numbers::journal::Journals;
 use kazoo_numbers::report::{Event, Renderer};
 use kazoo_numbers::run::{Finished, Job, Returned, Settings, run};
 use kazoo_numbers_cluster::{Cluster, claim, refuse_if_occupied};
+use kazoo_numbers_model::{self as model, Call, arbitrary};
 use kazoo_numbers_sandbox::{SandboxConfig, Server};
+use proptest::prelude::*;
 use tokio::sync::{Mutex, MutexGuard, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +72,14 @@ impl Stage {
     }
 }
 
+/// The same settings, with a journal in this folder.
+pub fn journalled(folder: &tempfile::TempDir) -> Settings {
+    Settings {
+        journals: Some(Journals::new(folder.path().to_owned())),
+        ..settings()
+    }
+}
+
 /// A command that was run, or refused.
 pub struct Ran {
     pub returned: Returned,
@@ -76,6 +90,33 @@ pub struct Ran {
 
 pub fn text(text: &str) -> Argument {
     Argument::Text(text.into())
+}
+
+/// The arguments of a command that the model throws.
+pub fn arguments(call: &Call) -> Vec<Argument> {
+    call.arguments
+        .iter()
+        .map(|argument| match argument {
+            model::Argument::Text(text) => Argument::Text(text.clone()),
+            model::Argument::List(all) => Argument::List(all.clone()),
+        })
+        .collect()
+}
+
+/// Clusters of the model's own making and of the generator's.
+pub fn clusters() -> impl Strategy<Value = Cluster> {
+    prop_oneof![
+        arbitrary::cluster(),
+        kazoo_numbers_cluster::arbitrary::cluster()
+    ]
+}
+
+/// The same, and any of the manual's commands for them.
+pub fn clusters_and_calls() -> impl Strategy<Value = (Cluster, Call)> {
+    clusters().prop_flat_map(|cluster| {
+        let call = arbitrary::call(&cluster);
+        (Just(cluster), call)
+    })
 }
 
 /// Settings whose waits are those of a test.
