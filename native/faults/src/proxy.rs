@@ -16,6 +16,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -61,6 +62,12 @@ pub struct Passed<'a> {
 pub trait Bystander: Send + Sync {
     /// Acts.
     fn act<'a>(&'a self, passed: Passed<'a>) -> BoxFuture<'a, ()>;
+
+    /// A request has come, and the server has not heard of it. It never does if this does not
+    /// end before the client goes away.
+    fn comes<'a>(&'a self, _asked: &'a Asked) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// A proxy that is listening.
@@ -80,6 +87,8 @@ struct Shared {
     restarts: mpsc::UnboundedSender<Restart>,
     /// Changes when every connection is to be reset.
     reset: watch::Sender<()>,
+    /// Connections that are open.
+    connections: watch::Sender<usize>,
 }
 
 /// A restart that is due.
@@ -119,6 +128,7 @@ impl Proxy {
             acted: watch::Sender::new(()),
             restarts,
             reset: watch::Sender::new(()),
+            connections: watch::Sender::new(0),
         });
         let accepting = tokio::spawn(accept(shared.clone(), port, listener, due));
         let user = url
@@ -155,6 +165,24 @@ impl Proxy {
             witness: Witness::default(),
             bystander,
         };
+    }
+
+    /// Waits until nobody is connected: after a client was killed, all that it ever sent has
+    /// been heard by then, or never will be.
+    ///
+    /// # Errors
+    /// When the proxy cannot be connected to.
+    pub async fn deserted(&self) -> Result<(), ProxyError> {
+        // Connections are taken in the order in which they were made: once this one is, no
+        // earlier one waits to be.
+        let mut last = TcpStream::connect(self.address).await?;
+        last.write_all(b"nothing\r\n\r\n").await?;
+        let _ = last.read_to_end(&mut Vec::new()).await;
+        drop(last);
+        let mut connections = self.shared.connections.subscribe();
+        // It is never closed while there is a proxy.
+        let _ = connections.wait_for(|open| *open == 0).await;
+        Ok(())
     }
 
     /// Ends the schedule: waits for what the server still does, lets nothing go wrong any more,
@@ -194,7 +222,12 @@ async fn accept(
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    tokio::spawn(connection(shared.clone(), stream));
+                    shared.connections.send_modify(|open| *open += 1);
+                    let shared = shared.clone();
+                    tokio::spawn(async move {
+                        connection(shared.clone(), stream).await;
+                        shared.connections.send_modify(|open| *open -= 1);
+                    });
                 }
             }
             Some(restart) = due.recv() => {
@@ -239,11 +272,14 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let asked = Asked::new(head.method, head.uri.to_string(), authorization, body);
-    let fault = {
+    let (fault, bystander) = {
         let mut state = shared.state();
         state.witness.requests += 1;
-        state.running.next(&asked)
+        (state.running.next(&asked), state.bystander.clone())
     };
+    if let Some(bystander) = bystander {
+        bystander.comes(&asked).await;
+    }
     let Some(fault) = fault else {
         let answer = act(&shared, &asked).await?;
         return Ok(deliver(&shared, &asked, answer));

@@ -27,6 +27,9 @@ use crate::report::Outcome;
 /// The design document that a number database gets when it is created.
 const DESIGN_DOCUMENT: &str = include_str!("../../../../priv/couchdb/numbers.json");
 
+/// Its id.
+const DESIGN_ID: &str = "_design/numbers";
+
 /// One account's copy of a number.
 struct Shelved {
     id: String,
@@ -184,7 +187,10 @@ async fn fill_one(
         let Some(id) = copies.first().map(|copy| copy.id.clone()) else {
             continue;
         };
-        let held = existing.as_ref().and_then(|known| known.get(&id)).copied();
+        let held = existing
+            .as_ref()
+            .and_then(|known| known.numbers.get(&id))
+            .copied();
         let won = match held {
             Some(_) => None,
             None => winner(&candidates(copies)),
@@ -216,9 +222,13 @@ async fn fill_one(
     if winners.is_empty() {
         return Ok(());
     }
-    if existing.is_none()
-        && let Err(error) = create(run, database).await
-    {
+    let made = match existing {
+        None => create(run, database).await,
+        // Who created it was killed before there was more.
+        Some(known) if !known.has_design => put_design(run, database).await,
+        Some(_) => Ok(()),
+    };
+    if let Err(error) = made {
         let ids = winners.iter().map(|one| one.id.as_str());
         return run.numbers_failed(database, &error, &error.reason(), ids);
     }
@@ -248,6 +258,14 @@ fn conflict() -> String {
     Error::new(Kind::Conflict, Operation::SaveDocs, "").reason()
 }
 
+/// What a number database holds.
+#[derive(Default)]
+struct Existing {
+    /// Those that were asked about.
+    numbers: HashMap<String, Digest>,
+    has_design: bool,
+}
+
 /// What a number database holds of these; None where there is no such database. Whole clusters
 /// are read by range, which is a request a thousand documents; some accounts' numbers by id.
 async fn existing(
@@ -255,7 +273,7 @@ async fn existing(
     database: &DatabaseName,
     shelf: &[Shelved],
     whole: bool,
-) -> Result<Option<HashMap<String, Digest>>, Error> {
+) -> Result<Option<Existing>, Error> {
     let mut wanted: Vec<&str> = shelf.iter().map(|one| one.id.as_str()).collect();
     wanted.dedup();
     let read = if whole {
@@ -270,36 +288,40 @@ async fn existing(
     }
 }
 
-async fn by_range(
-    run: &Run,
-    database: &DatabaseName,
-    wanted: &[&str],
-) -> Result<HashMap<String, Digest>, Error> {
-    let mut existing = HashMap::new();
+async fn by_range(run: &Run, database: &DatabaseName, wanted: &[&str]) -> Result<Existing, Error> {
+    let mut existing = Existing::default();
     let mut scan = run
         .pages(database, Range::all(), Include::Documents)
         .await?;
     while let Some(page) = scan.next().await? {
         for (row, text) in page.rows() {
+            if row.id == DESIGN_ID {
+                existing.has_design = true;
+            }
             if wanted.binary_search(&row.id.as_str()).is_ok() {
-                existing.insert(row.id.clone(), parsed(database, text)?.digest());
+                let digest = parsed(database, text)?.digest();
+                existing.numbers.insert(row.id.clone(), digest);
             }
         }
     }
     Ok(existing)
 }
 
-async fn by_ids(
-    run: &Run,
-    database: &DatabaseName,
-    wanted: &[&str],
-) -> Result<HashMap<String, Digest>, Error> {
-    let mut existing = HashMap::new();
+async fn by_ids(run: &Run, database: &DatabaseName, wanted: &[&str]) -> Result<Existing, Error> {
+    let mut existing = Existing::default();
+    let wanted: Vec<&str> = std::iter::once(DESIGN_ID)
+        .chain(wanted.iter().copied())
+        .collect();
     for ids in wanted.chunks(run.settings.max_bulk_read.max(1)) {
         let found = run.keys(database, ids, Include::Documents).await?;
         for (id, found) in ids.iter().zip(&found) {
             if let Some((_, text)) = found.document() {
-                existing.insert((*id).to_owned(), parsed(database, text)?.digest());
+                if *id == DESIGN_ID {
+                    existing.has_design = true;
+                    continue;
+                }
+                let digest = parsed(database, text)?.digest();
+                existing.numbers.insert((*id).to_owned(), digest);
             }
         }
     }
@@ -313,10 +335,19 @@ async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
     }
     let server = run.server(Some(database)).await?;
     server.create_database(database).await?;
+    put_design(run, database).await
+}
+
+/// Puts the design document into a number database that lacks it.
+async fn put_design(run: &Run, database: &DatabaseName) -> Result<(), Error> {
+    if run.settings.dry_run {
+        return Ok(());
+    }
+    let server = run.server(Some(database)).await?;
     let design = Object::parse(DESIGN_DOCUMENT)
         .map_err(|_| Error::new(Kind::Internal, Operation::CreateDatabase, "design document"))?;
     let write = [Write {
-        id: "_design/numbers".to_owned(),
+        id: DESIGN_ID.to_owned(),
         rev: None,
         body: Some(design.with(&[]).into()),
     }];
