@@ -107,6 +107,8 @@
         ,cancel/1
         ,runs/0
         ,undo/1
+        ,help/0
+        ,help/1
         ]).
 
 -export_type([text/0, account/0, num/0, number_db/0]).
@@ -656,6 +658,18 @@ runs() ->
 -spec undo(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
 undo(Run) ->
     call('undo', [Run]).
+
+%% @doc Lists the functions, with what each does.
+-spec help() -> 'no_return' | {'no_return', pos_integer()}.
+help() ->
+    call('help', []).
+
+%% @doc Tells all about a function: what it does, its arguments, whether it
+%% deletes, and an example.
+%% @end
+-spec help(Function :: text()) -> 'no_return' | {'no_return', pos_integer()}.
+help(Function) ->
+    call('help', [Function]).
 
 %%==============================================================================
 %% The way to the commands

@@ -37,7 +37,7 @@ pub(crate) fn command() -> Command {
         .after_long_help(AFTER)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .disable_help_subcommand(functions::has("help"))
+        .disable_help_subcommand(true)
         .subcommand_value_name("FUNCTION")
         .subcommand_help_heading("Functions and tools")
         .args(shared())

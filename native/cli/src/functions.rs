@@ -1,7 +1,9 @@
 //! The library's table of functions as subcommands.
 
 use clap::{Arg, ArgMatches, Command};
-use kazoo_numbers::command::{Argument, Effect, Parameter, Spec, extras, table};
+use kazoo_numbers::command::{
+    Argument, Door, Parameter, Spec, effect, example, extras, table, usage,
+};
 
 use crate::arguments;
 
@@ -44,11 +46,6 @@ fn specs() -> impl Iterator<Item = &'static Spec> {
     table().iter().chain(extras())
 }
 
-/// Whether there is a function of this name.
-pub(crate) fn has(name: &str) -> bool {
-    specs().any(|spec| spec.name == name)
-}
-
 /// A subcommand a function, in the table's order.
 pub(crate) fn subcommands() -> Vec<Command> {
     functions().iter().map(subcommand).collect()
@@ -73,7 +70,7 @@ fn positional(at: usize, parameter: &Parameter, required: bool) -> Arg {
     let arg = Arg::new(at.to_string())
         .value_name(parameter.name().trim_end_matches('…'))
         .required(required)
-        .help(format!("for example {}", parameter.example()));
+        .help(parameter.description());
     if parameter.is_list() {
         arg.num_args(1..)
     } else {
@@ -87,35 +84,17 @@ fn long_about(function: &Function) -> String {
         forms => forms.iter().map(|spec| of_several(spec)).collect(),
     };
     if let Some(spec) = function.forms.last() {
-        text.push(effect(spec).to_owned());
-        let examples = words(spec.parameters, Parameter::example);
-        text.push(format!("Example: kazoo-numbers {}{examples}", spec.name));
+        text.push(effect(spec, Door::CommandLine));
+        text.push(format!("Example: {}", example(spec, Door::CommandLine)));
     }
     text.join("\n\n")
 }
 
 fn of_several(spec: &Spec) -> String {
-    match spec.parameters {
-        [] => format!("Without arguments: {}", spec.help),
-        parameters => format!("With{}: {}", words(parameters, Parameter::name), spec.help),
-    }
-}
-
-fn words(parameters: &[Parameter], word: fn(&Parameter) -> &'static str) -> String {
-    parameters
-        .iter()
-        .map(|parameter| format!(" {}", word(parameter)))
-        .collect()
-}
-
-fn effect(spec: &Spec) -> &'static str {
-    if spec.needs_kazoo {
-        return "It needs a running Kazoo: call it there, with sup. From here it says so, and exits with 1.";
-    }
-    match spec.effect {
-        Effect::Reads => "It changes nothing.",
-        Effect::Writes => "It writes documents, only those that differ; --dry-run shows which.",
-        Effect::Deletes => "It deletes documents, too; --dry-run shows which.",
+    if spec.parameters.is_empty() {
+        format!("Without arguments: {}", spec.help)
+    } else {
+        format!("{}: {}", usage(spec), spec.help)
     }
 }
 

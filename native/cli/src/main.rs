@@ -25,7 +25,9 @@ use std::io;
 use std::process::ExitCode;
 
 use arguments::Options;
+use clap::ArgMatches;
 use clap::error::ErrorKind;
+use kazoo_numbers::command::Argument;
 use tools::Tool;
 
 /// The exit status of a command line that cannot be understood, as `sup` has it.
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
         return ExitCode::from(USAGE);
     };
     let options = Options::of(&matches, sub);
+    if let Some(text) = help_of_ours(name, sub, &options) {
+        return ExitCode::from(output::print(&text).map_or(FAILED, |()| 0));
+    }
     if let Some(url) = &options.couchdb {
         connection::hide(url);
     }
@@ -54,6 +59,22 @@ fn main() -> ExitCode {
         output::say(&format!("error: {error}"));
         FAILED
     }))
+}
+
+/// The help that the library has none of: of the program, and of its tools.
+fn help_of_ours(name: &str, sub: &ArgMatches, options: &Options) -> Option<String> {
+    if name != "help" || options.json {
+        return None;
+    }
+    let mut program = arguments::command();
+    program.build();
+    let told = match functions::arguments(name, sub).as_slice() {
+        [Argument::Text(topic)] => {
+            Tool::named(topic).and_then(|_| program.find_subcommand_mut(topic))?
+        }
+        _ => &mut program,
+    };
+    Some(told.render_long_help().to_string())
 }
 
 /// Runs to its end what waits for the network.

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use kazoo_numbers::command::{self, Argument, Command};
+use kazoo_numbers::command::{self, Argument, Command, Door};
 use kazoo_numbers::run::{Job, Returned, Settings, run};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -95,6 +95,7 @@ fn settings(options: &Options) -> Settings {
         dry_run: options.dry_run,
         journals: journal::journals(options),
         who: journal::who(),
+        door: Door::CommandLine,
         ..Settings::default()
     };
     if let Some(parallel) = options.parallel {

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use kazoo_numbers::command::{Spec, extras, table};
+use kazoo_numbers::command::{Door, Spec, extras, help, table};
 use support::run;
 
 fn specs() -> impl Iterator<Item = &'static Spec> {
@@ -14,9 +14,14 @@ fn specs() -> impl Iterator<Item = &'static Spec> {
 #[test]
 fn every_function_has_help_that_says_what_it_takes_and_whether_it_deletes() {
     for spec in specs() {
-        let help = run(&[spec.name, "--help"]);
-        let text = help.out.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert_eq!((help.status, help.err.as_str()), (0, ""), "{}", spec.name);
+        let printed = run(&[spec.name, "--help"]);
+        let text = printed.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            (printed.status, printed.err.as_str()),
+            (0, ""),
+            "{}",
+            spec.name
+        );
         assert!(text.contains(spec.help), "{}: {text}", spec.name);
         assert_eq!(text.contains("deletes documents"), spec.deletes(), "{text}");
         assert_eq!(
@@ -34,10 +39,10 @@ fn every_function_has_help_that_says_what_it_takes_and_whether_it_deletes() {
 
 #[test]
 fn the_help_of_all_lists_the_table_and_the_tools_and_nothing_else() {
-    let help = run(&["--help"]);
-    assert_eq!(help.status, 0);
-    assert!(help.out.contains("http://user:password@host:port"));
-    let list = help.out.split("Functions and tools:").nth(1).unwrap();
+    let printed = run(&["--help"]);
+    assert_eq!(printed.status, 0);
+    assert!(printed.out.contains("http://user:password@host:port"));
+    let list = printed.out.split("Functions and tools:").nth(1).unwrap();
     let listed: BTreeSet<&str> = list
         .lines()
         .take_while(|line| *line != "Options:")
@@ -45,8 +50,43 @@ fn the_help_of_all_lists_the_table_and_the_tools_and_nothing_else() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     let mut expected: BTreeSet<&str> = specs().map(|spec| spec.name).collect();
-    expected.extend(["sandbox", "seed", "wipe", "completion", "port", "help"]);
+    expected.extend(["sandbox", "seed", "wipe", "completion", "port"]);
     assert_eq!(listed, expected);
+}
+
+#[test]
+fn help_tells_about_functions_and_tools_and_needs_no_server() {
+    let function = run(&["help", "fix_numbers"]);
+    assert_eq!((function.status, function.err.as_str()), (0, ""));
+    assert_eq!(
+        function.out,
+        help(Some("fix_numbers"), Door::CommandLine).join("\n") + "\n"
+    );
+    let json = run(&["help", "fix_numbers", "--json"]);
+    assert!(
+        json.out
+            .starts_with(r#"{"event":"output","data":"fix_numbers ACCOUNT NUMBER…"}"#)
+    );
+    let tool = run(&["help", "sandbox"]);
+    assert_eq!(
+        (tool.status, &tool.out),
+        (0, &run(&["sandbox", "--help"]).out)
+    );
+    let all = run(&["help"]);
+    assert_eq!((all.status, &all.out), (0, &run(&["--help"]).out));
+    let erlangs = run(&["help", "cancel"]);
+    assert!(erlangs.out.contains("not from here"), "{}", erlangs.out);
+}
+
+#[test]
+fn help_about_what_there_is_not_names_what_there_is() {
+    let refused = run(&["help", "fix_numebr"]);
+    assert_eq!(refused.status, 2);
+    assert!(
+        refused
+            .out
+            .contains("the nearest are fix_number, fix_numbers")
+    );
 }
 
 #[test]

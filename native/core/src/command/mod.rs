@@ -2,12 +2,14 @@
 //! one line that names the argument, what was expected and an example (contract section 2).
 
 mod argument;
+mod help;
 mod parse;
 mod table;
 
 pub use argument::{Argument, Refusal};
+pub use help::{Door, effect, example, help, usage};
 pub use parse::parse;
-pub use table::{Effect, Parameter, Spec, extras, find, table};
+pub use table::{Effect, Parameter, Spec, erlangs_own, extras, find, table};
 
 use crate::kazoo::{AccountId, DatabaseName};
 
@@ -171,6 +173,8 @@ pub enum Command {
     Undo(String),
     /// What is out of step.
     Audit(AuditTarget),
+    /// What the functions do, or this one of them.
+    Help(Option<&'static str>),
     /// A function that needs a running Kazoo.
     NeedsKazoo(&'static str),
 }

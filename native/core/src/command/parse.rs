@@ -1,6 +1,7 @@
 //! From a name and arguments to a [`Command`].
 
 use super::argument::{Argument, Refusal, shown};
+use super::help;
 use super::table::{Parameter, Spec, extras, find, table};
 use super::{
     Accounts, AuditTarget, Command, Edit, FeatureList, NumberDatabases, Selection, Unassigned,
@@ -36,7 +37,7 @@ fn unknown(function: &str, arity: usize) -> Refusal {
         .collect();
     arities.sort_unstable();
     let line = match arities.as_slice() {
-        [] => format!("there is no function {}", shown(function)),
+        [] => help::no_such(function),
         arities => {
             let takes: Vec<String> = arities.iter().map(usize::to_string).collect();
             format!(
@@ -156,6 +157,11 @@ fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
         }),
         "runs" => C::Runs,
         "undo" => C::Undo(given.text("the id of a run", Parameter::Run.example())?),
+        "help" if none => C::Help(None),
+        "help" => {
+            let name = given.text("the name of a function", Parameter::Function.example())?;
+            C::Help(Some(help::topic(&name)?))
+        }
         "audit" => C::Audit(if none {
             AuditTarget::All
         } else {

@@ -30,6 +30,12 @@ pub enum Parameter {
     Run,
     /// What an audit is about: an account, a number database, a prefix or a number.
     AuditTarget,
+    /// The id of a run in progress, as `status` tells it.
+    RunInProgress,
+    /// The name of a function.
+    Function,
+    /// The arguments of another function.
+    OfFunction,
     /// Something that only Kazoo understands.
     Other,
 }
@@ -55,8 +61,38 @@ impl Parameter {
             Self::Target => "TARGET",
             Self::Feature => "FEATURE",
             Self::Run => "RUN",
+            Self::RunInProgress => "RUN_IN_PROGRESS",
+            Self::Function => "FUNCTION",
+            Self::OfFunction => "ARGUMENT…",
             Self::AuditTarget => "ACCOUNT|NUMBER_DB|NUMBER",
             Self::Other => "ARGUMENT",
+        }
+    }
+
+    /// What is taken, in one line.
+    pub fn description(&self) -> &'static str {
+        match self {
+            Self::Account => {
+                "an account id, its database (account/4b/87/…, account%2F4b%2F87%2F…), or a month or year database of it"
+            }
+            Self::Accounts => "accounts, each in any form of ACCOUNT",
+            Self::Database => "a number database: numbers%2F%2B1415, numbers/+1415, or +1415",
+            Self::Databases => "number databases, each in any form of NUMBER_DB",
+            Self::Prefix => {
+                "the first characters of a number; five or more name one database, fewer every database that starts so"
+            }
+            Self::Number => "a phone number in any form that Kazoo's converters know",
+            Self::Numbers => "phone numbers, each in any form of NUMBER",
+            Self::DatabaseOrNumber => "a number database, a prefix, or a phone number",
+            Self::Source => "the carrier module that the numbers have",
+            Self::Target => "the carrier module that the numbers get",
+            Self::Feature => "a feature, as all_features lists them",
+            Self::Run => "the id of a run, as runs lists it",
+            Self::RunInProgress => "the id of a run in progress, as status tells it",
+            Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
+            Self::Function => "the name of a function",
+            Self::OfFunction => "the arguments of that function, three at most",
+            Self::Other => "what Kazoo's own function takes",
         }
     }
 
@@ -71,6 +107,9 @@ impl Parameter {
             Self::Target => "knm_bandwidth2",
             Self::Feature => "e911",
             Self::Run => "20261123T042900Z-1a2b3c",
+            Self::RunInProgress => "0.123.0",
+            Self::Function => "fix_account_db_numbers",
+            Self::OfFunction => Self::Account.example(),
             Self::Other => "example",
         }
     }
@@ -117,6 +156,12 @@ pub fn table() -> &'static [Spec] {
 /// What this library has besides.
 pub fn extras() -> &'static [Spec] {
     EXTRAS
+}
+
+/// What only the Erlang module has: it starts, tells of and stops runs of these functions. No
+/// command is read from them.
+pub fn erlangs_own() -> &'static [Spec] {
+    ERLANGS_OWN
 }
 
 /// The command of this name and arity.
@@ -168,8 +213,8 @@ const fn kazoo(name: &'static str, parameters: &'static [Parameter], help: &'sta
 }
 
 use Parameter::{
-    Account, Accounts, AuditTarget, Database, DatabaseOrNumber, Databases, Feature, Number,
-    Numbers, Other, Prefix, Run, Source, Target,
+    Account, Accounts, AuditTarget, Database, DatabaseOrNumber, Databases, Feature, Function,
+    Number, Numbers, OfFunction, Other, Prefix, Run, RunInProgress, Source, Target,
 };
 
 const TABLE: &[Spec] = &[
@@ -525,6 +570,30 @@ const EXTRAS: &[Spec] = &[
         "undo",
         &[Run],
         "Puts the documents of a run back, where nobody has changed them since.",
+    ),
+    reads("help", &[], "Lists the functions."),
+    reads(
+        "help",
+        &[Function],
+        "Tells what a function does, its arguments, whether it deletes, and an example.",
+    ),
+];
+
+const ERLANGS_OWN: &[Spec] = &[
+    reads(
+        "dry_run",
+        &[Function, OfFunction],
+        "Says what a function would create, update and delete, and writes nothing.",
+    ),
+    reads(
+        "status",
+        &[],
+        "Tells which runs are in progress in this node.",
+    ),
+    reads(
+        "cancel",
+        &[RunInProgress],
+        "Stops a run: the request in flight is finished, and nothing more is written.",
     ),
 ];
 

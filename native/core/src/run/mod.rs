@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use settings::Settings;
 
-use crate::command::{Command, Refusal};
+use crate::command::{self, Command, Refusal};
 use crate::error::{Error, Kind};
 use crate::host::Host;
 use crate::report::{Event, Summary};
@@ -230,6 +230,12 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
         C::Runs => return undo::runs(run).await,
         C::Undo(id) => undo::undo(run, id).await?,
         C::Audit(target) => return audit::audit(run, target).await,
+        C::Help(topic) => {
+            for line in command::help(topic, run.settings.door) {
+                run.output(line).await;
+            }
+            return Ok(Answer::Only(Returned::NoReturn));
+        }
         C::NeedsKazoo(name) => {
             run.output(format!(
                 "{name} needs a running Kazoo: call it in a Kazoo node"

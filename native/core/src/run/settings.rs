@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::command::Door;
 use crate::couch::HttpSettings;
 use crate::journal::Journals;
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub who: String,
     /// The function and its arguments as given, for the journal; empty: the function alone.
     pub command_line: String,
+    /// Where commands are given: how help tells of them.
+    pub door: Door,
 }
 
 impl Default for Settings {
@@ -47,6 +50,7 @@ impl Default for Settings {
             journals: None,
             who: String::new(),
             command_line: String::new(),
+            door: Door::default(),
         }
     }
 }

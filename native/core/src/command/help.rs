@@ -1,0 +1,233 @@
+//! Help: the table of commands as lines to read. The command line's `--help` and the manual are
+//! made of the same texts.
+
+use super::argument::{Refusal, shown};
+use super::table::{Effect, Parameter, Spec, erlangs_own, extras, table};
+
+/// How near a name must be to one that there is, to be meant for it; 1 is the same.
+const NEAR: f64 = 0.8;
+
+/// Names that are offered instead of one that there is not, at most.
+const OFFERED: usize = 3;
+
+/// Where a command is given, and so how an example of it reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// `sup`, or an Erlang shell.
+    #[default]
+    Erlang,
+    /// The command line.
+    CommandLine,
+}
+
+impl Door {
+    fn call(self) -> &'static str {
+        match self {
+            Self::Erlang => "sup kazoo_numbers_maintenance",
+            Self::CommandLine => "kazoo-numbers",
+        }
+    }
+
+    fn rehearsal(self) -> &'static str {
+        match self {
+            Self::Erlang => "dry_run",
+            Self::CommandLine => "--dry-run",
+        }
+    }
+}
+
+/// All that help tells about: the functions, in the table's order.
+fn all() -> impl Iterator<Item = &'static Spec> {
+    table().iter().chain(extras()).chain(erlangs_own())
+}
+
+/// The function that help is asked about, by its name, with or without an arity.
+pub(super) fn topic(given: &str) -> Result<&'static str, Refusal> {
+    let name = match given.split_once('/') {
+        Some((name, arity)) if arity.parse::<u8>().is_ok() => name,
+        _ => given,
+    };
+    all()
+        .find(|spec| spec.name == name)
+        .map(|spec| spec.name)
+        .ok_or_else(|| Refusal::new(format!("help: {}", no_such(name))))
+}
+
+/// Says that there is no such function, and which ones may have been meant.
+pub(super) fn no_such(name: &str) -> String {
+    let line = format!("there is no function {}", shown(name));
+    match nearest(name).as_slice() {
+        [] => line,
+        names => format!("{line}; the nearest are {}", names.join(", ")),
+    }
+}
+
+/// The names most like this one, the likest first.
+fn nearest(name: &str) -> Vec<&'static str> {
+    // What is longer than any name is like none, and costs time to compare.
+    if name.len() > 100 {
+        return Vec::new();
+    }
+    let mut near: Vec<(f64, &'static str)> = all()
+        .map(|spec| (strsim::jaro_winkler(name, spec.name), spec.name))
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .collect();
+    near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    near.dedup_by_key(|(_, name)| *name);
+    near.truncate(OFFERED);
+    near.into_iter().map(|(_, name)| name).collect()
+}
+
+/// `help/0` and `help/1`: the functions that there are, or all about one of them.
+pub fn help(topic: Option<&str>, door: Door) -> Vec<String> {
+    match topic {
+        None => list(door),
+        Some(name) => about(&forms(name), door),
+    }
+}
+
+fn forms(name: &str) -> Vec<&'static Spec> {
+    let mut forms: Vec<_> = all().filter(|spec| spec.name == name).collect();
+    forms.sort_by_key(|spec| spec.parameters.len());
+    forms
+}
+
+fn list(door: Door) -> Vec<String> {
+    let mut lines: Vec<String> = all()
+        .flat_map(|spec| {
+            let mark = match (spec.needs_kazoo, spec.deletes()) {
+                (true, _) => " Needs Kazoo.",
+                (false, true) => " Deletes.",
+                (false, false) => "",
+            };
+            [usage(spec), format!("    {}{mark}", spec.help)]
+        })
+        .collect();
+    lines.push(format!(
+        "More about one of them: {} help {}",
+        door.call(),
+        Parameter::Function.example()
+    ));
+    lines
+}
+
+fn about(forms: &[&'static Spec], door: Door) -> Vec<String> {
+    let mut lines = Vec::new();
+    for spec in forms {
+        lines.extend([usage(spec), format!("    {}", spec.help)]);
+    }
+    let Some(longest) = forms.last() else {
+        return lines;
+    };
+    lines.push(effect(longest, door));
+    let mut told: Vec<Parameter> = Vec::new();
+    for parameter in forms.iter().flat_map(|spec| spec.parameters) {
+        if !told.contains(parameter) {
+            told.push(*parameter);
+            lines.push(format!("{}: {}", parameter.name(), parameter.description()));
+        }
+    }
+    lines.push(format!("Example: {}", example(longest, door)));
+    lines
+}
+
+/// A function with its parameters: `fix_number ACCOUNT NUMBER`.
+pub fn usage(spec: &Spec) -> String {
+    words(spec.name, spec, Parameter::name)
+}
+
+/// A call of a function that would be taken.
+pub fn example(spec: &Spec, door: Door) -> String {
+    let call = format!("{} {}", door.call(), spec.name);
+    words(&call, spec, Parameter::example)
+}
+
+fn words(start: &str, spec: &Spec, word: fn(&Parameter) -> &'static str) -> String {
+    spec.parameters
+        .iter()
+        .fold(start.to_owned(), |line, parameter| {
+            line + " " + word(parameter)
+        })
+}
+
+/// What a function does to the data, in one sentence or two.
+pub fn effect(spec: &Spec, door: Door) -> String {
+    match (spec.needs_kazoo, door) {
+        (true, Door::Erlang) => return "It needs a running Kazoo.".to_owned(),
+        (true, Door::CommandLine) => {
+            return "It needs a running Kazoo: call it there, with sup. From here it says so, and exits with 1.".to_owned();
+        }
+        (false, Door::CommandLine) if erlangs_own().iter().any(|own| own.name == spec.name) => {
+            return "It is called in Erlang, with sup, and not from here.".to_owned();
+        }
+        (false, _) => {}
+    }
+    let rehearsal = door.rehearsal();
+    match spec.effect {
+        Effect::Reads => "It changes nothing.".to_owned(),
+        Effect::Writes => {
+            format!("It writes documents, only those that differ; {rehearsal} shows which.")
+        }
+        Effect::Deletes => format!("It deletes documents, too; {rehearsal} shows which."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(name: &str) -> Result<&'static str, String> {
+        topic(name).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn all_about_one() {
+        assert_eq!(
+            help(Some("carrier_module_usage"), Door::Erlang),
+            [
+                "carrier_module_usage",
+                "    Counts the numbers of each carrier module, in all number databases.",
+                "carrier_module_usage PREFIX",
+                "    Counts the numbers of each carrier module, in the number databases of a prefix.",
+                "It changes nothing.",
+                "PREFIX: the first characters of a number; five or more name one database, fewer every database that starts so",
+                "Example: sup kazoo_numbers_maintenance carrier_module_usage +1415",
+            ]
+        );
+        let lines = help(Some("fix_number"), Door::CommandLine);
+        assert!(lines.contains(&"It deletes documents, too; --dry-run shows which.".to_owned()));
+        assert!(
+            lines
+                .last()
+                .is_some_and(|line| line.starts_with("Example: kazoo-numbers fix_number 4b87"))
+        );
+    }
+
+    #[test]
+    fn every_function_is_listed_and_told_about() {
+        let listed = help(None, Door::Erlang);
+        for spec in all() {
+            assert!(listed.contains(&usage(spec)), "{}", spec.name);
+            assert_eq!(asked(spec.name), Ok(spec.name));
+            let told = help(Some(spec.name), Door::Erlang).join("\n");
+            assert!(told.contains(spec.help), "{told}");
+            assert_eq!(told.contains("deletes documents"), spec.deletes(), "{told}");
+            assert_eq!(told.contains("needs a running Kazoo"), spec.needs_kazoo);
+        }
+    }
+
+    #[test]
+    fn the_nearest_names_are_offered() {
+        assert_eq!(asked("fix_numbers/2"), Ok("fix_numbers"));
+        assert_eq!(
+            asked("fix_numebr"),
+            Err("help: there is no function \"fix_numebr\"; the nearest are fix_number, fix_numbers, fix_numbers_apps_in_numbdb".into())
+        );
+        assert_eq!(
+            asked("\u{1b}[2J"),
+            Err(r#"help: there is no function "\u{1b}[2J""#.into())
+        );
+        let endless = "x".repeat(1 << 20);
+        assert!(asked(&endless).is_err_and(|line| line.len() < 200));
+    }
+}
