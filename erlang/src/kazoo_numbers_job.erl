@@ -143,11 +143,17 @@ settings(Host) ->
 
 %% What the application's environment says goes before what Kazoo says.
 configured() ->
-    maps:merge(journal(application:get_env(kazoo_numbers_maintenance, journal)), maps:from_list(knobs())).
+    maps:merge(journal(application:get_env(kazoo_numbers_maintenance, journal)), maps:from_list(paths() ++ knobs())).
 
 journal({ok, off}) -> #{journal => off};
 journal({ok, Directory}) -> #{journal => unicode:characters_to_binary(Directory)};
 journal(undefined) -> #{}.
+
+paths() ->
+    [{Key, unicode:characters_to_binary(Path)}
+     || Key <- [report_directory, metrics_file],
+        {ok, Path} <- [application:get_env(kazoo_numbers_maintenance, Key)]
+    ].
 
 knobs() ->
     [{Key, Value}

@@ -46,7 +46,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// The options of every function, before its name or after it.
-pub(crate) fn shared() -> [Arg; 7] {
+pub(crate) fn shared() -> [Arg; 9] {
     [
         couchdb(),
         json(),
@@ -77,6 +77,16 @@ pub(crate) fn shared() -> [Arg; 7] {
             .action(ArgAction::SetTrue)
             .conflicts_with("journal")
             .help("Keep no journal: what is done cannot be undone"),
+        Arg::new("report")
+            .long("report")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("Write the result to this file, as JSON"),
+        Arg::new("metrics")
+            .long("metrics")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("Add to the counters in this file, for Prometheus"),
     ]
 }
 
@@ -121,6 +131,8 @@ pub(crate) struct Options {
     pub(crate) requests_per_second: Option<f64>,
     pub(crate) journal: Option<PathBuf>,
     pub(crate) no_journal: bool,
+    pub(crate) report: Option<PathBuf>,
+    pub(crate) metrics: Option<PathBuf>,
     pub(crate) format: Option<Document>,
 }
 
@@ -135,6 +147,8 @@ impl Options {
             requests_per_second: one(top, sub, "requests-per-second"),
             journal: one(top, sub, "journal"),
             no_journal: flag(top, sub, "no-journal"),
+            report: one(top, sub, "report"),
+            metrics: one(top, sub, "metrics"),
             format: one(top, sub, "format"),
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use kazoo_numbers::command::{self, Argument, Command, Door};
-use kazoo_numbers::run::{Job, Returned, Settings, run};
+use kazoo_numbers::run::{Job, ReportTo, Returned, Settings, run};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -95,6 +95,8 @@ fn settings(options: &Options) -> Settings {
         dry_run: options.dry_run,
         journals: journal::journals(options),
         who: journal::who(),
+        report: options.report.clone().map(ReportTo::File),
+        metrics: options.metrics.clone(),
         door: Door::CommandLine,
         ..Settings::default()
     };

@@ -54,6 +54,8 @@ impl Tool {
             ),
             (options.journal.is_some(), "--journal"),
             (options.no_journal, "--no-journal"),
+            (options.report.is_some(), "--report"),
+            (options.metrics.is_some(), "--metrics"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then_some(name))

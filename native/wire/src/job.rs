@@ -83,6 +83,11 @@ fn settings(start: &Start) -> run::Settings {
         command_line: command_line(start),
         journals: journals(asked),
         who: asked.who.clone().unwrap_or_default(),
+        report: asked
+            .report_directory
+            .as_ref()
+            .map(|directory| run::ReportTo::Directory(directory.into())),
+        metrics: asked.metrics_file.as_ref().map(PathBuf::from),
         ..run::Settings::default()
     };
     if let Some(jobs) = asked.parallel_jobs_count {

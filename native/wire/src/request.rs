@@ -81,6 +81,10 @@ pub struct Settings {
     pub journal_keep_days: Option<u64>,
     /// How many bytes of journals are kept.
     pub journal_keep_bytes: Option<u64>,
+    /// The directory that reports are written to.
+    pub report_directory: Option<String>,
+    /// The file of counters for Prometheus.
+    pub metrics_file: Option<String>,
     /// A fault on purpose.
     pub fault: Option<Fault>,
     /// What this version does not know, for it to be ignored knowingly.
@@ -189,6 +193,8 @@ impl TryFrom<&Term> for Settings {
                 }
                 "journal_keep_days" => settings.journal_keep_days = Some(natural(value)?),
                 "journal_keep_bytes" => settings.journal_keep_bytes = Some(natural(value)?),
+                "report_directory" => settings.report_directory = Some(text(value)?),
+                "metrics_file" => settings.metrics_file = Some(text(value)?),
                 "fault" => {
                     settings.fault = match value.as_atom() {
                         Some("start") => Some(Fault::Start),

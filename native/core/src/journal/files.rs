@@ -18,6 +18,15 @@ pub fn default_directory() -> Option<PathBuf> {
         .map(|directories| directories.data_dir().join("journal"))
 }
 
+/// An id for a run that began at this moment, as RFC 3339 has it.
+pub(crate) fn new_run_id(at: &str) -> String {
+    format!(
+        "{}-{:06x}",
+        at.replace([':', '-'], ""),
+        rand::random::<u32>() & 0x00ff_ffff
+    )
+}
+
 /// A folder of journals.
 #[derive(Clone, Debug)]
 pub struct Journals {
@@ -72,11 +81,7 @@ impl Journals {
         std::fs::create_dir_all(&self.directory).map_err(failed)?;
         self.let_go(SystemTime::now());
         let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let run = format!(
-            "{}-{:06x}",
-            at.replace([':', '-'], ""),
-            rand::random::<u32>() & 0x00ff_ffff
-        );
+        let run = new_run_id(&at);
         let path = self.path(&run);
         let mut options = OpenOptions::new();
         options.create_new(true).append(true);

@@ -9,6 +9,7 @@ mod files;
 mod record;
 mod writer;
 
+pub(crate) use files::new_run_id;
 pub use files::{Done, Journals, RunSummary, Step, default_directory};
 pub use record::{Entry, Record, Start};
 pub use writer::Journal;

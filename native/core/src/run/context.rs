@@ -20,7 +20,7 @@ use crate::kazoo::{
     AccountId, Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig,
     gregorian_seconds,
 };
-use crate::report::{Event, Summary, Tally};
+use crate::report::{Event, Notes, Summary, Tally};
 
 pub(super) struct Run {
     pub(super) host: Arc<dyn Host>,
@@ -40,6 +40,8 @@ pub(super) struct Run {
     /// Accounts whose numbers changed.
     touched: Mutex<BTreeSet<AccountId>>,
     unreconciled: Mutex<Vec<String>>,
+    /// What the report tells besides figures.
+    notes: Mutex<Notes>,
 }
 
 impl Run {
@@ -61,12 +63,16 @@ impl Run {
             usages: Usages::default(),
             touched: Mutex::default(),
             unreconciled: Mutex::default(),
+            notes: Mutex::default(),
         }
     }
 
     /// Tells of an event. A receiver that is gone is no reason to stop in the middle: who wants
     /// the run stopped cancels it.
     pub(super) async fn tell(&self, event: Event) {
+        if self.settings.report.is_some() {
+            lock(&self.notes).saw(&event);
+        }
         let _ = self.events.send(event).await;
     }
 
@@ -76,6 +82,11 @@ impl Run {
 
     pub(super) async fn warn(&self, line: String) {
         self.tell(Event::Warning(line)).await;
+    }
+
+    /// Makes something of what was noted for the report.
+    pub(super) fn noted<T>(&self, work: impl FnOnce(&Notes) -> T) -> T {
+        work(&lock(&self.notes))
     }
 
     /// A database is done: its figures are told.

@@ -17,6 +17,7 @@ mod features;
 mod fix;
 mod number_databases;
 mod numbers;
+mod publish;
 mod purge;
 mod read;
 mod remove;
@@ -26,17 +27,18 @@ mod undo;
 mod usage;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use publish::ReportTo;
 pub use settings::Settings;
 
 use crate::command::{self, Command, Refusal};
 use crate::error::{Error, Kind};
 use crate::host::Host;
-use crate::report::{Event, Summary};
+use crate::report::{About, Event, Summary};
 use context::Run;
 
 /// What is to be run, where, and whom it tells.
@@ -109,8 +111,10 @@ pub const NOT_HERE: u8 = 1;
 /// Runs a command. Whatever happens is told by events and in what is returned; it never fails
 /// otherwise.
 pub async fn run(job: Job) -> Finished {
-    let started = Instant::now();
+    let (started, started_at) = (Instant::now(), now());
     let run = Arc::new(Run::new(&job));
+    // Help is no run that anybody would count.
+    let published = !matches!(job.command, Command::Help(_));
     let answer = dispatch(&run, job.command).await;
     let (databases, documents_read, counts, failures) = run.tally.total();
     let mut summary = Summary {
@@ -126,24 +130,44 @@ pub async fn run(job: Job) -> Finished {
     };
     run.add_traffic(&mut summary);
     run.end_journal(&summary).await;
+    let mut error = None;
     let (returned, figures) = match answer {
         Ok(Answer::Figures) if summary.failures.is_empty() => (Returned::Ok, true),
         Ok(Answer::Figures) => (Returned::Code(FAILED), true),
         Ok(Answer::FiguresAnd(returned)) => (returned, true),
         Ok(Answer::Only(returned)) => (returned, false),
-        Err(error) => {
-            run.output(refused_as_a_whole(&error)).await;
+        Err(fatal) => {
+            let line = refused_as_a_whole(&fatal);
+            run.output(line.clone()).await;
+            error = Some(line);
             // What was done before the end is told all the same.
             let wrote = summary.counts.created + summary.counts.updated + summary.counts.deleted;
             (Returned::Code(FAILED), wrote > 0)
         }
     };
+    if published {
+        let about = About {
+            command_line: run.command_line().to_owned(),
+            who: run.settings.who.clone(),
+            run: run.journal_id().map(str::to_owned),
+            started: started_at,
+            ended: now(),
+            exit_status: returned.exit_status(),
+            error,
+        };
+        publish::publish(&run, &about, &summary).await;
+    }
     run.tell(Event::Finished {
         summary: Box::new(summary.clone()),
         figures,
     })
     .await;
     Finished { returned, summary }
+}
+
+/// The moment, as RFC 3339 has it.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
 fn refused_as_a_whole(error: &Error) -> String {

@@ -1,7 +1,9 @@
 //! How a run goes about its work.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ReportTo;
 use crate::command::Door;
 use crate::couch::HttpSettings;
 use crate::journal::Journals;
@@ -32,6 +34,10 @@ pub struct Settings {
     pub who: String,
     /// The function and its arguments as given, for the journal; empty: the function alone.
     pub command_line: String,
+    /// Where the report is written, if anywhere.
+    pub report: Option<ReportTo>,
+    /// The file of counters for Prometheus that the run is added to, if any.
+    pub metrics: Option<PathBuf>,
     /// Where commands are given: how help tells of them.
     pub door: Door,
 }
@@ -50,6 +56,8 @@ impl Default for Settings {
             journals: None,
             who: String::new(),
             command_line: String::new(),
+            report: None,
+            metrics: None,
             door: Door::default(),
         }
     }
