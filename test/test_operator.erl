@@ -7,7 +7,7 @@
 %% @end
 -module(test_operator).
 
--export([sup/3, sup/4, start_terminal/0, stop_terminal/1, printed/1, writes/1, with_terminal/2]).
+-export([sup/3, sup/4, start_terminal/0, start_terminal/1, stop_terminal/1, printed/1, writes/1, with_terminal/2]).
 
 %% The result and the output of a command.
 sup(Node, Function, Arguments) ->
@@ -29,7 +29,10 @@ with_terminal(Terminal, Fun) ->
     after group_leader(Own, self())
     end.
 
-start_terminal() -> spawn(fun() -> terminal([]) end).
+%% What is captured is no terminal, and has no columns.
+start_terminal() -> start_terminal(none).
+
+start_terminal(Columns) -> spawn(fun() -> terminal(Columns, []) end).
 
 stop_terminal(Terminal) -> exit(Terminal, kill).
 
@@ -45,21 +48,21 @@ writes(Terminal) ->
     after 5000 -> error(terminal_is_gone)
     end.
 
-terminal(Writes) ->
+terminal(Columns, Writes) ->
     receive
         {io_request, From, As, {put_chars, unicode, Chars}} ->
             From ! {io_reply, As, ok},
-            terminal([unicode:characters_to_binary(Chars) | Writes]);
+            terminal(Columns, [unicode:characters_to_binary(Chars) | Writes]);
         {io_request, From, As, {put_chars, unicode, Module, Function, Arguments}} ->
             From ! {io_reply, As, ok},
-            terminal([unicode:characters_to_binary(apply(Module, Function, Arguments)) | Writes]);
+            terminal(Columns, [unicode:characters_to_binary(apply(Module, Function, Arguments)) | Writes]);
         {io_request, From, As, {get_geometry, columns}} ->
-            From ! {io_reply, As, 120},
-            terminal(Writes);
+            From ! {io_reply, As, case Columns of none -> {error, enotsup}; _ -> Columns end},
+            terminal(Columns, Writes);
         {io_request, From, As, _Other} ->
             From ! {io_reply, As, {error, request}},
-            terminal(Writes);
+            terminal(Columns, Writes);
         {writes, From, Ref} ->
             From ! {Ref, lists:reverse(Writes)},
-            terminal(Writes)
+            terminal(Columns, Writes)
     end.

@@ -27,6 +27,7 @@
                   ,who := node()
                   ,started := integer()
                   ,last => binary()
+                  ,progress => binary()
                   }.
 
 -record(job, {about     :: about()
@@ -36,6 +37,10 @@
              ,caller    :: reference()
              ,terminal  :: reference()
              ,leader    :: alive | gone
+             %% The width of the terminal, where it is one that a live line can be drawn on,
+             %% and the length of the line that is there.
+             ,columns   :: pos_integer() | undefined
+             ,shown = 0 :: non_neg_integer()
              }).
 
 %% @doc Runs the command of that name.
@@ -114,11 +119,12 @@ hold(Start, About, Caller) ->
 
 start(Host, Function, Arguments, Settings) ->
     Transport = kazoo_numbers_transport:current(),
+    Merged = maps:merge(settings(Host), Settings),
     Request = #{function => Function
                ,arguments => Arguments
                ,connection => Host:connection()
                ,host => kazoo_numbers_host:kind(Host)
-               ,settings => maps:merge(settings(Host), Settings)
+               ,settings => Merged
                },
     case Transport:start(term_to_binary(Request)) of
         {ok, Connection} ->
@@ -129,13 +135,14 @@ start(Host, Function, Arguments, Settings) ->
                      ,caller = make_ref()
                      ,terminal = make_ref()
                      ,leader = alive
+                     ,columns = maps:get(columns, Merged, undefined)
                      }};
         {error, Line} ->
             {error, Line}
     end.
 
 settings(Host) ->
-    maps:merge(maps:merge(#{who => atom_to_binary(node(group_leader()), utf8)}
+    maps:merge(maps:merge(#{who => atom_to_binary(node(group_leader()), utf8), follow => true}
                          ,kazoo_numbers_terminal:columns()
                          )
               ,maps:merge(Host:settings(), configured())
@@ -187,6 +194,10 @@ frame({lines, Number, Lines}, Job) ->
     Printed = print(Lines, Job),
     reply(Number, ok, Printed),
     loop(Printed);
+frame({progress, Number, Line}, Job) ->
+    Drawn = draw(Line, Job),
+    reply(Number, ok, Drawn),
+    loop(Drawn);
 frame({call, Number, Request}, #job{host = Host} = Job) ->
     reply(Number, answer(Host, Request), Job),
     loop(Job);
@@ -197,8 +208,9 @@ frame({failed, _Line}, #job{leader = gone} = Job) ->
 frame({failed, Line}, Job) ->
     over(Job, fun() -> failed(Line) end).
 
-over(#job{transport = Transport, connection = Connection}, Result) ->
+over(#job{transport = Transport, connection = Connection, leader = Leader, shown = Shown}, Result) ->
     Transport:close(Connection),
+    _ = Leader =:= alive andalso kazoo_numbers_terminal:erase(Shown),
     Result().
 
 result(ok) -> ok;
@@ -211,10 +223,21 @@ result({app, App}) -> App.
 %% The terminal of a `sup' that was interrupted is gone for good. Its end is seen
 %% at once as a rule; what happens to be printed first fails with `terminated'.
 print(_Lines, #job{leader = gone} = Job) -> Job;
-print(Lines, #job{host = Host} = Job) ->
+print(Lines, #job{host = Host, shown = Shown} = Job) ->
     _ = Host:log(Lines),
-    case kazoo_numbers_terminal:print(Lines) of
-        ok -> last(Lines, Job);
+    case kazoo_numbers_terminal:print(Shown, Lines) of
+        ok -> last(Lines, Job#job{shown = 0});
+        gone -> stop(Job)
+    end.
+
+%% How far a run is stands in its live line, where there can be one, and in what
+%% `status' tells of it.
+draw(_Line, #job{leader = gone} = Job) -> Job;
+draw(Line, #job{about = About, columns = undefined} = Job) ->
+    Job#job{about = About#{progress => Line}};
+draw(Line, #job{about = About, columns = Columns, shown = Shown} = Job) ->
+    case kazoo_numbers_terminal:live(Shown, Line, Columns) of
+        {ok, Length} -> Job#job{about = About#{progress => Line}, shown = Length};
         gone -> stop(Job)
     end.
 

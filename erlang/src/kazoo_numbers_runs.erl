@@ -76,5 +76,6 @@ line(Companion, busy) -> [id(Companion), ": busy"].
 shown(List) when is_list(List) -> io_lib:format("[~b of them]", [length(List)]);
 shown(Text) -> Text.
 
+last(#{progress := Line}) -> ["; ", Line];
 last(#{last := Line}) -> ["; ", Line];
 last(_NothingYet) -> "".

@@ -1,11 +1,12 @@
-//! The live line at the bottom of a terminal: what is done so far, and for how long.
+//! The live line at the bottom of a terminal: what is done so far, of how much, and how long the
+//! rest takes.
 
 use std::io::{self, IsTerminal};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use kazoo_numbers::report::Event;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use kazoo_numbers::report::{Event, Progress};
 
 use crate::output;
 
@@ -15,9 +16,7 @@ const TICK: Duration = Duration::from_millis(120);
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     bar: Option<ProgressBar>,
-    databases: AtomicU64,
-    documents: AtomicU64,
-    changes: AtomicU64,
+    progress: Arc<Mutex<Progress>>,
 }
 
 impl Live {
@@ -27,34 +26,28 @@ impl Live {
             return Self::default();
         }
         let bar = ProgressBar::new_spinner();
+        let progress = Arc::<Mutex<Progress>>::default();
         // The template is ours, and right; without it there is indicatif's own.
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}, {per_sec}")
-        {
-            bar.set_style(style);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {progress}") {
+            let shown = progress.clone();
+            // Made anew whenever it is drawn: what is left shrinks while a database takes long.
+            let draw = move |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+                let _ = to.write_str(&now(&shown).line(state.elapsed()));
+            };
+            bar.set_style(style.with_key("progress", draw));
         }
-        bar.set_message(line(0, 0, 0));
         bar.enable_steady_tick(TICK);
         Self {
             bar: Some(bar),
-            ..Self::default()
+            progress,
         }
     }
 
     /// Takes note of an event.
     pub(crate) fn saw(&self, event: &Event) {
-        let (Some(bar), Event::Database { read, counts, .. }) = (&self.bar, event) else {
-            return;
-        };
-        let changed = counts.created + counts.updated + counts.deleted;
-        let add = |counter: &AtomicU64, by| counter.fetch_add(by, Ordering::Relaxed) + by;
-        let documents = add(&self.documents, *read);
-        bar.set_position(documents);
-        bar.set_message(line(
-            add(&self.databases, 1),
-            add(&self.changes, changed),
-            documents,
-        ));
+        if let (Some(_), Event::Progress(progress)) = (&self.bar, event) {
+            *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = *progress;
+        }
     }
 
     /// Does something that prints, with the line out of its way.
@@ -78,7 +71,6 @@ impl Live {
     }
 }
 
-/// The documents stand last: the rate that follows is theirs.
-fn line(databases: u64, changes: u64, documents: u64) -> String {
-    format!("{databases} databases done, {changes} documents changed, {documents} read")
+fn now(progress: &Mutex<Progress>) -> Progress {
+    *progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

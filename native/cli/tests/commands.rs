@@ -241,3 +241,30 @@ fn an_audit_is_a_table_or_a_document() {
     assert!(events.iter().any(|event| event["event"] == "audit"));
     assert_eq!(stage.run(&["runs", "--format", "csv"]).status, 1);
 }
+
+#[test]
+fn a_report_and_counters_are_written_where_asked() {
+    let stage = Stage::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (report, metrics) = (path("report.json"), path("numbers.prom"));
+    for _ in 0..2 {
+        let line = [
+            "carrier_module_usage",
+            "--report",
+            &report,
+            "--metrics",
+            &metrics,
+        ];
+        assert_eq!(stage.run(&line).status, 0);
+    }
+    let text = std::fs::read_to_string(&report).unwrap();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["command_line"], "carrier_module_usage");
+    assert!(report["who"].as_str().unwrap().contains('@'));
+    let metrics = std::fs::read_to_string(&metrics).unwrap();
+    assert!(
+        metrics.contains("kazoo_numbers_runs_total{command=\"carrier_module_usage\"} 2\n"),
+        "{metrics}"
+    );
+}

@@ -69,6 +69,13 @@ impl Caller {
             .map(|_| ())
     }
 
+    /// Tells how far the run is, and waits until that is taken note of.
+    pub async fn progress(&self, line: String) -> Result<(), Gone> {
+        self.ask(|number| FromNative::Progress(number, line))
+            .await
+            .map(|_| ())
+    }
+
     /// Has something done by the calling process, and waits for its answer.
     pub async fn call(&self, request: Term) -> Result<Term, Gone> {
         self.ask(|number| FromNative::Call(number, request)).await

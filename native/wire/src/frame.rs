@@ -67,6 +67,8 @@ pub enum Returned {
 pub enum FromNative {
     /// Print these, then reply.
     Lines(u64, Vec<String>),
+    /// So far is the run: take note of it, then reply.
+    Progress(u64, String),
     /// Do this, then reply.
     Call(u64, Term),
     /// The job is over.
@@ -90,6 +92,9 @@ impl FromNative {
                     Term::List(lines.iter().map(Term::text).collect()),
                 ],
             ),
+            Self::Progress(number, line) => {
+                Term::tagged("progress", [sequence(*number), Term::text(line)])
+            }
             Self::Call(number, request) => {
                 Term::tagged("call", [sequence(*number), request.clone()])
             }

@@ -1,19 +1,20 @@
 //! The command itself: from the request to what the library runs, from its events to lines.
 
 use crate::caller::Caller;
+use crate::follow::follow;
 use crate::frame::Returned;
 use crate::host;
 use crate::printer::{Lines, Printer};
 use crate::request::{Argument, Journal, Settings, Start};
 use kazoo_numbers::command::{self, parse};
 use kazoo_numbers::journal::{Journals, default_directory};
-use kazoo_numbers::report::{Event, Renderer};
+use kazoo_numbers::report::{Event, Progress, Renderer};
 use kazoo_numbers::run;
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Events under way, at most; beyond them the run waits for the terminal.
 const EVENTS: usize = 1024;
@@ -42,7 +43,12 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
     };
     let (events, receiver) = mpsc::channel(EVENTS);
     let host = host::of(&start, caller, &lines);
-    let telling = tokio::spawn(tell(receiver, lines));
+    let (progress, latest) = watch::channel(Progress::default());
+    let following = start
+        .settings
+        .follow
+        .then(|| tokio::spawn(follow(Arc::clone(caller), latest)));
+    let telling = tokio::spawn(tell(receiver, lines, progress));
     let job = run::Job {
         host,
         settings: settings(&start),
@@ -52,6 +58,11 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
         cancel: caller.stop().clone(),
     };
     let finished = run::run(job).await;
+    if let Some(following) = following {
+        // Over before the last frame is sent: nothing comes after that.
+        following.abort();
+        let _ = following.await;
+    }
     telling
         .await
         .map_err(|_| "internal error: the report could not be made".to_owned())?;
@@ -59,9 +70,13 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
 }
 
 /// Takes every event, also when nobody reads the lines any more: the run must not wait for them.
-async fn tell(mut events: mpsc::Receiver<Event>, lines: Lines) {
+async fn tell(mut events: mpsc::Receiver<Event>, lines: Lines, progress: watch::Sender<Progress>) {
     let renderer = Renderer;
     while let Some(event) = events.recv().await {
+        if let Event::Progress(latest) = event {
+            progress.send_replace(latest);
+            continue;
+        }
         for line in renderer.lines(&event) {
             if lines.put(line).await.is_err() {
                 break;

@@ -12,6 +12,7 @@
 pub mod caller;
 pub mod decode;
 pub mod encode;
+mod follow;
 pub mod frame;
 mod host;
 mod job;

@@ -85,6 +85,8 @@ pub struct Settings {
     pub report_directory: Option<String>,
     /// The file of counters for Prometheus.
     pub metrics_file: Option<String>,
+    /// Whether the caller wants to be told how far the run is.
+    pub follow: bool,
     /// A fault on purpose.
     pub fault: Option<Fault>,
     /// What this version does not know, for it to be ignored knowingly.
@@ -182,6 +184,7 @@ impl TryFrom<&Term> for Settings {
                 "max_bulk_insert" => settings.max_bulk_insert = Some(natural(value)?),
                 "columns" => settings.columns = Some(natural(value)?),
                 "dry_run" => settings.dry_run = value.as_atom() == Some("true"),
+                "follow" => settings.follow = value.as_atom() == Some("true"),
                 "config_section" => settings.config_section = Some(text(value)?),
                 "carrier_modules" => settings.carrier_modules = Some(texts(value)?),
                 "who" => settings.who = Some(text(value)?),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Audit, Counts, Failures};
+use super::{Audit, Counts, Failures, Progress};
 
 /// One field of a document that a run changes, or would.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -83,6 +83,8 @@ pub enum Event {
         #[serde(flatten)]
         counts: Counts,
     },
+    /// How far the run is: told when it is known what is to be done, and with each database.
+    Progress(Progress),
     /// A dry run's announcement.
     Planned(PlannedChange),
     /// What an audit found.

@@ -5,6 +5,7 @@ mod document;
 mod event;
 mod failures;
 mod metrics;
+mod progress;
 mod render;
 mod tally;
 
@@ -13,5 +14,6 @@ pub use document::{About, Notes, document};
 pub use event::{Event, FieldChange, PlannedChange, Summary};
 pub use failures::{DatabaseFailures, Failures};
 pub use metrics::{Metrics, NotOurs};
+pub use progress::Progress;
 pub use render::Renderer;
 pub use tally::{Counts, Outcome, Tally};

@@ -17,6 +17,7 @@ impl Renderer {
                 read,
                 counts,
             } => vec![format!("{database}: {read} read, {}", outcomes(counts))],
+            Event::Progress(_) => Vec::new(),
             Event::Planned(change) => planned(change),
             Event::Audit(audit) => super::audit::lines(audit),
             Event::Finished { summary, figures } => {

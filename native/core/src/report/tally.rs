@@ -63,6 +63,9 @@ impl Counts {
 struct Figures {
     databases: BTreeMap<DatabaseName, (u64, Counts)>,
     failures: Failures,
+    /// Of all databases together, for those who ask often.
+    documents: u64,
+    changed: u64,
 }
 
 /// The figures of a run, shared by its tasks.
@@ -76,16 +79,17 @@ impl Tally {
 
     /// A database delivered so many documents.
     pub fn read(&self, database: &DatabaseName, documents: usize) {
-        self.figures()
-            .databases
-            .entry(database.clone())
-            .or_default()
-            .0 += documents as u64;
+        let mut figures = self.figures();
+        figures.documents += documents as u64;
+        figures.databases.entry(database.clone()).or_default().0 += documents as u64;
     }
 
     /// So many documents of a database were decided about, and this became of them.
     pub fn decided(&self, database: &DatabaseName, outcome: Outcome, times: u64) {
         let mut figures = self.figures();
+        if outcome != Outcome::Unchanged {
+            figures.changed += times;
+        }
         let counts = &mut figures.databases.entry(database.clone()).or_default().1;
         counts.add(outcome, times);
     }
@@ -98,6 +102,12 @@ impl Tally {
     /// A database could not be read.
     pub fn database_failed(&self, database: &str, reason: &str) {
         self.figures().failures.database(database, reason);
+    }
+
+    /// How many documents were delivered so far, and how many changed.
+    pub fn so_far(&self) -> (u64, u64) {
+        let figures = self.figures();
+        (figures.documents, figures.changed)
     }
 
     /// One database's figures.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -20,7 +22,7 @@ use crate::kazoo::{
     AccountId, Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig,
     gregorian_seconds,
 };
-use crate::report::{Event, Notes, Summary, Tally};
+use crate::report::{Event, Notes, Progress, Summary, Tally};
 
 pub(super) struct Run {
     pub(super) host: Arc<dyn Host>,
@@ -42,6 +44,9 @@ pub(super) struct Run {
     unreconciled: Mutex<Vec<String>>,
     /// What the report tells besides figures.
     notes: Mutex<Notes>,
+    /// Databases that are done, of those that are to be done as far as is known.
+    done: AtomicU64,
+    to_be_done: AtomicU64,
 }
 
 impl Run {
@@ -64,6 +69,8 @@ impl Run {
             touched: Mutex::default(),
             unreconciled: Mutex::default(),
             notes: Mutex::default(),
+            done: AtomicU64::new(0),
+            to_be_done: AtomicU64::new(0),
         }
     }
 
@@ -97,6 +104,17 @@ impl Run {
             read,
             counts,
         })
+        .await;
+    }
+
+    async fn progress(&self) {
+        let (documents, changed) = self.tally.so_far();
+        self.tell(Event::Progress(Progress {
+            databases: self.done.load(Relaxed),
+            of: self.to_be_done.load(Relaxed),
+            documents,
+            changed,
+        }))
         .await;
     }
 
@@ -157,7 +175,7 @@ impl Run {
             .map(|document| read(&SystemConfig::new(&document, &self.settings.config_section))))
     }
 
-    /// Does something for each, several at a time, each in a task of its own. The first error
+    /// Does something for each database, several at a time, each in a task of its own. The first error
     /// stops the rest; a panic is an error.
     pub(super) async fn each<T, R, F, W>(
         self: &Arc<Self>,
@@ -185,6 +203,8 @@ impl Run {
                 stopped.get_or_insert(error);
             }
         };
+        self.to_be_done.fetch_add(all.len() as u64, Relaxed);
+        self.progress().await;
         for (index, one) in all.into_iter().enumerate() {
             while let Some(done) = tasks.try_join_next() {
                 take(done, &mut stopped);
@@ -195,9 +215,12 @@ impl Run {
             // Never closed; without a place the work would still be right.
             let place = places.clone().acquire_owned().await.ok();
             let task = work(self.clone(), one);
+            let run = self.clone();
             let pause = self.settings.time_between_databases;
             tasks.spawn(async move {
                 let result = task.await;
+                run.done.fetch_add(1, Relaxed);
+                run.progress().await;
                 if !pause.is_zero() {
                     tokio::time::sleep(pause).await;
                 }
@@ -362,7 +385,6 @@ impl Run {
     }
 
     pub(super) fn add_traffic(&self, summary: &mut Summary) {
-        use std::sync::atomic::Ordering::Relaxed;
         summary.requests = self.traffic.requests.load(Relaxed);
         summary.retries = self.traffic.retries.load(Relaxed);
         summary.bytes_received = self.traffic.received.load(Relaxed);

@@ -1,0 +1,52 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc What an operator sees of a run in progress.
+-module(kazoo_numbers_terminal_SUITE).
+
+-export([all/0]).
+-export([a_live_line_gives_way_to_lines/1, a_live_line_fits_the_terminal/1, only_a_terminal_has_columns/1
+        ,a_dead_terminal_is_gone/1
+        ]).
+
+all() ->
+    [a_live_line_gives_way_to_lines
+    ,a_live_line_fits_the_terminal
+    ,only_a_terminal_has_columns
+    ,a_dead_terminal_is_gone
+    ].
+
+a_live_line_gives_way_to_lines(_Config) ->
+    Writes = on_terminal(40
+                        ,fun() ->
+                                 {ok, 5} = kazoo_numbers_terminal:live(0, <<"1 of2">>, 40),
+                                 {ok, 3} = kazoo_numbers_terminal:live(5, <<"abc">>, 40),
+                                 ok = kazoo_numbers_terminal:print(3, [<<"one">>, <<"two">>]),
+                                 ok = kazoo_numbers_terminal:print([<<"three">>]),
+                                 ok = kazoo_numbers_terminal:erase(0),
+                                 ok = kazoo_numbers_terminal:erase(2)
+                         end
+                        ),
+    [<<"\r1 of2\r">>, <<"\rabc  \r">>, <<"\r   \rone\ntwo\n">>, <<"three\n">>, <<"\r  \r">>] = Writes.
+
+a_live_line_fits_the_terminal(_Config) ->
+    [<<"\räbcdef\r"/utf8>>] =
+        on_terminal(7, fun() -> {ok, 6} = kazoo_numbers_terminal:live(0, <<"äbcdefgh"/utf8>>, 7) end).
+
+only_a_terminal_has_columns(_Config) ->
+    [] = on_terminal(80, fun() -> #{columns := 80} = kazoo_numbers_terminal:columns() end),
+    [] = on_terminal(none, fun() -> Empty = kazoo_numbers_terminal:columns(), 0 = map_size(Empty) end).
+
+a_dead_terminal_is_gone(_Config) ->
+    Terminal = test_operator:start_terminal(80),
+    test_operator:stop_terminal(Terminal),
+    gone = test_operator:with_terminal(Terminal, fun() -> kazoo_numbers_terminal:live(3, <<"x">>, 80) end),
+    gone = test_operator:with_terminal(Terminal, fun() -> kazoo_numbers_terminal:print(3, [<<"x">>]) end).
+
+on_terminal(Columns, Fun) ->
+    Terminal = test_operator:start_terminal(Columns),
+    _ = test_operator:with_terminal(Terminal, Fun),
+    Writes = test_operator:writes(Terminal),
+    test_operator:stop_terminal(Terminal),
+    Writes.
