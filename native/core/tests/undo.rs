@@ -6,51 +6,28 @@
 
 mod support;
 
-use kazoo_numbers::command::Argument;
 use kazoo_numbers::journal::Journals;
-use kazoo_numbers::run::{Returned, Settings};
-use kazoo_numbers_cluster::Cluster;
-use kazoo_numbers_model::{self as model, Call, arbitrary};
+use kazoo_numbers::run::Returned;
+use kazoo_numbers_cluster::{Cluster, Document};
+use kazoo_numbers_model::{Call, arbitrary};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use support::{Stage, call_with, text};
+use proptest::test_runner::TestError;
+use support::{Stage, arguments, call_with, commands, journalled, text};
 
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+fn differences(wanted: &Cluster, found: &Cluster) -> Vec<String> {
+    let wanted = wanted.clone().without_remains();
+    wanted.differences(&found.clone().without_remains())
 }
 
-fn arguments(call: &Call) -> Vec<Argument> {
-    call.arguments
-        .iter()
-        .map(|argument| match argument {
-            model::Argument::Text(text) => Argument::Text(text.clone()),
-            model::Argument::List(all) => Argument::List(all.clone()),
-        })
-        .collect()
+/// What was seen of one function, over all its cases.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    changed: u64,
+    deleted: u64,
+    attachments: u64,
 }
 
-fn journalled(folder: &tempfile::TempDir) -> Settings {
-    Settings {
-        journals: Some(Journals::new(folder.path().to_owned())),
-        ..support::settings()
-    }
-}
-
-/// Documents alone: a database that a command made stays, with nothing but its design document.
-fn documents(cluster: &Cluster) -> Cluster {
-    let mut cluster = cluster.clone().without_tombstones();
-    for database in cluster.databases.values_mut() {
-        database
-            .documents
-            .retain(|id, _| !id.starts_with("_design/"));
-    }
-    cluster
-        .databases
-        .retain(|_, database| !database.documents.is_empty());
-    cluster
-}
-
-async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<bool, TestCaseError> {
+async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<Seen, TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
     Cluster::wipe(url).await.unwrap();
     cluster.load(url).await.unwrap();
@@ -60,17 +37,17 @@ async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<bool, TestC
     let runs = journals.runs().unwrap();
     let (after, _) = Cluster::read(url).await.unwrap();
     let Some(run) = runs.first() else {
-        let same = documents(&before).differences(&documents(&after));
+        let same = differences(&before, &after);
         prop_assert!(same.is_empty(), "changed without a journal: {same:#?}");
-        return Ok(false);
+        return Ok(Seen::default());
     };
     prop_assert!(run.ended && run.landed > 0 && runs.len() == 1);
     let id = &run.start.run;
     let undone = call_with(url, "undo", &[text(id)], journalled(&folder)).await;
     prop_assert_eq!(&undone.returned, &Returned::Ok, "{:?}", undone.lines);
     let (restored, _) = Cluster::read(url).await.unwrap();
-    let differences = documents(&before).differences(&documents(&restored));
-    prop_assert!(differences.is_empty(), "{given}: {differences:#?}");
+    let left = differences(&before, &restored);
+    prop_assert!(left.is_empty(), "{given}: {left:#?}");
     // An undo is a run, and can be undone.
     let runs = journals.runs().unwrap();
     let back = &runs
@@ -81,57 +58,76 @@ async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<bool, TestC
         .run;
     call_with(url, "undo", &[text(back)], journalled(&folder)).await;
     let (again, _) = Cluster::read(url).await.unwrap();
-    let differences = documents(&after).differences(&documents(&again));
-    prop_assert!(
-        differences.is_empty(),
-        "{given}, undo undone: {differences:#?}"
-    );
-    Ok(true)
+    let left = differences(&after, &again);
+    prop_assert!(left.is_empty(), "{given}, undo undone: {left:#?}");
+    let gone: Vec<&Document> = before
+        .databases
+        .iter()
+        .flat_map(|(name, database)| {
+            let after = &after;
+            database
+                .documents
+                .iter()
+                .filter(move |(id, _)| after.document(name, id).is_none())
+        })
+        .map(|(_, document)| document)
+        .collect();
+    let attachments = gone.iter().filter(|one| one.contains_key("_attachments"));
+    Ok(Seen {
+        changed: 1,
+        deleted: gone.len() as u64,
+        attachments: attachments.count() as u64,
+    })
 }
 
+/// Each function that writes gets the same number of cases, and must have changed something in
+/// one of them; each that deletes must have deleted something, attachments among it.
 #[test]
 fn undo_restores_every_document() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stage = runtime.block_on(Stage::new());
-    let count = setting(
+    let functions = commands::writing().count() as u64;
+    let count = arbitrary::setting(
         "KAZOO_NUMBERS_CASES",
-        if stage.is_real() { 60 } else { 300 },
-    );
-    let seed = setting("KAZOO_NUMBERS_SEED", 20_261_123);
-    let mut bytes = [7; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        cases: u32::try_from(count).unwrap(),
-        failure_persistence: None,
-        max_shrink_iters: u32::try_from(setting("KAZOO_NUMBERS_SHRINK", 0)).unwrap(),
-        ..Config::default()
-    };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let cases = prop_oneof![
-        arbitrary::cluster(),
-        kazoo_numbers_cluster::arbitrary::cluster()
-    ]
-    .prop_flat_map(|cluster| {
-        let call = arbitrary::call(&cluster);
-        (Just(cluster), call)
-    });
-    let changed = std::cell::Cell::new(0);
-    let outcome = TestRunner::new_with_rng(config, rng).run(&cases, |(cluster, given)| {
-        if runtime.block_on(check(&stage.url, &cluster, &given))? {
-            changed.set(changed.get() + 1);
+        if stage.is_real() { 100 } else { 150 },
+    )
+    .div_ceil(functions)
+    .max(2);
+    let seed = arbitrary::seed();
+    let (mut undone, mut deleted, mut attachments) = (0, 0, 0);
+    for (number, spec) in commands::writing().enumerate() {
+        let name = commands::signature(spec);
+        let seen = std::cell::Cell::new(Seen::default());
+        let mut runner = arbitrary::runner(count, seed, u8::try_from(number).unwrap());
+        let outcome = runner.run(&commands::work(spec), |(cluster, given)| {
+            let one = runtime.block_on(check(&stage.url, &cluster, &given))?;
+            let all = seen.get();
+            seen.set(Seen {
+                changed: all.changed + one.changed,
+                deleted: all.deleted + one.deleted,
+                attachments: all.attachments + one.attachments,
+            });
+            Ok(())
+        });
+        if let Err(TestError::Fail(reason, (_, given))) = &outcome {
+            panic!("seed {seed}: {given}\n{reason}");
         }
-        Ok(())
-    });
-    runtime.block_on(stage.end());
-    if let Err(proptest::test_runner::TestError::Fail(reason, (_, given))) = &outcome {
-        panic!("seed {seed}: {given}\n{reason}");
+        outcome.unwrap();
+        let seen = seen.get();
+        assert!(seen.changed > 0, "{name} never changed anything");
+        if spec.name.starts_with("destructively_") || spec.name.starts_with("remove_wrong_") {
+            assert!(seen.deleted > 0, "{name} never deleted anything");
+        }
+        undone += seen.changed;
+        deleted += seen.deleted;
+        attachments += seen.attachments;
     }
-    outcome.unwrap();
+    runtime.block_on(stage.end());
     println!(
-        "{count} cases, {} of them undone, seed {seed}",
-        changed.get()
+        "{count} cases each of {functions} functions, seed {seed}: {undone} undone, \
+         {deleted} documents deleted and back, {attachments} of them with attachments"
     );
-    assert!(changed.get() > count / 5, "too few changed anything");
+    assert!(attachments > 0, "no attachment was deleted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

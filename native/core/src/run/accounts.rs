@@ -420,6 +420,9 @@ pub(super) async fn settle_account(
     settle(run, &database, Vec::new(), &ids, &decider).await
 }
 
+/// The field that attachments are in.
+const ATTACHMENTS: &str = "_attachments";
+
 /// Decides about an account's copies of numbers.
 struct ToAccount<'a> {
     run: &'a Run,
@@ -511,7 +514,7 @@ impl ToAccount<'_> {
         };
         let copy = to_account(document.digest(), present.as_ref());
         if facts.has_attachments && matches!(copy, Copy::Create | Copy::Overwrite) {
-            return self.with_attachments(from, id, target).await;
+            return self.with_attachments(from, id, &document, target).await;
         }
         Ok(self.decision(copy, &document, target))
     }
@@ -540,13 +543,20 @@ impl ToAccount<'_> {
         &self,
         from: &DatabaseName,
         id: &str,
+        known: &Object<'_>,
         target: &Found,
     ) -> Result<Decision, Error> {
         let source = self.run.keys(from, &[id], Include::Attachments).await?;
         let Some((_, source)) = source.first().and_then(Found::document) else {
             return Ok(Decision::Skip);
         };
-        let document = parsed(from, source)?;
+        let mut document = parsed(from, source)?;
+        let rehearsed;
+        if self.run.settings.dry_run {
+            // What the run would have written to the source by now is not there.
+            rehearsed = known.with(&[(ATTACHMENTS, document.get(ATTACHMENTS))]);
+            document = parsed(from, &rehearsed)?;
+        }
         if !target.is_present() {
             return Ok(self.decision(Copy::Create, &document, target));
         }

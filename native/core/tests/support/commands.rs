@@ -70,6 +70,10 @@ fn prepared(mut cluster: Cluster, function: &str) -> Cluster {
             {
                 document.insert("pvt_state".into(), state.into());
             }
+            if function == "migrate_unassigned_numbers" && name.starts_with("numbers/") {
+                document.remove("pvt_assigned_to");
+                document.insert("pvt_features_denied".into(), json!(["port"]));
+            }
             if let Some(list) = listed {
                 document.insert(list.into(), KNOWN_FEATURES.to_vec().into());
             }
