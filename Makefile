@@ -9,7 +9,10 @@
 #
 # which measures the commands, and writes docs/performance.md.
 
-.PHONY: all demo test test-rust test-erlang bench lint prepare clean
+#
+#   make harm [CASES=50000] [SEED=1]   random cases of faults and outside writers, optimised
+
+.PHONY: all demo test test-rust test-erlang bench harm lint prepare clean
 
 all: prepare
 	rebar3 compile
@@ -33,6 +36,12 @@ bench:
 	cargo build --release --locked -p kazoo-numbers
 	cargo run --release --locked -p kazoo_numbers_bench -- run \
 		$(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(TURNS),--turns $(TURNS))
+
+# Six properties, each with its share of the cases. A target of its own: what the tests build is not optimised.
+harm:
+	KAZOO_NUMBERS_CASES=$$(( ($(or $(CASES),50000) + 5) / 6 )) KAZOO_NUMBERS_SEED=$(or $(SEED),1) \
+	CARGO_PROFILE_DEV_OPT_LEVEL=2 CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-target}/harm \
+	cargo test --locked -p kazoo_numbers_faults --test faults --test outside_writer -- --nocapture --test-threads 1
 
 lint: prepare
 	cargo fmt --all --check

@@ -1,5 +1,5 @@
-//! The manual and the table of commands say the same.
-#![allow(clippy::unwrap_used)]
+//! The documentation says what is there: the manual of commands, the page on reliability of tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use kazoo_numbers::command::{Door, Spec, erlangs_own, extras, help, table, usage};
 
@@ -49,4 +49,37 @@ fn every_function_is_in_the_manual_as_the_table_has_it() {
         documented,
         "and nothing else"
     );
+}
+
+#[test]
+fn every_test_that_the_page_on_reliability_names_is_there() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let page = std::fs::read_to_string(format!("{root}/docs/reliability.md")).unwrap();
+    let mut named = 0;
+    for (file, test) in page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|quoted| quoted.split_once("::"))
+        .filter(|(file, _)| *file != "file")
+    {
+        let source = std::fs::read_to_string(format!("{root}/{file}"))
+            .unwrap_or_else(|error| panic!("{file}: {error}"));
+        // A function that is no test, or in no group of its suite, would hold nothing.
+        let is_there = if file.ends_with(".erl") {
+            source.contains(&format!("\n{test}(Config) ->")) && source.matches(test).count() > 2
+        } else {
+            source
+                .split_once(&format!("fn {test}("))
+                .is_some_and(|(before, _)| {
+                    let mut lines = before.lines().rev().take(4).map(str::trim);
+                    lines.any(|line| {
+                        line.starts_with("#[test]") || line.starts_with("#[tokio::test")
+                    })
+                })
+        };
+        assert!(is_there, "there is no test {test} in {file}");
+        named += 1;
+    }
+    assert!(named > 50, "only {named} tests are named");
 }
