@@ -11,8 +11,9 @@
 
 #
 #   make harm [CASES=50000] [SEED=1]   random cases of faults and outside writers, optimised
+#   make soak [MINUTES=60]             random commands on a cluster that drifts
 
-.PHONY: all demo test test-rust test-erlang bench harm lint prepare clean
+.PHONY: all demo test test-rust test-erlang bench harm soak lint prepare clean
 
 all: prepare
 	rebar3 compile
@@ -42,6 +43,10 @@ harm:
 	KAZOO_NUMBERS_CASES=$$(( ($(or $(CASES),50000) + 5) / 6 )) KAZOO_NUMBERS_SEED=$(or $(SEED),1) \
 	CARGO_PROFILE_DEV_OPT_LEVEL=2 CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-target}/harm \
 	cargo test --locked -p kazoo_numbers_faults --test faults --test outside_writer -- --nocapture --test-threads 1
+
+soak: all
+	KAZOO_NUMBERS_PREBUILT=1 KAZOO_NUMBERS_SOAK_MINUTES=$(or $(MINUTES),60) \
+	scripts/with-couchdb rebar3 ct --suite test/kazoo_numbers_soak_SUITE
 
 lint: prepare
 	cargo fmt --all --check

@@ -14,7 +14,7 @@
         ,a_killed_program_is_one_line/1, a_program_that_is_missing_is_one_line/1
         ,a_library_that_cannot_be_loaded_is_one_line/1, the_operator_module_is_loaded_anew/1
         ,the_library_stays_when_its_module_is_loaded_anew/1, many_runs_leave_nothing_behind/1
-        ,a_run_is_told_of_and_cancelled/1
+        ,a_run_is_told_of_and_cancelled/1, no_state_of_a_process_tells_a_password/1
         ]).
 
 -define(ACCOUNTS, 60).
@@ -31,6 +31,7 @@ groups() ->
            ,the_operator_module_is_loaded_anew
            ,many_runs_leave_nothing_behind
            ,a_run_is_told_of_and_cancelled
+           ,no_state_of_a_process_tells_a_password
            ],
     [{nif, [], Both ++ [a_library_that_cannot_be_loaded_is_one_line, the_library_stays_when_its_module_is_loaded_anew]}
     ,{port, [], Both ++ [a_killed_program_is_one_line, a_program_that_is_missing_is_one_line]}
@@ -196,6 +197,32 @@ a_run_is_told_of_and_cancelled(Config) ->
     end,
     %% Its caller is still there, and is told what was done.
     [_ | _] = [Line || Line <- test_operator:printed(Terminal), string:find(Line, "cancelled") =/= nomatch],
+    stopped(Config),
+    completed(Config).
+
+%% What a crash dump, an observer or the list of the machine's processes would show while a command
+%% runs.
+no_state_of_a_process_tells_a_password(Config) ->
+    #{userinfo := User} = uri_string:parse(test_couch:url()),
+    Node = node_of(Config),
+    cluster(),
+    {Caller, _Terminal} = run(Config),
+    What = [initial_call, current_stacktrace, messages, dictionary, backtrace],
+    States = [lists:flatten(io_lib:format("~tp", [State]))
+              || Pid <- rpc:call(Node, erlang, processes, []),
+                 State <- [rpc:call(Node, erlang, process_info, [Pid, What])],
+                 State =/= undefined
+             ],
+    %% The companion is among them.
+    true = lists:any(fun(State) -> string:find(State, "kazoo_numbers_job") =/= nomatch end, States),
+    Programs = [binary_to_list(Line) || {name, _, Pid} <- programs(Config),
+                                        {ok, Line} <- [file:read_file(["/proc/", integer_to_list(Pid), "/cmdline"])]
+               ],
+    [] = [State || State <- Programs ++ States,
+                   Secret <- [User, base64:encode_to_string(User)],
+                   string:find(State, Secret) =/= nomatch
+         ],
+    exit(Caller, kill),
     stopped(Config),
     completed(Config).
 
