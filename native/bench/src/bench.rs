@@ -14,6 +14,7 @@ use crate::job::Job;
 use crate::measurement::{Measurement, State};
 use crate::present::{Present, documents_of};
 use crate::progress::say;
+use crate::quiet;
 use crate::server::Server;
 use crate::shape::Shape;
 use crate::snapshot::Snapshot;
@@ -82,7 +83,8 @@ impl<'a> Bench<'a> {
         let kinds: Vec<&str> = drift.iter().map(|kind| kind.name()).collect();
         say(&format!("{} numbers, {}", shape.numbers, kinds.join(", ")));
         Cluster::wipe(self.server.url()).await?;
-        Ok(shape.plan(drift).load(self.server.url()).await?)
+        shape.plan(drift).load(self.server.url()).await?;
+        self.quiet().await
     }
 
     async fn that_reads(&self, family: &Family, turns: usize) -> Result<Vec<(State, Turns)>> {
@@ -108,6 +110,7 @@ impl<'a> Bench<'a> {
 
         let floor = work::to_look(family, &in_sync);
         self.children.floor(&floor)?;
+        self.quiet().await?;
         let again = self.in_turns(family, &floor, turns)?;
         for run in &again.ours {
             let written = run.summary.outcome.written();
@@ -150,6 +153,7 @@ impl<'a> Bench<'a> {
                 let journal = ran.journal.path();
                 let changes = Changes::of_journal(journal)?;
                 let run = run_in(journal)?.context("there was nothing to do")?;
+                self.quiet().await?;
                 if ours {
                     let undone = self.children.ours_with(family.name, &[&run], journal)?;
                     done.ours.push(undone);
@@ -225,7 +229,16 @@ impl<'a> Bench<'a> {
             phases: changes.writes(Towards::Before, &present),
         };
         job.perform(&self.client, AT_ONCE).await?;
-        self.present(changes, Towards::Before).await.map(drop)
+        self.present(changes, Towards::Before).await?;
+        self.quiet().await
+    }
+
+    /// Waits for what a server does after writes. The embedded one does nothing then.
+    async fn quiet(&self) -> Result<()> {
+        if self.server.is_embedded() {
+            return Ok(());
+        }
+        quiet::wait(&self.client).await
     }
 
     /// The documents that these changes are about, which must be on this side of them.

@@ -22,6 +22,7 @@ mod measurement;
 mod page;
 mod present;
 mod progress;
+mod quiet;
 mod reads;
 mod results;
 mod server;
