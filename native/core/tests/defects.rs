@@ -375,3 +375,35 @@ async fn a_number_too_short_for_a_database_is_not_found() {
     );
     assert!(document(&read, OURS_DB, "+14155550100").is_some());
 }
+
+/// Found by a random case: a number lies in `numbers/inum` too, and the account that it is
+/// assigned to has no database. The copy that fails is that of the number database which counts;
+/// in `numbers/inum` the number is converted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_of_one_number_database_is_none_of_another() {
+    let mut number = number("+14155550100", "ffffffffffffffffffffffffffffffff");
+    number["pvt_module_name"] = "knm_telnyx".into();
+    let whole = cluster(&[(NUMBERS, number.clone()), ("numbers/inum", number)]);
+    let arguments = ["knm_telnyx", "knm_bandwidth2"].map(|text| Argument::Text(text.into()));
+    let (ran, _) = after(&whole, "convert_carrier_module", &arguments).await;
+    assert_eq!(ran.returned, Returned::Code(2));
+    let told: Vec<&str> = ran
+        .lines
+        .iter()
+        .map(String::as_str)
+        .skip_while(|line| !line.starts_with("attempt"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "attempt to convert numbers with carrier module knm_telnyx to knm_bandwidth2 in database numbers%2F%2B1415",
+            "updated carrier module to knm_bandwidth2 for 0:",
+            "updating carrier module failed for 1:",
+            "+14155550100: db_not_found",
+            "attempt to convert numbers with carrier module knm_telnyx to knm_bandwidth2 in database numbers%2Finum",
+            "updated carrier module to knm_bandwidth2 for 1:",
+            "+14155550100",
+            "updating carrier module failed for 0:",
+        ]
+    );
+}

@@ -48,6 +48,23 @@ pub enum Change {
 }
 
 impl Change {
+    /// The document that was read becomes another; `body` has `_id` and no `_rev`.
+    pub fn update(rev: &Revision, before: &str, body: Box<str>) -> Self {
+        Self::Update {
+            rev: rev.clone(),
+            before: before.into(),
+            body,
+        }
+    }
+
+    /// The document that was read goes.
+    pub fn delete(rev: &Revision, before: &str) -> Self {
+        Self::Delete {
+            rev: rev.clone(),
+            before: before.into(),
+        }
+    }
+
     /// The document as it is to be, if it is to be.
     pub fn body(&self) -> Option<&str> {
         match self {

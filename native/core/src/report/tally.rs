@@ -122,6 +122,11 @@ impl Tally {
         (read, counts)
     }
 
+    /// What failed so far.
+    pub fn failures(&self) -> Failures {
+        self.figures().failures.clone()
+    }
+
     /// How many databases, how many documents they delivered, what became of them, what failed.
     pub fn total(&self) -> (u64, u64, Counts, Failures) {
         let figures = self.figures();

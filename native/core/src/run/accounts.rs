@@ -68,16 +68,7 @@ pub(super) async fn copy(
     for account in copying.tables.0.keys() {
         left.entry(*account).or_default();
     }
-    run.each(
-        left.into_iter().collect(),
-        |run, (account, pending)| async move {
-            settle_account(&run, account, pending, Assignment::ToIt).await?;
-            run.finished(&account.database()).await;
-            Ok(())
-        },
-    )
-    .await?;
-    Ok(())
+    settle_accounts(run, left).await
 }
 
 /// `copy_numbers_from_dbs_to_assigned_accounts`
@@ -94,6 +85,14 @@ pub(super) async fn copy_numbers(run: &Arc<Run>, given: Vec<String>) -> Result<(
         }
         run.finished(&database).await;
     }
+    settle_accounts(run, by_account).await
+}
+
+/// Makes the documents of several accounts equal to their sources.
+async fn settle_accounts(
+    run: &Arc<Run>,
+    by_account: BTreeMap<AccountId, Vec<Pending>>,
+) -> Result<(), Error> {
     run.each(
         by_account.into_iter().collect(),
         |run, (account, pending)| async move {
@@ -146,7 +145,7 @@ pub(super) async fn copy_number_to(
 
 /// Why a number failed, in the original's words: what was not found is not told apart.
 fn reason_of(run: &Run, number: &str) -> String {
-    let (.., failures) = run.tally.total();
+    let failures = run.tally.failures();
     let reason = failures
         .by_database()
         .values()
@@ -232,14 +231,12 @@ impl Copying {
                         differing.push((account, row.id.clone(), document.digest(), text));
                     }
                     Source::Misfiled if self.only.is_none() || facts.assigned_to == self.only => {
-                        misfiled.push(row.id.clone());
+                        misfiled.push(row.id.as_str());
                     }
                     _ => {}
                 }
             }
-            for id in misfiled {
-                run.warn(misfiled_line(database, &id)).await;
-            }
+            warn_misfiled(run, database, &misfiled).await;
             if !is_named_by_numbers(database) {
                 let ids: Vec<(AccountId, &str)> = differing
                     .iter()
@@ -271,9 +268,14 @@ impl Copying {
     }
 }
 
-/// The warning for a number in the number database of another prefix.
-pub(super) fn misfiled_line(database: &DatabaseName, id: &str) -> String {
-    format!("{database}: {id} belongs in another number database and is left alone")
+/// Warns of numbers in the number database of another prefix.
+pub(super) async fn warn_misfiled(run: &Run, database: &DatabaseName, ids: &[&str]) {
+    for id in ids {
+        run.warn(format!(
+            "{database}: {id} belongs in another number database and is left alone"
+        ))
+        .await;
+    }
 }
 
 /// The number databases that are named after no prefix, and take any number.
@@ -522,11 +524,9 @@ impl ToAccount<'_> {
     fn decision(&self, copy: Copy, source: &Object<'_>, target: &Found) -> Decision {
         match (copy, target.document()) {
             (Copy::Unchanged, _) => Decision::Unchanged,
-            (Copy::Overwrite, Some((rev, before))) => Decision::Change(Change::Update {
-                rev: rev.clone(),
-                before: before.into(),
-                body: source.with(&[]).into(),
-            }),
+            (Copy::Overwrite, Some((rev, before))) => {
+                Decision::Change(Change::update(rev, before, source.with(&[]).into()))
+            }
             (Copy::Create | Copy::Overwrite, _) => Decision::Change(Change::Create {
                 body: source.with(&[]).into(),
             }),

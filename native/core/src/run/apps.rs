@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::accounts::misfiled_line;
+use super::accounts::warn_misfiled;
 use super::budget::Held;
 use super::context::Run;
 use super::databases;
@@ -39,12 +39,25 @@ pub(super) fn verdict(
     Ok(match fix_used_by(&document, used_by, usage.of(id)) {
         Fix::Unchanged => Verdict::Unchanged,
         Fix::UsedByBoth => Verdict::UsedByBoth,
-        Fix::Update(body) => Verdict::Change(Change::Update {
-            rev: rev.clone(),
-            before: text.into(),
-            body,
-        }),
+        Fix::Update(body) => Verdict::Change(Change::update(rev, text, body)),
     })
+}
+
+/// The change that a verdict asks for. A document that stays as it is counts as unchanged, with
+/// a warning where both applications use it.
+pub(super) async fn change_of(
+    run: &Run,
+    database: &DatabaseName,
+    id: &str,
+    verdict: Verdict,
+) -> Option<Change> {
+    match verdict {
+        Verdict::Change(change) => return Some(change),
+        Verdict::UsedByBoth => warn_used_by_both(run, database, id).await,
+        Verdict::Unchanged => {}
+    }
+    run.tally.decided(database, Outcome::Unchanged, 1);
+    None
 }
 
 fn decision(verdict: Verdict) -> Decision {
@@ -55,7 +68,7 @@ fn decision(verdict: Verdict) -> Decision {
 }
 
 /// The warning for a number that both applications name (contract section 9.7).
-pub(super) async fn warn_used_by_both(run: &Run, database: &DatabaseName, id: &str) {
+async fn warn_used_by_both(run: &Run, database: &DatabaseName, id: &str) {
     run.warn(format!(
         "{database}: {id} is used by callflow and by trunkstore, and is left alone"
     ))
@@ -114,13 +127,9 @@ async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
             }
             continue;
         };
-        match verdict(&database, &id, &rev, held.text(), &usage)? {
-            Verdict::Unchanged => run.tally.decided(&database, Outcome::Unchanged, 1),
-            Verdict::UsedByBoth => {
-                warn_used_by_both(run, &database, &id).await;
-                run.tally.decided(&database, Outcome::Unchanged, 1);
-            }
-            Verdict::Change(change) => planned.push((id, change)),
+        let verdict = verdict(&database, &id, &rev, held.text(), &usage)?;
+        if let Some(change) = change_of(run, &database, &id, verdict).await {
+            planned.push((id, change));
         }
     }
     let decider = account_decider(run, &database, &usage);
@@ -184,13 +193,9 @@ pub(super) async fn numbers_in_account(
         };
         match found {
             Found::Present { rev, text } if live => {
-                match verdict(&database, id, &rev, &text, &usage)? {
-                    Verdict::Unchanged => run.tally.decided(&database, Outcome::Unchanged, 1),
-                    Verdict::UsedByBoth => {
-                        warn_used_by_both(run, &database, id).await;
-                        run.tally.decided(&database, Outcome::Unchanged, 1);
-                    }
-                    Verdict::Change(change) => planned.push(((*id).to_owned(), change)),
+                let verdict = verdict(&database, id, &rev, &text, &usage)?;
+                if let Some(change) = change_of(run, &database, id, verdict).await {
+                    planned.push(((*id).to_owned(), change));
                 }
             }
             _ => run.tally.failed(&database.encoded(), NOT_FOUND, id),
@@ -260,9 +265,7 @@ async fn in_number_database(
                 _ => {}
             }
         }
-        for id in misfiled {
-            run.warn(misfiled_line(database, id)).await;
-        }
+        warn_misfiled(run, database, &misfiled).await;
         fix_assigned(run, database, assigned).await?;
     }
     Ok(())
@@ -298,13 +301,9 @@ async fn fix_assigned(
         let Some(Some(usage)) = usages.get(&account) else {
             continue;
         };
-        match verdict(database, id, rev, text, usage)? {
-            Verdict::Unchanged => run.tally.decided(database, Outcome::Unchanged, 1),
-            Verdict::UsedByBoth => {
-                warn_used_by_both(run, database, id).await;
-                run.tally.decided(database, Outcome::Unchanged, 1);
-            }
-            Verdict::Change(change) => planned.push((id.to_owned(), change)),
+        let verdict = verdict(database, id, rev, text, usage)?;
+        if let Some(change) = change_of(run, database, id, verdict).await {
+            planned.push((id.to_owned(), change));
         }
     }
     let decider = AssignedUsage { run, database };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::accounts::{
-    Assignment, Pending, is_named_by_numbers, misfiled_line, settle_account, shadowed,
+    Assignment, Pending, is_named_by_numbers, settle_account, shadowed, warn_misfiled,
 };
 use super::context::Run;
 use super::numbers::{self, NOT_FOUND, NOT_RECONCILABLE};
@@ -75,7 +75,7 @@ fn module_shown(document: &Object<'_>) -> String {
 
 /// The end of an output: nothing follows it unless something failed that it has no line for.
 async fn ended(run: &Run) -> Answer {
-    let (.., failures) = run.tally.total();
+    let failures = run.tally.failures();
     if failures.is_empty() {
         return Answer::Only(Returned::Ok);
     }
@@ -138,6 +138,7 @@ pub(super) async fn convert(
         pending.extend(converted.pending);
     }
     pending.extend(broken_off(run, &pending).await?);
+    let origins = Origins::of(&lists, &pending);
     follow(run, pending).await?;
     let reasons = reasons(run);
     for (database, numbers) in lists {
@@ -145,9 +146,38 @@ pub(super) async fn convert(
             "attempt to convert numbers with carrier module {source} to {target} in database {database}"
         ))
         .await;
-        tell(run, &target, &numbers, &reasons).await;
+        let failed = failed(&numbers, &reasons, |place, number| {
+            origins.concerns(&database, place, number)
+        });
+        tell(run, &target, &numbers, &failed).await;
     }
     Ok(ended(run).await)
+}
+
+/// Where a number that failed in some database was converted. Two number databases can hold the
+/// same number, and a failure of one is none of the other.
+struct Origins(HashMap<(String, String), DatabaseName>);
+
+impl Origins {
+    fn of(lists: &[(DatabaseName, BTreeSet<String>)], pending: &[(AccountId, Pending)]) -> Self {
+        let converted = lists.iter().flat_map(|(database, numbers)| {
+            let place = database.encoded();
+            numbers
+                .iter()
+                .map(move |number| ((place.clone(), number.clone()), database.clone()))
+        });
+        let copied = pending.iter().map(|(account, one)| {
+            let place = account.database().encoded();
+            ((place, one.id.clone()), one.from.clone())
+        });
+        Self(converted.chain(copied).collect())
+    }
+
+    /// Whether a failure of a number at a place (an encoded name) is one of this database.
+    fn concerns(&self, database: &DatabaseName, place: &str, number: &str) -> bool {
+        let origin = self.0.get(&(place.to_owned(), number.to_owned()));
+        origin.is_none_or(|origin| origin == database)
+    }
 }
 
 /// `convert_carrier_module_number`
@@ -176,7 +206,14 @@ pub(super) async fn convert_number(
         let converted = convert_documents(run, &database, None, target, documents).await?;
         follow(run, converted.pending).await?;
     }
-    tell(run, target, &listed, &reasons(run)).await;
+    let reasons = reasons(run);
+    tell(
+        run,
+        target,
+        &listed,
+        &failed(&listed, &reasons, |_, _| true),
+    )
+    .await;
     Ok(ended(run).await)
 }
 
@@ -218,9 +255,7 @@ async fn convert_in(
                 Source::Not => {}
             }
         }
-        for id in misfiled {
-            run.warn(misfiled_line(database, id)).await;
-        }
+        warn_misfiled(run, database, &misfiled).await;
         let converted = convert_documents(run, database, Some(source), target, documents).await?;
         all.numbers.extend(converted.numbers);
         all.pending.extend(converted.pending);
@@ -249,11 +284,7 @@ async fn convert_documents(
         match plan::convert(&document, target, run.now) {
             Some(body) => {
                 texts.insert(id.to_owned(), body.clone());
-                let change = Change::Update {
-                    rev: rev.clone(),
-                    before: text.into(),
-                    body,
-                };
+                let change = Change::update(rev, text, body);
                 planned.push((id.to_owned(), change));
             }
             None => {
@@ -276,11 +307,7 @@ async fn convert_documents(
             }
             Ok(match plan::convert(&document, target, run.now) {
                 None => Decision::Unchanged,
-                Some(body) => Decision::Change(Change::Update {
-                    rev: rev.clone(),
-                    before: text.into(),
-                    body,
-                }),
+                Some(body) => Decision::Change(Change::update(rev, text, body)),
             })
         },
     };
@@ -401,11 +428,13 @@ async fn broken_off(
     Ok(left)
 }
 
-/// Why numbers failed, in one word each.
-fn reasons(run: &Run) -> HashMap<String, String> {
-    let (.., failures) = run.tally.total();
-    let mut reasons = HashMap::new();
-    for failures in failures.by_database().values() {
+/// Why numbers failed: by number, the encoded name of each database and one word.
+type Reasons = HashMap<String, Vec<(String, String)>>;
+
+fn reasons(run: &Run) -> Reasons {
+    let failures = run.tally.failures();
+    let mut reasons = Reasons::new();
+    for (place, failures) in failures.by_database() {
         for (reason, numbers) in &failures.failed {
             let word = match reason.as_str() {
                 NOT_FOUND => "not_found",
@@ -415,22 +444,37 @@ fn reasons(run: &Run) -> HashMap<String, String> {
             for number in numbers {
                 reasons
                     .entry(number.clone())
-                    .or_insert_with(|| word.to_owned());
+                    .or_default()
+                    .push((place.clone(), word.to_owned()));
             }
         }
     }
     reasons
 }
 
-async fn tell(
-    run: &Run,
-    target: &str,
-    numbers: &BTreeSet<String>,
-    reasons: &HashMap<String, String>,
-) {
-    let (failed, converted): (Vec<_>, Vec<_>) = numbers
+/// Those of the numbers that failed somewhere that concerns them, each with the first reason.
+fn failed<'a>(
+    numbers: &'a BTreeSet<String>,
+    reasons: &'a Reasons,
+    concerns: impl Fn(&str, &str) -> bool,
+) -> BTreeMap<&'a str, &'a str> {
+    numbers
         .iter()
-        .partition(|number| reasons.contains_key(*number));
+        .filter_map(|number| {
+            let (_, word) = reasons
+                .get(number)?
+                .iter()
+                .find(|(place, _)| concerns(place, number))?;
+            Some((number.as_str(), word.as_str()))
+        })
+        .collect()
+}
+
+async fn tell(run: &Run, target: &str, numbers: &BTreeSet<String>, failed: &BTreeMap<&str, &str>) {
+    let converted: Vec<_> = numbers
+        .iter()
+        .filter(|number| !failed.contains_key(number.as_str()))
+        .collect();
     run.output(format!(
         "updated carrier module to {target} for {}:",
         converted.len()
@@ -444,9 +488,7 @@ async fn tell(
         failed.len()
     ))
     .await;
-    for number in failed {
-        if let Some(reason) = reasons.get(number) {
-            run.output(format!("{number}: {reason}")).await;
-        }
+    for (number, reason) in failed {
+        run.output(format!("{number}: {reason}")).await;
     }
 }

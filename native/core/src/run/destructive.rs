@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::accounts::{UNPREFIXED, misfiled_line};
+use super::accounts::{UNPREFIXED, warn_misfiled};
 use super::context::Run;
 use super::databases;
 use super::numbers::NO_NUMBER_DB;
@@ -179,9 +179,7 @@ async fn in_number_database(
                 _ => {}
             }
         }
-        for id in misfiled {
-            run.warn(misfiled_line(database, id)).await;
-        }
+        warn_misfiled(run, database, &misfiled).await;
     }
     remove_lacking(run, database, Side::Numbers, by_account, elsewhere).await
 }
@@ -251,10 +249,7 @@ impl Decide for Lacking<'_> {
                 continue;
             };
             if let Some(other) = self.counterpart(id, text)? {
-                let deletion = Change::Delete {
-                    rev: rev.clone(),
-                    before: text.into(),
-                };
+                let deletion = Change::delete(rev, text);
                 asked.entry(other).or_default().push((id, deletion));
             }
         }

@@ -57,7 +57,7 @@ async fn one_number(
 
 /// How a command about features ends: a failure is told, success has told all already.
 async fn ended(run: &Run) -> Answer {
-    let (.., failures) = run.tally.total();
+    let failures = run.tally.failures();
     if failures.is_empty() {
         return Answer::Only(Returned::NoReturn);
     }
@@ -114,11 +114,7 @@ pub(super) async fn edit_on_number(
                 }
                 Ok(match edit_features(&document, field, &feature, add) {
                     None => Decision::Unchanged,
-                    Some(body) => Decision::Change(Change::Update {
-                        rev: rev.clone(),
-                        before: text.into(),
-                        body,
-                    }),
+                    Some(body) => Decision::Change(Change::update(rev, text, body)),
                 })
             },
         };
@@ -201,7 +197,7 @@ async fn set(run: &Run, features: Vec<String>) -> Result<Answer, Error> {
     if !by_host {
         write(run, &features).await?;
     }
-    let (.., failures) = run.tally.total();
+    let failures = run.tally.failures();
     if failures.is_empty() {
         tell_system(run, &features).await;
     }
@@ -272,11 +268,7 @@ impl Allow<'_> {
         if changed.digest() == document.digest() {
             return Ok(Decision::Unchanged);
         }
-        Ok(Decision::Change(Change::Update {
-            rev: rev.clone(),
-            before: text.into(),
-            body: body.into(),
-        }))
+        Ok(Decision::Change(Change::update(rev, text, body.into())))
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::accounts::{
-    Assignment, Pending, is_named_by_numbers, misfiled_line, settle_account, shadowed,
+    Assignment, Pending, is_named_by_numbers, settle_account, shadowed, warn_misfiled,
 };
-use super::apps::{AssignedUsage, Verdict, usage_reason, verdict, warn_used_by_both};
+use super::apps::{AssignedUsage, change_of, usage_reason, verdict};
 use super::budget::Held;
 use super::context::Run;
 use super::databases;
@@ -127,11 +127,11 @@ async fn assigned_to(
     account: AccountId,
 ) -> Result<Vec<Assigned>, Error> {
     let mut assigned = Vec::new();
-    let mut misfiled = Vec::new();
     let mut scan = run
         .pages(database, Range::all(), Include::Documents)
         .await?;
     while let Some(page) = scan.next().await? {
+        let mut misfiled = Vec::new();
         for (row, text) in page.rows() {
             let document = parsed(database, text)?;
             let facts = NumberFacts::of(&document);
@@ -143,14 +143,12 @@ async fn assigned_to(
                     text: run.budget.hold_anyway(text.into()),
                 }),
                 Source::Misfiled if facts.assigned_to == Some(account) => {
-                    misfiled.push(row.id.clone());
+                    misfiled.push(row.id.as_str());
                 }
                 _ => {}
             }
         }
-    }
-    for id in misfiled {
-        run.warn(misfiled_line(database, &id)).await;
+        warn_misfiled(run, database, &misfiled).await;
     }
     Ok(assigned)
 }
@@ -293,18 +291,12 @@ async fn fix_apps(
     for one in assigned {
         let mut text = Some(one.text);
         if let (Some(usage), Some(held)) = (usages.get(&one.account), &text) {
-            match verdict(database, &one.id, &one.rev, held.text(), usage)? {
-                Verdict::Unchanged => run.tally.decided(database, Outcome::Unchanged, 1),
-                Verdict::UsedByBoth => {
-                    warn_used_by_both(run, database, &one.id).await;
-                    run.tally.decided(database, Outcome::Unchanged, 1);
-                }
-                Verdict::Change(change) => {
-                    text = change
-                        .body()
-                        .map(|body| run.budget.hold_anyway(body.into()));
-                    planned.push((one.id.clone(), change));
-                }
+            let verdict = verdict(database, &one.id, &one.rev, held.text(), usage)?;
+            if let Some(change) = change_of(run, database, &one.id, verdict).await {
+                text = change
+                    .body()
+                    .map(|body| run.budget.hold_anyway(body.into()));
+                planned.push((one.id.clone(), change));
             }
         }
         let pending = Pending {

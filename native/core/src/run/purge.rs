@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::accounts::misfiled_line;
+use super::accounts::warn_misfiled;
 use super::context::Run;
 use super::databases;
 use super::numbers;
@@ -51,7 +51,7 @@ pub(super) async fn purge(
         ))
         .await;
     }
-    let (.., failures) = run.tally.total();
+    let failures = run.tally.failures();
     Ok(Answer::Only(if failures.is_empty() {
         Returned::NoReturn
     } else {
@@ -73,10 +73,7 @@ async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<us
         database,
         plan: |id: &str, rev: &Revision, text: &str| {
             Ok(if is_meant(id, &parsed(database, text)?) {
-                Decision::Change(Change::Delete {
-                    rev: rev.clone(),
-                    before: text.into(),
-                })
+                Decision::Change(Change::delete(rev, text))
             } else {
                 Decision::Skip
             })
@@ -152,9 +149,7 @@ async fn migrate_one(run: &Run, database: &DatabaseName) -> Result<(), Error> {
                 _ => {}
             }
         }
-        for id in misfiled {
-            run.warn(misfiled_line(database, id)).await;
-        }
+        warn_misfiled(run, database, &misfiled).await;
         migrate(run, database, planned).await?;
     }
     Ok(())
@@ -174,11 +169,7 @@ fn migration(
     }
     Ok(match migrated(&document) {
         None => Decision::Unchanged,
-        Some(body) => Decision::Change(Change::Update {
-            rev: rev.clone(),
-            before: text.into(),
-            body,
-        }),
+        Some(body) => Decision::Change(Change::update(rev, text, body)),
     })
 }
 

@@ -44,13 +44,7 @@ async fn from_account(run: &Run, account: AccountId) -> Result<(), Error> {
 }
 
 pub(super) fn deletion(id: &str, rev: &Revision, text: &str) -> (String, Change) {
-    (
-        id.to_owned(),
-        Change::Delete {
-            rev: rev.clone(),
-            before: text.into(),
-        },
-    )
+    (id.to_owned(), Change::delete(rev, text))
 }
 
 /// Deletes numbers that are another account's, and looks again at those that changed or are not
@@ -69,10 +63,7 @@ pub(super) async fn remove(
             let document = parsed(database, text)?;
             let facts = NumberFacts::of(&document);
             Ok(if is_wrongly_assigned(account, &facts) {
-                Decision::Change(Change::Delete {
-                    rev: rev.clone(),
-                    before: text.into(),
-                })
+                Decision::Change(Change::delete(rev, text))
             } else if facts.is_live_number() {
                 Decision::Unchanged
             } else {

@@ -107,15 +107,12 @@ impl PutBack<'_> {
             (Some(target), None) => Decision::Change(Change::Create {
                 body: without_rev(self.database, target)?,
             }),
-            (Some(target), Some((rev, text))) => Decision::Change(Change::Update {
-                rev: rev.clone(),
-                before: text.into(),
-                body: without_rev(self.database, target)?,
-            }),
-            (None, Some((rev, text))) => Decision::Change(Change::Delete {
-                rev: rev.clone(),
-                before: text.into(),
-            }),
+            (Some(target), Some((rev, text))) => Decision::Change(Change::update(
+                rev,
+                text,
+                without_rev(self.database, target)?,
+            )),
+            (None, Some((rev, text))) => Decision::Change(Change::delete(rev, text)),
         })
     }
 }
