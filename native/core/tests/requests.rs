@@ -73,3 +73,76 @@ async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
     );
     server.shutdown().await;
 }
+
+/// What a destructive command looks up once more is asked for a database at a time, not an
+/// account and a number database at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_looked_up_again_a_database_at_a_time() {
+    for function in [
+        "destructively_remove_from_account_db_if_not_in_numdb",
+        "destructively_remove_from_number_dbs_if_not_in_accountdb",
+    ] {
+        let server = cluster().await;
+        let ran = call(&server.url(), function, &[]).await;
+        assert!(ran.finished.as_ref().unwrap().summary.counts.deleted > 0);
+        // Both sides are read, an account in two ranges; then each may be asked once more, and
+        // written.
+        let most = 5 * ACCOUNTS as u64 + 4 * NUMBER_DATABASES as u64;
+        assert!(requests(&ran) <= most, "{function}: {}", requests(&ran));
+        server.shutdown().await;
+    }
+}
+
+fn counted(lines: &[String]) -> Vec<String> {
+    let totals = lines.iter().skip_while(|line| *line != "Totals:");
+    totals.cloned().collect()
+}
+
+/// An index that has a row a document is a request a database; one that leaves documents out, or
+/// is not there, is not believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn carriers_are_counted_by_the_index_where_it_is_whole() {
+    let server = cluster().await;
+    let by_index = call(&server.url(), "carrier_module_usage", &[]).await;
+    assert_eq!(requests(&by_index), NUMBER_DATABASES as u64 + 2);
+    let client = reqwest::Client::new();
+    let get = async |url: &str| {
+        let answer = client.get(url).send().await.unwrap();
+        serde_json::from_slice::<serde_json::Value>(&answer.bytes().await.unwrap()).unwrap()
+    };
+    let all = get(&format!("{}/_all_dbs", server.url())).await;
+    let databases: Vec<&str> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(serde_json::Value::as_str)
+        .filter(|name| name.starts_with("numbers/"))
+        .collect();
+    for (index, database) in databases.iter().enumerate() {
+        let url = format!(
+            "{}/{}/_design/numbers",
+            server.url(),
+            database.replace('/', "%2F").replace('+', "%2B")
+        );
+        let mut design = get(&url).await;
+        let views = design["views"].as_object_mut().unwrap();
+        if index % 2 == 0 {
+            views.remove("module_name");
+        } else {
+            views["module_name"]["map"] =
+                "function(doc) { if (doc.pvt_assigned_to) emit(doc.pvt_module_name, 1); }".into();
+        }
+        let put = client
+            .put(&url)
+            .body(design.to_string())
+            .send()
+            .await
+            .unwrap();
+        assert!(put.status().is_success());
+    }
+    let by_documents = call(&server.url(), "carrier_module_usage", &[]).await;
+    assert!(requests(&by_documents) > 2 * NUMBER_DATABASES as u64);
+    assert_eq!(counted(&by_documents.lines), counted(&by_index.lines));
+    assert!(counted(&by_index.lines).len() > 2);
+    server.shutdown().await;
+}

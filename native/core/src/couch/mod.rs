@@ -3,6 +3,7 @@
 
 mod answer;
 mod bulk;
+mod counts;
 mod databases;
 mod document;
 mod limiter;

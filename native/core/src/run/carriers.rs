@@ -1,5 +1,5 @@
-//! Carrier modules: how many numbers each has, and conversion from one to another. Their outputs
-//! have the manual's lines and nothing after them.
+//! Carrier modules: conversion from one to another. The outputs have the manual's lines and
+//! nothing after them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,68 +13,14 @@ use super::read::parsed;
 use super::settle::{Decision, End, InPlace, settle};
 use super::{Answer, FAILED, Returned, databases};
 use crate::command::NumberDatabases;
-use crate::couch::{Include, Object, Range, Revision, string};
+use crate::couch::{Include, Object, Range, Revision};
 use crate::error::Error;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, is_valid_target, stored_target};
 use crate::plan::{self, Change, Source, source_in_number_database};
 use crate::report::Outcome;
 
-/// `carrier_module_usage`
-pub(super) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<Answer, Error> {
-    let databases = databases::number_databases(run, databases).await?;
-    let counted = run
-        .each(databases, |run, database| async move {
-            match count(&run, &database).await {
-                Ok(counts) => Ok(Some((database, counts))),
-                Err(error) => {
-                    run.database_failed(&database, error)?;
-                    Ok(None)
-                }
-            }
-        })
-        .await?;
-    let mut totals: BTreeMap<String, u64> = BTreeMap::new();
-    for (database, counts) in counted.into_iter().flatten() {
-        run.output(format!("{database}:")).await;
-        for (module, numbers) in counts {
-            run.output(format!("{module}: {numbers}")).await;
-            *totals.entry(module).or_default() += numbers;
-        }
-    }
-    run.output("Totals:".to_owned()).await;
-    for (module, numbers) in totals {
-        run.output(format!("{module}: {numbers}")).await;
-    }
-    Ok(ended(run).await)
-}
-
-/// Every document counts that is no design document, as the index has it (contract 9.2).
-async fn count(run: &Run, database: &DatabaseName) -> Result<BTreeMap<String, u64>, Error> {
-    let mut counts = BTreeMap::new();
-    let mut scan = run
-        .pages(database, Range::all(), Include::Documents)
-        .await?;
-    while let Some(page) = scan.next().await? {
-        for (row, text) in page.rows() {
-            if row.id.starts_with("_design/") {
-                continue;
-            }
-            let module = module_shown(&parsed(database, text)?);
-            *counts.entry(module).or_default() += 1;
-        }
-    }
-    Ok(counts)
-}
-
-fn module_shown(document: &Object<'_>) -> String {
-    match document.get("pvt_module_name") {
-        None => "null".to_owned(),
-        Some(json) => string(json).map_or_else(|| json.to_owned(), Into::into),
-    }
-}
-
 /// The end of an output: nothing follows it unless something failed that it has no line for.
-async fn ended(run: &Run) -> Answer {
+pub(super) async fn ended(run: &Run) -> Answer {
     let failures = run.tally.failures();
     if failures.is_empty() {
         return Answer::Only(Returned::Ok);

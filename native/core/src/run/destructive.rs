@@ -1,8 +1,8 @@
 //! The destructive commands: numbers out of one side that the other side lacks.
 //!
-//! A scan finds what may be missing on the other side. Each of those is then looked for again on
-//! both sides, by id, right before it is deleted: nothing goes on the strength of an old
-//! reading, of one that failed, or of a database that is not there.
+//! A scan finds what may be missing on the other side. Each of those is then looked for again
+//! there, by id, and deleted at the revision that was read: nothing goes on the strength of an
+//! old reading, of one that failed, or of a database that is not there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::accounts::{UNPREFIXED, warn_misfiled};
+use super::budget::Held;
 use super::context::Run;
 use super::databases;
 use super::numbers::NO_NUMBER_DB;
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
 use crate::command::{Accounts, NumberDatabases};
-use crate::couch::{Found, Include, Range};
+use crate::couch::{Found, Include, Range, Revision};
 use crate::error::{Error, Kind};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Change, Source, source_in_number_database};
@@ -25,12 +26,12 @@ use crate::report::Outcome;
 
 /// The ids that databases of the other side hold, each read once a run.
 #[derive(Default)]
-struct Held(Mutex<HashMap<DatabaseName, Ids>>);
+struct Listings(Mutex<HashMap<DatabaseName, Ids>>);
 
 type Ids = Arc<OnceCell<Result<Arc<HashSet<Box<str>>>, Error>>>;
 
-impl Held {
-    async fn by(
+impl Listings {
+    async fn of(
         &self,
         run: &Run,
         database: &DatabaseName,
@@ -55,85 +56,51 @@ impl Held {
     }
 }
 
-/// Whether the other side is read whole, or asked for the numbers in question only.
-#[derive(Clone)]
-struct Elsewhere {
-    held: Option<Arc<Held>>,
+/// A number that may have to go.
+struct Candidate {
+    id: String,
+    rev: Revision,
+    /// Its document, while there is room for it.
+    text: Option<Held>,
 }
 
-impl Elsewhere {
-    fn new(whole: bool) -> Self {
-        Self {
-            held: whole.then(Arc::default),
-        }
-    }
-
-    /// Which of these ids a database of the other side lacks, as far as a scan can tell.
-    async fn lacking(
-        &self,
-        run: &Run,
-        database: &DatabaseName,
-        ids: &[String],
-    ) -> Result<Vec<String>, Error> {
-        if let Some(held) = &self.held {
-            let all = held.by(run, database).await?;
-            return Ok(ids
-                .iter()
-                .filter(|id| !all.contains(id.as_str()))
-                .cloned()
-                .collect());
-        }
-        let mut lacking = Vec::new();
-        for ids in ids.chunks(run.settings.max_bulk_read.max(1)) {
-            let keys: Vec<&str> = ids.iter().map(String::as_str).collect();
-            let found = run.keys(database, &keys, Include::Ids).await?;
-            let missing = ids
-                .iter()
-                .zip(&found)
-                .filter(|(_, found)| !found.is_present());
-            lacking.extend(missing.map(|(id, _)| id.clone()));
-        }
-        Ok(lacking)
-    }
-}
+/// Numbers of one database, by the database of the other side that should hold them.
+type ByOther = BTreeMap<DatabaseName, Vec<Candidate>>;
 
 /// `destructively_remove_from_account_db_if_not_in_numdb` and its narrower kin.
 pub(super) async fn in_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
-    let elsewhere = Elsewhere::new(accounts == Accounts::All);
+    let listings = (accounts == Accounts::All).then(Arc::default);
     let accounts = databases::accounts(run, accounts).await?;
-    run.each(accounts, |run, account| {
-        let elsewhere = elsewhere.clone();
-        async move {
-            let database = account.database();
-            if let Err(error) = in_account(&run, account, &elsewhere).await {
-                run.database_failed(&database, error)?;
+    let found = run
+        .each(accounts, |run, account| {
+            let listings = listings.clone();
+            async move {
+                let read = numbers_of(&run, account).await;
+                missing(&run, account.database(), read, listings).await
             }
-            run.finished(&database).await;
-            Ok(())
-        }
-    })
-    .await?;
-    Ok(())
+        })
+        .await?;
+    remove(run, Side::Account, found).await
 }
 
-async fn in_account(run: &Run, account: AccountId, elsewhere: &Elsewhere) -> Result<(), Error> {
+async fn numbers_of(run: &Run, account: AccountId) -> Result<ByOther, Error> {
     let database = account.database();
-    let mut by_number_database: BTreeMap<DatabaseName, Vec<String>> = BTreeMap::new();
-    run.numbers_of_account(account, |row, _, _, facts| {
+    let mut numbers = ByOther::new();
+    run.numbers_of_account(account, |row, text, _, facts| {
         if !facts.is_live_number() {
             return;
         }
         match DatabaseName::number_database_of(&row.id) {
-            Some(other) => by_number_database
-                .entry(other)
-                .or_default()
-                .push(row.id.clone()),
+            Some(other) => numbers.entry(other).or_default().push(Candidate {
+                id: row.id.clone(),
+                rev: row.rev.clone(),
+                text: run.budget.hold(text),
+            }),
             None => run.tally.failed(&database.encoded(), NO_NUMBER_DB, &row.id),
         }
     })
     .await?;
-    let side = Side::Account;
-    remove_lacking(run, &database, side, by_number_database, elsewhere).await
+    Ok(numbers)
 }
 
 /// `destructively_remove_from_number_dbs_if_not_in_accountdb` and its narrower kin.
@@ -141,28 +108,22 @@ pub(super) async fn in_number_databases(
     run: &Arc<Run>,
     databases: NumberDatabases,
 ) -> Result<(), Error> {
-    let elsewhere = Elsewhere::new(databases == NumberDatabases::All);
+    let listings = (databases == NumberDatabases::All).then(Arc::default);
     let databases = databases::number_databases(run, databases).await?;
-    run.each(databases, |run, database| {
-        let elsewhere = elsewhere.clone();
-        async move {
-            if let Err(error) = in_number_database(&run, &database, &elsewhere).await {
-                run.database_failed(&database, error)?;
+    let found = run
+        .each(databases, |run, database| {
+            let listings = listings.clone();
+            async move {
+                let read = assigned_in(&run, &database).await;
+                missing(&run, database, read, listings).await
             }
-            run.finished(&database).await;
-            Ok(())
-        }
-    })
-    .await?;
-    Ok(())
+        })
+        .await?;
+    remove(run, Side::Numbers, found).await
 }
 
-async fn in_number_database(
-    run: &Run,
-    database: &DatabaseName,
-    elsewhere: &Elsewhere,
-) -> Result<(), Error> {
-    let mut by_account: BTreeMap<DatabaseName, Vec<String>> = BTreeMap::new();
+async fn assigned_in(run: &Run, database: &DatabaseName) -> Result<ByOther, Error> {
+    let mut numbers = ByOther::new();
     let mut scan = run
         .pages(database, Range::all(), Include::Documents)
         .await?;
@@ -171,21 +132,78 @@ async fn in_number_database(
         for (row, text) in page.rows() {
             let document = parsed(database, text)?;
             match source_in_number_database(database, &row.id, &NumberFacts::of(&document)) {
-                Source::Assigned(account) => by_account
-                    .entry(account.database())
-                    .or_default()
-                    .push(row.id.clone()),
+                Source::Assigned(account) => {
+                    numbers
+                        .entry(account.database())
+                        .or_default()
+                        .push(Candidate {
+                            id: row.id.clone(),
+                            rev: row.rev.clone(),
+                            text: run.budget.hold(text),
+                        })
+                }
                 Source::Misfiled => misfiled.push(row.id.as_str()),
                 _ => {}
             }
         }
         warn_misfiled(run, database, &misfiled).await;
     }
-    remove_lacking(run, database, Side::Numbers, by_account, elsewhere).await
+    Ok(numbers)
+}
+
+/// What a scan of one database found missing on the other side.
+type Missing = (DatabaseName, ByOther);
+
+/// Sorts out what the other side holds. With listings that side is read whole, once a run;
+/// without, it is asked for by id when all is scanned.
+async fn missing(
+    run: &Run,
+    database: DatabaseName,
+    read: Result<ByOther, Error>,
+    listings: Option<Arc<Listings>>,
+) -> Result<Missing, Error> {
+    let mut numbers = match read {
+        Ok(numbers) => numbers,
+        Err(error) => {
+            run.database_failed(&database, error)?;
+            ByOther::new()
+        }
+    };
+    if let Some(listings) = listings {
+        let listed = futures::future::join_all(
+            numbers
+                .keys()
+                .map(async |other| (other.clone(), listings.of(run, other).await)),
+        )
+        .await;
+        for (other, listed) in listed {
+            let Some(candidates) = numbers.get_mut(&other) else {
+                continue;
+            };
+            match listed {
+                Ok(listed) => {
+                    let all = candidates.len();
+                    candidates.retain(|one| !listed.contains(one.id.as_str()));
+                    let present = (all - candidates.len()) as u64;
+                    run.tally.decided(&database, Outcome::Unchanged, present);
+                }
+                Err(error) => {
+                    let ids = candidates.iter().map(|one| one.id.as_str());
+                    run.numbers_failed(&other, &error, &error.reason(), ids)?;
+                    candidates.clear();
+                }
+            }
+        }
+        numbers.retain(|_, candidates| !candidates.is_empty());
+    }
+    if numbers.is_empty() {
+        run.finished(&database).await;
+    }
+    Ok((database, numbers))
 }
 
 /// Which side numbers are deleted from.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     /// An account's.
     Account,
@@ -193,31 +211,111 @@ enum Side {
     Numbers,
 }
 
-/// Deletes those numbers of a database that the databases they belong to lack as well.
-async fn remove_lacking(
+/// Looks for what is missing once more, and deletes what still is.
+async fn remove(run: &Arc<Run>, side: Side, found: Vec<Missing>) -> Result<(), Error> {
+    let owners: Vec<DatabaseName> = found
+        .iter()
+        .filter(|(_, numbers)| !numbers.is_empty())
+        .map(|(database, _)| database.clone())
+        .collect();
+    let mut by_other: BTreeMap<DatabaseName, Vec<(DatabaseName, Candidate)>> = BTreeMap::new();
+    for (database, numbers) in found {
+        for (other, candidates) in numbers {
+            let of = candidates.into_iter().map(|one| (database.clone(), one));
+            by_other.entry(other).or_default().extend(of);
+        }
+    }
+    let lacking = run
+        .each(
+            by_other.into_iter().collect(),
+            |run, (other, candidates)| async move {
+                lacking(&run, &other, candidates, Absent::IsAFailure).await
+            },
+        )
+        .await?;
+    let mut lacking: Vec<_> = lacking.into_iter().flatten().collect();
+    if side == Side::Account {
+        // A number may lie in a number database that is named after no prefix.
+        for special in UNPREFIXED.iter().filter_map(|name| DatabaseName::new(name)) {
+            lacking = self::lacking(run, &special, lacking, Absent::HoldsNothing).await?;
+        }
+    }
+    let mut by_owner: BTreeMap<DatabaseName, Vec<Candidate>> = owners
+        .into_iter()
+        .map(|owner| (owner, Vec::new()))
+        .collect();
+    for (owner, candidate) in lacking {
+        by_owner.entry(owner).or_default().push(candidate);
+    }
+    run.each(
+        by_owner.into_iter().collect(),
+        |run, (database, candidates)| async move {
+            delete(&run, &database, side, candidates).await?;
+            run.finished(&database).await;
+            Ok(())
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// What it means that a database is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    IsAFailure,
+    HoldsNothing,
+}
+
+/// Those of the candidates that a database of the other side lacks, asked for by id.
+async fn lacking(
+    run: &Run,
+    other: &DatabaseName,
+    candidates: Vec<(DatabaseName, Candidate)>,
+    absent: Absent,
+) -> Result<Vec<(DatabaseName, Candidate)>, Error> {
+    let mut ids: Vec<&str> = candidates.iter().map(|(_, one)| one.id.as_str()).collect();
+    // Several accounts can hold a number.
+    ids.sort_unstable();
+    ids.dedup();
+    let found = match run.keys(other, &ids, Include::Ids).await {
+        Ok(found) => found,
+        Err(error) if absent == Absent::HoldsNothing && error.kind() == Kind::DatabaseNotFound => {
+            return Ok(candidates);
+        }
+        Err(error) => {
+            let ids = ids.into_iter();
+            run.numbers_failed(other, &error, &error.reason(), ids)?;
+            return Ok(Vec::new());
+        }
+    };
+    let present: HashSet<String> = ids
+        .into_iter()
+        .zip(&found)
+        .filter(|(_, found)| found.is_present())
+        .map(|(id, _)| id.to_owned())
+        .collect();
+    let (held, lacking): (Vec<_>, Vec<_>) = candidates
+        .into_iter()
+        .partition(|(_, one)| present.contains(&one.id));
+    for (owner, _) in held {
+        run.tally.decided(&owner, Outcome::Unchanged, 1);
+    }
+    Ok(lacking)
+}
+
+/// Deletes numbers of one database at the revisions that were read.
+async fn delete(
     run: &Run,
     database: &DatabaseName,
     side: Side,
-    by_other: BTreeMap<DatabaseName, Vec<String>>,
-    elsewhere: &Elsewhere,
+    candidates: Vec<Candidate>,
 ) -> Result<(), Error> {
-    let lookups =
-        futures::future::join_all(by_other.iter().map(|(other, ids)| async move {
-            (other, ids, elsewhere.lacking(run, other, ids).await)
-        }))
-        .await;
-    let mut candidates = Vec::new();
-    for (other, ids, lacking) in lookups {
-        match lacking {
-            Ok(lacking) => {
-                let present = (ids.len() - lacking.len()) as u64;
-                run.tally.decided(database, Outcome::Unchanged, present);
-                candidates.extend(lacking);
-            }
-            Err(error) => {
-                let ids = ids.iter().map(String::as_str);
-                run.numbers_failed(other, &error, &error.reason(), ids)?;
-            }
+    let mut planned = Vec::new();
+    let mut undecided = Vec::new();
+    for one in candidates {
+        match one.text {
+            Some(text) => planned.push((one.id, Change::delete(&one.rev, text.text()))),
+            None => undecided.push(one.id),
         }
     }
     let decider = Lacking {
@@ -225,10 +323,11 @@ async fn remove_lacking(
         database,
         side,
     };
-    settle(run, database, Vec::new(), &candidates, &decider).await?;
+    settle(run, database, planned, &undecided, &decider).await?;
     Ok(())
 }
 
+/// Decides about numbers that have changed since they were scanned, or were not held.
 struct Lacking<'a> {
     run: &'a Run,
     database: &'a DatabaseName,

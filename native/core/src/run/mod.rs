@@ -9,6 +9,7 @@ mod accounts;
 mod apps;
 mod audit;
 mod budget;
+mod carrier_usage;
 mod carriers;
 mod context;
 mod databases;
@@ -225,7 +226,7 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
         C::RemoveFromNumberDatabases(databases) => {
             destructive::in_number_databases(run, databases).await?;
         }
-        C::CarrierUsage(databases) => return carriers::usage(run, databases).await,
+        C::CarrierUsage(databases) => return carrier_usage::usage(run, databases).await,
         C::ConvertCarrier {
             source,
             target,
