@@ -40,13 +40,6 @@ struct Shelved {
     text: Option<Held>,
 }
 
-/// An account that could not be read, and why.
-#[derive(Clone)]
-struct Unread {
-    account: AccountId,
-    reason: String,
-}
-
 /// Copies by the number database that they belong to.
 #[derive(Default)]
 struct Shelves(Mutex<BTreeMap<DatabaseName, Vec<Shelved>>>);
@@ -99,10 +92,7 @@ pub(super) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error
                     .await;
                 if let Err(error) = read {
                     // One that does not exist holds nothing.
-                    unread = (error.kind() != Kind::DatabaseNotFound).then(|| Unread {
-                        account,
-                        reason: error.reason(),
-                    });
+                    unread = (error.kind() != Kind::DatabaseNotFound).then(|| error.reason());
                     run.database_failed(&account.database(), error)?;
                 }
                 run.finished(&account.database()).await;
@@ -149,11 +139,11 @@ pub(super) async fn copy_numbers(
 async fn fill(
     run: &Arc<Run>,
     shelves: &Shelves,
-    unread: Vec<Unread>,
+    unread: Vec<String>,
     whole: bool,
 ) -> Result<(), Error> {
     let shelves: Vec<_> = shelves.take().into_iter().collect();
-    let unread: Arc<[Unread]> = unread.into();
+    let unread: Arc<[String]> = unread.into();
     run.each(shelves, |run, (database, shelf)| {
         let unread = unread.clone();
         async move {
@@ -171,7 +161,7 @@ async fn fill_one(
     run: &Run,
     database: &DatabaseName,
     mut shelf: Vec<Shelved>,
-    unread: &[Unread],
+    unread: &[String],
     whole: bool,
 ) -> Result<(), Error> {
     shelf.sort_by(|one, other| one.id.cmp(&other.id));
@@ -198,8 +188,8 @@ async fn fill_one(
         let doubt = won
             .and_then(|won| copies.get(won))
             .and_then(|copy| may_be_beaten(copy, unread));
-        if let Some(unread) = doubt {
-            run.tally.failed(&database.encoded(), &unread.reason, &id);
+        if let Some(reason) = doubt {
+            run.tally.failed(&database.encoded(), reason, &id);
             continue;
         }
         let reference = held.or_else(|| won.and_then(|won| copies.get(won)).map(|one| one.digest));
@@ -235,12 +225,11 @@ async fn fill_one(
     write(run, database, winners).await
 }
 
-/// The first account that could not be read, and that may hold a copy which goes before this one:
-/// copies at home go before others, then the account's name counts.
-fn may_be_beaten<'a>(copy: &Shelved, unread: &'a [Unread]) -> Option<&'a Unread> {
-    unread
-        .iter()
-        .find(|unread| !copy.at_home || unread.account < copy.account)
+/// Why an account could not be read that may hold a copy which goes before this one: copies at
+/// home go before others. One that is at home does not wait: only an account that claims the
+/// same number could beat it, and one account's failure must not stop all others.
+fn may_be_beaten<'a>(copy: &Shelved, unread: &'a [String]) -> Option<&'a String> {
+    unread.first().filter(|_| !copy.at_home)
 }
 
 fn candidates(copies: &[Shelved]) -> Vec<Candidate> {
