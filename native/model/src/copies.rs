@@ -7,7 +7,7 @@ use kazoo_numbers_cluster::Document;
 use crate::{
     names, numbers,
     outcome::{Returned, Warning},
-    work::{Stopped, Work},
+    work::{DESIGN_DOCUMENT, Stopped, Work},
 };
 
 /// Copies number documents of accounts to their number databases, where they are missing.
@@ -47,8 +47,9 @@ fn to_number_dbs(work: &mut Work, mut candidates: Vec<(String, String, Document)
         };
         match work.document(&target, &number) {
             None => {
-                if !work.exists(&target) {
-                    work.create_number_database(&target);
+                // A database that is created gets it, and one whose creation was broken off.
+                if work.document(&target, DESIGN_DOCUMENT).is_none() {
+                    work.put_design_document(&target);
                 }
                 work.write(&target, &number, document);
             }

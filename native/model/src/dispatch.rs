@@ -203,6 +203,8 @@ fn dispatch(work: &mut Work, call: &Call) -> Result<Option<Returned>, Stopped> {
         }
         ("convert_carrier_module", [source, target, prefix]) => {
             let source = text(source)?;
+            // What is no argument at all is refused before what is no carrier.
+            names::prefix(&text(prefix)?).ok_or_else(refused)?;
             let target = target_module(work, target)?;
             let databases = databases_of_prefix(work, prefix)?;
             carriers::convert(work, &databases, &source, &target);

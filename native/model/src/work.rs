@@ -12,6 +12,9 @@ use crate::{
     outcome::{Counts, Failure, Now, Outcome, Returned, Warning},
 };
 
+/// The design document of a number database.
+pub(crate) const DESIGN_DOCUMENT: &str = "_design/numbers";
+
 /// A command that ends before it has decided about any document.
 pub(crate) struct Stopped(pub(crate) Returned);
 
@@ -218,11 +221,10 @@ impl Work {
         self.counts.deleted += 1;
     }
 
-    /// Creates a number database, with its design document.
-    pub(crate) fn create_number_database(&mut self, database: &str) {
-        let id = "_design/numbers";
-        if let Value::Object(document) = json!({"_id": id, "\u{0}any": true}) {
-            self.save(database, id, document);
+    /// Gives a number database its design document; one that is not there is created.
+    pub(crate) fn put_design_document(&mut self, database: &str) {
+        if let Value::Object(document) = json!({"_id": DESIGN_DOCUMENT, "\u{0}any": true}) {
+            self.save(database, DESIGN_DOCUMENT, document);
         }
     }
 
