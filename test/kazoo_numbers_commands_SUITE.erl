@@ -13,6 +13,7 @@
         ,needs_kazoo_is_one_line/1, an_account_is_fixed/1, destruction_and_conversion/1, a_server_that_is_not_there_is_one_line/1
         ,credentials_are_not_printed/1, two_at_once_keep_their_lines_apart/1, a_rehearsal_writes_nothing/1
         ,what_a_run_did_is_undone/1, a_journal_lies_where_it_is_told_to/1
+        ,a_second_writing_run_is_refused_or_waits/1
         ,no_argument_does_harm/1
         ]).
 -export([mailbox_after/1]).
@@ -42,6 +43,7 @@ groups() ->
             ,a_rehearsal_writes_nothing
             ,what_a_run_did_is_undone
             ,a_journal_lies_where_it_is_told_to
+            ,a_second_writing_run_is_refused_or_waits
             ,no_argument_does_harm
             ],
     [{nif, [], Cases}, {port, [], Cases}].
@@ -74,7 +76,8 @@ init_per_testcase(_Case, Config) ->
 
 end_per_testcase(_Case, Config) ->
     {_, Node} = proplists:get_value(node, Config),
-    ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, journal]).
+    [ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, Key]) || Key <- [journal, lock]],
+    ok.
 
 %%------------------------------------------------------------------------------
 
@@ -257,6 +260,58 @@ a_journal_lies_where_it_is_told_to(Config) ->
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, journal, off]),
     {ok, _} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_telnyx">>]),
     [_] = filelib:wildcard(filename:join(Dir, "*")).
+
+%% The first run is one of another node, as far as the lock tells, and does not end before it is told to.
+a_second_writing_run_is_refused_or_waits(Config) ->
+    _ = cluster(1),
+    {_, Node} = proplists:get_value(node, Config),
+    lock_held_by(["{\"run\":\"first\",\"command\":\"purge_deleted\",\"who\":\"ann\",\"place\":\"kazoo@a\",\"scope\":\"exclusive\""
+                  ",\"since\":\"2026-01-02T03:04:05Z\",\"renewed\":\"", calendar:system_time_to_rfc3339(erlang:system_time(second), [{offset, "Z"}])
+                 ,"\",\"lease_seconds\":60}"
+                 ]),
+    {{no_return, 2}, [Refused]} = call(Config, copy_single_number_db_to_accounts, [<<"+1415">>]),
+    "refused: purge_deleted by ann on kazoo@a has been running since 2026-01-02T03:04:05Z" ++ _ = Refused,
+    {{no_return, 2}, [Refused]} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    {{error, Reason}, [Refused]} = call(Config, copy_single_number_to_account_db, [<<"+14155550100">>, ?ACCOUNT]),
+    Refused = binary_to_list(Reason),
+    [] = test_couch:all(?ACCOUNT_DB),
+    {ok, [_ | _]} = call(Config, carrier_module_usage, [<<"+1415">>]),
+    {ok, _} = call(Config, dry_run, [copy_number_dbs_to_accounts]),
+    lock(Node, wait),
+    Parent = self(),
+    Looked = looks_at_the_lock(Config),
+    Waiting = spawn_link(fun() -> Parent ! {self(), call(Config, copy_single_number_db_to_accounts, [<<"+1415">>])} end),
+    %% Before it looks a second time it has told what it saw the first time.
+    await(fun() -> looks_at_the_lock(Config) >= Looked + 2 end),
+    [] = test_couch:all(?ACCOUNT_DB),
+    lock_held_by([]),
+    receive {Waiting, {ok, ["waiting: purge_deleted by ann on kazoo@a" ++ _ | _]}} -> ok end,
+    [_] = test_couch:all(?ACCOUNT_DB),
+    lock(Node, off),
+    {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
+    lock(Node, bogus),
+    {{no_return, 1}, [_]} = call(Config, copy_number_dbs_to_accounts, []).
+
+looks_at_the_lock(Config) ->
+    length([Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)),
+                    binary:match(Path, <<"kazoo_numbers_maintenance/lock">>) =/= nomatch]).
+
+await(Condition) ->
+    case Condition() of
+        true -> ok;
+        false -> timer:sleep(50), await(Condition)
+    end.
+
+lock(Node, Policy) ->
+    ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, lock, Policy]).
+
+lock_held_by(Holders) ->
+    _ = test_couch:request(put, "kazoo_numbers_maintenance", <<>>),
+    Rev = case test_couch:get("kazoo_numbers_maintenance", "lock") of
+              {Known, _} -> ["\"_rev\":\"", Known, "\","];
+              missing -> ""
+          end,
+    test_couch:put("kazoo_numbers_maintenance", "lock", ["{", Rev, "\"holders\":[", Holders, "]}"]).
 
 journal_in(Config, Name) ->
     {_, Node} = proplists:get_value(node, Config),

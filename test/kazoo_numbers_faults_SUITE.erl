@@ -129,6 +129,9 @@ a_killed_program_is_one_line(Config) ->
     Last = lists:last(test_operator:printed(Terminal)),
     true = string:find(Last, "ended before the command did (signal 9)") =/= nomatch,
     stopped(Config),
+    %% Its lock is left behind, and expires.
+    {{no_return, 2}, ["refused: copy_number_dbs_to_accounts" ++ _]} = call(Config, copy_number_dbs_to_accounts, []),
+    a_year_without_it(),
     completed(Config).
 
 a_program_that_is_missing_is_one_line(Config) ->
@@ -227,6 +230,12 @@ no_state_of_a_process_tells_a_password(Config) ->
     completed(Config).
 
 %%------------------------------------------------------------------------------
+
+%% The run that has the lock was last heard of in another year.
+a_year_without_it() ->
+    {Rev, Json} = test_couch:get("kazoo_numbers_maintenance", "lock"),
+    Aged = re:replace(Json, "\"renewed\":\"20..", "\"renewed\":\"2001", [{return, binary}]),
+    test_couch:put("kazoo_numbers_maintenance", "lock", [<<"{\"_rev\":\"">>, Rev, <<"\",">>, binary:part(Aged, 1, byte_size(Aged) - 1)]).
 
 call(Config, Function, Arguments) ->
     test_operator:sup(node_of(Config), Function, Arguments).

@@ -30,7 +30,7 @@ reset() ->
 
 ours() ->
     [Db || Db <- all_dbs(),
-           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config"])
+           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config", "kazoo_numbers_maintenance"])
     ].
 
 url() ->

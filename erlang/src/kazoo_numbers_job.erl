@@ -142,7 +142,10 @@ start(Host, Function, Arguments, Settings) ->
     end.
 
 settings(Host) ->
-    maps:merge(maps:merge(#{who => atom_to_binary(node(group_leader()), utf8), follow => true}
+    maps:merge(maps:merge(#{who => atom_to_binary(node(group_leader()), utf8)
+                           ,place => atom_to_binary(node(), utf8)
+                           ,follow => true
+                           }
                          ,kazoo_numbers_terminal:columns()
                          )
               ,maps:merge(Host:settings(), configured())
@@ -170,6 +173,7 @@ knobs() ->
                ,max_bulk_insert
                ,journal_keep_days
                ,journal_keep_bytes
+               ,lock
                ,fault
                ],
         {ok, Value} <- [application:get_env(kazoo_numbers_maintenance, Key)]

@@ -46,7 +46,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// The options of every function, before its name or after it.
-pub(crate) fn shared() -> [Arg; 9] {
+pub(crate) fn shared() -> [Arg; 11] {
     [
         couchdb(),
         json(),
@@ -87,6 +87,15 @@ pub(crate) fn shared() -> [Arg; 9] {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .help("Add to the counters in this file, for Prometheus"),
+        Arg::new("wait")
+            .long("wait")
+            .action(ArgAction::SetTrue)
+            .help("Wait while another run writes to the cluster, instead of being refused"),
+        Arg::new("no-lock")
+            .long("no-lock")
+            .action(ArgAction::SetTrue)
+            .conflicts_with("wait")
+            .help("Neither look for other runs that write to the cluster, nor be seen by them"),
     ]
 }
 
@@ -133,6 +142,8 @@ pub(crate) struct Options {
     pub(crate) no_journal: bool,
     pub(crate) report: Option<PathBuf>,
     pub(crate) metrics: Option<PathBuf>,
+    pub(crate) wait: bool,
+    pub(crate) no_lock: bool,
     pub(crate) format: Option<Document>,
 }
 
@@ -149,6 +160,8 @@ impl Options {
             no_journal: flag(top, sub, "no-journal"),
             report: one(top, sub, "report"),
             metrics: one(top, sub, "metrics"),
+            wait: flag(top, sub, "wait"),
+            no_lock: flag(top, sub, "no-lock"),
             format: one(top, sub, "format"),
         }
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use kazoo_numbers::command::{self, Argument, Command, Door};
+use kazoo_numbers::lock::Lock;
 use kazoo_numbers::run::{Job, ReportTo, Returned, Settings, run};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -90,14 +91,24 @@ fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
     Ok(status)
 }
 
+fn lock(options: &Options) -> Lock {
+    match (options.no_lock, options.wait) {
+        (true, _) => Lock::Off,
+        (_, true) => Lock::Wait,
+        (false, false) => Lock::Refuse,
+    }
+}
+
 fn settings(options: &Options) -> Settings {
     let mut settings = Settings {
         dry_run: options.dry_run,
         journals: journal::journals(options),
+        lock: lock(options),
         who: journal::who(),
         report: options.report.clone().map(ReportTo::File),
         metrics: options.metrics.clone(),
         door: Door::CommandLine,
+        place: format!("process {}", std::process::id()),
         ..Settings::default()
     };
     if let Some(parallel) = options.parallel {

@@ -56,6 +56,8 @@ impl Tool {
             (options.no_journal, "--no-journal"),
             (options.report.is_some(), "--report"),
             (options.metrics.is_some(), "--metrics"),
+            (options.wait, "--wait"),
+            (options.no_lock, "--no-lock"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then_some(name))

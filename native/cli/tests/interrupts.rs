@@ -143,3 +143,48 @@ fn a_terminal_has_a_live_line_beside_the_same_output() {
     let out = String::from_utf8(output.stdout).unwrap();
     assert!(out.contains("fix_apps_for_number_dbs: ") && !out.contains(" databases done, "));
 }
+
+#[test]
+fn a_second_run_is_refused_waits_or_does_not_care() {
+    let stage = Stage::seeded(&options(200));
+    let mut running = stage
+        .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "4"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(running.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let refused = stage.run(&["purge_deleted"]);
+    assert_eq!(refused.status, 2);
+    assert_eq!(refused.lines().len(), 1, "{}", refused.out);
+    assert!(
+        refused
+            .out
+            .starts_with("refused: copy_number_dbs_to_accounts by "),
+        "{}",
+        refused.out
+    );
+    let process = format!(" on process {} has been running since ", running.id());
+    assert!(refused.out.contains(&process), "{}", refused.out);
+    assert_eq!(stage.run(&["--no-lock", "purge_deleted"]).status, 0);
+    assert_eq!(stage.run(&["purge_deleted", "--dry-run"]).status, 0);
+    let mut waiting = stage
+        .program(&["purge_deleted", "--wait"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(waiting.stdout.take().unwrap());
+    line.clear();
+    said.read_line(&mut line).unwrap();
+    assert!(
+        line.starts_with("waiting: copy_number_dbs_to_accounts by "),
+        "{line}"
+    );
+    send(&running, Signal::INT);
+    assert_eq!(ends_within(&mut running, Duration::from_secs(1)), Some(130));
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+    let both = stage.run(&["purge_deleted", "--wait", "--no-lock"]);
+    assert_eq!(both.status, 1);
+}

@@ -262,7 +262,9 @@ impl Stage {
     fn program(&self, folder: &Folder, words: &[String]) -> Command {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut program = program(&["--journal", folder.0.path().to_str().unwrap()]);
+        // What was killed is run again at once, and does not wait until its lock expires.
         program
+            .arg("--no-lock")
             .arg(words[0])
             .arg("--")
             .args(&words[1..])

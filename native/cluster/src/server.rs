@@ -18,6 +18,9 @@ use crate::plan::Plan;
 /// The database that says that the others were made by this crate.
 pub const MARKER: &str = "kazoo_numbers_cluster";
 
+/// Where the commands say which of them write. It belongs to no cluster, and goes with it.
+const LOCK: &str = "kazoo_numbers_maintenance";
+
 /// Databases beside `account/` and `numbers/` that a cluster can have.
 const OTHERS: [&str; 5] = [
     "accounts",
@@ -172,6 +175,7 @@ impl Cluster {
             .buffer_unordered(DATABASES_AT_ONCE)
             .try_collect::<Vec<()>>()
             .await?;
+        server.delete(LOCK).await?;
         server.delete(MARKER).await
     }
 }

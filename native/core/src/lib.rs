@@ -15,6 +15,7 @@ mod error;
 pub mod host;
 pub mod journal;
 pub mod kazoo;
+pub mod lock;
 pub mod plan;
 pub mod report;
 pub mod run;

@@ -5,9 +5,10 @@ use crate::follow::follow;
 use crate::frame::Returned;
 use crate::host;
 use crate::printer::{Lines, Printer};
-use crate::request::{Argument, Journal, Settings, Start};
+use crate::request::{Argument, Journal, Lock, Settings, Start};
 use kazoo_numbers::command::{self, parse};
 use kazoo_numbers::journal::{Journals, default_directory};
+use kazoo_numbers::lock;
 use kazoo_numbers::report::{Event, Progress, Renderer};
 use kazoo_numbers::run;
 use std::env;
@@ -97,12 +98,18 @@ fn settings(start: &Start) -> run::Settings {
     let mut settings = run::Settings {
         command_line: command_line(start),
         journals: journals(asked),
+        lock: match asked.lock {
+            Lock::Refuse => lock::Lock::Refuse,
+            Lock::Wait => lock::Lock::Wait,
+            Lock::Off => lock::Lock::Off,
+        },
         who: asked.who.clone().unwrap_or_default(),
         report: asked
             .report_directory
             .as_ref()
             .map(|directory| run::ReportTo::Directory(directory.into())),
         metrics: asked.metrics_file.as_ref().map(PathBuf::from),
+        place: asked.place.clone().unwrap_or_default(),
         ..run::Settings::default()
     };
     if let Some(jobs) = asked.parallel_jobs_count {

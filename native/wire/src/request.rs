@@ -54,6 +54,18 @@ pub enum Journal {
     Off,
 }
 
+/// What a job does about others that write to the same cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lock {
+    /// It is refused while one does.
+    #[default]
+    Refuse,
+    /// It waits while one does.
+    Wait,
+    /// It neither looks nor is seen.
+    Off,
+}
+
 /// The settings of a job; what is absent has the default of the place that reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -75,6 +87,10 @@ pub struct Settings {
     pub columns: Option<u64>,
     /// Who calls.
     pub who: Option<String>,
+    /// The node that it runs in.
+    pub place: Option<String>,
+    /// What is done about other jobs.
+    pub lock: Lock,
     /// Where the journal is.
     pub journal: Journal,
     /// How many days journals are kept.
@@ -188,6 +204,15 @@ impl TryFrom<&Term> for Settings {
                 "config_section" => settings.config_section = Some(text(value)?),
                 "carrier_modules" => settings.carrier_modules = Some(texts(value)?),
                 "who" => settings.who = Some(text(value)?),
+                "place" => settings.place = Some(text(value)?),
+                "lock" => {
+                    settings.lock = match value.as_atom() {
+                        Some("refuse") => Lock::Refuse,
+                        Some("wait") => Lock::Wait,
+                        Some("off") => Lock::Off,
+                        _ => return Err(Unexpected::instead_of("the lock refuse, wait or off")),
+                    }
+                }
                 "journal" => {
                     settings.journal = match value.as_atom() {
                         Some("off") => Journal::Off,

@@ -4,11 +4,13 @@
 mod argument;
 mod help;
 mod parse;
+mod scope;
 mod table;
 
 pub use argument::{Argument, Refusal};
 pub use help::{Door, effect, example, help, usage};
 pub use parse::parse;
+pub use scope::Scope;
 pub use table::{Effect, Parameter, Spec, erlangs_own, extras, find, table};
 
 use crate::kazoo::{AccountId, DatabaseName};

@@ -90,6 +90,7 @@ mod tests {
         let says = |status, body: &'static str| {
             is_not_found(&Response {
                 status,
+                date: None,
                 body: Bytes::from(body),
             })
         };

@@ -1,12 +1,12 @@
 //! One request: sent within the limit, its answer classified, repeated where that is safe.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
 use rand::Rng;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 
 use super::server::{Server, Traffic};
@@ -32,6 +32,8 @@ pub(super) struct Request<'a> {
 /// An answer: a status below 500 and a whole body.
 pub(super) struct Response {
     pub(super) status: StatusCode,
+    /// When the server says that it answered.
+    pub(super) date: Option<SystemTime>,
     pub(super) body: Bytes,
 }
 
@@ -139,6 +141,11 @@ impl Server {
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .and_then(pause_asked);
+        let date = response
+            .headers()
+            .get(DATE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| httpdate::parse_http_date(value).ok());
         let mut body = BytesMut::new();
         while let Some(chunk) = response
             .chunk()
@@ -177,6 +184,7 @@ impl Server {
         }
         Ok(Response {
             status,
+            date,
             body: body.freeze(),
         })
     }
@@ -189,11 +197,7 @@ fn pause_asked(value: &str) -> Option<Duration> {
         return Some(Duration::from_secs(seconds.into()));
     }
     let moment = httpdate::parse_http_date(value).ok()?;
-    Some(
-        moment
-            .duration_since(std::time::SystemTime::now())
-            .unwrap_or_default(),
-    )
+    Some(moment.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 fn transport_error(operation: Operation, error: reqwest::Error) -> Error {

@@ -16,6 +16,7 @@ mod databases;
 mod destructive;
 mod features;
 mod fix;
+mod lock;
 mod number_databases;
 mod numbers;
 mod publish;
@@ -41,6 +42,7 @@ use crate::error::{Error, Kind};
 use crate::host::Host;
 use crate::report::{About, Event, Summary};
 use context::Run;
+use lock::Taken;
 
 /// What is to be run, where, and whom it tells.
 pub struct Job {
@@ -77,8 +79,12 @@ impl Returned {
     /// What the caller of a refused command gets: the one function that returns its reason does
     /// so here, too (contract section 9.14).
     pub fn of_refusal(function: &str, refusal: &Refusal) -> Self {
+        Self::refused(function, &refusal.to_string())
+    }
+
+    fn refused(function: &str, line: &str) -> Self {
         if function == "copy_single_number_to_account_db" {
-            Self::Value(Err(refusal.to_string()))
+            Self::Value(Err(line.to_owned()))
         } else {
             Self::Code(FAILED)
         }
@@ -116,7 +122,20 @@ pub async fn run(job: Job) -> Finished {
     let run = Arc::new(Run::new(&job));
     // Help is no run that anybody would count.
     let published = !matches!(job.command, Command::Help(_));
-    let answer = dispatch(&run, job.command).await;
+    let (answer, held) = match lock::take(&run, &job.command).await {
+        Ok(Taken::By(holder)) => {
+            let line = format!(
+                "refused: {holder}; wait for it, or cancel it there (had it died, its lock would expire at {})",
+                holder.expires()
+            );
+            run.output(line.clone()).await;
+            let returned = Returned::refused(&job.function, &line);
+            (Ok(Answer::Only(returned)), None)
+        }
+        Ok(Taken::Ours(held)) => (dispatch(&run, job.command).await, Some(held)),
+        Ok(Taken::Unneeded) => (dispatch(&run, job.command).await, None),
+        Err(error) => (Err(error), None),
+    };
     let (databases, documents_read, counts, failures) = run.tally.total();
     let mut summary = Summary {
         command: job.function,
@@ -131,6 +150,10 @@ pub async fn run(job: Job) -> Finished {
     };
     run.add_traffic(&mut summary);
     run.end_journal(&summary).await;
+    let lost = match held {
+        Some(held) => held.release().await,
+        None => None,
+    };
     let mut error = None;
     let (returned, figures) = match answer {
         Ok(Answer::Figures) if summary.failures.is_empty() => (Returned::Ok, true),
@@ -138,7 +161,7 @@ pub async fn run(job: Job) -> Finished {
         Ok(Answer::FiguresAnd(returned)) => (returned, true),
         Ok(Answer::Only(returned)) => (returned, false),
         Err(fatal) => {
-            let line = refused_as_a_whole(&fatal);
+            let line = lost.unwrap_or_else(|| refused_as_a_whole(&fatal));
             run.output(line.clone()).await;
             error = Some(line);
             // What was done before the end is told all the same.

@@ -7,6 +7,7 @@ use super::ReportTo;
 use crate::command::Door;
 use crate::couch::HttpSettings;
 use crate::journal::Journals;
+use crate::lock::Lock;
 
 /// How a run goes about its work. Kazoo's knobs go by their names there.
 #[derive(Clone, Debug)]
@@ -30,9 +31,16 @@ pub struct Settings {
     pub config_section: String,
     /// Where what is done is written down; None: nowhere, and nothing can be undone.
     pub journals: Option<Journals>,
-    /// Who runs this, for the journal.
+    /// What is done about other runs that write to the same cluster.
+    pub lock: Lock,
+    /// After how long a silence a run that holds the lock counts as dead.
+    pub lease: Duration,
+    /// Who runs this, for the journal and the lock.
     pub who: String,
-    /// The function and its arguments as given, for the journal; empty: the function alone.
+    /// Where this runs, for who finds the lock taken: a node, or a process of a machine.
+    pub place: String,
+    /// The function and its arguments as given, for the journal and the lock; empty: the
+    /// function alone.
     pub command_line: String,
     /// Where the report is written, if anywhere.
     pub report: Option<ReportTo>,
@@ -54,7 +62,10 @@ impl Default for Settings {
             dry_run: false,
             config_section: "default".to_owned(),
             journals: None,
+            lock: Lock::default(),
+            lease: Duration::from_secs(60),
             who: String::new(),
+            place: String::new(),
             command_line: String::new(),
             report: None,
             metrics: None,
