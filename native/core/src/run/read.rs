@@ -64,22 +64,29 @@ impl Run {
             }
             Ok(())
         };
-        let mut scan = self
-            .pages(&database, Range::to_plus(), Include::Documents)
-            .await?;
-        while let Some(page) = scan.next().await? {
-            for (row, text) in page.rows() {
-                see(row, text)?;
+        let read = async {
+            let mut scan = self
+                .pages(&database, Range::to_plus(), Include::Documents)
+                .await?;
+            while let Some(page) = scan.next().await? {
+                for (row, text) in page.rows() {
+                    see(row, text)?;
+                }
             }
-        }
-        let mut odd = Vec::new();
-        let mut scan = self
-            .pages(&database, Range::after_plus(), Include::Ids)
-            .await?;
-        while let Some(page) = scan.next().await? {
-            let ids = page.rows().map(|(row, _)| row.id.as_str());
-            odd.extend(ids.filter(|id| may_be_a_number(id)).map(str::to_owned));
-        }
+            Ok(())
+        };
+        let list = async {
+            let mut odd = Vec::new();
+            let mut scan = self
+                .pages(&database, Range::after_plus(), Include::Ids)
+                .await?;
+            while let Some(page) = scan.next().await? {
+                let ids = page.rows().map(|(row, _)| row.id.as_str());
+                odd.extend(ids.filter(|id| may_be_a_number(id)).map(str::to_owned));
+            }
+            Ok(odd)
+        };
+        let ((), odd) = futures::try_join!(read, list)?;
         let ids: Vec<&str> = odd.iter().map(String::as_str).collect();
         let found = if ids.is_empty() {
             Vec::new()
