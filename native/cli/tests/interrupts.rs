@@ -141,7 +141,10 @@ fn a_terminal_has_a_live_line_beside_the_same_output() {
     assert!(shown.contains(" of 10 databases, "), "{shown:?}");
     assert!(!shown.contains(" 0 failed"), "{shown:?}");
     let out = String::from_utf8(output.stdout).unwrap();
-    assert!(out.contains("fix_apps_for_number_dbs: ") && !out.contains(" databases, 0 documents read, "));
+    assert!(
+        out.contains("fix_apps_for_number_dbs: ")
+            && !out.contains(" databases, 0 documents read, ")
+    );
 }
 
 #[test]

@@ -31,6 +31,13 @@ impl ServerUrl {
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(bad("the CouchDB URL must start with http:// or https://"));
         }
+        // A slip before the credentials (`http:///`, `http:a/`) makes a path of them, and paths
+        // are shown.
+        if base.path().contains('@') {
+            return Err(bad(
+                "the CouchDB URL has an @ after its host; it is to be http://user:password@host:port",
+            ));
+        }
         let text = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
         let user = (!base.username().is_empty())
             .then(|| (text(base.username()), text(base.password().unwrap_or(""))));
@@ -193,7 +200,9 @@ mod tests {
         let header = url.authorization().unwrap();
         assert_eq!(header.to_str().unwrap(), "Basic YWRtaW46cEBzcw==");
         assert!(!format!("{header:?}").contains("YWRt"));
-        let error = ServerUrl::parse("ftp://admin:secret@host").unwrap_err();
-        assert!(!error.to_string().contains("secret"));
+        for bad in ["ftp://admin:secret@host", "http:a/admin:secret@host:5984"] {
+            let error = ServerUrl::parse(bad).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
     }
 }
