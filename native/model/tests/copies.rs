@@ -2,9 +2,9 @@
 
 mod support;
 
-use kazoo_numbers_model::{Returned, Warning};
+use kazoo_numbers_model::{Call, Now, Returned, Warning, run};
 use serde_json::{Value, json};
-use support::{A, B, C, case, number};
+use support::{A, B, C, DESIGN_DOCUMENT, NOW, case, cluster, number};
 
 #[test]
 fn accounts_fill_what_their_number_databases_lack() {
@@ -637,4 +637,18 @@ fn danger_copies_whatever_the_assignment() {
     danger("+14155550100", "bogus")
         .leaves_it_as_it_was()
         .returns(error(""));
+}
+
+#[test]
+fn a_number_database_without_its_design_document_gets_it_with_a_copy() {
+    let mut before = cluster(&json!({
+        "A": {"+14155550100": number(A, json!({}))},
+        "+1415": {},
+    }));
+    let database = before.databases.get_mut("numbers/+1415").unwrap();
+    database.documents.remove(DESIGN_DOCUMENT);
+    let call = Call::new("copy_accounts_to_number_dbs", []);
+    let outcome = run(&before, &call, Now::at(NOW));
+    let documents = &outcome.cluster.databases["numbers/+1415"].documents;
+    assert!(documents.contains_key(DESIGN_DOCUMENT) && documents.contains_key("+14155550100"));
 }

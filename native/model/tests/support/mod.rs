@@ -1,7 +1,8 @@
 //! Small clusters written out by hand, and what a command must make of them.
 //!
 //! In these clusters `"A"` is the database of account [`A`] (so `"B"`, `"C"`), and `"+1415"` is
-//! `numbers/+1415`; any other name stands for itself. Documents need no `_id`.
+//! `numbers/+1415`; any other name stands for itself. Documents need no `_id`, and number databases
+//! have their design document.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
@@ -16,6 +17,9 @@ use serde_json::{Value, json};
 pub const A: &str = "aa000000000000000000000000000001";
 pub const B: &str = "bb000000000000000000000000000002";
 pub const C: &str = "cc000000000000000000000000000003";
+
+/// What a number database has beside numbers.
+pub const DESIGN_DOCUMENT: &str = "_design/numbers";
 
 /// The moment at which everything runs here, in Unix seconds and as Kazoo writes it.
 pub const NOW: u64 = 1_700_000_000;
@@ -63,7 +67,13 @@ pub fn cluster(databases: &Value) -> Cluster {
             with_id.extend(document.as_object().unwrap().clone());
             found.documents.insert(id.clone(), with_id);
         }
-        cluster.databases.insert(database(name), found);
+        let name = database(name);
+        if name.starts_with("numbers/") {
+            let design = json!({"_id": DESIGN_DOCUMENT, "views": {}});
+            let design = design.as_object().unwrap().clone();
+            found.documents.insert(DESIGN_DOCUMENT.to_owned(), design);
+        }
+        cluster.databases.insert(name, found);
     }
     cluster
 }
@@ -90,7 +100,12 @@ impl Case {
     /// The whole cluster afterwards. A `null` document is a deleted one.
     #[track_caller]
     pub fn leaves(self, databases: Value) -> Self {
-        let wanted = cluster(&databases);
+        let mut wanted = cluster(&databases);
+        for (name, database) in &mut wanted.databases {
+            if !self.before.databases.contains_key(name) {
+                database.documents.remove(DESIGN_DOCUMENT);
+            }
+        }
         let found = without_design_of_new_databases(&self.outcome.cluster, &self.before);
         let problems = same_end_state(&wanted, &found, NOW, NOW);
         assert!(problems.is_empty(), "{}: {problems:#?}", self.call);
