@@ -265,7 +265,7 @@ a_journal_lies_where_it_is_told_to(Config) ->
 a_second_writing_run_is_refused_or_waits(Config) ->
     _ = cluster(1),
     {_, Node} = proplists:get_value(node, Config),
-    lock_held_by(["{\"run\":\"first\",\"command\":\"purge_deleted\",\"who\":\"ann\",\"place\":\"kazoo@a\",\"scope\":\"exclusive\""
+    test_couch:hold_lock(["{\"run\":\"first\",\"command\":\"purge_deleted\",\"who\":\"ann\",\"place\":\"kazoo@a\",\"scope\":\"exclusive\""
                   ",\"since\":\"2026-01-02T03:04:05Z\",\"renewed\":\"", calendar:system_time_to_rfc3339(erlang:system_time(second), [{offset, "Z"}])
                  ,"\",\"lease_seconds\":60}"
                  ]),
@@ -284,7 +284,7 @@ a_second_writing_run_is_refused_or_waits(Config) ->
     %% Before it looks a second time it has told what it saw the first time.
     await(fun() -> looks_at_the_lock(Config) >= Looked + 2 end),
     [] = test_couch:all(?ACCOUNT_DB),
-    lock_held_by([]),
+    test_couch:hold_lock([]),
     receive {Waiting, {ok, ["waiting: purge_deleted by ann on kazoo@a" ++ _ | _]}} -> ok end,
     [_] = test_couch:all(?ACCOUNT_DB),
     lock(Node, off),
@@ -304,14 +304,6 @@ await(Condition) ->
 
 lock(Node, Policy) ->
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, lock, Policy]).
-
-lock_held_by(Holders) ->
-    _ = test_couch:request(put, "kazoo_numbers_maintenance", <<>>),
-    Rev = case test_couch:get("kazoo_numbers_maintenance", "lock") of
-              {Known, _} -> ["\"_rev\":\"", Known, "\","];
-              missing -> ""
-          end,
-    test_couch:put("kazoo_numbers_maintenance", "lock", ["{", Rev, "\"holders\":[", Holders, "]}"]).
 
 journal_in(Config, Name) ->
     {_, Node} = proplists:get_value(node, Config),

@@ -10,7 +10,7 @@
 -module(test_couch).
 
 -export([begin_suite/0, end_suite/0, reset/0, url/0]).
--export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3]).
+-export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3, hold_lock/1]).
 
 begin_suite() ->
     {ok, _} = application:ensure_all_started(inets),
@@ -77,6 +77,15 @@ all_dbs() ->
         {match, Names} -> [Name || [Name] <- Names];
         nomatch -> []
     end.
+
+%% The lock of the cluster, held by those: JSON objects of runs as `docs/decisions/0005' has them.
+hold_lock(Holders) ->
+    _ = request(put, "kazoo_numbers_maintenance", <<>>),
+    Rev = case get("kazoo_numbers_maintenance", "lock") of
+              {Known, _} -> ["\"_rev\":\"", Known, "\","];
+              missing -> ""
+          end,
+    put("kazoo_numbers_maintenance", "lock", ["{", Rev, "\"holders\":[", Holders, "]}"]).
 
 request(Method, Path, Body) ->
     {Base, Headers} = authorization(url()),

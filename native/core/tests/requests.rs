@@ -62,6 +62,8 @@ async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
     );
     let writes = stats.requests("POST", Endpoint::BulkDocs);
     assert!(writes <= ACCOUNTS as u64, "{writes} writes");
+    let again = stats.requests("POST", Endpoint::AllDocs);
+    assert_eq!(again, 0, "what was read is not read again");
     server.reset_stats();
     call(&server.url(), "copy_number_dbs_to_accounts", &[]).await;
     let again = server.stats();
@@ -85,12 +87,28 @@ async fn numbers_are_looked_up_again_a_database_at_a_time() {
         let server = cluster().await;
         let ran = call(&server.url(), function, &[]).await;
         assert!(ran.finished.as_ref().unwrap().summary.counts.deleted > 0);
-        // Both sides are read, an account in two ranges; then each may be asked once more, and
-        // written.
-        let most = 5 * ACCOUNTS as u64 + 4 * NUMBER_DATABASES as u64;
+        // Both sides are read; then each may be asked once more, and written.
+        let most = 3 * ACCOUNTS as u64 + 4 * NUMBER_DATABASES as u64;
         assert!(requests(&ran) <= most, "{function}: {}", requests(&ran));
         server.shutdown().await;
     }
+}
+
+/// The numbers of an account and the ids of everything else: one request.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accounts_numbers_are_read_by_one_request() {
+    let server = cluster().await;
+    call(&server.url(), "remove_wrong_assigned_from_accounts", &[]).await;
+    server.reset_stats();
+    let again = call(&server.url(), "remove_wrong_assigned_from_accounts", &[]).await;
+    let reads = server.stats().requests("POST", Endpoint::AllDocs);
+    assert!(
+        reads <= ACCOUNTS as u64 + 1,
+        "{reads} reads of {ACCOUNTS} accounts and the lock: {:?}",
+        again.lines
+    );
+    assert_eq!(server.stats().requests("GET", Endpoint::AllDocs), 0);
+    server.shutdown().await;
 }
 
 fn counted(lines: &[String]) -> Vec<String> {

@@ -103,6 +103,7 @@ pub fn on() -> impl Strategy<Value = On> {
             Kind::Database,
             Kind::CreateDatabase,
             Kind::Range,
+            Kind::Ranges,
             Kind::Keys,
             Kind::BulkDocs,
         ]).prop_map(On::Only),

@@ -16,6 +16,8 @@ pub enum Kind {
     CreateDatabase,
     /// `GET /db/_all_docs`
     Range,
+    /// `POST /db/_all_docs/queries`
+    Ranges,
     /// `POST /db/_all_docs`
     Keys,
     /// `POST /db/_bulk_docs`
@@ -55,14 +57,16 @@ impl Asked {
         let mut parts = path.trim_start_matches('/').split('/');
         let first = parts.next().unwrap_or_default();
         let rest = parts.next();
-        let kind = match (method.as_str(), first, rest) {
-            ("GET", "_all_dbs", None) => Kind::Databases,
-            (_, first, _) if first.starts_with('_') => Kind::Other,
-            ("GET", _, None) => Kind::Database,
-            ("PUT", _, None) => Kind::CreateDatabase,
-            ("GET", _, Some("_all_docs")) => Kind::Range,
-            ("POST", _, Some("_all_docs")) => Kind::Keys,
-            ("POST", _, Some("_bulk_docs")) => Kind::BulkDocs,
+        let last = parts.next();
+        let kind = match (method.as_str(), first, rest, last) {
+            ("GET", "_all_dbs", None, None) => Kind::Databases,
+            (_, first, ..) if first.starts_with('_') => Kind::Other,
+            ("GET", _, None, None) => Kind::Database,
+            ("PUT", _, None, None) => Kind::CreateDatabase,
+            ("GET", _, Some("_all_docs"), None) => Kind::Range,
+            ("POST", _, Some("_all_docs"), Some("queries")) => Kind::Ranges,
+            ("POST", _, Some("_all_docs"), None) => Kind::Keys,
+            ("POST", _, Some("_bulk_docs"), None) => Kind::BulkDocs,
             _ => Kind::Other,
         };
         let database = if first.starts_with('_') {
@@ -106,6 +110,10 @@ mod tests {
         assert_eq!(
             kind(Method::GET, "/numbers%2F%2B1415/_all_docs?limit=2"),
             (Kind::Range, numbers.clone())
+        );
+        assert_eq!(
+            kind(Method::POST, "/numbers%2F%2B1415/_all_docs/queries"),
+            (Kind::Ranges, numbers.clone())
         );
         assert_eq!(
             kind(Method::POST, "/numbers%2F%2B1415/_all_docs"),

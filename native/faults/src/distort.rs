@@ -40,20 +40,34 @@ pub(crate) fn with_errors(body: &Bytes) -> Bytes {
 }
 
 /// Changes the rows of an answer; one without rows stays as it is.
-fn with_rows(body: &Bytes, change: impl FnOnce(&mut Vec<Value>)) -> Bytes {
+fn with_rows(body: &Bytes, change: impl Fn(&mut Vec<Value>)) -> Bytes {
     let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
         return body.clone();
     };
-    let rows = if answer.is_array() {
-        answer.as_array_mut()
-    } else {
-        answer.get_mut("rows").and_then(Value::as_array_mut)
+    let lists: Vec<&mut Vec<Value>> = match &mut answer {
+        Value::Array(rows) => vec![rows],
+        // One query's answer, or those of several.
+        Value::Object(members) => match members.get_mut("results") {
+            Some(Value::Array(results)) => results.iter_mut().filter_map(rows_of).collect(),
+            _ => members
+                .get_mut("rows")
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .collect(),
+        },
+        _ => Vec::new(),
     };
-    let Some(rows) = rows else {
+    if lists.is_empty() {
         return body.clone();
-    };
-    change(rows);
+    }
+    for rows in lists {
+        change(rows);
+    }
     answer.to_string().into()
+}
+
+fn rows_of(answer: &mut Value) -> Option<&mut Vec<Value>> {
+    answer.get_mut("rows")?.as_array_mut()
 }
 
 #[cfg(test)]
@@ -78,6 +92,11 @@ mod tests {
         assert_eq!(
             text(with_errors(&listing)),
             r#"{"total_rows":2,"rows":[{"key":"a","error":"timeout"},{"key":"b"}]}"#
+        );
+        let several = Bytes::from(r#"{"results":[{"rows":[1,2]},{"rows":[3,4]}]}"#);
+        assert_eq!(
+            text(reordered(&several)),
+            r#"{"results":[{"rows":[2,1]},{"rows":[4,3]}]}"#
         );
         let written = Bytes::from(r#"[{"ok":true,"id":"a","rev":"1-x"}]"#);
         assert!(text(with_errors(&written)).contains(r#""id":"a","error":"internal"#));

@@ -28,4 +28,4 @@ pub use fault::{Fault, RetryAfter};
 pub use proxy::{Bystander, Passed, Proxy, ProxyError};
 pub use schedule::{Hits, On, Rule, Schedule};
 pub use upstream::{Answer, Upstream};
-pub use witness::{Delivered, Witness, Written};
+pub use witness::{Delivered, Witness, Written, rows};

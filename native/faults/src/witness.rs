@@ -116,16 +116,7 @@ impl Witness {
 
     /// An answer that goes to the client as the server gave it, or with its rows all there.
     pub(crate) fn delivers(&mut self, asked: &Asked, body: &Bytes) {
-        if !matches!(asked.kind, Kind::Range | Kind::Keys) {
-            return;
-        }
-        let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
-            return;
-        };
-        let Some(Value::Array(rows)) = answer.get_mut("rows").map(Value::take) else {
-            return;
-        };
-        for mut row in rows {
+        for mut row in rows(asked.kind, body) {
             let rev = row
                 .pointer("/value/rev")
                 .and_then(Value::as_str)
@@ -143,5 +134,23 @@ impl Witness {
                 });
             }
         }
+    }
+}
+
+/// The rows that an answer delivers, if it is to a reading of documents.
+pub fn rows(kind: Kind, body: &[u8]) -> Vec<Value> {
+    let rows_of = |mut answer: Value| match answer.get_mut("rows").map(Value::take) {
+        Some(Value::Array(rows)) => rows,
+        _ => Vec::new(),
+    };
+    let Ok(mut answer) = serde_json::from_slice::<Value>(body) else {
+        return Vec::new();
+    };
+    match (kind, answer.get_mut("results").map(Value::take)) {
+        (Kind::Range | Kind::Keys, _) => rows_of(answer),
+        (Kind::Ranges, Some(Value::Array(results))) => {
+            results.into_iter().flat_map(rows_of).collect()
+        }
+        _ => Vec::new(),
     }
 }

@@ -51,6 +51,14 @@ fn cluster() -> Cluster {
     cluster
 }
 
+/// Pages and batches are small, so that there are many.
+const KNOBS: Knobs = Knobs {
+    read: 7,
+    insert: 3,
+    at_once: 4,
+    memory: 3000,
+};
+
 /// Each of these faults, on the first requests of each kind.
 fn withstands(
     faults: &[Fault],
@@ -62,32 +70,22 @@ fn withstands(
         .build()
         .unwrap();
     let stage = rt.block_on(Stage::new());
-    let knobs = Knobs {
-        read: 7,
-        insert: 3,
-        at_once: 4,
-        memory: 3000,
-    };
+    let [to_accounts, to_number_dbs, destructive, fix_apps, _] = calls();
+    // Each with a command that sends such requests; the writes of all of them.
     let kinds = [
-        Kind::Databases,
-        Kind::Range,
-        Kind::Keys,
-        Kind::CreateDatabase,
-        Kind::BulkDocs,
+        (Kind::Databases, vec![to_accounts]),
+        (Kind::Range, vec![fix_apps]),
+        (Kind::Ranges, vec![destructive.clone()]),
+        (Kind::Keys, vec![destructive]),
+        (Kind::CreateDatabase, vec![to_number_dbs]),
+        (Kind::BulkDocs, calls().to_vec()),
     ];
     for fault in faults {
         let before = struck();
-        for (kind, given) in kinds.into_iter().zip(calls().into_iter().cycle()) {
-            // Each kind of fault meets each command over the kinds of requests, and the writes of
-            // all of them.
-            let all = if kind == Kind::BulkDocs {
-                calls().to_vec()
-            } else {
-                vec![given]
-            };
-            for given in all {
-                let schedule = Schedule::first(STRIKES, On::Only(kind), *fault);
-                let case = ((cluster(), given), knobs.clone(), schedule);
+        for (kind, calls) in &kinds {
+            for given in calls {
+                let schedule = Schedule::first(STRIKES, On::Only(*kind), *fault);
+                let case = ((cluster(), given.clone()), KNOBS, schedule);
                 if let Err(error) = property(&stage, &rt, &case) {
                     panic!("{fault:?} on {kind:?}: {error}");
                 }
@@ -233,4 +231,29 @@ fn status_413_loses_nothing() {
 #[test]
 fn status_417_loses_nothing() {
     withstands(&status(417), unharmed);
+}
+
+/// A CouchDB older than 2.2, or a proxy that lets nothing else through: both ranges of an account
+/// are read one by one.
+#[test]
+fn a_server_that_answers_no_queries_is_read_all_the_same() {
+    let rt = tokio::runtime::Runtime::new().unwrap();
+    let stage = rt.block_on(Stage::new());
+    for (code, html) in [(404, false), (404, true), (405, false), (400, false)] {
+        let fault = Fault::Status {
+            code,
+            acted: false,
+            html,
+            retry_after: None,
+        };
+        let before = struck();
+        let schedule = Schedule::first(u32::MAX, On::Only(Kind::Ranges), fault);
+        let [_, to_number_dbs, ..] = calls();
+        let case = ((cluster(), to_number_dbs), KNOBS, schedule);
+        if let Err(error) = unnoticed(&stage, &rt, &case) {
+            panic!("{code}: {error}");
+        }
+        assert!(struck() > before, "{code} never struck");
+    }
+    rt.block_on(stage.end());
 }

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use hyper::Method;
 use kazoo_numbers_cluster::Cluster;
-use kazoo_numbers_faults::{Bystander, Kind, Passed, Schedule, Upstream, Witness, arbitrary};
+use kazoo_numbers_faults::{Bystander, Kind, Passed, Schedule, Upstream, Witness, arbitrary, rows};
 use kazoo_numbers_model::Call;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
@@ -68,16 +68,18 @@ impl Writer {
     /// The documents that the request was about.
     fn ids(passed: &Passed<'_>) -> Vec<String> {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-        let (body, list, key) = match passed.asked.kind {
-            Kind::Range | Kind::Keys => (&passed.answer.body, "rows", "key"),
-            Kind::BulkDocs => (&passed.asked.body, "docs", "_id"),
-            _ => return Vec::new(),
+        let (rows, key) = match passed.asked.kind {
+            Kind::BulkDocs => {
+                let mut body: Value =
+                    serde_json::from_slice(&passed.asked.body).unwrap_or_default();
+                match body.get_mut("docs").map(Value::take) {
+                    Some(Value::Array(documents)) => (documents, "_id"),
+                    _ => return Vec::new(),
+                }
+            }
+            kind => (rows(kind, &passed.answer.body), "key"),
         };
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        body.get(list)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
+        rows.iter()
             .filter_map(|row| text(row.get(key)))
             .filter(|id| id.starts_with('+'))
             .collect()

@@ -44,6 +44,13 @@ pub(super) struct AllDocs<'a> {
     pub(super) rows: Vec<AllDocsRow<'a>>,
 }
 
+/// `_all_docs/queries`
+#[derive(Deserialize)]
+pub(super) struct Results<'a> {
+    #[serde(borrow)]
+    pub(super) results: Vec<AllDocs<'a>>,
+}
+
 /// One row of `_all_docs`, by range or by keys.
 #[derive(Deserialize)]
 pub(super) struct AllDocsRow<'a> {

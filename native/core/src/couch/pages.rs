@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::answer::{AllDocs, AllDocsRow, is_not_found};
+use super::answer::{AllDocs, AllDocsRow, Results, is_not_found};
 use super::document::quoted;
 use super::request::{Request, Response};
 use super::revision::Revision;
@@ -168,6 +170,8 @@ pub struct Pages {
     server: Arc<Server>,
     database: DatabaseName,
     next: Option<Range>,
+    /// A page that was read already.
+    ready: Option<Page>,
     include: Include,
     limit: usize,
     last: Option<String>,
@@ -186,6 +190,7 @@ impl Pages {
             server,
             database,
             next: Some(range),
+            ready: None,
             include,
             // Every page but the first repeats the last row of the one before.
             limit: limit.max(2),
@@ -198,14 +203,17 @@ impl Pages {
         let Some(range) = self.next.take() else {
             return Ok(None);
         };
-        let mut page = loop {
-            match self.read(&range).await {
-                Ok(page) => break page,
-                Err(error) if error.kind() == Kind::TooLarge && self.limit > 2 => {
-                    self.limit = (self.limit / 2).max(2);
+        let mut page = match self.ready.take() {
+            Some(page) => page,
+            None => loop {
+                match self.read(&range).await {
+                    Ok(page) => break page,
+                    Err(error) if error.kind() == Kind::TooLarge && self.limit > 2 => {
+                        self.limit = (self.limit / 2).max(2);
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
-            }
+            },
         };
         self.next = page.next.take().map(|last| Range {
             start: Some(last),
@@ -216,6 +224,56 @@ impl Pages {
         }
         self.last = page.rows.last().map(|row| row.id.clone());
         Ok(Some(page))
+    }
+
+    /// Reads the first pages of two ranges of a database in one request, by
+    /// `_all_docs/queries`, which CouchDB has since 2.2. After an error each still can be read
+    /// for itself.
+    pub async fn begin_with(&mut self, other: &mut Self) -> Result<(), Error> {
+        let (Some(range), Some(others)) = (&self.next, &other.next) else {
+            return Ok(());
+        };
+        let queries = [self.query(range), other.query(others)];
+        let request = Request {
+            operation: Operation::OpenDocs,
+            database: Some(&self.database),
+            method: Method::POST,
+            path: "/_all_docs/queries",
+            query: "",
+            body: Some(json!({ "queries": queries }).to_string().into()),
+            largest: LARGEST_PAGE,
+        };
+        let (page, others) = self
+            .server
+            .send_repeatedly(request, |response| {
+                let answers: Results<'_> = answer_of(&self.database, &response)?;
+                let [answer, of_others] = <[AllDocs<'_>; 2]>::try_from(answers.results)
+                    .map_err(|_| bad_answer(&self.database, "not an answer to each query"))?;
+                let page = self.page(range, &response.body, answer)?;
+                let others = other.page(others, &response.body, of_others)?;
+                Ok((page, others))
+            })
+            .await?;
+        self.ready = Some(page);
+        other.ready = Some(others);
+        Ok(())
+    }
+
+    /// A reading of a range as one of several queries.
+    fn query(&self, range: &Range) -> Value {
+        let mut query = json!({
+            "limit": self.limit,
+            "include_docs": self.include != Include::Ids,
+            "attachments": self.include == Include::Attachments,
+            "inclusive_end": false,
+        });
+        if let Some(start) = &range.start {
+            query["startkey"] = json!(start);
+        }
+        if let Some(end) = &range.end {
+            query["endkey"] = json!(end);
+        }
+        query
     }
 
     async fn read(&self, range: &Range) -> Result<Page, Error> {
@@ -242,28 +300,20 @@ impl Pages {
                 LARGEST_PAGE
             },
         };
-        let include = self.include;
-        let limit = self.limit;
         self.server
             .send_repeatedly(request, |response| {
-                self.page(range, response, include, limit)
+                let answer = answer_of(&self.database, &response)?;
+                self.page(range, &response.body, answer)
             })
             .await
     }
 
-    fn page(
-        &self,
-        range: &Range,
-        response: Response,
-        include: Include,
-        limit: usize,
-    ) -> Result<Page, Error> {
+    fn page(&self, range: &Range, body: &Bytes, answer: AllDocs<'_>) -> Result<Page, Error> {
         let bad = |detail: &str| bad_answer(&self.database, detail);
-        let answer = all_docs(&self.database, &response)?;
-        if answer.rows.len() > limit {
+        if answer.rows.len() > self.limit {
             return Err(bad("more rows than were asked for"));
         }
-        let full = answer.rows.len() == limit;
+        let full = answer.rows.len() == self.limit;
         let mut rows: Vec<Row> = Vec::with_capacity(answer.rows.len());
         let mut last: Option<String> = None;
         for row in answer.rows {
@@ -276,9 +326,9 @@ impl Pages {
             }
             let value = row.value.ok_or_else(|| bad("a row without a revision"))?;
             last = Some(id.clone());
-            let document = match (include, row.doc) {
+            let document = match (self.include, row.doc) {
                 (Include::Ids, _) => None,
-                (_, Some(text)) => Some(within(&response.body, text.get())),
+                (_, Some(text)) => Some(within(body, text.get())),
                 // Deleted between the row and its document: no row, then.
                 (_, None) => continue,
             };
@@ -289,7 +339,7 @@ impl Pages {
             });
         }
         Ok(Page {
-            body: response.body.clone(),
+            body: body.clone(),
             rows,
             next: last.filter(|_| full),
         })
@@ -330,7 +380,7 @@ impl Server {
         ids: &[&str],
         include: Include,
     ) -> Result<Vec<Found>, Error> {
-        let body = serde_json::json!({ "keys": ids }).to_string();
+        let body = json!({ "keys": ids }).to_string();
         let request = Request {
             operation: Operation::OpenDocs,
             database: Some(database),
@@ -345,7 +395,7 @@ impl Server {
             },
         };
         self.send_repeatedly(request, |response| {
-            let answer = all_docs(database, &response)?;
+            let answer: AllDocs<'_> = answer_of(database, &response)?;
             let mut found = HashMap::with_capacity(answer.rows.len());
             for row in answer.rows {
                 let (id, state) = found_in(row, include)
@@ -390,7 +440,10 @@ fn found_in(row: AllDocsRow<'_>, include: Include) -> Option<(String, Found)> {
     ))
 }
 
-fn all_docs<'a>(database: &DatabaseName, response: &'a Response) -> Result<AllDocs<'a>, Error> {
+fn answer_of<'a, A: Deserialize<'a>>(
+    database: &DatabaseName,
+    response: &'a Response,
+) -> Result<A, Error> {
     if is_not_found(response) {
         return Err(database_not_found(Operation::OpenDocs, database));
     }

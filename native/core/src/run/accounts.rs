@@ -1,8 +1,9 @@
 //! Copies from number databases to the databases of the accounts that numbers are assigned to.
 //!
 //! A whole cluster is read once: first the account databases, of which a digest a document is
-//! kept, then the number databases, whose documents are compared as they pass. What differs is
-//! held, grouped by account across number databases, and written an account at a time.
+//! kept, and the documents themselves while there is room; then the number databases, whose
+//! documents are compared as they pass. What differs is held, grouped by account across number
+//! databases, and written an account at a time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ use super::read::parsed;
 use super::settle::{Decide, Decision, End, Ends, settle};
 use super::{Answer, Returned, databases};
 use crate::command::NumberDatabases;
-use crate::couch::{Digest, Found, Include, Object, Range};
+use crate::couch::{Digest, Found, Include, Object, Range, Revision};
 use crate::error::{Error, Kind, Operation};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Change, Copy, Source, source_in_number_database, to_account};
@@ -28,6 +29,36 @@ pub(super) struct Pending {
     pub(super) from: DatabaseName,
     /// Its document, while it is held.
     pub(super) text: Option<Held>,
+    /// What the account has in its place.
+    pub(super) target: Target,
+}
+
+/// What an account database was seen to hold in a number's place.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// Not known, or let go: to be read.
+    Unread,
+    /// No document.
+    Absent,
+    /// This document.
+    Present(Held),
+}
+
+impl Target {
+    /// As a read would have found it; None: it must be read.
+    fn found(&self) -> Option<Found> {
+        match self {
+            Self::Unread => None,
+            Self::Absent => Some(Found::Missing),
+            Self::Present(held) => {
+                let document = Object::parse(held.text()).ok()?;
+                Some(Found::Present {
+                    rev: Revision::parse(&document.string("_rev")?),
+                    text: held.text().into(),
+                })
+            }
+        }
+    }
 }
 
 /// `copy_number_dbs_to_accounts` and its narrower kin; `only`: one account's numbers.
@@ -81,6 +112,7 @@ pub(super) async fn copy_numbers(run: &Arc<Run>, given: Vec<String>) -> Result<(
                 id: number.id,
                 from: database.clone(),
                 text: Some(run.budget.hold_anyway(number.text)),
+                target: Target::Unread,
             });
         }
         run.finished(&database).await;
@@ -131,6 +163,7 @@ pub(super) async fn copy_number_to(
         id: found.id,
         from: database,
         text: Some(run.budget.hold_anyway(found.text)),
+        target: Target::Unread,
     };
     let ends = settle_account(run, account, vec![pending], Assignment::Whatever).await?;
     run.finished(&account.database()).await;
@@ -160,50 +193,95 @@ fn reason_of(run: &Run, number: &str) -> String {
     }
 }
 
-/// What account databases hold: a digest a document.
+/// What account databases hold.
 #[derive(Default)]
-struct Tables(HashMap<AccountId, Vec<(Box<str>, Digest)>>);
+struct Tables(HashMap<AccountId, Table>);
+
+/// What an account database holds where numbers are.
+#[derive(Default)]
+struct Table {
+    /// Ids and digests. `_all_docs` comes sorted, so this is.
+    rows: Vec<(Box<str>, Digest)>,
+    /// The documents of the first rows, as many as there was room for. One that is about to be
+    /// replaced need not be read again: the revision in it tells whether it is still there.
+    texts: Mutex<Vec<Option<Held>>>,
+}
 
 async fn tables(run: &Arc<Run>, accounts: Vec<AccountId>) -> Result<Tables, Error> {
+    // Room of its own: what is to be written must not wait for it.
+    let room = Budget::new(run.settings.memory);
     let read = run
-        .each(accounts, |run, account| async move {
-            // Without a table the account's documents are asked for by id, and it fails then if
-            // it must.
-            match table(&run, account).await {
-                Ok(table) => Ok(Some((account, table))),
-                Err(error) if Run::is_fatal(&error) => Err(error),
-                Err(_) => Ok(None),
+        .each(accounts, |run, account| {
+            let room = room.clone();
+            async move {
+                // Without a table the account's documents are asked for by id, and it fails then
+                // if it must.
+                match table(&run, account, &room).await {
+                    Ok(table) => Ok(Some((account, table))),
+                    Err(error) if Run::is_fatal(&error) => Err(error),
+                    Err(_) => Ok(None),
+                }
             }
         })
         .await?;
     Ok(Tables(read.into_iter().flatten().collect()))
 }
 
-async fn table(run: &Run, account: AccountId) -> Result<Vec<(Box<str>, Digest)>, Error> {
+async fn table(run: &Run, account: AccountId, room: &Budget) -> Result<Table, Error> {
     let database = account.database();
-    let mut table = Vec::new();
+    let mut rows = Vec::new();
+    let mut texts = Vec::new();
     let mut scan = run
         .pages(&database, Range::to_plus(), Include::Documents)
         .await?;
     while let Some(page) = scan.next().await? {
-        table.reserve(page.len());
+        rows.reserve(page.len());
         for (row, text) in page.rows() {
             let document = parsed(&database, text)?;
-            table.push((row.id.as_str().into(), document.digest()));
+            if texts.len() == rows.len()
+                && let Some(held) = room.hold(text)
+            {
+                texts.push(Some(held));
+            }
+            rows.push((row.id.as_str().into(), document.digest()));
         }
     }
-    table.shrink_to_fit();
-    Ok(table)
+    rows.shrink_to_fit();
+    texts.shrink_to_fit();
+    Ok(Table {
+        rows,
+        texts: Mutex::new(texts),
+    })
+}
+
+/// What comparing a number with a table tells.
+enum Compared {
+    /// The account holds just this.
+    Same,
+    /// It holds this in its place.
+    Differs(Target),
 }
 
 impl Tables {
-    /// Whether an account is known to hold just this. `_all_docs` comes sorted, so tables are.
-    fn holds(&self, account: AccountId, id: &str, digest: Digest) -> bool {
-        self.0.get(&account).is_some_and(|table| {
-            table
-                .binary_search_by(|(known, _)| (**known).cmp(id))
-                .is_ok_and(|index| table[index].1 == digest)
-        })
+    /// Compares a number with what its account holds. What was held of that is given away.
+    fn compare(&self, account: AccountId, id: &str, digest: Digest) -> Compared {
+        let Some(table) = self.0.get(&account) else {
+            return Compared::Differs(Target::Unread);
+        };
+        let Ok(index) = table.rows.binary_search_by(|(known, _)| (**known).cmp(id)) else {
+            // Ids that sort after those of numbers were not read.
+            return Compared::Differs(if id.starts_with('+') {
+                Target::Absent
+            } else {
+                Target::Unread
+            });
+        };
+        let mut texts = table.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = texts.get_mut(index).and_then(Option::take);
+        if table.rows[index].1 == digest {
+            return Compared::Same;
+        }
+        Compared::Differs(held.map_or(Target::Unread, Target::Present))
     }
 }
 
@@ -247,14 +325,19 @@ impl Copying {
             }
             let mut pending = Vec::new();
             for (account, id, digest, text) in differing {
-                if self.tables.holds(account, &id, digest) {
-                    *unchanged.entry(account).or_default() += 1;
-                } else {
-                    pending.push((account, id, text));
+                match self.tables.compare(account, &id, digest) {
+                    Compared::Same => *unchanged.entry(account).or_default() += 1,
+                    Compared::Differs(target) => pending.push((account, id, text, target)),
                 }
             }
-            for (account, id, text) in pending {
-                self.outbox.put(run, account, id, database, text).await?;
+            for (account, id, text, target) in pending {
+                let pending = Pending {
+                    id,
+                    from: database.clone(),
+                    text: None,
+                    target,
+                };
+                self.outbox.put(run, account, pending, text).await?;
             }
         }
         for (account, times) in unchanged {
@@ -347,27 +430,23 @@ impl Outbox {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a number in. When there is no room, the account with the most is written first.
+    /// Puts a number in, whose document this is. When there is no room, the account with the most
+    /// is written first.
     async fn put(
         &self,
         run: &Arc<Run>,
         account: AccountId,
-        id: String,
-        from: &DatabaseName,
+        mut pending: Pending,
         text: &str,
     ) -> Result<(), Error> {
-        let mut held = self.budget.hold(text);
-        if held.is_none() {
+        pending.text = self.budget.hold(text);
+        if pending.text.is_none() {
             if let Some((account, pending)) = self.take_largest() {
                 settle_account(run, account, pending, Assignment::ToIt).await?;
             }
-            held = self.budget.hold(text);
+            pending.text = self.budget.hold(text);
         }
-        self.pending().entry(account).or_default().push(Pending {
-            id,
-            from: from.clone(),
-            text: held,
-        });
+        self.pending().entry(account).or_default().push(pending);
         Ok(())
     }
 
@@ -404,9 +483,13 @@ pub(super) async fn settle_account(
     let mut ids = Vec::with_capacity(pending.len());
     let mut from = HashMap::with_capacity(pending.len());
     let mut known = HashMap::new();
+    let mut targets = HashMap::new();
     for one in pending {
         if let Some(text) = one.text {
             known.insert(one.id.clone(), text);
+        }
+        if !matches!(one.target, Target::Unread) {
+            targets.insert(one.id.clone(), one.target);
         }
         from.insert(one.id.clone(), one.from);
         ids.push(one.id);
@@ -417,6 +500,7 @@ pub(super) async fn settle_account(
         database: &database,
         from,
         known: Mutex::new(known),
+        targets: Mutex::new(targets),
         assignment,
     };
     settle(run, &database, Vec::new(), &ids, &decider).await
@@ -433,6 +517,8 @@ struct ToAccount<'a> {
     from: HashMap<String, DatabaseName>,
     /// Sources as they were scanned: good for the first decision, and then read anew.
     known: Mutex<HashMap<String, Held>>,
+    /// Targets likewise.
+    targets: Mutex<HashMap<String, Target>>,
     assignment: Assignment,
 }
 
@@ -440,11 +526,7 @@ struct ToAccount<'a> {
 impl Decide for ToAccount<'_> {
     async fn decide(&self, ids: &[&str]) -> Result<Vec<Decision>, Error> {
         let sources = self.sources(ids).await?;
-        let targets = self
-            .run
-            .keys(self.database, ids, Include::Documents)
-            .await
-            .map_err(as_saving)?;
+        let targets = self.targets(ids).await?;
         let mut decisions = Vec::with_capacity(ids.len());
         for ((id, source), target) in ids.iter().zip(&sources).zip(&targets) {
             decisions.push(match source {
@@ -493,6 +575,37 @@ impl ToAccount<'_> {
             }
         }
         Ok(ids.iter().map(|id| sources.remove(id)).collect())
+    }
+
+    /// What the account has in the place of each.
+    async fn targets(&self, ids: &[&str]) -> Result<Vec<Found>, Error> {
+        let mut found: Vec<Option<Found>> = {
+            let mut known = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+            ids.iter()
+                .map(|id| known.remove(*id).and_then(|target| target.found()))
+                .collect()
+        };
+        let unknown: Vec<&str> = ids
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| found.is_none())
+            .map(|(id, _)| *id)
+            .collect();
+        if !unknown.is_empty() {
+            let read = self
+                .run
+                .keys(self.database, &unknown, Include::Documents)
+                .await
+                .map_err(as_saving)?;
+            let unread = found.iter_mut().filter(|found| found.is_none());
+            for (place, read) in unread.zip(read) {
+                *place = Some(read);
+            }
+        }
+        Ok(found
+            .into_iter()
+            .map(|found| found.unwrap_or(Found::Missing))
+            .collect())
     }
 
     fn is_source(&self, from: &DatabaseName, id: &str, text: &str) -> Result<bool, Error> {

@@ -22,23 +22,38 @@ const DESIGN_DOCUMENTS: u64 = 1;
 /// Numbers by carrier module.
 type Counts = BTreeMap<String, u64>;
 
+/// The same as the index has it: keys in JSON.
+type Rows = Vec<(Box<str>, u64)>;
+
 /// `carrier_module_usage`
 pub(super) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<Answer, Error> {
     let databases = databases::number_databases(run, databases).await?;
-    let held = Arc::new(held(run, &databases).await?);
+    let (held, indexed) = futures::try_join!(
+        held(run, &databases),
+        run.each(databases.clone(), |run, database| async move {
+            indexed(&run, &database).await
+        })
+    )?;
+    let asked = databases
+        .into_iter()
+        .zip(indexed)
+        .map(|(database, indexed)| {
+            let whole = indexed.filter(|rows| is_whole(rows, held.get(&database).copied()));
+            (database, whole)
+        })
+        .collect();
     let counted = run
-        .each(databases, |run, database| {
-            let held = held.clone();
-            async move {
-                let counts = count(&run, &database, held.get(&database).copied()).await;
-                let counts = match counts {
-                    Ok(counts) => Some(counts),
-                    Err(error) => {
-                        run.database_failed(&database, error)?;
-                        None
-                    }
-                };
-                Ok(counts.map(|counts| (database, counts)))
+        .each(asked, |run, (database, indexed)| async move {
+            let counts = match indexed {
+                Some(rows) => Ok(by_name(rows)),
+                None => count_documents(&run, &database).await,
+            };
+            match counts {
+                Ok(counts) => Ok(Some((database, counts))),
+                Err(error) => {
+                    run.database_failed(&database, error)?;
+                    Ok(None)
+                }
             }
         })
         .await?;
@@ -80,34 +95,34 @@ async fn held(run: &Run, databases: &[DatabaseName]) -> Result<HashMap<DatabaseN
     Ok(held)
 }
 
-/// Every document counts that is no design document, as the index has it (contract 9.2). The
-/// index is taken at its word where it has a row for each document that the database held when
-/// it was asked; elsewhere it is missing, another version's or broken, or somebody is writing,
-/// and the documents are read.
-async fn count(run: &Run, database: &DatabaseName, held: Option<u64>) -> Result<Counts, Error> {
-    if let Some(held) = held {
-        let server = run.server(Some(database)).await?;
-        match server.grouped_counts(database, DESIGN, VIEW).await {
-            Ok(rows) if is_whole(&rows, held) => {
-                let named = rows.into_iter().map(|(key, rows)| (shown(&key), rows));
-                let mut counts = Counts::new();
-                for (module, rows) in named {
-                    *counts.entry(module).or_default() += rows;
-                }
-                return Ok(counts);
-            }
-            Err(error) if Run::is_fatal(&error) => return Err(error),
-            Ok(_) | Err(_) => {}
-        }
+/// What the index of a database says; None where it says nothing.
+async fn indexed(run: &Run, database: &DatabaseName) -> Result<Option<Rows>, Error> {
+    let server = run.server(Some(database)).await?;
+    match server.grouped_counts(database, DESIGN, VIEW).await {
+        Ok(rows) => Ok(Some(rows)),
+        Err(error) if Run::is_fatal(&error) => Err(error),
+        Err(_) => Ok(None),
     }
-    count_documents(run, database).await
 }
 
-fn is_whole(rows: &[(Box<str>, u64)], held: u64) -> bool {
+/// Every document counts that is no design document, as the index has it (contract 9.2). The
+/// index is taken at its word where it has a row for each document that the database held at that
+/// moment; elsewhere it is missing, another version's or broken, or somebody is writing, and the
+/// documents are read.
+fn is_whole(rows: &Rows, held: Option<u64>) -> bool {
     let indexed = rows
         .iter()
         .try_fold(0_u64, |sum, (_, rows)| sum.checked_add(*rows));
-    indexed.and_then(|sum| sum.checked_add(DESIGN_DOCUMENTS)) == Some(held)
+    let indexed = indexed.and_then(|sum| sum.checked_add(DESIGN_DOCUMENTS));
+    indexed.is_some() && indexed == held
+}
+
+fn by_name(rows: Rows) -> Counts {
+    let mut counts = Counts::new();
+    for (key, rows) in rows {
+        *counts.entry(shown(&key)).or_default() += rows;
+    }
+    counts
 }
 
 async fn count_documents(run: &Run, database: &DatabaseName) -> Result<Counts, Error> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::accounts::{
-    Assignment, Pending, is_named_by_numbers, settle_account, shadowed, warn_misfiled,
+    Assignment, Pending, Target, is_named_by_numbers, settle_account, shadowed, warn_misfiled,
 };
 use super::context::Run;
 use super::numbers::{self, NOT_FOUND, NOT_RECONCILABLE};
@@ -295,9 +295,15 @@ async fn convert_documents(
     for (account, id) in assigned {
         let text = texts.remove(&id).and_then(|text| run.budget.hold(&text));
         let from = database.clone();
-        converted
-            .pending
-            .push((account, Pending { id, from, text }));
+        converted.pending.push((
+            account,
+            Pending {
+                id,
+                from,
+                text,
+                target: Target::Unread,
+            },
+        ));
     }
     Ok(converted)
 }
@@ -365,6 +371,7 @@ async fn broken_off(
                             id,
                             from,
                             text: None,
+                            target: Target::Unread,
                         },
                     ));
                 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::accounts::{
-    Assignment, Pending, is_named_by_numbers, settle_account, shadowed, warn_misfiled,
+    Assignment, Pending, Target, is_named_by_numbers, settle_account, shadowed, warn_misfiled,
 };
 use super::apps::{AssignedUsage, change_of, usage_reason, verdict};
 use super::budget::Held;
@@ -303,6 +303,7 @@ async fn fix_apps(
             id: one.id,
             from: database.clone(),
             text,
+            target: Target::Unread,
         };
         sources.push((one.account, pending));
     }

@@ -23,7 +23,7 @@ pub struct Settings {
     /// Kazoo's `max_bulk_insert`: documents in one write.
     pub max_bulk_insert: usize,
     /// Bytes of documents that are held for writing before some are written, or let go to be
-    /// read again.
+    /// read again; and as many of those that they may replace.
     pub memory: usize,
     /// Whether nothing is written.
     pub dry_run: bool,
