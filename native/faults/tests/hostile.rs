@@ -136,8 +136,9 @@ fn wrong(target: &str) -> Option<String> {
     if matches!(database, "_all_dbs" | "_dbs_info") && rest.is_none() {
         return None;
     }
+    let documents = ["_all_docs", "_all_docs/queries", "_bulk_docs"];
     let counted = "_design/numbers/_view/module_name";
-    if !matches!(rest, None | Some("_all_docs" | "_bulk_docs")) && rest != Some(counted) {
+    if rest.is_some_and(|rest| rest != counted && !documents.contains(&rest)) {
         return wrong("neither a database nor its documents");
     }
     let plain = percent_decode_str(database).decode_utf8().unwrap();
