@@ -121,12 +121,13 @@ impl<'a> Bench<'a> {
         let mut to_do = Turns::default();
         for turn in 0..turns {
             for ours in [turn % 2 == 0, turn % 2 == 1] {
+                // What it reads for the floor, the server has at hand for ours too.
+                let present = self.present(&changes, Towards::Before).await?;
                 if ours {
                     let ran = self.ours(family)?;
                     self.must_be_the_same(&first, &ran)?;
                     to_do.ours.push(ran.run);
                 } else {
-                    let present = self.present(&changes, Towards::Before).await?;
                     let floor = work::to_change(family, &drifted, &changes, &present);
                     to_do.floor.push(self.children.floor(&floor)?);
                     self.present(&changes, Towards::After).await?;

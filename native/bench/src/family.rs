@@ -64,7 +64,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         arguments: &[],
         drift: ONLY_IN_ACCOUNT,
         // Copies are compared: the revisions of two databases say nothing about each other.
-        reads: &[Read::NumbersOfAccounts, Read::NumberDatabases],
+        reads: &[Read::AnyNumbersOfAccounts, Read::NumberDatabases],
         then: Then::Nothing,
         work: Work::Writes,
     },
@@ -74,7 +74,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         drift: ONLY_IN_ACCOUNT,
         // Whether a document is a live number only the document tells; whether the other side
         // has it, the id.
-        reads: &[Read::NumbersOfAccounts, Read::IdsOfNumberDatabases],
+        reads: &[Read::AnyNumbersOfAccounts, Read::IdsOfNumberDatabases],
         then: Then::Nothing,
         work: Work::Writes,
     },
@@ -142,7 +142,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "remove_wrong_assigned_from_accounts",
         arguments: &[],
         drift: STRAYS,
-        reads: &[Read::NumbersOfAccounts],
+        reads: &[Read::AnyNumbersOfAccounts],
         then: Then::Nothing,
         work: Work::Writes,
     },

@@ -1,16 +1,16 @@
 //! What the floor reads.
 //!
 //! Documents come by `_all_docs?include_docs=true`, a thousand rows a request, each page from the
-//! key after the last one of the page before; ids alone come ten thousand at a time. Where the
+//! key after the last one of the page before; ids alone come ten thousand at a time. Answers come in
+//! one piece (`buffer_response`), as ours do, since that is faster. Where the
 //! pages begin is known beforehand, so nothing of an answer need be looked at. A database that
 //! must be looked at costs one request at least: `CouchDB` has no request over several.
 //!
 //! Where there is doubt about what a job needs, the floor is the smaller one. It reads no
-//! `system_config`, and of account databases no ids outside the range that numbers are in, which
-//! the library reads for the sake of numbers with odd ids. It reads nothing a second time before
-//! it deletes, keeps no journal, and asks nobody whether the run was cancelled.
+//! `system_config`, and nothing a second time before it deletes, keeps no journal, and asks nobody
+//! whether the run was cancelled.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::http::{Method, Request};
 use crate::job::{Chain, Phase};
@@ -34,8 +34,12 @@ pub(crate) enum Read {
     /// How many documents of each carrier the number databases hold: the one answer that an
     /// index gives without documents, `_design/numbers/_view/module_name`, reduced.
     Carriers,
-    /// The number documents of all account databases.
+    /// The documents of all account databases whose ids are numbers.
     NumbersOfAccounts,
+    /// The number documents of all account databases, whatever their ids (`911`): as
+    /// [`Self::NumbersOfAccounts`], and the ids of all other documents, which tell whether any
+    /// of them need be looked at. One request for both.
+    AnyNumbersOfAccounts,
     /// The ids of the number documents of all account databases.
     IdsOfNumbersOfAccounts,
     /// The other documents of all account databases: callflows and trunkstore documents are
@@ -58,6 +62,9 @@ impl Read {
                 .map(|(name, _)| vec![carriers_request(name)])
                 .collect(),
             Self::NumbersOfAccounts => of_each(accounts, &Range::NUMBERS, Rows::Documents),
+            Self::AnyNumbersOfAccounts => accounts
+                .map(|(name, ids)| numbers_and_ids(name, ids))
+                .collect(),
             Self::IdsOfNumbersOfAccounts => of_each(accounts, &Range::NUMBERS, Rows::Ids),
             Self::UsesOfAccounts => of_each(accounts, &Range::AFTER_NUMBERS, Rows::Documents),
             Self::AccountDatabases => of_each(accounts, &Range::ALL, Rows::Documents),
@@ -143,7 +150,10 @@ fn pages(database: &str, ids: &[String], range: &Range, rows: Rows) -> Chain {
     std::iter::once(range.start)
         .chain(later.map(|id| Some(*id)))
         .map(|start| {
-            let mut rest = format!("/_all_docs?limit={limit}{}", rows.query());
+            let mut rest = format!(
+                "/_all_docs?buffer_response=true&limit={limit}{}",
+                rows.query()
+            );
             if let Some(start) = start {
                 rest.push_str(&format!("&startkey={}", in_query(start)));
             }
@@ -152,6 +162,26 @@ fn pages(database: &str, ids: &[String], range: &Range, rows: Rows) -> Chain {
             }
             Request::to(Method::Get, database, &rest, None)
         })
+        .collect()
+}
+
+/// The first pages of both ranges together, and then what is left of each.
+fn numbers_and_ids(database: &str, ids: &[String]) -> Chain {
+    let numbers = pages(database, ids, &Range::NUMBERS, Rows::Documents);
+    let others = pages(database, ids, &Range::AFTER_NUMBERS, Rows::Ids);
+    let queries = json!({ "queries": [
+        {
+            "limit": DOCUMENTS_IN_A_PAGE, "include_docs": true,
+            "startkey": NUMBERS_START, "endkey": NUMBERS_END, "inclusive_end": false,
+        },
+        { "limit": IDS_IN_A_PAGE, "startkey": NUMBERS_END },
+    ]});
+    let rest = "/_all_docs/queries?buffer_response=true";
+    let first = Request::to(Method::Post, database, rest, Some(queries.to_string()));
+    let later = numbers.into_iter().skip(1);
+    std::iter::once(first)
+        .chain(later)
+        .chain(others.into_iter().skip(1))
         .collect()
 }
 
@@ -177,7 +207,8 @@ mod tests {
                 .map(|chain| chain.into_iter().map(|request| request.path).collect())
                 .collect()
         };
-        let whole = "/numbers%2F%2B1415/_all_docs?limit=1000&include_docs=true";
+        let whole =
+            "/numbers%2F%2B1415/_all_docs?buffer_response=true&limit=1000&include_docs=true";
         assert_eq!(
             paths(Read::NumberDatabases),
             [[
@@ -188,13 +219,20 @@ mod tests {
         );
         assert_eq!(
             paths(Read::IdsOfNumberDatabases),
-            [["/numbers%2F%2B1415/_all_docs?limit=10000"]]
+            [["/numbers%2F%2B1415/_all_docs?buffer_response=true&limit=10000"]]
         );
         assert_eq!(
             paths(Read::IdsOfNumbersOfAccounts),
             [[
-                "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/_all_docs?limit=10000\
+                "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/_all_docs?buffer_response=true&limit=10000\
                  &startkey=%22%2B%22&endkey=%22%2C%22&inclusive_end=false"
+            ]]
+        );
+        assert_eq!(
+            paths(Read::AnyNumbersOfAccounts),
+            [[
+                "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/_all_docs/queries\
+                 ?buffer_response=true"
             ]]
         );
     }

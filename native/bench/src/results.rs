@@ -20,7 +20,10 @@ impl Results {
     /// Reads a file; one that is not there holds nothing yet.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let measurements = match fs::read(path) {
+            // Not at once: with numbers of arbitrary precision, fractions in flattened fields can be
+            // read from a value only.
             Ok(text) => serde_json::from_slice(&text)
+                .and_then(serde_json::from_value)
                 .with_context(|| format!("{} is of another version", path.display()))?,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
