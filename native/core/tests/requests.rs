@@ -76,6 +76,25 @@ async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
     server.shutdown().await;
 }
 
+/// Copies that seem to differ are read again, and what they are copies of is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_looks_again_once_an_account() {
+    let server = cluster().await;
+    let ran = call(&server.url(), "audit", &[]).await;
+    let stats = server.stats();
+    assert_eq!(
+        stats.requests("GET", Endpoint::AllDocs),
+        (ACCOUNTS + NUMBER_DATABASES) as u64,
+        "each database is read by range once: {:?}",
+        ran.lines
+    );
+    let again = stats.requests("POST", Endpoint::AllDocs);
+    // One is for the system config.
+    assert!(again > 1, "nothing seemed to differ");
+    assert!(again <= ACCOUNTS as u64 + 1, "{again} requests");
+    server.shutdown().await;
+}
+
 /// What a destructive command looks up once more is asked for a database at a time, not an
 /// account and a number database at a time.
 #[tokio::test(flavor = "multi_thread")]

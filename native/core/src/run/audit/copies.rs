@@ -1,14 +1,19 @@
-//! Numbers whose copies are missing or seem to differ: read again on both sides, some at a time.
+//! Numbers whose copies are missing or seem to differ: looked at again, some at a time.
+//!
+//! The copy is read again. If it is what it was before its source passed by, the two differed at
+//! that moment, and the source as it passed by tells how. Only where the copy changed, or there
+//! was no room for the source, is the source read again, too.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use super::{Notes, count};
-use crate::couch::{Found, Include};
+use crate::couch::{Digest, Found, Include, Object};
 use crate::error::Error;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Drift, Source, differing_fields, source_in_number_database};
 use crate::report::Finding;
+use crate::run::budget::Held;
 use crate::run::context::Run;
 use crate::run::read::parsed;
 
@@ -20,6 +25,10 @@ pub(super) struct Doubtful {
     pub(super) id: String,
     /// The number database that it is in.
     pub(super) from: DatabaseName,
+    /// The document there, if there was room for it.
+    pub(super) source: Option<Held>,
+    /// What the account held before that.
+    pub(super) held: Option<Digest>,
 }
 
 /// What a second look came to.
@@ -28,6 +37,7 @@ enum Look {
     Differs(Vec<String>),
     /// It changed meanwhile.
     Moved,
+    Missing,
 }
 
 /// Compares all that is in doubt, an account at a time.
@@ -60,7 +70,7 @@ async fn some(run: &Run, account: AccountId, all: &[Doubtful], notes: &Notes) ->
     let database = account.database();
     let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
     let copies = run.keys(&database, &ids, Include::Documents).await?;
-    let mut present: BTreeMap<&DatabaseName, Vec<(&str, &str)>> = BTreeMap::new();
+    let mut changed: BTreeMap<&DatabaseName, Vec<(&str, &str)>> = BTreeMap::new();
     let mut findings = Vec::new();
     let mut in_sync = 0;
     let mut moved = 0;
@@ -72,23 +82,38 @@ async fn some(run: &Run, account: AccountId, all: &[Doubtful], notes: &Notes) ->
         number_database: Some(from.clone()),
         fields,
     };
+    let mut look = |look, one: &str, from: &DatabaseName| match look {
+        Look::Same => in_sync += 1,
+        Look::Moved => moved += 1,
+        Look::Differs(fields) => findings.push(finding(Drift::DifferingCopy, one, from, fields)),
+        Look::Missing => findings.push(finding(Drift::MissingCopy, one, from, Vec::new())),
+    };
     for (one, copy) in all.iter().zip(&copies) {
-        match copy.document() {
-            Some((_, text)) => present.entry(&one.from).or_default().push((&one.id, text)),
-            None => findings.push(finding(Drift::MissingCopy, &one.id, &one.from, Vec::new())),
+        let Some((_, text)) = copy.document() else {
+            look(Look::Missing, &one.id, &one.from);
+            continue;
+        };
+        let copy = parsed(&database, text)?;
+        match &one.source {
+            Some(source) if one.held == Some(copy.digest()) => {
+                let source = parsed(&one.from, source.text())?;
+                let looked = compared(run, account, &one.from, &one.id, &source, &copy).await?;
+                look(looked, &one.id, &one.from);
+            }
+            _ => changed.entry(&one.from).or_default().push((&one.id, text)),
         }
     }
-    for (from, copies) in present {
+    for (from, copies) in changed {
         let ids: Vec<&str> = copies.iter().map(|(id, _)| *id).collect();
         let sources = run.keys(from, &ids, Include::Documents).await?;
         for ((id, copy), source) in copies.into_iter().zip(&sources) {
-            match second_look(run, account, from, id, copy, source).await? {
-                Look::Same => in_sync += 1,
-                Look::Moved => moved += 1,
-                Look::Differs(fields) => {
-                    findings.push(finding(Drift::DifferingCopy, id, from, fields));
-                }
-            }
+            let Some((_, source)) = source.document() else {
+                look(Look::Moved, id, from);
+                continue;
+            };
+            let (source, copy) = (parsed(from, source)?, parsed(&database, copy)?);
+            let looked = compared(run, account, from, id, &source, &copy).await?;
+            look(looked, id, from);
         }
     }
     // All or nothing: what failed half way counts as unchecked, and not twice.
@@ -98,20 +123,17 @@ async fn some(run: &Run, account: AccountId, all: &[Doubtful], notes: &Notes) ->
     Ok(())
 }
 
-async fn second_look(
+/// Compares a copy with its source, if it still is one.
+async fn compared(
     run: &Run,
     account: AccountId,
     from: &DatabaseName,
     id: &str,
-    copy: &str,
-    source: &Found,
+    source: &Object<'_>,
+    copy: &Object<'_>,
 ) -> Result<Look, Error> {
-    let Some((_, source)) = source.document() else {
-        return Ok(Look::Moved);
-    };
     let database = account.database();
-    let (source, copy) = (parsed(from, source)?, parsed(&database, copy)?);
-    let facts = NumberFacts::of(&source);
+    let facts = NumberFacts::of(source);
     if source_in_number_database(from, id, &facts) != Source::Assigned(account) {
         return Ok(Look::Moved);
     }
@@ -119,7 +141,7 @@ async fn second_look(
         return Ok(Look::Same);
     }
     if !facts.has_attachments && copy.get("_attachments").is_none() {
-        return Ok(Look::Differs(differing_fields(&source, &copy)));
+        return Ok(Look::Differs(differing_fields(source, copy)));
     }
     // Servers can have made other digests of the same bytes: the bytes decide.
     let source = with_attachments(run, from, id).await?;

@@ -83,11 +83,11 @@ impl Held {
         rest.get(..end).unwrap_or_default()
     }
 
-    /// Whether an account is known to hold just this.
-    pub(super) fn holds(&self, account: AccountId, number: &str, digest: Digest) -> bool {
-        self.of(number)
-            .iter()
-            .any(|entry| entry.account == account && entry.digest == digest)
+    /// What an account held of a number when it was read.
+    pub(super) fn digest_of(&self, account: AccountId, number: &str) -> Option<Digest> {
+        let mut all = self.of(number).iter();
+        all.find(|entry| entry.account == account)
+            .map(|entry| entry.digest)
     }
 
     /// A number database that may hold this number has a document of it, which is assigned to

@@ -3,8 +3,8 @@
 //! The account databases are read first. They tell what uses a number, and of each of their
 //! numbers a digest is kept, with a few marks ([`held`]). Then the number databases pass by
 //! ([`sources`]): what equals its copy is in sync, and every document marks the accounts' numbers
-//! that it accounts for. What seems to differ is read again on both sides ([`copies`]), which is
-//! what tells a difference from a change in between, and names the fields. At last the marks tell
+//! that it accounts for. What seems to differ is looked at again ([`copies`]), which is what tells
+//! a difference from a change in between, and names the fields. At last the marks tell
 //! what accounts hold and should not.
 
 mod copies;

@@ -26,8 +26,9 @@ pub(super) struct Pass {
 }
 
 /// An assigned number of a number database.
-struct Assigned {
+struct Assigned<'a> {
     id: String,
+    text: &'a str,
     account: AccountId,
     digest: Digest,
     used_by: UsedBy,
@@ -79,12 +80,12 @@ impl Pass {
     }
 
     /// Takes in one document, and returns what must be compared with an account's.
-    fn see(
+    fn see<'a>(
         &self,
         database: &DatabaseName,
         id: &str,
-        text: &str,
-    ) -> Result<Option<Assigned>, Error> {
+        text: &'a str,
+    ) -> Result<Option<Assigned<'a>>, Error> {
         if is_design(id) {
             return Ok(None);
         }
@@ -113,6 +114,7 @@ impl Pass {
             Source::Assigned(account) => {
                 return Ok(Some(Assigned {
                     id: id.to_owned(),
+                    text,
                     account,
                     digest: document.digest(),
                     used_by: facts.used_by,
@@ -139,7 +141,7 @@ impl Pass {
         &self,
         run: &Run,
         database: &DatabaseName,
-        assigned: Vec<Assigned>,
+        assigned: Vec<Assigned<'_>>,
     ) -> Result<(), Error> {
         let shadowed = if is_named_by_numbers(database) || assigned.is_empty() {
             HashSet::new()
@@ -165,7 +167,7 @@ impl Pass {
         &self,
         run: &Run,
         database: &DatabaseName,
-        one: Assigned,
+        one: Assigned<'_>,
         counts: bool,
     ) -> Result<(), Error> {
         let account = one.account;
@@ -201,7 +203,8 @@ impl Pass {
         if !counts {
             return Ok(());
         }
-        if self.held.holds(account, &one.id, one.digest) {
+        let held = self.held.digest_of(account, &one.id);
+        if held == Some(one.digest) {
             count(&self.notes.in_sync);
         } else {
             self.notes.doubt(
@@ -209,6 +212,8 @@ impl Pass {
                 Doubtful {
                     id: one.id,
                     from: database.clone(),
+                    source: run.budget.hold(one.text),
+                    held,
                 },
             );
         }
