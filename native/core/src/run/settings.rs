@@ -14,7 +14,8 @@ use crate::lock::Lock;
 pub struct Settings {
     /// How requests are made; its `ceiling` is Kazoo's `parallel_jobs_count`.
     pub http: HttpSettings,
-    /// Databases that are worked on at the same time.
+    /// Databases that are worked on at the same time: more than requests in flight, so that there
+    /// is something to send while some wait for a disk.
     pub databases_at_once: usize,
     /// Kazoo's `time_between_db_ms`: a pause after each database; none unless it is set.
     pub time_between_databases: Duration,
@@ -54,7 +55,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             http: HttpSettings::default(),
-            databases_at_once: 16,
+            databases_at_once: 32,
             time_between_databases: Duration::ZERO,
             max_bulk_read: 1000,
             max_bulk_insert: 500,
