@@ -3,8 +3,10 @@
 
 mod support;
 
+use kazoo_numbers::command::Argument;
 use kazoo_numbers_cluster::{DriftKind, Options, Plan};
 use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, Server};
+use serde_json::{Map, Value};
 use support::{Ran, call};
 
 const ACCOUNTS: usize = 50;
@@ -130,6 +132,83 @@ async fn an_accounts_numbers_are_read_by_one_request() {
     server.shutdown().await;
 }
 
+async fn get(client: &reqwest::Client, url: &str) -> Value {
+    let answer = client.get(url).send().await.unwrap();
+    serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+}
+
+/// The names of a server's databases that start so.
+async fn databases(client: &reqwest::Client, server: &str, start: &str) -> Vec<String> {
+    let all = get(client, &format!("{server}/_all_dbs")).await;
+    let names = all.as_array().unwrap().iter().filter_map(Value::as_str);
+    names
+        .filter(|name| name.starts_with(start))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Changes the views of each number database; the first has the index 0.
+async fn change_views(server: &str, change: impl Fn(usize, &mut Map<String, Value>)) {
+    let client = reqwest::Client::new();
+    let databases = databases(&client, server, "numbers/").await;
+    for (index, database) in databases.iter().enumerate() {
+        let url = format!(
+            "{server}/{}/_design/numbers",
+            database.replace('/', "%2F").replace('+', "%2B")
+        );
+        let mut design = get(&client, &url).await;
+        change(index, design["views"].as_object_mut().unwrap());
+        let put = client.put(&url).body(design.to_string());
+        assert!(put.send().await.unwrap().status().is_success());
+    }
+}
+
+/// What number databases hold for one account their index tells, without the documents of others;
+/// one that is missing, of another kind or empty is not believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_account_has_is_asked_of_the_index_where_it_is_kazoos() {
+    let mut told = Vec::new();
+    for usable in [true, false] {
+        let server = cluster().await;
+        let url = server.url();
+        let accounts = databases(&reqwest::Client::new(), &url, "account/").await;
+        let account = [Argument::Text(accounts[7].clone())];
+        if !usable {
+            let of_another_kind = "function(doc) { emit(doc.pvt_assigned_to, null); }";
+            let empty = "function(doc) { Iterator(doc); emit([doc.pvt_assigned_to, doc._id]); }";
+            change_views(&url, |index, views| match index % 3 {
+                0 => drop(views.remove("assigned_to")),
+                1 => views["assigned_to"]["map"] = of_another_kind.into(),
+                _ => views["assigned_to"]["map"] = empty.into(),
+            })
+            .await;
+        }
+        let mut counts = Vec::new();
+        for function in [
+            "fix_apps_in_number_dbs_for_single_account",
+            "copy_assigned_number_dbs_to_account",
+            "fix_account_db_numbers",
+        ] {
+            server.reset_stats();
+            let ran = call(&url, function, &account).await;
+            let summary = &ran.finished.as_ref().unwrap().summary;
+            counts.push(summary.counts);
+            let ranges = server.stats().requests("GET", Endpoint::AllDocs);
+            if usable {
+                // Of the account's own database, at the most.
+                assert!(ranges <= 1, "{function}: {ranges}");
+                assert!(summary.documents_read < 1000, "{function}: {summary:?}");
+            } else {
+                assert!(ranges >= NUMBER_DATABASES as u64, "{function}: {ranges}");
+            }
+        }
+        assert!(counts[..2].iter().all(|one| one.updated > 0), "{counts:?}");
+        told.push(counts);
+        server.shutdown().await;
+    }
+    assert_eq!(told[0], told[1]);
+}
+
 fn counted(lines: &[String]) -> Vec<String> {
     let totals = lines.iter().skip_while(|line| *line != "Totals:");
     totals.cloned().collect()
@@ -142,41 +221,15 @@ async fn carriers_are_counted_by_the_index_where_it_is_whole() {
     let server = cluster().await;
     let by_index = call(&server.url(), "carrier_module_usage", &[]).await;
     assert_eq!(requests(&by_index), NUMBER_DATABASES as u64 + 2);
-    let client = reqwest::Client::new();
-    let get = async |url: &str| {
-        let answer = client.get(url).send().await.unwrap();
-        serde_json::from_slice::<serde_json::Value>(&answer.bytes().await.unwrap()).unwrap()
-    };
-    let all = get(&format!("{}/_all_dbs", server.url())).await;
-    let databases: Vec<&str> = all
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(serde_json::Value::as_str)
-        .filter(|name| name.starts_with("numbers/"))
-        .collect();
-    for (index, database) in databases.iter().enumerate() {
-        let url = format!(
-            "{}/{}/_design/numbers",
-            server.url(),
-            database.replace('/', "%2F").replace('+', "%2B")
-        );
-        let mut design = get(&url).await;
-        let views = design["views"].as_object_mut().unwrap();
+    change_views(&server.url(), |index, views| {
         if index % 2 == 0 {
             views.remove("module_name");
         } else {
             views["module_name"]["map"] =
                 "function(doc) { if (doc.pvt_assigned_to) emit(doc.pvt_module_name, 1); }".into();
         }
-        let put = client
-            .put(&url)
-            .body(design.to_string())
-            .send()
-            .await
-            .unwrap();
-        assert!(put.status().is_success());
-    }
+    })
+    .await;
     let by_documents = call(&server.url(), "carrier_module_usage", &[]).await;
     assert!(requests(&by_documents) > 2 * NUMBER_DATABASES as u64);
     assert_eq!(counted(&by_documents.lines), counted(&by_index.lines));

@@ -137,8 +137,11 @@ fn wrong(target: &str) -> Option<String> {
         return None;
     }
     let documents = ["_all_docs", "_all_docs/queries", "_bulk_docs"];
-    let counted = "_design/numbers/_view/module_name";
-    if rest.is_some_and(|rest| rest != counted && !documents.contains(&rest)) {
+    let indexes = [
+        "_design/numbers/_view/module_name",
+        "_design/numbers/_view/assigned_to/queries",
+    ];
+    if rest.is_some_and(|rest| !indexes.contains(&rest) && !documents.contains(&rest)) {
         return wrong("neither a database nor its documents");
     }
     let plain = percent_decode_str(database).decode_utf8().unwrap();

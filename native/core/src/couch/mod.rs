@@ -12,6 +12,7 @@ mod pages;
 mod request;
 mod revision;
 mod server;
+mod view;
 
 pub use bulk::{Landed, Write};
 pub use document::{Digest, Object, elements, quoted, string};
@@ -20,3 +21,4 @@ pub use open::Opened;
 pub use pages::{Found, Include, Page, Pages, Range, Row};
 pub use revision::Revision;
 pub use server::{HttpSettings, Server, ServerUrl, Traffic};
+pub use view::{InRange, Keyed, Keys};

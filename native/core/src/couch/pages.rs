@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ const LARGEST_PAGE: usize = 16 << 20;
 /// Asks for an answer in one piece (CouchDB 3.1; older ones pay no heed). Otherwise each row goes
 /// over the wire by itself, which costs both sides more than the documents do; and an error in the
 /// middle of an answer is a status of its own, and no broken body.
-const IN_ONE_PIECE: &str = "buffer_response=true";
+pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 
 /// What to read beside ids and revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,28 @@ impl Page {
                 .unwrap_or("{}");
             (row, text)
         })
+    }
+
+    /// Of documents that were read by their ids, those that are there.
+    pub fn of_found(ids: Vec<String>, found: Vec<Found>) -> Self {
+        let mut body = BytesMut::new();
+        let mut rows = Vec::new();
+        for (id, found) in ids.into_iter().zip(found) {
+            if let Found::Present { rev, text } = found {
+                let start = body.len();
+                body.extend_from_slice(text.as_bytes());
+                rows.push(Row {
+                    id,
+                    rev,
+                    document: Some(start..body.len()),
+                });
+            }
+        }
+        Self {
+            body: body.freeze(),
+            rows,
+            next: None,
+        }
     }
 
     /// How many rows there are.

@@ -74,6 +74,15 @@ impl Server {
 
     /// Sends a request once. The error says whether it may pass, not whether the server acted.
     pub(super) async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
+        self.send_within(request, None).await
+    }
+
+    /// Sends a request once, and waits no longer than this for the whole answer.
+    pub(super) async fn send_within(
+        &self,
+        request: &Request<'_>,
+        patience: Option<Duration>,
+    ) -> Result<Response, Error> {
         let cancelled = || self.error(request, Error::cancelled(request.operation));
         if self.cancel.is_cancelled() {
             return Err(cancelled());
@@ -89,8 +98,19 @@ impl Server {
                 tokio::time::sleep(LAST_WRITE).await;
             }
         };
+        let exchange = async {
+            let Some(patience) = patience else {
+                return self.exchange(request).await;
+            };
+            tokio::time::timeout(patience, self.exchange(request))
+                .await
+                .unwrap_or_else(|_| {
+                    let detail = "no answer in good time";
+                    Err(Error::new(Kind::Timeout, request.operation, detail))
+                })
+        };
         let answer = tokio::select! {
-            answer = self.exchange(request) => answer.map_err(|error| self.error(request, error)),
+            answer = exchange => answer.map_err(|error| self.error(request, error)),
             () = given_up => return Err(cancelled()),
         };
         match &answer {

@@ -295,9 +295,7 @@ impl Copying {
     /// Compares the documents of a number database as they pass.
     async fn scan(&self, run: &Arc<Run>, database: &DatabaseName) -> Result<(), Error> {
         let mut unchanged: HashMap<AccountId, u64> = HashMap::new();
-        let mut scan = run
-            .pages(database, Range::all(), Include::Documents)
-            .await?;
+        let mut scan = run.assigned(database, self.only).await?;
         while let Some(page) = scan.next().await? {
             let mut differing = Vec::new();
             let mut misfiled = Vec::new();

@@ -244,9 +244,10 @@ async fn in_number_database(
     only: Option<&BTreeSet<AccountId>>,
 ) -> Result<(), Error> {
     let wanted = |account: &AccountId| only.is_none_or(|only| only.contains(account));
-    let mut scan = run
-        .pages(database, Range::all(), Include::Documents)
-        .await?;
+    let one = only
+        .filter(|only| only.len() == 1)
+        .and_then(BTreeSet::first);
+    let mut scan = run.assigned(database, one.copied()).await?;
     while let Some(page) = scan.next().await? {
         let mut assigned = Vec::new();
         let mut misfiled = Vec::new();

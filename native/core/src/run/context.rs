@@ -11,6 +11,7 @@ use tokio::sync::{Mutex as AsyncMutex, OnceCell, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::assigned::Indexes;
 use super::budget::Budget;
 use super::usage::Usages;
 use super::{Job, Settings};
@@ -39,6 +40,7 @@ pub(super) struct Run {
     traffic: Arc<Traffic>,
     normaliser: OnceCell<Arc<Normaliser>>,
     pub(super) usages: Usages,
+    pub(super) indexes: Indexes,
     /// Accounts whose numbers changed.
     touched: Mutex<BTreeSet<AccountId>>,
     unreconciled: Mutex<Vec<String>>,
@@ -66,6 +68,7 @@ impl Run {
             traffic: Arc::default(),
             normaliser: OnceCell::new(),
             usages: Usages::default(),
+            indexes: Indexes::default(),
             touched: Mutex::default(),
             unreconciled: Mutex::default(),
             notes: Mutex::default(),

@@ -127,9 +127,7 @@ async fn assigned_to(
     account: AccountId,
 ) -> Result<Vec<Assigned>, Error> {
     let mut assigned = Vec::new();
-    let mut scan = run
-        .pages(database, Range::all(), Include::Documents)
-        .await?;
+    let mut scan = run.assigned(database, Some(account)).await?;
     while let Some(page) = scan.next().await? {
         let mut misfiled = Vec::new();
         for (row, text) in page.rows() {

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod apps;
+mod assigned;
 mod audit;
 mod budget;
 mod carrier_usage;
