@@ -1,5 +1,5 @@
-//! A run that dies and is run again ends where an undisturbed run ends, and what it did can be
-//! undone.
+//! A run that dies or is stopped, and is run again, ends where an undisturbed run ends, and what it
+//! did can be undone.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
@@ -19,10 +19,19 @@ use support::{Stage, call_with, text};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// A host that never comes back once so many batches have landed: the run goes no further.
+/// How a run comes to its end too early.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Early {
+    Killed,
+    Cancelled,
+}
+
+/// A host by which a run goes no further once so many batches have landed.
 struct Dies {
     url: ServerUrl,
     left: AtomicUsize,
+    early: Early,
+    cancel: CancellationToken,
 }
 
 #[async_trait]
@@ -41,8 +50,10 @@ impl Host for Dies {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
                 left.checked_sub(1)
             });
-        if left.is_err() {
-            std::future::pending::<()>().await;
+        match (left, self.early) {
+            (Ok(_), _) => {}
+            (Err(_), Early::Killed) => std::future::pending().await,
+            (Err(_), Early::Cancelled) => self.cancel.cancel(),
         }
         Ok(())
     }
@@ -56,9 +67,9 @@ fn journalled(folder: &tempfile::TempDir) -> Settings {
     }
 }
 
-/// Runs a command until so many batches have landed, and drops it there.
+/// Runs a command until so many batches have landed, and ends it there.
 async fn die_after(
-    batches: usize,
+    (batches, early): (usize, Early),
     url: &str,
     function: &str,
     arguments: &[Argument],
@@ -66,16 +77,19 @@ async fn die_after(
 ) {
     let (events, mut received) = mpsc::channel(64);
     let drained = tokio::spawn(async move { while received.recv().await.is_some() {} });
+    let cancel = CancellationToken::new();
     let job = Job {
         function: function.to_owned(),
         command: command::parse(function, arguments).unwrap(),
         host: Arc::new(Dies {
             url: ServerUrl::parse(url).unwrap(),
             left: AtomicUsize::new(batches),
+            early,
+            cancel: cancel.clone(),
         }),
         settings: journalled(folder),
         events,
-        cancel: CancellationToken::new(),
+        cancel,
     };
     let running = tokio::spawn(run(job));
     // Until it is done, or stands still: then it is dropped as a killed process would be.
@@ -135,11 +149,16 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
         reload(url, &cluster).await;
         call_with(url, function, arguments, support::settings()).await;
         let wanted = read(url).await;
-        for batches in 0..3 {
+        for death in [
+            (0, Early::Killed),
+            (1, Early::Killed),
+            (2, Early::Killed),
+            (0, Early::Cancelled),
+        ] {
             let folder = tempfile::tempdir().unwrap();
             reload(url, &cluster).await;
             let before = read(url).await;
-            die_after(batches, url, function, arguments, &folder).await;
+            die_after(death, url, function, arguments, &folder).await;
             let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
             let Some(broken) = runs.first().filter(|run| !run.ended) else {
                 continue;
@@ -149,12 +168,12 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
             let differences = wanted.differences(&read(url).await);
             assert!(
                 differences.is_empty(),
-                "{function} {batches}: {differences:#?}"
+                "{function} {death:?}: {differences:#?}"
             );
 
             let folder = tempfile::tempdir().unwrap();
             reload(url, &cluster).await;
-            die_after(batches, url, function, arguments, &folder).await;
+            die_after(death, url, function, arguments, &folder).await;
             let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
             assert_eq!(runs[0].start.command, broken.start.command);
             let id = &runs[0].start.run;
@@ -168,10 +187,10 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
                 .collect();
             assert!(
                 differences.is_empty(),
-                "undo {function} {batches}: {differences:#?}"
+                "undo {function} {death:?}: {differences:#?}"
             );
         }
     }
-    assert!(died >= 10, "only {died} runs died");
+    assert!(died >= 14, "only {died} runs died");
     stage.end().await;
 }

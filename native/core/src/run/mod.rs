@@ -150,7 +150,10 @@ pub async fn run(job: Job) -> Finished {
         ..Summary::default()
     };
     run.add_traffic(&mut summary);
-    run.end_journal(&summary).await;
+    // A run that was stopped, by whatever, is broken off: a conversion is completed by the next.
+    if answer.is_ok() {
+        run.end_journal(&summary).await;
+    }
     let lost = match held {
         Some(held) => held.release().await,
         None => None,

@@ -229,8 +229,10 @@ impl Seen<'_> {
             };
             let account = account.replace('/', "");
             for (id, document) in &database.documents {
-                let claims = document.get("pvt_assigned_to").and_then(|to| to.as_str())
-                    == Some(account.as_str());
+                let claims = document
+                    .get("pvt_assigned_to")
+                    .and_then(|to| to.as_str())
+                    .is_some_and(|to| to.eq_ignore_ascii_case(&account));
                 if claims && !seen.insert(id.clone()) {
                     contested.insert(id.clone());
                 }
