@@ -245,7 +245,7 @@ what_a_run_did_is_undone(Config) ->
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     3 = length(test_couch:all(?ACCOUNT_DB)),
     {ok, Runs} = call(Config, runs, []),
-    {match, [Run]} = re:run(lists:join($\n, Runs), "[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}", [{capture, first, list}]),
+    {match, [Run]} = re:run(lists:join($\n, Runs), "[0-9]{8}T[0-9]{6}Z-[0-9]{6}", [{capture, first, list}]),
     [_ | _] = [Line || Line <- Runs, string:find(Line, "copy_number_dbs_to_accounts") =/= nomatch],
     {ok, _} = call(Config, undo, [list_to_binary(Run)]),
     [] = test_couch:all(?ACCOUNT_DB),

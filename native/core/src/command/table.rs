@@ -106,7 +106,7 @@ impl Parameter {
             Self::Source => "knm_bandwidth",
             Self::Target => "knm_bandwidth2",
             Self::Feature => "e911",
-            Self::Run => "20261123T042900Z-1a2b3c",
+            Self::Run => "20261123T042900Z-250000",
             Self::RunInProgress => "0.123.0",
             Self::Function => "fix_account_db_numbers",
             Self::OfFunction => Self::Account.example(),

@@ -18,12 +18,15 @@ pub fn default_directory() -> Option<PathBuf> {
         .map(|directories| directories.data_dir().join("journal"))
 }
 
-/// An id for a run that began at this moment, as RFC 3339 has it.
-pub(crate) fn new_run_id(at: &str) -> String {
+/// An id for a run that began at this moment: the second and the microsecond, so that ids sort by
+/// time.
+pub(crate) fn new_run_id(at: SystemTime) -> String {
+    let second = humantime::format_rfc3339_seconds(at).to_string();
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
     format!(
-        "{}-{:06x}",
-        at.replace([':', '-'], ""),
-        rand::random::<u32>() & 0x00ff_ffff
+        "{}-{:06}",
+        second.replace([':', '-'], ""),
+        since.unwrap_or_default().subsec_micros()
     )
 }
 
@@ -80,8 +83,9 @@ impl Journals {
         let failed = |error: std::io::Error| self.failed(&error.to_string());
         std::fs::create_dir_all(&self.directory).map_err(failed)?;
         self.let_go(SystemTime::now());
-        let at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let run = new_run_id(&at);
+        let now = SystemTime::now();
+        let at = humantime::format_rfc3339_seconds(now).to_string();
+        let run = new_run_id(now);
         let path = self.path(&run);
         let mut options = OpenOptions::new();
         options.create_new(true).append(true);

@@ -41,10 +41,11 @@ impl ReportTo {
         match self {
             Self::File(path) => path.clone(),
             Self::Directory(directory) => {
+                // A run that changed nothing has no id.
                 let run = about
                     .run
                     .clone()
-                    .unwrap_or_else(|| new_run_id(&about.started));
+                    .unwrap_or_else(|| new_run_id(SystemTime::now()));
                 directory.join(format!("{run}-{function}.json"))
             }
         }
