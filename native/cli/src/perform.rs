@@ -112,9 +112,7 @@ fn settings(options: &Options) -> Settings {
         ..Settings::default()
     };
     if let Some(parallel) = options.parallel {
-        let parallel = usize::from(parallel);
-        settings.http.ceiling = parallel;
-        settings.databases_at_once = settings.databases_at_once.min(parallel);
+        settings.limit_parallel(usize::from(parallel));
     }
     settings.http.per_second = options.requests_per_second;
     settings

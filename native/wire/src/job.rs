@@ -113,7 +113,7 @@ fn settings(start: &Start) -> run::Settings {
         ..run::Settings::default()
     };
     if let Some(jobs) = asked.parallel_jobs_count {
-        settings.http.ceiling = count(jobs);
+        settings.limit_parallel(count(jobs));
     }
     if let Some(milliseconds) = asked.time_between_db_ms {
         settings.time_between_databases = Duration::from_millis(milliseconds);

@@ -191,7 +191,8 @@ impl Run {
         F: Future<Output = Result<R, Error>> + Send + 'static,
         W: Fn(Arc<Self>, T) -> F,
     {
-        let places = Arc::new(Semaphore::new(self.settings.databases_at_once.max(1)));
+        let at_once = self.settings.databases_at_once;
+        let places = Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS)));
         let mut tasks = JoinSet::new();
         let mut results = BTreeMap::new();
         let mut stopped = None;

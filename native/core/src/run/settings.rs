@@ -12,7 +12,7 @@ use crate::lock::Lock;
 /// How a run goes about its work. Kazoo's knobs go by their names there.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How requests are made; its `ceiling` is Kazoo's `parallel_jobs_count`.
+    /// How requests are made.
     pub http: HttpSettings,
     /// Databases that are worked on at the same time: more than requests in flight, so that there
     /// is something to send while some wait for a disk.
@@ -51,11 +51,23 @@ pub struct Settings {
     pub door: Door,
 }
 
+/// Databases that are worked on for each request in flight.
+const DATABASES_A_REQUEST: usize = 2;
+
+impl Settings {
+    /// Limits the run to so many requests in flight, and to databases in proportion: Kazoo's
+    /// `parallel_jobs_count`.
+    pub fn limit_parallel(&mut self, requests: usize) {
+        self.http.ceiling = requests;
+        self.databases_at_once = requests.saturating_mul(DATABASES_A_REQUEST);
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            databases_at_once: HttpSettings::default().ceiling * DATABASES_A_REQUEST,
             http: HttpSettings::default(),
-            databases_at_once: 32,
             time_between_databases: Duration::ZERO,
             max_bulk_read: 1000,
             max_bulk_insert: 500,
