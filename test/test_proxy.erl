@@ -57,9 +57,10 @@ connection(Client, Counter, Delay) ->
     #{host := Host} = Parts = uri_string:parse(test_couch:url()),
     {ok, Server} = gen_tcp:connect(Host, maps:get(port, Parts, 5984), [binary, {active, true}]),
     ok = inet:setopts(Client, [{active, true}]),
-    forward(Client, Server, Counter, Delay).
+    forward(Client, Server, Counter, Delay, answered).
 
-forward(Client, Server, Counter, Delay) ->
+%% An answer can come in many packets; only the first of them waits.
+forward(Client, Server, Counter, Delay, State) ->
     receive
         {tcp, Client, Data} ->
             case re:run(Data, "^(?:GET|POST|PUT|DELETE|HEAD) (\\S+)", [{capture, all_but_first, binary}]) of
@@ -67,11 +68,11 @@ forward(Client, Server, Counter, Delay) ->
                 nomatch -> ok
             end,
             _ = gen_tcp:send(Server, Data),
-            forward(Client, Server, Counter, Delay);
+            forward(Client, Server, Counter, Delay, asked);
         {tcp, Server, Data} ->
-            timer:sleep(atomics:get(Delay, 1)),
+            _ = [timer:sleep(atomics:get(Delay, 1)) || State =:= asked],
             _ = gen_tcp:send(Client, Data),
-            forward(Client, Server, Counter, Delay);
+            forward(Client, Server, Counter, Delay, answered);
         {tcp_closed, _} ->
             gen_tcp:close(Client),
             gen_tcp:close(Server);
