@@ -2,9 +2,9 @@
 //!
 //! Documents come by `_all_docs?include_docs=true`, a thousand rows a request, each page from the
 //! key after the last one of the page before; ids alone come ten thousand at a time. Answers come in
-//! one piece (`buffer_response`), as ours do, since that is faster. Where the
-//! pages begin is known beforehand, so nothing of an answer need be looked at. A database that
-//! must be looked at costs one request at least: `CouchDB` has no request over several.
+//! one piece (`buffer_response`), as ours do, since that is faster. Where the pages begin is known
+//! beforehand, so nothing of an answer need be looked at. A database that must be looked at costs
+//! one request at least: `CouchDB` has no request over several.
 //!
 //! Where there is doubt about what a job needs, the floor is the smaller one. It reads no
 //! `system_config`, and nothing a second time before it deletes, keeps no journal, and asks nobody

@@ -23,9 +23,9 @@ use crate::kazoo::DatabaseName;
 /// The largest page that is taken in, in bytes; above it the page is asked for in halves.
 const LARGEST_PAGE: usize = 16 << 20;
 
-/// Asks for an answer in one piece (CouchDB 3.1; older ones pay no heed). Otherwise each row goes
-/// over the wire by itself, which costs both sides more than the documents do; and an error in the
-/// middle of an answer is a status of its own, and no broken body.
+/// Has the server finish an answer before it sends any of it (CouchDB 3.1; older ones pay no heed).
+/// Otherwise it trickles in as rows are read, a chunk of 1 490 bytes at a time, each of which wakes
+/// us; and an error in the middle of an answer is a status of its own, and no broken body.
 pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 
 /// What to read beside ids and revisions.
