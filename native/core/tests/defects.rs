@@ -125,11 +125,11 @@ impl Host for OneIsDown {
     }
 }
 
-async fn run_on(host: Arc<dyn Host>, function: &str) -> Summary {
+async fn run_on(host: Arc<dyn Host>, function: &str, arguments: &[Argument]) -> Summary {
     let (sender, mut receiver) = mpsc::channel(64);
     let job = Job {
         function: function.to_owned(),
-        command: command::parse(function, &[]).unwrap(),
+        command: command::parse(function, arguments).unwrap(),
         host,
         settings: settings(),
         events: sender,
@@ -155,7 +155,7 @@ async fn usage_that_cannot_be_read_wipes_nothing() {
         url: ServerUrl::parse(&stage.url).unwrap(),
         down: DatabaseName::new(OURS_DB).unwrap(),
     });
-    let told = run_on(host, "fix_apps_for_number_dbs").await;
+    let told = run_on(host, "fix_apps_for_number_dbs", &[]).await;
     let (read, _) = Cluster::read(&stage.url).await.unwrap();
     stage.end().await;
     assert_eq!(
@@ -180,7 +180,7 @@ async fn one_accounts_failure_does_not_stop_the_others() {
         url: ServerUrl::parse(&stage.url).unwrap(),
         down: DatabaseName::new(OURS_DB).unwrap(),
     });
-    let told = run_on(host, "copy_number_dbs_to_accounts").await;
+    let told = run_on(host, "copy_number_dbs_to_accounts", &[]).await;
     let (read, _) = Cluster::read(&stage.url).await.unwrap();
     stage.end().await;
     assert_eq!((told.counts.created, told.counts.failed), (1, 1));
@@ -202,6 +202,7 @@ async fn a_database_that_cannot_be_read_has_nothing_deleted_on_its_account() {
     run_on(
         host,
         "destructively_remove_from_number_dbs_if_not_in_accountdb",
+        &[],
     )
     .await;
     let (read, _) = Cluster::read(&stage.url).await.unwrap();
@@ -374,6 +375,47 @@ async fn a_number_too_short_for_a_database_is_not_found() {
         r#"{"numbers%2F011":{"failed":{"open_doc-not_found":["011"]}}}"#
     );
     assert!(document(&read, OURS_DB, "+14155550100").is_some());
+
+    let (ran, _) = after(
+        &whole,
+        "copy_single_number_to_account_db",
+        &[text("011"), text(OURS)],
+    )
+    .await;
+    assert_eq!(
+        ran.returned,
+        Returned::Value(Err(
+            "can read number '011' from 'numbers%2F011': not_found".into()
+        ))
+    );
+    assert_eq!(summary(&ran).counts.failed, 1);
+}
+
+/// Found by a random case: of accounts in a list, one that does not answer when it is asked
+/// whether it is there may hold the copy that goes before another's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_account_that_does_not_answer_may_hold_the_better_copy() {
+    let whole = cluster(&[
+        (OURS_DB, number("+14155550100", OURS)),
+        (THEIRS_DB, used("+14155550100", OURS, "callflow")),
+        (THEIRS_DB, number("+14155550101", THEIRS)),
+    ]);
+    let stage = Stage::new().await;
+    whole.load(&stage.url).await.unwrap();
+    let host = Arc::new(OneIsDown {
+        url: ServerUrl::parse(&stage.url).unwrap(),
+        down: DatabaseName::new(OURS_DB).unwrap(),
+    });
+    let list = Argument::List(vec![OURS.into(), THEIRS.into()]);
+    let told = run_on(host, "copy_accounts_to_number_dbs", &[list]).await;
+    let (read, _) = Cluster::read(&stage.url).await.unwrap();
+    stage.end().await;
+    assert_eq!(
+        told.failures.to_json(),
+        r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"last_error":"connection"},"numbers%2F%2B1415":{"failed":{"open_doc-connection":["+14155550100"]}}}"#
+    );
+    assert!(document(&read, NUMBERS, "+14155550100").is_none());
+    assert!(document(&read, NUMBERS, "+14155550101").is_some());
 }
 
 /// Found by a random case: a number lies in `numbers/inum` too, and the account that it is

@@ -146,16 +146,19 @@ pub(super) async fn copy_number_to(
     let error = |text: String| Ok(Answer::FiguresAnd(Returned::Value(Err(text))));
     let normaliser = run.normaliser().await?;
     let number = normaliser.normalise(&given);
-    let database = DatabaseName::number_database_of(&number);
-    let shown = database
-        .as_ref()
-        .map_or_else(|| DatabaseName::encoded_for(&number), DatabaseName::encoded);
+    let shown = DatabaseName::number_database_of(&number).map_or_else(
+        || DatabaseName::encoded_for(&number),
+        |database| database.encoded(),
+    );
     let unread = |reason: &str| format!("can read number '{number}' from '{shown}': {reason}");
-    let Some(database) = database.filter(|_| normaliser.is_reconcilable(&number)) else {
+    if !normaliser.is_reconcilable(&number) {
         return error(unread(numbers::NOT_RECONCILABLE));
-    };
-    let live = numbers::read(run, &database, std::slice::from_ref(&number)).await?;
-    let Some(found) = live.into_iter().next() else {
+    }
+    let read = numbers::read_all(run, vec![number.clone()]).await?;
+    let live = read
+        .into_iter()
+        .find_map(|(database, live)| Some((database, live.into_iter().next()?)));
+    let Some((database, found)) = live else {
         let reason = reason_of(run, &number);
         return error(unread(&reason));
     };

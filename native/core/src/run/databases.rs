@@ -50,11 +50,14 @@ pub(super) async fn accounts(run: &Arc<Run>, accounts: Accounts) -> Result<Vec<A
             let checked = run
                 .each(list, |run, account| async move {
                     match must_exist(&run, account).await {
-                        Ok(()) => Ok(Some(account)),
-                        Err(error) => {
+                        Err(error) if error.kind() == Kind::DatabaseNotFound => {
                             run.database_failed(&account.database(), error)?;
                             Ok(None)
                         }
+                        Err(error) if Run::is_fatal(&error) => Err(error),
+                        // Whether it is there is not known. Reading it tells, and a command must
+                        // know of every account that it could not read.
+                        Ok(()) | Err(_) => Ok(Some(account)),
                     }
                 })
                 .await?;
