@@ -194,3 +194,48 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
     assert!(died >= 14, "only {died} runs died");
     stage.end().await;
 }
+
+/// Found by a random case: a number lies in `numbers/inum` and in the database that it names, for
+/// the same account. The account's copy is that of the latter, and stays so when a conversion of
+/// the former is completed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversion_is_completed_only_where_its_copies_follow_it() {
+    const ACCOUNT: &str = "abcdef0123456789abcdef0123456789";
+    let stage = Stage::new().await;
+    let url = stage.url.as_str();
+    let mut cluster = Cluster::default();
+    for (database, module) in [
+        ("numbers/inum", "knm_telnyx"),
+        ("numbers/+1415", "knm_flowroute"),
+        (
+            "account/ab/cd/ef0123456789abcdef0123456789",
+            "knm_flowroute",
+        ),
+    ] {
+        let document = serde_json::json!({
+            "_id": "+14155550100",
+            "pvt_type": "number",
+            "pvt_assigned_to": ACCOUNT,
+            "pvt_module_name": module,
+        });
+        let database = cluster.databases.entry(database.into()).or_default();
+        database
+            .documents
+            .insert("+14155550100".into(), document.as_object().unwrap().clone());
+    }
+    let function = "convert_carrier_module";
+    let arguments = ["knm_telnyx", "knm_local", "numbers%2Finum"].map(text);
+    reload(url, &cluster).await;
+    call_with(url, function, &arguments, support::settings()).await;
+    let wanted = read(url).await;
+
+    reload(url, &cluster).await;
+    let folder = tempfile::tempdir().unwrap();
+    die_after((0, Early::Killed), url, function, &arguments, &folder).await;
+    let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
+    assert!(!runs[0].ended);
+    call_with(url, function, &arguments, journalled(&folder)).await;
+    let differences = wanted.differences(&read(url).await);
+    stage.end().await;
+    assert!(differences.is_empty(), "{differences:#?}");
+}

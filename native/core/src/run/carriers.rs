@@ -278,20 +278,7 @@ async fn convert_documents(
         .map(|(id, _)| id.as_str())
         .collect();
     assigned.retain(|(_, id)| !failed.contains(id.as_str()));
-    if !is_named_by_numbers(database) {
-        let ids: Vec<_> = assigned
-            .iter()
-            .map(|(account, id)| (*account, id.as_str()))
-            .collect();
-        match shadowed(run, database, &ids).await {
-            Ok(shadowed) => assigned.retain(|(_, id)| !shadowed.contains(id)),
-            Err(error) => {
-                let ids = ids.into_iter().map(|(_, id)| id);
-                run.numbers_failed(database, &error, &error.reason(), ids)?;
-                assigned.clear();
-            }
-        }
-    }
+    let assigned = unshadowed(run, database, assigned).await?;
     for (account, id) in assigned {
         let text = texts.remove(&id).and_then(|text| run.budget.hold(&text));
         let from = database.clone();
@@ -306,6 +293,31 @@ async fn convert_documents(
         ));
     }
     Ok(converted)
+}
+
+/// Those of the numbers of a database whose copies follow it: where another number database
+/// holds one too, its account's copy is that one's. What cannot be told fails.
+async fn unshadowed(
+    run: &Run,
+    database: &DatabaseName,
+    mut assigned: Vec<(AccountId, String)>,
+) -> Result<Vec<(AccountId, String)>, Error> {
+    if assigned.is_empty() || is_named_by_numbers(database) {
+        return Ok(assigned);
+    }
+    let ids: Vec<_> = assigned
+        .iter()
+        .map(|(account, id)| (*account, id.as_str()))
+        .collect();
+    match shadowed(run, database, &ids).await {
+        Ok(shadowed) => assigned.retain(|(_, id)| !shadowed.contains(id)),
+        Err(error) => {
+            let ids = ids.into_iter().map(|(_, id)| id);
+            run.numbers_failed(database, &error, &error.reason(), ids)?;
+            assigned.clear();
+        }
+    }
+    Ok(assigned)
 }
 
 /// Makes the accounts' copies follow, an account at a time, and has services reconciled.
@@ -355,6 +367,7 @@ async fn broken_off(
             if database.account().is_some() {
                 continue;
             }
+            let mut assigned = Vec::new();
             for (id, steps) in documents {
                 let after = steps.last().and_then(|step| step.after.as_deref());
                 let Some(document) = after.and_then(|text| Object::parse(text).ok()) else {
@@ -364,17 +377,20 @@ async fn broken_off(
                 if let Some(account) = NumberFacts::of(&document).assigned_to
                     && !is_known()
                 {
-                    let from = database.clone();
-                    left.push((
-                        account,
-                        Pending {
-                            id,
-                            from,
-                            text: None,
-                            target: Target::Unread,
-                        },
-                    ));
+                    assigned.push((account, id));
                 }
+            }
+            for (account, id) in unshadowed(run, &database, assigned).await? {
+                let from = database.clone();
+                left.push((
+                    account,
+                    Pending {
+                        id,
+                        from,
+                        text: None,
+                        target: Target::Unread,
+                    },
+                ));
             }
         }
     }
