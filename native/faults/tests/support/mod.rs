@@ -341,7 +341,9 @@ where
                 runtime.block_on(stage.end());
                 match outcome {
                     Ok(()) => {}
-                    Err(TestError::Fail(reason, _)) => panic!("{name}, seed {seed}: {reason}"),
+                    Err(TestError::Fail(reason, case)) => {
+                        panic!("{name}, seed {seed}: {reason}\nthe case was {case:?}")
+                    }
                     Err(other) => panic!("{name}, seed {seed}: {other}"),
                 }
             });
