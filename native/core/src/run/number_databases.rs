@@ -1,16 +1,20 @@
 //! Copies from account databases to the number databases that lack a number.
 //!
-//! The accounts are read first: of each number a digest is kept, on the shelf of its number
-//! database, and the document while there is room. Then each number database is read, and what
-//! it lacks is created. All copies of a number are known by then, so which one wins does not
-//! depend on who was read first. A copy that one in an account that could not be read might beat
-//! is not made the authority: the next run, which may read it, could not take that back.
+//! The accounts are read, and of each number that may be missing a digest is kept, on the shelf of
+//! its number database, and the document while there is room. All copies of a number are known
+//! when what its number database lacks is created, so which one wins does not depend on who was
+//! read first. A copy that one in an account that could not be read might beat is not made the
+//! authority: the next run, which may read it, could not take that back.
+//!
+//! Of a whole cluster the number databases are read before: then only what they lack needs a
+//! shelf, and there is room for it. For some accounts they are asked afterwards, by id.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use super::accounts::is_named_by_numbers;
 use super::budget::Held;
 use super::context::Run;
 use super::databases;
@@ -42,9 +46,21 @@ struct Shelved {
 
 /// Copies by the number database that they belong to.
 #[derive(Default)]
-struct Shelves(Mutex<BTreeMap<DatabaseName, Vec<Shelved>>>);
+struct Shelves {
+    /// What number databases hold, of those that were read before.
+    known: Known,
+    copies: Mutex<BTreeMap<DatabaseName, Vec<Shelved>>>,
+}
 
 impl Shelves {
+    fn of(known: Known) -> Self {
+        let copies = known.keys().map(|name| (name.clone(), Vec::new()));
+        Self {
+            copies: Mutex::new(copies.collect()),
+            known,
+        }
+    }
+
     fn put(&self, run: &Run, account: AccountId, id: &str, text: &str, document: &Object<'_>) {
         let facts = NumberFacts::of(document);
         let Some(database) = DatabaseName::number_database_of(id) else {
@@ -52,15 +68,22 @@ impl Shelves {
                 .failed(&account.database().encoded(), NO_NUMBER_DB, id);
             return;
         };
+        let digest = document.digest();
+        if let Some(Ok(Some(existing))) = self.known.get(&database)
+            && let Some(held) = existing.digest(id)
+        {
+            judge(run, &database, id, digest, Some(held));
+            return;
+        }
         let shelved = Shelved {
             id: id.to_owned(),
             account,
             at_home: facts.assigned_to == Some(account),
-            digest: document.digest(),
+            digest,
             has_attachments: facts.has_attachments,
             text: run.budget.hold(text),
         };
-        self.0
+        self.copies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .entry(database)
@@ -69,7 +92,7 @@ impl Shelves {
     }
 
     fn take(&self) -> BTreeMap<DatabaseName, Vec<Shelved>> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.copies.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -77,7 +100,12 @@ impl Shelves {
 pub(super) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
     let whole = accounts == Accounts::All;
     let accounts = databases::accounts(run, accounts).await?;
-    let shelves = Arc::new(Shelves::default());
+    let known = if whole {
+        known(run).await?
+    } else {
+        Known::default()
+    };
+    let shelves = Arc::new(Shelves::of(known));
     let unread = run
         .each(accounts, |run, account| {
             let shelves = shelves.clone();
@@ -101,7 +129,7 @@ pub(super) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error
         })
         .await?;
     let unread = unread.into_iter().flatten().collect();
-    fill(run, &shelves, unread, whole).await
+    fill(run, shelves, unread).await
 }
 
 /// `copy_numbers_from_accountdb_to_numbdbs`
@@ -113,7 +141,7 @@ pub(super) async fn copy_numbers(
     databases::must_exist(run, account).await?;
     let numbers = numbers::normalised(run, Some(account), given).await?;
     let database = account.database();
-    let shelves = Shelves::default();
+    let shelves = Arc::new(Shelves::default());
     let ids: Vec<&str> = numbers.iter().map(String::as_str).collect();
     let found = run.keys(&database, &ids, Include::Documents).await?;
     for (id, found) in numbers.iter().zip(&found) {
@@ -133,21 +161,16 @@ pub(super) async fn copy_numbers(
         }
     }
     run.finished(&database).await;
-    fill(run, &shelves, Vec::new(), false).await
+    fill(run, shelves, Vec::new()).await
 }
 
-async fn fill(
-    run: &Arc<Run>,
-    shelves: &Shelves,
-    unread: Vec<String>,
-    whole: bool,
-) -> Result<(), Error> {
-    let shelves: Vec<_> = shelves.take().into_iter().collect();
+async fn fill(run: &Arc<Run>, shelves: Arc<Shelves>, unread: Vec<String>) -> Result<(), Error> {
+    let copies: Vec<_> = shelves.take().into_iter().collect();
     let unread: Arc<[String]> = unread.into();
-    run.each(shelves, |run, (database, shelf)| {
-        let unread = unread.clone();
+    run.each(copies, |run, (database, shelf)| {
+        let (shelves, unread) = (shelves.clone(), unread.clone());
         async move {
-            fill_one(&run, &database, shelf, &unread, whole).await?;
+            fill_one(&run, &database, &shelves.known, shelf, &unread).await?;
             run.finished(&database).await;
             Ok(())
         }
@@ -160,16 +183,24 @@ async fn fill(
 async fn fill_one(
     run: &Run,
     database: &DatabaseName,
+    known: &Known,
     mut shelf: Vec<Shelved>,
     unread: &[String],
-    whole: bool,
 ) -> Result<(), Error> {
     shelf.sort_by(|one, other| one.id.cmp(&other.id));
-    let existing = match existing(run, database, &shelf, whole).await {
-        Ok(existing) => existing,
+    let asked;
+    let holds = match known.get(database) {
+        Some(known) => known,
+        None => {
+            asked = by_ids(run, database, &shelf).await;
+            &asked
+        }
+    };
+    let existing = match holds {
+        Ok(existing) => existing.as_ref(),
         Err(error) => {
             let ids = shelf.iter().map(|one| one.id.as_str());
-            return run.numbers_failed(database, &error, &error.reason(), ids);
+            return run.numbers_failed(database, error, &error.reason(), ids);
         }
     };
     let mut winners = Vec::new();
@@ -177,10 +208,7 @@ async fn fill_one(
         let Some(id) = copies.first().map(|copy| copy.id.clone()) else {
             continue;
         };
-        let held = existing
-            .as_ref()
-            .and_then(|known| known.numbers.get(&id))
-            .copied();
+        let held = existing.and_then(|known| known.digest(&id));
         let won = match held {
             Some(_) => None,
             None => winner(&candidates(copies)),
@@ -202,10 +230,7 @@ async fn fill_one(
                 });
                 continue;
             }
-            match to_number_database(copy.digest, reference) {
-                Copy::Unchanged => run.tally.decided(database, Outcome::Unchanged, 1),
-                _ => run.tally.failed(&database.encoded(), &conflict(), &id),
-            }
+            judge(run, database, &id, copy.digest, reference);
         }
     }
     drop(shelf);
@@ -223,6 +248,14 @@ async fn fill_one(
         return run.numbers_failed(database, &error, &error.reason(), ids);
     }
     write(run, database, winners).await
+}
+
+/// Counts a copy that is not written: it is what is there, or in conflict with it.
+fn judge(run: &Run, database: &DatabaseName, id: &str, copy: Digest, there: Option<Digest>) {
+    match to_number_database(copy, there) {
+        Copy::Unchanged => run.tally.decided(database, Outcome::Unchanged, 1),
+        _ => run.tally.failed(&database.encoded(), &conflict(), id),
+    }
 }
 
 /// Why an account could not be read that may hold a copy which goes before this one: copies at
@@ -250,71 +283,100 @@ fn conflict() -> String {
 /// What a number database holds.
 #[derive(Default)]
 struct Existing {
-    /// Those that were asked about.
-    numbers: HashMap<String, Digest>,
+    /// Ids and digests, by id.
+    numbers: Vec<(Box<str>, Digest)>,
     has_design: bool,
 }
 
-/// What a number database holds of these; None where there is no such database. Whole clusters
-/// are read by range, which is a request a thousand documents; some accounts' numbers by id.
-async fn existing(
-    run: &Run,
-    database: &DatabaseName,
-    shelf: &[Shelved],
-    whole: bool,
-) -> Result<Option<Existing>, Error> {
-    let mut wanted: Vec<&str> = shelf.iter().map(|one| one.id.as_str()).collect();
-    wanted.dedup();
-    let read = if whole {
-        by_range(run, database, &wanted).await
-    } else {
-        by_ids(run, database, &wanted).await
-    };
+impl Existing {
+    fn saw(&mut self, database: &DatabaseName, id: &str, text: &str) -> Result<(), Error> {
+        if id == DESIGN_ID {
+            self.has_design = true;
+        } else {
+            let digest = parsed(database, text)?.digest();
+            self.numbers.push((id.into(), digest));
+        }
+        Ok(())
+    }
+
+    /// All is seen.
+    fn sorted(mut self) -> Self {
+        self.numbers
+            .sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        self
+    }
+
+    fn digest(&self, id: &str) -> Option<Digest> {
+        let at = self
+            .numbers
+            .binary_search_by(|(known, _)| (**known).cmp(id));
+        at.ok().map(|at| self.numbers[at].1)
+    }
+}
+
+/// What a number database holds; None where there is none of that name.
+type Holds = Result<Option<Existing>, Error>;
+
+/// What number databases hold.
+type Known = BTreeMap<DatabaseName, Holds>;
+
+/// What each number database holds that is named by numbers. One that cannot be read is a failure
+/// when it turns out that a number belongs there.
+async fn known(run: &Arc<Run>) -> Result<Known, Error> {
+    let mut databases = databases::all_number_databases(run).await?;
+    databases.retain(is_named_by_numbers);
+    let known = run
+        .each(databases, |run, database| async move {
+            let holds = present(whole(&run, &database).await);
+            match holds {
+                Err(error) if Run::is_fatal(&error) => Err(error),
+                holds => Ok((database, holds)),
+            }
+        })
+        .await?;
+    Ok(known.into_iter().collect())
+}
+
+fn present(read: Result<Existing, Error>) -> Holds {
     match read {
-        Ok(existing) => Ok(Some(existing)),
+        Ok(existing) => Ok(Some(existing.sorted())),
         Err(error) if error.kind() == Kind::DatabaseNotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-async fn by_range(run: &Run, database: &DatabaseName, wanted: &[&str]) -> Result<Existing, Error> {
+async fn whole(run: &Run, database: &DatabaseName) -> Result<Existing, Error> {
     let mut existing = Existing::default();
     let mut scan = run
         .pages(database, Range::all(), Include::Documents)
         .await?;
     while let Some(page) = scan.next().await? {
         for (row, text) in page.rows() {
-            if row.id == DESIGN_ID {
-                existing.has_design = true;
-            }
-            if wanted.binary_search(&row.id.as_str()).is_ok() {
-                let digest = parsed(database, text)?.digest();
-                existing.numbers.insert(row.id.clone(), digest);
-            }
+            existing.saw(database, &row.id, text)?;
         }
     }
     Ok(existing)
 }
 
-async fn by_ids(run: &Run, database: &DatabaseName, wanted: &[&str]) -> Result<Existing, Error> {
-    let mut existing = Existing::default();
-    let wanted: Vec<&str> = std::iter::once(DESIGN_ID)
-        .chain(wanted.iter().copied())
+/// What a number database holds of these.
+async fn by_ids(run: &Run, database: &DatabaseName, shelf: &[Shelved]) -> Holds {
+    let mut wanted: Vec<&str> = std::iter::once(DESIGN_ID)
+        .chain(shelf.iter().map(|one| one.id.as_str()))
         .collect();
-    for ids in wanted.chunks(run.settings.max_bulk_read.max(1)) {
-        let found = run.keys(database, ids, Include::Documents).await?;
-        for (id, found) in ids.iter().zip(&found) {
-            if let Some((_, text)) = found.document() {
-                if *id == DESIGN_ID {
-                    existing.has_design = true;
-                    continue;
+    wanted.dedup();
+    let read = async {
+        let mut existing = Existing::default();
+        for ids in wanted.chunks(run.settings.max_bulk_read.max(1)) {
+            let found = run.keys(database, ids, Include::Documents).await?;
+            for (id, found) in ids.iter().zip(&found) {
+                if let Some((_, text)) = found.document() {
+                    existing.saw(database, id, text)?;
                 }
-                let digest = parsed(database, text)?.digest();
-                existing.numbers.insert((*id).to_owned(), digest);
             }
         }
-    }
-    Ok(existing)
+        Ok(existing)
+    };
+    present(read.await)
 }
 
 /// Creates a number database, with its design document.
