@@ -4,10 +4,11 @@
 mod support;
 
 use kazoo_numbers::command::Argument;
+use kazoo_numbers::run::Settings;
 use kazoo_numbers_cluster::{DriftKind, Options, Plan};
 use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, Server};
 use serde_json::{Map, Value};
-use support::{Ran, call};
+use support::{Ran, call, call_with};
 
 const ACCOUNTS: usize = 50;
 const NUMBER_DATABASES: usize = 10;
@@ -75,6 +76,25 @@ async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
         ranges + 2,
         "and nothing but that when all is in sync: {again:?}"
     );
+    server.shutdown().await;
+}
+
+/// What number databases have is not held, so that there is room for what they lack: a tenth of
+/// the documents would fill this memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_held_and_not_read_again() {
+    let server = cluster().await;
+    let settings = Settings {
+        memory: 200_000,
+        ..support::settings()
+    };
+    let function = "copy_accounts_to_number_dbs";
+    let ran = call_with(&server.url(), function, &[], settings).await;
+    let created = ran.finished.as_ref().unwrap().summary.counts.created;
+    assert!(created > 20, "{created}");
+    let again = server.stats().requests("POST", Endpoint::AllDocs);
+    // The two ranges of an account's numbers are one, and one is for the system config.
+    assert!(again <= ACCOUNTS as u64 + 1, "{again} requests");
     server.shutdown().await;
 }
 
