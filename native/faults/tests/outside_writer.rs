@@ -235,7 +235,13 @@ async fn check(stage: &Stage, case: &Case, faultless: bool) -> Result<(), TestCa
     };
     let counted: u64 = ran.writes().iter().sum();
     let landed_ids: BTreeSet<&str> = landed().map(|write| write.id.as_str()).collect();
-    if faultless && counted != landed().count() as u64 {
+    // On a busy machine a request can be given up and sent again without any fault of ours: whose
+    // the document is that somebody replaced meanwhile, nobody can know then.
+    let sent_again = ran
+        .finished
+        .as_ref()
+        .is_some_and(|finished| finished.summary.retries > 0);
+    if faultless && !sent_again && counted != landed().count() as u64 {
         all.push(format!(
             "counted {:?}, and {} writes landed: {landed_ids:?}",
             ran.writes(),
