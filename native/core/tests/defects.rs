@@ -125,7 +125,19 @@ impl Host for OneIsDown {
     }
 }
 
-async fn run_on(host: Arc<dyn Host>, function: &str, arguments: &[Argument]) -> Summary {
+/// Runs a command on a cluster of which our account's database does not answer: what it told, and
+/// the cluster afterwards.
+async fn after_one_is_down(
+    cluster: &Cluster,
+    function: &str,
+    arguments: &[Argument],
+) -> (Summary, Cluster) {
+    let stage = Stage::new().await;
+    cluster.load(&stage.url).await.unwrap();
+    let host = Arc::new(OneIsDown {
+        url: ServerUrl::parse(&stage.url).unwrap(),
+        down: DatabaseName::new(OURS_DB).unwrap(),
+    });
     let (sender, mut receiver) = mpsc::channel(64);
     let job = Job {
         function: function.to_owned(),
@@ -138,8 +150,10 @@ async fn run_on(host: Arc<dyn Host>, function: &str, arguments: &[Argument]) -> 
     let drained = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
     let finished = run(job).await;
     drained.await.unwrap();
+    let (read, _) = Cluster::read(&stage.url).await.unwrap();
+    stage.end().await;
     assert_eq!(finished.returned, Returned::Code(2));
-    finished.summary
+    (finished.summary, read)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,15 +163,7 @@ async fn usage_that_cannot_be_read_wipes_nothing() {
         (NUMBERS, used("+14155550101", THEIRS, "callflow")),
         (OURS_DB, callflow("cf", &["+14155550100"])),
     ]);
-    let stage = Stage::new().await;
-    whole.load(&stage.url).await.unwrap();
-    let host = Arc::new(OneIsDown {
-        url: ServerUrl::parse(&stage.url).unwrap(),
-        down: DatabaseName::new(OURS_DB).unwrap(),
-    });
-    let told = run_on(host, "fix_apps_for_number_dbs", &[]).await;
-    let (read, _) = Cluster::read(&stage.url).await.unwrap();
-    stage.end().await;
+    let (told, read) = after_one_is_down(&whole, "fix_apps_for_number_dbs", &[]).await;
     assert_eq!(
         told.failures.to_json(),
         r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"failed":{"app_usage-connection":["+14155550100"]}}}"#
@@ -174,15 +180,7 @@ async fn one_accounts_failure_does_not_stop_the_others() {
         (NUMBERS, number("+14155550100", OURS)),
         (NUMBERS, number("+14155550101", THEIRS)),
     ]);
-    let stage = Stage::new().await;
-    whole.load(&stage.url).await.unwrap();
-    let host = Arc::new(OneIsDown {
-        url: ServerUrl::parse(&stage.url).unwrap(),
-        down: DatabaseName::new(OURS_DB).unwrap(),
-    });
-    let told = run_on(host, "copy_number_dbs_to_accounts", &[]).await;
-    let (read, _) = Cluster::read(&stage.url).await.unwrap();
-    stage.end().await;
+    let (told, read) = after_one_is_down(&whole, "copy_number_dbs_to_accounts", &[]).await;
     assert_eq!((told.counts.created, told.counts.failed), (1, 1));
     assert!(document(&read, THEIRS_DB, "+14155550101").is_some());
 }
@@ -193,20 +191,12 @@ async fn a_database_that_cannot_be_read_has_nothing_deleted_on_its_account() {
         (NUMBERS, number("+14155550100", OURS)),
         (NUMBERS, number("+14155550101", THEIRS)),
     ]);
-    let stage = Stage::new().await;
-    whole.load(&stage.url).await.unwrap();
-    let host = Arc::new(OneIsDown {
-        url: ServerUrl::parse(&stage.url).unwrap(),
-        down: DatabaseName::new(OURS_DB).unwrap(),
-    });
-    run_on(
-        host,
+    let (_, read) = after_one_is_down(
+        &whole,
         "destructively_remove_from_number_dbs_if_not_in_accountdb",
         &[],
     )
     .await;
-    let (read, _) = Cluster::read(&stage.url).await.unwrap();
-    stage.end().await;
     assert!(document(&read, NUMBERS, "+14155550100").is_some());
     assert!(document(&read, NUMBERS, "+14155550101").is_none());
 }
@@ -400,16 +390,8 @@ async fn a_listed_account_that_does_not_answer_may_hold_the_better_copy() {
         (THEIRS_DB, used("+14155550100", OURS, "callflow")),
         (THEIRS_DB, number("+14155550101", THEIRS)),
     ]);
-    let stage = Stage::new().await;
-    whole.load(&stage.url).await.unwrap();
-    let host = Arc::new(OneIsDown {
-        url: ServerUrl::parse(&stage.url).unwrap(),
-        down: DatabaseName::new(OURS_DB).unwrap(),
-    });
     let list = Argument::List(vec![OURS.into(), THEIRS.into()]);
-    let told = run_on(host, "copy_accounts_to_number_dbs", &[list]).await;
-    let (read, _) = Cluster::read(&stage.url).await.unwrap();
-    stage.end().await;
+    let (told, read) = after_one_is_down(&whole, "copy_accounts_to_number_dbs", &[list]).await;
     assert_eq!(
         told.failures.to_json(),
         r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"last_error":"connection"},"numbers%2F%2B1415":{"failed":{"open_doc-connection":["+14155550100"]}}}"#
