@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use super::budget::{Budget, Held};
 use super::context::Run;
+use super::digests::Digests;
 use super::numbers;
 use super::read::parsed;
 use super::settle::{Decide, Decision, End, Ends, settle};
@@ -203,8 +204,8 @@ struct Tables(HashMap<AccountId, Table>);
 /// What an account database holds where numbers are.
 #[derive(Default)]
 struct Table {
-    /// Ids and digests. `_all_docs` comes sorted, so this is.
-    rows: Vec<(Box<str>, Digest)>,
+    /// `_all_docs` comes sorted, so their order is that of the documents below.
+    rows: Digests,
     /// The documents of the first rows, as many as there was room for. One that is about to be
     /// replaced need not be read again: the revision in it tells whether it is still there.
     texts: Mutex<Vec<Option<Held>>>,
@@ -232,13 +233,12 @@ async fn tables(run: &Arc<Run>, accounts: Vec<AccountId>) -> Result<Tables, Erro
 
 async fn table(run: &Run, account: AccountId, room: &Budget) -> Result<Table, Error> {
     let database = account.database();
-    let mut rows = Vec::new();
+    let mut rows = Digests::default();
     let mut texts = Vec::new();
     let mut scan = run
         .pages(&database, Range::to_plus(), Include::Documents)
         .await?;
     while let Some(page) = scan.next().await? {
-        rows.reserve(page.len());
         for (row, text) in page.rows() {
             let document = parsed(&database, text)?;
             if texts.len() == rows.len()
@@ -246,13 +246,12 @@ async fn table(run: &Run, account: AccountId, room: &Budget) -> Result<Table, Er
             {
                 texts.push(Some(held));
             }
-            rows.push((row.id.as_str().into(), document.digest()));
+            rows.push(&row.id, document.digest());
         }
     }
-    rows.shrink_to_fit();
     texts.shrink_to_fit();
     Ok(Table {
-        rows,
+        rows: rows.sorted(),
         texts: Mutex::new(texts),
     })
 }
@@ -271,7 +270,7 @@ impl Tables {
         let Some(table) = self.0.get(&account) else {
             return Compared::Differs(Target::Unread);
         };
-        let Ok(index) = table.rows.binary_search_by(|(known, _)| (**known).cmp(id)) else {
+        let Some((index, held_digest)) = table.rows.find(id) else {
             // Ids that sort after those of numbers were not read.
             return Compared::Differs(if id.starts_with('+') {
                 Target::Absent
@@ -281,7 +280,7 @@ impl Tables {
         };
         let mut texts = table.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let held = texts.get_mut(index).and_then(Option::take);
-        if table.rows[index].1 == digest {
+        if held_digest == digest {
             return Compared::Same;
         }
         Compared::Differs(held.map_or(Target::Unread, Target::Present))

@@ -15,6 +15,7 @@ mod carriers;
 mod context;
 mod databases;
 mod destructive;
+mod digests;
 mod features;
 mod fix;
 mod lock;

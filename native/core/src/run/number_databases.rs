@@ -18,6 +18,7 @@ use super::accounts::is_named_by_numbers;
 use super::budget::Held;
 use super::context::Run;
 use super::databases;
+use super::digests::Digests;
 use super::numbers::{self, NO_NUMBER_DB, NOT_FOUND};
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
@@ -283,8 +284,7 @@ fn conflict() -> String {
 /// What a number database holds.
 #[derive(Default)]
 struct Existing {
-    /// Ids and digests, by id.
-    numbers: Vec<(Box<str>, Digest)>,
+    numbers: Digests,
     has_design: bool,
 }
 
@@ -293,24 +293,21 @@ impl Existing {
         if id == DESIGN_ID {
             self.has_design = true;
         } else {
-            let digest = parsed(database, text)?.digest();
-            self.numbers.push((id.into(), digest));
+            self.numbers.push(id, parsed(database, text)?.digest());
         }
         Ok(())
     }
 
     /// All is seen.
-    fn sorted(mut self) -> Self {
-        self.numbers
-            .sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        self
+    fn sorted(self) -> Self {
+        Self {
+            numbers: self.numbers.sorted(),
+            ..self
+        }
     }
 
     fn digest(&self, id: &str) -> Option<Digest> {
-        let at = self
-            .numbers
-            .binary_search_by(|(known, _)| (**known).cmp(id));
-        at.ok().map(|at| self.numbers[at].1)
+        self.numbers.find(id).map(|(_, digest)| digest)
     }
 }
 
@@ -327,7 +324,7 @@ async fn known(run: &Arc<Run>) -> Result<Known, Error> {
     databases.retain(is_named_by_numbers);
     let known = run
         .each(databases, |run, database| async move {
-            let holds = present(whole(&run, &database).await);
+            let holds = present(by_range(&run, &database).await);
             match holds {
                 Err(error) if Run::is_fatal(&error) => Err(error),
                 holds => Ok((database, holds)),
@@ -345,7 +342,7 @@ fn present(read: Result<Existing, Error>) -> Holds {
     }
 }
 
-async fn whole(run: &Run, database: &DatabaseName) -> Result<Existing, Error> {
+async fn by_range(run: &Run, database: &DatabaseName) -> Result<Existing, Error> {
     let mut existing = Existing::default();
     let mut scan = run
         .pages(database, Range::all(), Include::Documents)
