@@ -27,33 +27,38 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use serde_json::{Map, Value};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, MutexGuard, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// However much goes wrong, a run of these small clusters is over by then.
 pub const LONGEST: Duration = Duration::from_secs(120);
+
+/// A server given from outside is one for all tests: one at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A server, the workspace's own or that of `COUCHDB_URL`, and a proxy before it.
 pub struct Stage {
     pub url: String,
     pub proxy: Proxy,
     sandbox: Option<Server>,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Stage {
     pub async fn new() -> Self {
-        let (url, sandbox) = match std::env::var("COUCHDB_URL") {
+        let (url, sandbox, turn) = match std::env::var("COUCHDB_URL") {
             Ok(url) => {
+                let turn = TURN.lock().await;
                 if std::env::var_os("KAZOO_NUMBERS_TEST_ANYWAY").is_some() {
                     claim(&url).await.unwrap();
                 } else {
                     refuse_if_occupied(&url).await.unwrap();
                 }
-                (url, None)
+                (url, None, Some(turn))
             }
             Err(_) => {
                 let sandbox = Server::start(SandboxConfig::default()).await.unwrap();
-                (sandbox.url(), Some(sandbox))
+                (sandbox.url(), Some(sandbox), None)
             }
         };
         let proxy = Proxy::start(&url).await.unwrap();
@@ -61,6 +66,7 @@ impl Stage {
             url,
             proxy,
             sandbox,
+            _turn: turn,
         }
     }
 
