@@ -1,10 +1,13 @@
 //! How many requests are in flight at once: few at first, more while latency holds, half when
-//! the server shows that it is too much, never more than the operator allows.
+//! the server shows that it is too much, never more than the operator allows. Who must wait is let
+//! go by turns: reads, then writes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
+
+use super::turns::{Access, Turns};
 
 const START: usize = 4;
 
@@ -17,7 +20,6 @@ const SETTLE: Duration = Duration::from_millis(250);
 
 /// A limit on the requests in flight that adapts (AIMD, as TCP does it).
 pub struct Limiter {
-    permits: Arc<Semaphore>,
     ceiling: usize,
     state: Mutex<State>,
     pace: Option<Mutex<Pace>>,
@@ -25,8 +27,9 @@ pub struct Limiter {
 
 struct State {
     limit: usize,
-    /// Permits that were taken back while in use, and are forgotten as they return.
-    owed: usize,
+    /// More than the limit after a halving, until enough have come back.
+    in_flight: usize,
+    waiting: Turns<oneshot::Sender<Permit>>,
     successes: usize,
     latency: f64,
     doubling: bool,
@@ -40,8 +43,9 @@ struct Pace {
 
 /// Leave to send one request.
 pub(super) struct Permit {
-    permit: Option<OwnedSemaphorePermit>,
     limiter: Arc<Limiter>,
+    /// Whether it is one of those in flight.
+    counted: bool,
     started: Instant,
 }
 
@@ -51,11 +55,11 @@ impl Limiter {
         let ceiling = ceiling.max(1);
         let limit = START.min(ceiling);
         Arc::new(Self {
-            permits: Arc::new(Semaphore::new(limit)),
             ceiling,
             state: Mutex::new(State {
                 limit,
-                owed: 0,
+                in_flight: 0,
+                waiting: Turns::new(Instant::now()),
                 successes: 0,
                 latency: 0.0,
                 doubling: true,
@@ -75,17 +79,57 @@ impl Limiter {
         self.state().limit
     }
 
-    pub(super) async fn acquire(self: &Arc<Self>) -> Permit {
-        // The semaphore is never closed; were it, a request without a permit is the lesser evil.
-        let permit = self.permits.clone().acquire_owned().await.ok();
+    pub(super) async fn acquire(self: &Arc<Self>, access: Access) -> Permit {
+        let mut permit = match self.take_or_wait(access) {
+            Ok(permit) => permit,
+            // Who waits is always answered; a request without a permit is the lesser evil.
+            Err(leave) => leave.await.unwrap_or_else(|_| self.permit(false)),
+        };
         if let Some(pause) = self.pause() {
             tokio::time::sleep(pause).await;
         }
+        permit.started = Instant::now();
+        permit
+    }
+
+    fn take_or_wait(self: &Arc<Self>, access: Access) -> Result<Permit, oneshot::Receiver<Permit>> {
+        let mut state = self.state();
+        if state.in_flight < state.limit {
+            state.in_flight += 1;
+            return Ok(self.permit(true));
+        }
+        let (leave, waits) = oneshot::channel();
+        state.waiting.wait(access, leave);
+        Err(waits)
+    }
+
+    fn permit(self: &Arc<Self>, counted: bool) -> Permit {
         Permit {
-            permit,
             limiter: self.clone(),
+            counted,
             started: Instant::now(),
         }
+    }
+
+    /// Lets go as many of those that wait as there is room for.
+    fn let_go(self: &Arc<Self>) {
+        while let Some(leave) = self.next() {
+            if let Err(mut unwanted) = leave.send(self.permit(true)) {
+                // Who waited has been cancelled.
+                unwanted.counted = false;
+                self.state().in_flight -= 1;
+            }
+        }
+    }
+
+    fn next(&self) -> Option<oneshot::Sender<Permit>> {
+        let mut state = self.state();
+        if state.in_flight >= state.limit {
+            return None;
+        }
+        let leave = state.waiting.next(Instant::now())?;
+        state.in_flight += 1;
+        Some(leave)
     }
 
     fn pause(&self) -> Option<Duration> {
@@ -119,11 +163,6 @@ impl Limiter {
         if holds && state.limit < self.ceiling && state.successes >= window {
             state.successes = 0;
             state.limit += 1;
-            if state.owed > 0 {
-                state.owed -= 1;
-            } else {
-                self.permits.add_permits(1);
-            }
         }
     }
 
@@ -136,21 +175,7 @@ impl Limiter {
         state.halved = Some(now);
         state.doubling = false;
         state.successes = 0;
-        let target = (state.limit / 2).max(1);
-        let surplus = state.limit - target;
-        state.limit = target;
-        let taken = self.permits.forget_permits(surplus);
-        state.owed += surplus - taken;
-    }
-
-    /// Whether a returning permit is one that was taken back.
-    fn is_owed(&self) -> bool {
-        let mut state = self.state();
-        if state.owed == 0 {
-            return false;
-        }
-        state.owed -= 1;
-        true
+        state.limit = (state.limit / 2).max(1);
     }
 }
 
@@ -168,10 +193,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(permit) = self.permit.take()
-            && self.limiter.is_owed()
-        {
-            permit.forget();
+        if self.counted {
+            self.limiter.state().in_flight -= 1;
+            self.limiter.let_go();
         }
     }
 }
@@ -179,20 +203,73 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::future::join_all;
+    use tokio::time::{sleep, timeout};
 
     #[tokio::test]
     async fn grows_while_all_is_well_and_halves_when_not() {
         let limiter = Limiter::new(16, None);
         for _ in 0..40 {
-            limiter.acquire().await.succeeded();
+            limiter.acquire(Access::Read).await.succeeded();
         }
         assert_eq!(limiter.limit(), 16);
-        let held: Vec<_> = futures::future::join_all((0..16).map(|_| limiter.acquire())).await;
+        let held: Vec<_> = join_all((0..16).map(|_| limiter.acquire(Access::Read))).await;
         held[0].overloaded();
         held[1].overloaded();
         assert_eq!(limiter.limit(), 8, "two complaints at once count as one");
         drop(held);
-        assert_eq!(limiter.permits.available_permits(), 8);
+        let held: Vec<_> = join_all((0..8).map(|_| limiter.acquire(Access::Read))).await;
+        let one_more = timeout(Duration::from_millis(20), limiter.acquire(Access::Write));
+        assert!(one_more.await.is_err());
+        drop(held);
+        assert_eq!(limiter.state().in_flight, 0);
+    }
+
+    /// Whoever waits and is cancelled takes no place with it.
+    #[tokio::test]
+    async fn who_is_cancelled_leaves_room() {
+        let limiter = Limiter::new(1, None);
+        let held = limiter.acquire(Access::Read).await;
+        let waits: Vec<_> = (0..1000)
+            .map(|_| {
+                let limiter = limiter.clone();
+                tokio::spawn(async move { limiter.acquire(Access::Write).await })
+            })
+            .collect();
+        sleep(Duration::from_millis(20)).await;
+        for one in &waits {
+            one.abort();
+        }
+        join_all(waits).await;
+        drop(held);
+        let next = timeout(Duration::from_secs(1), limiter.acquire(Access::Write));
+        assert!(next.await.is_ok());
+        assert_eq!(limiter.state().in_flight, 0);
+    }
+
+    #[tokio::test]
+    async fn reads_and_writes_take_turns() {
+        let limiter = Limiter::new(1, None);
+        let held = limiter.acquire(Access::Read).await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let all = ["read", "write", "read", "write", "read"].map(|name| {
+            let (limiter, order) = (limiter.clone(), order.clone());
+            let access = if name == "read" {
+                Access::Read
+            } else {
+                Access::Write
+            };
+            async move {
+                let _permit = limiter.acquire(access).await;
+                order.lock().unwrap().push(name);
+            }
+        });
+        let all = tokio::spawn(join_all(all));
+        sleep(Duration::from_millis(20)).await;
+        drop(held);
+        all.await.unwrap();
+        let order = order.lock().unwrap();
+        assert_eq!(*order, ["read", "read", "read", "write", "write"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -200,7 +277,7 @@ mod tests {
         let limiter = Limiter::new(4, Some(100.0));
         let started = tokio::time::Instant::now();
         for _ in 0..11 {
-            drop(limiter.acquire().await);
+            drop(limiter.acquire(Access::Read).await);
         }
         assert!(started.elapsed() >= Duration::from_millis(90));
     }

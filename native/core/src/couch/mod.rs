@@ -12,6 +12,7 @@ mod pages;
 mod request;
 mod revision;
 mod server;
+mod turns;
 mod view;
 
 pub use bulk::{Landed, Write};

@@ -10,6 +10,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 
 use super::server::{Server, Traffic};
+use super::turns::Access;
 use crate::error::{Error, Kind, Operation};
 use crate::kazoo::DatabaseName;
 
@@ -87,11 +88,12 @@ impl Server {
         if self.cancel.is_cancelled() {
             return Err(cancelled());
         }
+        let writes = request.method != Method::GET && request.operation != Operation::OpenDocs;
+        let access = if writes { Access::Write } else { Access::Read };
         let permit = tokio::select! {
-            permit = self.limiter.acquire() => permit,
+            permit = self.limiter.acquire(access) => permit,
             () = self.cancel.cancelled() => return Err(cancelled()),
         };
-        let writes = request.method != Method::GET && request.operation != Operation::OpenDocs;
         let given_up = async {
             self.cancel.cancelled().await;
             if writes {

@@ -52,7 +52,7 @@ pub struct Settings {
 }
 
 /// Databases that are worked on for each request in flight.
-const DATABASES_A_REQUEST: usize = 2;
+const DATABASES_A_REQUEST: usize = 4;
 
 impl Settings {
     /// Limits the run to so many requests in flight, and to databases in proportion: Kazoo's
