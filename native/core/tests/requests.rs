@@ -135,6 +135,33 @@ async fn numbers_are_looked_up_again_a_database_at_a_time() {
     }
 }
 
+/// Nor is what there was no memory for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_let_go_is_read_again_a_database_at_a_time() {
+    for (function, owners) in [
+        (
+            "destructively_remove_from_account_db_if_not_in_numdb",
+            ACCOUNTS,
+        ),
+        (
+            "destructively_remove_from_number_dbs_if_not_in_accountdb",
+            NUMBER_DATABASES,
+        ),
+    ] {
+        let server = cluster().await;
+        let settings = Settings {
+            memory: 1,
+            ..support::settings()
+        };
+        let ran = call_with(&server.url(), function, &[], settings).await;
+        let deleted = ran.finished.as_ref().unwrap().summary.counts.deleted;
+        assert!(deleted > owners as u64, "{function}: {deleted}");
+        let most = 3 * ACCOUNTS as u64 + 4 * NUMBER_DATABASES as u64 + owners as u64;
+        assert!(requests(&ran) <= most, "{function}: {}", requests(&ran));
+        server.shutdown().await;
+    }
+}
+
 /// The numbers of an account and the ids of everything else: one request.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accounts_numbers_are_read_by_one_request() {

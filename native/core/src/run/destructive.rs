@@ -3,6 +3,10 @@
 //! A scan finds what may be missing on the other side. Each of those is then looked for again
 //! there, by id, and deleted at the revision that was read: nothing goes on the strength of an
 //! old reading, of one that failed, or of a database that is not there.
+//!
+//! By id, because a listing is what one copy of each shard holds: on a cluster a node that was away
+//! lists what it knew before. Asked for by id, CouchDB reads a document of as many copies as make
+//! a majority.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -311,13 +315,14 @@ async fn delete(
     candidates: Vec<Candidate>,
 ) -> Result<(), Error> {
     let mut planned = Vec::new();
-    let mut undecided = Vec::new();
+    let mut let_go = Vec::new();
     for one in candidates {
         match one.text {
             Some(text) => planned.push((one.id, Change::delete(&one.rev, text.text()))),
-            None => undecided.push(one.id),
+            None => let_go.push((one.id, one.rev)),
         }
     }
+    let undecided = read_again(run, database, let_go, &mut planned).await?;
     let decider = Lacking {
         run,
         database,
@@ -325,6 +330,35 @@ async fn delete(
     };
     settle(run, database, planned, &undecided, &decider).await?;
     Ok(())
+}
+
+/// Reads documents again whose text was let go. Those that are as they were are planned to be
+/// deleted: the other side was asked since they were first read. Returns the ids of the others.
+async fn read_again(
+    run: &Run,
+    database: &DatabaseName,
+    let_go: Vec<(String, Revision)>,
+    planned: &mut Vec<(String, Change)>,
+) -> Result<Vec<String>, Error> {
+    if let_go.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<&str> = let_go.iter().map(|(id, _)| id.as_str()).collect();
+    let found = match run.keys(database, &ids, Include::Documents).await {
+        Ok(found) => found,
+        Err(error) => {
+            run.numbers_failed(database, &error, &error.reason(), ids.into_iter())?;
+            return Ok(Vec::new());
+        }
+    };
+    let mut undecided = Vec::new();
+    for ((id, read), found) in let_go.into_iter().zip(&found) {
+        match found.document() {
+            Some((rev, text)) if *rev == read => planned.push((id, Change::delete(rev, text))),
+            _ => undecided.push(id),
+        }
+    }
+    Ok(undecided)
 }
 
 /// Decides about numbers that have changed since they were scanned, or were not held.
