@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A turn ends after this long if the others wait: what they hold takes memory, and among them
-/// may be the renewal of a lock.
+/// A turn ends after this long if the others wait: what a run is about to write is memory, and on
+/// a run of hours somebody wants to see it written. (The lock is renewed past all of this.)
 const LONGEST: Duration = Duration::from_secs(2);
 
 /// What a request does.
