@@ -16,6 +16,7 @@ pub mod host;
 pub mod journal;
 pub mod kazoo;
 pub mod lock;
+mod packed;
 pub mod plan;
 pub mod report;
 pub mod run;

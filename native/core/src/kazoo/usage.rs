@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::Normaliser;
 use crate::couch::{Object, elements, string};
+use crate::packed::Packed;
 
 const CALLFLOW: u8 = 1;
 const TRUNKSTORE: u8 = 2;
@@ -25,13 +26,18 @@ pub enum Usage {
 /// The numbers that an account's callflows and trunkstore documents name.
 #[derive(Clone, Debug, Default)]
 pub struct AppUsage {
+    /// As they are read.
     numbers: HashMap<Box<str>, u8>,
+    /// When all are read.
+    packed: Packed<u8>,
 }
 
 impl AppUsage {
     /// What is said of a number document's id.
     pub fn of(&self, number: &str) -> Usage {
-        match self.numbers.get(number).copied().unwrap_or_default() {
+        let packed = self.packed.find(number).map(|(_, apps)| apps);
+        let apps = packed.or_else(|| self.numbers.get(number).copied());
+        match apps.unwrap_or_default() {
             0 => Usage::None,
             CALLFLOW => Usage::Callflow,
             TRUNKSTORE => Usage::Trunkstore,
@@ -68,6 +74,18 @@ impl AppUsage {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// All documents are taken in: what they said of numbers is kept in little memory.
+    pub fn packed(self) -> Self {
+        let mut packed = Packed::default();
+        for (number, apps) in &self.numbers {
+            packed.push(number, *apps);
+        }
+        Self {
+            numbers: HashMap::new(),
+            packed: packed.sorted(),
         }
     }
 

@@ -12,7 +12,6 @@ use async_trait::async_trait;
 
 use super::budget::{Budget, Held};
 use super::context::Run;
-use super::digests::Digests;
 use super::numbers;
 use super::read::parsed;
 use super::settle::{Decide, Decision, End, Ends, settle};
@@ -21,6 +20,7 @@ use crate::command::NumberDatabases;
 use crate::couch::{Digest, Found, Include, Object, Range, Revision};
 use crate::error::{Error, Kind, Operation};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::packed::Packed;
 use crate::plan::{Change, Copy, Source, source_in_number_database, to_account};
 
 /// A number that is to be copied, or compared by the one who settles.
@@ -85,7 +85,7 @@ pub(super) async fn copy(
         only,
         outbox: Outbox::new(run.budget.clone()),
     });
-    run.each(databases, |run, database| {
+    run.each_number_database(databases, |run, database| {
         let copying = copying.clone();
         async move {
             if let Err(error) = copying.scan(&run, &database).await {
@@ -205,7 +205,7 @@ struct Tables(HashMap<AccountId, Table>);
 #[derive(Default)]
 struct Table {
     /// `_all_docs` comes sorted, so their order is that of the documents below.
-    rows: Digests,
+    rows: Packed<Digest>,
     /// The documents of the first rows, as many as there was room for. One that is about to be
     /// replaced need not be read again: the revision in it tells whether it is still there.
     texts: Mutex<Vec<Option<Held>>>,
@@ -233,7 +233,7 @@ async fn tables(run: &Arc<Run>, accounts: Vec<AccountId>) -> Result<Tables, Erro
 
 async fn table(run: &Run, account: AccountId, room: &Budget) -> Result<Table, Error> {
     let database = account.database();
-    let mut rows = Digests::default();
+    let mut rows = Packed::default();
     let mut texts = Vec::new();
     let mut scan = run
         .pages(&database, Range::to_plus(), Include::Documents)

@@ -224,7 +224,7 @@ pub(super) async fn in_number_databases(
     only: Option<Arc<BTreeSet<AccountId>>>,
 ) -> Result<(), Error> {
     let databases = databases::number_databases(run, databases).await?;
-    run.each(databases, |run, database| {
+    run.each_number_database(databases, |run, database| {
         let only = only.clone();
         async move {
             if let Err(error) = in_number_database(&run, &database, only.as_deref()).await {

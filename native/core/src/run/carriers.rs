@@ -1,7 +1,7 @@
 //! Carrier modules: conversion from one to another. The outputs have the manual's lines and
 //! nothing after them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::accounts::{
@@ -64,7 +64,7 @@ pub(super) async fn convert(
     let from: Arc<str> = source.as_str().into();
     let databases = databases::number_databases(run, databases).await?;
     let converted = run
-        .each(databases, |run, database| {
+        .each_number_database(databases, |run, database| {
             let (from, target) = (from.clone(), target.clone());
             async move {
                 match convert_in(&run, &database, &from, &target).await {
@@ -106,17 +106,31 @@ struct Origins(HashMap<(String, String), DatabaseName>);
 
 impl Origins {
     fn of(lists: &[(DatabaseName, BTreeSet<String>)], pending: &[(AccountId, Pending)]) -> Self {
-        let converted = lists.iter().flat_map(|(database, numbers)| {
-            let place = database.encoded();
-            numbers
-                .iter()
-                .map(move |number| ((place.clone(), number.clone()), database.clone()))
-        });
-        let copied = pending.iter().map(|(account, one)| {
-            let place = account.database().encoded();
-            ((place, one.id.clone()), one.from.clone())
-        });
-        Self(converted.chain(copied).collect())
+        let listed = || {
+            lists.iter().flat_map(|(database, numbers)| {
+                numbers
+                    .iter()
+                    .map(move |number| (number.as_str(), database))
+            })
+        };
+        // Few numbers are in two databases, and of the others there is nothing to tell.
+        let mut seen: HashMap<&str, &DatabaseName> = HashMap::new();
+        let mut twice: HashSet<&str> = HashSet::new();
+        let followed = pending.iter().map(|(_, one)| (one.id.as_str(), &one.from));
+        for (number, database) in listed().chain(followed) {
+            if *seen.entry(number).or_insert(database) != database {
+                twice.insert(number);
+            }
+        }
+        let converted = listed().map(|(number, database)| (number, database.clone(), database));
+        let copied = pending
+            .iter()
+            .map(|(account, one)| (one.id.as_str(), account.database(), &one.from));
+        let origins = converted
+            .chain(copied)
+            .filter(|(number, ..)| twice.contains(number))
+            .map(|(number, place, from)| ((place.encoded(), number.to_owned()), from.clone()));
+        Self(origins.collect())
     }
 
     /// Whether a failure of a number at a place (an encoded name) is one of this database.

@@ -191,7 +191,38 @@ impl Run {
         F: Future<Output = Result<R, Error>> + Send + 'static,
         W: Fn(Arc<Self>, T) -> F,
     {
-        let at_once = self.settings.databases_at_once;
+        self.some_at_once(self.settings.databases_at_once, all, work)
+            .await
+    }
+
+    /// The same for number databases that are read whole: half as many, since their pages are full
+    /// of documents and are held until what they are compared with is read.
+    pub(super) async fn each_number_database<R, F, W>(
+        self: &Arc<Self>,
+        all: Vec<DatabaseName>,
+        work: W,
+    ) -> Result<Vec<R>, Error>
+    where
+        R: Send + 'static,
+        F: Future<Output = Result<R, Error>> + Send + 'static,
+        W: Fn(Arc<Self>, DatabaseName) -> F,
+    {
+        self.some_at_once(self.settings.databases_at_once.div_ceil(2), all, work)
+            .await
+    }
+
+    async fn some_at_once<T, R, F, W>(
+        self: &Arc<Self>,
+        at_once: usize,
+        all: Vec<T>,
+        work: W,
+    ) -> Result<Vec<R>, Error>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: Future<Output = Result<R, Error>> + Send + 'static,
+        W: Fn(Arc<Self>, T) -> F,
+    {
         let places = Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS)));
         let mut tasks = JoinSet::new();
         let mut results = BTreeMap::new();

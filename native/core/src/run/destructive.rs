@@ -19,12 +19,13 @@ use super::budget::Held;
 use super::context::Run;
 use super::databases;
 use super::numbers::NO_NUMBER_DB;
-use super::read::parsed;
+use super::read::{may_be_a_number, parsed};
 use super::settle::{Decide, Decision, settle};
 use crate::command::{Accounts, NumberDatabases};
 use crate::couch::{Found, Include, Range, Revision};
 use crate::error::{Error, Kind};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::packed::Packed;
 use crate::plan::{Change, Source, source_in_number_database};
 use crate::report::Outcome;
 
@@ -32,14 +33,10 @@ use crate::report::Outcome;
 #[derive(Default)]
 struct Listings(Mutex<HashMap<DatabaseName, Ids>>);
 
-type Ids = Arc<OnceCell<Result<Arc<HashSet<Box<str>>>, Error>>>;
+type Ids = Arc<OnceCell<Result<Arc<Packed<()>>, Error>>>;
 
 impl Listings {
-    async fn of(
-        &self,
-        run: &Run,
-        database: &DatabaseName,
-    ) -> Result<Arc<HashSet<Box<str>>>, Error> {
+    async fn of(&self, run: &Run, database: &DatabaseName) -> Result<Arc<Packed<()>>, Error> {
         let ids = self
             .0
             .lock()
@@ -47,17 +44,24 @@ impl Listings {
             .entry(database.clone())
             .or_default()
             .clone();
-        ids.get_or_init(|| async {
-            let mut all = HashSet::new();
-            let mut scan = run.pages(database, Range::all(), Include::Ids).await?;
-            while let Some(page) = scan.next().await? {
-                all.extend(page.rows().map(|(row, _)| Box::from(row.id.as_str())));
-            }
-            Ok(Arc::new(all))
-        })
-        .await
-        .clone()
+        // In a box: hundreds of tasks wait for each listing, and one reads it.
+        ids.get_or_init(|| Box::pin(listed(run, database)))
+            .await
+            .clone()
     }
+}
+
+/// The ids of a database that a number could have.
+async fn listed(run: &Run, database: &DatabaseName) -> Result<Arc<Packed<()>>, Error> {
+    let mut ids = Packed::default();
+    let mut scan = run.pages(database, Range::all(), Include::Ids).await?;
+    while let Some(page) = scan.next().await? {
+        let all = page.rows().map(|(row, _)| row.id.as_str());
+        for id in all.filter(|id| may_be_a_number(id)) {
+            ids.push(id, ());
+        }
+    }
+    Ok(Arc::new(ids.sorted()))
 }
 
 /// A number that may have to go.
@@ -115,7 +119,7 @@ pub(super) async fn in_number_databases(
     let listings = (databases == NumberDatabases::All).then(Arc::default);
     let databases = databases::number_databases(run, databases).await?;
     let found = run
-        .each(databases, |run, database| {
+        .each_number_database(databases, |run, database| {
             let listings = listings.clone();
             async move {
                 let read = assigned_in(&run, &database).await;
@@ -187,7 +191,7 @@ async fn missing(
             match listed {
                 Ok(listed) => {
                     let all = candidates.len();
-                    candidates.retain(|one| !listed.contains(one.id.as_str()));
+                    candidates.retain(|one| listed.find(&one.id).is_none());
                     let present = (all - candidates.len()) as u64;
                     run.tally.decided(&database, Outcome::Unchanged, present);
                 }

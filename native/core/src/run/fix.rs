@@ -47,7 +47,7 @@ struct Assigned {
 pub(super) async fn account(run: &Arc<Run>, account: AccountId) -> Result<(), Error> {
     databases::must_exist(run, account).await?;
     let databases = databases::all_number_databases(run).await?;
-    let scans = run.each(databases, |run, database| async move {
+    let scans = run.each_number_database(databases, |run, database| async move {
         match assigned_to(&run, &database, account).await {
             Ok(assigned) => Ok((database, Some(assigned))),
             Err(error) => {

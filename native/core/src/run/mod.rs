@@ -15,7 +15,6 @@ mod carriers;
 mod context;
 mod databases;
 mod destructive;
-mod digests;
 mod features;
 mod fix;
 mod lock;

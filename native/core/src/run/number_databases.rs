@@ -18,7 +18,6 @@ use super::accounts::is_named_by_numbers;
 use super::budget::Held;
 use super::context::Run;
 use super::databases;
-use super::digests::Digests;
 use super::numbers::{self, NO_NUMBER_DB, NOT_FOUND};
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
@@ -26,6 +25,7 @@ use crate::command::Accounts;
 use crate::couch::{Digest, Found, Include, Landed, Object, Range, Write};
 use crate::error::{Error, Kind, Operation};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::packed::Packed;
 use crate::plan::{Candidate, Change, Copy, to_number_database, winner};
 use crate::report::Outcome;
 
@@ -284,7 +284,7 @@ fn conflict() -> String {
 /// What a number database holds.
 #[derive(Default)]
 struct Existing {
-    numbers: Digests,
+    numbers: Packed<Digest>,
     has_design: bool,
 }
 
@@ -323,7 +323,7 @@ async fn known(run: &Arc<Run>) -> Result<Known, Error> {
     let mut databases = databases::all_number_databases(run).await?;
     databases.retain(is_named_by_numbers);
     let known = run
-        .each(databases, |run, database| async move {
+        .each_number_database(databases, |run, database| async move {
             let holds = present(by_range(&run, &database).await);
             match holds {
                 Err(error) if Run::is_fatal(&error) => Err(error),

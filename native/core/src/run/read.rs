@@ -112,7 +112,7 @@ impl Run {
 }
 
 /// Whether a document of this id could be a number's.
-fn may_be_a_number(id: &str) -> bool {
+pub(super) fn may_be_a_number(id: &str) -> bool {
     !id.starts_with("_design/") && AccountId::parse(id).is_none()
 }
 

@@ -14,8 +14,9 @@ use crate::lock::Lock;
 pub struct Settings {
     /// How requests are made.
     pub http: HttpSettings,
-    /// Databases that are worked on at the same time: more than requests in flight, so that there
-    /// is something to send while some wait for a disk.
+    /// Databases that are worked on at the same time: more than requests in flight, so that reads
+    /// and writes can take turns, and there is something to send while some wait for a disk. Of
+    /// number databases, when they are read whole, half as many.
     pub databases_at_once: usize,
     /// Kazoo's `time_between_db_ms`: a pause after each database; none unless it is set.
     pub time_between_databases: Duration,

@@ -24,12 +24,16 @@ impl Usages {
     /// An account's usage, read when it is first asked for.
     pub(super) async fn of(&self, run: &Run, account: AccountId) -> Result<Arc<AppUsage>, Error> {
         let known = self.0.lock().await.entry(account).or_default().clone();
-        known.get_or_init(|| read(run, account)).await.clone()
+        // In a box: hundreds of tasks wait for each account, and one reads it.
+        known
+            .get_or_init(|| Box::pin(read(run, account)))
+            .await
+            .clone()
     }
 
     /// Takes in an account's usage that was read along with something else.
     pub(super) async fn know(&self, account: AccountId, usage: AppUsage) {
-        let known = Known::new(OnceCell::new_with(Some(Ok(Arc::new(usage)))));
+        let known = Known::new(OnceCell::new_with(Some(Ok(Arc::new(usage.packed())))));
         self.0.lock().await.insert(account, known);
     }
 }
@@ -49,7 +53,7 @@ async fn read(run: &Run, account: AccountId) -> Result<Arc<AppUsage>, Error> {
             usage.add(&parsed(&database, text)?, &normaliser);
         }
     }
-    Ok(Arc::new(usage))
+    Ok(Arc::new(usage.packed()))
 }
 
 /// `app_using/2`: callflow first.

@@ -48,7 +48,8 @@ pub(super) async fn read(run: &Arc<Run>, view: &Arc<View>) -> Result<Holders, Er
             }
         })
         .await?;
-    let mut entries = Vec::new();
+    let read = all.iter().filter_map(|(_, holder)| holder.as_ref());
+    let mut entries = Vec::with_capacity(read.map(|holder| holder.entries.len()).sum());
     let mut unread = BTreeSet::new();
     let mut names = BTreeMap::new();
     for (account, read) in all {

@@ -40,7 +40,7 @@ pub(super) async fn read(
     pass: &Arc<Pass>,
 ) -> Result<BTreeSet<DatabaseName>, Error> {
     let unread = run
-        .each(pass.view.databases.clone(), |run, database| {
+        .each_number_database(pass.view.databases.clone(), |run, database| {
             let pass = pass.clone();
             async move {
                 match pass.scan(&run, &database).await {
