@@ -351,7 +351,7 @@ async fn read_again(
     let found = match run.keys(database, &ids, Include::Documents).await {
         Ok(found) => found,
         Err(error) => {
-            run.numbers_failed(database, &error, &error.reason(), ids.into_iter())?;
+            run.numbers_failed(database, &error, &error.reason(), ids)?;
             return Ok(Vec::new());
         }
     };
