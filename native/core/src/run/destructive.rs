@@ -326,43 +326,43 @@ async fn delete(
             None => let_go.push((one.id, one.rev)),
         }
     }
-    let undecided = read_again(run, database, let_go, &mut planned).await?;
     let decider = Lacking {
         run,
         database,
         side,
     };
-    settle(run, database, planned, &undecided, &decider).await?;
+    settle(run, database, planned, &[], &decider).await?;
+    // No more at a time than is written at a time: there was no room for them before.
+    for some in let_go.chunks(run.settings.max_bulk_insert.max(1)) {
+        let (planned, undecided) = read_again(run, database, some).await?;
+        settle(run, database, planned, &undecided, &decider).await?;
+    }
     Ok(())
 }
 
 /// Reads documents again whose text was let go. Those that are as they were are planned to be
-/// deleted: the other side was asked since they were first read. Returns the ids of the others.
+/// deleted: the other side was asked since they were first read. The others are undecided.
 async fn read_again(
     run: &Run,
     database: &DatabaseName,
-    let_go: Vec<(String, Revision)>,
-    planned: &mut Vec<(String, Change)>,
-) -> Result<Vec<String>, Error> {
-    if let_go.is_empty() {
-        return Ok(Vec::new());
-    }
+    let_go: &[(String, Revision)],
+) -> Result<(Vec<(String, Change)>, Vec<String>), Error> {
     let ids: Vec<&str> = let_go.iter().map(|(id, _)| id.as_str()).collect();
-    let found = match run.keys(database, &ids, Include::Documents).await {
-        Ok(found) => found,
-        Err(error) => {
-            run.numbers_failed(database, &error, &error.reason(), ids)?;
-            return Ok(Vec::new());
+    let (mut planned, mut undecided) = (Vec::new(), Vec::new());
+    match run.keys(database, &ids, Include::Documents).await {
+        Ok(found) => {
+            for ((id, read), found) in let_go.iter().zip(&found) {
+                match found.document() {
+                    Some((rev, text)) if rev == read => {
+                        planned.push((id.clone(), Change::delete(rev, text)));
+                    }
+                    _ => undecided.push(id.clone()),
+                }
+            }
         }
-    };
-    let mut undecided = Vec::new();
-    for ((id, read), found) in let_go.into_iter().zip(&found) {
-        match found.document() {
-            Some((rev, text)) if *rev == read => planned.push((id, Change::delete(rev, text))),
-            _ => undecided.push(id),
-        }
+        Err(error) => run.numbers_failed(database, &error, &error.reason(), ids)?,
     }
-    Ok(undecided)
+    Ok((planned, undecided))
 }
 
 /// Decides about numbers that have changed since they were scanned, or were not held.
