@@ -1,60 +1,77 @@
 # Two commands do everything on a Debian or Ubuntu machine with a Rust toolchain:
 #
-#   make demo   a drifted cluster on an embedded server, mended through a real Erlang node
-#   make test   all tests
+#   make demo      an operator repairs a cluster that has drifted, and takes the repair back; on an embedded server
+#   make test      all tests
 #
-# Both work on a CouchDB of your own instead when COUCHDB_URL says where it is. So does
+# For developers:
 #
-#   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]
+#   make check     format, lints, unit tests and a quick run against the model: before each commit
+#   make lint      all lints, dialyzer and edoc
+#   make release   the optimised library and program, for production
+#   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
+#   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
+#   make soak [MINUTES=60]                                    random commands on a cluster that drifts
 #
-# which measures the commands, and writes docs/performance.md.
+# demo, test, bench and soak use a CouchDB of your own when COUCHDB_URL says where it is.
 
-#
-#   make harm [CASES=50000] [SEED=1]   random cases of faults and outside writers, optimised
-#   make soak [MINUTES=60]             random commands on a cluster that drifts
+.PHONY: all demo test test-rust test-erlang check lint release bench stress soak prepare programs clean
 
-.PHONY: all demo test test-rust test-erlang bench harm soak lint prepare clean
+# What every call of rebar3 uses: the library and the programs that "programs" built.
+REBAR3 = KAZOO_NUMBERS_PREBUILT=1 rebar3
 
 all: prepare
-	rebar3 compile
+	@scripts/build-native
+	@$(REBAR3) compile
 
 prepare:
 	@scripts/prepare
 
-demo: all
+programs: prepare
+	@KAZOO_NUMBERS_LAB=1 scripts/build-native
+	@$(REBAR3) compile
+
+demo: programs
 	@scripts/with-couchdb scripts/demo
 
 test: test-rust test-erlang
 
-test-rust: prepare
+# The tests are built after the programs, from the same compiled dependencies.
+test-rust: programs
 	cargo test --workspace --locked
 
-test-erlang: all
-	KAZOO_NUMBERS_PREBUILT=1 scripts/with-couchdb rebar3 ct
+test-erlang: programs
+	scripts/with-couchdb env $(REBAR3) ct
 
-# One after the other, so that what is measured is built as it is installed.
-bench:
-	cargo build --release --locked -p kazoo-numbers
+# One model run of a tenth of the cases; everything else is CI's.
+check: prepare
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked --lib --bins
+	KAZOO_NUMBERS_CASES=100 cargo test --locked -p kazoo_numbers --test it -- model::
+
+lint: programs
+	cargo fmt --all --check
+	scripts/check-features
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(REBAR3) check
+	scripts/audit-dependencies
+
+release: prepare
+	@KAZOO_NUMBERS_PROFILE=release scripts/build-native
+	@$(REBAR3) compile
+
+bench: release
 	cargo run --release --locked -p kazoo_numbers_bench -- run \
 		$(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(TURNS),--turns $(TURNS))
 
-# Six properties, each with its share of the cases. A target of its own: what the tests build is not optimised.
-harm:
+# Six properties, each with its share of the cases.
+stress:
 	KAZOO_NUMBERS_CASES=$$(( ($(or $(CASES),50000) + 5) / 6 )) KAZOO_NUMBERS_SEED=$(or $(SEED),1) \
-	CARGO_PROFILE_DEV_OPT_LEVEL=2 CARGO_TARGET_DIR=$${CARGO_TARGET_DIR:-target}/harm \
-	cargo test --locked -p kazoo_numbers_faults --test faults --test outside_writer -- --nocapture --test-threads 1
+	cargo test --locked -p kazoo_numbers_faults --test it -- --nocapture --test-threads 1 faults:: outside_writer::
 
-soak: all
-	KAZOO_NUMBERS_PREBUILT=1 KAZOO_NUMBERS_SOAK_MINUTES=$(or $(MINUTES),60) \
-	scripts/with-couchdb rebar3 ct --suite test/kazoo_numbers_soak_SUITE
-
-# The library is built as the tests need it, and once.
-lint: all
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	KAZOO_NUMBERS_PREBUILT=1 rebar3 xref
-	KAZOO_NUMBERS_PREBUILT=1 rebar3 dialyzer
-	scripts/audit-dependencies
+soak: programs
+	KAZOO_NUMBERS_SOAK_MINUTES=$(or $(MINUTES),60) \
+	scripts/with-couchdb env $(REBAR3) ct --suite test/kazoo_numbers_soak_SUITE
 
 clean:
 	rm -rf _build priv/kazoo-numbers priv/*.so

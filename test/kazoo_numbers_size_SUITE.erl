@@ -50,8 +50,7 @@ memory(Pid, Name) ->
     list_to_integer(KiB) * 1024.
 
 program(Arguments) ->
-    Program = filename:join(test_node:priv(), "kazoo-numbers"),
-    Port = open_port({spawn, Program ++ " " ++ Arguments}
+    Port = open_port({spawn, test_node:lab() ++ " " ++ Arguments}
                     ,[exit_status, stderr_to_stdout, binary, {env, [{"COUCHDB_URL", test_couch:url()}]}]
                     ),
     finished(Port, <<>>).

@@ -5,7 +5,7 @@
 %% @doc Nodes of their own, as Kazoo's would be.
 -module(test_node).
 
--export([distribute/0, start/2, stop/1, standins/2, ebin/0, priv/0]).
+-export([distribute/0, start/2, stop/1, standins/2, ebin/0, priv/0, lab/0]).
 
 %% Makes this node one that others can talk to.
 distribute() ->
@@ -57,3 +57,6 @@ source() ->
 ebin() -> filename:dirname(code:which(kazoo_numbers_maintenance)).
 
 priv() -> filename:join(filename:dirname(ebin()), "priv").
+
+%% The laboratory's program, which scripts/build-native puts beside what rebar3 builds.
+lab() -> filename:join([ebin(), "..", "..", "..", "..", "lab", "kazoo-numbers-lab"]).

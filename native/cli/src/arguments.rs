@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::builder::EnumValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use kazoo_numbers::couch::HttpSettings;
+use kazoo_numbers::couchdb::HttpSettings;
+
+use kazoo_numbers_cli::address;
+use kazoo_numbers_cli::terminal::json_argument;
 
 use crate::output::Document;
 use crate::{functions, tools};
@@ -48,8 +51,8 @@ pub(crate) fn command() -> Command {
 /// The options of every function, before its name or after it.
 pub(crate) fn shared() -> [Arg; 11] {
     [
-        couchdb(),
-        json(),
+        address::argument(),
+        json_argument(),
         Arg::new("dry-run")
             .long("dry-run")
             .action(ArgAction::SetTrue)
@@ -107,20 +110,6 @@ pub(crate) fn format() -> Arg {
         .value_parser(EnumValueParser::<Document>::new())
         .conflicts_with("json")
         .help("Print the audit as a document of this kind, and everything else on standard error")
-}
-
-pub(crate) fn couchdb() -> Arg {
-    Arg::new("couchdb")
-        .long("couchdb")
-        .value_name("URL")
-        .help("CouchDB, as http://user:password@host:port; COUCHDB_URL in the environment is safer")
-}
-
-pub(crate) fn json() -> Arg {
-    Arg::new("json")
-        .long("json")
-        .action(ArgAction::SetTrue)
-        .help("Print one JSON object a line: events, the summary, and the result")
 }
 
 fn positive(text: &str) -> Result<f64, String> {

@@ -1,29 +1,15 @@
-//! Where CouchDB is, and how the address stays secret.
+//! The server that a command works on.
 
 use std::env;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use kazoo_numbers::Error;
-use kazoo_numbers::couch::ServerUrl;
+use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::host::Host;
 use kazoo_numbers::kazoo::{DatabaseName, default_paths, read_config_ini};
-
-const VARIABLE: &str = "COUCHDB_URL";
-const OPTION: &[u8] = b"--couchdb";
-
-/// The address that was given: by the option, else by the environment.
-pub(crate) fn given(couchdb: Option<&str>) -> Option<String> {
-    couchdb
-        .map(str::to_owned)
-        .or_else(|| env::var(VARIABLE).ok())
-        .filter(|url| !url.trim().is_empty())
-}
+use kazoo_numbers_cli::address;
 
 /// The server that was given, else that of Kazoo's configuration, as a host without a Kazoo.
 pub(crate) fn host(couchdb: Option<&str>) -> Arc<dyn Host> {
@@ -33,7 +19,7 @@ pub(crate) fn host(couchdb: Option<&str>) -> Arc<dyn Host> {
 }
 
 fn server(couchdb: Option<&str>) -> Result<ServerUrl, Error> {
-    match given(couchdb) {
+    match address::given(couchdb) {
         Some(url) => ServerUrl::parse(&url),
         None => {
             let config = env::var_os("KAZOO_CONFIG").filter(|path| !path.is_empty());
@@ -51,72 +37,5 @@ struct Alone {
 impl Host for Alone {
     async fn server(&self, _: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
         self.server.clone()
-    }
-}
-
-/// Takes a password off the command line, which every user of the machine can read in the list
-/// of processes: the program starts itself anew with the address in its environment, which only
-/// its owner can read. Returns when there is nothing to hide, or where that cannot be done.
-pub(crate) fn hide(url: &str) {
-    if !url.contains('@') {
-        return;
-    }
-    let mut arguments = env::args_os();
-    let name = arguments.next().unwrap_or_default();
-    let given: Vec<OsString> = arguments.collect();
-    let kept = without_option(&given);
-    // Whatever happens, not for ever.
-    if kept.len() == given.len() {
-        return;
-    }
-    if let Ok(program) = env::current_exe() {
-        let _failure = Command::new(program)
-            .arg0(name)
-            .args(kept)
-            .env(VARIABLE, url)
-            .exec();
-    }
-}
-
-fn without_option(given: &[OsString]) -> Vec<&OsString> {
-    let mut kept = Vec::new();
-    let mut words = given.iter();
-    while let Some(word) = words.next() {
-        let bytes = word.as_bytes();
-        if bytes == b"--" {
-            kept.push(word);
-            kept.extend(words);
-            break;
-        }
-        match bytes.strip_prefix(OPTION) {
-            Some(b"") => {
-                words.next();
-            }
-            Some([b'=', ..]) => {}
-            _ => kept.push(word),
-        }
-    }
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kept(line: &str) -> String {
-        let given: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let kept: Vec<String> = without_option(&given)
-            .into_iter()
-            .map(|word| word.to_string_lossy().into_owned())
-            .collect();
-        kept.join(" ")
-    }
-
-    #[test]
-    fn the_option_goes_in_both_spellings_and_nothing_else() {
-        assert_eq!(kept("--couchdb u fix --json a"), "fix --json a");
-        assert_eq!(kept("fix --couchdb=u a"), "fix a");
-        assert_eq!(kept("fix -- --couchdb u"), "fix -- --couchdb u");
-        assert_eq!(kept("fix --couchdbs u"), "fix --couchdbs u");
     }
 }

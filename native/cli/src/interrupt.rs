@@ -1,41 +1,12 @@
 //! Ctrl-C: once stops cleanly, twice at once.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use kazoo_numbers_cli::signals::Signals;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::Live;
-
-/// What a shell reports for a program that a signal ended, above the signal's number.
-const SIGNALLED: u8 = 128;
-
-/// The signals that end this program: Ctrl-C and `kill`. Not the hang-up, which `nohup` has
-/// ignored and a handler would bring back.
-pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    /// Takes them from now on.
-    pub(crate) fn take() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for the next, and returns the exit status that it asks for.
-    pub(crate) async fn next(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.interrupt.recv() => SIGNALLED + 2,
-            _ = self.terminate.recv() => SIGNALLED + 15,
-        }
-    }
-}
 
 /// Whether a run was interrupted.
 #[derive(Clone, Debug, Default)]

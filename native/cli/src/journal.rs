@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use kazoo_numbers::command::Argument;
 use kazoo_numbers::journal::{Journals, default_directory};
 
+use kazoo_numbers_cli::terminal;
+
 use crate::arguments::Options;
-use crate::output;
 
 /// The journals that were asked for: in a folder that was given, else in the user's own.
 pub(crate) fn journals(options: &Options) -> Option<Journals> {
@@ -23,7 +24,7 @@ fn fallback() -> PathBuf {
     let directory = env::temp_dir()
         .join("kazoo_numbers_maintenance")
         .join("journal");
-    output::say(&format!(
+    terminal::say(&format!(
         "warning: there is no home directory: the journal is in {}; --journal keeps it elsewhere",
         directory.display()
     ));

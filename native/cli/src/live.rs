@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use kazoo_numbers::report::{Event, Progress};
-
-use crate::output;
+use kazoo_numbers_cli::terminal;
 
 const TICK: Duration = Duration::from_millis(120);
 
@@ -60,7 +59,7 @@ impl Live {
 
     /// Says something beside the output.
     pub(crate) fn say(&self, line: &str) {
-        self.aside(|| output::say(line));
+        self.aside(|| terminal::say(line));
     }
 
     /// Takes the line away.

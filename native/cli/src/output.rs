@@ -1,11 +1,10 @@
-//! What is printed, and the only place that prints: what a command says on standard output, what
-//! is said about it on standard error.
+//! What a run prints: its events as lines, as JSON, or as one document.
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::ValueEnum;
 use kazoo_numbers::report::{Event, Renderer, audit};
-use serde_json::{Value, json};
+use kazoo_numbers_cli::terminal::{print_bytes, say_bytes};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -14,26 +13,6 @@ use crate::live::Live;
 
 /// Events that are printed together, at most.
 const BATCH: usize = 256;
-
-/// Says something beside the output. Nobody there to read it: nobody misses it.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
-}
-
-fn say_bytes(text: &[u8]) {
-    let _ = io::stderr().lock().write_all(text);
-}
-
-/// Puts text on standard output, at once.
-pub(crate) fn print(text: &str) -> io::Result<()> {
-    print_bytes(text.as_bytes())
-}
-
-fn print_bytes(text: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text)?;
-    out.flush()
-}
 
 /// A kind of document that an audit can be handed on as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,11 +82,6 @@ fn lines(event: &Event, text: &mut Vec<u8>) {
         text.extend_from_slice(line.as_bytes());
         text.push(b'\n');
     }
-}
-
-/// An event of this program's own, in the shape of the library's.
-pub(crate) fn own_event(name: &str, data: &Value) -> String {
-    format!("{}\n", json!({"event": name, "data": data}))
 }
 
 /// Prints events until there are no more. When nobody reads them any longer the run is stopped,

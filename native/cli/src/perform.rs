@@ -6,16 +6,20 @@ use std::sync::Arc;
 use kazoo_numbers::command::{self, Argument, Command, Door};
 use kazoo_numbers::lock::Lock;
 use kazoo_numbers::run::{Job, ReportTo, Returned, Settings, run};
+use kazoo_numbers_cli::program::in_runtime;
+use kazoo_numbers_cli::secrets;
+use kazoo_numbers_cli::signals::Signals;
+use kazoo_numbers_cli::terminal::{self, own_event};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::Options;
-use crate::interrupt::{self, Signals};
+use crate::interrupt;
 use crate::live::Live;
-use crate::output::{self, Form, own_event};
-use crate::{connection, in_runtime, journal, returned, secrets};
+use crate::output::{self, Form};
+use crate::{connection, journal, returned};
 
 /// Events under way, at most; beyond them the run waits for the terminal.
 const EVENTS: usize = 1024;
@@ -28,9 +32,9 @@ pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) ->
         Err(refusal) => {
             let line = secrets::without_credentials(&refusal.to_string());
             match form {
-                Form::Lines => output::print(&format!("{line}\n"))?,
-                Form::Json => output::print(&own_event("refused", &json!(line)))?,
-                Form::Document(_) => output::say(&line),
+                Form::Lines => terminal::print(&format!("{line}\n"))?,
+                Form::Json => terminal::print(&own_event("refused", &json!(line)))?,
+                Form::Document(_) => terminal::say(&line),
             }
             let result = Returned::of_refusal(name, &refusal);
             end(form, &result, result.exit_status())
@@ -79,10 +83,10 @@ fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
     match form {
         Form::Lines => {
             if let Some(term) = returned::term(result) {
-                output::print(&format!("{term}\n"))?;
+                terminal::print(&format!("{term}\n"))?;
             }
         }
-        Form::Json => output::print(&own_event(
+        Form::Json => terminal::print(&own_event(
             "result",
             &json!({"returned": returned::value(result), "exit_status": status}),
         ))?,

@@ -1,7 +1,7 @@
 //! Credentials that somebody put where they do not belong must not come out of a message.
 
 /// The text with the credentials taken out of every URL in it.
-pub(crate) fn without_credentials(text: &str) -> String {
+pub fn without_credentials(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {

@@ -4,34 +4,23 @@ use std::io;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
+use kazoo_numbers_cli::program::USAGE;
+use kazoo_numbers_cli::terminal;
 
 use crate::arguments::{self, Options};
-use crate::{USAGE, in_runtime, output, sandbox, seed};
 
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
-    Sandbox,
-    Seed,
-    Wipe,
     Completion,
     Port,
 }
 
 impl Tool {
-    const ALL: [Self; 5] = [
-        Self::Sandbox,
-        Self::Seed,
-        Self::Wipe,
-        Self::Completion,
-        Self::Port,
-    ];
+    const ALL: [Self; 2] = [Self::Completion, Self::Port];
 
     fn name(self) -> &'static str {
         match self {
-            Self::Sandbox => "sandbox",
-            Self::Seed => "seed",
-            Self::Wipe => "wipe",
             Self::Completion => "completion",
             Self::Port => "port",
         }
@@ -42,8 +31,8 @@ impl Tool {
         Self::ALL.into_iter().find(|tool| tool.name() == name)
     }
 
-    /// An option for functions that was given before the tool's name: whoever says `--dry-run wipe`
-    /// must not be taken at half his word.
+    /// An option for functions that was given before the tool's name: `--dry-run port` must not
+    /// run without the dry run.
     fn stray(options: &Options) -> Option<&'static str> {
         [
             (options.dry_run, "--dry-run"),
@@ -69,11 +58,12 @@ pub(crate) fn subcommands() -> Vec<Command> {
     Tool::ALL
         .into_iter()
         .map(|tool| match tool {
-            Tool::Sandbox => sandbox::subcommand(tool.name()),
-            Tool::Seed => seed::subcommand(tool.name()),
-            Tool::Wipe => seed::wipe_subcommand(tool.name()),
             Tool::Completion => Command::new(tool.name())
-                .about("Tool: prints what makes a shell complete this command line")
+                .about("Tool: prints a script that makes a shell complete this command line")
+                .long_about(
+                    "Prints a script that makes a shell complete this command line. For bash:\n\n  \
+                     kazoo-numbers completion bash > /etc/bash_completion.d/kazoo-numbers",
+                )
                 .arg(
                     Arg::new("shell")
                         .value_name("SHELL")
@@ -90,13 +80,10 @@ pub(crate) fn subcommands() -> Vec<Command> {
 /// Runs a tool, and returns the exit status.
 pub(crate) fn run(tool: Tool, matches: &ArgMatches, options: &Options) -> io::Result<u8> {
     if let Some(option) = Tool::stray(options) {
-        output::say(&format!("error: {} knows no {option}", tool.name()));
+        terminal::say(&format!("error: {} knows no {option}", tool.name()));
         return Ok(USAGE);
     }
     match tool {
-        Tool::Sandbox => in_runtime(sandbox::serve(matches, options)),
-        Tool::Seed => in_runtime(seed::seed(matches, options)),
-        Tool::Wipe => in_runtime(seed::wipe(options)),
         Tool::Completion => completion(matches),
         Tool::Port => {
             kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
@@ -112,6 +99,6 @@ fn completion(matches: &ArgMatches) -> io::Result<u8> {
     let mut script = Vec::new();
     let mut command = arguments::command();
     clap_complete::generate(shell, &mut command, "kazoo-numbers", &mut script);
-    output::print(&String::from_utf8_lossy(&script))?;
+    terminal::print(&String::from_utf8_lossy(&script))?;
     Ok(0)
 }

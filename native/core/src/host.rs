@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::couch::{Revision, ServerUrl};
-use crate::error::Error;
 use crate::kazoo::{AccountId, DatabaseName};
+use couchdb::Error;
+use couchdb::{Revision, ServerUrl};
 
 /// A document that was written, as whoever caches documents must be told.
 #[derive(Clone, Debug, PartialEq, Eq)]

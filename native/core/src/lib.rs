@@ -1,7 +1,7 @@
 //! Keeps Kazoo's number databases and account databases in step.
 //!
 //! A [`command`] is read from a name and its arguments, or refused in one line. It *reads* the
-//! documents that it is about (through [`couch`], the only place that knows HTTP), *plans* what
+//! documents that it is about (through [`couchdb`], the only place that knows HTTP), *plans* what
 //! must change ([`plan`], pure functions from documents to changes), *applies* that in batches
 //! with the revisions that were read, and *reports* what CouchDB answered. What Kazoo is, how its
 //! databases are named and its documents look, stands in [`kazoo`] and nowhere else. Where the
@@ -10,15 +10,14 @@
 //! Nothing here prints, and nothing here knows Erlang.
 
 pub mod command;
-pub mod couch;
-mod error;
 pub mod host;
 pub mod journal;
 pub mod kazoo;
 pub mod lock;
+pub mod operation;
 mod packed;
 pub mod plan;
 pub mod report;
 pub mod run;
 
-pub use error::{Error, Kind, Operation};
+pub use couchdb::{self, Error, Kind, Operation};

@@ -5,10 +5,10 @@ use crate::printer::Lines;
 use crate::request::{Connection, HostKind, Start};
 use crate::term::Term;
 use async_trait::async_trait;
-use kazoo_numbers::couch::ServerUrl;
+use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::host::{ChangedRow, Host};
 use kazoo_numbers::kazoo::{AccountId, DatabaseName, default_paths, read_config_ini};
-use kazoo_numbers::{Error, Kind, Operation};
+use kazoo_numbers::{Error, Kind, operation};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::env;
@@ -73,7 +73,7 @@ impl Kazoo {
             .caller
             .call(request)
             .await
-            .map_err(|Gone| Error::cancelled(Operation::Host))?;
+            .map_err(|Gone| Error::cancelled(operation::HOST))?;
         match answer.as_tagged() {
             Some(("error", [line])) => Err(said_no(
                 line.as_text()
@@ -159,12 +159,12 @@ impl Host for Kazoo {
 }
 
 fn refused(line: String) -> Error {
-    Error::new(Kind::Config, Operation::Host, line)
+    Error::new(Kind::Config, operation::HOST, line)
 }
 
 /// Kazoo's no to one request: another database may be luckier, so it does not end the run.
 fn said_no(line: String) -> Error {
-    Error::new(Kind::BadRequest, Operation::Host, line)
+    Error::new(Kind::BadRequest, operation::HOST, line)
 }
 
 /// A row that landed, as the one who announces it needs it.

@@ -4,7 +4,7 @@ use crate::caller::{Caller, Outlet};
 use crate::frame::{FromNative, Returned, ToNative};
 use crate::job;
 use crate::request::{Fault, Start};
-use futures_util::FutureExt;
+use futures::FutureExt;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use super::table::{Parameter, Spec, extras, find, table};
 use super::{
     Accounts, AuditTarget, Command, Edit, FeatureList, NumberDatabases, Selection, Unassigned,
 };
-use crate::kazoo::{AccountId, DatabaseName, account_argument, decoded};
+use crate::kazoo::{AccountId, DatabaseName, account_argument, decoded, number_database_of};
 
 /// The longest number or name that is looked at.
 const LONGEST: usize = 256;
@@ -400,7 +400,7 @@ fn database(text: &str) -> Option<DatabaseName> {
     if !starts_a_number(&plain) || plain.len() != 5 {
         return None;
     }
-    DatabaseName::number_database_of(&plain)
+    number_database_of(&plain)
 }
 
 /// The first characters of a number, five or more of which name one database; or a database.
@@ -411,7 +411,7 @@ fn prefix(text: &str) -> Option<Selection> {
     if !starts_a_number(text) {
         return None;
     }
-    Some(match DatabaseName::number_database_of(text) {
+    Some(match number_database_of(text) {
         Some(database) => Selection::Database(database),
         None => Selection::StartingWith(text.to_owned()),
     })

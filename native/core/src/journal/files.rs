@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Journal, Record, Start};
-use crate::error::{Error, Kind, Operation};
+use crate::operation;
+use couchdb::{Error, Kind};
 
 const EXTENSION: &str = "journal";
 
@@ -147,7 +148,7 @@ impl Journals {
         if !is_id || !path.is_file() {
             return Err(Error::new(
                 Kind::NotFound,
-                Operation::Journal,
+                operation::JOURNAL,
                 format!("there is no run {run:?}; runs are listed by `runs`"),
             ));
         }
@@ -189,7 +190,7 @@ impl Journals {
     fn failed(&self, detail: &str) -> Error {
         Error::new(
             Kind::Config,
-            Operation::Journal,
+            operation::JOURNAL,
             format!("{}: {detail}", self.directory.display()),
         )
     }

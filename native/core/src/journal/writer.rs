@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use tokio::sync::oneshot;
 
 use super::Record;
-use crate::error::{Error, Kind, Operation};
+use crate::operation;
+use couchdb::{Error, Kind};
 
 /// Lines that wait to be written, and who waits for them to be on the disk.
 struct Waiting {
@@ -81,7 +82,7 @@ impl Journal {
     fn failed(&self, detail: &str) -> Error {
         Error::new(
             Kind::Config,
-            Operation::Journal,
+            operation::JOURNAL,
             format!("{}: {detail}", self.path.display()),
         )
     }

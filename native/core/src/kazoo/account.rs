@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::DatabaseName;
+use couchdb::DatabaseName;
 
 /// An account's id. Kept as its 16 bytes, so that the case in which a document spells it
 /// makes no difference.
@@ -21,7 +21,10 @@ impl AccountId {
     /// The account's database, `account/ab/cd/…`.
     pub fn database(self) -> DatabaseName {
         let id = self.to_string();
-        DatabaseName::account_database(&id)
+        let (first, rest) = id.split_at(2);
+        let (second, rest) = rest.split_at(2);
+        DatabaseName::new(&format!("account/{first}/{second}/{rest}"))
+            .unwrap_or_else(|| unreachable!("hexadecimal digits are legal in a name"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ini::Ini;
 
-use crate::error::{Error, Kind, Operation};
+use couchdb::{Error, Kind, Operation};
 
 /// Kazoo's port when none is written: HAProxy in front of the cluster.
 const DEFAULT_PORT: u16 = 15984;
@@ -33,7 +33,7 @@ pub fn read_config_ini(paths: &[PathBuf]) -> Result<String, Error> {
     let looked: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
     Err(Error::new(
         Kind::Config,
-        Operation::Connect,
+        Operation::CONNECT,
         format!(
             "no CouchDB is configured: set COUCHDB_URL=http://user:password@host:port; also looked for {}",
             looked.join(", ")
@@ -85,7 +85,7 @@ pub fn couchdb_url_of(text: &str, path: &Path) -> Result<String, Error> {
 fn config_error(path: &Path, detail: &str) -> Error {
     Error::new(
         Kind::Config,
-        Operation::Connect,
+        Operation::CONNECT,
         format!("{}: {detail}", path.display()),
     )
 }

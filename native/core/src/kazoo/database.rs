@@ -1,29 +1,12 @@
-//! Database names: plain (`numbers/+1415`) as the server lists them, and encoded
-//! (`numbers%2F%2B1415`) as Kazoo writes them everywhere, the terminal included.
+//! What databases are to Kazoo: number databases, account databases, and how they are named.
 
-use std::fmt;
-use std::sync::Arc;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use couchdb::{DatabaseName, encoded};
+use percent_encoding::percent_decode_str;
 
 use super::AccountId;
 
-/// Everything but what CouchDB allows in a name and a URL leaves alone.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'_')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'~');
-
-/// The longest name that is looked at; CouchDB's own limit is 238 characters.
-const LONGEST: usize = 238;
-
 /// How many characters of a number name its database (contract section 1).
 const PREFIX: usize = 5;
-
-/// The name of a database that exists, or could. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DatabaseName(Arc<str>);
 
 /// What a database is to this library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,79 +21,60 @@ pub enum Classification {
     Other,
 }
 
-impl DatabaseName {
-    /// The name as a server lists it. Refused is what CouchDB itself would refuse, so that no
-    /// name leaves its place in a URL.
-    pub fn new(name: &str) -> Option<Self> {
-        let legal = |byte: u8| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_$()+-/".contains(&byte)
-        };
-        let starts = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
-            || matches!(name, "_users" | "_replicator" | "_global_changes");
-        (starts && name.len() <= LONGEST && name.bytes().all(legal)).then(|| Self(name.into()))
-    }
-
-    pub(super) fn account_database(id: &str) -> Self {
-        let (first, rest) = id.split_at(2);
-        let (second, rest) = rest.split_at(2);
-        Self(format!("account/{first}/{second}/{rest}").into())
-    }
-
-    /// The number database of a number: `numbers/` and its first five characters. None for an
-    /// id that is shorter, or whose first five could not be in a name.
-    pub fn number_database_of(number: &str) -> Option<Self> {
-        let (end, _) = number.char_indices().nth(PREFIX - 1)?;
-        let prefix = number.get(..=end)?;
-        Self::new(&format!("numbers/{prefix}"))
-    }
-
-    /// How a report names the number database of something that was given as a number, even
-    /// when no such database could be.
-    pub fn encoded_for(given: &str) -> String {
-        let prefix: String = given.chars().take(PREFIX).collect();
-        utf8_percent_encode(&format!("numbers/{prefix}"), ENCODED).to_string()
-    }
-
-    /// The plain name.
-    pub fn plain(&self) -> &str {
-        &self.0
-    }
-
-    /// The name as Kazoo writes it, and as it goes into a URL.
-    pub fn encoded(&self) -> String {
-        utf8_percent_encode(&self.0, ENCODED).to_string()
-    }
-
+/// What Kazoo knows of a database by its name.
+pub trait KazooDatabase {
     /// What this database is.
-    pub fn classification(&self) -> Classification {
-        if self.0.starts_with("numbers/") {
+    fn classification(&self) -> Classification;
+
+    /// The account whose database this is.
+    fn account(&self) -> Option<AccountId>;
+
+    /// Whether a number document of this id belongs in this number database. `numbers/inum`
+    /// and `numbers/managed` are named after no prefix and take any id.
+    fn holds(&self, number: &str) -> bool;
+}
+
+impl KazooDatabase for DatabaseName {
+    fn classification(&self) -> Classification {
+        if self.plain().starts_with("numbers/") {
             return Classification::Numbers;
         }
-        match account_and_period(&self.0) {
+        match account_and_period(self.plain()) {
             Some((id, "")) => Classification::Account(id),
             Some((id, period)) if is_period(period) => Classification::AccountPeriod(id),
             _ => Classification::Other,
         }
     }
 
-    /// The account whose database this is.
-    pub fn account(&self) -> Option<AccountId> {
+    fn account(&self) -> Option<AccountId> {
         match self.classification() {
             Classification::Account(id) => Some(id),
             _ => None,
         }
     }
 
-    /// Whether a number document of this id belongs in this number database. `numbers/inum`
-    /// and `numbers/managed` are named after no prefix and take any id.
-    pub fn holds(&self, number: &str) -> bool {
-        match self.0.strip_prefix("numbers/") {
+    fn holds(&self, number: &str) -> bool {
+        match self.plain().strip_prefix("numbers/") {
             Some("inum" | "managed") => true,
-            Some(prefix) => Self::number_database_of(number)
-                .is_some_and(|database| database.0.strip_prefix("numbers/") == Some(prefix)),
+            Some(_) => number_database_of(number).as_ref() == Some(self),
             None => false,
         }
     }
+}
+
+/// The number database of a number: `numbers/` and its first five characters. None for an
+/// id that is shorter, or whose first five could not be in a name.
+pub fn number_database_of(number: &str) -> Option<DatabaseName> {
+    let (end, _) = number.char_indices().nth(PREFIX - 1)?;
+    let prefix = number.get(..=end)?;
+    DatabaseName::new(&format!("numbers/{prefix}"))
+}
+
+/// How a report names the number database of something that was given as a number, even
+/// when no such database could be.
+pub fn encoded_number_database_of(given: &str) -> String {
+    let prefix: String = given.chars().take(PREFIX).collect();
+    encoded(&format!("numbers/{prefix}"))
 }
 
 /// Splits `account/ab/cd/` + 28 digits + anything into the account and that anything.
@@ -151,23 +115,11 @@ pub(crate) fn account_argument(text: &str) -> Option<AccountId> {
 
 /// A name with its percent escapes undone, if it had any; a name is decoded once, never twice.
 pub(crate) fn decoded(text: &str) -> Option<String> {
-    if text.len() > LONGEST * 3 {
+    if text.len() > DatabaseName::LONGEST * 3 {
         return None;
     }
     let decoded = percent_decode_str(text).decode_utf8().ok()?;
     Some(decoded.into_owned())
-}
-
-impl fmt::Display for DatabaseName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.encoded())
-    }
-}
-
-impl fmt::Debug for DatabaseName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 #[cfg(test)]
@@ -178,7 +130,7 @@ mod tests {
 
     #[test]
     fn number_databases_are_named_by_five_characters() {
-        let name = |number| DatabaseName::number_database_of(number).map(|db| db.0.to_string());
+        let name = |number| number_database_of(number).map(|db| db.plain().to_owned());
         assert_eq!(name("+14155550100").as_deref(), Some("numbers/+1415"));
         assert_eq!(name("4155550100").as_deref(), Some("numbers/41555"));
         assert_eq!(name("911"), None);
@@ -225,9 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn encoded_as_kazoo_writes_it() {
+    fn number_database_holds_numbers_of_its_prefix() {
         let database = DatabaseName::new("numbers/+1415").unwrap();
-        assert_eq!(database.encoded(), "numbers%2F%2B1415");
         assert!(database.holds("+14155550100"));
         assert!(!database.holds("+14165550100"));
         assert!(DatabaseName::new("numbers/inum").unwrap().holds("+883510"));

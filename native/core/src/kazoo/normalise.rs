@@ -2,7 +2,8 @@
 
 use fancy_regex::Regex;
 
-use crate::error::{Error, Kind, Operation};
+use crate::operation;
+use couchdb::{Error, Kind};
 
 const RECONCILE_REGEX: &str = r"^(\+?1)?\d{10}$|^\+[2-9]\d{7,}$|^011\d*$|^00\d*$";
 
@@ -44,7 +45,7 @@ impl Normaliser {
             Regex::new(&text.replace(r"\d", "[0-9]")).map_err(|error| {
                 Error::new(
                     Kind::Config,
-                    Operation::SystemConfig,
+                    operation::SYSTEM_CONFIG,
                     format!("number_manager holds the expression {text:?}: {error}"),
                 )
             })

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::AccountId;
-use crate::couch::Object;
+use couchdb::{Object, Range};
 
 /// The application that a number document says it is used by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +52,8 @@ impl<'a> NumberFacts<'a> {
                 "pvt_type" => facts.is_number = value == "\"number\"",
                 "pvt_deleted" => facts.soft_deleted = value == "true",
                 "pvt_assigned_to" => {
-                    facts.assigned_to = crate::couch::string(value)
-                        .as_deref()
-                        .and_then(AccountId::parse);
+                    facts.assigned_to =
+                        couchdb::string(value).as_deref().and_then(AccountId::parse);
                 }
                 "pvt_used_by" => {
                     facts.used_by = match value {
@@ -63,7 +62,7 @@ impl<'a> NumberFacts<'a> {
                         _ => UsedBy::Other,
                     }
                 }
-                "pvt_module_name" => facts.module_name = crate::couch::string(value),
+                "pvt_module_name" => facts.module_name = couchdb::string(value),
                 "_attachments" => facts.has_attachments = value != "{}",
                 _ => {}
             }
@@ -74,5 +73,21 @@ impl<'a> NumberFacts<'a> {
     /// A number document that is not soft-deleted: the only kind that is ever a source.
     pub fn is_live_number(&self) -> bool {
         self.is_number && !self.soft_deleted
+    }
+}
+
+/// The range of ids up to the last that starts with `+`. Hardly any id sorts before `+`.
+pub(crate) fn range_of_numbers() -> Range {
+    Range {
+        start: None,
+        end: Some(",".into()),
+    }
+}
+
+/// The range of ids after the last that starts with `+`.
+pub(crate) fn range_after_numbers() -> Range {
+    Range {
+        start: Some(",".into()),
+        end: None,
     }
 }

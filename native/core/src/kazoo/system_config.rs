@@ -2,7 +2,7 @@
 //! and which features are allowed (contract sections 3, 8 and 9.13).
 
 use super::Converters;
-use crate::couch::{Object, elements, string};
+use couchdb::{Object, elements, string};
 
 /// The document's id.
 pub const DOCUMENT: &str = "number_manager";

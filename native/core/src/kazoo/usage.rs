@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::Normaliser;
-use crate::couch::{Object, elements, string};
 use crate::packed::Packed;
+use couchdb::{Object, elements, string};
 
 const CALLFLOW: u8 = 1;
 const TRUNKSTORE: u8 = 2;

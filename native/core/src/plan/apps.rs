@@ -1,7 +1,7 @@
 //! Which application uses a number (contract section 4).
 
-use crate::couch::Object;
 use crate::kazoo::{Usage, UsedBy};
+use couchdb::Object;
 
 /// What fixing `pvt_used_by` comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! To which account a number belongs, and whether a document is where it belongs.
 
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts};
 
 /// What a document of a number database is to a command that works on assigned numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub fn is_wrongly_assigned(account: AccountId, facts: &NumberFacts<'_>) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::couch::Object;
+    use couchdb::Object;
 
     const OURS: &str = "abcdef0123456789abcdef0123456789";
 

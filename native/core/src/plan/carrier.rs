@@ -1,7 +1,7 @@
 //! Conversion of a number to another carrier module (contract section 5).
 
-use crate::couch::{Object, quoted};
 use crate::kazoo::wants_local_feature;
+use couchdb::{Object, quoted};
 
 /// The document with its carrier module set to `target` (a stored name) and its feature `local`
 /// as that module wants it; None where it is so already. `now` is in gregorian seconds.

@@ -1,7 +1,7 @@
 //! Copies of number documents, in both directions.
 
-use crate::couch::{Digest, Object};
 use crate::kazoo::{DatabaseName, NumberFacts};
+use couchdb::{Digest, Object};
 
 /// What a copy comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::couch::{Object, quoted};
 use crate::kazoo::{AccountId, NumberFacts, Usage, UsedBy};
+use couchdb::{Object, quoted};
 
 /// A kind of drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

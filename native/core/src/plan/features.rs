@@ -1,6 +1,6 @@
 //! Lists of features, on a number and in the system config (contract section 8).
 
-use crate::couch::{Object, elements, quoted, string};
+use couchdb::{Object, elements, quoted, string};
 
 /// The features that there are, in the order in which they are told.
 pub const KNOWN_FEATURES: [&str; 12] = [

@@ -19,7 +19,7 @@ pub use drift::{
 pub(crate) use features::features_of;
 pub use features::{KNOWN_FEATURES, edit_features, edited_list, migrate_unassigned};
 
-use crate::couch::Revision;
+use couchdb::Revision;
 
 /// A change to one document of one database, planned and not yet made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,11 +17,14 @@ use super::read::parsed;
 use super::settle::{Decide, Decision, End, Ends, settle};
 use super::{Answer, Returned, databases};
 use crate::command::NumberDatabases;
-use crate::couch::{Digest, Found, Include, Object, Range, Revision};
-use crate::error::{Error, Kind, Operation};
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::kazoo::{
+    AccountId, DatabaseName, NumberFacts, encoded_number_database_of, number_database_of,
+    range_of_numbers,
+};
 use crate::packed::Packed;
 use crate::plan::{Change, Copy, Source, source_in_number_database, to_account};
+use couchdb::{Digest, Found, Include, Object, Revision};
+use couchdb::{Error, Kind, Operation};
 
 /// A number that is to be copied, or compared by the one who settles.
 pub(super) struct Pending {
@@ -147,8 +150,8 @@ pub(super) async fn copy_number_to(
     let error = |text: String| Ok(Answer::FiguresAnd(Returned::Value(Err(text))));
     let normaliser = run.normaliser().await?;
     let number = normaliser.normalise(&given);
-    let shown = DatabaseName::number_database_of(&number).map_or_else(
-        || DatabaseName::encoded_for(&number),
+    let shown = number_database_of(&number).map_or_else(
+        || encoded_number_database_of(&number),
         |database| database.encoded(),
     );
     let unread = |reason: &str| format!("can read number '{number}' from '{shown}': {reason}");
@@ -236,7 +239,7 @@ async fn table(run: &Run, account: AccountId, room: &Budget) -> Result<Table, Er
     let mut rows = Packed::default();
     let mut texts = Vec::new();
     let mut scan = run
-        .pages(&database, Range::to_plus(), Include::Documents)
+        .pages(&database, range_of_numbers(), Include::Documents)
         .await?;
     while let Some(page) = scan.next().await? {
         for (row, text) in page.rows() {
@@ -378,7 +381,7 @@ pub(super) async fn shadowed(
 ) -> Result<HashSet<String>, Error> {
     let mut by_database: BTreeMap<DatabaseName, Vec<(AccountId, &str)>> = BTreeMap::new();
     for (account, id) in ids {
-        let named = DatabaseName::number_database_of(id);
+        let named = number_database_of(id);
         let inum = (database.plain() == "numbers/managed")
             .then(|| DatabaseName::new("numbers/inum"))
             .flatten();
@@ -542,7 +545,7 @@ impl Decide for ToAccount<'_> {
 fn as_saving(error: Error) -> Error {
     match (error.kind(), error.database()) {
         (Kind::DatabaseNotFound, Some(database)) => {
-            Error::new(Kind::DatabaseNotFound, Operation::SaveDocs, "").in_database(database)
+            Error::new(Kind::DatabaseNotFound, Operation::SAVE_DOCS, "").in_database(database)
         }
         _ => error,
     }
@@ -645,7 +648,7 @@ impl ToAccount<'_> {
             }),
             (Copy::Conflict, _) => Decision::Failed(
                 self.database.encoded(),
-                Error::new(Kind::Conflict, Operation::SaveDocs, "").reason(),
+                Error::new(Kind::Conflict, Operation::SAVE_DOCS, "").reason(),
             ),
         }
     }

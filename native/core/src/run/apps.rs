@@ -13,11 +13,11 @@ use super::numbers::{self, NOT_FOUND};
 use super::read::parsed;
 use super::settle::{Decide, Decision, InPlace, settle};
 use crate::command::{Accounts, NumberDatabases};
-use crate::couch::{Found, Include, Range, Revision};
-use crate::error::Error;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, UsedBy};
 use crate::plan::{Change, Fix, Source, fix_used_by, source_in_number_database};
 use crate::report::Outcome;
+use couchdb::Error;
+use couchdb::{Found, Include, Range, Revision};
 
 /// What is decided about one number document's `pvt_used_by`.
 pub(super) enum Verdict {

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::context::Run;
 use super::read::Scan;
-use crate::couch::{Include, Keyed, Keys, Page, Range};
-use crate::error::{Error, Kind, Operation};
 use crate::kazoo::{AccountId, DatabaseName};
+use couchdb::{Error, Kind, Operation};
+use couchdb::{Include, Keyed, Keys, Page, Range};
 
 /// How long an index may take. One that is up to date answers in milliseconds; one that is still to
 /// be built takes longer than reading the documents.
@@ -88,7 +88,7 @@ impl Run {
         account: AccountId,
     ) -> Result<Vec<String>, Error> {
         let unusable = |kind, detail: &str| {
-            Error::new(kind, Operation::OpenDocs, detail).in_database(database)
+            Error::new(kind, Operation::OPEN_DOCS, detail).in_database(database)
         };
         if self.indexes.are_slow.load(Ordering::Relaxed) {
             return Err(unusable(Kind::Timeout, "the indexes are not built"));

@@ -8,9 +8,9 @@ use super::context::Run;
 use super::read::parsed;
 use super::{Answer, databases};
 use crate::command::NumberDatabases;
-use crate::couch::{Include, Object, Range, string};
-use crate::error::Error;
 use crate::kazoo::DatabaseName;
+use couchdb::Error;
+use couchdb::{Include, Object, Range, string};
 
 /// The index that Kazoo keeps of carrier modules: a row a document, reduced by a sum.
 const DESIGN: &str = "numbers";

@@ -13,11 +13,13 @@ use super::read::parsed;
 use super::settle::{Decision, End, InPlace, settle};
 use super::{Answer, FAILED, Returned, databases};
 use crate::command::NumberDatabases;
-use crate::couch::{Include, Object, Range, Revision};
-use crate::error::Error;
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts, is_valid_target, stored_target};
+use crate::kazoo::{
+    AccountId, DatabaseName, KazooDatabase, NumberFacts, is_valid_target, stored_target,
+};
 use crate::plan::{self, Change, Source, source_in_number_database};
 use crate::report::Outcome;
+use couchdb::Error;
+use couchdb::{Include, Object, Range, Revision};
 
 /// The end of an output: nothing follows it unless something failed that it has no line for.
 pub(super) async fn ended(run: &Run) -> Answer {

@@ -15,15 +15,16 @@ use super::assigned::Indexes;
 use super::budget::Budget;
 use super::usage::Usages;
 use super::{Job, Settings};
-use crate::couch::{Include, Object, Server, ServerUrl, Traffic};
-use crate::error::{Error, Kind, Operation};
 use crate::host::Host;
 use crate::journal::{Journal, Journals, Record};
 use crate::kazoo::{
     AccountId, Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig,
     gregorian_seconds,
 };
+use crate::operation;
 use crate::report::{Event, Notes, Progress, Summary, Tally};
+use couchdb::{Error, Kind};
+use couchdb::{Include, Object, Server, ServerUrl, Traffic};
 
 pub(super) struct Run {
     pub(super) host: Arc<dyn Host>,
@@ -387,7 +388,7 @@ impl Run {
         let mut left = Vec::new();
         for account in touched {
             if self.cancel.is_cancelled() {
-                return Err(Error::cancelled(Operation::Host));
+                return Err(Error::cancelled(operation::HOST));
             }
             match self.host.services(account).await {
                 Ok(true) => {}
@@ -434,7 +435,7 @@ fn joined<R>(
         Ok((index, result)) => Ok((index, result?)),
         Err(_) => Err(Error::new(
             Kind::Internal,
-            Operation::Host,
+            operation::HOST,
             "a task of the run panicked: this is a bug of kazoo_numbers_maintenance",
         )),
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::context::Run;
 use crate::command::{Accounts, NumberDatabases, Selection};
-use crate::error::{Error, Kind, Operation};
-use crate::kazoo::{AccountId, Classification, DatabaseName};
+use crate::kazoo::{
+    AccountId, Classification, DatabaseName, KazooDatabase, encoded_number_database_of,
+};
+use couchdb::{Error, Kind, Operation};
 
 /// All number databases, by name.
 pub(super) async fn all_number_databases(run: &Run) -> Result<Vec<DatabaseName>, Error> {
@@ -19,7 +21,10 @@ pub(super) async fn all_number_databases(run: &Run) -> Result<Vec<DatabaseName>,
 /// All accounts that have a database, by its name.
 pub(super) async fn all_accounts(run: &Run) -> Result<Vec<AccountId>, Error> {
     let databases = run.server(None).await?.databases("account/").await?;
-    Ok(databases.iter().filter_map(DatabaseName::account).collect())
+    Ok(databases
+        .iter()
+        .filter_map(KazooDatabase::account)
+        .collect())
 }
 
 /// An account that the operator named: its database must exist.
@@ -34,7 +39,7 @@ pub(super) async fn must_exist(run: &Run, account: AccountId) -> Result<(), Erro
 }
 
 fn missing(database: &DatabaseName) -> Error {
-    Error::new(Kind::DatabaseNotFound, Operation::OpenDocs, "").in_database(database)
+    Error::new(Kind::DatabaseNotFound, Operation::OPEN_DOCS, "").in_database(database)
 }
 
 /// The accounts of a command. One that was named alone must exist; in a list, one that does not
@@ -90,7 +95,7 @@ pub(super) async fn number_databases(
                 let matching = all
                     .iter()
                     .filter(|database| database.plain().starts_with(&start));
-                (matching.collect(), DatabaseName::encoded_for(prefix))
+                (matching.collect(), encoded_number_database_of(prefix))
             }
         };
         if !matching.is_empty() {
@@ -105,7 +110,7 @@ pub(super) async fn number_databases(
                     format!("there is no number database that starts with {prefix}")
                 }
             };
-            return Err(Error::new(Kind::NotFound, Operation::ListDatabases, line));
+            return Err(Error::new(Kind::NotFound, Operation::LIST_DATABASES, line));
         }
     }
     chosen.sort();

@@ -22,12 +22,12 @@ use super::numbers::NO_NUMBER_DB;
 use super::read::{may_be_a_number, parsed};
 use super::settle::{Decide, Decision, settle};
 use crate::command::{Accounts, NumberDatabases};
-use crate::couch::{Found, Include, Range, Revision};
-use crate::error::{Error, Kind};
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_database_of};
 use crate::packed::Packed;
 use crate::plan::{Change, Source, source_in_number_database};
 use crate::report::Outcome;
+use couchdb::{Error, Kind};
+use couchdb::{Found, Include, Range, Revision};
 
 /// The ids that databases of the other side hold, each read once a run.
 #[derive(Default)]
@@ -98,7 +98,7 @@ async fn numbers_of(run: &Run, account: AccountId) -> Result<ByOther, Error> {
         if !facts.is_live_number() {
             return;
         }
-        match DatabaseName::number_database_of(&row.id) {
+        match number_database_of(&row.id) {
             Some(other) => numbers.entry(other).or_default().push(Candidate {
                 id: row.id.clone(),
                 rev: row.rev.clone(),
@@ -447,7 +447,7 @@ impl Lacking<'_> {
         let document = parsed(self.database, text)?;
         let facts = NumberFacts::of(&document);
         Ok(match self.side {
-            Side::Account if facts.is_live_number() => DatabaseName::number_database_of(id),
+            Side::Account if facts.is_live_number() => number_database_of(id),
             Side::Account => None,
             Side::Numbers => match source_in_number_database(self.database, id, &facts) {
                 Source::Assigned(account) => Some(account.database()),

@@ -11,10 +11,11 @@ use super::read::parsed;
 use super::settle::{Decide, Decision, InPlace, settle};
 use super::{Answer, FAILED, Returned};
 use crate::command::{Edit, FeatureList};
-use crate::couch::{Found, Include, Object, Revision, quoted};
-use crate::error::{Error, Kind, Operation};
 use crate::kazoo::{DEFAULT_FEATURES_ALLOWED, DatabaseName, NUMBER_MANAGER, NumberFacts};
+use crate::operation;
 use crate::plan::{Change, KNOWN_FEATURES, edit_features, edited_list, features_of};
+use couchdb::{Error, Kind};
+use couchdb::{Found, Include, Object, Revision, quoted};
 
 const ALLOWED: &str = "pvt_features_allowed";
 const DENIED: &str = "pvt_features_denied";
@@ -261,7 +262,7 @@ impl Allow<'_> {
         let changed = Object::parse(&body).map_err(|_| {
             Error::new(
                 Kind::Internal,
-                Operation::SystemConfig,
+                operation::SYSTEM_CONFIG,
                 "the edited document",
             )
         })?;

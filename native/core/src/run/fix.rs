@@ -15,11 +15,11 @@ use super::numbers;
 use super::read::parsed;
 use super::remove;
 use super::settle::{End, settle};
-use crate::couch::{Digest, Include, Range, Revision};
-use crate::error::Error;
-use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts};
+use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, number_database_of};
 use crate::plan::{Source, is_wrongly_assigned, source_in_number_database};
 use crate::report::Outcome;
+use couchdb::Error;
+use couchdb::{Digest, Include, Range, Revision};
 
 /// An account's database, read once.
 struct Own {
@@ -345,7 +345,7 @@ async fn remove_wrong(
             run.tally.decided(&database, Outcome::Unchanged, 1);
             continue;
         }
-        let belongs = DatabaseName::number_database_of(&number.id);
+        let belongs = number_database_of(&number.id);
         if belongs.is_some_and(|belongs| unread.contains(&belongs)) {
             continue;
         }

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rand::Rng;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep, timeout};
@@ -11,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Run;
 use crate::command::Command;
-use crate::couch::{Landed, Revision, Server, Write};
-use crate::error::{Error, Kind, Operation};
 use crate::kazoo::DatabaseName;
 use crate::lock::{DATABASE, DOCUMENT, Holder, Holders, Lock, Verdict};
+use couchdb::{Error, Kind, Operation};
+use couchdb::{Landed, Revision, Server, Write};
 
 /// How often a run that waits looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -64,13 +63,17 @@ pub(super) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
         server: server.beside(CancellationToken::new()),
         known: Mutex::default(),
         database: DatabaseName::new(DATABASE).ok_or_else(|| {
-            Error::new(Kind::Internal, Operation::SaveDocs, "no name of a database")
+            Error::new(
+                Kind::Internal,
+                Operation::SAVE_DOCS,
+                "no name of a database",
+            )
         })?,
     });
     let mut held = Held::new(ledger, me.run.clone());
     let taken = tokio::select! {
         taken = acquire(run, &mut held, &me) => taken,
-        () = run.cancel.cancelled() => Err(Error::cancelled(Operation::SaveDocs)),
+        () = run.cancel.cancelled() => Err(Error::cancelled(Operation::SAVE_DOCS)),
     };
     match taken {
         Ok(None) => {
@@ -94,7 +97,7 @@ pub(super) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
 fn is_not_allowed(error: &Error) -> bool {
     match error.kind() {
         Kind::Forbidden => true,
-        Kind::Unauthorized => error.operation() == Operation::CreateDatabase,
+        Kind::Unauthorized => error.operation() == Operation::CREATE_DATABASE,
         _ => false,
     }
 }
@@ -156,7 +159,7 @@ async fn acquire(run: &Run, held: &mut Held, me: &Holder) -> Result<Option<Box<H
 
 /// Who met must not meet again.
 async fn step_back() {
-    let pause = STEP_BACK.mul_f64(rand::rng().random::<f64>());
+    let pause = STEP_BACK.mul_f64(rand::random::<f64>());
     sleep(pause).await;
 }
 
@@ -308,7 +311,7 @@ impl Ledger {
             Some(Landed::Failed(error)) => Err(error),
             None => Err(Error::new(
                 Kind::BadAnswer,
-                Operation::SaveDocs,
+                Operation::SAVE_DOCS,
                 "a document without an answer",
             )
             .in_database(&self.database)),
@@ -378,7 +381,7 @@ impl Ledger {
     fn strange(&self, error: &serde_json::Error) -> Error {
         Error::new(
             Kind::Config,
-            Operation::OpenDocs,
+            Operation::OPEN_DOCS,
             format!("the document \"{DOCUMENT}\" is none that this version writes: {error}"),
         )
         .in_database(&self.database)
@@ -387,7 +390,7 @@ impl Ledger {
     fn moves_too_fast(&self) -> Error {
         Error::new(
             Kind::Conflict,
-            Operation::SaveDocs,
+            Operation::SAVE_DOCS,
             format!("the document \"{DOCUMENT}\" never keeps still"),
         )
         .in_database(&self.database)

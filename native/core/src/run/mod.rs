@@ -39,10 +39,10 @@ pub use publish::ReportTo;
 pub use settings::Settings;
 
 use crate::command::{self, Command, Refusal};
-use crate::error::{Error, Kind};
 use crate::host::Host;
 use crate::report::{About, Event, Summary};
 use context::Run;
+use couchdb::{Error, Kind};
 use lock::Taken;
 
 /// What is to be run, where, and whom it tells.

@@ -22,12 +22,12 @@ use super::numbers::{self, NO_NUMBER_DB, NOT_FOUND};
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
 use crate::command::Accounts;
-use crate::couch::{Digest, Found, Include, Landed, Object, Range, Write};
-use crate::error::{Error, Kind, Operation};
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_database_of};
 use crate::packed::Packed;
 use crate::plan::{Candidate, Change, Copy, to_number_database, winner};
 use crate::report::Outcome;
+use couchdb::{Digest, Found, Include, Landed, Object, Range, Write};
+use couchdb::{Error, Kind, Operation};
 
 /// The design document that a number database gets when it is created.
 const DESIGN_DOCUMENT: &str = include_str!("../../../../priv/couchdb/numbers.json");
@@ -64,7 +64,7 @@ impl Shelves {
 
     fn put(&self, run: &Run, account: AccountId, id: &str, text: &str, document: &Object<'_>) {
         let facts = NumberFacts::of(document);
-        let Some(database) = DatabaseName::number_database_of(id) else {
+        let Some(database) = number_database_of(id) else {
             run.tally
                 .failed(&account.database().encoded(), NO_NUMBER_DB, id);
             return;
@@ -278,7 +278,7 @@ fn candidates(copies: &[Shelved]) -> Vec<Candidate> {
 }
 
 fn conflict() -> String {
-    Error::new(Kind::Conflict, Operation::SaveDocs, "").reason()
+    Error::new(Kind::Conflict, Operation::SAVE_DOCS, "").reason()
 }
 
 /// What a number database holds.
@@ -392,8 +392,13 @@ async fn put_design(run: &Run, database: &DatabaseName) -> Result<(), Error> {
         return Ok(());
     }
     let server = run.server(Some(database)).await?;
-    let design = Object::parse(DESIGN_DOCUMENT)
-        .map_err(|_| Error::new(Kind::Internal, Operation::CreateDatabase, "design document"))?;
+    let design = Object::parse(DESIGN_DOCUMENT).map_err(|_| {
+        Error::new(
+            Kind::Internal,
+            Operation::CREATE_DATABASE,
+            "design document",
+        )
+    })?;
     let write = [Write {
         id: DESIGN_ID.to_owned(),
         rev: None,

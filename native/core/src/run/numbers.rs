@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::context::Run;
 use super::read::parsed;
-use crate::couch::{Found, Include, Revision};
-use crate::error::{Error, Kind};
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::kazoo::{
+    AccountId, DatabaseName, NumberFacts, encoded_number_database_of, number_database_of,
+};
+use couchdb::{Error, Kind};
+use couchdb::{Found, Include, Revision};
 
 /// A live number document of a number database.
 pub(super) struct Numbered {
@@ -42,7 +44,7 @@ pub(super) async fn normalised(
         } else {
             let database = match account {
                 Some(account) => account.database().encoded(),
-                None => DatabaseName::encoded_for(&given),
+                None => encoded_number_database_of(&given),
             };
             run.tally.failed(&database, NOT_RECONCILABLE, &given);
         }
@@ -57,10 +59,10 @@ pub(super) async fn normalised(
 fn by_number_database(run: &Run, numbers: Vec<String>) -> BTreeMap<DatabaseName, Vec<String>> {
     let mut by_database: BTreeMap<DatabaseName, Vec<String>> = BTreeMap::new();
     for number in numbers {
-        match DatabaseName::number_database_of(&number) {
+        match number_database_of(&number) {
             Some(database) => by_database.entry(database).or_default().push(number),
             None => {
-                let database = DatabaseName::encoded_for(&number);
+                let database = encoded_number_database_of(&number);
                 run.tally.failed(&database, NOT_FOUND, &number);
             }
         }

@@ -12,11 +12,11 @@ use super::remove::deletion;
 use super::settle::{Decision, InPlace, settle};
 use super::{Answer, FAILED, Returned};
 use crate::command::{NumberDatabases, Unassigned};
-use crate::couch::{Include, Object, Range, Revision};
-use crate::error::Error;
 use crate::kazoo::{DatabaseName, NumberFacts};
 use crate::plan::{Change, Source, migrate_unassigned as migrated, source_in_number_database};
 use crate::report::Outcome;
+use couchdb::Error;
+use couchdb::{Include, Object, Range, Revision};
 
 /// A number's state, which older documents keep elsewhere.
 fn has_state(document: &Object<'_>, state: &str) -> bool {

@@ -1,9 +1,9 @@
 //! Scans: the documents of a database, page by page.
 
 use super::context::Run;
-use crate::couch::{Found, Include, Object, Page, Pages, Range, Row};
-use crate::error::{Error, Kind, Operation};
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts, range_after_numbers, range_of_numbers};
+use couchdb::{Error, Kind, Operation};
+use couchdb::{Found, Include, Object, Page, Pages, Range, Row};
 
 /// Ids are short: pages of them may hold more.
 const IDS_IN_A_PAGE: usize = 10;
@@ -65,10 +65,10 @@ impl Run {
             Ok(())
         };
         let mut numbers = self
-            .pages(&database, Range::to_plus(), Include::Documents)
+            .pages(&database, range_of_numbers(), Include::Documents)
             .await?;
         let mut others = self
-            .pages(&database, Range::after_plus(), Include::Ids)
+            .pages(&database, range_after_numbers(), Include::Ids)
             .await?;
         match numbers.pages.begin_with(&mut others.pages).await {
             // What is wrong, or too large for one answer, each learns for itself.
@@ -121,7 +121,7 @@ pub(super) fn parsed<'a>(database: &DatabaseName, text: &'a str) -> Result<Objec
     Object::parse(text).map_err(|_| {
         Error::new(
             Kind::BadAnswer,
-            Operation::OpenDocs,
+            Operation::OPEN_DOCS,
             "a document that is no JSON object",
         )
         .in_database(database)

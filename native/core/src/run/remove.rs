@@ -7,11 +7,11 @@ use super::databases;
 use super::read::parsed;
 use super::settle::{Decision, InPlace, settle};
 use crate::command::Accounts;
-use crate::couch::Revision;
-use crate::error::Error;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Change, is_wrongly_assigned};
 use crate::report::Outcome;
+use couchdb::Error;
+use couchdb::Revision;
 
 /// `remove_wrong_assigned_from_accounts` and its narrower kin.
 pub(super) async fn wrong_assigned(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::ReportTo;
 use crate::command::Door;
-use crate::couch::HttpSettings;
 use crate::journal::Journals;
 use crate::lock::Lock;
+use couchdb::HttpSettings;
 
 /// How a run goes about its work. Kazoo's knobs go by their names there.
 #[derive(Clone, Debug)]

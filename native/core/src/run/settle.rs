@@ -8,17 +8,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rand::Rng;
 use serde_json::value::RawValue;
 
 use super::context::Run;
-use crate::couch::{Found, Include, Landed, Object, Revision, Write};
-use crate::error::{Error, Kind, Operation};
 use crate::host::{ChangedRow, NOTICE_FIELDS};
 use crate::journal::{Entry, Record};
-use crate::kazoo::{DatabaseName, NumberFacts};
+use crate::kazoo::{DatabaseName, KazooDatabase, NumberFacts};
 use crate::plan::Change;
 use crate::report::{Event, FieldChange, Outcome, PlannedChange};
+use couchdb::{Error, Kind, Operation};
+use couchdb::{Found, Include, Landed, Object, Revision, Write};
 
 /// How often a document is decided anew because it keeps changing, or keeps failing.
 const ROUNDS: u32 = 6;
@@ -249,7 +248,7 @@ impl Settling<'_> {
             if round == ROUNDS {
                 let reason = match &trouble {
                     Some(error) => error.reason(),
-                    None => format!("{}-{}", Operation::SaveDocs.name(), Kind::Conflict.name()),
+                    None => format!("{}-{}", Operation::SAVE_DOCS.name(), Kind::Conflict.name()),
                 };
                 // The last answer may have been lost as well as those before.
                 let left = match trouble {
@@ -410,11 +409,11 @@ impl Settling<'_> {
             .min(http.longest_pause);
         let pause = match error.pause() {
             Some(asked) => asked.min(http.longest_pause),
-            None => most.mul_f64(rand::rng().random::<f64>()),
+            None => most.mul_f64(rand::random::<f64>()),
         };
         tokio::select! {
             () = tokio::time::sleep(pause.max(Duration::from_millis(1))) => Ok(()),
-            () = self.run.cancel.cancelled() => Err(Error::cancelled(Operation::SaveDocs)),
+            () = self.run.cancel.cancelled() => Err(Error::cancelled(Operation::SAVE_DOCS)),
         }
     }
 

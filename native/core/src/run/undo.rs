@@ -9,11 +9,12 @@ use super::context::Run;
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
 use super::{Answer, Returned};
-use crate::couch::{Digest, Found, Include, Object};
-use crate::error::{Error, Kind, Operation};
 use crate::journal::{Journals, Step};
 use crate::kazoo::{DatabaseName, NumberFacts};
+use crate::operation;
 use crate::plan::Change;
+use couchdb::{Digest, Found, Include, Object};
+use couchdb::{Error, Kind};
 
 /// Why a document is not put back.
 const CHANGED_SINCE: &str = "changed_since";
@@ -22,7 +23,7 @@ fn journals(run: &Run) -> Result<Journals, Error> {
     run.settings.journals.clone().ok_or_else(|| {
         Error::new(
             Kind::Config,
-            Operation::Journal,
+            operation::JOURNAL,
             "no journal is kept here, so there is nothing to undo",
         )
     })

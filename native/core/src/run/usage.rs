@@ -9,9 +9,9 @@ use super::context::Run;
 use super::databases;
 use super::read::parsed;
 use super::{Answer, Returned};
-use crate::couch::{Include, Range};
-use crate::error::Error;
-use crate::kazoo::{AccountId, AppUsage, Usage};
+use crate::kazoo::{AccountId, AppUsage, Usage, range_after_numbers};
+use couchdb::Error;
+use couchdb::Include;
 
 /// What is known of one account's usage: an error is remembered, too, and not asked for again.
 type Known = Arc<OnceCell<Result<Arc<AppUsage>, Error>>>;
@@ -46,7 +46,7 @@ async fn read(run: &Run, account: AccountId) -> Result<Arc<AppUsage>, Error> {
     let database = account.database();
     let mut usage = AppUsage::default();
     let mut scan = run
-        .pages(&database, Range::after_plus(), Include::Documents)
+        .pages(&database, range_after_numbers(), Include::Documents)
         .await?;
     while let Some(page) = scan.next().await? {
         for (_, text) in page.rows() {

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use super::{Notes, count};
-use crate::couch::{Digest, Found, Include, Object};
-use crate::error::Error;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Drift, Source, differing_fields, source_in_number_database};
 use crate::report::Finding;
 use crate::run::budget::Held;
 use crate::run::context::Run;
 use crate::run::read::parsed;
+use couchdb::Error;
+use couchdb::{Digest, Found, Include, Object};
 
 /// Pairs of documents that are held at the same time.
 const AT_ONCE: usize = 200;

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::couch::Digest;
 use crate::kazoo::AccountId;
 use crate::plan::{Drift, Elsewhere, place_in_account};
+use couchdb::Digest;
 
 /// `pvt_used_by` is not what the account's documents say.
 pub(super) const USED_BY_IS_WRONG: u8 = 1;

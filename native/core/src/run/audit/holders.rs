@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::held::{Entry, Held, IS_ANOTHERS, IS_AT_HOME, USED_BY_IS_WRONG};
 use super::view::View;
-use crate::couch::{Digest, Found, Include, Object, Range};
-use crate::error::Error;
 use crate::kazoo::{AccountId, AppUsage, NumberFacts, UsedBy};
 use crate::plan::{is_at_home, is_used_by_wrong, is_wrongly_assigned};
 use crate::run::context::Run;
 use crate::run::read::parsed;
+use couchdb::Error;
+use couchdb::{Digest, Found, Include, Object, Range};
 
 /// What the account databases told.
 pub(super) struct Holders {

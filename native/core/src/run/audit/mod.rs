@@ -20,11 +20,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::context::Run;
 use super::{Answer, databases};
 use crate::command::{AuditTarget, NumberDatabases, Selection};
-use crate::error::Error;
-use crate::kazoo::{AccountId, DatabaseName, GREGORIAN_UNIX_EPOCH};
+use crate::kazoo::{
+    AccountId, DatabaseName, GREGORIAN_UNIX_EPOCH, encoded_number_database_of, number_database_of,
+};
 use crate::plan::Drift;
 use crate::report::{Audit, Event, Finding};
 use copies::Doubtful;
+use couchdb::Error;
 use view::View;
 
 /// `audit`
@@ -38,7 +40,7 @@ pub(super) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
         AuditTarget::Databases(selection) => {
             let name = match &selection {
                 Selection::Database(name) => name.encoded(),
-                Selection::StartingWith(prefix) => DatabaseName::encoded_for(prefix),
+                Selection::StartingWith(prefix) => encoded_number_database_of(prefix),
             };
             let chosen = databases::number_databases(run, NumberDatabases::One(selection)).await?;
             View::of_databases(run, name, chosen).await?
@@ -153,7 +155,7 @@ fn tell_of_holder(
             database: entry.account.database(),
             number: entry.id.to_string(),
             account: Some(entry.account),
-            number_database: DatabaseName::number_database_of(&entry.id),
+            number_database: number_database_of(&entry.id),
             fields: Vec::new(),
         });
     };

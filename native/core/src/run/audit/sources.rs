@@ -8,14 +8,14 @@ use super::held::{Held, WAS_SEEN};
 use super::holders::is_design;
 use super::view::View;
 use super::{Notes, count};
-use crate::couch::{Digest, Found, Include, Range};
-use crate::error::Error;
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts, UsedBy};
+use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, UsedBy};
 use crate::plan::{Drift, Source, is_said_to_be_used, is_used_by_wrong, source_in_number_database};
 use crate::report::Finding;
 use crate::run::accounts::{is_named_by_numbers, shadowed};
 use crate::run::context::Run;
 use crate::run::read::parsed;
+use couchdb::Error;
+use couchdb::{Digest, Found, Include, Range};
 
 /// What is known while the number databases pass by.
 pub(super) struct Pass {

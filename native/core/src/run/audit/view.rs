@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::held::{Entry, WAS_SEEN};
-use crate::error::Error;
-use crate::kazoo::{AccountId, DatabaseName};
+use crate::kazoo::{AccountId, DatabaseName, number_database_of};
 use crate::report::AuditScope;
 use crate::run::accounts::{UNPREFIXED, is_named_by_numbers};
 use crate::run::context::Run;
 use crate::run::databases;
+use couchdb::Error;
 
 /// What an audit is about.
 pub(super) struct View {
@@ -82,7 +82,7 @@ impl View {
         UNPREFIXED
             .into_iter()
             .filter_map(DatabaseName::new)
-            .chain(DatabaseName::number_database_of(number))
+            .chain(number_database_of(number))
             .collect()
     }
 
@@ -112,8 +112,7 @@ impl View {
     pub(super) fn is_about_holder(&self, entry: &Entry) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| {
             entry.has(WAS_SEEN)
-                || DatabaseName::number_database_of(&entry.id)
-                    .is_some_and(|named| chosen.contains(&named))
+                || number_database_of(&entry.id).is_some_and(|named| chosen.contains(&named))
         })
     }
 }

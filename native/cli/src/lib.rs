@@ -1,0 +1,8 @@
+//! What the command lines of the workspace share: where CouchDB is, how a password stays secret, what is printed, how a
+//! program begins and ends.
+
+pub mod address;
+pub mod program;
+pub mod secrets;
+pub mod signals;
+pub mod terminal;

@@ -1,0 +1,47 @@
+//! The beginning and the end of a command line: what is wrong with it, the runtime, the exit status.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+use crate::{secrets, terminal};
+
+/// The exit status of a command line that cannot be understood, as `sup` has it.
+pub const USAGE: u8 = 1;
+
+/// The exit status of a tool that could not do its work.
+pub const FAILED: u8 = 2;
+
+/// Runs to its end what waits for the network.
+pub fn in_runtime(work: impl Future<Output = io::Result<u8>>) -> io::Result<u8> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+/// Help that was asked for, or what is wrong with the command line.
+pub fn not_run(error: &clap::Error) -> ExitCode {
+    let asked_for = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    let text = error.render().to_string();
+    let clean = secrets::without_credentials(&text);
+    if asked_for || clean == text {
+        // In colours, where there are colours. Nobody there to read it: nobody misses it.
+        let _ = error.print();
+    } else {
+        terminal::say(clean.trim_end());
+    }
+    ExitCode::from(if asked_for { 0 } else { USAGE })
+}
+
+/// The exit status of a program that ran, after its error was printed, if there was one.
+pub fn ended(status: io::Result<u8>) -> ExitCode {
+    ExitCode::from(status.unwrap_or_else(|error| {
+        terminal::say(&format!("error: {error}"));
+        FAILED
+    }))
+}

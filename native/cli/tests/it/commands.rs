@@ -1,0 +1,267 @@
+//! Commands through the real program, on a real server.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use crate::support::{Ran, Stage};
+use exact_json::Value;
+use kazoo_numbers_generator::{DriftKind, Options};
+
+/// A cluster in which nothing fails.
+fn clean() -> Options {
+    Options {
+        accounts: 5,
+        numbers: 120,
+        number_databases: 4,
+        drift: 0.3,
+        kinds: BTreeSet::from([DriftKind::MissingCopy, DriftKind::DifferingCopy]),
+        ..Options::default()
+    }
+}
+
+fn summary(ran: &Ran) -> &str {
+    ran.lines()
+        .into_iter()
+        .find(|line| line.contains(" documents read, "))
+        .unwrap()
+}
+
+#[test]
+fn a_copy_prints_a_line_a_database_its_summary_and_ok() {
+    let stage = Stage::seeded(&clean());
+    let (before, _) = stage.data();
+    let first = stage.run(&["copy_number_dbs_to_accounts"]);
+    assert_eq!((first.status, first.err.as_str()), (0, ""), "{}", first.out);
+    assert_eq!(first.lines().last(), Some(&"ok"));
+    let databases = before.number_databases().count() + before.account_databases().count();
+    let lines = first.lines();
+    let told = lines.iter().filter(|line| line.contains(": ")).count();
+    assert_eq!(told, databases + 1, "{}", first.out);
+    assert!(summary(&first).contains(&format!(": {databases} databases, ")));
+    assert!(!summary(&first).contains(" 0 created, 0 updated, "));
+
+    let (after, revisions) = stage.data();
+    assert_ne!(after.differences(&before), Vec::<String>::new());
+    let second = stage.run(&["copy_number_dbs_to_accounts"]);
+    assert!(summary(&second).contains(" 0 created, 0 updated, 0 deleted, 0 failed"));
+    assert_eq!(stage.data().1, revisions);
+}
+
+#[test]
+fn failures_are_2_and_the_report_is_the_last_line() {
+    let stage = Stage::seeded(&Options {
+        kinds: BTreeSet::from([DriftKind::AccountMissing]),
+        ..clean()
+    });
+    let ran = stage.run(&["copy_number_dbs_to_accounts"]);
+    assert_eq!(ran.status, 2);
+    let lines = ran.lines();
+    let report: Value = exact_json::from_str(lines.last().unwrap()).unwrap();
+    assert!(report.to_string().contains("save_docs-db_not_found"));
+}
+
+#[test]
+fn a_dry_run_writes_nothing_and_says_what_would_be() {
+    let stage = Stage::seeded(&clean());
+    let (_, revisions) = stage.data();
+    for line in [
+        &["--dry-run", "copy_number_dbs_to_accounts"][..],
+        &["copy_number_dbs_to_accounts", "--dry-run"],
+    ] {
+        let ran = stage.run(line);
+        assert!(ran.out.contains("would be created"), "{}", ran.out);
+        assert!(summary(&ran).contains("dry run"));
+        assert_eq!(stage.data().1, revisions);
+    }
+}
+
+#[test]
+fn json_is_an_object_a_line_with_the_summary_and_the_result_at_the_end() {
+    let stage = Stage::seeded(&clean());
+    let plain = stage.run(&["copy_number_dbs_to_accounts", "--dry-run"]);
+    let ran = stage.run(&["copy_number_dbs_to_accounts", "--json", "--dry-run"]);
+    let events = ran.json();
+    let (result, rest) = events.split_last().unwrap();
+    assert_eq!(result["event"], "result");
+    assert_eq!(result["data"]["returned"], "ok");
+    assert_eq!(result["data"]["exit_status"], 0);
+    let (finished, rest) = rest.split_last().unwrap();
+    assert_eq!(finished["event"], "finished");
+    let figures = &finished["data"]["summary"];
+    assert_eq!(figures["command"], "copy_number_dbs_to_accounts");
+    assert_eq!(figures["dry_run"], true);
+    let planned = rest.iter().filter(|event| event["event"] == "planned");
+    let would_be = |ran: &Ran| {
+        ran.lines()
+            .iter()
+            .filter(|line| line.contains(": would be "))
+            .count()
+    };
+    assert_eq!(planned.count(), would_be(&plain));
+    assert_eq!(
+        figures["created"].as_u64().unwrap() + figures["updated"].as_u64().unwrap(),
+        would_be(&plain) as u64
+    );
+}
+
+#[test]
+fn lists_are_the_rest_of_the_line() {
+    let stage = Stage::seeded(&clean());
+    let ran = stage.run(&[
+        "copy_number_dbs_to_accounts",
+        "numbers%2F%2B1415",
+        "+9999",
+        "numbers/+1415",
+    ]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.out.contains("numbers%2F%2B1415: "));
+    assert_eq!(
+        ran.lines().last(),
+        Some(&r#"{"numbers%2F%2B9999":{"last_error":"db_not_found"}}"#)
+    );
+}
+
+#[test]
+fn values_are_printed_as_terms_and_are_2() {
+    let stage = Stage::seeded(&clean());
+    let (cluster, _) = stage.data();
+    let database = cluster.number_databases().next().unwrap().to_owned();
+    let (number, document) = cluster.databases[&database]
+        .documents
+        .iter()
+        .find(|(_, document)| document.contains_key("pvt_assigned_to"))
+        .unwrap();
+    let account = document["pvt_assigned_to"].as_str().unwrap();
+    let copied = stage.run(&["copy_single_number_to_account_db", number, account]);
+    assert_eq!(
+        (copied.status, copied.lines().last().copied()),
+        (2, Some(format!("{{ok,<<\"{number}\">>}}").as_str()))
+    );
+    let unknown = stage.run(&["app_using", "+19995550100", account]);
+    assert_eq!((unknown.status, unknown.out.as_str()), (2, "undefined\n"));
+    let json = stage.run(&["--json", "app_using", "+19995550100", account]);
+    assert_eq!(
+        json.json().last().unwrap()["data"]["returned"],
+        exact_json::json!({"app": null})
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_the_run_as_a_failure() {
+    let stage = Stage::seeded(&clean());
+    let mut running = stage
+        .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "20"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(running.stdout.take());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("error: ") && said.lines().count() == 1,
+        "{said}"
+    );
+}
+
+#[test]
+fn limits_are_kept() {
+    let stage = Stage::seeded(&clean());
+    let ran = stage.run(&[
+        "copy_number_dbs_to_accounts",
+        "--json",
+        "--parallel",
+        "1",
+        "--requests-per-second",
+        "20",
+    ]);
+    let events = ran.json();
+    let figures = &events[events.len() - 2]["data"]["summary"];
+    let requests = figures["requests"].as_f64().unwrap();
+    // A second's worth may go at once.
+    assert!(requests > 10.0, "{figures}");
+    assert!(
+        figures["seconds"].as_f64().unwrap() > (requests - 20.0).max(5.0) / 20.0,
+        "{figures}"
+    );
+}
+
+#[test]
+fn what_was_done_is_listed_and_undone() {
+    let stage = Stage::seeded(&clean());
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    let (before, _) = stage.data();
+    assert_eq!(
+        stage
+            .run(&["copy_number_dbs_to_accounts", "--journal", journal])
+            .status,
+        0
+    );
+    assert_ne!(stage.data().0.differences(&before), Vec::<String>::new());
+    let runs = stage.run(&["--journal", journal, "runs"]);
+    assert_eq!(runs.status, 0);
+    assert!(
+        runs.out.contains("copy_number_dbs_to_accounts"),
+        "{}",
+        runs.out
+    );
+    let run = runs.out.split_whitespace().next().unwrap();
+    let undone = stage.run(&["undo", run, "--journal", journal]);
+    assert_eq!(undone.status, 0, "{}", undone.out);
+    let after = stage.data().0.without_tombstones();
+    assert_eq!(
+        after.differences(&before.without_tombstones()),
+        Vec::<String>::new()
+    );
+    let without = stage.run(&["--no-journal", "undo", run]);
+    assert_eq!(without.status, 2);
+    assert!(without.out.contains("no journal"), "{}", without.out);
+}
+
+#[test]
+fn an_audit_is_a_table_or_a_document() {
+    let stage = Stage::seeded(&clean());
+    let table = stage.run(&["audit"]);
+    assert_eq!(table.status, 0, "{}", table.out);
+    assert!(table.out.contains("missing_copy") && table.out.ends_with("ok\n"));
+    let json = stage.run(&["audit", "--format", "json"]);
+    let whole: Value = exact_json::from_str(&json.out).unwrap();
+    let findings = whole["findings"].as_array().unwrap().len();
+    assert!(findings > 0);
+    let csv = stage.run(&["audit", "--format", "csv"]);
+    assert_eq!(csv.lines().len(), 1 + findings);
+    let html = stage.run(&["audit", "--format", "html"]);
+    assert!(html.out.starts_with("<!") && html.out.trim_end().ends_with("</html>"));
+    let events = stage.run(&["audit", "--json"]).json();
+    assert!(events.iter().any(|event| event["event"] == "audit"));
+    assert_eq!(stage.run(&["runs", "--format", "csv"]).status, 1);
+}
+
+#[test]
+fn a_report_and_counters_are_written_where_asked() {
+    let stage = Stage::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (report, metrics) = (path("report.json"), path("numbers.prom"));
+    for _ in 0..2 {
+        let line = [
+            "carrier_module_usage",
+            "--report",
+            &report,
+            "--metrics",
+            &metrics,
+        ];
+        assert_eq!(stage.run(&line).status, 0);
+    }
+    let text = std::fs::read_to_string(&report).unwrap();
+    let report: Value = exact_json::from_str(&text).unwrap();
+    assert_eq!(report["command_line"], "carrier_module_usage");
+    assert!(report["who"].as_str().unwrap().contains('@'));
+    let metrics = std::fs::read_to_string(&metrics).unwrap();
+    assert!(
+        metrics.contains("kazoo_numbers_runs_total{command=\"carrier_module_usage\"} 2\n"),
+        "{metrics}"
+    );
+}

@@ -1,0 +1,109 @@
+//! Help, and that the command line is the table.
+
+use std::collections::BTreeSet;
+
+use crate::support::run;
+use kazoo_numbers::command::{Door, Spec, extras, help, table};
+
+fn specs() -> impl Iterator<Item = &'static Spec> {
+    table().iter().chain(extras())
+}
+
+#[test]
+fn every_function_has_help_that_says_what_it_takes_and_whether_it_deletes() {
+    for spec in specs() {
+        let printed = run(&[spec.name, "--help"]);
+        let text = printed.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            (printed.status, printed.err.as_str()),
+            (0, ""),
+            "{}",
+            spec.name
+        );
+        assert!(text.contains(spec.help), "{}: {text}", spec.name);
+        assert_eq!(text.contains("deletes documents"), spec.deletes(), "{text}");
+        assert_eq!(
+            text.contains("needs a running Kazoo"),
+            spec.needs_kazoo,
+            "{text}"
+        );
+        for parameter in spec.parameters {
+            let name = parameter.name().trim_end_matches('…');
+            assert!(text.contains(&format!("{name}]")) || text.contains(&format!("<{name}>")));
+        }
+        assert!(text.contains(&format!("Example: kazoo-numbers {}", spec.name)));
+    }
+}
+
+#[test]
+fn the_help_of_all_lists_the_table_and_the_tools_and_nothing_else() {
+    let printed = run(&["--help"]);
+    assert_eq!(printed.status, 0);
+    assert!(printed.out.contains("http://user:password@host:port"));
+    let list = printed.out.split("Functions and tools:").nth(1).unwrap();
+    let listed: BTreeSet<&str> = list
+        .lines()
+        .take_while(|line| *line != "Options:")
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let mut expected: BTreeSet<&str> = specs().map(|spec| spec.name).collect();
+    expected.extend(["completion", "port"]);
+    assert_eq!(listed, expected);
+}
+
+#[test]
+fn help_tells_about_functions_and_tools_and_needs_no_server() {
+    let function = run(&["help", "fix_numbers"]);
+    assert_eq!((function.status, function.err.as_str()), (0, ""));
+    assert_eq!(
+        function.out,
+        help(Some("fix_numbers"), Door::CommandLine).join("\n") + "\n"
+    );
+    let json = run(&["help", "fix_numbers", "--json"]);
+    assert!(
+        json.out
+            .starts_with(r#"{"event":"output","data":"fix_numbers ACCOUNT NUMBER…"}"#)
+    );
+    let tool = run(&["help", "completion"]);
+    assert_eq!(
+        (tool.status, &tool.out),
+        (0, &run(&["completion", "--help"]).out)
+    );
+    let all = run(&["help"]);
+    assert_eq!((all.status, &all.out), (0, &run(&["--help"]).out));
+    let erlangs = run(&["help", "cancel"]);
+    assert!(erlangs.out.contains("not from here"), "{}", erlangs.out);
+}
+
+#[test]
+fn help_about_what_there_is_not_names_what_there_is() {
+    let refused = run(&["help", "fix_numebr"]);
+    assert_eq!(refused.status, 2);
+    assert!(
+        refused
+            .out
+            .contains("the nearest are fix_number, fix_numbers")
+    );
+}
+
+#[test]
+fn shells_complete_every_function() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&["completion", shell]);
+        assert_eq!(script.status, 0, "{shell}");
+        for spec in specs() {
+            assert!(script.out.contains(spec.name), "{shell}: {}", spec.name);
+        }
+    }
+    assert_eq!(run(&["completion", "cmd.exe"]).status, 1);
+}
+
+#[test]
+fn the_version_is_told() {
+    let version = run(&["--version"]);
+    assert_eq!(
+        version.out,
+        format!("kazoo-numbers {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}

@@ -1,0 +1,179 @@
+//! Ctrl-C, and what a terminal shows.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant};
+
+use crate::support::Stage;
+use kazoo_numbers_generator::Options;
+use nix::pty::{OpenptyResult, openpty};
+use rustix::process::{Pid, Signal, kill_process};
+
+fn options(numbers: usize) -> Options {
+    Options {
+        accounts: 10,
+        numbers,
+        number_databases: 10,
+        drift: 0.5,
+        ..Options::default()
+    }
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+fn ends_within(child: &mut Child, limit: Duration) -> Option<i32> {
+    let began = Instant::now();
+    while began.elapsed() < limit {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    None
+}
+
+#[test]
+fn once_ends_the_run_cleanly_and_a_second_run_completes_it() {
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let stage = Stage::seeded(&options(200));
+        let mut running = stage
+            .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "4"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(running.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        assert!(line.contains("numbers%2F"), "{line}");
+        send(&running, signal);
+        assert_eq!(
+            ends_within(&mut running, Duration::from_secs(1)),
+            Some(status)
+        );
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        assert!(rest.contains("stopped: the run was cancelled"), "{rest}");
+        let mut said = String::new();
+        let mut err = running.stderr.take().unwrap();
+        err.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("stopping: "), "{said}");
+
+        // What cannot succeed (accounts that are missing) is all that is left to do.
+        stage.run(&["copy_number_dbs_to_accounts"]);
+        let again = stage.run(&["copy_number_dbs_to_accounts"]);
+        assert!(again.out.contains(" 0 created, 0 updated, 0 deleted, "));
+    }
+}
+
+/// The output goes nowhere, as into a pager that nobody scrolls: the run cannot end by itself.
+#[test]
+fn twice_ends_it_at_once() {
+    let stage = Stage::seeded(&options(4000));
+    let mut running = stage
+        .program(&["copy_number_dbs_to_accounts", "--dry-run", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut err = BufReader::new(running.stderr.take().unwrap());
+    sleep(Duration::from_secs(2));
+    assert_eq!(running.try_wait().unwrap(), None);
+    send(&running, Signal::INT);
+    let mut line = String::new();
+    err.read_line(&mut line).unwrap();
+    assert!(line.contains("once more stops at once"), "{line}");
+    assert_eq!(running.try_wait().unwrap(), None);
+    send(&running, Signal::INT);
+    assert_eq!(ends_within(&mut running, Duration::from_secs(1)), Some(130));
+}
+
+#[test]
+fn a_terminal_has_a_live_line_beside_the_same_output() {
+    let stage = Stage::seeded(&options(60));
+    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+    let mut program = stage.program(&[
+        "fix_apps_for_number_dbs",
+        "--dry-run",
+        "--requests-per-second",
+        "25",
+    ]);
+    let running = program
+        .env("TERM", "xterm")
+        .stdout(Stdio::piped())
+        .stderr(slave)
+        .spawn()
+        .unwrap();
+    // The terminal is closed when nobody has its other end any more.
+    drop(program);
+    let reader = spawn(move || {
+        let mut shown = Vec::new();
+        let mut terminal = std::fs::File::from(master);
+        let mut some = [0; 4096];
+        while let Ok(count) = terminal.read(&mut some) {
+            if count == 0 {
+                break;
+            }
+            shown.extend_from_slice(&some[..count]);
+        }
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    let output = running.wait_with_output().unwrap();
+    let shown = reader.join().unwrap();
+    assert!(shown.contains(" of 10 databases, "), "{shown:?}");
+    assert!(!shown.contains(" 0 failed"), "{shown:?}");
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        out.contains("fix_apps_for_number_dbs: ")
+            && !out.contains(" databases, 0 documents read, ")
+    );
+}
+
+#[test]
+fn a_second_run_is_refused_waits_or_does_not_care() {
+    let stage = Stage::seeded(&options(200));
+    let mut running = stage
+        .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "4"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(running.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let refused = stage.run(&["purge_deleted"]);
+    assert_eq!(refused.status, 2);
+    assert_eq!(refused.lines().len(), 1, "{}", refused.out);
+    assert!(
+        refused
+            .out
+            .starts_with("refused: copy_number_dbs_to_accounts by "),
+        "{}",
+        refused.out
+    );
+    let process = format!(" on process {} has been running since ", running.id());
+    assert!(refused.out.contains(&process), "{}", refused.out);
+    assert_eq!(stage.run(&["--no-lock", "purge_deleted"]).status, 0);
+    assert_eq!(stage.run(&["purge_deleted", "--dry-run"]).status, 0);
+    let mut waiting = stage
+        .program(&["purge_deleted", "--wait"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(waiting.stdout.take().unwrap());
+    line.clear();
+    said.read_line(&mut line).unwrap();
+    assert!(
+        line.starts_with("waiting: copy_number_dbs_to_accounts by "),
+        "{line}"
+    );
+    send(&running, Signal::INT);
+    assert_eq!(ends_within(&mut running, Duration::from_secs(1)), Some(130));
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+    let both = stage.run(&["purge_deleted", "--wait", "--no-lock"]);
+    assert_eq!(both.status, 1);
+}

@@ -1,0 +1,16 @@
+//! Tests of the program as its users start it.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it expected"
+)]
+
+mod commands;
+mod help;
+mod interrupts;
+mod killed;
+mod refusals;
+mod support;
+mod tools;

@@ -1,0 +1,158 @@
+//! What is wrong is said in one line, with the exit status that `sup` would have, and no secret.
+
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::support::{Ran, Stage, program, run};
+use kazoo_numbers_testkit::server::PASSWORD;
+
+const ACCOUNT: &str = "4b87ccf02d8846f06c3b1f0e04e76bfd";
+
+#[test]
+fn a_bogus_argument_is_refused_in_one_line() {
+    let refused = run(&["copy_single_account_to_number_dbs", "bogus"]);
+    assert_eq!(refused.status, 2);
+    assert_eq!(refused.lines().len(), 1, "{}", refused.out);
+    assert!(refused.out.contains("argument 1 is \"bogus\""));
+    assert_eq!(refused.err, "");
+}
+
+#[test]
+fn the_one_function_that_returns_its_reason_does_so() {
+    let refused = run(&["copy_single_number_to_account_db", "+14155550100", "bogus"]);
+    assert_eq!(refused.status, 2);
+    let lines = refused.lines();
+    assert!(lines[1].starts_with("{error,<<\"") && lines[1].ends_with("\">>}"));
+}
+
+#[test]
+fn a_refusal_is_json_where_json_is_wanted() {
+    let refused = run(&["--json", "fix_account_db_numbers", "bogus"]);
+    let events = refused.json();
+    assert_eq!(events[0]["event"], "refused");
+    assert_eq!(events[1]["data"]["returned"]["no_return"], 2);
+    assert_eq!(events[1]["data"]["exit_status"], 2);
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_1() {
+    for line in [
+        &["bogus"][..],
+        &[],
+        &["fix_number", ACCOUNT],
+        &["app_using", "+14155550100"],
+        &["copy_number_dbs_to_accounts", "--parallel", "0"],
+        &["copy_number_dbs_to_accounts", "--requests-per-second", "0"],
+        &["wipe"],
+        &["seed", "--drift", "2"],
+    ] {
+        let refused = run(line);
+        assert_eq!(refused.status, 1, "{line:?}: {}", refused.err);
+        assert_eq!(refused.out, "", "{line:?}");
+    }
+}
+
+#[test]
+fn what_needs_kazoo_says_so_and_what_needs_nothing_needs_no_server() {
+    let migrate = run(&["migrate"]);
+    assert_eq!(migrate.status, 1);
+    assert!(migrate.out.contains("needs a running Kazoo"));
+    assert_eq!(run(&["all_features"]).status, 0);
+}
+
+#[test]
+fn without_a_server_it_says_where_it_looked() {
+    let failed = run(&["copy_number_dbs_to_accounts"]);
+    assert_eq!(failed.status, 2);
+    assert!(
+        failed.out.contains("/there/is/no/config.ini"),
+        "{}",
+        failed.out
+    );
+    assert_eq!(run(&["seed"]).status, 1);
+}
+
+#[test]
+fn credentials_in_the_wrong_place_are_not_repeated() {
+    let url = format!("http://admin:{PASSWORD}{PASSWORD}{PASSWORD}{PASSWORD}{PASSWORD}@host:5984");
+    for line in [
+        &[url.as_str(), "migrate"][..],
+        &["fix_account_db_numbers", &url],
+        &["migrate", &url],
+        &["seed", "--numbers", &url],
+    ] {
+        let refused = run(line);
+        assert_ne!(refused.status, 0);
+        let said = format!("{}{}", refused.out, refused.err);
+        assert!(!said.is_empty());
+        assert!(!said.contains(&PASSWORD[..4]), "{line:?}: {said}");
+    }
+}
+
+#[test]
+fn wrong_credentials_are_not_told_either() {
+    let stage = Stage::start();
+    let wrong = format!("http://admin:{PASSWORD}-wrong@{}", stage.address());
+    let failed = stage.run(&["--couchdb", &wrong, "copy_number_dbs_to_accounts"]);
+    assert_eq!(failed.status, 2, "{}{}", failed.out, failed.err);
+    assert!(failed.out.contains("unauthorized"), "{}", failed.out);
+}
+
+/// The list of processes is everybody's to read.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_password_on_the_command_line_leaves_the_list_of_processes() {
+    // Takes connections, and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://admin:{PASSWORD}@{}", silent.local_addr().unwrap());
+    let mut running = program(&["copy_number_dbs_to_accounts", "--couchdb", &url])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (connection, _) = silent.accept().unwrap();
+    let path = format!("/proc/{}/cmdline", running.id());
+    let began = Instant::now();
+    let line = loop {
+        let line = String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
+        if !line.contains(PASSWORD) || began.elapsed() > Duration::from_secs(2) {
+            break line;
+        }
+        sleep(Duration::from_millis(5));
+    };
+    assert!(line.contains("copy_number_dbs_to_accounts"), "{line}");
+    assert!(!line.contains(PASSWORD), "{line}");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    drop(connection);
+}
+
+#[test]
+fn kazoo_s_own_configuration_is_found() {
+    let stage = Stage::start();
+    let (host, port) = stage
+        .address()
+        .split_once(':')
+        .map(|(host, port)| (host.to_owned(), port.to_owned()))
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.ini");
+    let text = format!(
+        "[bigcouch]\nip = \"{host}\"\nport = {port}\nusername = admin\npassword = {PASSWORD}\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    let ran = Ran::of(
+        &program(&["copy_number_dbs_to_accounts"])
+            .env("KAZOO_CONFIG", &path)
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(
+        (ran.status, ran.lines().last().copied()),
+        (0, Some("ok")),
+        "{}",
+        ran.out
+    );
+}

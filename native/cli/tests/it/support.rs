@@ -1,0 +1,53 @@
+//! The program of this crate, and a server for it to work on.
+
+use std::ops::Deref;
+use std::process::Command;
+
+use kazoo_numbers_generator::Options;
+use kazoo_numbers_testkit::program;
+pub use kazoo_numbers_testkit::program::Ran;
+use kazoo_numbers_testkit::server::EmbeddedServer;
+
+/// The program, in an environment that names no CouchDB.
+pub fn program(arguments: &[&str]) -> Command {
+    program::program(
+        env!("CARGO_BIN_EXE_kazoo-numbers"),
+        env!("CARGO_TARGET_TMPDIR"),
+        arguments,
+    )
+}
+
+pub fn run(arguments: &[&str]) -> Ran {
+    Ran::of(&program(arguments).output().unwrap())
+}
+
+/// A server in this process, and the program on it.
+pub struct Stage(EmbeddedServer);
+
+impl Deref for Stage {
+    type Target = EmbeddedServer;
+
+    fn deref(&self) -> &EmbeddedServer {
+        &self.0
+    }
+}
+
+impl Stage {
+    pub fn start() -> Self {
+        Self(EmbeddedServer::start())
+    }
+
+    pub fn seeded(options: &Options) -> Self {
+        Self(EmbeddedServer::seeded(options))
+    }
+
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let mut program = program(arguments);
+        program.env("COUCHDB_URL", self.url());
+        program
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.program(arguments).output().unwrap())
+    }
+}

@@ -1,0 +1,12 @@
+//! Operations beyond those of the CouchDB client, as failure reports name them.
+
+use couchdb::Operation;
+
+/// Reading or writing the system configuration.
+pub const SYSTEM_CONFIG: Operation = Operation::named("system_config");
+
+/// Telling the host of changes, or asking it for something.
+pub const HOST: Operation = Operation::named("host");
+
+/// Writing down what is done, or reading it.
+pub const JOURNAL: Operation = Operation::named("journal");

@@ -1,0 +1,462 @@
+//! Two at once: runs that write to one cluster, and what they do about each other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kazoo_numbers::Error;
+use kazoo_numbers::command::{self, Argument};
+use kazoo_numbers::couchdb::{Landed, Server, ServerUrl, Traffic, Write};
+use kazoo_numbers::host::Host;
+use kazoo_numbers::kazoo::DatabaseName;
+use kazoo_numbers::lock::{DATABASE, DOCUMENT, Holder, Holders, Lock};
+use kazoo_numbers::report::{Event, Renderer};
+use kazoo_numbers::run::{Finished, Job, Returned, Settings, run};
+use kazoo_numbers_generator::Cluster;
+use kazoo_numbers_testkit::command::text;
+use kazoo_numbers_testkit::server::TestServer;
+use tokio::sync::{Barrier, Mutex, Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+const ACCOUNT: &str = "abcdef0123456789abcdef0123456789";
+const ACCOUNT_DATABASE: &str = "account/ab/cd/ef0123456789abcdef0123456789";
+
+/// Long enough for any machine; nothing here waits for so long unless it is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a run meets before it touches a database of the cluster.
+enum Door {
+    Open,
+    /// It stands there until it is let in.
+    Closed(Arc<Semaphore>),
+    /// It goes on when so many stand there.
+    Barrier(Arc<Barrier>, AtomicBool),
+    /// It writes down that it came by.
+    Book(Arc<Mutex<Vec<String>>>, String),
+}
+
+struct Guarded {
+    url: ServerUrl,
+    door: Door,
+}
+
+#[async_trait]
+impl Host for Guarded {
+    async fn server(&self, database: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
+        if database.is_some() {
+            match &self.door {
+                Door::Open => {}
+                Door::Closed(door) => drop(door.acquire().await),
+                Door::Barrier(barrier, passed) => {
+                    if !passed.swap(true, Ordering::SeqCst) {
+                        barrier.wait().await;
+                    }
+                }
+                Door::Book(book, name) => {
+                    book.lock().await.push(name.clone());
+                    // Whoever is here at the same time gets between.
+                    sleep(Duration::from_millis(5)).await;
+                }
+            }
+        }
+        Ok(self.url.clone())
+    }
+}
+
+/// A run in progress.
+struct Begun {
+    run: JoinHandle<Finished>,
+    events: mpsc::UnboundedReceiver<Event>,
+    cancel: CancellationToken,
+}
+
+impl Begun {
+    fn new(url: &str, call: &[&str], settings: Settings, door: Door) -> Self {
+        let arguments: Vec<Argument> = call[1..].iter().map(|one| text(one)).collect();
+        let (sender, mut receiver) = mpsc::channel(64);
+        let (all, events) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(event) = receiver.recv().await {
+                let _ = all.send(event);
+            }
+        });
+        let cancel = CancellationToken::new();
+        let job = Job {
+            function: call[0].to_owned(),
+            command: command::parse(call[0], &arguments).unwrap(),
+            host: Arc::new(Guarded {
+                url: ServerUrl::parse(url).unwrap(),
+                door,
+            }),
+            settings: Settings {
+                command_line: call.join(" "),
+                ..settings
+            },
+            events: sender,
+            cancel: cancel.clone(),
+        };
+        Self {
+            run: tokio::spawn(run(job)),
+            events,
+            cancel,
+        }
+    }
+
+    /// The next line.
+    async fn line(&mut self) -> String {
+        loop {
+            let event = timeout(PATIENCE, self.events.recv()).await;
+            let event = event.expect("no line comes").expect("there is no more");
+            if let Some(line) = Renderer.lines(&event).into_iter().next() {
+                return line;
+            }
+        }
+    }
+
+    async fn end(mut self) -> (Returned, Vec<String>) {
+        let finished = timeout(PATIENCE, self.run).await;
+        let finished = finished.expect("it does not end").unwrap();
+        let mut lines = Vec::new();
+        while let Some(event) = self.events.recv().await {
+            lines.extend(Renderer.lines(&event));
+        }
+        (finished.returned, lines)
+    }
+}
+
+fn settings(who: &str, lock: Lock) -> Settings {
+    Settings {
+        lock,
+        who: who.to_owned(),
+        place: "here".to_owned(),
+        ..kazoo_numbers_testkit::command::settings()
+    }
+}
+
+/// So slow that it would take minutes: for runs that something else must end.
+fn slowly(who: &str) -> Settings {
+    let mut settings = settings(who, Lock::Refuse);
+    settings.http.per_second = Some(1.0);
+    settings.lease = Duration::from_millis(900);
+    settings
+}
+
+/// An account with a number, and as many number databases.
+async fn cluster(url: &str, databases: usize) {
+    let mut cluster = Cluster::default();
+    let number = exact_json::json!({
+        "_id": "+12005550100", "pvt_type": "number", "pvt_assigned_to": ACCOUNT
+    });
+    let number = number.as_object().unwrap();
+    for name in (200..200 + databases).map(|prefix| format!("numbers/+1{prefix}")) {
+        cluster.databases.entry(name).or_default();
+    }
+    for name in ["numbers/+1200", ACCOUNT_DATABASE] {
+        let database = cluster.databases.entry(name.to_owned()).or_default();
+        database
+            .documents
+            .insert("+12005550100".to_owned(), number.clone());
+    }
+    cluster.load(url).await.unwrap();
+}
+
+struct Document {
+    server: Server,
+    database: DatabaseName,
+}
+
+impl Document {
+    fn new(url: &str) -> Self {
+        let settings = kazoo_numbers_testkit::command::settings().http;
+        let url = ServerUrl::parse(url).unwrap();
+        Self {
+            server: Server::new(
+                url,
+                settings,
+                Arc::<Traffic>::default(),
+                CancellationToken::new(),
+            )
+            .unwrap(),
+            database: DatabaseName::new(DATABASE).unwrap(),
+        }
+    }
+
+    async fn holders(&self) -> Vec<Holder> {
+        let opened = self.server.open_doc(&self.database, DOCUMENT).await;
+        match opened.unwrap().document {
+            Some((_, text)) => Holders::parse(&text).unwrap().iter().cloned().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Waits until so many stand in it.
+    async fn has(&self, count: usize) {
+        let until = async {
+            while self.holders().await.len() != count {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, until).await.expect("it stays otherwise");
+    }
+
+    /// Puts these in the place of those who stand in it, whoever writes at the same time.
+    async fn put(&self, holders: &str) {
+        let body = format!(r#"{{"_id":"{DOCUMENT}","holders":{holders}}}"#);
+        self.server.create_database(&self.database).await.unwrap();
+        loop {
+            let opened = self.server.open_doc(&self.database, DOCUMENT).await;
+            let write = Write {
+                id: DOCUMENT.to_owned(),
+                rev: opened.unwrap().document.map(|(rev, _)| rev),
+                body: Some(body.clone().into()),
+            };
+            let landed = self.server.bulk_docs(&self.database, &[write], 1).await;
+            match landed.into_iter().next().unwrap() {
+                Landed::Written(_) => return,
+                Landed::Conflict => {}
+                Landed::Failed(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_that_exclude_each_other_one_runs_and_the_others_name_it() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 1).await;
+    let door = Arc::new(Semaphore::new(0));
+    let (ended, mut refused) = mpsc::unbounded_channel();
+    for operator in 0..12 {
+        let who = format!("operator-{operator}");
+        let begun = Begun::new(
+            &stage.url,
+            &["purge_deleted"],
+            settings(&who, Lock::Refuse),
+            Door::Closed(door.clone()),
+        );
+        let ended = ended.clone();
+        tokio::spawn(async move { ended.send((who, begun.end().await)) });
+    }
+    let mut lines = Vec::new();
+    for _ in 0..11 {
+        let (_, (returned, said)) = timeout(PATIENCE, refused.recv()).await.unwrap().unwrap();
+        assert_eq!(returned, Returned::Code(2));
+        assert_eq!(said.len(), 1, "{said:?}");
+        lines.extend(said);
+    }
+    door.add_permits(1);
+    let (who, (returned, _)) = timeout(PATIENCE, refused.recv()).await.unwrap().unwrap();
+    assert_eq!(returned, Returned::NoReturn);
+    let start = format!("refused: purge_deleted by {who} on here has been running since 20");
+    for line in lines {
+        assert!(line.starts_with(&start), "{line}, and {who} ran");
+    }
+    assert!(Document::new(&stage.url).holders().await.is_empty());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_single_accounts_and_numbers_run_side_by_side() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 1).await;
+    let barrier = Arc::new(Barrier::new(20));
+    let begun: Vec<Begun> = (0..20)
+        .map(|one| {
+            let account = ["copy_single_account_to_number_dbs", ACCOUNT];
+            let number = ["copy_number_from_db_to_assigned_account", "+12005550100"];
+            Begun::new(
+                &stage.url,
+                if one % 2 == 0 { &account } else { &number },
+                settings("ann", Lock::Refuse),
+                Door::Barrier(barrier.clone(), AtomicBool::new(false)),
+            )
+        })
+        .collect();
+    for one in begun {
+        let (returned, lines) = one.end().await;
+        assert_eq!(returned, Returned::Ok, "{lines:?}");
+    }
+    assert!(Document::new(&stage.url).holders().await.is_empty());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_over_the_cluster_and_a_single_account_exclude_each_other() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 1).await;
+    let all: &[&str] = &["copy_number_dbs_to_accounts"];
+    let account: &[&str] = &["fix_account_db_numbers", ACCOUNT];
+    for (first, second) in [(all, account), (account, all)] {
+        let door = Arc::new(Semaphore::new(0));
+        let one = Begun::new(
+            &stage.url,
+            first,
+            settings("ann", Lock::Refuse),
+            Door::Closed(door.clone()),
+        );
+        Document::new(&stage.url).has(1).await;
+        let two = Begun::new(
+            &stage.url,
+            second,
+            settings("bob", Lock::Refuse),
+            Door::Closed(Arc::new(Semaphore::new(0))),
+        );
+        let (returned, lines) = two.end().await;
+        assert_eq!(returned, Returned::Code(2));
+        let start = format!("refused: {} by ann on here", first.join(" "));
+        assert!(lines[0].starts_with(&start), "{lines:?}");
+        // Who only looks, and who says not to care, goes on.
+        for (call, lock, dry_run) in [
+            (&["carrier_module_usage"][..], Lock::Refuse, false),
+            (second, Lock::Refuse, true),
+            (second, Lock::Off, false),
+        ] {
+            let settings = Settings {
+                dry_run,
+                ..settings("bob", lock)
+            };
+            let other = Begun::new(&stage.url, call, settings, Door::Open);
+            let (returned, lines) = other.end().await;
+            assert_eq!(returned, Returned::Ok, "{lines:?}");
+        }
+        door.add_permits(1);
+        assert_eq!(one.end().await.0, Returned::Ok);
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_goes_on_when_the_first_ends_and_stops_when_told() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 1).await;
+    let door = Arc::new(Semaphore::new(0));
+    let first = Begun::new(
+        &stage.url,
+        &["purge_deleted"],
+        settings("ann", Lock::Refuse),
+        Door::Closed(door.clone()),
+    );
+    let document = Document::new(&stage.url);
+    document.has(1).await;
+    let waiting = |who| {
+        let call = ["fix_account_db_numbers", ACCOUNT];
+        Begun::new(&stage.url, &call, settings(who, Lock::Wait), Door::Open)
+    };
+    let (mut patient, mut impatient) = (waiting("bob"), waiting("cid"));
+    for one in [&mut patient, &mut impatient] {
+        let line = one.line().await;
+        assert!(
+            line.starts_with("waiting: purge_deleted by ann on here"),
+            "{line}"
+        );
+    }
+    impatient.cancel.cancel();
+    let (returned, lines) = impatient.end().await;
+    assert_eq!(returned, Returned::Code(2));
+    assert_eq!(lines, ["stopped: the run was cancelled"]);
+    assert_eq!(document.holders().await.len(), 1);
+    door.add_permits(1);
+    assert_eq!(first.end().await.0, Returned::NoReturn);
+    let (returned, lines) = patient.end().await;
+    assert_eq!(returned, Returned::Ok, "{lines:?}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_race_for_it_never_have_it_together() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 3).await;
+    let book = Arc::new(Mutex::new(Vec::new()));
+    let begun: Vec<Begun> = (0..5)
+        .map(|one| {
+            let who = format!("operator-{one}");
+            Begun::new(
+                &stage.url,
+                &["purge_deleted"],
+                settings(&who, Lock::Wait),
+                Door::Book(book.clone(), who),
+            )
+        })
+        .collect();
+    for one in begun {
+        assert_eq!(one.end().await.0, Returned::NoReturn);
+    }
+    let mut visits = book.lock().await.clone();
+    visits.dedup();
+    assert_eq!(visits.len(), 5, "they ran into each other: {visits:?}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lock_of_the_dead_is_removed_and_that_of_the_living_is_not() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 1).await;
+    let document = Document::new(&stage.url);
+    let entry = |run: &str, renewed: &str| {
+        format!(
+            r#"{{"run":"{run}","command":"purge_deleted","who":"ann","place":"{run}","scope":"exclusive","since":"2026-01-02T03:04:05Z","renewed":"{renewed}","lease_seconds":60}}"#
+        )
+    };
+    document
+        .put(&format!("[{}]", entry("dead", "2026-01-02T03:05:05Z")))
+        .await;
+    let call = ["copy_single_account_to_number_dbs", ACCOUNT];
+    let run = || Begun::new(&stage.url, &call, settings("bob", Lock::Refuse), Door::Open);
+    let (returned, lines) = run().end().await;
+    assert_eq!(returned, Returned::Ok, "{lines:?}");
+    assert_eq!(
+        lines[0],
+        "warning: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, and was last heard of at 2026-01-02T03:05:05Z: its lock is removed"
+    );
+    assert!(document.holders().await.is_empty());
+    let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    document.put(&format!("[{}]", entry("alive", &now))).await;
+    assert_eq!(run().end().await.0, Returned::Code(2));
+    assert_eq!(document.holders().await.len(), 1);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_renews_its_lock_and_stops_when_it_loses_it() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 40).await;
+    let run = Begun::new(&stage.url, &["purge_deleted"], slowly("ann"), Door::Open);
+    let document = Document::new(&stage.url);
+    document.has(1).await;
+    let began = document.holders().await[0].since;
+    let renewed = async {
+        while document.holders().await[0].renewed == began {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, renewed).await.expect("it is not renewed");
+    document.put("[]").await;
+    let (returned, lines) = run.end().await;
+    assert_eq!(returned, Returned::Code(2));
+    assert_eq!(
+        lines,
+        ["stopped: this run was not heard of for too long, and its lock was taken from it"]
+    );
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_cancelled_or_broken_off_gives_the_lock_back() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 40).await;
+    let document = Document::new(&stage.url);
+    let run = Begun::new(&stage.url, &["purge_deleted"], slowly("ann"), Door::Open);
+    document.has(1).await;
+    run.cancel.cancel();
+    assert_eq!(run.end().await.0, Returned::Code(2));
+    document.has(0).await;
+    let run = Begun::new(&stage.url, &["purge_deleted"], slowly("ann"), Door::Open);
+    document.has(1).await;
+    // As a panic would, this drops it in the middle.
+    run.run.abort();
+    document.has(0).await;
+    stage.end().await;
+}

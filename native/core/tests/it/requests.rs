@@ -1,0 +1,280 @@
+//! How many requests commands make on the embedded server, which counts them.
+
+use exact_json::{Map, Value};
+use kazoo_numbers::command::Argument;
+use kazoo_numbers::couchdb::{Method, encoded};
+use kazoo_numbers::run::Settings;
+use kazoo_numbers_generator::{DriftKind, Options, Plan};
+use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, Server};
+use kazoo_numbers_testkit::command::{Ran, call, call_with};
+use kazoo_numbers_testkit::server::ask;
+
+const ACCOUNTS: usize = 50;
+const NUMBER_DATABASES: usize = 10;
+
+async fn cluster() -> Server {
+    let server = Server::start(SandboxConfig::default()).await.unwrap();
+    let options = Options {
+        accounts: ACCOUNTS,
+        numbers: 5000,
+        number_databases: NUMBER_DATABASES,
+        kinds: DriftKind::all()
+            .into_iter()
+            // Asked for anew on every run, and never there.
+            .filter(|kind| *kind != DriftKind::AccountMissing)
+            .collect(),
+        ..Options::default()
+    };
+    Plan::new(&options).load(&server.url()).await.unwrap();
+    server.reset_stats();
+    server
+}
+
+fn requests(ran: &Ran) -> u64 {
+    ran.finished.as_ref().unwrap().summary.requests
+}
+
+/// A tenth of 500 accounts, 50 000 numbers and 100 number databases, where 2 500 requests are
+/// the limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn app_usage_is_read_once_an_account() {
+    let server = cluster().await;
+    let ran = call(&server.url(), "fix_apps_for_number_dbs", &[]).await;
+    assert!(ran.finished.as_ref().unwrap().summary.counts.updated > 0);
+    assert!(requests(&ran) < 250, "{} requests", requests(&ran));
+    assert_eq!(server.stats().total.requests, requests(&ran));
+    let again = call(&server.url(), "fix_apps_for_number_dbs", &[]).await;
+    let written = server.stats().requests("POST", Endpoint::BulkDocs);
+    assert_eq!(again.finished.unwrap().summary.counts.updated, 0);
+    assert!(written <= NUMBER_DATABASES as u64, "{written} writes");
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
+    let server = cluster().await;
+    let ran = call(&server.url(), "copy_number_dbs_to_accounts", &[]).await;
+    let stats = server.stats();
+    let ranges = stats.requests("GET", Endpoint::AllDocs);
+    assert_eq!(
+        ranges,
+        (ACCOUNTS + NUMBER_DATABASES) as u64,
+        "each database is read by range once: {:?}",
+        ran.lines
+    );
+    let writes = stats.requests("POST", Endpoint::BulkDocs);
+    assert!(writes <= ACCOUNTS as u64, "{writes} writes");
+    let again = stats.requests("POST", Endpoint::AllDocs);
+    assert_eq!(again, 0, "what was read is not read again");
+    server.reset_stats();
+    call(&server.url(), "copy_number_dbs_to_accounts", &[]).await;
+    let again = server.stats();
+    assert_eq!(again.requests("POST", Endpoint::BulkDocs), 0);
+    assert_eq!(
+        again.total.requests,
+        ranges + 2,
+        "and nothing but that when all is in sync: {again:?}"
+    );
+    server.shutdown().await;
+}
+
+/// What number databases have is not held, so that there is room for what they lack: a tenth of
+/// the documents would fill this memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_held_and_not_read_again() {
+    let server = cluster().await;
+    let settings = Settings {
+        memory: 200_000,
+        ..kazoo_numbers_testkit::command::settings()
+    };
+    let function = "copy_accounts_to_number_dbs";
+    let ran = call_with(&server.url(), function, &[], settings).await;
+    let created = ran.finished.as_ref().unwrap().summary.counts.created;
+    assert!(created > 20, "{created}");
+    let again = server.stats().requests("POST", Endpoint::AllDocs);
+    // The two ranges of an account's numbers are one, and one is for the system config.
+    assert!(again <= ACCOUNTS as u64 + 1, "{again} requests");
+    server.shutdown().await;
+}
+
+/// Copies that seem to differ are read again, and what they are copies of is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_looks_again_once_an_account() {
+    let server = cluster().await;
+    let ran = call(&server.url(), "audit", &[]).await;
+    let stats = server.stats();
+    assert_eq!(
+        stats.requests("GET", Endpoint::AllDocs),
+        (ACCOUNTS + NUMBER_DATABASES) as u64,
+        "each database is read by range once: {:?}",
+        ran.lines
+    );
+    let again = stats.requests("POST", Endpoint::AllDocs);
+    // One is for the system config.
+    assert!(again > 1, "nothing seemed to differ");
+    assert!(again <= ACCOUNTS as u64 + 1, "{again} requests");
+    server.shutdown().await;
+}
+
+/// What a destructive command looks up once more is asked for a database at a time, not an
+/// account and a number database at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_looked_up_again_a_database_at_a_time() {
+    for function in [
+        "destructively_remove_from_account_db_if_not_in_numdb",
+        "destructively_remove_from_number_dbs_if_not_in_accountdb",
+    ] {
+        let server = cluster().await;
+        let ran = call(&server.url(), function, &[]).await;
+        assert!(ran.finished.as_ref().unwrap().summary.counts.deleted > 0);
+        // Both sides are read; then each may be asked once more, and written.
+        let most = 3 * ACCOUNTS as u64 + 4 * NUMBER_DATABASES as u64;
+        assert!(requests(&ran) <= most, "{function}: {}", requests(&ran));
+        server.shutdown().await;
+    }
+}
+
+/// Nor is what there was no memory for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_let_go_is_read_again_a_database_at_a_time() {
+    for (function, owners) in [
+        (
+            "destructively_remove_from_account_db_if_not_in_numdb",
+            ACCOUNTS,
+        ),
+        (
+            "destructively_remove_from_number_dbs_if_not_in_accountdb",
+            NUMBER_DATABASES,
+        ),
+    ] {
+        let server = cluster().await;
+        let settings = Settings {
+            memory: 1,
+            ..kazoo_numbers_testkit::command::settings()
+        };
+        let ran = call_with(&server.url(), function, &[], settings).await;
+        let deleted = ran.finished.as_ref().unwrap().summary.counts.deleted;
+        assert!(deleted > owners as u64, "{function}: {deleted}");
+        let most = 3 * ACCOUNTS as u64 + 4 * NUMBER_DATABASES as u64 + owners as u64;
+        assert!(requests(&ran) <= most, "{function}: {}", requests(&ran));
+        server.shutdown().await;
+    }
+}
+
+/// The numbers of an account and the ids of everything else: one request.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accounts_numbers_are_read_by_one_request() {
+    let server = cluster().await;
+    call(&server.url(), "remove_wrong_assigned_from_accounts", &[]).await;
+    server.reset_stats();
+    let again = call(&server.url(), "remove_wrong_assigned_from_accounts", &[]).await;
+    let reads = server.stats().requests("POST", Endpoint::AllDocs);
+    assert!(
+        reads <= ACCOUNTS as u64 + 1,
+        "{reads} reads of {ACCOUNTS} accounts and the lock: {:?}",
+        again.lines
+    );
+    assert_eq!(server.stats().requests("GET", Endpoint::AllDocs), 0);
+    server.shutdown().await;
+}
+
+async fn get(server: &str, path: &str) -> Value {
+    let answer = ask(server, Method::GET, path, None).await;
+    exact_json::from_slice(&answer.body).unwrap()
+}
+
+/// The names of a server's databases that start so.
+async fn databases(server: &str, start: &str) -> Vec<String> {
+    let all = get(server, "/_all_dbs").await;
+    let names = all.as_array().unwrap().iter().filter_map(Value::as_str);
+    names
+        .filter(|name| name.starts_with(start))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Changes the views of each number database; the first has the index 0.
+async fn change_views(server: &str, change: impl Fn(usize, &mut Map<String, Value>)) {
+    let databases = databases(server, "numbers/").await;
+    for (index, database) in databases.iter().enumerate() {
+        let path = format!("/{}/_design/numbers", encoded(database));
+        let mut design = get(server, &path).await;
+        change(index, design["views"].as_object_mut().unwrap());
+        let put = ask(server, Method::PUT, &path, Some(design.to_string())).await;
+        assert!(put.status.is_success());
+    }
+}
+
+/// What number databases hold for one account their index tells, without the documents of others;
+/// one that is missing, of another kind or empty is not believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_account_has_is_asked_of_the_index_where_it_is_kazoos() {
+    let mut told = Vec::new();
+    for usable in [true, false] {
+        let server = cluster().await;
+        let url = server.url();
+        let accounts = databases(&url, "account/").await;
+        let account = [Argument::Text(accounts[7].clone())];
+        if !usable {
+            let of_another_kind = "function(doc) { emit(doc.pvt_assigned_to, null); }";
+            let empty = "function(doc) { Iterator(doc); emit([doc.pvt_assigned_to, doc._id]); }";
+            change_views(&url, |index, views| match index % 3 {
+                0 => drop(views.remove("assigned_to")),
+                1 => views["assigned_to"]["map"] = of_another_kind.into(),
+                _ => views["assigned_to"]["map"] = empty.into(),
+            })
+            .await;
+        }
+        let mut counts = Vec::new();
+        for function in [
+            "fix_apps_in_number_dbs_for_single_account",
+            "copy_assigned_number_dbs_to_account",
+            "fix_account_db_numbers",
+        ] {
+            server.reset_stats();
+            let ran = call(&url, function, &account).await;
+            let summary = &ran.finished.as_ref().unwrap().summary;
+            counts.push(summary.counts);
+            let ranges = server.stats().requests("GET", Endpoint::AllDocs);
+            if usable {
+                // Of the account's own database, at the most.
+                assert!(ranges <= 1, "{function}: {ranges}");
+                assert!(summary.documents_read < 1000, "{function}: {summary:?}");
+            } else {
+                assert!(ranges >= NUMBER_DATABASES as u64, "{function}: {ranges}");
+            }
+        }
+        assert!(counts[..2].iter().all(|one| one.updated > 0), "{counts:?}");
+        told.push(counts);
+        server.shutdown().await;
+    }
+    assert_eq!(told[0], told[1]);
+}
+
+fn counted(lines: &[String]) -> Vec<String> {
+    let totals = lines.iter().skip_while(|line| *line != "Totals:");
+    totals.cloned().collect()
+}
+
+/// An index that has a row a document is a request a database; one that leaves documents out, or
+/// is not there, is not believed.
+#[tokio::test(flavor = "multi_thread")]
+async fn carriers_are_counted_by_the_index_where_it_is_whole() {
+    let server = cluster().await;
+    let by_index = call(&server.url(), "carrier_module_usage", &[]).await;
+    assert_eq!(requests(&by_index), NUMBER_DATABASES as u64 + 2);
+    change_views(&server.url(), |index, views| {
+        if index % 2 == 0 {
+            views.remove("module_name");
+        } else {
+            views["module_name"]["map"] =
+                "function(doc) { if (doc.pvt_assigned_to) emit(doc.pvt_module_name, 1); }".into();
+        }
+    })
+    .await;
+    let by_documents = call(&server.url(), "carrier_module_usage", &[]).await;
+    assert!(requests(&by_documents) > 2 * NUMBER_DATABASES as u64);
+    assert_eq!(counted(&by_documents.lines), counted(&by_index.lines));
+    assert!(counted(&by_index.lines).len() > 2);
+    server.shutdown().await;
+}

@@ -1,0 +1,175 @@
+//! Undo after any command restores every document of every database, and leaves alone what
+//! somebody else has changed since.
+//!
+//! `KAZOO_NUMBERS_CASES` says how many cases, `KAZOO_NUMBERS_SEED` from which seed.
+
+use kazoo_numbers::journal::Journals;
+use kazoo_numbers::run::Returned;
+use kazoo_numbers_generator::{Cluster, Document};
+use kazoo_numbers_model::Call;
+use kazoo_numbers_testkit::cases;
+use kazoo_numbers_testkit::command::{arguments, call_with, journalled, text};
+use kazoo_numbers_testkit::server::TestServer;
+use kazoo_numbers_testkit::work;
+use proptest::prelude::*;
+use proptest::test_runner::TestError;
+
+fn differences(wanted: &Cluster, found: &Cluster) -> Vec<String> {
+    let wanted = wanted.clone().without_remains();
+    wanted.differences(&found.clone().without_remains())
+}
+
+/// What was seen of one function, over all its cases.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    changed: u64,
+    deleted: u64,
+    attachments: u64,
+}
+
+async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<Seen, TestCaseError> {
+    let folder = tempfile::tempdir().unwrap();
+    Cluster::wipe(url).await.unwrap();
+    cluster.load(url).await.unwrap();
+    let (before, _) = Cluster::read(url).await.unwrap();
+    call_with(url, &given.function, &arguments(given), journalled(&folder)).await;
+    let journals = Journals::new(folder.path().to_owned());
+    let runs = journals.runs().unwrap();
+    let (after, _) = Cluster::read(url).await.unwrap();
+    let Some(run) = runs.first() else {
+        let same = differences(&before, &after);
+        prop_assert!(same.is_empty(), "changed without a journal: {same:#?}");
+        return Ok(Seen::default());
+    };
+    prop_assert!(run.ended && run.landed > 0 && runs.len() == 1);
+    let id = &run.start.run;
+    let undone = call_with(url, "undo", &[text(id)], journalled(&folder)).await;
+    prop_assert_eq!(&undone.returned, &Returned::Ok, "{:?}", undone.lines);
+    let (restored, _) = Cluster::read(url).await.unwrap();
+    let left = differences(&before, &restored);
+    prop_assert!(left.is_empty(), "{given}: {left:#?}");
+    // An undo is a run, and can be undone.
+    let runs = journals.runs().unwrap();
+    let back = &runs
+        .iter()
+        .find(|run| run.start.run != *id)
+        .unwrap()
+        .start
+        .run;
+    call_with(url, "undo", &[text(back)], journalled(&folder)).await;
+    let (again, _) = Cluster::read(url).await.unwrap();
+    let left = differences(&after, &again);
+    prop_assert!(left.is_empty(), "{given}, undo undone: {left:#?}");
+    let gone: Vec<&Document> = before
+        .databases
+        .iter()
+        .flat_map(|(name, database)| {
+            let after = &after;
+            database
+                .documents
+                .iter()
+                .filter(move |(id, _)| after.document(name, id).is_none())
+        })
+        .map(|(_, document)| document)
+        .collect();
+    let attachments = gone.iter().filter(|one| one.contains_key("_attachments"));
+    Ok(Seen {
+        changed: 1,
+        deleted: gone.len() as u64,
+        attachments: attachments.count() as u64,
+    })
+}
+
+/// Each function that writes gets the same number of cases, and must have changed something in
+/// one of them; each that deletes must have deleted something, attachments among it.
+#[test]
+fn undo_restores_every_document() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let stage = runtime.block_on(TestServer::start());
+    let functions = work::writing().count() as u64;
+    let count = cases::count(if stage.is_real() { 100 } else { 150 })
+        .div_ceil(functions)
+        .max(2);
+    let seed = cases::seed();
+    let (mut undone, mut deleted, mut attachments) = (0, 0, 0);
+    for (number, spec) in work::writing().enumerate() {
+        let name = work::signature(spec);
+        let seen = std::cell::Cell::new(Seen::default());
+        let mut runner = cases::runner(count, seed, u8::try_from(number).unwrap());
+        let outcome = runner.run(&work::work(spec), |(cluster, given)| {
+            let one = runtime.block_on(check(&stage.url, &cluster, &given))?;
+            let all = seen.get();
+            seen.set(Seen {
+                changed: all.changed + one.changed,
+                deleted: all.deleted + one.deleted,
+                attachments: all.attachments + one.attachments,
+            });
+            Ok(())
+        });
+        if let Err(TestError::Fail(reason, (_, given))) = &outcome {
+            panic!("seed {seed}: {given}\n{reason}");
+        }
+        outcome.unwrap();
+        let seen = seen.get();
+        assert!(seen.changed > 0, "{name} never changed anything");
+        if spec.name.starts_with("destructively_") || spec.name.starts_with("remove_wrong_") {
+            assert!(seen.deleted > 0, "{name} never deleted anything");
+        }
+        undone += seen.changed;
+        deleted += seen.deleted;
+        attachments += seen.attachments;
+    }
+    runtime.block_on(stage.end());
+    println!(
+        "{count} cases each of {functions} functions, seed {seed}: {undone} undone, \
+         {deleted} documents deleted and back, {attachments} of them with attachments"
+    );
+    assert!(attachments > 0, "no attachment was deleted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_changed_since_is_left_alone() {
+    let account = "abcdef0123456789abcdef0123456789";
+    let other = "00112233445566778899aabbccddeeff";
+    let database = "account/ab/cd/ef0123456789abcdef0123456789";
+    let number = |id: &str, note: &str| exact_json::json!({"_id": id, "pvt_type": "number", "pvt_assigned_to": other, "note": note});
+    let mut cluster = Cluster::default();
+    let documents = cluster.databases.entry(database.into()).or_default();
+    for id in ["+14155550100", "+14155550101"] {
+        let document = number(id, "ours").as_object().unwrap().clone();
+        documents.documents.insert(id.into(), document);
+    }
+    let stage = TestServer::start().await;
+    cluster.load(&stage.url).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let function = "remove_wrong_assigned_from_single_accountdb";
+    call_with(&stage.url, function, &[text(account)], journalled(&folder)).await;
+    // Somebody else makes one of them again.
+    let mut theirs = Cluster::default();
+    theirs
+        .databases
+        .entry(database.into())
+        .or_default()
+        .documents
+        .insert(
+            "+14155550101".into(),
+            number("+14155550101", "theirs")
+                .as_object()
+                .unwrap()
+                .clone(),
+        );
+    theirs.load(&stage.url).await.unwrap();
+    let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
+    let id = &runs[0].start.run;
+    let undone = call_with(&stage.url, "undo", &[text(id)], journalled(&folder)).await;
+    let (read, _) = Cluster::read(&stage.url).await.unwrap();
+    stage.end().await;
+    assert_eq!(undone.returned, Returned::Code(2));
+    assert_eq!(
+        undone.finished.unwrap().summary.failures.to_json(),
+        r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"failed":{"changed_since":["+14155550101"]}}}"#
+    );
+    let note = |id: &str| read.document(database, id).unwrap()["note"].clone();
+    assert_eq!(note("+14155550100"), "ours");
+    assert_eq!(note("+14155550101"), "theirs");
+}

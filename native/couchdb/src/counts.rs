@@ -1,0 +1,107 @@
+//! Counting without reading: how many documents databases hold, and what a view's reduction says.
+
+use std::collections::HashMap;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::error::{Error, Kind, Operation};
+use super::name::DatabaseName;
+use super::request::Request;
+use super::server::Server;
+
+/// How many databases `_dbs_info` is asked for at once: CouchDB's limit, unless it is configured.
+const DATABASES_AT_ONCE: usize = 100;
+
+/// Answers are a line a database or a key.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+/// A row of `_dbs_info`; a database that is not there has no `info`.
+#[derive(Deserialize)]
+struct DatabaseInfo {
+    key: String,
+    #[serde(default)]
+    info: Option<Info>,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    doc_count: u64,
+}
+
+/// The answer of a reduced view.
+#[derive(Deserialize)]
+struct Reduced<'a> {
+    #[serde(borrow)]
+    rows: Vec<ReducedRow<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ReducedRow<'a> {
+    #[serde(borrow)]
+    key: &'a RawValue,
+    value: u64,
+}
+
+impl Server {
+    /// How many documents these databases hold, design documents among them; of one that is not
+    /// there nothing is said. Asked once: who asks has another way (CouchDB before 2.2 does not
+    /// know the question).
+    pub async fn document_counts(
+        &self,
+        databases: &[&DatabaseName],
+    ) -> Result<HashMap<DatabaseName, u64>, Error> {
+        let mut counts = HashMap::with_capacity(databases.len());
+        for databases in databases.chunks(DATABASES_AT_ONCE) {
+            let keys: Vec<&str> = databases.iter().map(|one| one.plain()).collect();
+            let body = serde_json::json!({ "keys": keys }).to_string();
+            let request = Request::read(Operation::LIST_DATABASES, Method::POST, "/_dbs_info")
+                .body(body)
+                .at_most(LARGEST_ANSWER);
+            let response = self.send(&request).await?;
+            let rows: Vec<DatabaseInfo> = serde_json::from_slice(&response.body).map_err(|_| {
+                Error::new(
+                    Kind::BadAnswer,
+                    Operation::LIST_DATABASES,
+                    "not an answer of _dbs_info",
+                )
+            })?;
+            let known = rows.into_iter().filter_map(|row| {
+                let database = DatabaseName::new(&row.key)?;
+                Some((database, row.info?.doc_count))
+            });
+            counts.extend(known);
+        }
+        Ok(counts)
+    }
+
+    /// How many rows a view that is reduced by a sum of ones has of each key (its JSON text).
+    /// Asked once, as above: a view can be missing, or somebody's own.
+    pub async fn grouped_counts(
+        &self,
+        database: &DatabaseName,
+        design: &str,
+        view: &str,
+    ) -> Result<Vec<(Box<str>, u64)>, Error> {
+        let path = format!("/_design/{design}/_view/{view}");
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path)
+            .of(database)
+            .query("group=true")
+            .at_most(LARGEST_ANSWER);
+        let response = self.send(&request).await?;
+        let reduced: Reduced<'_> = serde_json::from_slice(&response.body).map_err(|_| {
+            Error::new(
+                Kind::BadAnswer,
+                Operation::OPEN_DOCS,
+                "not an answer of a reduced view",
+            )
+            .in_database(database)
+        })?;
+        Ok(reduced
+            .rows
+            .into_iter()
+            .map(|row| (row.key.get().into(), row.value))
+            .collect())
+    }
+}

@@ -1,0 +1,40 @@
+//! CouchDB over HTTP, for a client that reads and writes many documents: one request with its limit
+//! and retries, pages of documents, bulk writes, and documents as the text that they came in.
+//!
+//! Nothing here knows Kazoo.
+
+mod answer;
+mod bulk;
+mod client;
+mod counts;
+mod databases;
+mod document;
+mod error;
+mod limiter;
+mod name;
+mod open;
+mod pages;
+mod request;
+mod revision;
+mod server;
+mod settings;
+mod tls;
+mod turns;
+mod url;
+mod view;
+
+pub use bulk::{Landed, Write};
+pub use client::{Client, Traffic};
+pub use document::{Digest, Object, elements, quoted, string};
+pub use error::{Error, Kind, Operation};
+pub use limiter::Limiter;
+pub use name::{DatabaseName, encoded};
+pub use open::Opened;
+pub use pages::{Found, Include, Page, Pages, Range, Row, in_query};
+pub use request::{Request, Response};
+pub use reqwest::Method;
+pub use revision::Revision;
+pub use server::Server;
+pub use settings::HttpSettings;
+pub use url::ServerUrl;
+pub use view::{InRange, Keyed, Keys};

@@ -1,0 +1,54 @@
+//! One document by its id, and the server's clock.
+
+use std::time::SystemTime;
+
+use super::answer::is_not_found;
+use super::document::Object;
+use super::error::{Error, Kind, Operation};
+use super::name::DatabaseName;
+use super::pages::in_query;
+use super::request::Request;
+use super::revision::Revision;
+use super::server::Server;
+use reqwest::Method;
+
+const LARGEST: usize = 16 << 20;
+
+/// A document as it was at a moment.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Its revision and text; None: there is none, or no such database.
+    pub document: Option<(Revision, Box<str>)>,
+    /// When, by the server's clock; by ours, if it did not say.
+    pub at: SystemTime,
+}
+
+impl Server {
+    /// Reads a document.
+    pub async fn open_doc(&self, database: &DatabaseName, id: &str) -> Result<Opened, Error> {
+        let path = format!("/{}", in_query(id));
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path)
+            .of(database)
+            .at_most(LARGEST);
+        self.send_repeatedly(request, |response| {
+            let at = response.date.unwrap_or_else(SystemTime::now);
+            if is_not_found(&response) {
+                return Ok(Opened { document: None, at });
+            }
+            let text = std::str::from_utf8(&response.body).unwrap_or_default();
+            let rev = Object::parse(text)
+                .ok()
+                .filter(|_| response.status.is_success())
+                .and_then(|object| Some(Revision::parse(&object.string("_rev")?)))
+                .ok_or_else(|| {
+                    Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, "not a document")
+                        .in_database(database)
+                })?;
+            Ok(Opened {
+                document: Some((rev, text.into())),
+                at,
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,478 @@
+//! Reading `_all_docs`: by ranges of ids, a page at a time, and by keys.
+//!
+//! Pages go by key and never by `skip`, so rows that vanish between two pages hide no others.
+//! `_all_docs` sorts ids by bytes; an answer that does not is no answer.
+
+use std::collections::HashMap;
+use std::ops;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::{AllDocs, AllDocsRow, Results, is_not_found};
+use super::document::quoted;
+use super::error::{Error, Kind, Operation};
+use super::name::DatabaseName;
+use super::request::{Request, Response};
+use super::revision::Revision;
+use super::server::Server;
+
+/// The largest page that is taken in, in bytes; above it the page is asked for in halves.
+const LARGEST_PAGE: usize = 16 << 20;
+
+/// Has the server finish an answer before it sends any of it (CouchDB 3.1; older ones pay no heed).
+/// Otherwise it trickles in as rows are read, a chunk of 1 490 bytes at a time, each of which wakes
+/// us; and an error in the middle of an answer is a status of its own, and no broken body.
+pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
+
+/// What to read beside ids and revisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Include {
+    /// Nothing.
+    Ids,
+    /// The documents, attachments as stubs.
+    Documents,
+    /// The documents, attachments inline.
+    Attachments,
+}
+
+impl Include {
+    fn query(self) -> &'static str {
+        match self {
+            Self::Ids => "",
+            Self::Documents => "&include_docs=true",
+            Self::Attachments => "&include_docs=true&attachments=true",
+        }
+    }
+}
+
+/// A range of ids: from `start` (inclusive) to `end` (exclusive), in the order of bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Range {
+    /// The first id; None for the beginning.
+    pub start: Option<String>,
+    /// The id before which it ends; None for the end of the database.
+    pub end: Option<String>,
+}
+
+impl Range {
+    /// All of a database.
+    pub fn all() -> Self {
+        Self::default()
+    }
+}
+
+/// One row of a page.
+#[derive(Debug)]
+pub struct Row {
+    /// The document's id.
+    pub id: String,
+    /// Its winning revision.
+    pub rev: Revision,
+    document: Option<ops::Range<usize>>,
+}
+
+impl Row {
+    /// A row that was read otherwise than in a page.
+    pub fn new(id: String, rev: Revision) -> Self {
+        Self {
+            id,
+            rev,
+            document: None,
+        }
+    }
+}
+
+/// Some rows, and the text that their documents lie in.
+#[derive(Debug)]
+pub struct Page {
+    body: Bytes,
+    rows: Vec<Row>,
+    /// Where the next page starts: at the last row of this one, if it was full.
+    next: Option<String>,
+}
+
+impl Page {
+    /// The rows, each with its document where documents were asked for.
+    pub fn rows(&self) -> impl Iterator<Item = (&Row, &str)> {
+        self.rows.iter().map(|row| {
+            let text = row
+                .document
+                .clone()
+                .and_then(|range| self.body.get(range))
+                .and_then(|bytes| std::str::from_utf8(bytes).ok())
+                .unwrap_or("{}");
+            (row, text)
+        })
+    }
+
+    /// Of documents that were read by their ids, those that are there.
+    pub fn of_found(ids: Vec<String>, found: Vec<Found>) -> Self {
+        let mut body = BytesMut::new();
+        let mut rows = Vec::new();
+        for (id, found) in ids.into_iter().zip(found) {
+            if let Found::Present { rev, text } = found {
+                let start = body.len();
+                body.extend_from_slice(text.as_bytes());
+                rows.push(Row {
+                    id,
+                    rev,
+                    document: Some(start..body.len()),
+                });
+            }
+        }
+        Self {
+            body: body.freeze(),
+            rows,
+            next: None,
+        }
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// What is known of one key.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The database never had it.
+    Missing,
+    /// It was deleted.
+    Deleted {
+        /// The revision that the deletion made.
+        rev: Revision,
+    },
+    /// It is there.
+    Present {
+        /// The winning revision.
+        rev: Revision,
+        /// The document's text; empty when only ids were asked for.
+        text: Box<str>,
+    },
+}
+
+impl Found {
+    /// Its text and revision, if it is there.
+    pub fn document(&self) -> Option<(&Revision, &str)> {
+        match self {
+            Self::Present { rev, text } => Some((rev, text)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is there.
+    pub fn is_present(&self) -> bool {
+        matches!(self, Self::Present { .. })
+    }
+}
+
+/// A reading of a range, page by page.
+pub struct Pages {
+    server: Arc<Server>,
+    database: DatabaseName,
+    next: Option<Range>,
+    /// A page that was read already.
+    ready: Option<Page>,
+    include: Include,
+    limit: usize,
+    last: Option<String>,
+}
+
+impl Pages {
+    /// A reading of `range`, at most `limit` rows at a time.
+    pub fn new(
+        server: Arc<Server>,
+        database: DatabaseName,
+        range: Range,
+        include: Include,
+        limit: usize,
+    ) -> Self {
+        Self {
+            server,
+            database,
+            next: Some(range),
+            ready: None,
+            include,
+            // Every page but the first repeats the last row of the one before.
+            limit: limit.max(2),
+            last: None,
+        }
+    }
+
+    /// The next page; None when there is no more.
+    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let Some(range) = self.next.take() else {
+            return Ok(None);
+        };
+        let mut page = match self.ready.take() {
+            Some(page) => page,
+            None => loop {
+                match self.read(&range).await {
+                    Ok(page) => break page,
+                    Err(error) if error.kind() == Kind::TooLarge && self.limit > 2 => {
+                        self.limit = (self.limit / 2).max(2);
+                    }
+                    Err(error) => return Err(error),
+                }
+            },
+        };
+        self.next = page.next.take().map(|last| Range {
+            start: Some(last),
+            end: range.end,
+        });
+        if self.last.is_some() && page.rows.first().map(|row| &row.id) == self.last.as_ref() {
+            page.rows.remove(0);
+        }
+        self.last = page.rows.last().map(|row| row.id.clone());
+        Ok(Some(page))
+    }
+
+    /// Reads the first pages of two ranges of a database in one request, by
+    /// `_all_docs/queries`, which CouchDB has since 2.2. After an error each still can be read
+    /// for itself.
+    pub async fn begin_with(&mut self, other: &mut Self) -> Result<(), Error> {
+        let (Some(range), Some(others)) = (&self.next, &other.next) else {
+            return Ok(());
+        };
+        let queries = [self.query(range), other.query(others)];
+        let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs/queries")
+            .of(&self.database)
+            .query(IN_ONE_PIECE)
+            .body(json!({ "queries": queries }).to_string())
+            .at_most(LARGEST_PAGE);
+        let (page, others) = self
+            .server
+            .send_repeatedly(request, |response| {
+                let answers: Results<'_> = answer_of(&self.database, &response)?;
+                let [answer, of_others] = <[AllDocs<'_>; 2]>::try_from(answers.results)
+                    .map_err(|_| bad_answer(&self.database, "not an answer to each query"))?;
+                let page = self.page(range, &response.body, answer)?;
+                let others = other.page(others, &response.body, of_others)?;
+                Ok((page, others))
+            })
+            .await?;
+        self.ready = Some(page);
+        other.ready = Some(others);
+        Ok(())
+    }
+
+    /// A reading of a range as one of several queries.
+    fn query(&self, range: &Range) -> Value {
+        let mut query = json!({
+            "limit": self.limit,
+            "include_docs": self.include != Include::Ids,
+            "attachments": self.include == Include::Attachments,
+            "inclusive_end": false,
+        });
+        if let Some(start) = &range.start {
+            query["startkey"] = json!(start);
+        }
+        if let Some(end) = &range.end {
+            query["endkey"] = json!(end);
+        }
+        query
+    }
+
+    async fn read(&self, range: &Range) -> Result<Page, Error> {
+        let mut query = format!(
+            "{IN_ONE_PIECE}&limit={}{}",
+            self.limit,
+            self.include.query()
+        );
+        if let Some(start) = &range.start {
+            query.push_str(&format!("&startkey={}", in_query(&quoted(start))));
+        }
+        if let Some(end) = &range.end {
+            query.push_str(&format!(
+                "&endkey={}&inclusive_end=false",
+                in_query(&quoted(end))
+            ));
+        }
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_all_docs")
+            .of(&self.database)
+            .query(&query)
+            .at_most(if self.limit <= 2 {
+                usize::MAX
+            } else {
+                LARGEST_PAGE
+            });
+        self.server
+            .send_repeatedly(request, |response| {
+                let answer = answer_of(&self.database, &response)?;
+                self.page(range, &response.body, answer)
+            })
+            .await
+    }
+
+    fn page(&self, range: &Range, body: &Bytes, answer: AllDocs<'_>) -> Result<Page, Error> {
+        let bad = |detail: &str| bad_answer(&self.database, detail);
+        if answer.rows.len() > self.limit {
+            return Err(bad("more rows than were asked for"));
+        }
+        let full = answer.rows.len() == self.limit;
+        let mut rows: Vec<Row> = Vec::with_capacity(answer.rows.len());
+        let mut last: Option<String> = None;
+        for row in answer.rows {
+            let id = row.key.into_owned();
+            let after_start = range.start.as_ref().is_none_or(|start| *start <= id);
+            let before_end = range.end.as_ref().is_none_or(|end| id < *end);
+            let in_order = last.as_ref().is_none_or(|last| *last < id);
+            if !(after_start && before_end && in_order) {
+                return Err(bad("rows out of order"));
+            }
+            let value = row.value.ok_or_else(|| bad("a row without a revision"))?;
+            last = Some(id.clone());
+            let document = match (self.include, row.doc) {
+                (Include::Ids, _) => None,
+                (_, Some(text)) => Some(within(body, text.get())),
+                // Deleted between the row and its document: no row, then.
+                (_, None) => continue,
+            };
+            rows.push(Row {
+                id,
+                rev: Revision::parse(&value.rev),
+                document,
+            });
+        }
+        Ok(Page {
+            body: body.clone(),
+            rows,
+            next: last.filter(|_| full),
+        })
+    }
+}
+
+impl Server {
+    /// Reads these ids, in this order: one answer for each.
+    pub async fn read_keys(
+        &self,
+        database: &DatabaseName,
+        ids: &[&str],
+        include: Include,
+        limit: usize,
+    ) -> Result<Vec<Found>, Error> {
+        let mut all = Vec::with_capacity(ids.len());
+        let mut left = ids;
+        let mut limit = limit.max(1);
+        while !left.is_empty() {
+            let (batch, rest) = left.split_at(limit.min(left.len()));
+            match self.read_batch(database, batch, include).await {
+                Ok(found) => {
+                    all.extend(found);
+                    left = rest;
+                }
+                Err(error) if error.kind() == Kind::TooLarge && batch.len() > 1 => {
+                    limit = batch.len() / 2;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn read_batch(
+        &self,
+        database: &DatabaseName,
+        ids: &[&str],
+        include: Include,
+    ) -> Result<Vec<Found>, Error> {
+        let body = json!({ "keys": ids }).to_string();
+        let query = format!("{IN_ONE_PIECE}{}", include.query());
+        let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs")
+            .of(database)
+            .query(&query)
+            .body(body)
+            .at_most(if ids.len() == 1 {
+                usize::MAX
+            } else {
+                LARGEST_PAGE
+            });
+        self.send_repeatedly(request, |response| {
+            let answer: AllDocs<'_> = answer_of(database, &response)?;
+            let mut found = HashMap::with_capacity(answer.rows.len());
+            for row in answer.rows {
+                let (id, state) = found_in(row, include)
+                    .ok_or_else(|| bad_answer(database, "a row that says nothing"))?;
+                found.insert(id, state);
+            }
+            // By id and not by place: a shard that answers late must not move a document.
+            ids.iter()
+                .map(|id| {
+                    found
+                        .get(*id)
+                        .cloned()
+                        .ok_or_else(|| bad_answer(database, "a key without an answer"))
+                })
+                .collect()
+        })
+        .await
+    }
+}
+
+fn found_in(row: AllDocsRow<'_>, include: Include) -> Option<(String, Found)> {
+    let id = row.key.into_owned();
+    let Some(value) = row.value else {
+        // Only `not_found` says that it is not there; a shard's error says nothing.
+        return (row.error.as_deref() == Some("not_found")).then_some((id, Found::Missing));
+    };
+    if value.deleted {
+        let rev = Revision::parse(&value.rev);
+        return Some((id, Found::Deleted { rev }));
+    }
+    let text = match (include, row.doc) {
+        (Include::Ids, _) => "",
+        (_, Some(text)) => text.get(),
+        (_, None) => return None,
+    };
+    Some((
+        id,
+        Found::Present {
+            rev: Revision::parse(&value.rev),
+            text: text.into(),
+        },
+    ))
+}
+
+fn answer_of<'a, A: Deserialize<'a>>(
+    database: &DatabaseName,
+    response: &'a Response,
+) -> Result<A, Error> {
+    if is_not_found(response) {
+        return Err(database_not_found(Operation::OPEN_DOCS, database));
+    }
+    if !response.status.is_success() {
+        return Err(bad_answer(database, response.status.as_str()));
+    }
+    // Errors in the middle of an answer come under 200, and break its JSON.
+    serde_json::from_slice(&response.body)
+        .map_err(|_| bad_answer(database, "not an answer of _all_docs"))
+}
+
+pub(super) fn database_not_found(operation: Operation, database: &DatabaseName) -> Error {
+    Error::new(Kind::DatabaseNotFound, operation, "").in_database(database)
+}
+
+fn bad_answer(database: &DatabaseName, detail: &str) -> Error {
+    Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, detail).in_database(database)
+}
+
+/// Where a part of the body lies in it.
+fn within(body: &Bytes, part: &str) -> ops::Range<usize> {
+    let start = (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
+    start..start + part.len()
+}
+
+/// Text as it goes into a query string or a path, percent-encoded.
+pub fn in_query(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

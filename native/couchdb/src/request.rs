@@ -1,0 +1,220 @@
+//! A request as it is described, and sending it: within the limit, and again where that is safe.
+
+use std::time::{Duration, SystemTime};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use reqwest::{Method, StatusCode};
+
+use super::client::Traffic;
+use super::error::{Error, Kind, Operation};
+use super::name::DatabaseName;
+use super::server::Server;
+use super::turns::Access;
+use super::url::ServerUrl;
+
+/// The largest answer that is taken where a request does not say otherwise, in bytes.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+/// After a cancellation a write in flight may still finish, for this long.
+const LAST_WRITE: Duration = Duration::from_millis(700);
+
+/// A request to be made.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    operation: Operation,
+    access: Access,
+    database: Option<&'a DatabaseName>,
+    method: Method,
+    path: &'a str,
+    query: &'a str,
+    body: Option<Bytes>,
+    largest: usize,
+}
+
+impl<'a> Request<'a> {
+    /// A request that changes nothing on the server. `path` follows the database's name, or the server's root; it starts
+    /// with `/`, or is empty.
+    pub fn read(operation: Operation, method: Method, path: &'a str) -> Self {
+        Self::new(Access::Read, operation, method, path)
+    }
+
+    /// A request that changes something on the server.
+    pub fn write(operation: Operation, method: Method, path: &'a str) -> Self {
+        Self::new(Access::Write, operation, method, path)
+    }
+
+    fn new(access: Access, operation: Operation, method: Method, path: &'a str) -> Self {
+        Self {
+            operation,
+            access,
+            database: None,
+            method,
+            path,
+            query: "",
+            body: None,
+            largest: LARGEST_ANSWER,
+        }
+    }
+
+    /// The same, to this database.
+    #[must_use]
+    pub fn of(mut self, database: &'a DatabaseName) -> Self {
+        self.database = Some(database);
+        self
+    }
+
+    /// The same, with a query string, percent-encoded already and without its `?`.
+    #[must_use]
+    pub fn query(mut self, query: &'a str) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// The same, with a body of JSON.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// The same, refusing an answer of more bytes than this ([`Kind::TooLarge`]).
+    #[must_use]
+    pub fn at_most(mut self, bytes: usize) -> Self {
+        self.largest = bytes;
+        self
+    }
+
+    pub(super) fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    pub(super) fn method(&self) -> Method {
+        self.method.clone()
+    }
+
+    pub(super) fn body_bytes(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    pub(super) fn largest(&self) -> usize {
+        self.largest
+    }
+
+    pub(super) fn url(&self, server: &ServerUrl) -> String {
+        let mut url = server.to_string();
+        if let Some(database) = self.database {
+            url.push('/');
+            url.push_str(&database.encoded());
+        }
+        url.push_str(self.path);
+        if !self.query.is_empty() {
+            url.push('?');
+            url.push_str(self.query);
+        }
+        url
+    }
+
+    /// The error, with the database that the request was for.
+    fn failed(&self, error: Error) -> Error {
+        match self.database {
+            Some(database) => error.in_database(database),
+            None => error,
+        }
+    }
+}
+
+/// An answer: a status below 500 and a whole body.
+#[derive(Debug)]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// When the server says that it answered.
+    pub date: Option<SystemTime>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Server {
+    /// Sends a request that may be repeated (a read, or a write that is the same twice).
+    pub async fn send_repeatedly<T>(
+        &self,
+        request: Request<'_>,
+        read: impl Fn(Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(self.settings.first_pause)
+            .with_max_delay(self.settings.longest_pause)
+            .with_max_times(self.settings.tries.saturating_sub(1))
+            .build();
+        loop {
+            let error = match self.send(&request).await.and_then(&read) {
+                Ok(answer) => return Ok(answer),
+                Err(error) if !error.is_temporary() => return Err(error),
+                Err(error) => error,
+            };
+            let Some(most) = pauses.next() else {
+                return Err(error);
+            };
+            // The server's own wish first, else full jitter (AWS's "exponential backoff and
+            // jitter"): clients that failed together must not come back together.
+            let pause = match error.pause() {
+                Some(asked) => asked.min(self.settings.longest_pause),
+                None => most.mul_f64(rand::random::<f64>()),
+            };
+            Traffic::count(&self.client.traffic().retries, 1);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.cancel.cancelled() => return Err(Error::cancelled(request.operation)),
+            }
+        }
+    }
+
+    /// Sends a request once. The error says whether it may pass, not whether the server acted.
+    pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
+        self.send_within(request, None).await
+    }
+
+    /// Sends a request once, and waits no longer than this for the whole answer.
+    pub(super) async fn send_within(
+        &self,
+        request: &Request<'_>,
+        patience: Option<Duration>,
+    ) -> Result<Response, Error> {
+        let cancelled = || request.failed(Error::cancelled(request.operation));
+        if self.cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        let permit = tokio::select! {
+            permit = self.limiter.acquire(request.access) => permit,
+            () = self.cancel.cancelled() => return Err(cancelled()),
+        };
+        let given_up = async {
+            self.cancel.cancelled().await;
+            if request.access == Access::Write {
+                tokio::time::sleep(LAST_WRITE).await;
+            }
+        };
+        let exchange = async {
+            let Some(patience) = patience else {
+                return self.client.send(request).await;
+            };
+            tokio::time::timeout(patience, self.client.send(request))
+                .await
+                .unwrap_or_else(|_| {
+                    let detail = "no answer in good time";
+                    Err(Error::new(Kind::Timeout, request.operation, detail))
+                })
+        };
+        let answer = tokio::select! {
+            answer = exchange => answer.map_err(|error| request.failed(error)),
+            () = given_up => return Err(cancelled()),
+        };
+        match &answer {
+            Ok(_) => permit.succeeded(),
+            Err(error) if error.is_temporary() => permit.overloaded(),
+            Err(_) => {}
+        }
+        answer
+    }
+}

@@ -1,0 +1,163 @@
+//! The targets, and whether they hold.
+
+use crate::measurement::Measurement;
+
+/// A target: its name, what it is a bound of, and the bound.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// What must hold, as the table says it.
+    pub(crate) says: &'static str,
+    /// The most that the figure may be.
+    pub(crate) most: f64,
+    figure: fn(&Measurement, &[Measurement]) -> Option<f64>,
+    shown: fn(f64) -> String,
+}
+
+/// What became of a target.
+#[derive(Debug)]
+pub(crate) struct Verdict<'a> {
+    /// Measurements that it is about.
+    pub(crate) measured: usize,
+    /// Of those, how many missed it.
+    pub(crate) missed: usize,
+    /// The worst figure, and what it was measured of.
+    pub(crate) worst: Option<(String, &'a Measurement)>,
+}
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Sizes between which time may not grow faster than the work does.
+const GROWTH: (usize, usize) = (5_000, 50_000);
+
+/// The size whose memory counts.
+const LARGE: usize = 500_000;
+
+/// All of them.
+pub(crate) const TARGETS: [Target; 4] = [
+    Target {
+        says: "At most 1.25 × the floor",
+        most: 1.25,
+        figure: |one, _| Some(one.ratio().median),
+        shown: |ratio| format!("{ratio:.2}"),
+    },
+    Target {
+        says: "At most 11 × the time for 50 000 numbers that 5 000 take",
+        most: 11.0,
+        figure: growth,
+        shown: |times| format!("{times:.1}"),
+    },
+    Target {
+        says: "At most 128 MiB of memory for 500 000 numbers, above a run that does nothing",
+        most: 128.0,
+        figure: |one, _| (one.shape.numbers >= LARGE).then(|| one.memory_growth_bytes().most / MIB),
+        shown: |mib| format!("{mib:.0} MiB"),
+    },
+    Target {
+        says: "At most 20 µs of processor time a document read",
+        most: 20.0,
+        figure: |one, _| {
+            let micros = one.cpu_seconds_a_document() * 1e6;
+            micros.is_finite().then_some(micros)
+        },
+        shown: |micros| format!("{micros:.1} µs"),
+    },
+];
+
+impl Target {
+    /// Whether a measurement is within this target; None: it is not about it.
+    pub(crate) fn holds(&self, one: &Measurement, all: &[Measurement]) -> Option<bool> {
+        (self.figure)(one, all).map(|figure| figure <= self.most)
+    }
+
+    /// What became of it.
+    pub(crate) fn verdict<'a>(&self, all: &'a [Measurement]) -> Verdict<'a> {
+        let figures: Vec<(f64, &'a Measurement)> = all
+            .iter()
+            .filter_map(|one| Some(((self.figure)(one, all)?, one)))
+            .collect();
+        let worst = figures
+            .iter()
+            .max_by(|one, other| one.0.total_cmp(&other.0));
+        Verdict {
+            measured: figures.len(),
+            missed: figures
+                .iter()
+                .filter(|(figure, _)| *figure > self.most)
+                .count(),
+            worst: worst.map(|(figure, one)| ((self.shown)(*figure), *one)),
+        }
+    }
+}
+
+/// How many times as long the large cluster takes as the small one.
+fn growth(large: &Measurement, all: &[Measurement]) -> Option<f64> {
+    let (from, to) = GROWTH;
+    if large.shape.numbers != to {
+        return None;
+    }
+    let small = all.iter().find(|small| {
+        small.shape.numbers == from && small.command == large.command && small.state == large.state
+    })?;
+    Some(large.seconds().median / small.seconds().median)
+}
+
+#[cfg(test)]
+mod tests {
+    use exact_json::{Value, json};
+
+    use super::*;
+
+    /// A made-up measurement: one turn.
+    fn measured(numbers: usize, seconds: f64, floor: f64, peak_bytes: u64) -> Measurement {
+        let run: Value = json!({
+            "seconds": seconds, "cpu_seconds": 0.04, "peak_bytes": peak_bytes, "status": 0,
+            "documents_read": 1000, "requests": 1, "retries": 0, "bytes_received": 1,
+            "bytes_sent": 1, "unchanged": 0, "created": 0, "updated": 0, "deleted": 0, "failed": 0,
+        });
+        exact_json::from_value(json!({
+            "command": "audit",
+            "shape": {"numbers": numbers, "accounts": 3, "number_databases": 2},
+            "state": "drifted",
+            "conditions": {
+                "processor": "", "cores": 1, "memory_bytes": 1, "system": "", "server": "",
+                "date": "", "commit": "",
+            },
+            "trivial_peak_bytes": 0,
+            "ours": [run],
+            "floor": [{"seconds": floor, "requests": 1, "bytes_sent": 0, "bytes_received": 1}],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn each_target_is_about_its_own_measurements() {
+        let all = [
+            measured(5_000, 1.0, 1.0, 1 << 30),
+            measured(50_000, 12.0, 10.0, 1 << 30),
+            measured(500_000, 13.0, 10.0, 129 << 20),
+        ];
+        let verdicts: Vec<(usize, usize, Option<String>)> = TARGETS
+            .iter()
+            .map(|target| {
+                let verdict = target.verdict(&all);
+                (
+                    verdict.measured,
+                    verdict.missed,
+                    verdict.worst.map(|(figure, _)| figure),
+                )
+            })
+            .collect();
+        let worst = |figure: &str| Some(figure.to_owned());
+        assert_eq!(
+            verdicts,
+            [
+                (3, 1, worst("1.30")),
+                (1, 1, worst("12.0")),
+                (1, 1, worst("129 MiB")),
+                (3, 3, worst("40.0 µs")),
+            ]
+        );
+        assert_eq!(TARGETS[0].holds(&all[1], &all), Some(true));
+        assert_eq!(TARGETS[1].holds(&all[0], &all), None);
+    }
+}

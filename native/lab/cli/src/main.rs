@@ -1,0 +1,44 @@
+//! `kazoo-numbers-lab`: what proves and shows the number maintenance, and never ships inside Kazoo. An embedded server
+//! ([`sandbox`]), and made-up clusters to put into it ([`seed`]).
+
+mod sandbox;
+mod seed;
+
+use std::process::ExitCode;
+
+use clap::Command;
+use kazoo_numbers_cli::address;
+use kazoo_numbers_cli::program::{self, USAGE, in_runtime};
+
+fn command() -> Command {
+    Command::new("kazoo-numbers-lab")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(
+            "An embedded CouchDB, and made-up Kazoo clusters to put into it. Not for production.",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([
+            sandbox::subcommand(),
+            seed::subcommand(),
+            seed::wipe_subcommand(),
+        ])
+}
+
+fn main() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return program::not_run(&error),
+    };
+    let Some((name, sub)) = matches.subcommand() else {
+        return ExitCode::from(USAGE);
+    };
+    if let Ok(Some(url)) = sub.try_get_one::<String>("couchdb") {
+        address::hide(url);
+    }
+    program::ended(match name {
+        "sandbox" => in_runtime(sandbox::serve(sub)),
+        "seed" => in_runtime(seed::seed(sub)),
+        _ => in_runtime(seed::wipe(sub)),
+    })
+}

@@ -1,0 +1,106 @@
+//! `sandbox`: a CouchDB to try commands on.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use kazoo_numbers_cli::program::{FAILED, USAGE};
+use kazoo_numbers_cli::signals::Signals;
+use kazoo_numbers_cli::terminal::{self, json_argument, own_event};
+use kazoo_numbers_sandbox::{SandboxConfig, Server};
+use serde_json::json;
+
+const USER: &str = "admin";
+const PASSWORD: &str = "secret";
+const PORT: u16 = 5984;
+
+pub(crate) fn subcommand() -> Command {
+    Command::new("sandbox")
+        .about("Serve a CouchDB to try commands on, until Ctrl-C")
+        .long_about(
+            "Serves a CouchDB to try commands on, until Ctrl-C. It speaks as much of CouchDB's API as \
+             replication and these commands need: replicate a copy of production into it, or fill \
+             it with \"kazoo-numbers-lab seed\", and see what a command does.\n\n\
+             The first line on standard output is its address. A password of your own is left out \
+             of it.",
+        )
+        .args([
+            Arg::new("data")
+                .long("data")
+                .value_name("DIR")
+                .value_parser(value_parser!(PathBuf))
+                .help("Keep the data in this directory [default: in memory, gone at the end]"),
+            Arg::new("port")
+                .long("port")
+                .value_name("P")
+                .value_parser(value_parser!(u16))
+                .default_value(PORT.to_string())
+                .help("The port; 0 takes any that is free"),
+            Arg::new("bind")
+                .long("bind")
+                .value_name("ADDRESS")
+                .value_parser(value_parser!(IpAddr))
+                .default_value(Ipv4Addr::LOCALHOST.to_string())
+                .help("The address to listen on; beyond this machine only with a password of your own"),
+            Arg::new("user")
+                .long("user")
+                .value_name("NAME")
+                .env("COUCHDB_USER")
+                .hide_env_values(true)
+                .default_value(USER)
+                .help("The administrator's name"),
+            Arg::new("password")
+                .long("password")
+                .env("COUCHDB_PASSWORD")
+                .hide_env_values(true)
+                .default_value(PASSWORD)
+                .help("The administrator's password; safer in the environment"),
+            json_argument(),
+        ])
+}
+
+/// Serves until it is interrupted, which is its proper end.
+pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
+    let text = |id: &str| matches.get_one::<String>(id).cloned().unwrap_or_default();
+    let (user, password) = (text("user"), text("password"));
+    let own_password = password != PASSWORD;
+    let bind = matches
+        .get_one::<IpAddr>("bind")
+        .copied()
+        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    if !bind.is_loopback() && !own_password {
+        terminal::say(
+            "error: beyond this machine only with a password of your own: --password, or COUCHDB_PASSWORD",
+        );
+        return Ok(USAGE);
+    }
+    let mut signals = Signals::take()?;
+    let started = Server::start(SandboxConfig {
+        data: matches.get_one::<PathBuf>("data").cloned(),
+        bind,
+        port: matches.get_one::<u16>("port").copied().unwrap_or(PORT),
+        admin: Some((user.clone(), password)),
+    })
+    .await;
+    let server = match started {
+        Ok(server) => server,
+        Err(error) => {
+            terminal::say(&format!("error: {error}"));
+            return Ok(FAILED);
+        }
+    };
+    let url = if own_password {
+        format!("http://{}", server.address())
+    } else {
+        server.url()
+    };
+    terminal::print(&if matches.get_flag("json") {
+        own_event("listening", &json!({"url": url, "user": user}))
+    } else {
+        format!("{url}\n")
+    })?;
+    signals.next().await;
+    server.shutdown().await;
+    Ok(0)
+}

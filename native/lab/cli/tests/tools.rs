@@ -1,0 +1,179 @@
+//! The laboratory's program as its users start it.
+#![allow(clippy::unwrap_used, reason = "a test says what it expected")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use exact_json::Value;
+use kazoo_numbers_generator::{Options, Plan};
+use kazoo_numbers_testkit::program::{self, Ran};
+use kazoo_numbers_testkit::server::{EmbeddedServer, PASSWORD};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// A sandbox of its own process, which does not outlive a test that fails.
+struct Sandbox(Child);
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Sandbox {
+    fn interrupted(mut self) -> Option<i32> {
+        let process = Pid::from_raw(i32::try_from(self.0.id()).unwrap());
+        kill(process, Signal::SIGINT).unwrap();
+        self.0.wait().unwrap().code()
+    }
+}
+
+/// A sandbox, and its address.
+fn sandbox(data: &Path, more: &[&str]) -> (Sandbox, String) {
+    let mut child = program(&["sandbox", "--port", "0", "--data"])
+        .arg(data)
+        .args(more)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut url)
+        .unwrap();
+    (Sandbox(child), url.trim_end().to_owned())
+}
+
+/// The program, in an environment that names no CouchDB.
+fn program(arguments: &[&str]) -> Command {
+    program::program(
+        env!("CARGO_BIN_EXE_kazoo-numbers-lab"),
+        env!("CARGO_TARGET_TMPDIR"),
+        arguments,
+    )
+}
+
+fn run(arguments: &[&str]) -> Ran {
+    Ran::of(&program(arguments).output().unwrap())
+}
+
+fn on(url: &str, arguments: &[&str]) -> Ran {
+    Ran::of(&program(arguments).env("COUCHDB_URL", url).output().unwrap())
+}
+
+#[test]
+fn a_sandbox_serves_until_it_is_interrupted_and_keeps_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let (child, url) = sandbox(folder.path(), &[]);
+    assert!(url.starts_with("http://admin:secret@127.0.0.1:"), "{url}");
+    let seeded = on(&url, &["seed", "--numbers", "50", "--accounts", "3"]);
+    assert_eq!(seeded.status, 0, "{}", seeded.err);
+    assert_eq!(child.interrupted(), Some(0));
+
+    let (child, url) = sandbox(folder.path(), &["--json"]);
+    let listening: Value = exact_json::from_str(&url).unwrap();
+    let url = listening["data"]["url"].as_str().unwrap();
+    let ran = on(url, &["wipe", "--yes"]);
+    assert_eq!((ran.status, ran.out.as_str()), (0, "ok\n"), "{}", ran.err);
+    assert_eq!(child.interrupted(), Some(0));
+}
+
+#[test]
+fn a_password_of_one_s_own_is_not_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (child, url) = sandbox(folder.path(), &["--password", "hidden", "--user", "me"]);
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let ran = on(
+        &url.replace("http://", "http://me:hidden@"),
+        &["seed", "--numbers", "5"],
+    );
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    assert_eq!(child.interrupted(), Some(0));
+    assert_eq!(run(&["sandbox", "--bind", "0.0.0.0"]).status, 1);
+}
+
+#[test]
+fn seeding_tells_what_it_made_and_wiping_takes_it_away() {
+    let server = EmbeddedServer::start();
+    let made = [
+        "seed",
+        "--numbers",
+        "200",
+        "--drift",
+        "0.2",
+        "--ugly",
+        "--seed",
+        "7",
+    ];
+    let seeded = on(&server.url(), &made);
+    assert_eq!(seeded.status, 0, "{}", seeded.err);
+    let (cluster, _) = server.data();
+    let plan = Plan::new(&Options {
+        numbers: 200,
+        drift: 0.2,
+        ugly: kazoo_numbers_generator::UglyKind::all(),
+        seed: 7,
+        ..Options::default()
+    });
+    let statistics = kazoo_numbers_generator::Statistics::of(&cluster);
+    assert!(seeded.out.contains(&format!(
+        "{} number databases with {} numbers",
+        statistics.number_databases, statistics.numbers
+    )));
+    let missing = |drift: &&kazoo_numbers_generator::Drift| drift.kind.name() == "missing_copy";
+    let count = plan.drift().iter().filter(missing).count();
+    assert!(seeded.out.lines().any(|line| {
+        line.split_whitespace().collect::<Vec<_>>() == ["missing_copy", &count.to_string()]
+    }));
+
+    let listed = run(&[&made[..], &["--list-drift"]].concat());
+    let list: Vec<Value> = exact_json::from_str(&listed.out).unwrap();
+    assert_eq!(list.len(), plan.drift().len());
+    assert!(
+        list.iter()
+            .all(|one| one["kind"].is_string() && one["number"].is_string())
+    );
+
+    assert_eq!(on(&server.url(), &["wipe", "--yes"]).status, 0);
+    assert!(server.data().0.databases.is_empty());
+}
+
+#[test]
+fn only_the_kinds_that_were_asked_for() {
+    let list = run(&[
+        "seed",
+        "--list-drift",
+        "--kinds",
+        "missing_copy,unassigned_but_used",
+    ]);
+    let list: Vec<Value> = exact_json::from_str(&list.out).unwrap();
+    assert!(!list.is_empty());
+    assert!(
+        list.iter()
+            .all(|one| one["kind"] == "missing_copy" || one["kind"] == "unassigned_but_used")
+    );
+    assert_eq!(run(&["seed", "--kinds", "bogus"]).status, 1);
+}
+
+#[test]
+fn a_server_of_somebody_else_s_is_refused() {
+    let server = EmbeddedServer::of_somebody_else();
+    for line in [&["seed", "--numbers", "5"][..], &["wipe", "--yes"]] {
+        let refused = on(&server.url(), line);
+        assert_eq!(refused.status, 2, "{line:?}");
+        assert_eq!(refused.err.lines().count(), 1);
+        assert!(refused.err.contains("not made here"), "{}", refused.err);
+    }
+    let anyway = on(&server.url(), &["seed", "--numbers", "5", "--anyway"]);
+    assert_eq!(anyway.status, 0, "{}", anyway.err);
+}
+
+#[test]
+fn wrong_credentials_are_refused_and_not_printed() {
+    let server = EmbeddedServer::start();
+    let wrong = format!("http://admin:{PASSWORD}-wrong@{}", server.address());
+    let failed = run(&["seed", "--numbers", "10", "--couchdb", &wrong]);
+    assert_eq!(failed.status, 2, "{}", failed.out);
+    assert!(failed.err.contains("unauthorized"), "{}", failed.err);
+}

@@ -1,0 +1,16 @@
+//! Tests of the proxy, and of the library through it.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it expected"
+)]
+
+mod faults;
+mod hostile;
+mod load;
+mod matrix;
+mod outside_writer;
+mod proxy;
+mod support;

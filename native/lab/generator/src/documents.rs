@@ -1,0 +1,77 @@
+//! A cluster as plain data: databases by name, documents by id, nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use exact_json::{Map, Value};
+
+/// A document as CouchDB would store it: `_id` in, `_rev` out, attachments inline
+/// (`_attachments.<name> = {"content_type", "data" (base64)}`).
+pub type Document = Map<String, Value>;
+
+/// One database: its live documents and the ids of those that were deleted (tombstones).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Database {
+    /// Live documents by `_id`, design documents included.
+    pub documents: BTreeMap<String, Document>,
+    /// Ids whose winning revision is a deletion.
+    pub deleted: BTreeSet<String>,
+}
+
+impl Database {
+    /// Puts a document under its `_id`. One without an `_id` is left out.
+    pub fn insert(&mut self, document: Document) {
+        let id = document
+            .get("_id")
+            .and_then(Value::as_str)
+            .map(String::from);
+        if let Some(id) = id {
+            self.deleted.remove(&id);
+            self.documents.insert(id, document);
+        }
+    }
+
+    /// Leaves a tombstone, whether or not there was a document.
+    pub fn delete(&mut self, id: &str) {
+        self.documents.remove(id);
+        self.deleted.insert(String::from(id));
+    }
+}
+
+/// A whole cluster: databases by their plain names (`numbers/+1415`, `account/ab/cd/…`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cluster {
+    /// Databases by name, not encoded.
+    pub databases: BTreeMap<String, Database>,
+}
+
+impl Cluster {
+    /// A live document.
+    #[must_use]
+    pub fn document(&self, database: &str, id: &str) -> Option<&Document> {
+        self.databases.get(database)?.documents.get(id)
+    }
+
+    /// The names of the number databases.
+    pub fn number_databases(&self) -> impl Iterator<Item = &str> {
+        self.databases
+            .keys()
+            .map(String::as_str)
+            .filter(|name| name.starts_with("numbers/"))
+    }
+
+    /// The names of the account databases; those of months and years are none.
+    pub fn account_databases(&self) -> impl Iterator<Item = &str> {
+        self.databases
+            .keys()
+            .map(String::as_str)
+            .filter(|name| crate::names::account_of_database(name).is_some())
+    }
+}
+
+/// The members of a JSON object (nothing, of other values).
+pub(crate) fn object(value: Value) -> Document {
+    match value {
+        Value::Object(members) => members,
+        _ => Document::new(),
+    }
+}

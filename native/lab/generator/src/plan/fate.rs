@@ -1,0 +1,122 @@
+//! What an ugly fate makes of a document.
+
+use exact_json::{Value, json};
+
+use crate::dice::Dice;
+use crate::documents::Document;
+use crate::names::account_database;
+use crate::ugly::UglyKind;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Number,
+    Account,
+}
+
+/// What an ugly fate makes of a document; `None`: a tombstone. Both sides throw the same dice.
+pub(super) fn fated(
+    kind: UglyKind,
+    mut document: Document,
+    side: Side,
+    seed: u64,
+    index: usize,
+) -> Option<Document> {
+    let mut dice = Dice::new(seed, "fate", index as u64);
+    let number_side = side == Side::Number;
+    match kind {
+        UglyKind::Tombstone => return None,
+        UglyKind::SoftDeleted => {
+            let (here, value) = match dice.below(6) {
+                0 | 1 => (true, json!(true)),
+                2 => (number_side, json!(true)),
+                3 => (!number_side, json!(true)),
+                4 => (true, json!("true")),
+                _ => (true, json!(false)),
+            };
+            if here {
+                document.insert(String::from("pvt_deleted"), value);
+            }
+        }
+        UglyKind::OddAssignment => {
+            let id = document
+                .get("pvt_assigned_to")
+                .and_then(Value::as_str)
+                .map_or_else(|| dice.hex(32), String::from);
+            let odd = [
+                json!(""),
+                json!(null),
+                json!(5),
+                json!([id]),
+                json!({"id": id}),
+                json!(id[1..]),
+                json!(format!("{id}0")),
+                json!(format!("g{}", &id[1..])),
+                json!(account_database(&id)),
+                json!(format!(" {}", &id[1..])),
+                json!("undefined"),
+                json!(false),
+            ];
+            let value = odd[dice.below(odd.len())].clone();
+            document.insert(String::from("pvt_assigned_to"), value);
+        }
+        UglyKind::UpperCaseAssignment => {
+            let id = document.get("pvt_assigned_to").and_then(Value::as_str);
+            if let Some(id) = id.map(str::to_uppercase) {
+                document.insert(String::from("pvt_assigned_to"), json!(id));
+            }
+        }
+        UglyKind::OddUsedBy => {
+            let odd = [
+                json!({"callflow": true}),
+                json!(["callflow"]),
+                json!(1),
+                json!(null),
+                json!(""),
+                json!("callflows"),
+                json!("calltrunkflow"),
+                json!("Callflow"),
+                json!(true),
+            ];
+            let value = odd[dice.below(odd.len())].clone();
+            document.insert(String::from("pvt_used_by"), value);
+        }
+        UglyKind::OddType => {
+            let here = match dice.below(3) {
+                0 => number_side,
+                1 => !number_side,
+                _ => true,
+            };
+            let odd = [
+                json!(1),
+                json!(["number"]),
+                json!(null),
+                json!("Number"),
+                json!({"number": "number"}),
+                json!("phone_number"),
+            ];
+            let value = odd[dice.below(odd.len())].clone();
+            if here && dice.one_in(4) {
+                document.remove("pvt_type");
+            } else if here {
+                document.insert(String::from("pvt_type"), value);
+            }
+        }
+        UglyKind::UsedByBoth => {
+            let value = dice.pick(&["callflow", "trunkstore", "calltrunkflow"]);
+            set_used_by(&mut document, Some(value));
+        }
+        _ => {}
+    }
+    Some(document)
+}
+
+pub(super) fn set_used_by(document: &mut Document, application: Option<&str>) {
+    match application {
+        Some(application) => {
+            document.insert(String::from("pvt_used_by"), json!(application));
+        }
+        None => {
+            document.remove("pvt_used_by");
+        }
+    }
+}

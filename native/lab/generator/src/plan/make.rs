@@ -1,0 +1,263 @@
+//! Databases and documents, made of what was decided.
+
+use exact_json::json;
+
+use super::Plan;
+use super::fate::{Side, fated, set_used_by};
+use super::number::{Breakage, Holder, NumberPlan, Usage};
+use crate::account_documents::{Did, Scribe};
+use crate::design_documents::{account_designs, number_database_design};
+use crate::dice::Dice;
+use crate::documents::{Database, Document};
+use crate::number_documents::{Subject, number_document, uglify};
+use crate::prefixes::number;
+use crate::ugly::UglyKind;
+
+impl Plan {
+    pub(super) fn number(&self, planned: &NumberPlan) -> String {
+        number(&self.prefixes[planned.prefix as usize], planned.serial)
+    }
+
+    pub(super) fn home(&self, planned: &NumberPlan) -> String {
+        format!("numbers/{}", self.prefixes[planned.prefix as usize])
+    }
+
+    pub(super) fn holder_id(&self, holder: Holder) -> Option<&str> {
+        match holder {
+            Holder::Nobody => None,
+            Holder::Account(at) => self.accounts.get(at).map(String::as_str),
+            Holder::Gone(at) => self.gone.get(at).map(String::as_str),
+        }
+    }
+
+    /// The document as it is when nothing is wrong: the same on both sides.
+    pub(super) fn sound(&self, index: usize) -> Document {
+        let planned = &self.numbers[index];
+        let mut dice = Dice::new(self.options.seed, "number", index as u64);
+        let state = if planned.holder == Holder::Nobody {
+            dice.pick(&[
+                "available",
+                "available",
+                "discovery",
+                "reserved",
+                "aging",
+                "deleted",
+            ])
+        } else {
+            "in_service"
+        };
+        let id = self.number(planned);
+        let subject = Subject {
+            id: &id,
+            assigned_to: self.holder_id(planned.holder),
+            state,
+            used_by: planned.usage.name(),
+            master: self.master(),
+        };
+        let mut document = number_document(&subject, &mut dice);
+        if let Some(kind) = planned.content {
+            uglify(&mut document, kind, &mut dice);
+        }
+        document
+    }
+
+    pub(super) fn number_database(&self, prefix: usize) -> Database {
+        let mut database = Database::default();
+        let bare = self.is_ugly(UglyKind::NoDesignDocuments)
+            && self.options.number_databases > 1
+            && prefix == self.options.number_databases - 1;
+        if !bare {
+            database.insert(number_database_design());
+        }
+        for index in &self.by_prefix[prefix] {
+            let index = *index as usize;
+            let planned = &self.numbers[index];
+            let mut document = self.sound(index);
+            match planned.breakage.as_deref() {
+                Some(Breakage::OnlyInAccount { tombstone, .. }) => {
+                    if *tombstone {
+                        database.delete(&self.number(planned));
+                    }
+                    continue;
+                }
+                Some(Breakage::UsedBy {
+                    number_side: Some(which),
+                    ..
+                }) => set_used_by(&mut document, planned.usage.wrong(*which)),
+                Some(Breakage::UnassignedButUsed) => set_used_by(&mut document, Some("callflow")),
+                _ => {}
+            }
+            self.put(&mut database, index, document, Side::Number);
+        }
+        database
+    }
+
+    pub(super) fn put(
+        &self,
+        database: &mut Database,
+        index: usize,
+        document: Document,
+        side: Side,
+    ) {
+        let planned = &self.numbers[index];
+        let Some(kind) = planned.fate else {
+            return database.insert(document);
+        };
+        match fated(kind, document, side, self.options.seed, index) {
+            Some(document) => database.insert(document),
+            None => database.delete(&self.number(planned)),
+        }
+    }
+
+    pub(super) fn account_database(&self, account: usize) -> Database {
+        let mut database = Database::default();
+        let bare = self.is_ugly(UglyKind::NoDesignDocuments) && account == self.accounts.len() / 2;
+        if !bare {
+            for design in account_designs() {
+                database.insert(design);
+            }
+        }
+        let mut callflow: Vec<String> = Vec::new();
+        let mut dids: Vec<Did> = Vec::new();
+        for index in &self.by_account[account] {
+            let index = *index as usize;
+            self.put_copy(&mut database, account, index);
+            self.use_number(account, index, &mut callflow, &mut dids);
+        }
+        let id = &self.accounts[account];
+        let mut scribe = Scribe {
+            account: id,
+            dice: Dice::new(self.options.seed, "account", account as u64),
+        };
+        database.insert(scribe.account(self.master(), account));
+        let people = 1 + (database.documents.len() / 8).min(10);
+        for person in 0..people {
+            for document in scribe.person(1001 + person) {
+                database.insert(document);
+            }
+        }
+        for document in scribe.standard_callflows() {
+            database.insert(document);
+        }
+        let mut rest = callflow.as_slice();
+        let mut extension = 1000;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(1 + scribe.dice.below(4)));
+            let mut numbers = now.to_vec();
+            if scribe.dice.one_in(2) {
+                extension += 1;
+                numbers.push(extension.to_string());
+            }
+            database.insert(scribe.callflow(&numbers));
+            rest = later;
+        }
+        let odd = self.is_ugly(UglyKind::OddTrunkstores);
+        // An account can have several; most have one, or none.
+        for part in dids.chunks(400) {
+            database.insert(scribe.trunkstore(part, odd));
+        }
+        if dids.is_empty() && scribe.dice.one_in(3) {
+            database.insert(scribe.trunkstore(&[], odd));
+        }
+        database
+    }
+
+    pub(super) fn put_copy(&self, database: &mut Database, account: usize, index: usize) {
+        let planned = &self.numbers[index];
+        let mut document = self.sound(index);
+        let breakage = planned.breakage.as_deref();
+        if planned.holder != Holder::Account(account) {
+            let strays = match breakage {
+                Some(Breakage::Astray(stray)) => std::slice::from_ref(stray),
+                Some(Breakage::OnlyInAccount { strays, .. }) => strays.as_slice(),
+                _ => &[],
+            };
+            if let Some(stray) = strays.iter().find(|stray| stray.account == account) {
+                if stray.own {
+                    let own = json!(self.accounts[account]);
+                    document.insert(String::from("pvt_assigned_to"), own);
+                }
+                if !stray.used {
+                    document.remove("pvt_used_by");
+                }
+                if let Some(difference) = stray.difference {
+                    difference.apply(&mut document);
+                }
+                database.insert(document);
+            }
+            return;
+        }
+        match breakage {
+            Some(Breakage::Missing { tombstone }) => {
+                if *tombstone {
+                    database.delete(&self.number(planned));
+                }
+                return;
+            }
+            Some(Breakage::OnlyInAccount { in_own: false, .. }) => return,
+            Some(Breakage::Differing(difference)) => difference.apply(&mut document),
+            Some(Breakage::UsedBy {
+                account_side: Some(which),
+                ..
+            }) => set_used_by(&mut document, planned.usage.wrong(*which)),
+            _ => {}
+        }
+        self.put(database, index, document, Side::Account);
+    }
+
+    pub(super) fn use_number(
+        &self,
+        account: usize,
+        index: usize,
+        callflow: &mut Vec<String>,
+        dids: &mut Vec<Did>,
+    ) {
+        let planned = &self.numbers[index];
+        if planned.holder != Holder::Account(account) {
+            return;
+        }
+        let mut number = self.number(planned);
+        if planned.fate == Some(UglyKind::UnnormalisedUsage) {
+            number = number
+                .strip_prefix("+1")
+                .map_or(number.clone(), String::from);
+        }
+        if matches!(planned.usage, Usage::Callflow | Usage::Both) {
+            callflow.push(number.clone());
+        }
+        // A number that a disabled server still lists is not used.
+        let enabled = matches!(planned.usage, Usage::Trunkstore | Usage::Both);
+        if enabled || (planned.usage == Usage::None && index.is_multiple_of(5)) {
+            dids.push(Did { number, enabled });
+        }
+    }
+
+    /// Numbers that a callflow of another account uses, with that account.
+    pub(crate) fn foreign_uses(&self) -> Vec<(usize, String)> {
+        let planned = self.numbers.iter();
+        planned
+            .filter(|planned| planned.fate == Some(UglyKind::ForeignUsage))
+            .filter_map(|planned| match planned.holder {
+                Holder::Account(own) => {
+                    Some(((own + 1) % self.accounts.len(), self.number(planned)))
+                }
+                _ => None,
+            })
+            .filter(|_| self.accounts.len() > 1)
+            .collect()
+    }
+
+    /// A few numbers that nothing uses, with their account: for documents that mention numbers
+    /// without using them.
+    pub(crate) fn idle_numbers(&self, count: usize) -> Vec<(usize, String)> {
+        let planned = self.numbers.iter();
+        planned
+            .filter(|planned| planned.usage == Usage::None)
+            .filter_map(|planned| match planned.holder {
+                Holder::Account(own) => Some((own, self.number(planned))),
+                _ => None,
+            })
+            .take(count)
+            .collect()
+    }
+}

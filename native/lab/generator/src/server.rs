@@ -1,0 +1,386 @@
+//! Writes a cluster to a CouchDB, reads it back, and takes it away.
+//!
+//! It says on the server which databases it made ([`MARKER`]), so that a run that was broken off
+//! can be cleaned up after, and databases of somebody else are never taken for ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use couchdb::{
+    DatabaseName, HttpSettings, Include, Landed, Method, Operation, Pages, Range, Request, Server,
+    ServerUrl, Write, in_query,
+};
+use exact_json::Value;
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use crate::documents::{Cluster, Database, Document};
+use crate::plan::Plan;
+
+/// The database that says that the others were made by this crate.
+pub const MARKER: &str = "kazoo_numbers_cluster";
+
+/// Where the commands say which of them write. It belongs to no cluster, and goes with it.
+const LOCK: &str = "kazoo_numbers_maintenance";
+
+/// Databases beside `account/` and `numbers/` that a cluster can have.
+const OTHERS: [&str; 5] = [
+    "accounts",
+    "numbers_backup",
+    "port_requests",
+    "system_config",
+    "system_data",
+];
+
+/// Documents in a request.
+const BATCH: usize = 500;
+const DATABASES_AT_ONCE: usize = 8;
+
+/// The largest answer that is taken, in bytes: the changes of a whole database are one.
+const LARGEST: usize = 1 << 30;
+
+/// The winning revision of every document, tombstones included: database, id, revision.
+pub type Revisions = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Why a cluster could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The URL, the connection, or an answer of the server.
+    #[error(transparent)]
+    CouchDb(#[from] couchdb::Error),
+    /// A database of a name that CouchDB refuses.
+    #[error("{0} is not the name of a database")]
+    Name(String),
+    /// Some documents were not written.
+    #[error("{database}: {id} was not written: {error}")]
+    Row {
+        /// The database.
+        database: String,
+        /// The document's id.
+        id: String,
+        /// What CouchDB says.
+        error: String,
+    },
+    /// JSON that cannot be read or written.
+    #[error("{what}: {error}")]
+    Json {
+        /// What it is.
+        what: String,
+        /// What the parser says.
+        error: exact_json::Error,
+    },
+    /// Somebody else's databases are there.
+    #[error(
+        "the server already holds databases of a Kazoo cluster ({0}, …) that were not made here"
+    )]
+    Occupied(String),
+}
+
+/// Refuses a server that holds databases of a Kazoo cluster which this crate did not make.
+///
+/// # Errors
+/// [`ServerError::Occupied`], or whatever kept the server from answering.
+pub async fn refuse_if_occupied(url: &str) -> Result<(), ServerError> {
+    let server = Target::at(url)?;
+    let names = server.all_databases().await?;
+    if names.iter().any(|name| name == MARKER) {
+        return Ok(());
+    }
+    match names.into_iter().find(|name| is_ours(name)) {
+        Some(name) => Err(ServerError::Occupied(name)),
+        None => Ok(()),
+    }
+}
+
+/// Declares that whatever this server holds may be added to and wiped: for a server that
+/// [`refuse_if_occupied`] would refuse, when whoever runs it has said so.
+///
+/// # Errors
+/// Whatever kept the server from answering.
+pub async fn claim(url: &str) -> Result<(), ServerError> {
+    Target::at(url)?.create(MARKER).await
+}
+
+/// Notes that the databases of this server were made here, unless some were there before: what is
+/// added to somebody's cluster does not make it ours to wipe.
+async fn mark(url: &str, server: &Target) -> Result<(), ServerError> {
+    match refuse_if_occupied(url).await {
+        Ok(()) => server.create(MARKER).await,
+        Err(ServerError::Occupied(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+impl Cluster {
+    /// Writes the whole cluster: databases, documents, tombstones. Databases that are there
+    /// already are added to.
+    ///
+    /// # Errors
+    /// The first thing that went wrong; what was written stays.
+    pub async fn load(&self, url: &str) -> Result<(), ServerError> {
+        let server = Target::at(url)?;
+        mark(url, &server).await?;
+        stream::iter(&self.databases)
+            .map(|(name, database)| server.write(name, database))
+            .buffer_unordered(DATABASES_AT_ONCE)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(())
+    }
+
+    /// Reads every database of a Kazoo cluster with all that is in it, attachments and tombstones
+    /// included, and the revisions.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub async fn read(url: &str) -> Result<(Self, Revisions), ServerError> {
+        let server = Target::at(url)?;
+        let names = server.all_databases().await?;
+        let read: Vec<(String, Database, BTreeMap<String, String>)> =
+            stream::iter(names.into_iter().filter(|name| is_ours(name)))
+                .map(|name| server.read(name))
+                .buffer_unordered(DATABASES_AT_ONCE)
+                .try_collect()
+                .await?;
+        let mut cluster = Self::default();
+        let mut revisions = Revisions::new();
+        for (name, database, known) in read {
+            revisions.insert(name.clone(), known);
+            cluster.databases.insert(name, database);
+        }
+        Ok((cluster, revisions))
+    }
+
+    /// Deletes every database of a Kazoo cluster from a server on which this crate made them,
+    /// those too that a command made since.
+    ///
+    /// # Errors
+    /// [`ServerError::Occupied`] where they were not made here; the first thing that went wrong.
+    pub async fn wipe(url: &str) -> Result<(), ServerError> {
+        refuse_if_occupied(url).await?;
+        let server = Target::at(url)?;
+        let names = server.all_databases().await?;
+        stream::iter(names.iter().filter(|name| is_ours(name)))
+            .map(|name| server.delete(name))
+            .buffer_unordered(DATABASES_AT_ONCE)
+            .try_collect::<Vec<()>>()
+            .await?;
+        server.delete(LOCK).await?;
+        server.delete(MARKER).await
+    }
+}
+
+impl Plan {
+    /// Writes the plan's cluster without ever having all of it in memory.
+    ///
+    /// # Errors
+    /// The first thing that went wrong; what was written stays.
+    pub async fn load(&self, url: &str) -> Result<(), ServerError> {
+        let server = Target::at(url)?;
+        mark(url, &server).await?;
+        stream::iter(self.names())
+            .map(|name| {
+                let server = &server;
+                async move {
+                    let database = self.database(&name);
+                    server.write(&name, &database).await
+                }
+            })
+            .buffer_unordered(DATABASES_AT_ONCE)
+            .try_collect::<Vec<()>>()
+            .await?;
+        Ok(())
+    }
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with("account/") || name.starts_with("numbers/") || OTHERS.contains(&name)
+}
+
+/// The server that a cluster is written to or read from.
+struct Target(Arc<Server>);
+
+impl Target {
+    fn at(url: &str) -> Result<Self, ServerError> {
+        let server = Server::new(
+            ServerUrl::parse(url)?,
+            HttpSettings::default(),
+            Arc::default(),
+            CancellationToken::new(),
+        )?;
+        Ok(Self(Arc::new(server)))
+    }
+
+    async fn all_databases(&self) -> Result<Vec<String>, ServerError> {
+        let names = self.0.databases("").await?;
+        Ok(names.iter().map(|name| name.plain().to_owned()).collect())
+    }
+
+    async fn create(&self, name: &str) -> Result<(), ServerError> {
+        Ok(self.0.create_database(&legal(name)?).await?)
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), ServerError> {
+        Ok(self.0.delete_database(&legal(name)?).await?)
+    }
+
+    async fn write(&self, name: &str, database: &Database) -> Result<(), ServerError> {
+        self.create(name).await?;
+        let documents = database.documents.iter().map(|(id, document)| {
+            let text = exact_json::to_string(document).map_err(|error| ServerError::Json {
+                what: format!("{name}: {id}"),
+                error,
+            })?;
+            Ok::<_, ServerError>((id, Some(text.into_boxed_str())))
+        });
+        // A deletion without a revision, of an id that never was, leaves a tombstone.
+        let tombstones = database.deleted.iter().map(|id| Ok((id, None)));
+        let writes = documents
+            .chain(tombstones)
+            .map(|row| {
+                let (id, body) = row?;
+                Ok(Write {
+                    id: id.clone(),
+                    rev: None,
+                    body,
+                })
+            })
+            .collect::<Result<Vec<Write>, ServerError>>()?;
+        let landed = self.0.bulk_docs(&legal(name)?, &writes, BATCH).await;
+        for (write, landed) in writes.iter().zip(landed) {
+            let error = match landed {
+                Landed::Written(_) => continue,
+                Landed::Conflict => "conflict".to_owned(),
+                Landed::Failed(error) => error.to_string(),
+            };
+            return Err(ServerError::Row {
+                database: name.to_owned(),
+                id: write.id.clone(),
+                error,
+            });
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        name: String,
+    ) -> Result<(String, Database, BTreeMap<String, String>), ServerError> {
+        let legal = legal(&name)?;
+        let mut database = Database::default();
+        let mut revisions = BTreeMap::new();
+        let server = Arc::clone(&self.0);
+        let mut pages = Pages::new(
+            server,
+            legal.clone(),
+            Range::all(),
+            Include::Attachments,
+            BATCH,
+        );
+        while let Some(page) = pages.next().await? {
+            for (row, text) in page.rows() {
+                let document = parsed(&name, text.as_bytes())?;
+                let document = self.whole(&legal, &row.id, document).await?;
+                revisions.insert(row.id.clone(), row.rev.to_string());
+                database.insert(document);
+            }
+        }
+        self.read_tombstones(&legal, &mut database, &mut revisions)
+            .await?;
+        Ok((name, database, revisions))
+    }
+
+    /// The document without its revision, with the content of its attachments. A server that
+    /// sends stubs in a listing is asked for the document alone.
+    async fn whole(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+        mut document: Document,
+    ) -> Result<Document, ServerError> {
+        let is_stub = |attachment: &Value| attachment.get("data").is_none();
+        let stubs = document
+            .get("_attachments")
+            .and_then(Value::as_object)
+            .is_some_and(|all| all.values().any(is_stub));
+        if stubs {
+            let path = format!("/{}", in_query(id));
+            let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path);
+            document = self
+                .json(request.of(database).query("attachments=true"), database)
+                .await?;
+        }
+        document.shift_remove("_rev");
+        let attachments = document
+            .get_mut("_attachments")
+            .and_then(Value::as_object_mut);
+        for attachment in attachments.into_iter().flat_map(|all| all.values_mut()) {
+            if let Some(members) = attachment.as_object_mut() {
+                members.retain(|key, _| key == "content_type" || key == "data");
+            }
+        }
+        Ok(document)
+    }
+
+    async fn read_tombstones(
+        &self,
+        name: &DatabaseName,
+        database: &mut Database,
+        revisions: &mut BTreeMap<String, String>,
+    ) -> Result<(), ServerError> {
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_changes");
+        let changes: Changes = self.json(request.of(name), name).await?;
+        let mut seen = BTreeSet::new();
+        for change in changes.results {
+            if change.deleted && seen.insert(change.id.clone()) {
+                let revision = change.changes.into_iter().next();
+                revisions.insert(
+                    change.id.clone(),
+                    revision.map_or_else(String::new, |r| r.rev),
+                );
+                database.deleted.insert(change.id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn json<T: DeserializeOwned>(
+        &self,
+        request: Request<'_>,
+        database: &DatabaseName,
+    ) -> Result<T, ServerError> {
+        let response = self.0.send(&request.at_most(LARGEST)).await?;
+        parsed(database.plain(), &response.body)
+    }
+}
+
+fn legal(name: &str) -> Result<DatabaseName, ServerError> {
+    DatabaseName::new(name).ok_or_else(|| ServerError::Name(name.to_owned()))
+}
+
+fn parsed<T: DeserializeOwned>(what: &str, text: &[u8]) -> Result<T, ServerError> {
+    exact_json::from_slice(text).map_err(|error| ServerError::Json {
+        what: what.to_owned(),
+        error,
+    })
+}
+
+#[derive(Deserialize)]
+struct Rev {
+    rev: String,
+}
+
+#[derive(Deserialize)]
+struct Changes {
+    results: Vec<Change>,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    id: String,
+    changes: Vec<Rev>,
+    #[serde(default)]
+    deleted: bool,
+}

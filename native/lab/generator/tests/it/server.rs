@@ -1,0 +1,164 @@
+//! Clusters written to a real server and read back. The server is the workspace's own, or the
+//! one of `COUCHDB_URL`, which is left alone if it holds somebody else's databases.
+
+use couchdb::Method;
+use exact_json::json;
+use kazoo_numbers_generator::{Cluster, MARKER, Options, Plan, ServerError, UglyKind, generate};
+use kazoo_numbers_generator::{Generated, claim, refuse_if_occupied};
+use kazoo_numbers_testkit::server::TestServer;
+
+async fn comes_back(url: &str, generated: &Generated, note: &str) {
+    generated.cluster.load(url).await.unwrap();
+    let (read, revisions) = Cluster::read(url).await.unwrap();
+    let differences = generated.cluster.differences(&read);
+    assert!(differences.is_empty(), "{note}: {differences:#?}");
+    for (name, database) in &read.databases {
+        let ids: Vec<&String> = revisions[name].keys().collect();
+        let mut known: Vec<&String> = database.documents.keys().chain(&database.deleted).collect();
+        known.sort();
+        assert_eq!(ids, known, "every revision of {name}");
+        assert!(revisions[name].values().all(|rev| rev.starts_with("1-")));
+    }
+    let (_, again) = Cluster::read(url).await.unwrap();
+    assert_eq!(again, revisions);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_loaded_is_read_back() {
+    let target = TestServer::start().await;
+    for seed in 0..12 {
+        let tiny = generate(&Options::tiny(seed));
+        comes_back(&target.url, &tiny, &format!("seed {seed}")).await;
+        Cluster::wipe(&target.url).await.unwrap();
+    }
+    let all = generate(&Options {
+        ugly: UglyKind::all(),
+        ugly_share: 0.3,
+        ..Options::default()
+    });
+    comes_back(&target.url, &all, "all of it").await;
+    Cluster::wipe(&target.url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_loaded_without_the_whole_in_memory() {
+    let target = TestServer::start().await;
+    let options = Options {
+        // More documents a database than are read or written at once.
+        numbers: 2_500,
+        accounts: 3,
+        number_databases: 2,
+        ..Options::default()
+    };
+    Plan::new(&options).load(&target.url).await.unwrap();
+    let (read, _) = Cluster::read(&target.url).await.unwrap();
+    assert_eq!(
+        generate(&options).cluster.differences(&read),
+        Vec::<String>::new()
+    );
+    Cluster::wipe(&target.url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wiping_takes_what_commands_made_too_and_nothing_else() {
+    let target = TestServer::start().await;
+    let bystander = "/kazoo_bystander";
+    target.ask(Method::PUT, bystander).await;
+
+    generate(&Options::tiny(3))
+        .cluster
+        .load(&target.url)
+        .await
+        .unwrap();
+    target.ask(Method::PUT, "/numbers%2F%2B9999").await;
+    let (read, _) = Cluster::read(&target.url).await.unwrap();
+    assert!(read.databases.contains_key("numbers/+9999"));
+    assert!(!read.databases.contains_key("kazoo_bystander"));
+    Cluster::wipe(&target.url).await.unwrap();
+
+    let (read, _) = Cluster::read(&target.url).await.unwrap();
+    assert_eq!(read, Cluster::default());
+    assert_eq!(target.ask(Method::GET, bystander).await.status, 200);
+    let marker = target.ask(Method::GET, &format!("/{MARKER}")).await;
+    assert_eq!(marker.status, 404);
+    target.ask(Method::DELETE, bystander).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_of_somebody_else_are_refused() {
+    let target = TestServer::start().await;
+    refuse_if_occupied(&target.url).await.unwrap();
+    for name in [
+        "account%2Fab%2Fcd%2Fx",
+        "numbers%2F%2B1415",
+        "system_config",
+    ] {
+        let database = format!("/{name}");
+        target.ask(Method::PUT, &database).await;
+        let refused = refuse_if_occupied(&target.url).await.unwrap_err();
+        assert!(matches!(refused, ServerError::Occupied(_)), "{refused}");
+        let refused = Cluster::wipe(&target.url).await.unwrap_err();
+        assert!(matches!(refused, ServerError::Occupied(_)), "{refused}");
+        assert_eq!(target.ask(Method::GET, &database).await.status, 200);
+        claim(&target.url).await.unwrap();
+        refuse_if_occupied(&target.url).await.unwrap();
+        target.ask(Method::DELETE, &format!("/{MARKER}")).await;
+        target.ask(Method::DELETE, &database).await;
+    }
+    // Ours are no reason to refuse, though a run was broken off.
+    generate(&Options::tiny(1))
+        .cluster
+        .load(&target.url)
+        .await
+        .unwrap();
+    refuse_if_occupied(&target.url).await.unwrap();
+    Cluster::wipe(&target.url).await.unwrap();
+}
+
+#[tokio::test]
+async fn errors_name_the_operation_and_no_password() {
+    let refused = Cluster::read("http://admin:secret@127.0.0.1:9")
+        .await
+        .unwrap_err();
+    let text = format!("{refused} {refused:?}");
+    assert!(text.contains("db_list"), "{text}");
+    assert!(!text.contains("secret"), "{text}");
+    let refused = Cluster::read("localhost").await.unwrap_err();
+    assert!(matches!(refused, ServerError::CouchDb(_)), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_not_written_is_told() {
+    let target = TestServer::start().await;
+    let mut cluster = Cluster::default();
+    let document = json!({"_id": "+14155550100", "pvt_type": "number"});
+    let database = cluster
+        .databases
+        .entry(String::from("numbers/+1415"))
+        .or_default();
+    database.insert(document.as_object().unwrap().clone());
+    cluster.load(&target.url).await.unwrap();
+    let refused = cluster.load(&target.url).await.unwrap_err().to_string();
+    assert!(
+        refused.starts_with("numbers/+1415: +14155550100 was not written: conflict"),
+        "{refused}"
+    );
+    Cluster::wipe(&target.url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_added_to_somebodys_cluster_is_not_ours_to_wipe() {
+    let server = TestServer::embedded().await;
+    let url = server.url.clone();
+    let theirs = generate(&Options::tiny(1)).cluster;
+    theirs.load(&url).await.unwrap();
+    let deleted = server.ask(Method::DELETE, &format!("/{MARKER}")).await;
+    assert!(deleted.status.is_success());
+    let mut ours = Cluster::default();
+    ours.databases.entry("numbers/+9999".into()).or_default();
+    ours.load(&url).await.unwrap();
+    assert!(matches!(
+        Cluster::wipe(&url).await,
+        Err(ServerError::Occupied(_))
+    ));
+}

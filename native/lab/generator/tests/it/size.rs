@@ -1,0 +1,84 @@
+//! How much there is of what, and how long it takes.
+
+use std::time::Instant;
+
+use kazoo_numbers_generator::{Options, Plan, Statistics, UglyKind, generate};
+
+#[test]
+fn sizes_are_as_asked_for() {
+    let started = Instant::now();
+    let generated = generate(&Options {
+        accounts: 500,
+        numbers: 50_000,
+        number_databases: 100,
+        ..Options::default()
+    });
+    let took = started.elapsed();
+    let counts = Statistics::of(&generated.cluster);
+    println!("{counts:?}, {} facts, {took:?}", generated.drift.len());
+    assert_eq!(counts.accounts, 500);
+    assert_eq!(counts.number_databases, 100);
+    // One in ten drifted, of ten kinds: one of them is absent here.
+    assert!((49_000..=50_200).contains(&counts.numbers), "{counts:?}");
+    assert!((44_500..=48_000).contains(&counts.copies), "{counts:?}");
+    assert!((44_500..=48_000).contains(&counts.assigned), "{counts:?}");
+    assert!(counts.documents > 120_000, "{counts:?}");
+    let facts = generated.drift.len();
+    assert!((5_000..8_000).contains(&facts), "{facts}");
+    // It takes one to two seconds, optimised or not; a busy machine is given time.
+    let limit = 30;
+    assert!(took.as_secs() < limit, "{took:?}");
+}
+
+#[test]
+fn half_a_million_numbers_are_planned_in_little_memory() {
+    let plan = Plan::new(&Options {
+        accounts: 500,
+        numbers: 500_000,
+        number_databases: 100,
+        ..Options::default()
+    });
+    // One database of each kind and system_config; the rest needs no memory until asked for.
+    assert_eq!(plan.names().len(), 601);
+    let database = plan.database("numbers/+1415");
+    assert!(database.documents.len() > 5_000);
+}
+
+/// The least of everything, and shares beyond all numbers.
+#[test]
+fn extremes_are_fine() {
+    for accounts in [0, 1, 2] {
+        for numbers in [0, 1, 3] {
+            for number_databases in [0, 1, 2] {
+                for share in [0.0, 1.0, f64::NAN, 7.0] {
+                    let options = Options {
+                        accounts,
+                        numbers,
+                        number_databases,
+                        drift: share,
+                        ugly: UglyKind::all(),
+                        ugly_share: share,
+                        ..Options::default()
+                    };
+                    let counts = Statistics::of(&generate(&options).cluster);
+                    assert!(counts.accounts >= accounts.max(1), "{options:?}");
+                    assert!(
+                        counts.number_databases >= number_databases.max(1),
+                        "{options:?}"
+                    );
+                }
+            }
+        }
+    }
+    let many = Plan::new(&Options {
+        number_databases: 5_000,
+        numbers: 10,
+        ..Options::default()
+    });
+    let prefixes = many
+        .names()
+        .iter()
+        .filter(|name| name.starts_with("numbers/"))
+        .count();
+    assert_eq!(prefixes, 790);
+}

@@ -1,0 +1,72 @@
+//! Number documents: which documents are one, whose they are, where they belong.
+
+use exact_json::{Map, Value};
+use kazoo_numbers_generator::{Cluster, Document};
+
+use crate::names;
+
+/// A number document that is not soft-deleted.
+pub(crate) fn is_live_number(document: &Document) -> bool {
+    is_number(document) && document.get("pvt_deleted") != Some(&Value::Bool(true))
+}
+
+pub(crate) fn is_number(document: &Document) -> bool {
+    document.get("pvt_type").and_then(Value::as_str) == Some("number")
+}
+
+/// The live number documents of a database, by id; none for a database that is missing.
+pub(crate) fn live_numbers(cluster: &Cluster, database: &str) -> Vec<(String, Document)> {
+    cluster
+        .databases
+        .get(database)
+        .into_iter()
+        .flat_map(|database| &database.documents)
+        .filter(|(id, document)| !id.starts_with("_design/") && is_live_number(document))
+        .map(|(id, document)| (id.clone(), document.clone()))
+        .collect()
+}
+
+/// The live number document with that id.
+pub(crate) fn live_number(cluster: &Cluster, database: &str, id: &str) -> Option<Document> {
+    let document = cluster.databases.get(database)?.documents.get(id)?;
+    is_live_number(document).then(|| document.clone())
+}
+
+/// The database of the account that the document is assigned to, if it is assigned.
+pub(crate) fn assigned_database(document: &Document) -> Option<String> {
+    let id = document.get("pvt_assigned_to")?.as_str()?;
+    names::is_account_id(id).then(|| names::database_of_account(id))
+}
+
+/// Whether a number database is the one where this number belongs.
+pub(crate) fn is_filed(database: &str, number: &str) -> bool {
+    database == "numbers/inum"
+        || database == "numbers/managed"
+        || names::database_of(number).as_deref() == Some(database)
+}
+
+/// Equal, `_rev` and the server's own bookkeeping of attachments left aside.
+pub(crate) fn are_equal(one: &Document, other: &Document) -> bool {
+    comparable(one) == comparable(other)
+}
+
+/// The document without its revision, each attachment being its name, type and content.
+pub(crate) fn comparable(document: &Document) -> Document {
+    let mut document = document.clone();
+    document.remove("_rev");
+    if let Some(Value::Object(attachments)) = document.get_mut("_attachments") {
+        for (_, attachment) in attachments.iter_mut() {
+            let mut kept = Map::new();
+            for key in ["content_type", "data"] {
+                if let Some(value) = attachment.get(key) {
+                    kept.insert(key.to_owned(), value.clone());
+                }
+            }
+            *attachment = Value::Object(kept);
+        }
+        if attachments.is_empty() {
+            document.remove("_attachments");
+        }
+    }
+    document
+}

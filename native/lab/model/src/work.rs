@@ -1,0 +1,242 @@
+//! One run of a command: the cluster that it changes, and what it has to report so far.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use exact_json::{Value, json};
+use kazoo_numbers_generator::{Cluster, Document};
+
+use crate::{
+    names,
+    numbering::Numbering,
+    numbers,
+    outcome::{Counts, Failure, Now, Outcome, Returned, Warning},
+};
+
+/// The design document of a number database.
+pub(crate) const DESIGN_DOCUMENT: &str = "_design/numbers";
+
+/// A command that ends before it has decided about any document.
+pub(crate) struct Stopped(pub(crate) Returned);
+
+pub(crate) struct Work {
+    pub(crate) cluster: Cluster,
+    before: Cluster,
+    pub(crate) now: Value,
+    numbering: Numbering,
+    counts: Counts,
+    failures: BTreeMap<String, Failure>,
+    warnings: BTreeSet<Warning>,
+    pub(crate) output: Option<Vec<String>>,
+}
+
+impl Work {
+    pub(crate) fn on(cluster: &Cluster, now: Now) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            before: cluster.clone(),
+            now: now.0,
+            numbering: Numbering::of(cluster),
+            counts: Counts::default(),
+            failures: BTreeMap::new(),
+            warnings: BTreeSet::new(),
+            output: None,
+        }
+    }
+
+    /// What there is to say, with the term that the command returns; `None` is a command that
+    /// returns `ok` or, when something failed, `{no_return, 2}`.
+    pub(crate) fn finished(self, returned: Option<Returned>, reconciles: bool) -> Outcome {
+        let services = if reconciles {
+            self.changed_accounts()
+        } else {
+            BTreeSet::new()
+        };
+        let mut counts = self.counts;
+        for failure in self.failures.values() {
+            counts.failed += failure.failed.values().map(BTreeSet::len).sum::<usize>() as u64;
+            counts.failed += u64::from(failure.last_error.is_some());
+        }
+        let returned = returned.unwrap_or(if self.failures.is_empty() {
+            Returned::Ok
+        } else {
+            Returned::NoReturnCode(2)
+        });
+        Outcome {
+            cluster: self.cluster,
+            returned,
+            counts,
+            failures: self.failures,
+            warnings: self.warnings,
+            services,
+            output: self.output,
+        }
+    }
+
+    /// Accounts of which a number document was written, on either side.
+    fn changed_accounts(&self) -> BTreeSet<String> {
+        let mut accounts = BTreeSet::new();
+        for name in self.cluster.databases.keys() {
+            let after = &self.cluster.databases[name].documents;
+            let none = BTreeMap::new();
+            let before = self
+                .before
+                .databases
+                .get(name)
+                .map_or(&none, |database| &database.documents);
+            let ids: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            for id in ids {
+                if before.get(id) == after.get(id) {
+                    continue;
+                }
+                if names::is_account_database(name) {
+                    accounts.insert(names::account_id(name));
+                } else if names::is_number_database(name)
+                    && let Some(account) = after.get(id).and_then(numbers::assigned_database)
+                {
+                    accounts.insert(names::account_id(&account));
+                }
+            }
+        }
+        accounts
+    }
+
+    // Reading
+
+    pub(crate) fn exists(&self, database: &str) -> bool {
+        self.cluster.databases.contains_key(database)
+    }
+
+    /// Any document with that id, whatever it is.
+    pub(crate) fn document(&self, database: &str, id: &str) -> Option<Document> {
+        self.cluster
+            .databases
+            .get(database)?
+            .documents
+            .get(id)
+            .cloned()
+    }
+
+    pub(crate) fn all_account_databases(&self) -> Vec<String> {
+        self.databases(names::is_account_database)
+    }
+
+    pub(crate) fn all_number_databases(&self) -> Vec<String> {
+        self.databases(names::is_number_database)
+    }
+
+    fn databases(&self, is_wanted: fn(&str) -> bool) -> Vec<String> {
+        self.cluster
+            .databases
+            .keys()
+            .filter(|name| is_wanted(name))
+            .cloned()
+            .collect()
+    }
+
+    /// The live number documents of a number database that are filed where they belong.
+    pub(crate) fn filed_numbers(&mut self, database: &str) -> Vec<(String, Document)> {
+        let (filed, misfiled) = numbers::live_numbers(&self.cluster, database)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(id, _)| numbers::is_filed(database, id));
+        for (id, _) in misfiled {
+            self.warn(Warning::Misfiled(database.to_owned(), id));
+        }
+        filed
+    }
+
+    /// Of the databases in a list, those that exist; the others are failures of their own.
+    pub(crate) fn those_that_exist(&mut self, databases: Vec<String>) -> Vec<String> {
+        let (existing, missing) = databases
+            .into_iter()
+            .partition::<Vec<_>, _>(|database| self.exists(database));
+        for database in missing {
+            self.failure(&database).last_error = Some("db_not_found".to_owned());
+        }
+        existing
+    }
+
+    /// The numbers of a list, normalised, each once; what is no number is a failure in `database`,
+    /// or, without one, in the number database that it would have.
+    pub(crate) fn numbers_of(&mut self, given: &[String], database: Option<&str>) -> Vec<String> {
+        let mut numbers = BTreeSet::new();
+        for text in given {
+            let number = self.numbering.normalised(text);
+            if self.numbering.is_reconcilable(&number) {
+                numbers.insert(number);
+            } else {
+                let fallback = format!("numbers/{}", names::first_five(text));
+                self.fail(database.unwrap_or(&fallback), "not_reconcilable", text);
+            }
+        }
+        numbers.into_iter().collect()
+    }
+
+    pub(crate) fn normalised(&self, number: &str) -> String {
+        self.numbering.normalised(number)
+    }
+
+    pub(crate) fn is_reconcilable(&self, number: &str) -> bool {
+        self.numbering.is_reconcilable(number)
+    }
+
+    // Reporting
+
+    pub(crate) fn unchanged(&mut self) {
+        self.counts.unchanged += 1;
+    }
+
+    pub(crate) fn fail(&mut self, database: &str, reason: &str, number: &str) {
+        self.failure(database)
+            .failed
+            .entry(reason.to_owned())
+            .or_default()
+            .insert(number.to_owned());
+    }
+
+    pub(crate) fn warn(&mut self, warning: Warning) {
+        self.warnings.insert(warning);
+    }
+
+    fn failure(&mut self, database: &str) -> &mut Failure {
+        self.failures.entry(names::encoded(database)).or_default()
+    }
+
+    // Writing
+
+    /// Saves the document, and counts it as created or updated.
+    pub(crate) fn write(&mut self, database: &str, id: &str, document: Document) {
+        if self.save(database, id, document) {
+            self.counts.updated += 1;
+        } else {
+            self.counts.created += 1;
+        }
+    }
+
+    /// Deletes the document, and counts it.
+    pub(crate) fn delete(&mut self, database: &str, id: &str) {
+        if let Some(database) = self.cluster.databases.get_mut(database) {
+            database.documents.remove(id);
+            database.deleted.insert(id.to_owned());
+        }
+        self.counts.deleted += 1;
+    }
+
+    /// Gives a number database its design document; one that is not there is created.
+    pub(crate) fn put_design_document(&mut self, database: &str) {
+        if let Value::Object(document) = json!({"_id": DESIGN_DOCUMENT, "\u{0}any": true}) {
+            self.save(database, DESIGN_DOCUMENT, document);
+        }
+    }
+
+    /// Whether there was one already.
+    fn save(&mut self, database: &str, id: &str, mut document: Document) -> bool {
+        document.remove("_rev");
+        let database = self
+            .cluster
+            .databases
+            .entry(database.to_owned())
+            .or_default();
+        database.deleted.remove(id);
+        database.documents.insert(id.to_owned(), document).is_some()
+    }
+}

@@ -1,0 +1,165 @@
+//! The audit against small clusters, against the generator's list, and against the fix commands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::support::{A, B, C, cluster, database, number};
+use exact_json::{Value, json};
+use kazoo_numbers_generator::{Options, generate};
+use kazoo_numbers_model::{Call, Kind, Now, arbitrary, audit, in_sync, run};
+use kazoo_numbers_testkit::cases;
+use proptest::prelude::*;
+
+#[track_caller]
+fn finds(databases: Value, wanted: &[(Kind, &str, &str)]) {
+    let mut all: BTreeMap<Kind, BTreeSet<(String, String)>> = BTreeMap::new();
+    for (kind, name, number) in wanted {
+        let place = (database(name), (*number).to_owned());
+        all.entry(*kind).or_default().insert(place);
+    }
+    assert_eq!(audit(&cluster(&databases)), all);
+}
+
+#[test]
+fn in_sync_is_nothing_to_report() {
+    let start = json!({
+        "A": {"flow": {"pvt_type": "callflow", "numbers": ["+14155550100"]},
+              "+14155550100": number(A, json!({"pvt_used_by": "callflow"}))},
+        "+1415": {"+14155550100": number(A, json!({"pvt_used_by": "callflow"})),
+                  "+14155550101": number("", json!({})),
+                  "+14155550102": number(A, json!({"pvt_deleted": true})),
+                  "+14155550103": {"pvt_type": "user", "pvt_assigned_to": A}},
+    });
+    finds(start.clone(), &[]);
+    let places = in_sync(&cluster(&start));
+    assert!(
+        places
+            .into_iter()
+            .eq([(database("A"), "+14155550100".to_owned())])
+    );
+}
+
+#[test]
+fn copies() {
+    finds(
+        json!({
+            "A": {"+14155550101": number(A, json!({"x": 1})),
+                  "+14155550102": number(A, json!({"pvt_deleted": true})),
+                  "+14155550103": {"pvt_type": "user"},
+                  "+14155550104": null},
+            "+1415": {"+14155550100": number(A, json!({})),
+                      "+14155550101": number(A, json!({})),
+                      "+14155550102": number(A, json!({})),
+                      "+14155550103": number(A, json!({})),
+                      "+14155550104": number(A, json!({})),
+                      "+14155550105": number(C, json!({"pvt_used_by": "callflow"}))},
+        }),
+        &[
+            (Kind::MissingCopy, "A", "+14155550100"),
+            (Kind::MissingCopy, "A", "+14155550104"),
+            (Kind::DifferingCopy, "A", "+14155550101"),
+            (Kind::DifferingCopy, "A", "+14155550102"),
+            (Kind::DifferingCopy, "A", "+14155550103"),
+            (Kind::AccountMissing, "C", "+14155550105"),
+        ],
+    );
+}
+
+#[test]
+fn usage() {
+    let flow = json!({"pvt_type": "callflow", "numbers": ["+14155550100", "+14155550101"]});
+    let trunk = json!({"pvt_type": "sys_info", "servers": [{"DIDs": {"+14155550101": {}}}]});
+    finds(
+        json!({
+            "A": {"flow": flow, "trunk": trunk,
+                  "+14155550100": number(A, json!({})),
+                  "+14155550101": number(A, json!({"pvt_used_by": "calltrunkflow"})),
+                  "+14155550102": number(A, json!({"pvt_used_by": "trunkstore"}))},
+            "+1415": {"+14155550100": number(A, json!({})),
+                      "+14155550101": number(A, json!({"pvt_used_by": "calltrunkflow"})),
+                      "+14155550102": number(A, json!({"pvt_used_by": "trunkstore"})),
+                      "+14155550103": number("", json!({"pvt_used_by": "callflow"})),
+                      "+14155550104": number("nobody", json!({"pvt_used_by": null}))},
+        }),
+        &[
+            (Kind::WrongUsedByInNumberDatabase, "+1415", "+14155550100"),
+            (Kind::WrongUsedByInNumberDatabase, "+1415", "+14155550102"),
+            (Kind::WrongUsedByInAccount, "A", "+14155550100"),
+            (Kind::WrongUsedByInAccount, "A", "+14155550102"),
+            (Kind::UnassignedButUsed, "+1415", "+14155550103"),
+        ],
+    );
+}
+
+#[test]
+fn places() {
+    finds(
+        json!({
+            "A": {"+14155550100": number(B, json!({})),
+                  "+14155550101": number(A, json!({})),
+                  "+14155550102": number(A, json!({})),
+                  "+14155550103": number("", json!({})),
+                  "+883510000000001": number(A, json!({})),
+                  "+442071838750": number(A, json!({})),
+                  "911": number("", json!({}))},
+            "B": {"+14155550100": number(B, json!({})),
+                  "+14155550101": number(B, json!({}))},
+            "+1415": {"+14155550100": number(B, json!({})),
+                      "+14155550101": number(B, json!({})),
+                      "+14155550102": number(A, json!({"pvt_deleted": true})),
+                      "+442071838750": number(A, json!({}))},
+            "numbers/inum": {"+883510000000001": number(A, json!({}))},
+        }),
+        &[
+            (Kind::WrongAccount, "A", "+14155550100"),
+            (Kind::FormerAccount, "A", "+14155550101"),
+            (Kind::OnlyInAccount, "A", "+14155550103"),
+            (Kind::OnlyInAccount, "A", "+442071838750"),
+            (Kind::OnlyInAccount, "A", "911"),
+            (Kind::Misfiled, "+1415", "+442071838750"),
+        ],
+    );
+}
+
+/// Without ugliness, the generator's own list of what it broke is all there is.
+#[test]
+fn the_generator_and_the_audit_agree() {
+    for seed in 0..150 {
+        let options = Options {
+            ugly: BTreeSet::new(),
+            ..Options::tiny(seed)
+        };
+        let generated = generate(&options);
+        let mut broken: BTreeMap<Kind, BTreeSet<(String, String)>> = BTreeMap::new();
+        for drift in &generated.drift {
+            let place = (drift.databases[0].clone(), drift.number.clone());
+            broken.entry(drift.kind).or_default().insert(place);
+        }
+        assert_eq!(audit(&generated.cluster), broken, "seed {seed}");
+    }
+}
+
+proptest! {
+    #![proptest_config(cases::config(300))]
+
+    /// A command that mends a kind of drift leaves none of it that is not reported as failed.
+    #[test]
+    fn the_command_that_mends_a_kind_leaves_none(cluster in arbitrary::cluster()) {
+        for (kind, function) in [
+            (Kind::MissingCopy, "copy_number_dbs_to_accounts"),
+            (Kind::WrongUsedByInNumberDatabase, "fix_apps_for_number_dbs"),
+            (Kind::WrongUsedByInAccount, "fix_apps_for_account_dbs"),
+            (Kind::WrongAccount, "remove_wrong_assigned_from_accounts"),
+        ] {
+            let after = run(&cluster, &Call::new(function, []), Now::marker()).cluster;
+            prop_assert!(!audit(&after).contains_key(&kind), "{}", function);
+        }
+        let call = Call::new("copy_number_dbs_to_accounts", []);
+        let after = run(&cluster, &call, Now::marker());
+        let differing = audit(&after.cluster).remove(&Kind::DifferingCopy).unwrap_or_default();
+        let failed: usize = after.failures.values()
+            .filter_map(|failure| failure.failed.get("save_docs-conflict"))
+            .map(BTreeSet::len)
+            .sum();
+        prop_assert_eq!(differing.len(), failed);
+    }
+}

@@ -1,0 +1,19 @@
+//! What the reference model must make of small clusters, and properties of it.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it expected"
+)]
+
+mod apps;
+mod arguments;
+mod audit;
+mod carriers;
+mod copies;
+mod features;
+mod fixes;
+mod properties;
+mod removals;
+mod support;

@@ -1,0 +1,90 @@
+//! The codec against itself, against bytes that Erlang made, and against bytes that nobody made.
+
+use kazoo_numbers_wire::decode::{Malformed, decode};
+use kazoo_numbers_wire::encode::encode;
+use kazoo_numbers_wire::frame::ToNative;
+use kazoo_numbers_wire::term::Term;
+use proptest::prelude::*;
+
+fn term() -> impl Strategy<Value = Term> {
+    let leaf = prop_oneof![
+        "[a-zé_]{1,40}".prop_map(Term::Atom),
+        any::<i64>().prop_map(Term::Integer),
+        (-300_i64..300).prop_map(Term::Integer),
+        proptest::collection::vec(any::<u8>(), 0..40).prop_map(Term::Binary),
+    ];
+    leaf.prop_recursive(4, 60, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Term::List),
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Term::Tuple),
+            proptest::collection::vec((inner.clone(), inner), 0..4).prop_map(Term::Map),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_is_decoded(term in term()) {
+        prop_assert_eq!(decode(&encode(&term)), Ok(term));
+    }
+
+    #[test]
+    fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes);
+        let _ = ToNative::decode(&bytes);
+    }
+
+    #[test]
+    fn no_damage_does_harm(term in term(), place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
+        let mut bytes = encode(&term);
+        let at = place.index(bytes.len());
+        bytes[at] = byte;
+        let _ = decode(&bytes);
+        bytes.truncate(cut.index(bytes.len()));
+        prop_assert!(decode(&bytes).is_err());
+    }
+}
+
+#[test]
+fn a_length_promises_nothing() {
+    for kind in [108, 105, 116, 109] {
+        let bytes = [131, kind, 255, 255, 255, 255, 106];
+        assert_eq!(decode(&bytes), Err(Malformed::Truncated), "kind {kind}");
+    }
+}
+
+#[test]
+fn nesting_has_an_end() {
+    let mut bytes = vec![131];
+    bytes.extend(std::iter::repeat_n([104, 1], 100_000).flatten());
+    assert_eq!(decode(&bytes), Err(Malformed::Depth));
+}
+
+#[test]
+fn what_erlang_25_wrote_is_read() {
+    // term_to_binary([{reply, 4294967296, "abc"}, <<"é"/utf8>>, -5, 300, [], a])
+    let bytes = [
+        131, 108, 0, 0, 0, 6, 104, 3, 100, 0, 5, 114, 101, 112, 108, 121, 110, 5, 0, 0, 0, 0, 0, 1,
+        107, 0, 3, 97, 98, 99, 109, 0, 0, 0, 2, 195, 169, 98, 255, 255, 255, 251, 98, 0, 0, 1, 44,
+        106, 100, 0, 1, 97, 106,
+    ];
+    let expected = Term::List(vec![
+        Term::tagged(
+            "reply",
+            [
+                Term::Integer(1 << 32),
+                Term::List(vec![
+                    Term::Integer(97),
+                    Term::Integer(98),
+                    Term::Integer(99),
+                ]),
+            ],
+        ),
+        Term::text("é"),
+        Term::Integer(-5),
+        Term::Integer(300),
+        Term::List(vec![]),
+        Term::atom("a"),
+    ]);
+    assert_eq!(decode(&bytes), Ok(expected));
+}

@@ -1,0 +1,12 @@
+//! Tests of the protocol between Erlang and the library.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it expected"
+)]
+
+mod codec;
+mod port;
+mod session;
