@@ -264,14 +264,13 @@ fn same(what: &str, got: &Audit, wanted: &Found, in_sync: u64) -> Vec<String> {
 }
 
 async fn check(
-    url: &str,
+    stage: &TestServer,
     cluster: &Cluster,
     index: prop::sample::Index,
     which: u8,
 ) -> Result<(), TestCaseError> {
-    Cluster::wipe(url).await.unwrap();
-    cluster.load(url).await.unwrap();
-    let before = Cluster::read(url).await.unwrap();
+    let url = &stage.url;
+    let before = stage.set(cluster).await;
     let ran = call(url, "audit", &[]).await;
     let in_sync = model::in_sync(&before.0).len() as u64;
     let mut all = same("all", report(&ran), &modelled(&before.0), in_sync);
@@ -293,7 +292,7 @@ async fn check(
             all.extend(same(&argument, report(&ran), &wanted, in_sync));
         }
     }
-    if Cluster::read(url).await.unwrap() != before {
+    if stage.read().await != before {
         all.push("something was written".to_owned());
     }
     if all.is_empty() {
@@ -326,7 +325,7 @@ fn agrees_with_the_model() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let outcome = runner.run(&cases(), |(cluster, index, which)| {
-        runtime.block_on(check(&stage.url, &cluster, index, which))
+        runtime.block_on(check(&stage, &cluster, index, which))
     });
     runtime.block_on(stage.end());
     if let Err(error) = outcome {
@@ -371,8 +370,7 @@ async fn finds_what_the_generator_broke_and_nothing_else() {
     let mut kinds = BTreeSet::new();
     for seed in 0..if stage.is_real() { 10 } else { 60 } {
         let generated = generate(&plain(seed));
-        Cluster::wipe(&stage.url).await.unwrap();
-        generated.cluster.load(&stage.url).await.unwrap();
+        stage.replace(&generated.cluster).await;
         let ran = call(&stage.url, "audit", &[]).await;
         let wanted: BTreeMap<_, _> = generated
             .drift
@@ -420,8 +418,7 @@ async fn the_commands_that_it_names_leave_only_what_none_mends() {
             numbers: 30,
             ..plain(seed)
         };
-        Cluster::wipe(&stage.url).await.unwrap();
-        generate(&options).cluster.load(&stage.url).await.unwrap();
+        stage.replace(&generate(&options).cluster).await;
         // What one command brings to light another one mends.
         for _ in 0..3 {
             let ran = call(&stage.url, "audit", &[]).await;
@@ -433,7 +430,7 @@ async fn the_commands_that_it_names_leave_only_what_none_mends() {
             }
         }
         let ran = call(&stage.url, "audit", &[]).await;
-        let (after, _) = Cluster::read(&stage.url).await.unwrap();
+        let (after, _) = stage.read().await;
         // That command leaves alone what is only discovered, and the audit says so.
         let left: BTreeSet<&str> = found(report(&ran))
             .into_iter()

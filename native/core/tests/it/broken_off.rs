@@ -118,13 +118,8 @@ fn documents(cluster: Cluster) -> Cluster {
     cluster
 }
 
-async fn read(url: &str) -> Cluster {
-    documents(Cluster::read(url).await.unwrap().0)
-}
-
-async fn reload(url: &str, cluster: &Cluster) {
-    Cluster::wipe(url).await.unwrap();
-    cluster.load(url).await.unwrap();
+async fn read(stage: &TestServer) -> Cluster {
+    documents(stage.read().await.0)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +139,7 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
     let mut died = 0;
     for (index, (function, arguments)) in commands.iter().enumerate() {
         let cluster = cluster(index as u64);
-        reload(url, &cluster).await;
+        stage.replace(&cluster).await;
         call_with(
             url,
             function,
@@ -152,7 +147,7 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
             kazoo_numbers_testkit::command::settings(),
         )
         .await;
-        let wanted = read(url).await;
+        let wanted = read(&stage).await;
         for death in [
             (0, Early::Killed),
             (1, Early::Killed),
@@ -160,8 +155,8 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
             (0, Early::Cancelled),
         ] {
             let folder = tempfile::tempdir().unwrap();
-            reload(url, &cluster).await;
-            let before = read(url).await;
+            stage.replace(&cluster).await;
+            let before = read(&stage).await;
             die_after(death, url, function, arguments, &folder).await;
             let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
             let Some(broken) = runs.first().filter(|run| !run.ended) else {
@@ -169,21 +164,21 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
             };
             died += 1;
             call_with(url, function, arguments, journalled(&folder)).await;
-            let differences = wanted.differences(&read(url).await);
+            let differences = wanted.differences(&read(&stage).await);
             assert!(
                 differences.is_empty(),
                 "{function} {death:?}: {differences:#?}"
             );
 
             let folder = tempfile::tempdir().unwrap();
-            reload(url, &cluster).await;
+            stage.replace(&cluster).await;
             die_after(death, url, function, arguments, &folder).await;
             let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
             assert_eq!(runs[0].start.command, broken.start.command);
             let id = &runs[0].start.run;
             let undone = call_with(url, "undo", &[text(id)], journalled(&folder)).await;
             assert_eq!(undone.returned, Returned::Ok, "{:?}", undone.lines);
-            let restored = read(url).await;
+            let restored = read(&stage).await;
             let differences: Vec<String> = before
                 .differences(&restored)
                 .into_iter()
@@ -229,7 +224,7 @@ async fn a_conversion_is_completed_only_where_its_copies_follow_it() {
     }
     let function = "convert_carrier_module";
     let arguments = ["knm_telnyx", "knm_local", "numbers%2Finum"].map(text);
-    reload(url, &cluster).await;
+    stage.replace(&cluster).await;
     call_with(
         url,
         function,
@@ -237,15 +232,15 @@ async fn a_conversion_is_completed_only_where_its_copies_follow_it() {
         kazoo_numbers_testkit::command::settings(),
     )
     .await;
-    let wanted = read(url).await;
+    let wanted = read(&stage).await;
 
-    reload(url, &cluster).await;
+    stage.replace(&cluster).await;
     let folder = tempfile::tempdir().unwrap();
     die_after((0, Early::Killed), url, function, &arguments, &folder).await;
     let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
     assert!(!runs[0].ended);
     call_with(url, function, &arguments, journalled(&folder)).await;
-    let differences = wanted.differences(&read(url).await);
+    let differences = wanted.differences(&read(&stage).await);
     stage.end().await;
     assert!(differences.is_empty(), "{differences:#?}");
 }

@@ -135,7 +135,7 @@ async fn both(
     given: &[kazoo_numbers::command::Argument],
 ) -> Result<usize, TestCaseError> {
     let url = &stage.url;
-    let before = Cluster::read(url).await.unwrap();
+    let before = stage.read().await;
     let journals = Journals::new(folder.path().to_owned());
     let runs = journals.runs().unwrap().len();
     if let Some(sandbox) = &stage.sandbox {
@@ -163,10 +163,10 @@ async fn both(
         prop_assert_eq!(written, None, "a dry run only reads");
     }
     prop_assert_eq!(journals.runs().unwrap().len(), runs, "a dry run is no run");
-    let unchanged = Cluster::read(url).await.unwrap();
+    let unchanged = stage.read().await;
     prop_assert!(unchanged == before, "a dry run changed something");
     let ran = call_with(url, function, given, journalled(folder)).await;
-    let (after, _) = Cluster::read(url).await.unwrap();
+    let (after, _) = stage.read().await;
     let announced = announced(&rehearsed)?;
     let done = done(&before.0, &after);
     prop_assert_eq!(
@@ -196,8 +196,7 @@ async fn check(
     given: &Call,
 ) -> Result<usize, TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
-    Cluster::wipe(&stage.url).await.unwrap();
-    cluster.load(&stage.url).await.unwrap();
+    stage.replace(cluster).await;
     let changed = both(stage, &folder, &given.function, &arguments(given)).await?;
     // `undo` writes as well.
     let runs = Journals::new(folder.path().to_owned()).runs().unwrap();

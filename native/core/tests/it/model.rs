@@ -126,15 +126,14 @@ fn needless_writes(before: &(Cluster, Revisions), after: &(Cluster, Revisions)) 
     needless
 }
 
-async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<(), TestCaseError> {
-    Cluster::wipe(url).await.unwrap();
-    cluster.load(url).await.unwrap();
-    let before = Cluster::read(url).await.unwrap();
+async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<(), TestCaseError> {
+    let url = &stage.url;
+    let before = stage.set(cluster).await;
     let expected = model::run(&before.0, given, model::Now::marker());
     let started = unix_seconds();
     let ran = call(url, &given.function, &arguments(given)).await;
     let ended = unix_seconds();
-    let after = Cluster::read(url).await.unwrap();
+    let after = stage.read().await;
     let mut all = disagreements(given, &expected, &ran);
     all.extend(model::same_end_state(
         &expected.cluster,
@@ -144,7 +143,7 @@ async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<(), TestCas
     ));
     all.extend(needless_writes(&before, &after));
     let again = call(url, &given.function, &arguments(given)).await;
-    let last = Cluster::read(url).await.unwrap();
+    let last = stage.read().await;
     if last.1 != after.1 {
         all.push(format!("a second run moved revisions: {:#?}", again.lines));
     }
@@ -167,7 +166,7 @@ fn agree(share: u64) {
     let seed = cases::seed() * SHARES + share;
     let mut runner = cases::runner(count, seed, 0);
     let outcome = runner.run(&clusters_and_calls(), |(cluster, given)| {
-        runtime.block_on(check(&stage.url, &cluster, &given))
+        runtime.block_on(check(&stage, &cluster, &given))
     });
     runtime.block_on(stage.end());
     if let Err(error) = outcome {

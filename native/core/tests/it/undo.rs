@@ -27,15 +27,14 @@ struct Seen {
     attachments: u64,
 }
 
-async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<Seen, TestCaseError> {
+async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<Seen, TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
-    Cluster::wipe(url).await.unwrap();
-    cluster.load(url).await.unwrap();
-    let (before, _) = Cluster::read(url).await.unwrap();
+    let url = &stage.url;
+    let (before, _) = stage.set(cluster).await;
     call_with(url, &given.function, &arguments(given), journalled(&folder)).await;
     let journals = Journals::new(folder.path().to_owned());
     let runs = journals.runs().unwrap();
-    let (after, _) = Cluster::read(url).await.unwrap();
+    let (after, _) = stage.read().await;
     let Some(run) = runs.first() else {
         let same = differences(&before, &after);
         prop_assert!(same.is_empty(), "changed without a journal: {same:#?}");
@@ -45,7 +44,7 @@ async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<Seen, TestC
     let id = &run.start.run;
     let undone = call_with(url, "undo", &[text(id)], journalled(&folder)).await;
     prop_assert_eq!(&undone.returned, &Returned::Ok, "{:?}", undone.lines);
-    let (restored, _) = Cluster::read(url).await.unwrap();
+    let (restored, _) = stage.read().await;
     let left = differences(&before, &restored);
     prop_assert!(left.is_empty(), "{given}: {left:#?}");
     // An undo is a run, and can be undone.
@@ -57,7 +56,7 @@ async fn check(url: &str, cluster: &Cluster, given: &Call) -> Result<Seen, TestC
         .start
         .run;
     call_with(url, "undo", &[text(back)], journalled(&folder)).await;
-    let (again, _) = Cluster::read(url).await.unwrap();
+    let (again, _) = stage.read().await;
     let left = differences(&after, &again);
     prop_assert!(left.is_empty(), "{given}, undo undone: {left:#?}");
     let gone: Vec<&Document> = before
@@ -97,7 +96,7 @@ fn undo_restores_every_document() {
         let seen = std::cell::Cell::new(Seen::default());
         let mut runner = cases::runner(count, seed, u8::try_from(number).unwrap());
         let outcome = runner.run(&work::work(spec), |(cluster, given)| {
-            let one = runtime.block_on(check(&stage.url, &cluster, &given))?;
+            let one = runtime.block_on(check(&stage, &cluster, &given))?;
             let all = seen.get();
             seen.set(Seen {
                 changed: all.changed + one.changed,

@@ -10,7 +10,8 @@ use couchdb::{
     DatabaseName, HttpSettings, Include, Landed, Method, Operation, Pages, Range, Request, Server,
     ServerUrl, Write, in_query,
 };
-use exact_json::Value;
+use exact_json::{Value, json};
+use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -37,6 +38,9 @@ const OTHERS: [&str; 5] = [
 /// Documents in a request.
 const BATCH: usize = 500;
 const DATABASES_AT_ONCE: usize = 8;
+
+/// How many databases `_dbs_info` is asked for at once: CouchDB's limit, unless it is configured.
+const DATABASES_IN_A_QUESTION: usize = 100;
 
 /// The largest answer that is taken, in bytes: the changes of a whole database are one.
 const LARGEST: usize = 1 << 30;
@@ -83,15 +87,7 @@ pub enum ServerError {
 /// # Errors
 /// [`ServerError::Occupied`], or whatever kept the server from answering.
 pub async fn refuse_if_occupied(url: &str) -> Result<(), ServerError> {
-    let server = Target::at(url)?;
-    let names = server.all_databases().await?;
-    if names.iter().any(|name| name == MARKER) {
-        return Ok(());
-    }
-    match names.into_iter().find(|name| is_ours(name)) {
-        Some(name) => Err(ServerError::Occupied(name)),
-        None => Ok(()),
-    }
+    ClusterServer::at(url)?.names_if_ours().await.map(drop)
 }
 
 /// Declares that whatever this server holds may be added to and wiped: for a server that
@@ -100,75 +96,32 @@ pub async fn refuse_if_occupied(url: &str) -> Result<(), ServerError> {
 /// # Errors
 /// Whatever kept the server from answering.
 pub async fn claim(url: &str) -> Result<(), ServerError> {
-    Target::at(url)?.create(MARKER).await
-}
-
-/// Notes that the databases of this server were made here, unless some were there before: what is
-/// added to somebody's cluster does not make it ours to wipe.
-async fn mark(url: &str, server: &Target) -> Result<(), ServerError> {
-    match refuse_if_occupied(url).await {
-        Ok(()) => server.create(MARKER).await,
-        Err(ServerError::Occupied(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
+    ClusterServer::at(url)?.create(MARKER).await
 }
 
 impl Cluster {
-    /// Writes the whole cluster: databases, documents, tombstones. Databases that are there
-    /// already are added to.
+    /// Writes the whole cluster, as [`ClusterServer::load`] does.
     ///
     /// # Errors
     /// The first thing that went wrong; what was written stays.
     pub async fn load(&self, url: &str) -> Result<(), ServerError> {
-        let server = Target::at(url)?;
-        mark(url, &server).await?;
-        stream::iter(&self.databases)
-            .map(|(name, database)| server.write(name, database))
-            .buffer_unordered(DATABASES_AT_ONCE)
-            .try_collect::<Vec<()>>()
-            .await?;
-        Ok(())
+        ClusterServer::at(url)?.load(self).await
     }
 
-    /// Reads every database of a Kazoo cluster with all that is in it, attachments and tombstones
-    /// included, and the revisions.
+    /// Reads the whole cluster, as [`ClusterServer::read`] does.
     ///
     /// # Errors
     /// The first thing that went wrong.
     pub async fn read(url: &str) -> Result<(Self, Revisions), ServerError> {
-        let server = Target::at(url)?;
-        let names = server.all_databases().await?;
-        let read: Vec<(String, Database, BTreeMap<String, String>)> =
-            stream::iter(names.into_iter().filter(|name| is_ours(name)))
-                .map(|name| server.read(name))
-                .buffer_unordered(DATABASES_AT_ONCE)
-                .try_collect()
-                .await?;
-        let mut cluster = Self::default();
-        let mut revisions = Revisions::new();
-        for (name, database, known) in read {
-            revisions.insert(name.clone(), known);
-            cluster.databases.insert(name, database);
-        }
-        Ok((cluster, revisions))
+        ClusterServer::at(url)?.read().await
     }
 
-    /// Deletes every database of a Kazoo cluster from a server on which this crate made them,
-    /// those too that a command made since.
+    /// Deletes the whole cluster, as [`ClusterServer::wipe`] does.
     ///
     /// # Errors
-    /// [`ServerError::Occupied`] where they were not made here; the first thing that went wrong.
+    /// [`ServerError::Occupied`] where it was not made here; the first thing that went wrong.
     pub async fn wipe(url: &str) -> Result<(), ServerError> {
-        refuse_if_occupied(url).await?;
-        let server = Target::at(url)?;
-        let names = server.all_databases().await?;
-        stream::iter(names.iter().filter(|name| is_ours(name)))
-            .map(|name| server.delete(name))
-            .buffer_unordered(DATABASES_AT_ONCE)
-            .try_collect::<Vec<()>>()
-            .await?;
-        server.delete(LOCK).await?;
-        server.delete(MARKER).await
+        ClusterServer::at(url)?.wipe().await
     }
 }
 
@@ -178,8 +131,8 @@ impl Plan {
     /// # Errors
     /// The first thing that went wrong; what was written stays.
     pub async fn load(&self, url: &str) -> Result<(), ServerError> {
-        let server = Target::at(url)?;
-        mark(url, &server).await?;
+        let server = ClusterServer::at(url)?;
+        server.mark().await?;
         stream::iter(self.names())
             .map(|name| {
                 let server = &server;
@@ -199,11 +152,16 @@ fn is_ours(name: &str) -> bool {
     name.starts_with("account/") || name.starts_with("numbers/") || OTHERS.contains(&name)
 }
 
-/// The server that a cluster is written to or read from.
-struct Target(Arc<Server>);
+/// A server that clusters are written to and read from.
+#[derive(Debug)]
+pub struct ClusterServer(Arc<Server>);
 
-impl Target {
-    fn at(url: &str) -> Result<Self, ServerError> {
+impl ClusterServer {
+    /// The server at this URL. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The URL is not one of a CouchDB.
+    pub fn at(url: &str) -> Result<Self, ServerError> {
         let server = Server::new(
             ServerUrl::parse(url)?,
             HttpSettings::default(),
@@ -213,9 +171,127 @@ impl Target {
         Ok(Self(Arc::new(server)))
     }
 
-    async fn all_databases(&self) -> Result<Vec<String>, ServerError> {
+    /// Writes the whole cluster: databases, documents, tombstones. Databases that are there
+    /// already are added to.
+    ///
+    /// # Errors
+    /// The first thing that went wrong; what was written stays.
+    pub async fn load(&self, cluster: &Cluster) -> Result<(), ServerError> {
+        self.mark().await?;
+        self.write_all(cluster).await
+    }
+
+    /// Makes the server hold this cluster and nothing else of a cluster.
+    ///
+    /// # Errors
+    /// [`ServerError::Occupied`] where the databases there were not made here; the first thing that went wrong.
+    pub async fn replace(&self, cluster: &Cluster) -> Result<(), ServerError> {
+        let names = self.names_if_ours().await?;
+        self.delete_all(&names, &[LOCK]).await?;
+        if !names.iter().any(|name| name == MARKER) {
+            self.create(MARKER).await?;
+        }
+        self.write_all(cluster).await
+    }
+
+    /// Reads every database of a Kazoo cluster with all that is in it, attachments and tombstones
+    /// included, and the revisions.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub async fn read(&self) -> Result<(Cluster, Revisions), ServerError> {
+        let mut names = self.names().await?;
+        names.retain(|name| is_ours(name));
+        let deleted = self.deleted_counts(&names).await?;
+        let read: Vec<(String, Database, BTreeMap<String, String>)> = stream::iter(names)
+            .map(|name| {
+                // A count that is not known may be any.
+                let tombstones = deleted.get(&name) != Some(&0);
+                self.read_database(name, tombstones)
+            })
+            .buffer_unordered(DATABASES_AT_ONCE)
+            .try_collect()
+            .await?;
+        let mut cluster = Cluster::default();
+        let mut revisions = Revisions::new();
+        for (name, database, known) in read {
+            revisions.insert(name.clone(), known);
+            cluster.databases.insert(name, database);
+        }
+        Ok((cluster, revisions))
+    }
+
+    /// Deletes every database of a Kazoo cluster from a server on which this crate made them,
+    /// those too that a command made since.
+    ///
+    /// # Errors
+    /// [`ServerError::Occupied`] where they were not made here; the first thing that went wrong.
+    pub async fn wipe(&self) -> Result<(), ServerError> {
+        let names = self.names_if_ours().await?;
+        self.delete_all(&names, &[LOCK]).await?;
+        // Last: what is left of a wipe that fails can be wiped again.
+        self.delete_all(&names, &[MARKER]).await
+    }
+
+    async fn names(&self) -> Result<Vec<String>, ServerError> {
         let names = self.0.databases("").await?;
         Ok(names.iter().map(|name| name.plain().to_owned()).collect())
+    }
+
+    /// The databases of a server whose cluster, if it has one, was made here.
+    async fn names_if_ours(&self) -> Result<Vec<String>, ServerError> {
+        let names = self.names().await?;
+        if names.iter().any(|name| name == MARKER) {
+            return Ok(names);
+        }
+        match names.iter().find(|name| is_ours(name)) {
+            Some(name) => Err(ServerError::Occupied(name.clone())),
+            None => Ok(names),
+        }
+    }
+
+    /// Notes that the databases of this server were made here, unless some were there before: what is
+    /// added to somebody's cluster does not make it ours to wipe.
+    async fn mark(&self) -> Result<(), ServerError> {
+        match self.names_if_ours().await {
+            Ok(_) => self.create(MARKER).await,
+            Err(ServerError::Occupied(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write_all(&self, cluster: &Cluster) -> Result<(), ServerError> {
+        stream::iter(&cluster.databases)
+            .map(|(name, database)| self.write(name, database))
+            .buffer_unordered(DATABASES_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Deletes those of these databases that belong to a cluster, and those of the other names that are there.
+    async fn delete_all(&self, names: &[String], others: &[&str]) -> Result<(), ServerError> {
+        stream::iter(names)
+            .filter(|name| ready(is_ours(name) || others.contains(&name.as_str())))
+            .map(|name| self.delete(name))
+            .buffer_unordered(DATABASES_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// How many documents of these databases were deleted, as far as the server says it (CouchDB 2.2 and later).
+    async fn deleted_counts(&self, names: &[String]) -> Result<BTreeMap<String, u64>, ServerError> {
+        let mut counts = BTreeMap::new();
+        for names in names.chunks(DATABASES_IN_A_QUESTION) {
+            let body = json!({ "keys": names }).to_string();
+            let request = Request::read(Operation::LIST_DATABASES, Method::POST, "/_dbs_info");
+            let response = self.0.send(&request.body(body)).await?;
+            let rows: Vec<DatabaseInfo> = parsed("_dbs_info", &response.body)?;
+            counts.extend(
+                rows.into_iter()
+                    .filter_map(|row| Some((row.key, row.info?.doc_del_count))),
+            );
+        }
+        Ok(counts)
     }
 
     async fn create(&self, name: &str) -> Result<(), ServerError> {
@@ -264,9 +340,10 @@ impl Target {
         Ok(())
     }
 
-    async fn read(
+    async fn read_database(
         &self,
         name: String,
+        tombstones: bool,
     ) -> Result<(String, Database, BTreeMap<String, String>), ServerError> {
         let legal = legal(&name)?;
         let mut database = Database::default();
@@ -287,8 +364,10 @@ impl Target {
                 database.insert(document);
             }
         }
-        self.read_tombstones(&legal, &mut database, &mut revisions)
-            .await?;
+        if tombstones {
+            self.read_tombstones(&legal, &mut database, &mut revisions)
+                .await?;
+        }
         Ok((name, database, revisions))
     }
 
@@ -365,6 +444,19 @@ fn parsed<T: DeserializeOwned>(what: &str, text: &[u8]) -> Result<T, ServerError
         what: what.to_owned(),
         error,
     })
+}
+
+/// A row of `_dbs_info`; a database that is not there has no `info`.
+#[derive(Deserialize)]
+struct DatabaseInfo {
+    key: String,
+    #[serde(default)]
+    info: Option<Info>,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    doc_del_count: u64,
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use kazoo_numbers::couchdb::{
     Client, HttpSettings, Method, Operation, Request, Response, ServerUrl,
 };
-use kazoo_numbers_generator::{Cluster, Options, Plan, Revisions, claim, refuse_if_occupied};
+use kazoo_numbers_generator::{
+    Cluster, ClusterServer, Options, Plan, Revisions, claim, refuse_if_occupied,
+};
 use kazoo_numbers_sandbox::{SandboxConfig, Server};
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, MutexGuard};
@@ -20,6 +22,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 pub struct TestServer {
     pub url: String,
     pub sandbox: Option<Server>,
+    clusters: ClusterServer,
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
@@ -34,6 +37,7 @@ impl TestServer {
             }
             Cluster::wipe(&url).await.unwrap();
             return Self {
+                clusters: ClusterServer::at(&url).unwrap(),
                 url,
                 sandbox: None,
                 _turn: Some(turn),
@@ -47,6 +51,7 @@ impl TestServer {
         let sandbox = Server::start(SandboxConfig::default()).await.unwrap();
         Self {
             url: sandbox.url(),
+            clusters: ClusterServer::at(&sandbox.url()).unwrap(),
             sandbox: Some(sandbox),
             _turn: None,
         }
@@ -58,15 +63,19 @@ impl TestServer {
     }
 
     /// Makes the server hold this cluster and nothing else.
+    pub async fn replace(&self, cluster: &Cluster) {
+        self.clusters.replace(cluster).await.unwrap();
+    }
+
+    /// Makes the server hold this cluster and nothing else, and reads it back.
     pub async fn set(&self, cluster: &Cluster) -> (Cluster, Revisions) {
-        Cluster::wipe(&self.url).await.unwrap();
-        cluster.load(&self.url).await.unwrap();
+        self.replace(cluster).await;
         self.read().await
     }
 
     /// All that the server holds.
     pub async fn read(&self) -> (Cluster, Revisions) {
-        Cluster::read(&self.url).await.unwrap()
+        self.clusters.read().await.unwrap()
     }
 
     /// Asks the server; `path` starts with `/` and is percent-encoded.
@@ -75,7 +84,7 @@ impl TestServer {
     }
 
     pub async fn end(self) {
-        Cluster::wipe(&self.url).await.unwrap();
+        self.clusters.wipe().await.unwrap();
         if let Some(sandbox) = self.sandbox {
             sandbox.shutdown().await;
         }

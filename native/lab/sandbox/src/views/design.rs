@@ -5,8 +5,13 @@ use crate::failure::Failure;
 use crate::hex;
 use crate::json::Json;
 use md5::{Digest as _, Md5};
+use std::collections::HashSet;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 const JAVASCRIPT: &str = "javascript";
+
+/// How many functions that compile are remembered.
+const REMEMBERED: usize = 1000;
 
 /// A reduction.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,18 +147,39 @@ pub(crate) fn check(document: &Json) -> Result<(), Failure> {
     check_functions(document, views)
 }
 
+/// Functions that compile. The same few design documents are written to every database of a cluster, and starting an engine
+/// takes longer than writing them.
+fn compiled() -> MutexGuard<'static, HashSet<String>> {
+    static COMPILED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    COMPILED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn check_functions(document: &Json, views: &[(String, Json)]) -> Result<(), Failure> {
     let guard = document.get("validate_doc_update").and_then(Json::as_str);
     if views.is_empty() && guard.is_none() {
         return Ok(());
     }
-    let engine = Engine::new().map_err(|error| Failure::new(500, "os_process_error", error.0))?;
-    let compiles = |kind: &str, name: &str, source: &str| {
+    let mut engine = None;
+    let mut compiles = |kind: &str, name: &str, source: &str| -> Result<(), Failure> {
+        if compiled().contains(source) {
+            return Ok(());
+        }
+        let engine = match &mut engine {
+            Some(engine) => engine,
+            none => none.insert(
+                Engine::new().map_err(|error| Failure::new(500, "os_process_error", error.0))?,
+            ),
+        };
         engine.define("checked", source).map_err(|error| {
             let reason =
                 format!("Compilation of the {kind} function in the '{name}' view failed: {error}");
             Failure::new(400, "compilation_error", reason)
-        })
+        })?;
+        let mut compiled = compiled();
+        if compiled.len() < REMEMBERED {
+            compiled.insert(source.to_owned());
+        }
+        Ok(())
     };
     for (name, view) in views.iter().filter(|(name, _)| name != "lib") {
         if let Some(map) = view.get("map").and_then(Json::as_str) {
