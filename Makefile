@@ -14,7 +14,7 @@
 #
 # demo, test, bench and soak use a CouchDB of your own when COUCHDB_URL says where it is.
 
-.PHONY: all demo test test-rust test-erlang check lint release bench stress soak prepare programs clean
+.PHONY: all demo test test-rust test-erlang check lint release bench stress soak prepare programs built-tests clean
 
 # What every call of rebar3 uses: the library and the programs that "programs" built.
 REBAR3 = KAZOO_NUMBERS_PREBUILT=1 rebar3
@@ -30,16 +30,20 @@ programs: prepare
 	@KAZOO_NUMBERS_LAB=1 scripts/build-native
 	@$(REBAR3) compile
 
+# All tests too, in the same call of cargo: what it compiles for the programs alone has other features here and there.
+built-tests: prepare
+	@KAZOO_NUMBERS_LAB=tests scripts/build-native
+	@$(REBAR3) compile
+
 demo: programs
 	@scripts/with-couchdb scripts/demo
 
 test: test-rust test-erlang
 
-# The tests are built after the programs, from the same compiled dependencies.
-test-rust: programs
+test-rust: built-tests
 	cargo test --workspace --locked
 
-test-erlang: programs
+test-erlang: built-tests
 	scripts/with-couchdb env $(REBAR3) ct
 
 # One model run of a tenth of the cases; everything else is CI's.
@@ -49,7 +53,7 @@ check: prepare
 	cargo test --workspace --locked --lib --bins
 	KAZOO_NUMBERS_CASES=100 cargo test --locked -p kazoo_numbers --test it -- model::
 
-lint: programs
+lint: built-tests
 	cargo fmt --all --check
 	scripts/check-features
 	cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -35,17 +35,18 @@ end_per_suite(Config) ->
     test_node:stop(proplists:get_value(node, Config)),
     test_couch:end_suite().
 
-%% Whatever else the machine does makes a process late, too, so the best of a few attempts counts.
+%% Other load on the machine makes a process late, too, so one attempt of a few has to be in time.
 a_process_wakes_in_time(Config) ->
     {_, Node} = proplists:get_value(node, Config),
-    Added = [begin
-                 Idle = percentile(rpc:call(Node, ?MODULE, lateness, [600])),
-                 Outside = busy(Node, port),
-                 Inside = busy(Node, nif),
-                 ct:pal("late at the 99th percentile: idle ~b us, with the native code outside ~b us, inside ~b us", [Idle, Outside, Inside]),
-                 min(Inside - Idle, Inside - Outside)
-             end || _ <- lists:seq(1, ?ATTEMPTS)],
-    true = lists:min(Added) < 5000.
+    true = lists:any(fun(_) -> added(Node) < 5000 end, lists:seq(1, ?ATTEMPTS)).
+
+%% How many microseconds later a process wakes at the 99th percentile, with the native code inside the node.
+added(Node) ->
+    Idle = percentile(rpc:call(Node, ?MODULE, lateness, [600])),
+    Outside = busy(Node, port),
+    Inside = busy(Node, nif),
+    ct:pal("late at the 99th percentile: idle ~b us, with the native code outside ~b us, inside ~b us", [Idle, Outside, Inside]),
+    min(Inside - Idle, Inside - Outside).
 
 busy(Node, Transport) ->
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, transport, Transport]),
