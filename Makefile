@@ -38,7 +38,9 @@ built-tests: prepare
 demo: programs
 	@scripts/with-couchdb scripts/demo
 
-test: test-rust test-erlang
+# With a CouchDB of your own, one after the other: both would use it.
+test: built-tests
+	$(if $(COUCHDB_URL),@$(MAKE) --no-print-directory test-rust test-erlang,@scripts/test-all)
 
 test-rust: built-tests
 	cargo test --workspace --locked
