@@ -16,24 +16,25 @@
 
 .PHONY: all demo test test-rust test-erlang check lint release bench stress soak prepare programs built-tests clean
 
-# What every call of rebar3 uses: the library and the programs that "programs" built.
+# What every call of rebar3 uses: the library that is built already.
 REBAR3 = KAZOO_NUMBERS_PREBUILT=1 rebar3
+COMPILE = QUIET=1 $(REBAR3) compile
 
 all: prepare
 	@scripts/build-native
-	@$(REBAR3) compile
+	@$(COMPILE)
 
 prepare:
 	@scripts/prepare
 
 programs: prepare
 	@KAZOO_NUMBERS_LAB=1 scripts/build-native
-	@$(REBAR3) compile
+	@$(COMPILE)
 
 # All tests too, in the same call of cargo: what it compiles for the programs alone has other features here and there.
 built-tests: prepare
 	@KAZOO_NUMBERS_LAB=tests scripts/build-native
-	@$(REBAR3) compile
+	@$(COMPILE)
 
 demo: programs
 	@scripts/with-couchdb scripts/demo
@@ -64,7 +65,7 @@ lint: built-tests
 
 release: prepare
 	@KAZOO_NUMBERS_PROFILE=release scripts/build-native
-	@$(REBAR3) compile
+	@$(COMPILE)
 
 bench: release
 	cargo run --release --locked -p kazoo_numbers_bench -- run \
