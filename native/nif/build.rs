@@ -2,6 +2,8 @@
 fn main() {
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        // Only a VM has the functions that rustler calls. `cargo build --all-targets` links a test program all the same.
+        println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-all");
     } else if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "macos") {
         // The VM provides its own functions when it loads the library.
         println!("cargo:rustc-cdylib-link-arg=-undefined");
