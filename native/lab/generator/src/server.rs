@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use couchdb::{
-    DatabaseName, HttpSettings, Include, Landed, Method, Operation, Pages, Range, Request, Server,
-    ServerUrl, Write, in_query,
+    DatabaseName, HttpSettings, Include, Kind, Landed, Method, Operation, Pages, Range, Request,
+    Server, ServerUrl, Write, in_query,
 };
 use exact_json::{Value, json};
 use futures::future::ready;
@@ -38,6 +39,10 @@ const OTHERS: [&str; 5] = [
 /// Documents in a request.
 const BATCH: usize = 500;
 const DATABASES_AT_ONCE: usize = 8;
+
+/// How often, and after how long, a database that was created is tried again while the server says that it is not there.
+const CREATION_TRIES: usize = 20;
+const CREATION_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many databases `_dbs_info` is asked for at once: CouchDB's limit, unless it is configured.
 const DATABASES_IN_A_QUESTION: usize = 100;
@@ -324,7 +329,17 @@ impl ClusterServer {
                 })
             })
             .collect::<Result<Vec<Write>, ServerError>>()?;
-        let landed = self.0.bulk_docs(&legal(name)?, &writes, BATCH).await;
+        let database = legal(name)?;
+        let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
+        // For a moment after a database was deleted and created again, a node of CouchDB can know only the deletion.
+        for _ in 0..CREATION_TRIES {
+            let lost = !landed.is_empty() && landed.iter().all(says_that_there_is_no_database);
+            if !lost {
+                break;
+            }
+            tokio::time::sleep(CREATION_PAUSE).await;
+            landed = self.0.bulk_docs(&database, &writes, BATCH).await;
+        }
         for (write, landed) in writes.iter().zip(landed) {
             let error = match landed {
                 Landed::Written(_) => continue,
@@ -433,6 +448,10 @@ impl ClusterServer {
         let response = self.0.send(&request.at_most(LARGEST)).await?;
         parsed(database.plain(), &response.body)
     }
+}
+
+fn says_that_there_is_no_database(landed: &Landed) -> bool {
+    matches!(landed, Landed::Failed(error) if error.kind() == Kind::DatabaseNotFound)
 }
 
 fn legal(name: &str) -> Result<DatabaseName, ServerError> {
