@@ -81,5 +81,5 @@ soak: programs
 	scripts/with-couchdb env $(REBAR3) ct --suite test/kazoo_numbers_soak_SUITE
 
 clean:
-	rm -rf _build priv/kazoo-numbers priv/*.so
+	rm -rf _build doc priv/kazoo-numbers priv/*.so
 	cargo clean
