@@ -38,7 +38,7 @@ pub fn hide(url: &str) {
     let name = arguments.next().unwrap_or_default();
     let given: Vec<OsString> = arguments.collect();
     let kept = without_option(&given);
-    // Whatever happens, not for ever.
+    // Without this a program that cannot hide it would start itself without end.
     if kept.len() == given.len() {
         return;
     }

@@ -1,4 +1,4 @@
-//! What the command lines of the workspace share: where CouchDB is, how a password stays secret, what is printed, how a
+//! Shared by the command lines of the workspace: where CouchDB is, how a password stays secret, what is printed, how a
 //! program begins and ends.
 
 pub mod address;

@@ -1,4 +1,4 @@
-//! What a run prints: its events as lines, as JSON, or as one document.
+//! Prints a run: its events as lines, as JSON, or as one document.
 
 use std::io;
 

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a shell reports for a program that a signal ended, above the signal's number.
+/// A shell reports this, plus the signal's number, for a program that a signal ended.
 const SIGNALLED: u8 = 128;
 
 /// The signals that end this program: Ctrl-C and `kill`. Not the hang-up, which `nohup` has

@@ -15,7 +15,7 @@ use super::request::{Request, Response};
 use super::settings::HttpSettings;
 use super::url::ServerUrl;
 
-/// What went over the wire.
+/// Requests and bytes that went over the wire.
 #[derive(Debug, Default)]
 pub struct Traffic {
     /// Requests sent, repeated ones included.

@@ -28,6 +28,16 @@ struct DatabaseInfo {
 #[derive(Deserialize)]
 struct Info {
     doc_count: u64,
+    doc_del_count: u64,
+}
+
+/// How many documents a database holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentCounts {
+    /// Documents that are there, design documents among them.
+    pub live: u64,
+    /// Documents that were deleted.
+    pub deleted: u64,
 }
 
 /// The answer of a reduced view.
@@ -45,13 +55,12 @@ struct ReducedRow<'a> {
 }
 
 impl Server {
-    /// How many documents these databases hold, design documents among them; of one that is not
-    /// there nothing is said. Asked once: who asks has another way (CouchDB before 2.2 does not
+    /// How many documents these databases hold; a database that is not there is left out. Asked once: who asks has another way (CouchDB before 2.2 does not
     /// know the question).
     pub async fn document_counts(
         &self,
         databases: &[&DatabaseName],
-    ) -> Result<HashMap<DatabaseName, u64>, Error> {
+    ) -> Result<HashMap<DatabaseName, DocumentCounts>, Error> {
         let mut counts = HashMap::with_capacity(databases.len());
         for databases in databases.chunks(DATABASES_AT_ONCE) {
             let keys: Vec<&str> = databases.iter().map(|one| one.plain()).collect();
@@ -69,7 +78,12 @@ impl Server {
             })?;
             let known = rows.into_iter().filter_map(|row| {
                 let database = DatabaseName::new(&row.key)?;
-                Some((database, row.info?.doc_count))
+                let info = row.info?;
+                let counts = DocumentCounts {
+                    live: info.doc_count,
+                    deleted: info.doc_del_count,
+                };
+                Some((database, counts))
             });
             counts.extend(known);
         }

@@ -95,7 +95,7 @@ impl Server {
     /// Deletes a database with all that it holds; one that is not there is as good.
     ///
     /// # Errors
-    /// Whatever kept the server from answering; 4xx answers are refusals.
+    /// No answer, or a refusal: any status but success and CouchDB's own 404.
     pub async fn delete_database(&self, database: &DatabaseName) -> Result<(), Error> {
         let request = Request::write(Operation::DELETE_DATABASE, Method::DELETE, "").of(database);
         self.send_repeatedly(request, |response| {

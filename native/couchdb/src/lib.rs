@@ -25,6 +25,7 @@ mod view;
 
 pub use bulk::{Landed, Write};
 pub use client::{Client, Traffic};
+pub use counts::DocumentCounts;
 pub use document::{Digest, Object, elements, quoted, string};
 pub use error::{Error, Kind, Operation};
 pub use limiter::Limiter;

@@ -1,4 +1,4 @@
-//! What databases are to Kazoo: number databases, account databases, and how they are named.
+//! Kazoo's databases: number databases, account databases, and how they are named.
 
 use couchdb::{DatabaseName, encoded};
 use percent_encoding::percent_decode_str;
@@ -23,7 +23,7 @@ pub enum Classification {
 
 /// What Kazoo knows of a database by its name.
 pub trait KazooDatabase {
-    /// What this database is.
+    /// The kind of database.
     fn classification(&self) -> Classification;
 
     /// The account whose database this is.

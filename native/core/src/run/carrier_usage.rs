@@ -86,7 +86,7 @@ async fn held(run: &Run, databases: &[DatabaseName]) -> Result<HashMap<DatabaseN
     for databases in by_server.into_values() {
         let server = run.server(databases.first().copied()).await?;
         match server.document_counts(&databases).await {
-            Ok(counts) => held.extend(counts),
+            Ok(counts) => held.extend(counts.into_iter().map(|(name, counts)| (name, counts.live))),
             Err(error) if Run::is_fatal(&error) => return Err(error),
             // The documents will tell.
             Err(_) => {}

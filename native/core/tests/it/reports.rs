@@ -11,7 +11,7 @@ use kazoo_numbers_testkit::command::{Ran, call_with, settings, text};
 use kazoo_numbers_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-/// What is wrong with a report by the schema in `docs/`; None: it is as the schema has it.
+/// The first violation of the schema in `docs/`; None when the report is valid.
 fn error(report: &Value) -> Option<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/report.schema.json");
     let mut schemas = boon::Schemas::new();

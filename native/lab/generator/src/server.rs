@@ -11,7 +11,7 @@ use couchdb::{
     DatabaseName, HttpSettings, Include, Kind, Landed, Method, Operation, Pages, Range, Request,
     Server, ServerUrl, Write, in_query,
 };
-use exact_json::{Value, json};
+use exact_json::Value;
 use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
@@ -43,9 +43,6 @@ const DATABASES_AT_ONCE: usize = 8;
 /// How often, and after how long, a database that was created is tried again while the server says that it is not there.
 const CREATION_TRIES: usize = 20;
 const CREATION_PAUSE: Duration = Duration::from_millis(100);
-
-/// How many databases `_dbs_info` is asked for at once: CouchDB's limit, unless it is configured.
-const DATABASES_IN_A_QUESTION: usize = 100;
 
 /// The largest answer that is taken, in bytes: the changes of a whole database are one.
 const LARGEST: usize = 1 << 30;
@@ -205,13 +202,14 @@ impl ClusterServer {
     /// # Errors
     /// The first thing that went wrong.
     pub async fn read(&self) -> Result<(Cluster, Revisions), ServerError> {
-        let mut names = self.names().await?;
-        names.retain(|name| is_ours(name));
-        let deleted = self.deleted_counts(&names).await?;
+        let mut names = self.0.databases("").await?;
+        names.retain(|name| is_ours(name.plain()));
+        let all: Vec<&DatabaseName> = names.iter().collect();
+        let counts = self.0.document_counts(&all).await?;
         let read: Vec<(String, Database, BTreeMap<String, String>)> = stream::iter(names)
             .map(|name| {
                 // A count that is not known may be any.
-                let tombstones = deleted.get(&name) != Some(&0);
+                let tombstones = counts.get(&name).is_none_or(|counts| counts.deleted > 0);
                 self.read_database(name, tombstones)
             })
             .buffer_unordered(DATABASES_AT_ONCE)
@@ -283,22 +281,6 @@ impl ClusterServer {
             .await
     }
 
-    /// How many documents of these databases were deleted, as far as the server says it (CouchDB 2.2 and later).
-    async fn deleted_counts(&self, names: &[String]) -> Result<BTreeMap<String, u64>, ServerError> {
-        let mut counts = BTreeMap::new();
-        for names in names.chunks(DATABASES_IN_A_QUESTION) {
-            let body = json!({ "keys": names }).to_string();
-            let request = Request::read(Operation::LIST_DATABASES, Method::POST, "/_dbs_info");
-            let response = self.0.send(&request.body(body)).await?;
-            let rows: Vec<DatabaseInfo> = parsed("_dbs_info", &response.body)?;
-            counts.extend(
-                rows.into_iter()
-                    .filter_map(|row| Some((row.key, row.info?.doc_del_count))),
-            );
-        }
-        Ok(counts)
-    }
-
     async fn create(&self, name: &str) -> Result<(), ServerError> {
         Ok(self.0.create_database(&legal(name)?).await?)
     }
@@ -357,10 +339,10 @@ impl ClusterServer {
 
     async fn read_database(
         &self,
-        name: String,
+        legal: DatabaseName,
         tombstones: bool,
     ) -> Result<(String, Database, BTreeMap<String, String>), ServerError> {
-        let legal = legal(&name)?;
+        let name = legal.plain().to_owned();
         let mut database = Database::default();
         let mut revisions = BTreeMap::new();
         let server = Arc::clone(&self.0);
@@ -463,19 +445,6 @@ fn parsed<T: DeserializeOwned>(what: &str, text: &[u8]) -> Result<T, ServerError
         what: what.to_owned(),
         error,
     })
-}
-
-/// A row of `_dbs_info`; a database that is not there has no `info`.
-#[derive(Deserialize)]
-struct DatabaseInfo {
-    key: String,
-    #[serde(default)]
-    info: Option<Info>,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    doc_del_count: u64,
 }
 
 #[derive(Deserialize)]

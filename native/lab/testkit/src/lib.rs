@@ -1,4 +1,4 @@
-//! What the tests of the workspace share: a server to work on, running a command or a program, arguments for every
+//! Shared by the tests of the workspace: a server to work on, running a command or a program, arguments for every
 //! command, and how random cases are counted, seeded and shrunk.
 #![allow(
     clippy::unwrap_used,

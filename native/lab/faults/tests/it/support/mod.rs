@@ -1,4 +1,4 @@
-//! What the tests share: a server behind a proxy, and commands run on it.
+//! Shared by the tests: a server behind a proxy, and commands run on it.
 
 pub mod properties;
 
