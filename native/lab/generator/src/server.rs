@@ -12,7 +12,6 @@ use couchdb::{
     Server, ServerUrl, Write, in_query,
 };
 use exact_json::Value;
-use futures::future::ready;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -40,9 +39,9 @@ const OTHERS: [&str; 5] = [
 const BATCH: usize = 500;
 const DATABASES_AT_ONCE: usize = 8;
 
-/// How often, and after how long, a database that was created is tried again while the server says that it is not there.
-const CREATION_TRIES: usize = 20;
-const CREATION_PAUSE: Duration = Duration::from_millis(100);
+/// How often, and after how long, CouchDB is asked again while it does not know yet that databases were deleted or created.
+const SETTLE_TRIES: usize = 50;
+const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The largest answer that is taken, in bytes: the changes of a whole database are one.
 const LARGEST: usize = 1 << 30;
@@ -271,14 +270,26 @@ impl ClusterServer {
             .await
     }
 
-    /// Deletes those of these databases that belong to a cluster, and those of the other names that are there.
+    /// Deletes those of these databases that belong to a cluster, and those of the other names that are there. Returns when the
+    /// server lists them no more: until then CouchDB answers the creation of one as if it were still there.
     async fn delete_all(&self, names: &[String], others: &[&str]) -> Result<(), ServerError> {
-        stream::iter(names)
-            .filter(|name| ready(is_ours(name) || others.contains(&name.as_str())))
+        let deleted: Vec<&String> = names
+            .iter()
+            .filter(|name| is_ours(name) || others.contains(&name.as_str()))
+            .collect();
+        stream::iter(&deleted)
             .map(|name| self.delete(name))
             .buffer_unordered(DATABASES_AT_ONCE)
-            .try_collect()
-            .await
+            .try_collect::<Vec<()>>()
+            .await?;
+        for _ in 0..SETTLE_TRIES {
+            let left = self.names().await?;
+            if !deleted.iter().any(|name| left.contains(name)) {
+                break;
+            }
+            tokio::time::sleep(SETTLE_PAUSE).await;
+        }
+        Ok(())
     }
 
     async fn create(&self, name: &str) -> Result<(), ServerError> {
@@ -313,13 +324,13 @@ impl ClusterServer {
             .collect::<Result<Vec<Write>, ServerError>>()?;
         let database = legal(name)?;
         let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
-        // For a moment after a database was deleted and created again, a node of CouchDB can know only the deletion.
-        for _ in 0..CREATION_TRIES {
-            let lost = !landed.is_empty() && landed.iter().all(says_that_there_is_no_database);
-            if !lost {
+        // For a moment after a database was deleted and created again, CouchDB can know only the deletion.
+        for _ in 0..SETTLE_TRIES {
+            if landed.is_empty() || !landed.iter().all(is_lost) {
                 break;
             }
-            tokio::time::sleep(CREATION_PAUSE).await;
+            tokio::time::sleep(SETTLE_PAUSE).await;
+            self.create(name).await?;
             landed = self.0.bulk_docs(&database, &writes, BATCH).await;
         }
         for (write, landed) in writes.iter().zip(landed) {
@@ -432,8 +443,9 @@ impl ClusterServer {
     }
 }
 
-fn says_that_there_is_no_database(landed: &Landed) -> bool {
-    matches!(landed, Landed::Failed(error) if error.kind() == Kind::DatabaseNotFound)
+fn is_lost(landed: &Landed) -> bool {
+    let lost = |kind| matches!(kind, Kind::DatabaseNotFound | Kind::ServerError);
+    matches!(landed, Landed::Failed(error) if lost(error.kind()))
 }
 
 fn legal(name: &str) -> Result<DatabaseName, ServerError> {
