@@ -3,7 +3,7 @@
 //! It says on the server which databases it made ([`MARKER`]), so that a run that was broken off
 //! can be cleaned up after, and databases of somebody else are never taken for ours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use couchdb::{
     DatabaseName, HttpSettings, Include, Kind, Landed, Method, Operation, Pages, Range, Request,
     Server, ServerUrl, Write, in_query,
 };
-use exact_json::Value;
+use exact_json::{Value, json};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -203,14 +203,8 @@ impl ClusterServer {
     pub async fn read(&self) -> Result<(Cluster, Revisions), ServerError> {
         let mut names = self.0.databases("").await?;
         names.retain(|name| is_ours(name.plain()));
-        let all: Vec<&DatabaseName> = names.iter().collect();
-        let counts = self.0.document_counts(&all).await?;
         let read: Vec<(String, Database, BTreeMap<String, String>)> = stream::iter(names)
-            .map(|name| {
-                // A count that is not known may be any.
-                let tombstones = counts.get(&name).is_none_or(|counts| counts.deleted > 0);
-                self.read_database(name, tombstones)
-            })
+            .map(|name| self.read_database(name))
             .buffer_unordered(DATABASES_AT_ONCE)
             .try_collect()
             .await?;
@@ -302,7 +296,10 @@ impl ClusterServer {
 
     async fn write(&self, name: &str, database: &Database) -> Result<(), ServerError> {
         self.create(name).await?;
-        let documents = database.documents.iter().map(|(id, document)| {
+        let is_single = |id: &str| !database.conflicts.contains_key(id);
+        let documents = database.documents.iter();
+        let documents = documents.filter(|(id, _)| is_single(id));
+        let documents = documents.map(|(id, document)| {
             let text = exact_json::to_string(document).map_err(|error| ServerError::Json {
                 what: format!("{name}: {id}"),
                 error,
@@ -322,6 +319,7 @@ impl ClusterServer {
                 })
             })
             .collect::<Result<Vec<Write>, ServerError>>()?;
+        let leaves = leaves(database);
         let database = legal(name)?;
         let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
         // For a moment after a database was deleted and created again, CouchDB can know only the deletion.
@@ -345,13 +343,35 @@ impl ClusterServer {
                 error,
             });
         }
+        self.write_leaves(&database, leaves).await
+    }
+
+    /// Writes leaves with revisions of their own, as a replicator does, so that they conflict.
+    async fn write_leaves(
+        &self,
+        database: &DatabaseName,
+        leaves: Vec<Document>,
+    ) -> Result<(), ServerError> {
+        for batch in leaves.chunks(BATCH) {
+            let body = json!({"new_edits": false, "docs": batch}).to_string();
+            let request = Request::write(Operation::SAVE_DOCS, Method::POST, "/_bulk_docs");
+            let rows: Vec<Value> = self.json(request.of(database).body(body), database).await?;
+            // The answer lists those alone that were not written.
+            if let Some(row) = rows.first() {
+                let text = |key| row.get(key).and_then(Value::as_str).unwrap_or_default();
+                return Err(ServerError::Row {
+                    database: database.plain().to_owned(),
+                    id: text("id").to_owned(),
+                    error: text("error").to_owned(),
+                });
+            }
+        }
         Ok(())
     }
 
     async fn read_database(
         &self,
         legal: DatabaseName,
-        tombstones: bool,
     ) -> Result<(String, Database, BTreeMap<String, String>), ServerError> {
         let name = legal.plain().to_owned();
         let mut database = Database::default();
@@ -372,10 +392,8 @@ impl ClusterServer {
                 database.insert(document);
             }
         }
-        if tombstones {
-            self.read_tombstones(&legal, &mut database, &mut revisions)
-                .await?;
-        }
+        self.read_other_leaves(&legal, &mut database, &mut revisions)
+            .await?;
         Ok((name, database, revisions))
     }
 
@@ -399,36 +417,48 @@ impl ClusterServer {
                 .json(request.of(database).query("attachments=true"), database)
                 .await?;
         }
-        document.shift_remove("_rev");
-        let attachments = document
-            .get_mut("_attachments")
-            .and_then(Value::as_object_mut);
-        for attachment in attachments.into_iter().flat_map(|all| all.values_mut()) {
-            if let Some(members) = attachment.as_object_mut() {
-                members.retain(|key, _| key == "content_type" || key == "data");
-            }
-        }
-        Ok(document)
+        Ok(without_bookkeeping(document))
     }
 
-    async fn read_tombstones(
+    /// Reads what a listing of documents leaves out: tombstones, and leaves that lost.
+    async fn read_other_leaves(
         &self,
         name: &DatabaseName,
         database: &mut Database,
         revisions: &mut BTreeMap<String, String>,
     ) -> Result<(), ServerError> {
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_changes");
-        let changes: Changes = self.json(request.of(name), name).await?;
-        let mut seen = BTreeSet::new();
+        let request = request.of(name).query("style=all_docs");
+        let changes: Changes = self.json(request, name).await?;
         for change in changes.results {
-            if change.deleted && seen.insert(change.id.clone()) {
-                let revision = change.changes.into_iter().next();
-                revisions.insert(
-                    change.id.clone(),
-                    revision.map_or_else(String::new, |r| r.rev),
-                );
+            if change.deleted {
+                let winner = change.changes.into_iter().next();
+                let revision = winner.map_or_else(String::new, |leaf| leaf.rev);
+                revisions.insert(change.id.clone(), revision);
                 database.deleted.insert(change.id);
+            } else if change.changes.len() > 1 {
+                self.read_conflicts(name, &change.id, database).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Reads the live leaves of a document that lost against the winner.
+    async fn read_conflicts(
+        &self,
+        name: &DatabaseName,
+        id: &str,
+        database: &mut Database,
+    ) -> Result<(), ServerError> {
+        let path = format!("/{}", in_query(id));
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path).of(name);
+        let with_conflicts = request.clone().query("conflicts=true");
+        let winner: Document = self.json(with_conflicts, name).await?;
+        let losers = winner.get("_conflicts").and_then(Value::as_array);
+        for rev in losers.into_iter().flatten().filter_map(Value::as_str) {
+            let query = format!("attachments=true&rev={rev}");
+            let leaf: Document = self.json(request.clone().query(&query), name).await?;
+            database.insert_conflict(without_bookkeeping(leaf));
         }
         Ok(())
     }
@@ -441,6 +471,35 @@ impl ClusterServer {
         let response = self.0.send(&request.at_most(LARGEST)).await?;
         parsed(database.plain(), &response.body)
     }
+}
+
+/// The document without its revision, each attachment being its type and its content.
+fn without_bookkeeping(mut document: Document) -> Document {
+    document.shift_remove("_rev");
+    let attachments = document
+        .get_mut("_attachments")
+        .and_then(Value::as_object_mut);
+    for attachment in attachments.into_iter().flat_map(|all| all.values_mut()) {
+        if let Some(members) = attachment.as_object_mut() {
+            members.retain(|key, _| key == "content_type" || key == "data");
+        }
+    }
+    document
+}
+
+/// All leaves of the documents that have conflicts, with revisions by which the winner wins and
+/// the others follow in their order.
+fn leaves(database: &Database) -> Vec<Document> {
+    let mut leaves = Vec::new();
+    for id in database.conflicts.keys() {
+        for (place, leaf) in database.leaves(id).enumerate() {
+            let hash = u128::MAX - place as u128;
+            let mut leaf = leaf.clone();
+            leaf.insert("_rev".to_owned(), Value::from(format!("1-{hash:032x}")));
+            leaves.push(leaf);
+        }
+    }
+    leaves
 }
 
 fn is_lost(landed: &Landed) -> bool {
