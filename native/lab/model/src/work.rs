@@ -116,6 +116,23 @@ impl Work {
             .cloned()
     }
 
+    /// The live leaves of a document that lost against the winner.
+    pub(crate) fn conflicts(&self, database: &str, id: &str) -> Vec<Document> {
+        let database = self.cluster.databases.get(database);
+        let leaves = database.map(|database| database.leaves(id).skip(1).cloned().collect());
+        leaves.unwrap_or_default()
+    }
+
+    /// Whether the leaves of a document differ.
+    pub(crate) fn is_disputed(&self, database: &str, id: &str) -> bool {
+        let winner = self.document(database, id);
+        let conflicts = self.conflicts(database, id);
+        winner.is_some_and(|winner| {
+            let differs = |leaf| !numbers::are_equal(leaf, &winner);
+            conflicts.iter().any(differs)
+        })
+    }
+
     pub(crate) fn all_account_databases(&self) -> Vec<String> {
         self.databases(names::is_account_database)
     }
@@ -171,6 +188,16 @@ impl Work {
         numbers.into_iter().collect()
     }
 
+    /// Refuses a list of numbers of which none can be used.
+    pub(crate) fn refuse_useless(&self, given: &[String]) -> Result<(), Stopped> {
+        let is_useful = |text: &String| self.is_reconcilable(&self.normalised(text));
+        if given.iter().any(is_useful) {
+            Ok(())
+        } else {
+            Err(Stopped(Returned::Refused))
+        }
+    }
+
     pub(crate) fn normalised(&self, number: &str) -> String {
         self.numbering.normalised(number)
     }
@@ -180,6 +207,10 @@ impl Work {
     }
 
     // Reporting
+
+    pub(crate) fn is_without_failures(&self) -> bool {
+        self.failures.is_empty()
+    }
 
     pub(crate) fn unchanged(&mut self) {
         self.counts.unchanged += 1;
@@ -212,11 +243,15 @@ impl Work {
         }
     }
 
-    /// Deletes the document, and counts it.
-    pub(crate) fn delete(&mut self, database: &str, id: &str) {
+    /// Deletes every leaf of the document, and counts it once; a failure where a leaf that lost may
+    /// not be deleted.
+    pub(crate) fn delete(&mut self, database: &str, id: &str, may: impl Fn(&Document) -> bool) {
+        if !self.conflicts(database, id).iter().all(may) {
+            self.fail(database, "conflicted", id);
+            return;
+        }
         if let Some(database) = self.cluster.databases.get_mut(database) {
-            database.documents.remove(id);
-            database.deleted.insert(id.to_owned());
+            database.delete(id);
         }
         self.counts.deleted += 1;
     }
