@@ -68,7 +68,7 @@ impl Command {
             | C::ConvertCarrier { .. }
             | C::Purge(..)
             | C::MigrateUnassigned(Unassigned::Databases(_))
-            | C::Undo(_) => Some(Scope::Exclusive),
+            | C::Undo(..) => Some(Scope::Exclusive),
         }
     }
 }
@@ -145,6 +145,7 @@ mod tests {
             ),
             ("purge_deleted", &[], Scope::Exclusive),
             ("undo", &[P::Run], Scope::Exclusive),
+            ("undo", &[P::Run, P::AnyCluster], Scope::Exclusive),
         ] {
             assert_eq!(scope(function, parameters), Some(expected), "{function}");
         }

@@ -171,8 +171,8 @@ pub(super) async fn numbers_in_account(
     account: AccountId,
     given: Vec<String>,
 ) -> Result<(), Error> {
-    databases::must_exist(run, account).await?;
     let numbers = numbers::normalised(run, Some(account), given).await?;
+    databases::must_exist(run, account).await?;
     let database = account.database();
     let usage = match run.usages.of(run, account).await {
         Ok(usage) => usage,

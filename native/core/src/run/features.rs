@@ -255,7 +255,7 @@ impl Allow<'_> {
                 quoted(section),
                 self.features
             );
-            return Ok(Decision::Change(Change::Create { body: body.into() }));
+            return Ok(Decision::Change(Change::create(body.into())));
         };
         let document = parsed(self.database, text)?;
         let body = with_nested(&document, &[section, "features", "allow"], &self.features);

@@ -293,6 +293,7 @@ impl Ledger {
             id: DOCUMENT.to_owned(),
             rev,
             body: Some(holders.document().to_string().into()),
+            losers: Vec::new(),
         };
         let landed = self.server.bulk_docs(&self.database, &[write], 1).await;
         match landed.into_iter().next() {

@@ -63,10 +63,7 @@ pub(super) async fn purge(
 async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<usize, Error> {
     let is_meant = |id: &str, document: &Object<'_>| {
         let source = source_in_number_database(database, id, &NumberFacts::of(document));
-        match source {
-            Source::Assigned(_) | Source::Unassigned => has_state(document, state),
-            Source::Misfiled | Source::Not => false,
-        }
+        source.is_filed() && has_state(document, state)
     };
     let decider = InPlace {
         run,
@@ -155,7 +152,7 @@ async fn migrate_one(run: &Run, database: &DatabaseName) -> Result<(), Error> {
     Ok(())
 }
 
-/// As Kazoo's view `unassigned` has it: numbers of no account, those only discovered left out.
+/// Numbers of no account; those deleted and those only discovered are left out (contract section 8).
 fn migration(
     database: &DatabaseName,
     id: &str,
@@ -164,7 +161,8 @@ fn migration(
 ) -> Result<Decision, Error> {
     let document = parsed(database, text)?;
     let source = source_in_number_database(database, id, &NumberFacts::of(&document));
-    if source != Source::Unassigned || has_state(&document, "discovery") {
+    let is_past = has_state(&document, "deleted") || has_state(&document, "discovery");
+    if source != Source::Unassigned || is_past {
         return Ok(Decision::Skip);
     }
     Ok(match migrated(&document) {

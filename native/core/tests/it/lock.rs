@@ -212,6 +212,7 @@ impl Document {
                 id: DOCUMENT.to_owned(),
                 rev: opened.unwrap().document.map(|(rev, _)| rev),
                 body: Some(body.clone().into()),
+                losers: Vec::new(),
             };
             let landed = self.server.bulk_docs(&self.database, &[write], 1).await;
             match landed.into_iter().next().unwrap() {

@@ -316,6 +316,7 @@ impl ClusterServer {
                     id: id.clone(),
                     rev: None,
                     body,
+                    losers: Vec::new(),
                 })
             })
             .collect::<Result<Vec<Write>, ServerError>>()?;
