@@ -92,6 +92,10 @@ fn of_account(work: &Work, account: &str, drift: &mut Drift) {
             drift.add(Kind::WrongAccount, account, &number);
         }
         let is_own = holder.as_deref() == Some(account);
+        let whose = numbers::assignment(&document);
+        if whose == Assignment::Odd {
+            drift.add(Kind::OddAssignment, account, &number);
+        }
         let places = places_of(work, &number);
         if places.is_empty() {
             let kind = if is_own && has_rival(work, account, &number) {
@@ -108,7 +112,9 @@ fn of_account(work: &Work, account: &str, drift: &mut Drift) {
             .collect();
         let here = Assignment::Account(account.to_owned());
         let is_elsewhere = |assignment: &Assignment| *assignment != Assignment::Odd;
-        if is_own && !assignments.contains(&here) && assignments.iter().any(is_elsewhere) {
+        // What another account's is by its own word is a kind of its own.
+        let is_former = is_own || whose == Assignment::Nobody;
+        if is_former && !assignments.contains(&here) && assignments.iter().any(is_elsewhere) {
             drift.add(Kind::FormerAccount, account, &number);
         }
     }

@@ -163,7 +163,7 @@ impl Conversion {
                     self.fail(work, &account, "conflict", number);
                     return;
                 }
-                Some(_) if work.is_disputed(&account, number) => {
+                Some(_) if work.is_disputed(&account, number, &wanted) => {
                     self.fail(work, &account, "conflicted", number);
                     return;
                 }

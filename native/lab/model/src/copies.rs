@@ -204,7 +204,9 @@ fn to_account(work: &mut Work, account: &str, number: &str, document: Document) 
         Some(existing) if !numbers::is_number(&existing) => {
             work.fail(account, "save_docs-conflict", number);
         }
-        Some(_) if work.is_disputed(account, number) => work.fail(account, "conflicted", number),
+        Some(_) if work.is_disputed(account, number, &document) => {
+            work.fail(account, "conflicted", number)
+        }
         _ => work.write(account, number, document),
     }
 }
@@ -238,7 +240,7 @@ pub(crate) fn single_number_to_account_db(
             work.fail(account, "save_docs-conflict", &number);
             return Err(error(cannot_save("conflict")));
         }
-        Some(_) if work.is_disputed(account, &number) => {
+        Some(_) if work.is_disputed(account, &number, &document) => {
             work.fail(account, "conflicted", &number);
             return Err(error(cannot_save("conflicted")));
         }

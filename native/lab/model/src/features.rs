@@ -48,7 +48,10 @@ pub(crate) fn of_list(list: &[Value], document: &Document) -> Document {
     let mut features = Map::new();
     for name in list.iter().filter_map(Value::as_str) {
         let (feature, data) = listed(name, document);
-        features.insert(feature.to_owned(), data);
+        // Of several names of one feature, the last one that has data counts.
+        if !features.contains_key(feature) || data != json!({}) {
+            features.insert(feature.to_owned(), data);
+        }
     }
     features
 }
@@ -82,11 +85,11 @@ fn listed<'a>(name: &'a str, document: &Document) -> (&'a str, Value) {
             (name, Value::Object(data.into_iter().collect()))
         }
         "inbound_lookup" => ("inbound_cnam", json!({"inbound_lookup": true})),
-        _ if OLD_E911.contains(&name) => {
-            let data = document.get(name).filter(|value| !value.is_null());
-            ("e911", data.cloned().unwrap_or_else(|| json!({})))
+        _ => {
+            let is_old = OLD_E911.contains(&name);
+            let feature = if is_old { "e911" } else { name };
+            (feature, public(name).cloned().unwrap_or_else(|| json!({})))
         }
-        _ => (name, public(name).cloned().unwrap_or_else(|| json!({}))),
     }
 }
 
@@ -121,18 +124,28 @@ pub(crate) fn unassigned(document: &Document) -> Document {
 }
 
 fn remove_feature(document: &mut Document, feature: &str) {
-    let mut names = vec![feature];
-    match feature {
-        "e911" => names.extend(OLD_E911),
-        "inbound_cnam" => names.push("inbound_lookup"),
-        _ => {}
-    }
-    match document.get_mut("pvt_features") {
-        Some(Value::Object(features)) => features.retain(|name, _| !names.contains(&name.as_str())),
-        Some(Value::Array(list)) => {
-            list.retain(|name| !name.as_str().is_some_and(|name| names.contains(&name)));
+    let e911 = ["e911", OLD_E911[0], OLD_E911[1], OLD_E911[2]];
+    let inbound = ["inbound_cnam", "inbound_lookup"];
+    let names: &[&str] = match feature {
+        _ if e911.contains(&feature) => &e911,
+        _ if inbound.contains(&feature) => &inbound,
+        _ => &[feature],
+    };
+    let is_emptied = match document.get_mut("pvt_features") {
+        Some(Value::Object(features)) => {
+            let before = features.len();
+            features.retain(|name, _| !names.contains(&name.as_str()));
+            features.len() < before && features.is_empty()
         }
-        _ => {}
+        Some(Value::Array(list)) => {
+            let before = list.len();
+            list.retain(|name| !name.as_str().is_some_and(|name| names.contains(&name)));
+            list.len() < before && list.is_empty()
+        }
+        _ => false,
+    };
+    if is_emptied {
+        document.shift_remove("pvt_features");
     }
     for (field, parts) in public_fields(feature) {
         remove_field(document, field, parts);
@@ -147,7 +160,7 @@ fn public_fields(feature: &str) -> Vec<(&'static str, &'static [&'static str])> 
             let all = OLD_E911.into_iter().chain(["e911"]);
             all.map(|field| (field, &[][..])).collect()
         }
-        "cnam" | "inbound_cnam" | "outbound_cnam" => {
+        "cnam" | "inbound_cnam" | "inbound_lookup" | "outbound_cnam" => {
             vec![("cnam", &["inbound_lookup", "display_name"])]
         }
         "prepend" => vec![("prepend", &["enabled", "name", "number"])],

@@ -123,14 +123,20 @@ impl Work {
         leaves.unwrap_or_default()
     }
 
-    /// Whether the leaves of a document differ.
-    pub(crate) fn is_disputed(&self, database: &str, id: &str) -> bool {
+    /// Whether the leaves of a document differ in what a copy decides by: whether it is a number,
+    /// live, and whose, and whether it is as the source.
+    pub(crate) fn is_disputed(&self, database: &str, id: &str, source: &Document) -> bool {
+        let facts = |leaf: &Document| {
+            (
+                numbers::is_number(leaf),
+                numbers::is_live_number(leaf),
+                numbers::assignment(leaf),
+                numbers::are_equal(leaf, source),
+            )
+        };
         let winner = self.document(database, id);
         let conflicts = self.conflicts(database, id);
-        winner.is_some_and(|winner| {
-            let differs = |leaf| !numbers::are_equal(leaf, &winner);
-            conflicts.iter().any(differs)
-        })
+        winner.is_some_and(|winner| conflicts.iter().any(|leaf| facts(leaf) != facts(&winner)))
     }
 
     pub(crate) fn all_account_databases(&self) -> Vec<String> {

@@ -109,12 +109,12 @@ fn a_list_of_features_becomes_an_object_with_their_data() {
                "ringback": {"early": "a"}, "prepend": {"name": "P", "enabled": false},
                "force_outbound": true}),
     );
-    // Nothing is lost that has no data, and the later name of two counts.
+    // Nothing is lost that has no data, nor the data of one name by another that has none.
     converts_list(
         json!(["vitelity_e911", "telnyx_e911", "sms"]),
         json!({"vitelity_e911": {"a": 1}, "sms": {"on": true}}),
         "knm_telnyx",
-        json!({"e911": {}, "sms": {"on": true}}),
+        json!({"e911": {"a": 1}, "sms": {"on": true}}),
     );
     converts_list(json!(["local"]), json!({}), "knm_telnyx", Value::Null);
     converts_list(json!([]), json!({}), "knm_telnyx", Value::Null);
@@ -194,6 +194,20 @@ fn a_copy_overwrites_leaves_that_agree_and_no_others() {
     )
     .leaves_it_as_it_was()
     .fails(json!({"A": {"failed": {"conflicted": [NUMBER]}}}));
+    let other = number(A, json!({"x": 2, "pvt_used_by": "callflow"}));
+    case(
+        start(json!([old, other])),
+        "copy_number_dbs_to_accounts",
+        [],
+    )
+    .leaves(start(json!([source, other])));
+    case(
+        start(json!([old, source])),
+        "copy_number_dbs_to_accounts",
+        [],
+    )
+    .leaves_it_as_it_was()
+    .fails(json!({"A": {"failed": {"conflicted": [NUMBER]}}}));
     case(
         start(json!([source, old])),
         "copy_number_dbs_to_accounts",
@@ -232,7 +246,7 @@ fn only_numbers_of_nobody_are_migrated() {
     }
     let mut end = used(Value::Null);
     end.as_object_mut().unwrap().remove("pvt_used_by");
-    end["pvt_features"] = json!({});
+    end.as_object_mut().unwrap().remove("pvt_features");
     let arguments: [&[Argument]; 3] = [&[], &["+1415".into()], &["4155550100".into()]];
     for arguments in arguments {
         let start = at("+1415", used(Value::Null));
@@ -462,6 +476,15 @@ fn the_audit_knows_released_and_contested_numbers() {
     finds(
         json!({"A": {NUMBER: own}, "+1415": {NUMBER: number("odd", json!({}))}}),
         &[(Kind::OddAssignment, "+1415")],
+    );
+    let nobodys = number("", json!({}));
+    finds(
+        json!({"A": {NUMBER: nobodys}, "+1415": {NUMBER: nobodys}}),
+        &[(Kind::FormerAccount, "A")],
+    );
+    finds(
+        json!({"A": {NUMBER: number("odd", json!({}))}, "+1415": {NUMBER: nobodys}}),
+        &[(Kind::OddAssignment, "A")],
     );
     finds(
         json!({"A": {NUMBER: own}, "B": {NUMBER: number(B, json!({}))}, "+1415": {}}),

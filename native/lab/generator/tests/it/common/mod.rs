@@ -225,9 +225,13 @@ pub fn audit(cluster: &Cluster) -> BTreeMap<Fact, Vec<String>> {
                 let value = held.get("pvt_assigned_to");
                 assigned(held).is_none() && value.is_some_and(|value| !value.is_null())
             };
+            let nobodys = own.is_none() && !is_odd(&document);
+            if is_odd(&document) {
+                wrong(DriftKind::OddAssignment);
+            }
             let held = there.clone().filter(|held| !is_odd(held)).count() > 0;
             let held_here = there.any(|held| assigned(held).as_ref() == Some(account));
-            if is_own && held && !held_here {
+            if (is_own || nobodys) && held && !held_here {
                 wrong(DriftKind::FormerAccount);
             }
         }
