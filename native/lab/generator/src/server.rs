@@ -474,9 +474,10 @@ impl ClusterServer {
     }
 }
 
-/// The document without its revision, each attachment being its type and its content.
+/// The document without its revision and those of other leaves, each attachment being its type and its content.
 fn without_bookkeeping(mut document: Document) -> Document {
     document.shift_remove("_rev");
+    document.shift_remove("_conflicts");
     let attachments = document
         .get_mut("_attachments")
         .and_then(Value::as_object_mut);
