@@ -47,7 +47,7 @@ async fn one_number(
     run: &Arc<Run>,
     given: String,
 ) -> Result<Option<(DatabaseName, Numbered)>, Error> {
-    let numbers = numbers::normalised(run, None, vec![given]).await?;
+    let numbers = numbers::normalised(run, vec![given]).await?;
     for (database, live) in numbers::read_all(run, numbers).await? {
         if let Some(number) = live.into_iter().next() {
             return Ok(Some((database, number)));

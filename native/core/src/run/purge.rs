@@ -112,7 +112,7 @@ pub(super) async fn migrate_unassigned(run: &Arc<Run>, what: Unassigned) -> Resu
 }
 
 async fn migrate_number(run: &Arc<Run>, number: String) -> Result<(), Error> {
-    let numbers = numbers::normalised(run, None, vec![number]).await?;
+    let numbers = numbers::normalised(run, vec![number]).await?;
     for (database, live) in numbers::read_all(run, numbers).await? {
         let mut planned = Vec::new();
         for number in &live {
