@@ -294,7 +294,7 @@ a_second_writing_run_is_refused_or_waits(Config) ->
 
 looks_at_the_lock(Config) ->
     length([Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)),
-                    binary:match(Path, <<"kazoo_numbers_maintenance/lock">>) =/= nomatch]).
+                    binary:match(Path, <<"tasks/kazoo_numbers_maintenance">>) =/= nomatch]).
 
 await(Condition) ->
     case Condition() of
