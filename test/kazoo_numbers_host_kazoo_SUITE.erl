@@ -248,6 +248,7 @@ features_are_set_by_kazoo(Config) ->
     ] = Defaults,
     {no_return, Defaults} = call(Config, add_allowed_feature_on_system_config, [<<"sms">>]),
     [] = Sets(),
+    kazoo(Config, set, [number_manager, {[{<<"pvt_type">>, <<"config">>}]}]),
     [{no_return, Defaults} = call(Config, reset_allowed_features_to_defaults_on_system_config, []) || _ <- [1, 2]],
     [Written] = Sets(),
     Written = lists:sort(Twelve),
@@ -267,7 +268,7 @@ features_are_set_by_kazoo(Config) ->
     true = string:find(Line, "was not written") =/= nomatch,
     [] = [Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)), binary:match(Path, <<"_bulk_docs">>) =/= nomatch].
 
-features(Section, List) -> {[{Section, {[{<<"features">>, {[{<<"allow">>, List}]}}]}}]}.
+features(Section, List) -> {[{<<"pvt_type">>, <<"config">>}, {Section, {[{<<"features">>, {[{<<"allow">>, List}]}}]}}]}.
 
 broker_that_fails_makes_failures_and_no_endless_run(Config) ->
     cluster(),

@@ -234,7 +234,9 @@ json(get_keys, [{Pairs}]) -> [Key || {Key, _} <- Pairs];
 json(get_value, [Key, Object]) when is_binary(Key) -> json(get_value, [[Key], Object]);
 json(get_value, [[], Value]) -> Value;
 json(get_value, [[Key | Path], {Pairs}]) -> json(get_value, [Path, proplists:get_value(Key, Pairs)]);
-json(get_value, [_Path, _NoObject]) -> undefined;
+json(get_value, [_Path, undefined]) -> undefined;
+%% As Kazoo's own.
+json(get_value, [_Path, _NoObject]) -> error(badarg);
 json(set_values, [Values, Object]) ->
     lists:foldl(fun({Path, Value}, Changed) -> set_value(Path, Value, Changed) end, Object, Values).
 

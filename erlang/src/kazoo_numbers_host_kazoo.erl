@@ -270,11 +270,16 @@ landed(#{id := Id, rev := Rev}) ->
 is_configured(Path) ->
     case kz_datamgr:open_cache_doc(<<"system_config">>, ?NUMBER_MANAGER) of
         {ok, Document} ->
-            lists:any(fun(Section) -> kz_json:get_value([Section | Path], Document) =/= undefined end
+            lists:any(fun(Section) -> value([Section | Path], Document) =/= undefined end
                      ,kz_json:get_keys(Document)
                      );
         {error, _Reason} -> false
     end.
+
+%% What is no object has no values, beside the sections for one.
+value([], Value) -> Value;
+value([Key | Path], {Pairs} = Object) when is_list(Pairs) -> value(Path, kz_json:get_value(Key, Object));
+value(_Path, _NoObject) -> undefined.
 
 %% Kazoo has its default list in its code, and says it only while nothing is
 %% configured. Otherwise it is all the features that this Kazoo has: text messages
@@ -292,7 +297,7 @@ has_module(Module) -> code:ensure_loaded(Module) =:= {module, Module}.
 set_config(Path, Values) ->
     Section = [atom_to_binary(node(), utf8) | Path],
     case kz_datamgr:open_cache_doc(<<"system_config">>, ?NUMBER_MANAGER) of
-        {ok, Document} -> set_config(Path, Values, kz_json:get_value(Section, Document) =:= Values);
+        {ok, Document} -> set_config(Path, Values, value(Section, Document) =:= Values);
         {error, _Reason} -> set_config(Path, Values, false)
     end.
 
@@ -302,7 +307,7 @@ set_config(Path, Values, false) ->
     case kapps_config:set_node(?NUMBER_MANAGER, Path, Values, node()) of
         {ok, Document} ->
             %% What is not saved is returned as if it were.
-            case kz_json:get_value(Section, Document) of
+            case value(Section, Document) of
                 Values -> ok;
                 _Other -> {error, <<"system_config/number_manager was not written: is lock_system_config set in Kazoo's config.ini?">>}
             end;
@@ -453,8 +458,8 @@ update_services_view(AccountDb) ->
              end,
     Classifiers = classifiers(),
     Path = [<<"views">>, <<"reconcile_services">>],
-    case kazoo_numbers_services_view:is_up_to_date(Classifiers, kz_json:get_value(Path ++ [<<"map">>], Design))
-        andalso is_binary(kz_json:get_value(Path ++ [<<"reduce">>], Design))
+    case kazoo_numbers_services_view:is_up_to_date(Classifiers, value(Path ++ [<<"map">>], Design))
+        andalso is_binary(value(Path ++ [<<"reduce">>], Design))
     of
         true -> ok;
         false ->
@@ -469,7 +474,7 @@ classifiers() ->
     Configured = knm_converters:available_classifiers(),
     [{Class, Regex}
      || Class <- kz_json:get_keys(Configured),
-        Regex <- [kz_json:get_value([Class, <<"regex">>], Configured)],
+        Regex <- [value([Class, <<"regex">>], Configured)],
         is_binary(Regex)
     ].
 

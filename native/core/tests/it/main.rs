@@ -12,6 +12,7 @@ mod audit;
 mod broken_off;
 mod defects;
 mod dry_run;
+mod host;
 mod hostile_input;
 mod lock;
 mod manual;
