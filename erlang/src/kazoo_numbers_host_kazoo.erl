@@ -225,7 +225,11 @@ deadline(Patience) -> erlang:monotonic_time(millisecond) + Patience.
 publish_one(Db, Before, After, Deadline, Pause) ->
     case kzs_publish:publish_doc(Db, Before, After) of
         {error, Reason} ->
-            case is_final(Reason) orelse erlang:monotonic_time(millisecond) >= Deadline of
+            case is_final(Reason)
+                orelse erlang:monotonic_time(millisecond) >= Deadline
+                %% Its broker does not come back.
+                orelse kazoo_numbers_job:is_node_stopping()
+            of
                 true -> {error, Reason};
                 false ->
                     %% Other publishers wait for the same workers.

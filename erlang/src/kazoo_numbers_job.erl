@@ -17,7 +17,7 @@
 %% @end
 -module(kazoo_numbers_job).
 
--export([run/2, rehearse/2, is_in_trouble/0]).
+-export([run/2, rehearse/2, is_in_trouble/0, is_node_stopping/0]).
 -export([companion/4]).
 
 %% Questions to the host that are answered at the same time. Each may hold a worker of
@@ -25,7 +25,7 @@
 -define(HELPERS, 4).
 
 %% How often is looked whether the node stops.
--define(LOOK_MS, 500).
+-define(LOOK_MS, 200).
 
 -define(TROUBLE, {?MODULE, trouble}).
 
@@ -225,12 +225,16 @@ message(Message, #job{transport = Transport, connection = Connection} = Job) ->
 
 %% A node that stops does not wait for its runs: they stop as if the caller had died.
 look(Job) ->
-    case init:get_status() of
-        {stopping, _Progress} -> asked(cancel, Job);
-        _Running ->
+    case is_node_stopping() of
+        true -> asked(cancel, Job);
+        false ->
             _ = erlang:send_after(?LOOK_MS, self(), {?MODULE, look}),
             Job
     end.
+
+%% @doc Whether the node is on its way out.
+-spec is_node_stopping() -> boolean().
+is_node_stopping() -> element(1, init:get_status()) =:= stopping.
 
 frame({lines, Number, Lines}, Job) ->
     Printed = print(Lines, Job),
