@@ -99,7 +99,7 @@ fn cluster(seed: u64) -> Cluster {
     generate(&Options {
         seed,
         accounts: 6,
-        numbers: 60,
+        numbers: 120,
         number_databases: 4,
         drift: 0.4,
         ..Options::default()
