@@ -365,6 +365,10 @@ async fn broken_off(
         return Ok(Vec::new());
     };
     let mut left: Vec<(AccountId, Pending)> = Vec::new();
+    let mut followed: HashSet<(AccountId, String)> = known
+        .iter()
+        .map(|(account, one)| (*account, one.id.clone()))
+        .collect();
     for earlier in journals.runs()? {
         let start = &earlier.start;
         // What failed is tried again by the same command, and by no other: it has been told of.
@@ -389,14 +393,15 @@ async fn broken_off(
                 let Some(document) = after.and_then(|text| Object::parse(text).ok()) else {
                     continue;
                 };
-                let is_known = || known.iter().chain(&left).any(|(_, one)| one.id == id);
+                // Two number databases can give a number to two accounts, and each has a copy.
                 if let Some(account) = NumberFacts::of(&document).assigned_to
-                    && !is_known()
+                    && !followed.contains(&(account, id.clone()))
                 {
                     assigned.push((account, id));
                 }
             }
             for (account, id) in unshadowed(run, &database, assigned).await? {
+                followed.insert((account, id.clone()));
                 let from = database.clone();
                 left.push((
                     account,

@@ -163,11 +163,12 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
                 continue;
             };
             died += 1;
-            call_with(url, function, arguments, journalled(&folder)).await;
+            let completed = call_with(url, function, arguments, journalled(&folder)).await;
             let differences = wanted.differences(&read(&stage).await);
             assert!(
                 differences.is_empty(),
-                "{function} {death:?}: {differences:#?}"
+                "{function} {death:?}: {differences:#?}\n{}",
+                completed.lines.join("\n")
             );
 
             let folder = tempfile::tempdir().unwrap();
