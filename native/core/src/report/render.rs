@@ -12,6 +12,12 @@ impl Renderer {
         match event {
             Event::Output(line) => vec![line.clone()],
             Event::Warning(line) => vec![format!("warning: {line}")],
+            Event::Error { line, hint } => {
+                let hint = hint.iter().map(|hint| format!("hint: {hint}"));
+                std::iter::once(format!("error: {line}"))
+                    .chain(hint)
+                    .collect()
+            }
             Event::Database {
                 database,
                 read,
