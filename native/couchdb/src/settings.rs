@@ -53,9 +53,11 @@ impl Default for HttpSettings {
     }
 }
 
+type Announce = dyn Fn(&Error, Duration) + Send + Sync;
+
 /// What is called with the error, and for how long it is tried again.
 #[derive(Clone)]
-pub struct OnOutage(pub Arc<dyn Fn(&Error, Duration) + Send + Sync>);
+pub struct OnOutage(pub Arc<Announce>);
 
 impl fmt::Debug for OnOutage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -75,7 +75,7 @@ pub enum Event {
     Warning(String),
     /// Why the run ends, or did not begin.
     Error {
-        /// What could not be done, and the reason.
+        /// What could not be done, and the reason, after `error: ` or `refused: `.
         line: String,
         /// What to do about it, if there is something.
         hint: Option<String>,

@@ -14,9 +14,7 @@ impl Renderer {
             Event::Warning(line) => vec![format!("warning: {line}")],
             Event::Error { line, hint } => {
                 let hint = hint.iter().map(|hint| format!("hint: {hint}"));
-                std::iter::once(format!("error: {line}"))
-                    .chain(hint)
-                    .collect()
+                std::iter::once(line.clone()).chain(hint).collect()
             }
             Event::Database {
                 database,

@@ -173,7 +173,11 @@ pub async fn run(job: Job) -> Finished {
                 Some(line) => (line, None),
                 None => (refused_as_a_whole(&fatal), fatal.advice()),
             };
-            run.error(line.clone(), hint).await;
+            if fatal.kind() == Kind::Cancelled {
+                run.output(line.clone()).await;
+            } else {
+                run.error(format!("error: {line}"), hint).await;
+            }
             error = Some(line);
             // What was done before the end is told all the same.
             let wrote = summary.counts.created + summary.counts.updated + summary.counts.deleted;
@@ -296,7 +300,7 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
             return Ok(Answer::Only(Returned::NoReturn));
         }
         C::NeedsKazoo(name) => {
-            let line = format!("{name} needs a running Kazoo: call it in a Kazoo node");
+            let line = format!("error: {name} needs a running Kazoo: call it in a Kazoo node");
             run.error(line, None).await;
             return Ok(Answer::Only(Returned::Code(NOT_HERE)));
         }
