@@ -230,11 +230,13 @@ impl Error {
         self
     }
 
-    /// The refusal of one database to a user whom the server knows.
+    /// The refusal of one thing to a user whom the server knows.
     #[must_use]
     pub(super) fn only_here(mut self) -> Self {
         self.0.kind = Kind::Forbidden;
-        self.hint("the server takes the user name and the password, but this database does not allow the user to do that")
+        self.hint(
+            "the server takes the user name and the password, but does not allow that to this user",
+        )
     }
 
     /// The same error, worth only so much patience.

@@ -204,9 +204,7 @@ impl Server {
             () = given_up => return Err(cancelled()),
         };
         let answer = match answer {
-            Err(error) if error.kind() == Kind::Unauthorized && request.database.is_some() => {
-                Err(self.unauthorized(error).await)
-            }
+            Err(error) if error.kind() == Kind::Unauthorized => Err(self.unauthorized(error).await),
             answer => answer,
         };
         let answer = answer.map_err(|error| request.failed(error));
@@ -221,7 +219,7 @@ impl Server {
         answer
     }
 
-    /// What a 401 for one database means. CouchDB gives it for wrong credentials, and to a user whom that database refuses;
+    /// What a 401 means. CouchDB gives it for wrong credentials, and to a user whom it does not allow this one thing;
     /// its first page, which is for everybody, tells one from the other. It is asked seldom: a wrong password counts there,
     /// too, and CouchDB locks a user out after five.
     async fn unauthorized(&self, error: Error) -> Error {

@@ -85,15 +85,15 @@ impl<'a> Retries<'a> {
             Persistence::Final => false,
             Persistence::Glitch => self.failed < settings.tries,
             Persistence::Outage => {
-                let unnoticed = settings.patience / NOTICED;
+                let unnoticed = settings.patience() / NOTICED;
                 let (outage, announce) = self.server.outage.goes_on(unnoticed);
                 let since = *self.since.get_or_insert_with(Instant::now);
                 // A server that has been away for that long is not waited for once a request.
                 let since = since.min(outage);
                 if let Some(on_outage) = settings.on_outage.as_ref().filter(|_| announce) {
-                    (on_outage.0)(&error, settings.patience);
+                    (on_outage.0)(&error, settings.patience());
                 }
-                self.failed < settings.tries || since.elapsed() < settings.patience
+                self.failed < settings.tries || since.elapsed() < settings.patience()
             }
         };
         if !again {

@@ -22,11 +22,9 @@ pub struct HttpSettings {
     pub tries: usize,
     /// The first pause between tries; it doubles.
     pub first_pause: Duration,
-    /// The longest pause between tries, whatever the server asks for.
+    /// The longest pause between tries, whatever the server asks for. While a server does not answer, requests are tried again
+    /// for three times as long ([`Self::patience`]).
     pub longest_pause: Duration,
-    /// For how long requests are tried again while the server does not answer: longer than a restart takes, and than a load
-    /// balancer takes to see that a server is back.
-    pub patience: Duration,
     /// For how long a size that a slow server could answer is kept before a larger one is tried.
     pub small_pages: Duration,
     /// A PEM file of certificates that are trusted like those of the system.
@@ -45,11 +43,18 @@ impl Default for HttpSettings {
             tries: 5,
             first_pause: Duration::from_millis(250),
             longest_pause: Duration::from_secs(30),
-            patience: Duration::from_secs(75),
             small_pages: Duration::from_secs(60),
             ca_file: None,
             on_outage: None,
         }
+    }
+}
+
+impl HttpSettings {
+    /// For how long requests are tried again while a server does not answer: longer than a restart takes, and than a load
+    /// balancer takes to see that a server is back.
+    pub fn patience(&self) -> Duration {
+        self.longest_pause * 3
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::{Asked, Fake, Reply, database, ids, settings};
 
 fn impatient() -> HttpSettings {
     HttpSettings {
-        patience: Duration::ZERO,
+        longest_pause: Duration::from_millis(2),
         ..settings()
     }
 }
@@ -141,7 +141,13 @@ async fn unauthorized_for_one_database_is_a_refusal_of_that_database() {
     );
     assert_eq!(fake.requests(), 3, "the credentials are checked once");
     let error = server.databases("").await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Unauthorized);
+    assert_eq!(error.kind(), Kind::Forbidden);
+    assert!(
+        error
+            .advice()
+            .unwrap()
+            .contains("takes the user name and the password")
+    );
 }
 
 #[tokio::test]

@@ -180,8 +180,7 @@ fn exchange(mut stream: impl Read + Write, reply: impl Fn(&Asked) -> Vec<u8>) {
 pub fn settings() -> HttpSettings {
     HttpSettings {
         first_pause: Duration::from_millis(2),
-        longest_pause: Duration::from_millis(60),
-        patience: Duration::from_millis(2000),
+        longest_pause: Duration::from_millis(700),
         read_timeout: Duration::from_millis(300),
         ..HttpSettings::default()
     }
