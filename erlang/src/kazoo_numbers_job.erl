@@ -183,7 +183,7 @@ journal(undefined) -> #{}.
 
 paths() ->
     [{Key, unicode:characters_to_binary(Path)}
-     || Key <- [report_directory, metrics_file],
+     || Key <- [report_directory, metrics_file, ca_file],
         {ok, Path} <- [application:get_env(kazoo_numbers_maintenance, Key)]
     ].
 

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 
 use reqwest::{Method, StatusCode};
 
-use super::answer::{BulkRow, is_not_found};
+use super::answer::{BulkRow, is_not_found, unexpected};
 use super::document::quoted;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
 use super::request::Request;
 use super::revision::Revision;
 use super::server::Server;
+use super::url::ServerUrl;
 
 /// The most bytes of documents in a batch, as CouchDB's replicator has it.
 const BATCH_BYTES: usize = 4 << 20;
@@ -84,6 +85,7 @@ impl Server {
         limit: usize,
     ) -> Vec<Landed> {
         let texts: Vec<String> = writes.iter().map(Write::text).collect();
+        let limit = self.write_size().of(limit);
         let mut landed = Vec::with_capacity(writes.len());
         let mut batches = Vec::new();
         let mut start = 0;
@@ -118,7 +120,7 @@ impl Server {
         landed
     }
 
-    /// One request. Err: the request was refused as a whole because of some of its rows.
+    /// One request. Err: the request was refused as a whole because of some of its rows, or of its size.
     async fn bulk_batch(
         &self,
         database: &DatabaseName,
@@ -132,10 +134,17 @@ impl Server {
         let all = |error: Error| vec![Landed::Failed(error); writes.len()];
         let response = match self.send(&request).await {
             Ok(response) => response,
-            Err(error) if matches!(error.kind(), Kind::TooLarge | Kind::BadRequest) => {
+            Err(error) if error.kind() == Kind::TooLarge => return Err(Landed::Failed(error)),
+            // What is not CouchDB's answer is none to a row.
+            Err(error) if error.kind() == Kind::BadRequest && error.said().is_some() => {
                 return Err(Landed::Failed(error));
             }
-            Err(error) => return Ok(all(error)),
+            Err(error) => {
+                if error.is_too_slow() {
+                    self.write_size().too_slow(writes.len());
+                }
+                return Ok(all(error));
+            }
         };
         if is_not_found(&response) {
             return Ok(all(super::pages::database_not_found(
@@ -148,10 +157,16 @@ impl Server {
             return Err(Landed::Conflict);
         }
         let lost = |detail: &str| {
-            Error::new(Kind::BadAnswer, Operation::SAVE_DOCS, detail).in_database(database)
+            Error::new(Kind::BadAnswer, Operation::SAVE_DOCS, detail)
+                .in_database(database)
+                .on(self.url())
         };
-        let Ok(rows) = serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) else {
-            return Ok(all(lost("not an answer of _bulk_docs")));
+        let rows = match serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) {
+            Ok(rows) => rows,
+            Err(error) => {
+                let error = unexpected(Operation::SAVE_DOCS, &response, "_bulk_docs", Some(&error));
+                return Ok(all(error.in_database(database).on(self.url())));
+            }
         };
         // The rows of one document come in the order in which they were sent.
         let mut answers: HashMap<&str, Vec<&BulkRow<'_>>> = HashMap::with_capacity(rows.len());
@@ -167,7 +182,7 @@ impl Server {
             if answers.len() <= write.losers.len() {
                 return Landed::Failed(lost("a document without an answer"));
             }
-            let mut leaves = answers.iter().map(|row| of_row(row, database));
+            let mut leaves = answers.iter().map(|row| of_row(row, database, self.url()));
             let Some(winner) = leaves.next() else {
                 return Landed::Failed(lost("a document without an answer"));
             };
@@ -212,9 +227,6 @@ impl Server {
                 rows.join(",")
             ));
         self.send_repeatedly(request, |response| {
-            let bad = |detail: String| {
-                Error::new(Kind::BadAnswer, Operation::SAVE_DOCS, detail).in_database(database)
-            };
             if is_not_found(&response) {
                 return Err(super::pages::database_not_found(
                     Operation::SAVE_DOCS,
@@ -230,14 +242,18 @@ impl Server {
                             .in_database(database),
                     )
                 }
-                Err(_) => Err(bad("not an answer of _bulk_docs".to_owned())),
+                Err(error) => {
+                    let error =
+                        unexpected(Operation::SAVE_DOCS, &response, "_bulk_docs", Some(&error));
+                    Err(error.in_database(database))
+                }
             }
         })
         .await
     }
 }
 
-fn of_row(row: &BulkRow<'_>, database: &DatabaseName) -> Landed {
+fn of_row(row: &BulkRow<'_>, database: &DatabaseName, server: &ServerUrl) -> Landed {
     if let Some(rev) = &row.rev
         && row.error.is_none()
     {
@@ -251,8 +267,12 @@ fn of_row(row: &BulkRow<'_>, database: &DatabaseName) -> Landed {
         // Anything else is the server's trouble, and it may have acted.
         _ => Kind::ServerError,
     };
-    let detail = row.reason.as_deref().unwrap_or(error);
-    Landed::Failed(Error::new(kind, Operation::SAVE_DOCS, detail).in_database(database))
+    let detail = match &row.reason {
+        Some(reason) => format!("{error}: {reason}"),
+        None => error.to_owned(),
+    };
+    let error = Error::new(kind, Operation::SAVE_DOCS, detail).in_database(database);
+    Landed::Failed(error.on(server))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::answer::is_not_found;
+use super::answer::{is_not_found, unexpected};
 use super::document::Object;
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
 use super::name::DatabaseName;
 use super::pages::in_query;
 use super::request::Request;
@@ -47,7 +47,7 @@ impl Server {
             }
             let text = std::str::from_utf8(&response.body).unwrap_or_default();
             if !response.status.is_success() || Object::parse(text).is_err() {
-                let error = Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, "not a document");
+                let error = unexpected(Operation::OPEN_DOCS, &response, "a document", None);
                 return Err(error.in_database(database));
             }
             Ok(Some(text.into()))
@@ -72,7 +72,7 @@ impl Server {
                 .filter(|_| response.status.is_success())
                 .and_then(|object| Some(Revision::parse(&object.string("_rev")?)))
                 .ok_or_else(|| {
-                    Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, "not a document")
+                    unexpected(Operation::OPEN_DOCS, &response, "a document", None)
                         .in_database(database)
                 })?;
             Ok(Opened {

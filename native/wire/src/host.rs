@@ -7,7 +7,7 @@ use crate::term::Term;
 use async_trait::async_trait;
 use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::host::{ChangedRow, Host, Migrated, SystemFeatures, Unannounced};
-use kazoo_numbers::kazoo::{AccountId, DatabaseName, default_paths, read_config_ini};
+use kazoo_numbers::kazoo::{AccountId, DatabaseName, default_paths, server_of_config_ini};
 use kazoo_numbers::{Error, Kind, operation};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 /// The host of a job.
 pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: &Lines) -> Arc<dyn Host> {
     let one = match &start.connection {
-        Connection::Url(url) => Some(ServerUrl::parse(url)),
+        Connection::Url(url) => Some(given(url)),
         Connection::ConfigIni(path) => Some(configured(path.as_deref())),
         Connection::Host => None,
     };
@@ -37,12 +37,21 @@ pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: &Lines) -> Arc<dyn 
     }
 }
 
+/// The address that the calling process was given: by the environment, else by its application.
+fn given(url: &str) -> Result<ServerUrl, Error> {
+    let source = match env::var("COUCHDB_URL") {
+        Ok(environment) if environment == url => "COUCHDB_URL",
+        _ => "couchdb_url in the application environment",
+    };
+    Ok(ServerUrl::parse(url)?.from(source))
+}
+
 fn configured(path: Option<&str>) -> Result<ServerUrl, Error> {
     let paths = match path {
         Some(path) => vec![PathBuf::from(path)],
         None => default_paths(env::var_os("KAZOO_CONFIG").map(PathBuf::from)),
     };
-    ServerUrl::parse(&read_config_ini(&paths)?)
+    server_of_config_ini(&paths)
 }
 
 /// One server, and nobody to tell. A command that needs no database does not miss it.
@@ -117,7 +126,9 @@ impl Host for Kazoo {
             None => self.ask(request).await?,
         };
         let url = match answer.as_tagged() {
-            Some(("ok", [url])) => ServerUrl::parse(&url.as_text().unwrap_or_default())?,
+            Some(("ok", [url])) => {
+                ServerUrl::parse(&url.as_text().unwrap_or_default())?.from("Kazoo's configuration")
+            }
             _ => return Err(refused("Kazoo names no server".to_owned())),
         };
         asked.insert(database.cloned(), url.clone());

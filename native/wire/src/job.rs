@@ -128,6 +128,12 @@ fn settings(start: &Start) -> run::Settings {
         settings.config_section.clone_from(section);
     }
     settings.dry_run = asked.dry_run;
+    settings.http.ca_file = match &asked.ca_file {
+        Some(path) => Some(path.into()),
+        None => env::var_os("COUCHDB_CA_FILE")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from),
+    };
     settings
 }
 

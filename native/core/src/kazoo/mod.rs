@@ -14,7 +14,7 @@ mod usage;
 
 pub use account::AccountId;
 pub use carrier::{ALL_CARRIERS, is_valid_target, stored_target, wants_local_feature};
-pub use config_ini::{couchdb_url_of, default_paths, read_config_ini};
+pub use config_ini::{couchdb_url_of, default_paths, server_of_config_ini};
 pub use couchdb::DatabaseName;
 pub use database::{Classification, KazooDatabase, encoded_number_database_of, number_database_of};
 pub(crate) use database::{account_argument, decoded};

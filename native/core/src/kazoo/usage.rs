@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn usage(documents: &[&str]) -> AppUsage {
-        let normaliser = Normaliser::new(&Converters::default()).unwrap();
+        let normaliser = Normaliser::new(&Converters::default());
         let mut usage = AppUsage::default();
         for document in documents {
             usage.add(&Object::parse(document).unwrap(), &normaliser);

@@ -42,7 +42,12 @@ impl Notes {
             }),
             // Strings, numbers, lists of them: serialising them cannot fail.
             Event::Audit(audit) => self.audit = serde_json::value::to_raw_value(audit).ok(),
-            Event::Output(_) | Event::Progress(_) | Event::Planned(_) | Event::Finished { .. } => {}
+            // The report has the error of its own.
+            Event::Output(_)
+            | Event::Error { .. }
+            | Event::Progress(_)
+            | Event::Planned(_)
+            | Event::Finished { .. } => {}
         }
     }
 }

@@ -73,6 +73,13 @@ pub enum Event {
     Output(String),
     /// Something that the operator should know, and that is no failure.
     Warning(String),
+    /// Why the run ends, or did not begin.
+    Error {
+        /// What could not be done, and the reason, after `error: ` or `refused: `.
+        line: String,
+        /// What to do about it, if there is something.
+        hint: Option<String>,
+    },
     /// A database is done.
     Database {
         /// Its encoded name.

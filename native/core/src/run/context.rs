@@ -24,7 +24,7 @@ use crate::kazoo::{
 use crate::operation;
 use crate::report::{Event, Notes, Progress, Summary, Tally};
 use couchdb::{ClusterIdentity, Error, Kind};
-use couchdb::{Include, Object, Server, ServerUrl, Traffic};
+use couchdb::{Include, Object, OnOutage, Server, ServerUrl, Traffic};
 
 pub(super) struct Run {
     pub(super) host: Arc<dyn Host>,
@@ -97,6 +97,11 @@ impl Run {
         self.tell(Event::Warning(line)).await;
     }
 
+    /// Tells why the run ends, or did not begin.
+    pub(super) async fn error(&self, line: String, hint: Option<String>) {
+        self.tell(Event::Error { line, hint }).await;
+    }
+
     /// Makes something of what was noted for the report.
     pub(super) fn noted<T>(&self, work: impl FnOnce(&Notes) -> T) -> T {
         work(&lock(&self.notes))
@@ -134,9 +139,16 @@ impl Run {
         if let Some(server) = servers.get(&url) {
             return Ok(server.clone());
         }
+        let mut http = self.settings.http.clone();
+        let events = self.events.clone();
+        http.on_outage = Some(OnOutage(Arc::new(move |error, patience| {
+            let line = format!("{error}; trying again for {} seconds", patience.as_secs());
+            // The event is dropped when the channel is full: the outage is not worth waiting for it.
+            let _ = events.try_send(Event::Warning(line));
+        })));
         let server = Arc::new(Server::new(
             url.clone(),
-            self.settings.http.clone(),
+            http,
             self.traffic.clone(),
             self.cancel.clone(),
         )?);
@@ -152,7 +164,14 @@ impl Run {
                     .system_config(|config| config.converters())
                     .await?
                     .unwrap_or_else(Converters::default);
-                Ok(Arc::new(Normaliser::new(&converters)?))
+                let normaliser = Normaliser::new(&converters);
+                if let Some(unusable) = normaliser.unusable() {
+                    self.warn(format!(
+                        "system_config/number_manager holds expressions that do not compile, and match nothing: {unusable}"
+                    ))
+                    .await;
+                }
+                Ok(Arc::new(normaliser))
             })
             .await
             .cloned()
