@@ -18,7 +18,7 @@
 -module(kazoo_numbers_job).
 
 -export([run/2, rehearse/2, is_in_trouble/0, is_node_stopping/0]).
--export([companion/4]).
+-export([companion/4, helper/3]).
 
 %% Questions to the host that are answered at the same time. Each may hold a worker of
 %% Kazoo's AMQP pool, which has ten on a small node.
@@ -258,14 +258,16 @@ help(#job{host = Host, helpers = Helpers, waiting = Waiting} = Job) when map_siz
     case queue:out(Waiting) of
         {empty, _Empty} -> Job;
         {{value, {_Number, Request} = Question}, Rest} ->
-            Dictionary = get(),
-            {_Pid, Helper} = spawn_monitor(fun() ->
-                                                   _ = [put(Key, Value) || {Key, Value} <- Dictionary],
-                                                   exit({?MODULE, answer(Host, Request)})
-                                           end),
+            {_Pid, Helper} = spawn_monitor(?MODULE, helper, [Host, Request, get()]),
             help(Job#job{helpers = Helpers#{Helper => Question}, waiting = Rest})
     end;
 help(Job) -> Job.
+
+%% @private Answers one question; its end is its message.
+-spec helper(Host :: module(), kazoo_numbers_host:request(), Dictionary :: [{term(), term()}]) -> no_return().
+helper(Host, Request, Dictionary) ->
+    _ = [put(Key, Value) || {Key, Value} <- Dictionary],
+    exit({?MODULE, answer(Host, Request)}).
 
 answered(Helper, Reason, #job{helpers = Helpers} = Job) ->
     {{Number, Request}, Left} = maps:take(Helper, Helpers),
