@@ -373,9 +373,9 @@ number(Number, Account, More) ->
 
 summary(Expected, Output) ->
     Line = hd([Line || Line <- lists:reverse(Output), string:find(Line, " seconds") =/= nomatch]),
-    maps:foreach(fun(Name, Count) ->
-                         {match, [Found]} = re:run(Line, ["([0-9]+) ", atom_to_list(Name)], [{capture, all_but_first, list}]),
-                         {Name, Count} = {Name, list_to_integer(Found)}
-                 end
-                ,Expected
-                ).
+    lists:foreach(fun({Name, Count}) ->
+                          {match, [Found]} = re:run(Line, ["([0-9]+) ", atom_to_list(Name)], [{capture, all_but_first, list}]),
+                          {Name, Count} = {Name, list_to_integer(Found)}
+                  end
+                 ,maps:to_list(Expected)
+                 ).
