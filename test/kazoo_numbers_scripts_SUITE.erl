@@ -11,7 +11,8 @@
 -export([an_interrupted_build_leaves_no_process/1, an_interrupted_make_leaves_no_process/1
         ,an_interrupted_demo_leaves_no_process/1, a_demo_whose_seed_fails_leaves_no_process/1
         ,a_demo_whose_command_fails_leaves_no_process/1, a_demo_shows_all_steps/1
-        ,a_group_passes_input_output_and_status/1
+        ,a_group_passes_input_output_and_status/1, prepare_is_silent_when_nothing_is_missing/1
+        ,prepare_reports_a_compiler_that_cannot_link/1, prepare_reports_a_system_without_a_package_of_rebar3/1
         ]).
 
 -define(MARK, "KAZOO_NUMBERS_SCRIPTS_SUITE").
@@ -24,6 +25,9 @@ all() ->
     ,a_demo_whose_command_fails_leaves_no_process
     ,a_demo_shows_all_steps
     ,a_group_passes_input_output_and_status
+    ,prepare_is_silent_when_nothing_is_missing
+    ,prepare_reports_a_compiler_that_cannot_link
+    ,prepare_reports_a_system_without_a_package_of_rebar3
     ].
 
 init_per_suite(Config) ->
@@ -67,6 +71,42 @@ a_demo_shows_all_steps(Config) ->
 a_group_passes_input_output_and_status(Config) ->
     {3, "text\n"} = ended(start(["sh", "-c", "echo text | scripts/run-group cat && scripts/run-group sh -c 'exit 3'"], [], Config)),
     {0, "default\n"} = ended(start(["scripts/run-group", "sh", "-c", "trap 'echo default; exit 0' INT; kill -INT $$"], [], Config)).
+
+prepare_is_silent_when_nothing_is_missing(Config) ->
+    {0, ""} = prepare([], Config).
+
+%% gcc without the C library's headers and start files.
+prepare_reports_a_compiler_that_cannot_link(Config) ->
+    {1, Output} = prepare([{"cc", "exit 1"}], Config),
+    true = string:find(Output, "a C compiler that can link") =/= nomatch,
+    true = string:find(Output, " gcc libc6-dev\n") =/= nomatch.
+
+%% As on Debian 11. Where the package lists are empty, as on a new system, the package may exist.
+prepare_reports_a_system_without_a_package_of_rebar3(Config) ->
+    Absent = {"rebar3", absent},
+    {1, Output} = prepare([Absent, {"apt-cache", "[ $2 = gcc ]"}], Config),
+    true = string:find(Output, "cannot install rebar3: the package archives of this system do not have it") =/= nomatch,
+    true = string:find(Output, "on Debian 11") =/= nomatch,
+    {1, New} = prepare([Absent, {"apt-cache", "exit 1"}], Config),
+    true = string:find(New, "apt-get install -q -y --no-install-recommends rebar3\n") =/= nomatch.
+
+%% With these programs replaced or absent. It may not install anything.
+prepare(Programs, Config) ->
+    Dir = filename:join(proplists:get_value(priv_dir, Config), lists:concat(["programs_", erlang:unique_integer([positive])])),
+    ok = filelib:ensure_dir(filename:join(Dir, "x")),
+    Replaced = [{"cargo", "exit 0"}, {"apt-get", "exit 1"} | Programs],
+    Links = [lists:concat(["ln -sf ", Folder, "/* ", Dir, "; "])
+             || Folder <- lists:reverse(string:lexemes(os:getenv("PATH"), ":")), filelib:is_dir(Folder)],
+    _ = os:cmd(lists:append(Links)),
+    [begin
+         File = filename:join(Dir, Name),
+         _ = file:delete(File),
+         Script =:= absent orelse begin
+                                      ok = file:write_file(File, ["#!/bin/sh\n", Script, "\n"]),
+                                      ok = file:change_mode(File, 8#755)
+                                  end
+     end || {Name, Script} <- Replaced],
+    ended(start(["scripts/prepare"], [{"PATH", Dir}, {"KAZOO_NUMBERS_INSTALL", "no"}], Config)).
 
 %% Sends a signal once the command has printed that text: to its process alone as kill does, or to its group as a terminal does.
 interrupted(Command, {To, Signal}, Text, Config) ->
