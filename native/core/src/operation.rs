@@ -10,3 +10,6 @@ pub const HOST: Operation = Operation::named("host");
 
 /// Writing down what is done, or reading it.
 pub const JOURNAL: Operation = Operation::named("journal");
+
+/// Reading the arguments of a command.
+pub const ARGUMENTS: Operation = Operation::named("arguments");

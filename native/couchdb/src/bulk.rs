@@ -31,16 +31,25 @@ pub struct Write {
     pub rev: Option<Revision>,
     /// The document with its `_id` and without `_rev`; None to delete it.
     pub body: Option<Box<str>>,
+    /// Losing leaves of the document that are deleted in the same request.
+    pub losers: Vec<Revision>,
 }
 
 impl Write {
+    /// The rows of a request: one for the document, and one for each losing leaf.
     fn text(&self) -> String {
-        let rev = self
-            .rev
-            .as_ref()
-            .map(|rev| format!("\"_rev\":{}", quoted(&rev.to_string())));
-        match (&self.body, rev) {
-            (Some(body), None) => body.to_string(),
+        let mut text = self.row(self.rev.as_ref(), self.body.as_deref());
+        for loser in &self.losers {
+            text.push(',');
+            text.push_str(&self.row(Some(loser), None));
+        }
+        text
+    }
+
+    fn row(&self, rev: Option<&Revision>, body: Option<&str>) -> String {
+        let rev = rev.map(|rev| format!("\"_rev\":{}", quoted(&rev.to_string())));
+        match (body, rev) {
+            (Some(body), None) => body.to_owned(),
             (Some(body), Some(rev)) => {
                 let rest = body.trim_start().trim_start_matches('{').trim_start();
                 let comma = if rest == "}" { "" } else { "," };
@@ -144,17 +153,87 @@ impl Server {
         let Ok(rows) = serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) else {
             return Ok(all(lost("not an answer of _bulk_docs")));
         };
-        let rows: HashMap<&str, &BulkRow<'_>> = rows
+        // The rows of one document come in the order in which they were sent.
+        let mut answers: HashMap<&str, Vec<&BulkRow<'_>>> = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(id) = row.id.as_deref() {
+                answers.entry(id).or_default().push(row);
+            }
+        }
+        let landed = writes.iter().map(|write| {
+            let answers = answers
+                .get(write.id.as_str())
+                .map_or(&[][..], Vec::as_slice);
+            if answers.len() <= write.losers.len() {
+                return Landed::Failed(lost("a document without an answer"));
+            }
+            let mut leaves = answers.iter().map(|row| of_row(row, database));
+            let Some(winner) = leaves.next() else {
+                return Landed::Failed(lost("a document without an answer"));
+            };
+            let failed = leaves.find(|leaf| !matches!(leaf, Landed::Written(_)));
+            match (winner, failed) {
+                (Landed::Written(_), Some(failed)) => failed,
+                (winner, _) => winner,
+            }
+        });
+        Ok(landed.collect())
+    }
+
+    /// Adds leaves to documents, each as a branch of its own that does not win against a leaf that is longer or as long. The first
+    /// wins against those that follow. `leaves`: id, length of the branch, and document with its `_id` and without `_rev`. Sent again until it is known that
+    /// they are there, since a leaf that is there already stays as it is.
+    ///
+    /// # Errors
+    /// No answer, or a leaf was refused.
+    pub async fn add_leaves(
+        &self,
+        database: &DatabaseName,
+        leaves: &[(&str, u32, &str)],
+    ) -> Result<(), Error> {
+        let ranks = (0..u32::try_from(leaves.len()).unwrap_or(u32::MAX)).rev();
+        let rows: Vec<String> = leaves
             .iter()
-            .filter_map(|row| Some((row.id.as_deref()?, row)))
-            .collect();
-        Ok(writes
-            .iter()
-            .map(|write| match rows.get(write.id.as_str()) {
-                Some(row) => of_row(row, database),
-                None => Landed::Failed(lost("a document without an answer")),
+            .zip(ranks)
+            .map(|((id, length, body), rank)| {
+                let write = Write {
+                    id: (*id).to_owned(),
+                    rev: Some(Revision::losing(*length, rank)),
+                    body: Some((*body).into()),
+                    losers: Vec::new(),
+                };
+                write.text()
             })
-            .collect())
+            .collect();
+        let request = Request::write(Operation::SAVE_DOCS, Method::POST, "/_bulk_docs")
+            .of(database)
+            .body(format!(
+                "{{\"new_edits\":false,\"docs\":[{}]}}",
+                rows.join(",")
+            ));
+        self.send_repeatedly(request, |response| {
+            let bad = |detail: String| {
+                Error::new(Kind::BadAnswer, Operation::SAVE_DOCS, detail).in_database(database)
+            };
+            if is_not_found(&response) {
+                return Err(super::pages::database_not_found(
+                    Operation::SAVE_DOCS,
+                    database,
+                ));
+            }
+            // Only leaves that were refused have a row.
+            match serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) {
+                Ok(rows) if rows.iter().all(|row| row.error.is_none()) => Ok(()),
+                Ok(_) => {
+                    Err(
+                        Error::new(Kind::Forbidden, Operation::SAVE_DOCS, "a leaf was refused")
+                            .in_database(database),
+                    )
+                }
+                Err(_) => Err(bad("not an answer of _bulk_docs".to_owned())),
+            }
+        })
+        .await
     }
 }
 
@@ -185,6 +264,7 @@ mod tests {
             id: "+1".into(),
             rev: rev.map(Revision::parse),
             body: body.map(Into::into),
+            losers: Vec::new(),
         }
         .text()
     }
@@ -199,6 +279,20 @@ mod tests {
         assert_eq!(
             write(Some("2-x"), None),
             r#"{"_id":"+1","_rev":"2-x","_deleted":true}"#
+        );
+    }
+
+    #[test]
+    fn losing_leaves_are_deleted_with_the_winner() {
+        let write = Write {
+            id: "+1".into(),
+            rev: Some(Revision::parse("2-x")),
+            body: None,
+            losers: vec![Revision::parse("1-y")],
+        };
+        assert_eq!(
+            write.text(),
+            r#"{"_id":"+1","_rev":"2-x","_deleted":true},{"_id":"+1","_rev":"1-y","_deleted":true}"#
         );
     }
 }

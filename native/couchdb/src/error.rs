@@ -161,6 +161,11 @@ impl Error {
         self.database.as_ref()
     }
 
+    /// What there is to say beyond that, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The pause that the server asked for, if it did.
     pub fn pause(&self) -> Option<Duration> {
         self.retry_after

@@ -14,6 +14,9 @@ use reqwest::Method;
 
 const LARGEST: usize = 16 << 20;
 
+/// A leaf comes with its attachments.
+const LARGEST_LEAF: usize = 256 << 20;
+
 /// A document as it was at a moment.
 #[derive(Clone, Debug)]
 pub struct Opened {
@@ -24,6 +27,34 @@ pub struct Opened {
 }
 
 impl Server {
+    /// Reads one leaf of a document with conflicts, attachments inline. None: there is no such revision, or it was compacted
+    /// away.
+    pub async fn open_revision(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+        rev: &Revision,
+    ) -> Result<Option<Box<str>>, Error> {
+        let path = format!("/{}", in_query(id));
+        let query = format!("rev={}&attachments=true", in_query(&rev.to_string()));
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path)
+            .of(database)
+            .query(&query)
+            .at_most(LARGEST_LEAF);
+        self.send_repeatedly(request, |response| {
+            if is_not_found(&response) {
+                return Ok(None);
+            }
+            let text = std::str::from_utf8(&response.body).unwrap_or_default();
+            if !response.status.is_success() || Object::parse(text).is_err() {
+                let error = Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, "not a document");
+                return Err(error.in_database(database));
+            }
+            Ok(Some(text.into()))
+        })
+        .await
+    }
+
     /// Reads a document.
     pub async fn open_doc(&self, database: &DatabaseName, id: &str) -> Result<Opened, Error> {
         let path = format!("/{}", in_query(id));

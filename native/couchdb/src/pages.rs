@@ -33,9 +33,9 @@ pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 pub enum Include {
     /// Nothing.
     Ids,
-    /// The documents, attachments as stubs.
+    /// The documents, attachments as stubs; those with conflicts list them in `_conflicts`.
     Documents,
-    /// The documents, attachments inline.
+    /// The same, attachments inline.
     Attachments,
 }
 
@@ -43,8 +43,8 @@ impl Include {
     fn query(self) -> &'static str {
         match self {
             Self::Ids => "",
-            Self::Documents => "&include_docs=true",
-            Self::Attachments => "&include_docs=true&attachments=true",
+            Self::Documents => "&include_docs=true&conflicts=true",
+            Self::Attachments => "&include_docs=true&conflicts=true&attachments=true",
         }
     }
 }
@@ -271,6 +271,7 @@ impl Pages {
         let mut query = json!({
             "limit": self.limit,
             "include_docs": self.include != Include::Ids,
+            "conflicts": self.include != Include::Ids,
             "attachments": self.include == Include::Attachments,
             "inclusive_end": false,
         });

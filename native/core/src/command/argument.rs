@@ -30,7 +30,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// A text as it can stand in a line: quoted, escaped, and not endless.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     let start: String = text.chars().take(LONGEST).collect();
     let more = if start.len() < text.len() { "…" } else { "" };

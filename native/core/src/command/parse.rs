@@ -4,7 +4,8 @@ use super::argument::{Argument, Refusal, shown};
 use super::help;
 use super::table::{Parameter, Spec, extras, find, table};
 use super::{
-    Accounts, AuditTarget, Command, Edit, FeatureList, NumberDatabases, Selection, Unassigned,
+    Accounts, AuditTarget, Command, Edit, FeatureList, NumberDatabases, OnCluster, Selection,
+    Unassigned,
 };
 use crate::kazoo::{AccountId, DatabaseName, account_argument, decoded, number_database_of};
 
@@ -156,7 +157,21 @@ fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
             given.unassigned()?
         }),
         "runs" => C::Runs,
-        "undo" => C::Undo(given.text("the id of a run", Parameter::Run.example())?),
+        "undo" => {
+            let is_any = given.spec.parameters.len() > 1;
+            let run = given.text("the id of a run", Parameter::Run.example())?;
+            if is_any {
+                given.word(OnCluster::ANY)?;
+            }
+            C::Undo(
+                run,
+                if is_any {
+                    OnCluster::Any
+                } else {
+                    OnCluster::Same
+                },
+            )
+        }
         "help" if none => C::Help(None),
         "help" => {
             let name = given.text("the name of a function", Parameter::Function.example())?;
@@ -218,6 +233,15 @@ impl Given<'_> {
             None => return Err(self.refuse("missing", expected, example)),
         };
         self.checked(text, expected, example)
+    }
+
+    /// A word that must stand just so.
+    fn word(&mut self, word: &str) -> Result<(), Refusal> {
+        let expected = format!("the word {word}");
+        match self.text(&expected, word)? {
+            given if given == word => Ok(()),
+            given => Err(self.refuse(&shown(&given), &expected, word)),
+        }
     }
 
     fn texts(&mut self, expected: &str, example: &str) -> Result<Vec<String>, Refusal> {

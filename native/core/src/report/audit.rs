@@ -53,6 +53,9 @@ pub struct Finding {
     pub number_database: Option<DatabaseName>,
     /// The fields that differ, of differing copies.
     pub fields: Vec<String>,
+    /// The other account, where two are involved: the one that the number database assigns the number to now.
+    #[serde(serialize_with = "as_text")]
+    pub assigned_to: Option<AccountId>,
 }
 
 /// One kind of drift, counted.

@@ -16,14 +16,14 @@ use super::budget::Budget;
 use super::usage::Usages;
 use super::{Job, Settings};
 use crate::host::Host;
-use crate::journal::{Journal, Journals, Record};
+use crate::journal::{Journal, Journals, Record, Start};
 use crate::kazoo::{
     AccountId, Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig,
     gregorian_seconds,
 };
 use crate::operation;
 use crate::report::{Event, Notes, Progress, Summary, Tally};
-use couchdb::{Error, Kind};
+use couchdb::{ClusterIdentity, Error, Kind};
 use couchdb::{Include, Object, Server, ServerUrl, Traffic};
 
 pub(super) struct Run {
@@ -36,6 +36,7 @@ pub(super) struct Run {
     pub(super) now: u64,
     function: String,
     journal: OnceCell<Option<Journal>>,
+    cluster: OnceCell<ClusterIdentity>,
     events: mpsc::Sender<Event>,
     servers: AsyncMutex<HashMap<ServerUrl, Arc<Server>>>,
     traffic: Arc<Traffic>,
@@ -64,6 +65,7 @@ impl Run {
             now: gregorian_seconds(SystemTime::now()),
             function: job.function.clone(),
             journal: OnceCell::new(),
+            cluster: OnceCell::new(),
             events: job.events.clone(),
             servers: AsyncMutex::default(),
             traffic: Arc::default(),
@@ -273,6 +275,19 @@ impl Run {
         }
     }
 
+    /// The cluster that this run is on.
+    pub(super) async fn cluster(&self) -> Result<&ClusterIdentity, Error> {
+        self.cluster
+            .get_or_try_init(|| async { self.server(None).await?.identity().await })
+            .await
+    }
+
+    /// Whether an earlier run was on the cluster that this one is on.
+    pub(super) async fn is_on_this_cluster(&self, earlier: &Start) -> Result<bool, Error> {
+        let server = self.host.server(None).await?.to_string();
+        Ok(earlier.is_on(self.cluster().await?, &server))
+    }
+
     /// The journal of this run, begun when it is first asked for: a run that changes nothing
     /// leaves none. Where its folder cannot be written a temporary one is taken, with a warning.
     pub(super) async fn journal(&self) -> Result<Option<&Journal>, Error> {
@@ -284,7 +299,9 @@ impl Run {
                 };
                 let server = self.host.server(None).await?.to_string();
                 let command = self.command_line();
-                let error = match journals.begin(command, &self.settings.who, &server) {
+                let cluster = self.cluster().await?;
+                let who = &self.settings.who;
+                let error = match journals.begin(command, who, &server, cluster) {
                     Ok(journal) => return Ok(Some(journal)),
                     Err(error) => error,
                 };
@@ -292,7 +309,7 @@ impl Run {
                     directory: std::env::temp_dir().join("kazoo_numbers_maintenance"),
                     ..journals.clone()
                 };
-                let journal = elsewhere.begin(command, &self.settings.who, &server)?;
+                let journal = elsewhere.begin(command, who, &server, cluster)?;
                 self.warn(format!(
                     "{error}; what is done is written down in {}",
                     elsewhere.directory.display()

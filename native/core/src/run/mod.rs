@@ -26,12 +26,14 @@ mod read;
 mod remove;
 mod settings;
 mod settle;
+mod unassigned;
 mod undo;
 mod usage;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +42,7 @@ pub use settings::Settings;
 
 use crate::command::{self, Command, Refusal};
 use crate::host::Host;
+use crate::operation;
 use crate::report::{About, Event, Summary};
 use context::Run;
 use couchdb::{Error, Kind};
@@ -118,7 +121,12 @@ pub const NOT_HERE: u8 = 1;
 
 /// Runs a command. Whatever happens is told by events and in what is returned; it never fails
 /// otherwise.
-pub async fn run(job: Job) -> Finished {
+// Boxed here, so that this crate compiles it once. An `async fn` is compiled anew in every crate that polls it.
+pub fn run(job: Job) -> BoxFuture<'static, Finished> {
+    Box::pin(run_to_end(job))
+}
+
+async fn run_to_end(job: Job) -> Finished {
     let (started, started_at) = (Instant::now(), now());
     let run = Arc::new(Run::new(&job));
     // Help is no run that anybody would count.
@@ -204,6 +212,9 @@ fn refused_as_a_whole(error: &Error) -> String {
             format!("the database {database} does not exist")
         }
         (Kind::Cancelled, _) => "stopped: the run was cancelled".to_owned(),
+        (Kind::BadRequest, None) if error.operation() == operation::ARGUMENTS => {
+            error.detail().to_owned()
+        }
         _ => error.to_string(),
     }
 }
@@ -280,7 +291,7 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
         C::Purge(state, databases) => return purge::purge(run, state, databases).await,
         C::MigrateUnassigned(what) => purge::migrate_unassigned(run, what).await?,
         C::Runs => return undo::runs(run).await,
-        C::Undo(id) => undo::undo(run, id).await?,
+        C::Undo(id, on) => undo::undo(run, id, on).await?,
         C::Audit(target) => return audit::audit(run, target).await,
         C::Help(topic) => {
             for line in command::help(topic, run.settings.door) {

@@ -108,7 +108,10 @@ fn assigned(document: &Document) -> Option<String> {
 }
 
 fn is_live_number(document: &Document) -> bool {
-    document.get("pvt_type") == Some(&json!("number"))
+    let digits = document["_id"].as_str().and_then(|id| id.strip_prefix('+'));
+    let is_old = digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let kind = document.get("pvt_type");
+    kind.map_or(is_old, |kind| kind == "number")
         && document.get("pvt_deleted") != Some(&json!(true))
 }
 

@@ -304,6 +304,7 @@ proptest! {
             id: id.clone(),
             before: raw(&before),
             after: raw(&after),
+            leaves: Vec::new(),
         });
         let line = record.line().unwrap();
         let line = line.strip_suffix('\n').unwrap();

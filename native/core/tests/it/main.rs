@@ -12,6 +12,8 @@ mod audit;
 mod broken_off;
 mod defects;
 mod dry_run;
+mod field;
+mod host;
 mod hostile_input;
 mod lock;
 mod manual;

@@ -107,6 +107,13 @@ impl View {
         })
     }
 
+    /// Whether the audit is about a number by the number database that it names.
+    pub(super) fn is_about_number(&self, number: &str) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| {
+            number_database_of(number).is_some_and(|named| chosen.contains(&named))
+        })
+    }
+
     /// Whether it is: numbers of a number database are those that its name says, and those that
     /// it has a document of.
     pub(super) fn is_about_holder(&self, entry: &Entry) -> bool {
