@@ -297,12 +297,14 @@ a_second_writing_run_is_refused_or_waits(Config) ->
 
 looks_at_the_lock(Config) ->
     length([Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)),
-                    binary:match(Path, <<"tasks/kazoo_numbers_maintenance">>) =/= nomatch]).
+                    binary:match(uri_string:percent_decode(Path), <<"tasks/kazoo_numbers_maintenance">>) =/= nomatch]).
 
-await(Condition) ->
+await(Condition) -> await(Condition, 600).
+
+await(Condition, Tries) ->
     case Condition() of
         true -> ok;
-        false -> timer:sleep(50), await(Condition)
+        false when Tries > 0 -> timer:sleep(50), await(Condition, Tries - 1)
     end.
 
 lock(Node, Policy) ->
