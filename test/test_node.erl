@@ -13,9 +13,17 @@ distribute() ->
         true -> ok;
         false ->
             _ = os:cmd("epmd -daemon"),
+            listening(50),
             Name = list_to_atom("operator_" ++ os:getpid()),
             {ok, _} = net_kernel:start([Name, shortnames]),
             ok
+    end.
+
+%% The daemon that knows the nodes' ports returns before it listens.
+listening(Tries) ->
+    case net_adm:names() of
+        {ok, _} -> ok;
+        {error, _} when Tries > 0 -> timer:sleep(100), listening(Tries - 1)
     end.
 
 %% A node with the application on its path and this environment. Not by `peer', which OTP has since 25. The node ends with
