@@ -299,10 +299,12 @@ looks_at_the_lock(Config) ->
     length([Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)),
                     binary:match(Path, <<"/tasks/kazoo">>) =/= nomatch]).
 
-await(Condition) ->
+await(Condition) -> await(Condition, 600).
+
+await(Condition, Tries) ->
     case Condition() of
         true -> ok;
-        false -> timer:sleep(50), await(Condition)
+        false when Tries > 0 -> timer:sleep(50), await(Condition, Tries - 1)
     end.
 
 lock(Node, Policy) ->
@@ -376,9 +378,9 @@ number(Number, Account, More) ->
 
 summary(Expected, Output) ->
     Line = hd([Line || Line <- lists:reverse(Output), string:find(Line, " seconds") =/= nomatch]),
-    maps:foreach(fun(Name, Count) ->
-                         {match, [Found]} = re:run(Line, ["([0-9]+) ", atom_to_list(Name)], [{capture, all_but_first, list}]),
-                         {Name, Count} = {Name, list_to_integer(Found)}
-                 end
-                ,Expected
-                ).
+    lists:foreach(fun({Name, Count}) ->
+                          {match, [Found]} = re:run(Line, ["([0-9]+) ", atom_to_list(Name)], [{capture, all_but_first, list}]),
+                          {Name, Count} = {Name, list_to_integer(Found)}
+                  end
+                 ,maps:to_list(Expected)
+                 ).

@@ -10,7 +10,7 @@
 -module(test_couch).
 
 -export([begin_suite/0, end_suite/0, reset/0, url/0]).
--export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3, hold_lock/1, lock/0]).
+-export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3, encode/1, hold_lock/1, lock/0]).
 
 -define(LOCK_DB, "tasks").
 -define(LOCK, "kazoo_numbers_maintenance").
@@ -102,8 +102,17 @@ request(Method, Path, Body) ->
                   true -> {Url, Headers, "application/json", iolist_to_binary(Body)};
                   false -> {Url, Headers}
               end,
-    {ok, {{_, Status, _}, _, Answer}} = httpc:request(Method, Request, [], [{body_format, binary}]),
+    {ok, {{_, Status, _}, _, Answer}} = httpc:request(Method, Request, [{ssl, tls(Url)}], [{body_format, binary}]),
     {Status, Answer}.
+
+%% Without options of its own, OTP 27 looks for the system's CA certificates for http as well, and crashes if there are none.
+tls("https:" ++ _) ->
+    {module, _} = code:ensure_loaded(public_key),
+    case erlang:function_exported(public_key, cacerts_get, 0) of
+        true -> [{verify, verify_peer}, {cacerts, public_key:cacerts_get()}];
+        false -> [{verify, verify_none}]
+    end;
+tls(_) -> [].
 
 authorization(Url) ->
     case uri_string:parse(Url) of
@@ -114,6 +123,7 @@ authorization(Url) ->
         _ -> {Url, []}
     end.
 
+%% A name as a part of a path.
 encode(Name) ->
     [case lists:member(C, "/+%") of
          true -> io_lib:format("%~2.16.0B", [C]);
