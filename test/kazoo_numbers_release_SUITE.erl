@@ -9,7 +9,7 @@
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2, end_per_testcase/2]).
 -export([the_new_module_answers/1, a_running_node_takes_it_up/1, a_broken_library_does_not_stop_the_boot/1
         ,a_missing_library_does_not_stop_the_boot/1, a_missing_application_does_not_stop_the_boot/1
-        ,the_operator_module_is_loaded_anew/1, the_port_works_too/1, its_environment_is_that_of_the_release/1
+        ,the_operator_module_is_loaded_anew/1, the_port_works_too/1, node_with_the_port_maps_no_library/1, its_environment_is_that_of_the_release/1
         ,it_goes_first_with_pa/1, as_a_dependency_of_the_release/1
         ]).
 -export([installing_twice_is_installing_once/1, uninstalling_leaves_no_trace/1, an_upgrade_of_kazoo_is_noticed/1
@@ -28,6 +28,7 @@ groups() ->
               ,a_missing_application_does_not_stop_the_boot
               ,the_operator_module_is_loaded_anew
               ,the_port_works_too
+              ,node_with_the_port_maps_no_library
               ,its_environment_is_that_of_the_release
               ,it_goes_first_with_pa
               ,as_a_dependency_of_the_release
@@ -123,6 +124,30 @@ the_port_works_too(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
     ok = file:delete(library(Config)),
     with_node(Config, ["-kazoo_numbers_maintenance", "transport", "port"], fun answers/1).
+
+node_with_the_port_maps_no_library(Config) ->
+    {0, _} = embed(install, proplists:get_value(release, Config)),
+    with_node(Config, ["-kazoo_numbers_maintenance", "transport", "port"]
+             ,fun(Node) ->
+                      [] = mapped(Node),
+                      hotload(Node),
+                      answers(Node),
+                      {ok, ["Totals:"]} = test_operator:sup(Node, carrier_module_usage, []),
+                      ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, journal]),
+                      {ok, _} = test_operator:sup(Node, status, []),
+                      [] = mapped(Node)
+              end),
+    %% The test would see it.
+    with_node(Config, []
+             ,fun(Node) ->
+                      answers(Node),
+                      [_ | _] = mapped(Node)
+              end).
+
+%% The lines of the node's memory map that name our library.
+mapped(Node) ->
+    {ok, Maps} = file:read_file(["/proc/", rpc:call(Node, os, getpid, []), "/maps"]),
+    [Line || Line <- binary:split(Maps, <<"\n">>, [global]), binary:match(Line, <<?MODULE_NAME ".so">>) =/= nomatch].
 
 its_environment_is_that_of_the_release(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),

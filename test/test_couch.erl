@@ -10,7 +10,10 @@
 -module(test_couch).
 
 -export([begin_suite/0, end_suite/0, reset/0, url/0]).
--export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3, hold_lock/1]).
+-export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3, hold_lock/1, lock/0]).
+
+-define(LOCK_DB, "tasks").
+-define(LOCK, "kazoo_numbers_maintenance").
 
 begin_suite() ->
     {ok, _} = application:ensure_all_started(inets),
@@ -32,7 +35,7 @@ reset() ->
 
 ours() ->
     [Db || Db <- all_dbs(),
-           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config", "kazoo_numbers_maintenance"])
+           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config", "tasks", "kazoo_numbers_maintenance"])
     ].
 
 url() ->
@@ -82,12 +85,15 @@ all_dbs() ->
 
 %% The lock of the cluster, held by those: JSON objects of runs as `docs/decisions/0005' has them.
 hold_lock(Holders) ->
-    _ = request(put, "kazoo_numbers_maintenance", <<>>),
-    Rev = case get("kazoo_numbers_maintenance", "lock") of
+    _ = request(put, ?LOCK_DB, <<>>),
+    Rev = case lock() of
               {Known, _} -> ["\"_rev\":\"", Known, "\","];
               missing -> ""
           end,
-    put("kazoo_numbers_maintenance", "lock", ["{", Rev, "\"holders\":[", Holders, "]}"]).
+    put(?LOCK_DB, ?LOCK, ["{", Rev, "\"holders\":[", Holders, "]}"]).
+
+%% The document of the lock.
+lock() -> get(?LOCK_DB, ?LOCK).
 
 request(Method, Path, Body) ->
     {Base, Headers} = authorization(url()),

@@ -180,8 +180,8 @@ impl Server {
         Ok(landed.collect())
     }
 
-    /// Adds leaves to documents, each as a branch of its own that does not win against a leaf that is longer or as long.
-    /// `leaves`: id, length of the branch, and document with its `_id` and without `_rev`. Sent again until it is known that
+    /// Adds leaves to documents, each as a branch of its own that does not win against a leaf that is longer or as long. The first
+    /// wins against those that follow. `leaves`: id, length of the branch, and document with its `_id` and without `_rev`. Sent again until it is known that
     /// they are there, since a leaf that is there already stays as it is.
     ///
     /// # Errors
@@ -191,12 +191,14 @@ impl Server {
         database: &DatabaseName,
         leaves: &[(&str, u32, &str)],
     ) -> Result<(), Error> {
+        let ranks = (0..u32::try_from(leaves.len()).unwrap_or(u32::MAX)).rev();
         let rows: Vec<String> = leaves
             .iter()
-            .map(|(id, length, body)| {
+            .zip(ranks)
+            .map(|((id, length, body), rank)| {
                 let write = Write {
                     id: (*id).to_owned(),
-                    rev: Some(Revision::losing(*length)),
+                    rev: Some(Revision::losing(*length, rank)),
                     body: Some((*body).into()),
                     losers: Vec::new(),
                 };

@@ -108,7 +108,7 @@ pub(super) async fn copy(
 
 /// `copy_numbers_from_dbs_to_assigned_accounts`
 pub(super) async fn copy_numbers(run: &Arc<Run>, given: Vec<String>) -> Result<(), Error> {
-    let numbers = numbers::normalised(run, None, given).await?;
+    let numbers = numbers::normalised(run, given).await?;
     let mut by_account: BTreeMap<AccountId, Vec<Pending>> = BTreeMap::new();
     for (database, live) in numbers::read_all(run, numbers).await? {
         for (account, number) in numbers::assigned(run, &database, live) {

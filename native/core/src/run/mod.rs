@@ -26,6 +26,7 @@ mod read;
 mod remove;
 mod settings;
 mod settle;
+mod unassigned;
 mod undo;
 mod usage;
 

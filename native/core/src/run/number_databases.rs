@@ -139,8 +139,7 @@ pub(super) async fn copy_numbers(
     account: AccountId,
     given: Vec<String>,
 ) -> Result<(), Error> {
-    let numbers = numbers::normalised(run, Some(account), given).await?;
-    databases::must_exist(run, account).await?;
+    let numbers = numbers::of_account(run, account, given).await?;
     let database = account.database();
     let shelves = Arc::new(Shelves::default());
     let ids: Vec<&str> = numbers.iter().map(String::as_str).collect();

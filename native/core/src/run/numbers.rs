@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::context::Run;
+use super::databases;
 use super::read::parsed;
 use crate::command::shown;
 use crate::kazoo::{
@@ -32,16 +33,33 @@ pub(super) const CONTESTED: &str = "contested";
 /// The reason for an id that names no number database.
 pub(super) const NO_NUMBER_DB: &str = "no_number_db";
 
-/// Normalises numbers; those that are not reconcilable are failures, of the account's database
-/// or of the number database that they would name.
+/// Normalises numbers; those that are not reconcilable are failures of the number database that they would name.
 ///
 /// # Errors
 /// None of the numbers is reconcilable: the command is refused, and reads no data (contract section 9.6).
-pub(super) async fn normalised(
+pub(super) async fn normalised(run: &Run, given: Vec<String>) -> Result<Vec<String>, Error> {
+    let (good, bad) = usable(run, given).await?;
+    fail_not_reconcilable(run, None, bad);
+    Ok(good)
+}
+
+/// The same, of an account that must exist: those that are not reconcilable are failures of its database.
+///
+/// # Errors
+/// As [`normalised`], or the account's database does not exist.
+pub(super) async fn of_account(
     run: &Run,
-    account: Option<AccountId>,
+    account: AccountId,
     given: Vec<String>,
 ) -> Result<Vec<String>, Error> {
+    let (good, bad) = usable(run, given).await?;
+    databases::must_exist(run, account).await?;
+    fail_not_reconcilable(run, Some(account), bad);
+    Ok(good)
+}
+
+/// As [`sorted_out`], and refuses the command where no number can be used.
+async fn usable(run: &Run, given: Vec<String>) -> Result<(Vec<String>, Vec<String>), Error> {
     let (good, bad) = sorted_out(run, given).await?;
     if good.is_empty() && !bad.is_empty() {
         let line = format!(
@@ -53,8 +71,7 @@ pub(super) async fn normalised(
         );
         return Err(Error::new(Kind::BadRequest, operation::ARGUMENTS, line));
     }
-    fail_not_reconcilable(run, account, bad);
-    Ok(good)
+    Ok((good, bad))
 }
 
 /// The numbers that are reconcilable, normalised, sorted, each once; and the others as they were given.

@@ -26,6 +26,9 @@ const ROUNDS: u32 = 6;
 /// The reason for a document that has leaves which a command would treat differently.
 pub(super) const CONFLICTED: &str = "conflicted";
 
+/// The reason for a number that was written and could not be announced.
+const NOTICE: &str = "notice";
+
 /// What is decided about one document.
 #[derive(Clone, Debug)]
 pub(super) enum Decision {
@@ -191,8 +194,9 @@ impl Settling<'_> {
             Ok(found) => found,
             Err(error) if Run::is_fatal(&error) => return Err(error),
             Err(error) => {
-                for (_, change) in &ours {
+                for (id, change) in &ours {
                     self.touch(change);
+                    self.run.tally.failed(&self.database.encoded(), NOTICE, id);
                 }
                 self.run.warn(self.untold(&error)).await;
                 return Ok(());
@@ -224,15 +228,33 @@ impl Settling<'_> {
     }
 
     fn untold(&self, error: &Error) -> String {
-        format!("changes of {} were not told: {error}", self.database)
+        format!("cannot announce changes in {}: {error}", self.database)
     }
 
+    /// Announces rows that were written. One that cannot be announced is a failure of its
+    /// number: nodes that cached the document do not learn of the change.
     async fn announce(&self, rows: Vec<ChangedRow>) {
-        if !rows.is_empty()
-            && let Err(error) = self.run.host.changed(self.database, rows).await
-        {
-            self.run.warn(self.untold(&error)).await;
+        if rows.is_empty() {
+            return;
         }
+        let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+        let (ids, line) = match self.run.host.changed(self.database, rows).await {
+            Ok(unannounced) if unannounced.ids.is_empty() => return,
+            Ok(unannounced) => {
+                let line = format!(
+                    "cannot announce {} changes in {}: {}",
+                    unannounced.ids.len(),
+                    self.database,
+                    unannounced.reason
+                );
+                (unannounced.ids, line)
+            }
+            Err(error) => (ids, self.untold(&error)),
+        };
+        for id in &ids {
+            self.run.tally.failed(&self.database.encoded(), NOTICE, id);
+        }
+        self.run.warn(line).await;
     }
 
     /// Completes deletions: all live leaves of a document go with it, or nothing of it goes (contract section 10.3).

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use kazoo_numbers::command::{self, Argument};
 use kazoo_numbers::couchdb::ServerUrl;
-use kazoo_numbers::host::{ChangedRow, Host};
+use kazoo_numbers::host::{ChangedRow, Host, Unannounced};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::kazoo::DatabaseName;
 use kazoo_numbers::run::{Job, Returned, Settings, run};
@@ -42,7 +42,7 @@ impl Host for Dies {
         &self,
         _: &DatabaseName,
         _: Vec<ChangedRow>,
-    ) -> Result<(), kazoo_numbers::Error> {
+    ) -> Result<Unannounced, kazoo_numbers::Error> {
         let left = self
             .left
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
@@ -53,7 +53,7 @@ impl Host for Dies {
             (Err(_), Early::Killed) => std::future::pending().await,
             (Err(_), Early::Cancelled) => self.cancel.cancel(),
         }
-        Ok(())
+        Ok(Unannounced::default())
     }
 }
 

@@ -13,6 +13,7 @@ mod broken_off;
 mod defects;
 mod dry_run;
 mod field;
+mod host;
 mod hostile_input;
 mod lock;
 mod manual;

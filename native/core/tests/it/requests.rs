@@ -10,14 +10,15 @@ use kazoo_numbers_testkit::command::{Ran, call, call_with};
 use kazoo_numbers_testkit::server::ask;
 
 const ACCOUNTS: usize = 50;
-const NUMBER_DATABASES: usize = 10;
+const NUMBER_DATABASES: usize = 11;
 
 async fn cluster() -> Server {
     let server = Server::start(SandboxConfig::default()).await.unwrap();
     let options = Options {
         accounts: ACCOUNTS,
         numbers: 5000,
-        number_databases: NUMBER_DATABASES,
+        // And numbers/managed.
+        number_databases: NUMBER_DATABASES - 1,
         kinds: DriftKind::all()
             .into_iter()
             // Asked for anew on every run, and never there.

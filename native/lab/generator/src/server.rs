@@ -23,8 +23,9 @@ use crate::plan::Plan;
 /// The database that says that the others were made by this crate.
 pub const MARKER: &str = "kazoo_numbers_cluster";
 
-/// Where the commands say which of them write. It belongs to no cluster, and goes with it.
-const LOCK: &str = "kazoo_numbers_maintenance";
+/// Where the commands say which of them write, now and in version 0.1. They belong to no cluster,
+/// and go with it.
+const LOCKS: [&str; 2] = ["tasks", "kazoo_numbers_maintenance"];
 
 /// Databases beside `account/` and `numbers/` that a cluster can have.
 const OTHERS: [&str; 5] = [
@@ -188,7 +189,7 @@ impl ClusterServer {
     /// [`ServerError::Occupied`] where the databases there were not made here; the first thing that went wrong.
     pub async fn replace(&self, cluster: &Cluster) -> Result<(), ServerError> {
         let names = self.names_if_ours().await?;
-        self.delete_all(&names, &[LOCK]).await?;
+        self.delete_all(&names, &LOCKS).await?;
         if !names.iter().any(|name| name == MARKER) {
             self.create(MARKER).await?;
         }
@@ -224,7 +225,7 @@ impl ClusterServer {
     /// [`ServerError::Occupied`] where they were not made here; the first thing that went wrong.
     pub async fn wipe(&self) -> Result<(), ServerError> {
         let names = self.names_if_ours().await?;
-        self.delete_all(&names, &[LOCK]).await?;
+        self.delete_all(&names, &LOCKS).await?;
         // Last: what is left of a wipe that fails can be wiped again.
         self.delete_all(&names, &[MARKER]).await
     }
