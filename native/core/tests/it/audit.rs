@@ -138,20 +138,23 @@ fn source(cluster: &Cluster, account: &str, number: &str) -> Option<String> {
 /// Whether an audit of a part is about what the model says is wrong.
 fn is_of_account(cluster: &Cluster, account: &str, finding: &(&str, String, String)) -> bool {
     let (kind, database, number) = finding;
+    let is_assigned = |database: &str| {
+        let document = cluster.document(database, number);
+        document.and_then(assigned).as_deref() == Some(account)
+    };
     match *kind {
-        "wrong_used_by_in_number_db" | "misfiled" => cluster
-            .document(database, number)
-            .and_then(assigned)
-            .is_some_and(|holder| holder == account),
-        "unassigned_but_used" => false,
-        _ => database == account,
+        _ if !database.starts_with("numbers/") => database == account,
+        "wrong_used_by_in_number_db" | "misfiled" | "conflicted" => is_assigned(database),
+        // Both databases that give the number away are the business of both accounts.
+        "contested" => source(cluster, account, number).is_some(),
+        _ => false,
     }
 }
 
 fn is_of_database(cluster: &Cluster, chosen: &str, finding: &(&str, String, String)) -> bool {
     let (kind, database, number) = finding;
     match *kind {
-        "wrong_used_by_in_number_db" | "misfiled" | "unassigned_but_used" => database == chosen,
+        _ if database.starts_with("numbers/") => database == chosen,
         "missing_copy" | "differing_copy" | "account_missing" => {
             source(cluster, database, number).as_deref() == Some(chosen)
         }

@@ -13,6 +13,7 @@ mod broken_off;
 mod defects;
 mod dry_run;
 mod field;
+mod field_cases;
 mod host;
 mod hostile_input;
 mod lock;

@@ -458,11 +458,30 @@ impl ClusterServer {
         let winner: Document = self.json(with_conflicts, name).await?;
         let losers = winner.get("_conflicts").and_then(Value::as_array);
         for rev in losers.into_iter().flatten().filter_map(Value::as_str) {
-            let query = format!("attachments=true&rev={rev}");
-            let leaf: Document = self.json(request.clone().query(&query), name).await?;
+            let leaf = self.read_leaf(name, id, rev).await?;
             database.insert_conflict(without_bookkeeping(leaf));
         }
         Ok(())
+    }
+
+    /// Reads one leaf with its attachments. A GET would answer as multipart where there are some.
+    async fn read_leaf(
+        &self,
+        name: &DatabaseName,
+        id: &str,
+        rev: &str,
+    ) -> Result<Document, ServerError> {
+        let body = json!({"docs": [{"id": id, "rev": rev}]}).to_string();
+        let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_bulk_get");
+        let request = request.of(name).query("attachments=true").body(body);
+        let answer: Value = self.json(request, name).await?;
+        let leaf = answer.pointer("/results/0/docs/0/ok");
+        let leaf = leaf.and_then(Value::as_object).cloned();
+        leaf.ok_or_else(|| ServerError::Row {
+            database: name.plain().to_owned(),
+            id: id.to_owned(),
+            error: format!("the leaf {rev} cannot be read"),
+        })
     }
 
     async fn json<T: DeserializeOwned>(

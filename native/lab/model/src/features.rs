@@ -235,9 +235,7 @@ pub(crate) fn edit_allowed(work: &mut Work, feature: &str, adds: bool) -> Return
 /// Adds the feature that only administrators see, where it is missing.
 pub(crate) fn ensure_admin_only(work: &mut Work) {
     let mut features = allowed(work);
-    if features.iter().any(|feature| feature == "carrier_name") {
-        work.unchanged();
-    } else {
+    if !features.iter().any(|feature| feature == "carrier_name") {
         features.push("carrier_name".to_owned());
         features.sort();
         set_allowed(work, &features);
