@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER,
+};
 
 use super::error::{Error, Kind, Operation, Persistence};
 use super::request::{Request, Response};
@@ -242,6 +244,8 @@ impl Client {
     ) -> Result<Head, Error> {
         let operation = request.operation();
         let mut builder = self.http.request(request.method(), request.url(&self.url));
+        // Without it CouchDB answers a document with attachments as multipart.
+        builder = builder.header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(authorization) = &self.authorization {
             builder = builder.header(AUTHORIZATION, authorization.clone());
         }

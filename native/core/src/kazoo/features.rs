@@ -12,7 +12,8 @@ pub fn current_feature_name(name: &str) -> &str {
     }
 }
 
-/// The public fields that belong to a feature, as paths. A feature that Kazoo has no fields for owns the one of its own name.
+/// The public fields that belong to a feature, as paths. Kazoo has none for `port`, `carrier_name` and names that it does not
+/// know.
 pub fn public_fields_of(feature: &str) -> Vec<Vec<&str>> {
     let inside = |field, names: &[&'static str]| -> Vec<Vec<&str>> {
         names.iter().map(|name| vec![field, *name]).collect()
@@ -29,7 +30,8 @@ pub fn public_fields_of(feature: &str) -> Vec<Vec<&str>> {
         "prepend" => inside("prepend", &["enabled", "name", "number"]),
         "failover" => inside("failover", &["e164", "sip"]),
         "ringback" => inside("ringback", &["early", "transfer"]),
-        feature => vec![vec![feature]],
+        "force_outbound" | "sms" | "mms" => vec![vec![feature]],
+        _ => Vec::new(),
     }
 }
 

@@ -24,6 +24,8 @@ const IS_HELD: u16 = 1 << 5;
 const IS_HELD_HERE: u16 = 1 << 6;
 /// One of them is live and assigned to nobody.
 const IS_RELEASED: u16 = 1 << 7;
+/// An account that was not read whole claims it, too.
+const IS_CLAIMED: u16 = 1 << 9;
 /// It was seen in a database that the audit is about.
 pub(super) const WAS_SEEN: u16 = 1 << 8;
 
@@ -140,6 +142,25 @@ impl Held {
         }
     }
 
+    /// Whether a database that the audit is about has a document of this number, which an account holds live.
+    pub(super) fn was_seen(&self, number: &str) -> bool {
+        self.of(number).1.iter().any(|entry| entry.has(WAS_SEEN))
+    }
+
+    /// Numbers that no number database has and whose copy says that it is the account's.
+    pub(super) fn claims(&self) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.has(IS_AT_HOME) && !entry.has(EXISTS))
+    }
+
+    /// Another account claims the entry's number, which was not among those read.
+    pub(super) fn claimed(&self, number: &str) {
+        for entry in self.of(number).1 {
+            entry.mark(IS_CLAIMED);
+        }
+    }
+
     /// The account that a number database assigns an entry's number to, where it is another than the entry's.
     pub(super) fn assigned_to(&self, index: usize) -> Option<AccountId> {
         self.assigned_to
@@ -157,9 +178,10 @@ impl Held {
             is_held: entry.has(IS_HELD),
             is_held_here: entry.has(IS_HELD_HERE),
             is_released: entry.has(IS_RELEASED),
-            is_claimed: claims
-                .filter(|other| other.account != entry.account)
-                .any(|other| other.has(IS_AT_HOME)),
+            is_claimed: entry.has(IS_CLAIMED)
+                || claims
+                    .filter(|other| other.account != entry.account)
+                    .any(|other| other.has(IS_AT_HOME)),
         };
         place_in_account(entry.owner(), elsewhere)
     }

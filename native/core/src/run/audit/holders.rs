@@ -121,7 +121,7 @@ async fn whole(run: &Run, account: AccountId, view: &View) -> Result<Holder, Err
         for (row, text) in page.rows() {
             let document = parsed(&database, text)?;
             let facts = NumberFacts::of(&document);
-            if facts.is_number && facts.has_conflicts && view.is_about_number(&row.id) {
+            if facts.is_number && facts.has_conflicts && view.may_be_about(&row.id) {
                 conflicted.push(row.id.clone());
             }
             if !facts.is_live_number() {

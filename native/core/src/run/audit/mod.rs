@@ -7,6 +7,7 @@
 //! a difference from a change in between, and names the fields. At last the marks tell
 //! what accounts hold and should not.
 
+mod claims;
 mod copies;
 mod held;
 mod holders;
@@ -113,10 +114,14 @@ async fn look(run: &Arc<Run>, view: View) -> Result<Audit, Error> {
     });
     let unread_databases = sources::read(run, &pass).await?;
     copies::compare(run, &notes).await?;
+    claims::look(run, &pass).await?;
     for (index, entry) in pass.held.entries() {
         tell_of_holder(&pass, index, entry, &unread_databases);
     }
     for (account, number) in holders.conflicted {
+        if !(view.is_about_number(&number) || pass.held.was_seen(&number)) {
+            continue;
+        }
         notes.find(Finding {
             kind: Drift::Conflicted,
             database: account.database(),

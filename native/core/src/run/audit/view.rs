@@ -20,7 +20,7 @@ pub(super) struct View {
     /// Those whose documents it is about; the others only tell where a number is, too. None: all.
     chosen: Option<BTreeSet<DatabaseName>>,
     /// The account that it is about. None: all.
-    only: Option<AccountId>,
+    pub(super) only: Option<AccountId>,
     /// The number that it is about: then documents are asked for by id. None: all.
     pub(super) number: Option<String>,
 }
