@@ -207,8 +207,11 @@ destruction_and_conversion(Config) ->
     3 = length([Id || {<<"+", _/binary>> = Id, _} <- test_couch:all(?ACCOUNT_DB)]).
 
 a_server_that_is_not_there_is_one_line(Config) ->
-    {{no_return, 2}, [Line]} = elsewhere(Config, "http://admin:topsecret@127.0.0.1:1", carrier_module_usage, []),
-    nomatch = string:find(Line, "topsecret").
+    {{no_return, 2}, Lines} = elsewhere(Config, "http://admin:topsecret@127.0.0.1:1", carrier_module_usage, []),
+    ["error: cannot " ++ Reason] = [Line || "error: " ++ _ = Line <- Lines],
+    [true = string:find(Reason, Part) =/= nomatch || Part <- ["http://127.0.0.1:1", "connection refused"]],
+    "hint: " ++ _ = lists:last(Lines),
+    nomatch = string:find(lists:flatten(Lines), "topsecret").
 
 credentials_are_not_printed(Config) ->
     [begin

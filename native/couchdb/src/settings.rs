@@ -42,7 +42,7 @@ impl Default for HttpSettings {
             read_timeout: Duration::from_secs(60),
             tries: 5,
             first_pause: Duration::from_millis(250),
-            longest_pause: Duration::from_secs(30),
+            longest_pause: Duration::from_secs(25),
             small_pages: Duration::from_secs(60),
             ca_file: None,
             on_outage: None,
