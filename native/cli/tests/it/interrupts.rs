@@ -124,7 +124,7 @@ fn a_terminal_has_a_live_line_beside_the_same_output() {
     });
     let output = running.wait_with_output().unwrap();
     let shown = reader.join().unwrap();
-    assert!(shown.contains(" of 10 databases, "), "{shown:?}");
+    assert!(shown.contains(" of 11 databases, "), "{shown:?}");
     assert!(!shown.contains(" 0 failed"), "{shown:?}");
     let out = String::from_utf8(output.stdout).unwrap();
     assert!(
