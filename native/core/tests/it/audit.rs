@@ -437,12 +437,13 @@ async fn the_commands_that_it_names_leave_only_what_none_mends() {
         }
         let ran = call(&stage.url, "audit", &[]).await;
         let (after, _) = stage.read().await;
-        // That command leaves alone what is only discovered, and the audit says so.
+        // That command leaves alone what is deleted or only discovered, and the audit says so.
         let left: BTreeSet<&str> = found(report(&ran))
             .into_iter()
             .filter(|(kind, database, number)| {
                 let state = after.document(database, number).unwrap_or(&none)["pvt_state"].as_str();
-                (*kind, state) != ("unassigned_but_used", Some("discovery"))
+                let is_past = matches!(state, Some("discovery" | "deleted"));
+                !(*kind == "unassigned_but_used" && is_past)
             })
             .map(|one| one.0)
             .collect();

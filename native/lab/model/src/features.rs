@@ -227,7 +227,10 @@ pub(crate) fn edit_allowed(work: &mut Work, feature: &str, adds: bool) -> Return
         features.remove(feature);
     }
     let features: Vec<String> = features.into_iter().collect();
-    set_allowed(work, &features);
+    // A list that has the feature already, or lacks it already, is not written.
+    if features != allowed(work) {
+        set_allowed(work, &features);
+    }
     print_allowed(work, &features);
     Returned::NoReturn
 }
