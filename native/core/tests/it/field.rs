@@ -350,7 +350,8 @@ async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
     }
     let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
     let run = text(&runs[0].start.run);
-    let refused = call_with(&twin.url, "undo", &[run.clone()], journalled(&folder)).await;
+    let only = std::slice::from_ref(&run);
+    let refused = call_with(&twin.url, "undo", only, journalled(&folder)).await;
     assert_eq!(
         (&refused.returned, refused.writes()),
         (&Returned::Code(2), [0, 0, 0])
