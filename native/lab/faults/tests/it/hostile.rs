@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{Knobs, ProxiedServer, call};
+use crate::support::{Knobs, ProxiedServer, READ_TIMEOUT, call};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -37,6 +37,7 @@ const KNOBS: Knobs = Knobs {
     insert: 3,
     at_once: 4,
     memory: 3000,
+    read_timeout: READ_TIMEOUT,
 };
 
 /// Texts that mean something to a path, and that nobody may follow.

@@ -5,7 +5,7 @@ use kazoo_numbers_testkit::cases::Scene;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::{Knobs, ProxiedServer, call};
+use crate::support::{Knobs, ProxiedServer, READ_TIMEOUT, call};
 use futures::future::BoxFuture;
 use kazoo_numbers::run::Returned;
 use kazoo_numbers_faults::{Asked, Bystander, Fault, Kind, On, Passed, Schedule};
@@ -21,6 +21,7 @@ const KNOBS: Knobs = Knobs {
     insert: 500,
     at_once: 32,
     memory: 32 << 20,
+    read_timeout: READ_TIMEOUT,
 };
 
 fn cluster() -> Cluster {

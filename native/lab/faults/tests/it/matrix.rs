@@ -5,7 +5,7 @@ use kazoo_numbers_testkit::cases::Scene;
 use std::time::Duration;
 
 use crate::support::properties::{Case, lied_to, unharmed, unnoticed};
-use crate::support::{Knobs, ProxiedServer};
+use crate::support::{Knobs, ProxiedServer, READ_TIMEOUT};
 use kazoo_numbers_faults::{Fault, Kind, On, RetryAfter, Schedule};
 use kazoo_numbers_generator::{Cluster, Options, generate};
 use kazoo_numbers_model::{Argument, Call};
@@ -55,6 +55,7 @@ const KNOBS: Knobs = Knobs {
     insert: 3,
     at_once: 4,
     memory: 3000,
+    read_timeout: READ_TIMEOUT,
 };
 
 /// Each of these faults, on the first requests of each kind.

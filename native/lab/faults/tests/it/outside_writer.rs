@@ -7,6 +7,7 @@ use kazoo_numbers_testkit::cases::deal;
 use kazoo_numbers_testkit::command::clusters_and_calls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::support::{Knobs, ProxiedServer, bad_writes, call, knobs};
 use exact_json::{Value, json};
@@ -217,7 +218,12 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
         turns: Mutex::default(),
     });
     stage.proxy.watched(schedule.clone(), Some(writer.clone()));
-    let ran = call(&stage.proxy.url(), given, knobs).await;
+    let mut knobs = knobs.clone();
+    if faultless {
+        // No answer is lost here, on a slow machine neither.
+        knobs.read_timeout = Duration::from_secs(30);
+    }
+    let ran = call(&stage.proxy.url(), given, &knobs).await;
     let (witness, _) = stage.proxy.disarm().await;
     let Some(ran) = ran else {
         return Err(TestCaseError::fail(format!("{given} does not end")));

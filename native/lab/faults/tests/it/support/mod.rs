@@ -67,7 +67,12 @@ pub struct Knobs {
     pub insert: usize,
     pub at_once: usize,
     pub memory: usize,
+    /// How long the server may be silent. Short, because many cases have it silent for ever.
+    pub read_timeout: Duration,
 }
+
+/// The longest silence of the server in cases with faults.
+pub const READ_TIMEOUT: Duration = Duration::from_millis(300);
 
 pub fn knobs() -> impl Strategy<Value = Knobs> {
     (
@@ -81,6 +86,7 @@ pub fn knobs() -> impl Strategy<Value = Knobs> {
             insert,
             at_once,
             memory,
+            read_timeout: READ_TIMEOUT,
         })
 }
 
@@ -93,7 +99,7 @@ impl Knobs {
             memory: self.memory,
             ..Settings::default()
         };
-        settings.http.read_timeout = Duration::from_millis(300);
+        settings.http.read_timeout = self.read_timeout;
         settings.http.first_pause = Duration::from_millis(2);
         settings.http.longest_pause = Duration::from_millis(20);
         settings
