@@ -32,6 +32,7 @@ mod usage;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -118,7 +119,12 @@ pub const NOT_HERE: u8 = 1;
 
 /// Runs a command. Whatever happens is told by events and in what is returned; it never fails
 /// otherwise.
-pub async fn run(job: Job) -> Finished {
+// Boxed here, so that this crate compiles it once. An `async fn` is compiled anew in every crate that polls it.
+pub fn run(job: Job) -> BoxFuture<'static, Finished> {
+    Box::pin(run_to_end(job))
+}
+
+async fn run_to_end(job: Job) -> Finished {
     let (started, started_at) = (Instant::now(), now());
     let run = Arc::new(Run::new(&job));
     // Help is no run that anybody would count.
