@@ -240,6 +240,10 @@ frame({lines, Number, Lines}, Job) ->
     Printed = print(Lines, Job),
     reply(Number, ok, Printed),
     loop(Printed);
+frame({log, Number, Lines}, #job{host = Host} = Job) ->
+    _ = Host:log(false, Lines),
+    reply(Number, ok, Job),
+    loop(Job);
 frame({progress, Number, Line}, Job) ->
     Drawn = draw(Line, Job),
     reply(Number, ok, Drawn),

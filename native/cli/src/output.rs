@@ -50,7 +50,7 @@ impl Form {
     fn event(self, event: &Event, text: &mut Vec<u8>, beside: &mut Vec<u8>) {
         match self {
             Self::Lines => match event {
-                Event::Error { .. } => lines(event, beside),
+                Event::Error { .. } | Event::Aside(_) => lines(event, beside),
                 event => lines(event, text),
             },
             Self::Json => {

@@ -56,8 +56,8 @@ struct ReducedRow<'a> {
 }
 
 impl Server {
-    /// How many documents these databases hold; a database that is not there is left out. Asked once: who asks has another way (CouchDB before 2.2 does not
-    /// know the question).
+    /// How many documents these databases hold. A database that does not exist is left out. Asked once, without retries: CouchDB
+    /// before 2.2 has no `_dbs_info`, and callers can do without.
     pub async fn document_counts(
         &self,
         databases: &[&DatabaseName],

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 /// The host of a job.
-pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: &Lines) -> Arc<dyn Host> {
+pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: Option<Lines>) -> Arc<dyn Host> {
     let one = match &start.connection {
         Connection::Url(url) => Some(given(url)),
         Connection::ConfigIni(path) => Some(configured(path.as_deref())),
@@ -29,7 +29,7 @@ pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: &Lines) -> Arc<dyn 
         }),
         HostKind::Kazoo => Arc::new(Kazoo {
             caller: Arc::clone(caller),
-            lines: lines.clone(),
+            lines,
             one,
             asked: Mutex::default(),
             carriers: start.settings.carrier_modules.clone(),
@@ -69,7 +69,8 @@ impl Host for Alone {
 /// Kazoo, through the calling process.
 struct Kazoo {
     caller: Arc<Caller>,
-    lines: Lines,
+    /// Where warnings are printed; None: they are logged, because the command's output has no place for them.
+    lines: Option<Lines>,
     one: Option<Result<ServerUrl, Error>>,
     /// Storage plans do not change in mid-run, and each question is a round trip.
     asked: Mutex<HashMap<Option<DatabaseName>, ServerUrl>>,
@@ -101,8 +102,12 @@ impl Kazoo {
         if let Err(error) = &answer
             && error.kind() != Kind::Cancelled
         {
+            let line = format!("warning: {error}");
             // Nobody there to read it: nobody misses it.
-            let _ = self.lines.put(format!("warning: {error}")).await;
+            let _ = match &self.lines {
+                Some(lines) => lines.put(line).await,
+                None => self.caller.log(vec![line]).await,
+            };
         }
         answer
     }

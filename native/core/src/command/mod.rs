@@ -195,3 +195,15 @@ impl OnCluster {
     /// The word by which the operator insists.
     pub const ANY: &'static str = "any_cluster";
 }
+
+impl Command {
+    /// Whether the output has the manual's lines and nothing before or after them (contract section 9.9).
+    pub fn has_fixed_output(&self) -> bool {
+        matches!(
+            self,
+            Self::CarrierUsage(_)
+                | Self::ConvertCarrier { .. }
+                | Self::ConvertCarrierOfNumber { .. }
+        )
+    }
+}

@@ -147,8 +147,8 @@ impl Journals {
         Ok(runs)
     }
 
-    /// How a run began.
-    pub fn start(&self, run: &str) -> Result<Start, Error> {
+    /// How a run began. None: its process died before that was written, and so before it changed anything.
+    pub fn start(&self, run: &str) -> Result<Option<Start>, Error> {
         let path = self.path_of(run)?;
         let mut start = None;
         self.records(&path, |record| {
@@ -156,7 +156,7 @@ impl Journals {
                 start.get_or_insert(found);
             }
         })?;
-        start.ok_or_else(|| self.failed(&format!("the journal of run {run} has no beginning")))
+        Ok(start)
     }
 
     /// What a run did, by database and id.

@@ -73,6 +73,8 @@ pub enum Event {
     Output(String),
     /// Something that the operator should know, and that is no failure.
     Warning(String),
+    /// The same, in a command whose output has the manual's lines and no others: for standard error, or for the log.
+    Aside(String),
     /// Why the run ends, or did not begin.
     Error {
         /// What could not be done, and the reason, after `error: ` or `refused: `.

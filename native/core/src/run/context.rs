@@ -35,6 +35,7 @@ pub(super) struct Run {
     /// The moment of the run in gregorian seconds: one for all that it writes.
     pub(super) now: u64,
     function: String,
+    has_fixed_output: bool,
     journal: OnceCell<Option<Journal>>,
     cluster: OnceCell<ClusterIdentity>,
     events: mpsc::Sender<Event>,
@@ -64,6 +65,7 @@ impl Run {
             budget: Budget::new(job.settings.memory),
             now: gregorian_seconds(SystemTime::now()),
             function: job.function.clone(),
+            has_fixed_output: job.command.has_fixed_output(),
             journal: OnceCell::new(),
             cluster: OnceCell::new(),
             events: job.events.clone(),
@@ -94,7 +96,12 @@ impl Run {
     }
 
     pub(super) async fn warn(&self, line: String) {
-        self.tell(Event::Warning(line)).await;
+        let event = if self.has_fixed_output {
+            Event::Aside(line)
+        } else {
+            Event::Warning(line)
+        };
+        self.tell(event).await;
     }
 
     /// Tells why the run ends, or did not begin.

@@ -42,7 +42,7 @@ async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
     run.output(format!("Feature '{feature}' is not a known feature."))
         .await;
     tell_known(run).await;
-    Some(Answer::Only(Returned::Code(FAILED)))
+    Some(Answer::Only(Returned::NoReturn))
 }
 
 /// Reads one number, or tells why it cannot be.
@@ -59,22 +59,30 @@ async fn one_number(
     Ok(None)
 }
 
-/// What is printed where the number cannot be read: the same line as Kazoo's own.
+/// What is printed where the number cannot be read: the same line as Kazoo's own, and for a number that is absent the same
+/// return value.
 async fn tell_unread(run: &Run) -> Answer {
     let failures = run.tally.failures();
+    let mut returned = Returned::NoReturn;
     for failures in failures.by_database().values() {
         for (reason, numbers) in &failures.failed {
             let word = match reason.as_str() {
                 NOT_FOUND => "not_found",
-                other => other,
+                other => {
+                    returned = Returned::Code(FAILED);
+                    other
+                }
             };
             for number in numbers {
                 run.output(format!("Error with number {number}: {word}"))
                     .await;
             }
         }
+        if failures.last_error.is_some() {
+            returned = Returned::Code(FAILED);
+        }
     }
-    Answer::Only(Returned::Code(FAILED))
+    Answer::Only(returned)
 }
 
 /// How a command about features ends: a failure is told, success has told all already.

@@ -1,5 +1,7 @@
 //! What Kazoo makes of documents of unassigned numbers, where there is a Kazoo to ask.
 
+use std::borrow::Cow;
+
 use super::context::Run;
 use super::read::parsed;
 use super::settle::Decision;
@@ -37,7 +39,11 @@ pub(super) async fn asked_of_the_host(
 ) -> Result<Option<Vec<Decision>>, Error> {
     let mut decisions = Vec::with_capacity(documents.len());
     for some in documents.chunks(run.settings.max_bulk_insert.max(1)) {
-        let texts: Vec<&str> = some.iter().map(|(_, _, text)| *text).collect();
+        let texts = some
+            .iter()
+            .map(|(_, _, text)| for_kazoo(database, text))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         let Some(migrated) = run.host.migrate_unassigned(&texts).await? else {
             return Ok(None);
         };
@@ -68,6 +74,25 @@ pub(super) async fn asked_of_the_host(
     Ok(Some(decisions))
 }
 
+/// A document as Kazoo can read it: its code takes a field that is there for one that has a value, and fails on
+/// `"pvt_assigned_to": null`.
+fn for_kazoo<'a>(database: &DatabaseName, text: &'a str) -> Result<Cow<'a, str>, Error> {
+    let document = parsed(database, text)?;
+    let nulls: Vec<(&str, Option<&str>)> = document
+        .fields()
+        .filter(|(name, json)| KAZOOS.contains(name) && *json == "null")
+        .map(|(name, _)| (name, None))
+        .collect();
+    if nulls.is_empty() {
+        return Ok(text.into());
+    }
+    let shown = document.with(&nulls);
+    Ok(match (document.get("_rev"), shown.strip_prefix('{')) {
+        (Some(rev), Some(rest)) => format!("{{\"_rev\":{rev},{rest}").into(),
+        _ => shown.into(),
+    })
+}
+
 /// A document with what Kazoo changed in it; None where that is nothing. Fields that Kazoo left
 /// alone keep their text.
 fn merged(database: &DatabaseName, text: &str, saved: &str) -> Result<Option<Box<str>>, Error> {
@@ -79,8 +104,9 @@ fn merged(database: &DatabaseName, text: &str, saved: &str) -> Result<Option<Box
             edits.push((name, Some(json)));
         }
     }
-    for (name, _) in document.fields() {
-        let is_kazoos = !name.starts_with("pvt_") || KAZOOS.contains(&name);
+    for (name, json) in document.fields() {
+        // A null that Kazoo was not shown is none that it took away.
+        let is_kazoos = !name.starts_with("pvt_") || KAZOOS.contains(&name) && json != "null";
         if is_kazoos && !name.starts_with('_') && saved.get(name).is_none() {
             edits.push((name, None));
         }
@@ -116,6 +142,22 @@ mod tests {
             Some(
                 r#"{"_id":"+1","_attachments":{"a":{"stub":true}},"pvt_own":1.0,"n":1.0,"pvt_type":"number","pvt_ported_in":false}"#
             )
+        );
+    }
+
+    #[test]
+    fn nulls_are_kept_from_the_host_and_kept_in_the_document() {
+        let database = DatabaseName::new("numbers/+1415").unwrap();
+        let text = r#"{"_id":"+1","_rev":"1-a","pvt_assigned_to":null,"pvt_own":null,"pvt_used_by":"x","n":1}"#;
+        let shown = for_kazoo(&database, text).unwrap();
+        assert_eq!(
+            shown,
+            r#"{"_rev":"1-a","_id":"+1","pvt_own":null,"pvt_used_by":"x","n":1}"#
+        );
+        assert_eq!(merge(text, &shown), None);
+        assert_eq!(
+            merge(text, r#"{"_id":"+1","n":1}"#).as_deref(),
+            Some(r#"{"_id":"+1","pvt_assigned_to":null,"pvt_own":null,"n":1}"#)
         );
     }
 

@@ -46,7 +46,9 @@ pub(super) async fn runs(run: &Run) -> Result<Answer, Error> {
 /// `undo/1`, `undo/2`
 pub(super) async fn undo(run: &Arc<Run>, id: String, on: OnCluster) -> Result<(), Error> {
     let journals = journals(run)?;
-    let start = journals.start(&id)?;
+    let Some(start) = journals.start(&id)? else {
+        return Ok(());
+    };
     if on == OnCluster::Same && !run.is_on_this_cluster(&start).await? {
         let line = format!(
             "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here all the same: undo {id} {}",

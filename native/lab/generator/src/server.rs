@@ -40,7 +40,7 @@ const OTHERS: [&str; 5] = [
 const BATCH: usize = 500;
 const DATABASES_AT_ONCE: usize = 8;
 
-/// How often, and after how long, CouchDB is asked again while it does not know yet that databases were deleted or created.
+/// How often, and after how long, CouchDB is asked again while its nodes have not yet learned of a deletion or a creation.
 const SETTLE_TRIES: usize = 50;
 const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 
@@ -266,12 +266,15 @@ impl ClusterServer {
     }
 
     /// Deletes those of these databases that belong to a cluster, and those of the other names that are there. Returns when the
-    /// server lists them no more: until then CouchDB answers the creation of one as if it were still there.
+    /// server no longer lists them: until then CouchDB answers the creation of one with 412, as if it still existed.
     async fn delete_all(&self, names: &[String], others: &[&str]) -> Result<(), ServerError> {
         let deleted: Vec<&String> = names
             .iter()
             .filter(|name| is_ours(name) || others.contains(&name.as_str()))
             .collect();
+        if deleted.is_empty() {
+            return Ok(());
+        }
         stream::iter(&deleted)
             .map(|name| self.delete(name))
             .buffer_unordered(DATABASES_AT_ONCE)
@@ -324,7 +327,7 @@ impl ClusterServer {
         let leaves = leaves(database);
         let database = legal(name)?;
         let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
-        // For a moment after a database was deleted and created again, CouchDB can know only the deletion.
+        // A node can learn of the deletion of a database before it learns that the database was created again.
         for _ in 0..SETTLE_TRIES {
             if landed.is_empty() || !landed.iter().all(is_lost) {
                 break;

@@ -5,8 +5,8 @@
 //! `KAZOO_NUMBERS_CASES` says how many cases each property gets, `KAZOO_NUMBERS_SEED` from which
 //! seed.
 
-use crate::support::knobs;
 use crate::support::properties::{lied_to, told, unharmed, unnoticed};
+use crate::support::run_settings;
 use kazoo_numbers_faults::{Fault, On, Schedule, arbitrary};
 use kazoo_numbers_testkit::cases::deal;
 use kazoo_numbers_testkit::command::clusters_and_calls;
@@ -17,7 +17,7 @@ fn faults_that_pass_change_nothing() {
     deal(
         "unnoticed",
         450,
-        || (clusters_and_calls(), knobs(), arbitrary::passing(4)),
+        || (clusters_and_calls(), run_settings(), arbitrary::passing(4)),
         |rt, stage, case| unnoticed(stage, rt, &case),
     );
     told("unnoticed");
@@ -28,7 +28,13 @@ fn faults_of_any_kind_lose_nothing() {
     deal(
         "unharmed",
         450,
-        || (clusters_and_calls(), knobs(), arbitrary::any_schedule()),
+        || {
+            (
+                clusters_and_calls(),
+                run_settings(),
+                arbitrary::any_schedule(),
+            )
+        },
         |rt, stage, case| unharmed(stage, rt, &case),
     );
     told("unharmed");
@@ -39,7 +45,13 @@ fn databases_said_not_to_exist_are_not_overwritten() {
     deal(
         "lied to",
         150,
-        || (clusters_and_calls(), knobs(), arbitrary::lying_schedule()),
+        || {
+            (
+                clusters_and_calls(),
+                run_settings(),
+                arbitrary::lying_schedule(),
+            )
+        },
         |rt, stage, case| lied_to(stage, rt, &case),
     );
     told("lied to");
@@ -51,8 +63,8 @@ fn writes_whose_answers_were_lost_are_counted() {
     deal(
         "lost answers",
         150,
-        || (clusters_and_calls(), knobs(), any::<u8>()),
-        |rt, stage, (cluster_and_call, knobs, which)| {
+        || (clusters_and_calls(), run_settings(), any::<u8>()),
+        |rt, stage, (cluster_and_call, run_settings, which)| {
             let lost = [
                 Fault::ResetAfter,
                 Fault::CutShort,
@@ -62,7 +74,7 @@ fn writes_whose_answers_were_lost_are_counted() {
             ];
             let fault = lost[usize::from(which) % lost.len()];
             let schedule = Schedule::first(4, On::Writes, fault);
-            unnoticed(stage, rt, &(cluster_and_call, knobs, schedule))
+            unnoticed(stage, rt, &(cluster_and_call, run_settings, schedule))
         },
     );
 }

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{Knobs, ProxiedServer, READ_TIMEOUT, call};
+use crate::support::{ProxiedServer, RunSettings, call};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -32,12 +32,11 @@ const PASSWORD: &str = "n0t-t0-be-5een";
 /// `admin:` and the password, as a header has them.
 const ENCODED: &str = "YWRtaW46bjB0LXQwLWJlLTVlZW4=";
 
-const KNOBS: Knobs = Knobs {
+const RUN_SETTINGS: RunSettings = RunSettings {
     read: 7,
     insert: 3,
     at_once: 4,
     memory: 3000,
-    read_timeout: READ_TIMEOUT,
 };
 
 /// Texts that mean something to a path, and that nobody may follow.
@@ -164,7 +163,7 @@ fn no_name_escapes_its_database() {
             stage.set(&cluster()).await;
             let asked = Arc::new(Asked::default());
             stage.proxy.watched(Schedule::quiet(), Some(asked.clone()));
-            let ran = call(&stage.proxy.url(), &given, &KNOBS).await;
+            let ran = call(&stage.proxy.url(), &given, &RUN_SETTINGS).await;
             stage.proxy.disarm().await;
             let shown = format!("{given:?}").chars().take(300).collect::<String>();
             let Some(ran) = ran else {
@@ -337,7 +336,7 @@ fn no_answer_does_harm_or_brings_a_password_out() {
                 let address = listener.local_addr().unwrap();
                 let server = tokio::spawn(babble(listener, says.clone()));
                 let url = format!("http://admin:{PASSWORD}@{address}");
-                let ran = call(&url, &given, &KNOBS).await;
+                let ran = call(&url, &given, &RUN_SETTINGS).await;
                 server.abort();
                 let Some(ran) = ran else {
                     return Err(TestCaseError::fail(format!(

@@ -5,7 +5,7 @@ use kazoo_numbers_testkit::cases::Scene;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::{Knobs, ProxiedServer, READ_TIMEOUT, call};
+use crate::support::{ProxiedServer, RunSettings, call};
 use futures::future::BoxFuture;
 use kazoo_numbers::run::Returned;
 use kazoo_numbers_faults::{Asked, Bystander, Fault, Kind, On, Passed, Schedule};
@@ -16,12 +16,11 @@ use kazoo_numbers_model::Call;
 const LATENCY: Duration = Duration::from_millis(30);
 
 /// A page holds all numbers of a database.
-const KNOBS: Knobs = Knobs {
+const RUN_SETTINGS: RunSettings = RunSettings {
     read: 1000,
     insert: 500,
     at_once: 32,
     memory: 32 << 20,
-    read_timeout: READ_TIMEOUT,
 };
 
 fn cluster() -> Cluster {
@@ -93,11 +92,18 @@ impl Bystander for Gate {
 }
 
 /// Runs a command that reads every account, through a gate and a schedule.
-async fn seen(stage: &ProxiedServer, gate: Gate, knobs: &Knobs, schedule: Schedule) -> Arc<Gate> {
+async fn seen(
+    stage: &ProxiedServer,
+    gate: Gate,
+    run_settings: &RunSettings,
+    schedule: Schedule,
+) -> Arc<Gate> {
     let gate = Arc::new(gate);
     stage.proxy.watched(schedule, Some(gate.clone()));
     let given = Call::new("fix_apps_for_account_dbs", []);
-    let ran = call(&stage.proxy.url(), &given, knobs).await.unwrap();
+    let ran = call(&stage.proxy.url(), &given, run_settings)
+        .await
+        .unwrap();
     stage.proxy.disarm().await;
     assert_eq!(ran.returned, Returned::Ok, "{:?}", ran.lines);
     gate
@@ -107,7 +113,7 @@ async fn seen(stage: &ProxiedServer, gate: Gate, knobs: &Knobs, schedule: Schedu
 async fn more_requests_are_in_flight_while_all_is_well_and_fewer_when_it_is_too_much() {
     let stage = ProxiedServer::begin().await;
     stage.set(&cluster()).await;
-    let well = seen(&stage, Gate::default(), &KNOBS, Schedule::quiet()).await;
+    let well = seen(&stage, Gate::default(), &RUN_SETTINGS, Schedule::quiet()).await;
     assert!((12..=16).contains(&well.most()), "{}", well.most());
     for code in [429, 503] {
         let too_much = Fault::Status {
@@ -117,7 +123,7 @@ async fn more_requests_are_in_flight_while_all_is_well_and_fewer_when_it_is_too_
             retry_after: None,
         };
         let schedule = Schedule::first(2, On::Only(Kind::Databases), too_much);
-        let loaded = seen(&stage, Gate::default(), &KNOBS, schedule).await;
+        let loaded = seen(&stage, Gate::default(), &RUN_SETTINGS, schedule).await;
         assert!(
             (2..=8).contains(&loaded.most()),
             "{code}: {}",
@@ -133,10 +139,13 @@ async fn one_slow_database_does_not_hold_up_the_others() {
     let cluster = cluster();
     stage.set(&cluster).await;
     let slow = cluster.account_databases().next().unwrap().to_owned();
-    let knobs = Knobs { read: 2, ..KNOBS };
+    let run_settings = RunSettings {
+        read: 2,
+        ..RUN_SETTINGS
+    };
     // Less than the time after which a request is given up.
     let gate = Gate::slow(&slow, Duration::from_millis(200));
-    let gate = seen(&stage, gate, &knobs, Schedule::quiet()).await;
+    let gate = seen(&stage, gate, &run_settings, Schedule::quiet()).await;
     let came = gate.came();
     let last_of_others = came.iter().rposition(|(database, _)| *database != slow);
     let of_the_slow: Vec<usize> = (0..came.len()).filter(|at| came[*at].0 == slow).collect();

@@ -5,7 +5,7 @@ use kazoo_numbers_testkit::cases::Scene;
 use std::time::Duration;
 
 use crate::support::properties::{Case, lied_to, unharmed, unnoticed};
-use crate::support::{Knobs, ProxiedServer, READ_TIMEOUT};
+use crate::support::{ProxiedServer, RunSettings};
 use kazoo_numbers_faults::{Fault, Kind, On, RetryAfter, Schedule};
 use kazoo_numbers_generator::{Cluster, Options, generate};
 use kazoo_numbers_model::{Argument, Call};
@@ -50,12 +50,11 @@ fn cluster() -> Cluster {
 }
 
 /// Pages and batches are small, so that there are many.
-const KNOBS: Knobs = Knobs {
+const RUN_SETTINGS: RunSettings = RunSettings {
     read: 7,
     insert: 3,
     at_once: 4,
     memory: 3000,
-    read_timeout: READ_TIMEOUT,
 };
 
 /// Each of these faults, on the first requests of each kind.
@@ -84,7 +83,7 @@ fn withstands(
         for (kind, calls) in &kinds {
             for given in calls {
                 let schedule = Schedule::first(STRIKES, On::Only(*kind), *fault);
-                let case = ((cluster(), given.clone()), KNOBS, schedule);
+                let case = ((cluster(), given.clone()), RUN_SETTINGS, schedule);
                 if let Err(error) = property(&stage, &rt, &case) {
                     panic!("{fault:?} on {kind:?}: {error}");
                 }
@@ -248,7 +247,7 @@ fn a_server_that_answers_no_queries_is_read_all_the_same() {
         let before = stage.struck();
         let schedule = Schedule::first(u32::MAX, On::Only(Kind::Ranges), fault);
         let [_, to_number_dbs, ..] = calls();
-        let case = ((cluster(), to_number_dbs), KNOBS, schedule);
+        let case = ((cluster(), to_number_dbs), RUN_SETTINGS, schedule);
         if let Err(error) = unnoticed(&stage, &rt, &case) {
             panic!("{code}: {error}");
         }

@@ -7,9 +7,10 @@ use kazoo_numbers_testkit::cases::deal;
 use kazoo_numbers_testkit::command::clusters_and_calls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use crate::support::{Knobs, ProxiedServer, bad_writes, call, knobs};
+use crate::support::{
+    ProxiedServer, RunSettings, bad_writes, call, call_without_faults, run_settings,
+};
 use exact_json::{Value, json};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -202,10 +203,10 @@ struct Figures {
 
 static FIGURES: Mutex<Option<Figures>> = Mutex::new(None);
 
-type Case = ((Cluster, Call), Knobs, Habits, Schedule);
+type Case = ((Cluster, Call), RunSettings, Habits, Schedule);
 
 async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<(), TestCaseError> {
-    let ((cluster, given), knobs, habits, schedule) = case;
+    let ((cluster, given), run_settings, habits, schedule) = case;
     let before = stage.set(cluster).await;
     let databases = before.0.databases.keys();
     let writer = Arc::new(Writer {
@@ -218,12 +219,12 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
         turns: Mutex::default(),
     });
     stage.proxy.watched(schedule.clone(), Some(writer.clone()));
-    let mut knobs = knobs.clone();
-    if faultless {
-        // No answer is lost here, on a slow machine neither.
-        knobs.read_timeout = Duration::from_secs(30);
-    }
-    let ran = call(&stage.proxy.url(), given, &knobs).await;
+    let url = stage.proxy.url();
+    let ran = if faultless {
+        call_without_faults(&url, given, run_settings).await
+    } else {
+        call(&url, given, run_settings).await
+    };
     let (witness, _) = stage.proxy.disarm().await;
     let Some(ran) = ran else {
         return Err(TestCaseError::fail(format!("{given} does not end")));
@@ -232,27 +233,21 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
     let acts = writer.acts.lock().unwrap().clone();
     let mut all = bad_writes(&given.function, &witness);
     all.extend(overwritten(&acts, &witness, &after.1));
-    let landed = || {
-        witness
-            .written
-            .iter()
-            .filter(|write| write.landed.is_some() && !write.id.starts_with("_design/"))
-    };
-    let counted: u64 = ran.writes().iter().sum();
-    let landed_ids: BTreeSet<&str> = landed().map(|write| write.id.as_str()).collect();
+        let counted: u64 = ran.writes().iter().sum();
+    let landed_ids: BTreeSet<&str> = witness.changed().map(|write| write.id.as_str()).collect();
     // On a busy machine a request can be given up and sent again without any fault of ours. Whose a
     // document is that somebody replaced meanwhile nobody can know then: it is told as failed.
     let failed = match &ran.finished {
         Some(finished) if finished.summary.retries > 0 => ran.failed_ids(),
         _ => BTreeSet::new(),
     };
-    let most = landed().count() as u64;
-    let least = landed().filter(|write| !failed.contains(&write.id)).count() as u64;
+    let most = witness.changed().count() as u64;
+    let least = witness.changed().filter(|write| !failed.contains(&write.id)).count() as u64;
     if faultless && !(least..=most).contains(&counted) {
         all.push(format!(
             "counted {:?}, and {} writes landed: {landed_ids:?}",
             ran.writes(),
-            landed().count()
+            witness.changed().count()
         ));
     }
     {
@@ -260,13 +255,13 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
         let figures = figures.get_or_insert_default();
         figures.cases += 1;
         figures.acts += acts.len() as u64;
-        figures.landed += landed().count() as u64;
+        figures.landed += witness.changed().count() as u64;
         figures.refused += witness
             .written
             .iter()
             .filter(|write| write.landed.is_none())
             .count() as u64;
-        figures.replaced += landed()
+        figures.replaced += witness.changed()
             .filter(|write| {
                 acts.iter()
                     .any(|act| Some(&act.to) == write.replaces.as_ref())
@@ -277,7 +272,7 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
         return Ok(());
     }
     Err(TestCaseError::fail(format!(
-        "{given}\n{knobs:?}\n{schedule:?}\n{habits:?}\n{}\nthey did {acts:#?}\nit printed:\n{}",
+        "{given}\n{run_settings:?}\n{schedule:?}\n{habits:?}\n{}\nthey did {acts:#?}\nit printed:\n{}",
         all.join("\n"),
         ran.lines.join("\n")
     )))
@@ -320,7 +315,7 @@ fn what_others_write_is_never_overwritten_unread() {
         || {
             (
                 clusters_and_calls(),
-                knobs(),
+                run_settings(),
                 habits(),
                 Just(Schedule::quiet()),
             )
@@ -338,7 +333,7 @@ fn not_even_when_everything_goes_wrong() {
         || {
             (
                 clusters_and_calls(),
-                knobs(),
+                run_settings(),
                 habits(),
                 arbitrary::any_schedule(),
             )

@@ -62,36 +62,36 @@ impl Scene for ProxiedServer {
 
 /// How a run goes about its work: pages and batches so small that small clusters have many.
 #[derive(Clone, Debug)]
-pub struct Knobs {
+pub struct RunSettings {
     pub read: usize,
     pub insert: usize,
     pub at_once: usize,
     pub memory: usize,
-    /// How long the server may be silent. Short, because many cases have it silent for ever.
-    pub read_timeout: Duration,
 }
 
-/// The longest silence of the server in cases with faults.
-pub const READ_TIMEOUT: Duration = Duration::from_millis(300);
+/// The read timeout in cases with faults. Short, because in many of them the server stays silent.
+const READ_TIMEOUT: Duration = Duration::from_millis(300);
 
-pub fn knobs() -> impl Strategy<Value = Knobs> {
+/// The read timeout in cases without faults: no answer is lost, even on a slow machine.
+const READ_TIMEOUT_WITHOUT_FAULTS: Duration = Duration::from_secs(30);
+
+pub fn run_settings() -> impl Strategy<Value = RunSettings> {
     (
         select(vec![1000, 2, 3, 7]),
         select(vec![500, 1, 3]),
         select(vec![16, 1, 4]),
         select(vec![32 << 20, 0, 3000]),
     )
-        .prop_map(|(read, insert, at_once, memory)| Knobs {
+        .prop_map(|(read, insert, at_once, memory)| RunSettings {
             read,
             insert,
             at_once,
             memory,
-            read_timeout: READ_TIMEOUT,
         })
 }
 
-impl Knobs {
-    fn settings(&self) -> Settings {
+impl RunSettings {
+    fn settings(&self, read_timeout: Duration) -> Settings {
         let mut settings = Settings {
             max_bulk_read: self.read,
             max_bulk_insert: self.insert,
@@ -99,7 +99,7 @@ impl Knobs {
             memory: self.memory,
             ..Settings::default()
         };
-        settings.http.read_timeout = self.read_timeout;
+        settings.http.read_timeout = read_timeout;
         settings.http.first_pause = Duration::from_millis(2);
         settings.http.longest_pause = Duration::from_millis(20);
         settings
@@ -107,21 +107,39 @@ impl Knobs {
 }
 
 /// Runs a command against a URL; None when it is not over after [`LONGEST`].
-pub async fn call(url: &str, given: &Call, knobs: &Knobs) -> Option<Ran> {
-    journalled(url, given, knobs, None).await
+pub async fn call(url: &str, given: &Call, run_settings: &RunSettings) -> Option<Ran> {
+    journalled(url, given, run_settings, None).await
+}
+
+/// As [`call`], on a server that loses no answer.
+pub async fn call_without_faults(
+    url: &str,
+    given: &Call,
+    run_settings: &RunSettings,
+) -> Option<Ran> {
+    call_with_settings(
+        url,
+        given,
+        run_settings.settings(READ_TIMEOUT_WITHOUT_FAULTS),
+    )
+    .await
 }
 
 /// As [`call`], with a journal in this folder.
 pub async fn journalled(
     url: &str,
     given: &Call,
-    knobs: &Knobs,
+    run_settings: &RunSettings,
     journal: Option<&Path>,
 ) -> Option<Ran> {
     let settings = Settings {
         journals: journal.map(|folder| Journals::new(folder.to_owned())),
-        ..knobs.settings()
+        ..run_settings.settings(READ_TIMEOUT)
     };
+    call_with_settings(url, given, settings).await
+}
+
+async fn call_with_settings(url: &str, given: &Call, settings: Settings) -> Option<Ran> {
     let arguments = arguments(given);
     let run = call_with(url, &given.function, &arguments, settings);
     tokio::time::timeout(LONGEST, run).await.ok()
@@ -131,8 +149,15 @@ pub async fn journalled(
 fn may_change(function: &str, field: &str) -> bool {
     match field {
         "_rev" | "_attachments" | "_revisions" => true,
-        "pvt_used_by" => function.starts_with("fix_"),
-        "pvt_module_name" | "pvt_modified" | "pvt_features" => function.starts_with("convert_"),
+        "pvt_used_by" if function.starts_with("fix_") => true,
+        "pvt_module_name" | "pvt_modified" if function.starts_with("convert_") => true,
+        "pvt_features" => {
+            function.starts_with("convert_") || function == "migrate_unassigned_numbers"
+        }
+        // Public fields of features, too.
+        field if function == "migrate_unassigned_numbers" => {
+            field == "pvt_used_by" || !field.starts_with("pvt_")
+        }
         _ => false,
     }
 }

@@ -11,9 +11,9 @@ use kazoo_numbers_model::{self as model, Call};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{Knobs, ProxiedServer, bad_writes, journalled};
+use super::{ProxiedServer, RunSettings, bad_writes, journalled};
 
-pub type Case = ((Cluster, Call), Knobs, Schedule);
+pub type Case = ((Cluster, Call), RunSettings, Schedule);
 
 /// What was seen of one case.
 pub struct Seen<'a> {
@@ -56,7 +56,7 @@ async fn see<'a>(
     stage: &ProxiedServer,
     cluster: &Cluster,
     given: &'a Call,
-    knobs: &Knobs,
+    run_settings: &RunSettings,
     schedule: &Schedule,
 ) -> Result<Seen<'a>, TestCaseError> {
     let before = stage.set(cluster).await;
@@ -68,7 +68,7 @@ async fn see<'a>(
     stage.proxy.arm(schedule.clone());
     let started = unix_seconds();
     let folder = journal.as_ref().map(TempDir::path);
-    let ran = journalled(&stage.proxy.url(), given, knobs, folder).await;
+    let ran = journalled(&stage.proxy.url(), given, run_settings, folder).await;
     let (witness, hits) = stage.proxy.disarm().await;
     let Some(ran) = ran else {
         return Err(TestCaseError::fail(format!("{given} does not end")));
@@ -104,14 +104,14 @@ impl Seen<'_> {
     fn verdict(
         &self,
         schedule: &Schedule,
-        knobs: &Knobs,
+        run_settings: &RunSettings,
         all: Vec<String>,
     ) -> Result<(), TestCaseError> {
         if all.is_empty() {
             return Ok(());
         }
         Err(TestCaseError::fail(format!(
-            "{}\n{schedule:?}\n{knobs:?}\n{}\nit printed:\n{}",
+            "{}\n{schedule:?}\n{run_settings:?}\n{}\nit printed:\n{}",
             self.given,
             all.join("\n"),
             self.ran.lines.join("\n")
@@ -250,6 +250,7 @@ impl Seen<'_> {
             .written
             .iter()
             .filter(|write| write.landed.is_some())
+            .filter(|write| !write.is_further_leaf)
             .filter(|write| !seen.insert((&write.database, &write.id)))
             .map(|write| format!("{} {} was written twice", write.database, write.id))
             .collect()
@@ -262,9 +263,9 @@ pub fn unnoticed(
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {
-    let ((cluster, given), knobs, schedule) = case;
+    let ((cluster, given), run_settings, schedule) = case;
     rt.block_on(async {
-        let seen = see(stage, cluster, given, knobs, schedule).await?;
+        let seen = see(stage, cluster, given, run_settings, schedule).await?;
         let mut all = seen.miscounts();
         all.extend(bad_writes(&given.function, &seen.witness));
         all.extend(seen.written_twice());
@@ -305,7 +306,7 @@ pub fn unnoticed(
                 ));
             }
         }
-        seen.verdict(schedule, knobs, all)
+        seen.verdict(schedule, run_settings, all)
     })
 }
 
@@ -315,16 +316,16 @@ pub fn unharmed(
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {
-    let ((cluster, given), knobs, schedule) = case;
+    let ((cluster, given), run_settings, schedule) = case;
     rt.block_on(async {
-        let seen = see(stage, cluster, given, knobs, schedule).await?;
+        let seen = see(stage, cluster, given, run_settings, schedule).await?;
         let mut all = seen.miscounts();
         all.extend(bad_writes(&given.function, &seen.witness));
         all.extend(seen.written_twice());
         all.extend(seen.losses());
         // The same address: a journal knows its server by it.
         let folder = seen.journal.as_ref().map(TempDir::path);
-        let again = journalled(&stage.proxy.url(), given, knobs, folder).await;
+        let again = journalled(&stage.proxy.url(), given, run_settings, folder).await;
         let last = stage.read().await;
         let ended = unix_seconds();
         let left = model::same_end_state(&seen.wanted.cluster, &last.0, seen.started, ended);
@@ -349,7 +350,7 @@ pub fn unharmed(
         if again.is_none() {
             all.push("the run in peace does not end".into());
         }
-        seen.verdict(schedule, knobs, all)
+        seen.verdict(schedule, run_settings, all)
     })
 }
 
@@ -361,11 +362,11 @@ pub fn lied_to(
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {
-    let ((cluster, given), knobs, schedule) = case;
+    let ((cluster, given), run_settings, schedule) = case;
     rt.block_on(async {
-        let seen = see(stage, cluster, given, knobs, schedule).await?;
+        let seen = see(stage, cluster, given, run_settings, schedule).await?;
         let all = bad_writes(&given.function, &seen.witness);
-        seen.verdict(schedule, knobs, all)
+        seen.verdict(schedule, run_settings, all)
     })
 }
 
