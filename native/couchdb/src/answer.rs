@@ -1,16 +1,24 @@
 //! What CouchDB's answers look like.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use reqwest::StatusCode;
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::{Error, Kind, Operation};
 use super::request::Response;
 
+/// The most of a refusal's body that is looked at, in bytes.
+const LONGEST_REASON: usize = 64 << 10;
+
+/// The most rows that are read of an answer. A row takes some hundred bytes here, and three of those that came.
+pub(super) const MOST_ROWS: usize = 100_000;
+
 /// `{"error": …, "reason": …}`
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 pub(super) struct Failure<'a> {
     #[serde(borrow)]
     pub(super) error: Cow<'a, str>,
@@ -20,6 +28,7 @@ pub(super) struct Failure<'a> {
 
 /// CouchDB's own word for a failure, and the failure in words: with its reason where it gave one.
 pub(super) fn reason(status: StatusCode, body: &[u8]) -> (Option<String>, String) {
+    let body = body.get(..LONGEST_REASON).unwrap_or(body);
     match serde_json::from_slice::<Failure<'_>>(body) {
         Ok(Failure { error, reason }) => {
             let line = match reason {
@@ -77,7 +86,7 @@ fn is_html(body: &[u8]) -> bool {
 /// A page for people: its status, and its title.
 fn html(status: StatusCode, body: &[u8]) -> String {
     const LONGEST: usize = 80;
-    let text = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(body.get(..LONGEST_REASON).unwrap_or(body));
     let title = text
         .split_once("<title>")
         .and_then(|(_, rest)| rest.split_once("</title>"))
@@ -102,21 +111,21 @@ pub(super) fn is_not_found(response: &Response) -> bool {
 }
 
 /// `_all_docs`
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 pub(super) struct AllDocs<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "rows")]
     pub(super) rows: Vec<AllDocsRow<'a>>,
 }
 
 /// `_all_docs/queries`
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 pub(super) struct Results<'a> {
     #[serde(borrow)]
     pub(super) results: Vec<AllDocs<'a>>,
 }
 
 /// One row of `_all_docs`, by range or by keys.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 pub(super) struct AllDocsRow<'a> {
     #[serde(borrow)]
     pub(super) key: Cow<'a, str>,
@@ -129,7 +138,7 @@ pub(super) struct AllDocsRow<'a> {
 }
 
 /// The value of a row of `_all_docs`.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 pub(super) struct RowValue<'a> {
     #[serde(borrow)]
     pub(super) rev: Cow<'a, str>,
@@ -137,8 +146,15 @@ pub(super) struct RowValue<'a> {
     pub(super) deleted: bool,
 }
 
+/// The answer to `_bulk_docs`.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+pub(super) struct BulkRows<'a>(
+    #[serde(borrow, deserialize_with = "rows")] pub(super) Vec<BulkRow<'a>>,
+);
+
 /// One row of the answer to `_bulk_docs`.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 pub(super) struct BulkRow<'a> {
     #[serde(borrow, default)]
     pub(super) id: Option<Cow<'a, str>>,
@@ -148,6 +164,32 @@ pub(super) struct BulkRow<'a> {
     pub(super) error: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     pub(super) reason: Option<Cow<'a, str>>,
+}
+
+/// Reads an array of [`MOST_ROWS`] rows at most.
+pub(super) fn rows<'de, T, D>(from: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Rows<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Rows<T> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("rows")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut rows = Vec::new();
+            while let Some(row) = seq.next_element()? {
+                if rows.len() == MOST_ROWS {
+                    return Err(A::Error::custom("more rows than are read"));
+                }
+                rows.push(row);
+            }
+            Ok(rows)
+        }
+    }
+    from.deserialize_seq(Rows(PhantomData))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use reqwest::{Method, StatusCode};
 
-use super::answer::{BulkRow, is_not_found, unexpected};
+use super::answer::{BulkRow, BulkRows, MOST_ROWS, is_not_found, unexpected};
 use super::document::quoted;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
@@ -19,9 +19,6 @@ use super::url::ServerUrl;
 
 /// The most bytes of documents in a batch, as CouchDB's replicator has it.
 const BATCH_BYTES: usize = 4 << 20;
-
-/// Answers to writes are a line a document.
-const LARGEST_ANSWER: usize = 16 << 20;
 
 /// A document that is to be written.
 #[derive(Clone, Debug)]
@@ -85,7 +82,8 @@ impl Server {
         limit: usize,
     ) -> Vec<Landed> {
         let texts: Vec<String> = writes.iter().map(Write::text).collect();
-        let limit = self.write_size().of(limit);
+        // Each row of the answer must be read.
+        let limit = self.write_size().of(limit.min(MOST_ROWS));
         let mut landed = Vec::with_capacity(writes.len());
         let mut batches = Vec::new();
         let mut start = 0;
@@ -129,8 +127,7 @@ impl Server {
     ) -> Result<Vec<Landed>, Landed> {
         let request = Request::write(Operation::SAVE_DOCS, Method::POST, "/_bulk_docs")
             .of(database)
-            .body(format!("{{\"docs\":[{}]}}", texts.join(",")))
-            .at_most(LARGEST_ANSWER);
+            .body(format!("{{\"docs\":[{}]}}", texts.join(",")));
         let all = |error: Error| vec![Landed::Failed(error); writes.len()];
         let response = match self.send(&request).await {
             Ok(response) => response,
@@ -161,8 +158,8 @@ impl Server {
                 .in_database(database)
                 .on(self.url())
         };
-        let rows = match serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) {
-            Ok(rows) => rows,
+        let rows = match serde_json::from_slice::<BulkRows<'_>>(&response.body) {
+            Ok(BulkRows(rows)) => rows,
             Err(error) => {
                 let error = unexpected(Operation::SAVE_DOCS, &response, "_bulk_docs", Some(&error));
                 return Ok(all(error.in_database(database).on(self.url())));
@@ -234,8 +231,8 @@ impl Server {
                 ));
             }
             // Only leaves that were refused have a row.
-            match serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) {
-                Ok(rows) if rows.iter().all(|row| row.error.is_none()) => Ok(()),
+            match serde_json::from_slice::<BulkRows<'_>>(&response.body) {
+                Ok(BulkRows(rows)) if rows.iter().all(|row| row.error.is_none()) => Ok(()),
                 Ok(_) => {
                     Err(
                         Error::new(Kind::Forbidden, Operation::SAVE_DOCS, "a leaf was refused")

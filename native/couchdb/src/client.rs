@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER,
 };
+use tokio::time::{Instant, timeout_at};
 
+use super::body::{AnswerBudget, Body};
 use super::error::{Error, Kind, Operation, Persistence};
 use super::request::{Request, Response};
 use super::settings::HttpSettings;
@@ -47,6 +48,8 @@ pub struct Client {
     traffic: Arc<Traffic>,
     connect_timeout: Duration,
     read_timeout: Duration,
+    longest_pause: Duration,
+    answers: AnswerBudget,
     /// Whether the server has ever answered.
     answered: Arc<AtomicBool>,
     /// Whether it was looked whether the server speaks TLS.
@@ -57,6 +60,17 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Client({})", self.url)
     }
+}
+
+/// The least that a server must send, in bytes a second, once [`HttpSettings::read_timeout`] has passed since an answer began.
+/// Silence has its own limit; this one is for bodies that trickle, each byte of which would begin that time anew.
+const LEAST_RATE: u32 = 64 << 10;
+
+/// What there is of an answer's body.
+enum Arrived<'a> {
+    /// The length that was announced, before anything else.
+    Length(Option<u64>),
+    Chunk(&'a [u8]),
 }
 
 /// An answer whose body is still to come.
@@ -112,6 +126,8 @@ impl Client {
             traffic,
             connect_timeout: settings.connect_timeout,
             read_timeout: settings.read_timeout,
+            longest_pause: settings.longest_pause,
+            answers: settings.answers.clone(),
             answered: Arc::default(),
             probed: Arc::default(),
         })
@@ -138,29 +154,20 @@ impl Client {
 
     async fn exchange(&self, request: &Request<'_>) -> Result<Response, Error> {
         let operation = request.operation();
-        let mut body = BytesMut::new();
+        let mut body = Body::new(request, &self.answers);
         let head = self
-            .receive(request, |chunk| {
-                if body.len() + chunk.len() > request.largest() {
-                    return Err(Error::new(
-                        Kind::TooLarge,
-                        operation,
-                        format!("the answer is over {} bytes", request.largest()),
-                    ));
-                }
-                body.extend_from_slice(chunk);
-                Ok(())
+            .receive(request, |arrived| match arrived {
+                Arrived::Length(length) => body.expect(length),
+                Arrived::Chunk(chunk) => body.append(chunk),
             })
             .await?;
-        if let Some(error) = self.refusal(operation, &head, &body).await {
+        if let Some(error) = self.refusal(operation, &head, body.as_ref()).await {
             return Err(error.retry_after(head.retry_after));
         }
         Ok(Response {
             status: head.status,
             date: head.date,
-            // A page can be held until the documents that it is compared with are read. The copy has no spare capacity:
-            // CouchDB sends chunks and no length, so the buffer has grown by doubling.
-            body: Bytes::copy_from_slice(&body),
+            body: body.finish()?,
         })
     }
 
@@ -229,8 +236,10 @@ impl Client {
     pub async fn drain(&self, request: &Request<'_>) -> Result<(StatusCode, u64), Error> {
         let mut bytes = 0;
         let head = self
-            .receive(request, |chunk| {
-                bytes += chunk.len() as u64;
+            .receive(request, |arrived| {
+                if let Arrived::Chunk(chunk) = arrived {
+                    bytes += chunk.len() as u64;
+                }
                 Ok(())
             })
             .await?;
@@ -240,7 +249,7 @@ impl Client {
     async fn receive(
         &self,
         request: &Request<'_>,
-        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+        mut take: impl FnMut(Arrived<'_>) -> Result<(), Error>,
     ) -> Result<Head, Error> {
         let operation = request.operation();
         let mut builder = self.http.request(request.method(), request.url(&self.url));
@@ -266,18 +275,27 @@ impl Client {
         let header = |name| response.headers().get(name)?.to_str().ok();
         let head = Head {
             status: response.status(),
-            retry_after: header(RETRY_AFTER).and_then(pause_asked),
+            // Clamped where it comes in, so that nobody can sleep for what a server asks for.
+            retry_after: header(RETRY_AFTER)
+                .and_then(pause_asked)
+                .map(|pause| pause.min(self.longest_pause)),
             date: header(DATE).and_then(|value| httpdate::parse_http_date(value).ok()),
             location: header(LOCATION).map(str::to_owned),
         };
+        take(Arrived::Length(response.content_length()))?;
+        let began = Instant::now();
+        let mut received = 0;
         loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
+            let patience = self.read_timeout + least_time(received);
+            match timeout_at(began + patience, response.chunk()).await {
+                Err(_) => return Err(too_little(operation, received, patience)),
+                Ok(Ok(Some(chunk))) => {
                     Traffic::count(&self.traffic.received, chunk.len());
-                    take(&chunk)?;
+                    received += chunk.len();
+                    take(Arrived::Chunk(&chunk))?;
                 }
-                Ok(None) => return Ok(head),
-                Err(error) => {
+                Ok(Ok(None)) => return Ok(head),
+                Ok(Err(error)) => {
                     let error = self.transport_error(operation, error).await;
                     return Err(error.too_slow(true));
                 }
@@ -357,6 +375,18 @@ impl Client {
         let source = self.url.source().unwrap_or("the address");
         format!("does CouchDB run on host {host}, port {port}? Check {source}, and the firewall")
     }
+}
+
+/// How long so many bytes take at the least rate.
+fn least_time(bytes: usize) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / f64::from(LEAST_RATE))
+}
+
+/// The error of an answer that is not over in the time that its size may take.
+fn too_little(operation: Operation, bytes: usize, patience: Duration) -> Error {
+    let seconds = patience.as_secs();
+    let line = format!("the answer is too slow: {bytes} bytes in {seconds} seconds");
+    Error::new(Kind::Timeout, operation, line)
 }
 
 /// The kind of error that a status means.

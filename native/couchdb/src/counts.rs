@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::unexpected;
+use super::answer::{rows, unexpected};
+use super::body::LARGEST_STATUS;
 use super::error::{Error, Operation};
 use super::name::DatabaseName;
 use super::request::Request;
@@ -14,9 +15,6 @@ use super::server::Server;
 
 /// How many databases `_dbs_info` is asked for at once: CouchDB's limit, unless it is configured.
 const DATABASES_AT_ONCE: usize = 100;
-
-/// Answers are a line a database or a key.
-const LARGEST_ANSWER: usize = 16 << 20;
 
 /// A row of `_dbs_info`; a database that is not there has no `info`.
 #[derive(Deserialize)]
@@ -44,7 +42,7 @@ pub struct DocumentCounts {
 /// The answer of a reduced view.
 #[derive(Deserialize)]
 struct Reduced<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "rows")]
     rows: Vec<ReducedRow<'a>>,
 }
 
@@ -68,7 +66,7 @@ impl Server {
             let body = serde_json::json!({ "keys": keys }).to_string();
             let request = Request::read(Operation::LIST_DATABASES, Method::POST, "/_dbs_info")
                 .body(body)
-                .at_most(LARGEST_ANSWER);
+                .at_most(LARGEST_STATUS);
             let response = self.send(&request).await?;
             let rows: Vec<DatabaseInfo> =
                 serde_json::from_slice(&response.body).map_err(|error| {
@@ -100,8 +98,7 @@ impl Server {
         let path = format!("/_design/{design}/_view/{view}");
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path)
             .of(database)
-            .query("group=true")
-            .at_most(LARGEST_ANSWER);
+            .query("group=true");
         let response = self.send(&request).await?;
         let reduced: Reduced<'_> = serde_json::from_slice(&response.body).map_err(|error| {
             let error = Some(&error);

@@ -1,8 +1,13 @@
 //! Databases as a whole: which there are, whether one is, and making one.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use reqwest::{Method, StatusCode};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::answer::{is_not_found, reason, unexpected};
+use super::body::{LARGEST_LIST, LARGEST_STATUS};
 use super::document::Object;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
@@ -10,7 +15,8 @@ use super::pages::in_query;
 use super::request::{Request, Response};
 use super::server::Server;
 
-const LARGEST_LIST: usize = 256 << 20;
+/// The most databases that are listed; a name takes some hundred bytes here.
+const MOST_DATABASES: usize = 1_000_000;
 
 impl Server {
     /// The databases whose plain names start so, by name. Names that CouchDB itself would
@@ -22,23 +28,12 @@ impl Server {
         let request = Request::read(Operation::LIST_DATABASES, Method::GET, "/_all_dbs")
             .query(&query)
             .at_most(LARGEST_LIST);
-        let names: Vec<String> = self
+        let mut databases = self
             .send_repeatedly(request, |response| {
-                let wrong = |error: Option<&serde_json::Error>| {
-                    unexpected(Operation::LIST_DATABASES, &response, "_all_dbs", error)
-                };
-                if !response.status.is_success() {
-                    return Err(wrong(None));
-                }
-                serde_json::from_slice(&response.body).map_err(|error| wrong(Some(&error)))
+                // Old servers ignore the range.
+                listed(&response, |name| name.starts_with(prefix))
             })
             .await?;
-        // Old servers ignore the range.
-        let mut databases: Vec<DatabaseName> = names
-            .iter()
-            .filter(|name| name.starts_with(prefix))
-            .filter_map(|name| DatabaseName::new(name))
-            .collect();
         databases.sort();
         databases.dedup();
         Ok(databases)
@@ -52,22 +47,15 @@ impl Server {
             .query(&query)
             .at_most(LARGEST_LIST);
         let response = self.send(&request).await?;
-        let names: Vec<String> = serde_json::from_slice(&response.body).map_err(|error| {
-            unexpected(
-                Operation::LIST_DATABASES,
-                &response,
-                "_all_dbs",
-                Some(&error),
-            )
-        })?;
-        Ok(names.iter().any(|name| name == database.plain()))
+        let found = listed(&response, |name| name == database.plain())?;
+        Ok(!found.is_empty())
     }
 
     /// Whether a database exists.
     pub async fn exists(&self, database: &DatabaseName) -> Result<bool, Error> {
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, "")
             .of(database)
-            .at_most(LARGEST_LIST);
+            .at_most(LARGEST_STATUS);
         self.send_repeatedly(request, |response| {
             if is_not_found(&response) {
                 return Ok(false);
@@ -85,7 +73,7 @@ impl Server {
     pub async fn create_database(&self, database: &DatabaseName) -> Result<(), Error> {
         let request = Request::write(Operation::CREATE_DATABASE, Method::PUT, "")
             .of(database)
-            .at_most(LARGEST_LIST);
+            .at_most(LARGEST_STATUS);
         self.send_repeatedly(request, |response| match response.status {
             status if status.is_success() && has_field(&response, "ok") => Ok(()),
             StatusCode::PRECONDITION_FAILED => Ok(()),
@@ -117,6 +105,58 @@ impl Server {
         .await
     }
 }
+
+/// The databases of an answer of `_all_dbs` that are wanted. Names are looked at one by one: a list of all of them would take
+/// several times the answer.
+fn listed(
+    response: &Response,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<DatabaseName>, Error> {
+    let wrong = |error: Option<&serde_json::Error>| {
+        unexpected(Operation::LIST_DATABASES, response, "_all_dbs", error)
+    };
+    if !response.status.is_success() {
+        return Err(wrong(None));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(&response.body);
+    let databases = deserializer
+        .deserialize_seq(Names(is_wanted))
+        .and_then(|names| deserializer.end().map(|()| names))
+        .map_err(|error| wrong(Some(&error)))?;
+    if databases.len() > MOST_DATABASES {
+        let line = format!("the server lists more than {MOST_DATABASES} databases");
+        return Err(Error::new(Kind::TooLarge, Operation::LIST_DATABASES, line));
+    }
+    Ok(databases)
+}
+
+/// Reads names; one more than [`MOST_DATABASES`] at most.
+struct Names<F>(F);
+
+impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Names<F> {
+    type Value = Vec<DatabaseName>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("names of databases")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut databases = Vec::new();
+        while let Some(Text(name)) = seq.next_element()? {
+            if databases.len() <= MOST_DATABASES
+                && (self.0)(&name)
+                && let Some(database) = DatabaseName::new(&name)
+            {
+                databases.push(database);
+            }
+        }
+        Ok(databases)
+    }
+}
+
+/// A text that borrows where it can: `Cow` of serde alone always copies.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A refusal that does not go away.
 fn refused(operation: Operation, response: &Response) -> Error {

@@ -12,6 +12,10 @@ use xxhash_rust::xxh3::Xxh3;
 /// Nesting beyond this is compared as text. CouchDB's own answers are far flatter.
 const DEEPEST: usize = 100;
 
+/// Fields of an object and elements of an array beyond these are not read; each takes some forty bytes here, and two or six of
+/// those that came.
+const MOST: usize = 1 << 20;
+
 /// A number document has some twenty fields.
 const FEW_FIELDS: usize = 64;
 
@@ -142,6 +146,9 @@ pub fn elements(json: &str) -> Option<Vec<&str>> {
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
             let mut all = Vec::new();
             while let Some(element) = seq.next_element::<&RawValue>()? {
+                if all.len() == MOST {
+                    return Err(A::Error::custom("more elements than are read"));
+                }
                 all.push(element.get());
             }
             Ok(all)
@@ -164,6 +171,9 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields: Self::Value = Vec::with_capacity(24);
         while let Some(Key(key)) = map.next_key()? {
+            if fields.len() == MOST {
+                return Err(A::Error::custom("more fields than are read"));
+            }
             let value = map.next_value()?;
             fields.push((key, value));
         }

@@ -63,8 +63,10 @@ pub enum Kind {
     Forbidden,
     /// The document changed since it was read.
     Conflict,
-    /// The request is larger than the server takes.
+    /// The request is larger than the server takes, or the answer larger than what is taken.
     TooLarge,
+    /// The answer does not fit into memory, or into what a run may hold of answers.
+    OutOfMemory,
     /// The server asks for fewer requests.
     RateLimited,
     /// No answer in time.
@@ -97,6 +99,7 @@ impl Kind {
             Self::Forbidden => "forbidden",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
+            Self::OutOfMemory => "out_of_memory",
             Self::RateLimited => "rate_limited",
             Self::Timeout => "timeout",
             Self::Connection => "connection",
@@ -119,6 +122,7 @@ impl Kind {
             Self::Forbidden => "not allowed",
             Self::Conflict => "the document changed since it was read",
             Self::TooLarge => "the request is larger than the server takes",
+            Self::OutOfMemory => "not enough memory for the answer",
             Self::RateLimited => "the server asks for fewer requests",
             Self::Timeout => "no answer in time",
             Self::Connection => "the connection broke",
@@ -140,9 +144,11 @@ impl Kind {
     /// How long the same request is worth another try.
     pub(super) fn persistence(self) -> Persistence {
         match self {
-            Self::RateLimited | Self::Timeout | Self::Connection | Self::ServerError => {
-                Persistence::Outage
-            }
+            Self::RateLimited
+            | Self::Timeout
+            | Self::Connection
+            | Self::ServerError
+            | Self::OutOfMemory => Persistence::Outage,
             Self::BadAnswer => Persistence::Glitch,
             _ => Persistence::Final,
         }
@@ -295,6 +301,11 @@ impl Error {
     /// Whether a smaller answer may arrive where this one did not.
     pub(super) fn is_too_slow(&self) -> bool {
         self.0.too_slow
+    }
+
+    /// Whether an answer with fewer documents may be taken where this one was not.
+    pub(super) fn is_too_much(&self) -> bool {
+        matches!(self.0.kind, Kind::TooLarge | Kind::OutOfMemory)
     }
 
     /// Whether the same request may succeed later.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
+use super::body::LARGEST_STATUS;
 use super::error::{Error, Kind, Operation};
 use super::request::Request;
 use super::server::Server;
@@ -66,7 +67,7 @@ impl Server {
         &self,
         path: &str,
     ) -> Result<Option<T>, Error> {
-        let request = Request::read(Operation::CONNECT, Method::GET, path);
+        let request = Request::read(Operation::CONNECT, Method::GET, path).at_most(LARGEST_STATUS);
         let answer = self.send_repeatedly(request, |response| {
             Ok(serde_json::from_slice(&response.body)
                 .ok()

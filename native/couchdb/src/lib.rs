@@ -4,6 +4,7 @@
 //! Nothing here knows Kazoo.
 
 mod answer;
+mod body;
 mod bulk;
 mod client;
 mod counts;
@@ -27,6 +28,7 @@ mod turns;
 mod url;
 mod view;
 
+pub use body::AnswerBudget;
 pub use bulk::{Landed, Write};
 pub use client::{Client, Traffic};
 pub use counts::DocumentCounts;

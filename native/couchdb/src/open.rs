@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::answer::{is_not_found, unexpected};
+use super::body::LARGEST_WITH_ATTACHMENTS;
 use super::document::Object;
 use super::error::{Error, Operation};
 use super::name::DatabaseName;
@@ -11,11 +12,6 @@ use super::request::Request;
 use super::revision::Revision;
 use super::server::Server;
 use reqwest::Method;
-
-const LARGEST: usize = 16 << 20;
-
-/// A leaf comes with its attachments.
-const LARGEST_LEAF: usize = 256 << 20;
 
 /// A document as it was at a moment.
 #[derive(Clone, Debug)]
@@ -40,7 +36,7 @@ impl Server {
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path)
             .of(database)
             .query(&query)
-            .at_most(LARGEST_LEAF);
+            .at_most(LARGEST_WITH_ATTACHMENTS);
         self.send_repeatedly(request, |response| {
             if is_not_found(&response) {
                 return Ok(None);
@@ -58,9 +54,7 @@ impl Server {
     /// Reads a document.
     pub async fn open_doc(&self, database: &DatabaseName, id: &str) -> Result<Opened, Error> {
         let path = format!("/{}", in_query(id));
-        let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path)
-            .of(database)
-            .at_most(LARGEST);
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path).of(database);
         self.send_repeatedly(request, |response| {
             let at = response.date.unwrap_or_else(SystemTime::now);
             if is_not_found(&response) {

@@ -12,7 +12,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{AllDocs, AllDocsRow, Results, is_not_found, unexpected};
+use super::answer::{AllDocs, AllDocsRow, MOST_ROWS, Results, is_not_found, unexpected};
+use super::body::largest;
 use super::document::quoted;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
@@ -20,9 +21,6 @@ use super::request::{Request, Response};
 use super::retry::Retries;
 use super::revision::Revision;
 use super::server::Server;
-
-/// The largest page that is taken in, in bytes; above it the page is asked for in halves.
-const LARGEST_PAGE: usize = 16 << 20;
 
 /// Has the server finish an answer before it sends any of it (CouchDB 3.1; older ones pay no heed).
 /// Otherwise it trickles in as rows are read, a chunk of 1 490 bytes at a time, each of which wakes
@@ -206,7 +204,7 @@ impl Pages {
             ready: None,
             include,
             // Every page but the first repeats the last row of the one before.
-            limit: limit.max(2),
+            limit: limit.clamp(2, MOST_ROWS),
             last: None,
         }
     }
@@ -248,8 +246,7 @@ impl Pages {
         let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs/queries")
             .of(&self.database)
             .query(query)
-            .body(json!({ "queries": queries }).to_string())
-            .at_most(LARGEST_PAGE);
+            .body(json!({ "queries": queries }).to_string());
         let read = |response: Response| {
             let answers: Results<'_> = answer_of(&self.database, &response)?;
             let [answer, of_others] = <[AllDocs<'_>; 2]>::try_from(answers.results)
@@ -312,7 +309,7 @@ impl Pages {
             let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_all_docs")
                 .of(&self.database)
                 .query(&query)
-                .at_most(if limit <= 2 { usize::MAX } else { LARGEST_PAGE });
+                .at_most(largest(limit, self.include));
             let read = |response: Response| {
                 let answer = answer_of(&self.database, &response)?;
                 self.page(range, limit, &response.body, answer)
@@ -323,8 +320,9 @@ impl Pages {
                     server.page_size(self.include).too_slow(limit);
                     retries.pause(&request, &error).await?;
                 }
-                Err(error) if error.kind() == Kind::TooLarge && limit > 2 => {
-                    self.limit = (limit / 2).max(2);
+                Err(error) if error.is_too_much() && limit > 1 => {
+                    self.limit = limit / 2;
+                    retries.pause_for_memory(&request, &error).await?;
                 }
                 Err(error) => retries.after(&request, error).await?,
             }
@@ -403,7 +401,7 @@ impl Server {
     ) -> Result<Vec<Found>, Error> {
         let mut all = Vec::with_capacity(ids.len());
         let mut left = ids;
-        let mut limit = limit.max(1);
+        let mut limit = limit.clamp(1, MOST_ROWS);
         let mut retries = Retries::of(self);
         while !left.is_empty() {
             let at_once = self.page_size(include).of(limit.min(left.len()));
@@ -419,11 +417,7 @@ impl Server {
                 .of(database)
                 .query(query.trim_start_matches('&'))
                 .body(body)
-                .at_most(if batch.len() == 1 {
-                    usize::MAX
-                } else {
-                    LARGEST_PAGE
-                });
+                .at_most(largest(batch.len(), include));
             let read = |response: Response| found_of(database, batch, include, &response);
             match self.send_and_read(&request, read).await {
                 Ok(found) => {
@@ -435,8 +429,9 @@ impl Server {
                     self.page_size(include).too_slow(batch.len());
                     retries.pause(&request, &error).await?;
                 }
-                Err(error) if error.kind() == Kind::TooLarge && batch.len() > 1 => {
+                Err(error) if error.is_too_much() && batch.len() > 1 => {
                     limit = batch.len() / 2;
+                    retries.pause_for_memory(&request, &error).await?;
                 }
                 Err(error) => retries.after(&request, error).await?,
             }

@@ -5,15 +5,13 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
+use super::body::{LARGEST_PAGE, LARGEST_STATUS};
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
 use super::retry::Retries;
 use super::server::Server;
 use super::turns::Access;
 use super::url::ServerUrl;
-
-/// The largest answer that is taken where a request does not say otherwise, in bytes.
-const LARGEST_ANSWER: usize = 16 << 20;
 
 /// After a cancellation a write in flight may still finish, for this long.
 const LAST_WRITE: Duration = Duration::from_millis(700);
@@ -55,7 +53,7 @@ impl<'a> Request<'a> {
             path,
             query: "",
             body: None,
-            largest: LARGEST_ANSWER,
+            largest: LARGEST_PAGE,
         }
     }
 
@@ -89,6 +87,10 @@ impl<'a> Request<'a> {
 
     pub(super) fn operation(&self) -> Operation {
         self.operation
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.access
     }
 
     pub(super) fn method(&self) -> Method {
@@ -227,7 +229,8 @@ impl Server {
         let holds = match *known {
             Some((at, holds)) if !holds || at.elapsed() < CREDENTIALS_HOLD => holds,
             _ => {
-                let request = Request::read(Operation::CONNECT, Method::GET, "/");
+                let request =
+                    Request::read(Operation::CONNECT, Method::GET, "/").at_most(LARGEST_STATUS);
                 let answer = self.client.send(&request).await;
                 answer.is_ok_and(|answer| answer.status.is_success())
             }

@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 
 use super::client::Traffic;
-use super::error::{Error, Persistence};
+use super::error::{Error, Kind, Persistence};
 use super::request::Request;
 use super::server::Server;
 
@@ -100,6 +100,18 @@ impl<'a> Retries<'a> {
             return Err(error);
         }
         self.pause(request, &error).await
+    }
+
+    /// Waits before a smaller request is sent, where what others hold is in its way.
+    pub(super) async fn pause_for_memory(
+        &mut self,
+        request: &Request<'_>,
+        error: &Error,
+    ) -> Result<(), Error> {
+        match error.kind() {
+            Kind::OutOfMemory => self.pause(request, error).await,
+            _ => Ok(()),
+        }
     }
 
     /// Waits before a smaller request is sent.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::body::AnswerBudget;
 use super::error::Error;
 
 /// How requests are made.
@@ -29,6 +30,8 @@ pub struct HttpSettings {
     pub small_pages: Duration,
     /// A PEM file of certificates that are trusted like those of the system.
     pub ca_file: Option<PathBuf>,
+    /// What answers may hold at once, together with those of all servers whose settings are clones of these.
+    pub answers: AnswerBudget,
     /// Learns that a server does not answer, once an outage.
     pub on_outage: Option<OnOutage>,
 }
@@ -45,6 +48,7 @@ impl Default for HttpSettings {
             longest_pause: Duration::from_secs(25),
             small_pages: Duration::from_secs(60),
             ca_file: None,
+            answers: AnswerBudget::default(),
             on_outage: None,
         }
     }

@@ -9,15 +9,19 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::unexpected;
+use super::answer::{MOST_ROWS, rows, unexpected};
+use super::body::{LARGEST_PAGE, LARGEST_STATUS};
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
 use super::pages::IN_ONE_PIECE;
 use super::request::Request;
 use super::server::Server;
 
-/// Rows are an id, and a key with an id in it.
-const LARGEST_ANSWER: usize = 16 << 20;
+/// A row is an id, and a key with an id in it: its largest share of an answer, in bytes.
+const LARGEST_ROW: usize = 1 << 10;
+
+/// The most rows that are read of a range: an account has no more numbers, and its database is read instead.
+const MOST_IN_RANGE: usize = 1_000_000;
 
 /// A view, and a range of its keys.
 #[derive(Clone, Debug)]
@@ -59,6 +63,7 @@ struct Results {
 
 #[derive(Deserialize)]
 struct Answer {
+    #[serde(deserialize_with = "rows")]
     rows: Vec<Keyed>,
 }
 
@@ -73,7 +78,7 @@ impl Server {
         limit: usize,
     ) -> Result<InRange, Error> {
         // Every page but the first repeats the last row of the one before.
-        let limit = limit.max(2);
+        let limit = limit.clamp(2, MOST_ROWS);
         let mut queries = vec![json!({ "limit": 1, "reduce": false })];
         let mut rows: Vec<Keyed> = Vec::new();
         let mut first_of_all = None;
@@ -82,7 +87,7 @@ impl Server {
             queries.push(json!({
                 "limit": limit, "reduce": false, "startkey": start, "endkey": keys.end,
             }));
-            let mut answers = self.queries(database, keys, &queries).await?;
+            let mut answers = self.queries(database, keys, &queries, limit).await?;
             let mut page = answers.pop().unwrap_or_default();
             if let Some(first) = answers.pop() {
                 first_of_all = first.into_iter().next();
@@ -93,6 +98,9 @@ impl Server {
             let full = page.len() == limit;
             if page.first().map(|row| &row.key) == rows.last().map(|row| &row.key) {
                 page.drain(..page.len().min(1));
+            }
+            if rows.len() + page.len() > MOST_IN_RANGE {
+                return Err(bad_answer(database));
             }
             let last = page.last().map(|row| row.key.clone());
             rows.extend(page);
@@ -111,13 +119,18 @@ impl Server {
         database: &DatabaseName,
         keys: &Keys,
         queries: &[Value],
+        limit: usize,
     ) -> Result<Vec<Vec<Keyed>>, Error> {
         let path = format!("/_design/{}/_view/{}/queries", keys.design, keys.view);
         let request = Request::read(Operation::OPEN_DOCS, Method::POST, &path)
             .of(database)
             .query(IN_ONE_PIECE)
             .body(json!({ "queries": queries }).to_string())
-            .at_most(LARGEST_ANSWER);
+            .at_most(
+                limit
+                    .saturating_mul(LARGEST_ROW)
+                    .clamp(LARGEST_STATUS, LARGEST_PAGE),
+            );
         let response = self.send_within(&request, Some(keys.patience)).await?;
         let answers: Results = serde_json::from_slice(&response.body).map_err(|error| {
             unexpected(Operation::OPEN_DOCS, &response, "a view", Some(&error))

@@ -13,6 +13,7 @@ mod connecting;
 mod help;
 mod interrupts;
 mod killed;
+mod memory;
 mod refusals;
 mod support;
 mod tools;

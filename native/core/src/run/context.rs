@@ -23,7 +23,7 @@ use crate::kazoo::{
 };
 use crate::operation;
 use crate::report::{Event, Notes, Progress, Summary, Tally};
-use couchdb::{ClusterIdentity, Error, Kind};
+use couchdb::{AnswerBudget, ClusterIdentity, Error, Kind};
 use couchdb::{Include, Object, OnOutage, Server, ServerUrl, Traffic};
 
 pub(super) struct Run {
@@ -41,6 +41,8 @@ pub(super) struct Run {
     events: mpsc::Sender<Event>,
     servers: AsyncMutex<HashMap<ServerUrl, Arc<Server>>>,
     traffic: Arc<Traffic>,
+    /// What answers of all its servers may hold at once.
+    answers: AnswerBudget,
     normaliser: OnceCell<Arc<Normaliser>>,
     pub(super) usages: Usages,
     pub(super) indexes: Indexes,
@@ -71,6 +73,7 @@ impl Run {
             events: job.events.clone(),
             servers: AsyncMutex::default(),
             traffic: Arc::default(),
+            answers: AnswerBudget::default(),
             normaliser: OnceCell::new(),
             usages: Usages::default(),
             indexes: Indexes::default(),
@@ -147,6 +150,7 @@ impl Run {
             return Ok(server.clone());
         }
         let mut http = self.settings.http.clone();
+        http.answers = self.answers.clone();
         let events = self.events.clone();
         http.on_outage = Some(OnOutage(Arc::new(move |error, patience| {
             let line = format!("{error}; trying again for {} seconds", patience.as_secs());

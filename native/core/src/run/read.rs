@@ -9,6 +9,9 @@ use couchdb::{Found, Include, Object, Page, Pages, Range, Revision, Row, element
 /// Ids are short: pages of them may hold more.
 const IDS_IN_A_PAGE: usize = 10;
 
+/// The most that the losing leaves of one document may take together, in bytes: as much as one answer.
+const LARGEST_LEAVES: usize = 256 << 20;
+
 impl Run {
     /// A reading of a range of a database's documents.
     pub(super) async fn pages(
@@ -18,7 +21,7 @@ impl Run {
         include: Include,
     ) -> Result<Scan<'_>, Error> {
         let limit = match include {
-            Include::Ids => self.settings.max_bulk_read * IDS_IN_A_PAGE,
+            Include::Ids => self.settings.max_bulk_read.saturating_mul(IDS_IN_A_PAGE),
             _ => self.settings.max_bulk_read,
         };
         let server = self.server(Some(database)).await?;
@@ -62,9 +65,17 @@ impl Run {
         let revisions = document.get("_conflicts").and_then(elements);
         let server = self.server(Some(database)).await?;
         let mut leaves = Vec::new();
+        let mut bytes = 0;
         for rev in revisions.into_iter().flatten().filter_map(string) {
             let rev = Revision::parse(&rev);
             if let Some(text) = server.open_revision(database, id, &rev).await? {
+                bytes += text.len();
+                if bytes > LARGEST_LEAVES {
+                    let mib = LARGEST_LEAVES >> 20;
+                    let line = format!("the conflicts of {id} take more than {mib} MiB");
+                    let error = Error::new(Kind::TooLarge, Operation::OPEN_DOCS, line);
+                    return Err(error.in_database(database));
+                }
                 leaves.push(Leaf { rev, text });
             }
         }
@@ -100,7 +111,11 @@ impl Run {
             Err(error)
                 if matches!(
                     error.kind(),
-                    Kind::BadAnswer | Kind::BadRequest | Kind::DatabaseNotFound | Kind::TooLarge
+                    Kind::BadAnswer
+                        | Kind::BadRequest
+                        | Kind::DatabaseNotFound
+                        | Kind::TooLarge
+                        | Kind::OutOfMemory
                 ) => {}
             begun => begun?,
         }

@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod limits;
 mod outage;
 mod proxies;
 mod slow;

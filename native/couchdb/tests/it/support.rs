@@ -42,6 +42,18 @@ pub enum Reply {
     Silence(Duration),
     /// The connection is closed.
     Closed,
+    /// A body that goes on and on: these, and then one of those after the other.
+    Endless(String, String),
+    /// A length, and nothing after it.
+    Announced(u64),
+    /// A body that comes piece by piece, with a pause after each.
+    Pieces {
+        body: String,
+        bytes: usize,
+        pause: Duration,
+    },
+    /// The same of the head.
+    SlowHead(Duration),
 }
 
 impl Reply {
@@ -71,9 +83,55 @@ impl Reply {
                 thread::sleep(time);
                 Vec::new()
             }
-            Self::Closed => Vec::new(),
+            Self::Announced(length) => {
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n").into_bytes()
+            }
+            Self::Endless(..) | Self::Pieces { .. } | Self::SlowHead(_) | Self::Closed => {
+                Vec::new()
+            }
         }
     }
+
+    fn send(self, mut stream: impl Write) -> std::io::Result<()> {
+        const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+        match self {
+            Self::Endless(first, next) => {
+                stream.write_all(HEAD.as_bytes())?;
+                stream.write_all(first.as_bytes())?;
+                let many = next.repeat((1 << 16) / next.len());
+                loop {
+                    stream.write_all(many.as_bytes())?;
+                }
+            }
+            Self::Announced(_) => {
+                stream.write_all(&self.bytes())?;
+                stream.flush()?;
+                // Open until the client goes.
+                thread::sleep(Duration::from_secs(20));
+                Ok(())
+            }
+            Self::Pieces { body, bytes, pause } => {
+                stream.write_all(HEAD.as_bytes())?;
+                in_pieces(stream, body.as_bytes(), bytes, pause)
+            }
+            Self::SlowHead(pause) => in_pieces(stream, HEAD.as_bytes(), 1, pause),
+            reply => stream.write_all(&reply.bytes()),
+        }
+    }
+}
+
+fn in_pieces(
+    mut stream: impl Write,
+    all: &[u8],
+    bytes: usize,
+    pause: Duration,
+) -> std::io::Result<()> {
+    for piece in all.chunks(bytes) {
+        stream.write_all(piece)?;
+        stream.flush()?;
+        thread::sleep(pause);
+    }
+    Ok(())
 }
 
 type Answer = dyn Fn(&Asked) -> Reply + Send + Sync;
@@ -114,7 +172,7 @@ impl Fake {
                     let reply = |asked: &Asked| {
                         requests.fetch_add(1, Ordering::Relaxed);
                         lines.lock().unwrap().push(asked.line.clone());
-                        answer(asked).bytes()
+                        answer(asked)
                     };
                     match config {
                         None => exchange(stream, reply),
@@ -145,7 +203,7 @@ impl Fake {
     }
 }
 
-fn exchange(mut stream: impl Read + Write, reply: impl Fn(&Asked) -> Vec<u8>) {
+fn exchange(mut stream: impl Read + Write, reply: impl Fn(&Asked) -> Reply) {
     let mut text = Vec::new();
     let mut byte = [0];
     while !text.ends_with(b"\r\n\r\n") {
@@ -172,7 +230,7 @@ fn exchange(mut stream: impl Read + Write, reply: impl Fn(&Asked) -> Vec<u8>) {
         line: head.lines().next().unwrap_or_default().to_owned(),
         body: String::from_utf8(body).unwrap(),
     };
-    let _ = stream.write_all(&reply(&asked));
+    let _ = reply(&asked).send(&mut stream);
     let _ = stream.flush();
 }
 

@@ -24,6 +24,7 @@ pub fn transient() -> impl Strategy<Value = Fault> {
         3 => Just(Fault::RowErrors),
         1 => Just(Fault::Hang),
         1 => Just(Fault::HangAfter),
+        1 => Just(Fault::Trickle(Duration::from_millis(100))),
         1 => (320..600_u64).prop_map(|late| Fault::ActsLate(Duration::from_millis(late))),
         2 => Just(Fault::Accepted),
         3 => Just(Fault::DuplicatedRows),
@@ -113,7 +114,11 @@ pub fn on() -> impl Strategy<Value = On> {
 fn takes_long(fault: Fault) -> bool {
     matches!(
         fault,
-        Fault::Hang | Fault::HangAfter | Fault::ActsLate(_) | Fault::Restart { .. }
+        Fault::Hang
+            | Fault::HangAfter
+            | Fault::Trickle(_)
+            | Fault::ActsLate(_)
+            | Fault::Restart { .. }
     )
 }
 

@@ -70,6 +70,12 @@ pub enum Fault {
     },
     /// A write is answered with 202: fewer copies than wanted were written.
     Accepted,
+    /// The answer has no end: white space, as fast as it is taken. The server never heard of it.
+    Endless,
+    /// The answer is an array of so many empty strings. The server never heard of it.
+    Huge(usize),
+    /// The server acted; the answer comes a byte at a time, each after so long.
+    Trickle(Duration),
     /// Rows come twice.
     DuplicatedRows,
     /// Rows come in another order.

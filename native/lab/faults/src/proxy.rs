@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -338,6 +338,8 @@ async fn strike(shared: &Arc<Shared>, asked: Asked, fault: Fault) -> Result<Resp
             }
             Ok(status(shared, &asked, code, html, retry_after))
         }
+        Fault::Endless => Ok(endless(shared, b"{\"rows\":[", b" ", usize::MAX, b"")),
+        Fault::Huge(names) => Ok(endless(shared, b"[\"\"", b",\"\"", names, b"]")),
         Fault::Latency(latency) => {
             tokio::time::sleep(latency).await;
             let answer = act(shared, &asked).await?;
@@ -355,7 +357,11 @@ fn distorted(shared: &Shared, asked: &Asked, answer: &mut Answer, fault: Fault) 
     let body = answer.body.clone();
     match fault {
         Fault::CutShort => return broken(shared, answer),
-        Fault::Bandwidth(bytes) => return slow(shared, asked, answer, bytes),
+        Fault::Bandwidth(bytes) => {
+            let pause = Duration::from_millis(1);
+            return slow(shared, asked, answer, bytes, pause);
+        }
+        Fault::Trickle(pause) => return slow(shared, asked, answer, 1, pause),
         Fault::Truncated => answer.body = distort::truncated(&body),
         Fault::Garbage => {
             answer.status = 200;
@@ -464,7 +470,37 @@ fn broken(shared: &Shared, answer: &Answer) -> Response<Body> {
     response(head, BodyExt::boxed(StreamBody::new(frames)))
 }
 
-fn slow(shared: &Shared, asked: &Asked, answer: &Answer, bytes: usize) -> Response<Body> {
+/// A first piece, so many of another, and an end.
+fn endless(
+    shared: &Shared,
+    first: &'static [u8],
+    piece: &[u8],
+    pieces: usize,
+    end: &'static [u8],
+) -> Response<Body> {
+    const AT_ONCE: usize = 1 << 16;
+    let many = Bytes::from(piece.repeat(AT_ONCE));
+    let length = piece.len();
+    let middle = stream::unfold(pieces, move |left| {
+        let now = left.min(AT_ONCE);
+        let frame = many.slice(..now * length);
+        async move { (now > 0).then(|| (frame, left - now)) }
+    });
+    let whole = stream::once(async move { Bytes::from_static(first) })
+        .chain(middle)
+        .chain(stream::once(async move { Bytes::from_static(end) }))
+        .map(|bytes| Ok(Frame::data(bytes)));
+    let head = head(shared, 200, "application/json");
+    response(head, BodyExt::boxed(StreamBody::new(whole)))
+}
+
+fn slow(
+    shared: &Shared,
+    asked: &Asked,
+    answer: &Answer,
+    bytes: usize,
+    pause: Duration,
+) -> Response<Body> {
     if answer.status < 300 {
         shared.state().witness.delivers(asked, &answer.body);
     }
@@ -474,7 +510,7 @@ fn slow(shared: &Shared, asked: &Asked, answer: &Answer, bytes: usize) -> Respon
         if left.is_empty() {
             return None;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(pause).await;
         let piece = left.split_to(bytes.min(left.len()));
         Some((Ok(Frame::data(piece)), left))
     });

@@ -144,6 +144,12 @@ fn a_server_that_hangs_changes_nothing() {
 }
 
 #[test]
+fn bodies_that_trickle_change_nothing() {
+    // Each byte comes within the time that a server may be silent.
+    withstands(&[Fault::Trickle(Duration::from_millis(100))], unnoticed);
+}
+
+#[test]
 fn a_restart_in_mid_run_loses_nothing() {
     let restarts = [(false, 0), (true, 0), (false, 100), (true, 100)];
     let restarts = restarts.map(|(acted, away)| Fault::Restart {

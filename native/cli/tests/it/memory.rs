@@ -1,0 +1,89 @@
+//! The program under a limit on its memory, beside a server whose answers are larger than that.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use kazoo_numbers_faults::{Fault, Kind, On, Proxy, Schedule};
+use kazoo_numbers_generator::{Options, Plan};
+use kazoo_numbers_testkit::server::TestServer;
+use tokio::runtime::Runtime;
+
+use crate::support::{Ran, program};
+
+/// What the program may have, its code and the stacks of its threads included.
+const LIMIT_KIB: usize = 600 << 10;
+
+/// Above the size of any list that is read.
+const NAMES: usize = 100 << 20;
+
+/// The program under the limit. Its allocator is kept from reserving memory for each thread, which counts though nobody uses it.
+fn limited(arguments: &[&str], url: &str) -> Command {
+    let whole = program(arguments);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -v \"$0\" && exec \"$@\""])
+        .arg(LIMIT_KIB.to_string())
+        .arg(whole.get_program())
+        .args(whole.get_args())
+        .envs(
+            whole
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("COUCHDB_URL", url)
+        .env("MALLOC_ARENA_MAX", "2")
+        .stdin(Stdio::null());
+    limited
+}
+
+#[test]
+fn answers_without_end_under_a_memory_limit_are_errors_and_no_abort() {
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(TestServer::embedded());
+    let plan = Plan::new(&Options {
+        accounts: 3,
+        numbers: 40,
+        number_databases: 4,
+        drift: 0.6,
+        ..Options::default()
+    });
+    runtime.block_on(plan.load(&server.url)).unwrap();
+    let proxy = runtime.block_on(Proxy::start(&server.url)).unwrap();
+    // The lock is written, too, and a run that cannot take it does nothing else.
+    let copy: &[&str] = &["copy_number_dbs_to_accounts", "--no-journal", "--no-lock"];
+    let remove: &[&str] = &[
+        "destructively_remove_from_account_db_if_not_in_numdb",
+        "--no-journal",
+    ];
+    for (call, on, fault, expected) in [
+        (copy, Kind::Databases, Fault::Endless, "larger than 64 MiB"),
+        (
+            copy,
+            Kind::Databases,
+            Fault::Huge(NAMES),
+            "larger than 64 MiB",
+        ),
+        (
+            copy,
+            Kind::Range,
+            Fault::Endless,
+            "\"last_error\":\"too_large\"",
+        ),
+        (remove, Kind::Keys, Fault::Endless, "too_large"),
+        (copy, Kind::BulkDocs, Fault::Endless, "save_docs-bad_answer"),
+    ] {
+        let schedule = Schedule::first(u32::MAX, On::Only(on), fault);
+        proxy.arm(schedule);
+        let began = Instant::now();
+        let ran = Ran::of(&limited(call, &proxy.url()).output().unwrap());
+        let said = format!("{}{}", ran.out, ran.err);
+        assert_eq!(ran.status, 2, "{fault:?} on {on:?}: {said}");
+        assert!(said.contains(expected), "{fault:?} on {on:?}: {said}");
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+    // And without them it works under this limit.
+    proxy.arm(Schedule::quiet());
+    let usage: &[&str] = &["carrier_module_usage"];
+    let ran = Ran::of(&limited(usage, &proxy.url()).output().unwrap());
+    assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
+}

@@ -1,0 +1,261 @@
+//! The bodies of answers: how large one may be, and how much all that a run holds may be together.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+use super::error::{Error, Kind, Operation};
+use super::pages::Include;
+use super::request::Request;
+use super::turns::Access;
+
+/// The largest answer about many documents, in bytes; above it callers ask for fewer documents.
+pub(super) const LARGEST_PAGE: usize = 16 << 20;
+
+/// The largest answer about one document, in bytes. CouchDB itself takes documents of 8 MB unless it is configured.
+const LARGEST_DOCUMENT: usize = 64 << 20;
+
+/// The largest answer about one document whose attachments are inline, in bytes. They are part of the document's JSON on every
+/// way that a document goes (page, comparison, journal, write), so they are not kept in a file.
+pub(super) const LARGEST_WITH_ATTACHMENTS: usize = 256 << 20;
+
+/// The largest list of databases, in bytes: about a million names.
+pub(super) const LARGEST_LIST: usize = 64 << 20;
+
+/// The largest answer that says what CouchDB is, or what became of one thing.
+pub(super) const LARGEST_STATUS: usize = 1 << 20;
+
+/// What the answers of a run may hold together unless it is set, in bytes: the largest one, and pages besides.
+const ANSWERS: usize = LARGEST_WITH_ATTACHMENTS + (64 << 20);
+
+/// So much of each answer is taken even when the budget is spent. Otherwise runs that hold pages and need more to let go of
+/// them would wait for each other.
+const SMALL: usize = 1 << 20;
+
+/// An allocation of this many times a body must be possible when it has arrived: what is made of it (its text, the document that
+/// is written, the request that it goes into) is allocated where a failure ends the program.
+const COPIES: usize = 3;
+
+/// The largest answer that is taken for so many documents.
+pub(super) fn largest(documents: usize, include: Include) -> usize {
+    match include {
+        _ if documents > 1 => LARGEST_PAGE,
+        Include::Attachments => LARGEST_WITH_ATTACHMENTS,
+        Include::Ids | Include::Documents => LARGEST_DOCUMENT,
+    }
+}
+
+/// The bytes that all answers of a run may hold at a moment. Clones share it.
+#[derive(Clone, Debug)]
+pub struct AnswerBudget(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    bytes: usize,
+    held: AtomicUsize,
+}
+
+impl AnswerBudget {
+    /// A budget of so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(State {
+            bytes,
+            held: AtomicUsize::new(0),
+        }))
+    }
+
+    /// How many bytes are held now.
+    pub fn held(&self) -> usize {
+        self.0.held.load(Ordering::Relaxed)
+    }
+
+    /// Takes more for an answer that holds `own` then. False: there is no room.
+    fn take(&self, bytes: usize, own: usize) -> bool {
+        // Taken first and given back if it was too much: answers that grow at the same moment must see each other.
+        let held = self.0.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let fits = held <= self.0.bytes || own <= SMALL;
+        if !fits {
+            self.give_back(bytes);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Default for AnswerBudget {
+    fn default() -> Self {
+        Self::new(ANSWERS)
+    }
+}
+
+/// A body as it arrives. It counts in the budget until the last of its [`Bytes`] is dropped.
+pub(super) struct Body {
+    bytes: Vec<u8>,
+    largest: usize,
+    budget: AnswerBudget,
+    operation: Operation,
+    access: Access,
+}
+
+impl Body {
+    pub(super) fn new(request: &Request<'_>, budget: &AnswerBudget) -> Self {
+        Self {
+            bytes: Vec::new(),
+            largest: request.largest(),
+            budget: budget.clone(),
+            operation: request.operation(),
+            access: request.access(),
+        }
+    }
+
+    /// Refuses a body that is announced to be too large.
+    pub(super) fn expect(&self, length: Option<u64>) -> Result<(), Error> {
+        let fits = |length| usize::try_from(length).is_ok_and(|length| length <= self.largest);
+        if length.is_none_or(fits) {
+            return Ok(());
+        }
+        Err(self.too_large())
+    }
+
+    /// Adds what arrived.
+    pub(super) fn append(&mut self, chunk: &[u8]) -> Result<(), Error> {
+        let length = self.bytes.len().saturating_add(chunk.len());
+        if length > self.largest {
+            return Err(self.too_large());
+        }
+        if length > self.bytes.capacity() {
+            // As much again, like any vector, but never past what may arrive at most.
+            let wanted = self
+                .bytes
+                .capacity()
+                .saturating_mul(2)
+                .clamp(length, self.largest);
+            self.bytes
+                .try_reserve_exact(wanted - self.bytes.len())
+                .map_err(|_| self.no_memory(length))?;
+        }
+        if !self.budget.take(chunk.len(), length) {
+            let mib = self.budget.0.bytes >> 20;
+            let line = format!("the answers that this run holds would take more than {mib} MiB");
+            return Err(Error::new(Kind::OutOfMemory, self.operation, line));
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// All that arrived.
+    pub(super) fn finish(mut self) -> Result<Bytes, Error> {
+        let length = self.bytes.len();
+        if length > SMALL {
+            let mut room: Vec<u8> = Vec::new();
+            room.try_reserve_exact(length.saturating_mul(COPIES))
+                .map_err(|_| self.no_memory(length))?;
+            // Otherwise the compiler may leave the allocation out.
+            black_box(&room);
+        }
+        // A page can be held until the documents that it is compared with are read.
+        self.bytes.shrink_to_fit();
+        Ok(Bytes::from_owner(self))
+    }
+
+    fn too_large(&self) -> Error {
+        let mib = self.largest.div_ceil(1 << 20);
+        let line = format!("the answer is larger than {mib} MiB");
+        let kind = match self.access {
+            Access::Read => Kind::TooLarge,
+            // A write that is too large is sent again in pieces, and this one may have been acted on.
+            Access::Write => Kind::BadAnswer,
+        };
+        Error::new(kind, self.operation, line)
+    }
+
+    fn no_memory(&self, bytes: usize) -> Error {
+        let line = format!("not enough memory for an answer of {bytes} bytes");
+        Error::new(Kind::OutOfMemory, self.operation, line)
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::Method;
+
+    static PIECE: [u8; 1 << 16] = [b' '; 1 << 16];
+
+    fn body(largest: usize, budget: &AnswerBudget) -> Body {
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, "").at_most(largest);
+        Body::new(&request, budget)
+    }
+
+    fn filled(bytes: usize, budget: &AnswerBudget) -> Result<Body, Error> {
+        let mut body = body(usize::MAX, budget);
+        for _ in 0..bytes / PIECE.len() {
+            body.append(&PIECE)?;
+        }
+        Ok(body)
+    }
+
+    #[test]
+    fn body_over_its_ceiling_is_refused_and_its_capacity_stays_below() {
+        let budget = AnswerBudget::default();
+        let mut body = body(PIECE.len() * 3, &budget);
+        for _ in 0..3 {
+            body.append(&PIECE).unwrap();
+        }
+        assert_eq!(body.append(b"!").unwrap_err().kind(), Kind::TooLarge);
+        assert!(body.bytes.capacity() <= PIECE.len() * 3);
+    }
+
+    #[test]
+    fn budget_counts_bodies_until_their_last_bytes_are_dropped() {
+        let budget = AnswerBudget::new(4 * SMALL);
+        let first = filled(3 * SMALL, &budget).unwrap().finish().unwrap();
+        let part = first.slice(0..10);
+        drop(first);
+        assert_eq!(budget.held(), 3 * SMALL);
+        let refused = filled(2 * SMALL, &budget).err().unwrap();
+        assert_eq!(refused.kind(), Kind::OutOfMemory);
+        assert!(refused.is_temporary());
+        assert_eq!(budget.held(), 3 * SMALL, "a refused body holds nothing");
+        drop(part);
+        assert_eq!(budget.held(), 0);
+        assert!(filled(2 * SMALL, &budget).is_ok());
+    }
+
+    #[test]
+    fn small_body_arrives_though_the_budget_is_spent() {
+        let budget = AnswerBudget::new(2 * SMALL);
+        let _held = filled(2 * SMALL, &budget).unwrap();
+        assert!(filled(SMALL, &budget).is_ok());
+        assert!(filled(SMALL + PIECE.len(), &budget).is_err());
+    }
+
+    #[test]
+    fn allocation_that_fails_is_an_error() {
+        let mut body = body(usize::MAX, &AnswerBudget::new(usize::MAX));
+        body.append(b"[").unwrap();
+        let impossible = isize::MAX as usize;
+        let failed = body
+            .bytes
+            .try_reserve_exact(impossible)
+            .map_err(|_| body.no_memory(impossible));
+        assert_eq!(failed.unwrap_err().kind(), Kind::OutOfMemory);
+    }
+}
