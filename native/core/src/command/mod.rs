@@ -172,6 +172,8 @@ pub enum Command {
     MigrateUnassigned(Unassigned),
     /// The runs that can be undone.
     Runs,
+    /// The lock, taken from whoever holds it.
+    Unlock,
     /// The documents of a run, back as they were.
     Undo(String, OnCluster),
     /// What is out of step.

@@ -157,6 +157,7 @@ fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
             given.unassigned()?
         }),
         "runs" => C::Runs,
+        "unlock" => C::Unlock,
         "undo" => {
             let is_any = given.spec.parameters.len() > 1;
             let run = given.text("the id of a run", Parameter::Run.example())?;

@@ -40,6 +40,7 @@ impl Command {
             | C::EditSystemFeatures(..)
             | C::EnsureAdminOnlyFeatures
             | C::Runs
+            | C::Unlock
             | C::Audit(_)
             | C::Help(_)
             | C::NeedsKazoo(_) => None,
@@ -100,7 +101,8 @@ mod tests {
                 continue;
             }
             let of_config = spec.name.ends_with("_on_system_config")
-                || spec.name == "ensure_adminonly_features_are_reachable";
+                || spec.name == "ensure_adminonly_features_are_reachable"
+                || spec.name == "unlock";
             assert_eq!(
                 scope(spec.name, spec.parameters).is_some(),
                 spec.effect != Effect::Reads && !of_config,

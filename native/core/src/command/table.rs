@@ -583,6 +583,11 @@ const EXTRAS: &[Spec] = &[
         &[Run, AnyCluster],
         "Puts the documents of a run back although it was on another cluster, where they are as the run left them.",
     ),
+    writes(
+        "unlock",
+        &[],
+        "Removes the cluster lock of a run that died. A run that still holds it stops within 30 seconds.",
+    ),
     reads("help", &[], "Lists the functions."),
     reads(
         "help",

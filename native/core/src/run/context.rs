@@ -98,6 +98,16 @@ impl Run {
         self.tell(Event::Output(line)).await;
     }
 
+    /// Tells what the run does meanwhile, apart from lines that scripts parse.
+    pub(super) async fn note(&self, line: String) {
+        let event = if self.has_fixed_output {
+            Event::Aside(line)
+        } else {
+            Event::Output(line)
+        };
+        self.tell(event).await;
+    }
+
     pub(super) async fn warn(&self, line: String) {
         let event = if self.has_fixed_output {
             Event::Aside(line)

@@ -5,14 +5,16 @@ use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Run;
+use super::{Answer, Returned};
 use crate::command::{Command, Scope};
 use crate::kazoo::DatabaseName;
 use crate::lock::{
-    DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holder, Holders, Lock, Verdict,
+    DATABASE, DOCUMENT, Entry, FORMER_DATABASE, FORMER_DOCUMENT, Holder, Holders, Lock, Verdict,
+    Watch,
 };
 use couchdb::{Error, Kind, Operation};
 use couchdb::{Landed, Revision, Server, Write};
@@ -30,6 +32,20 @@ const CONFLICTS: usize = 500;
 /// How long giving the lock back may take; after it the lease runs out by itself.
 const RELEASE: Duration = Duration::from_secs(10);
 
+/// A lease is renewed so many times as often as it expires. An outage of a minute must not end a run (contract section 10.8),
+/// so the lease is longer than that, and fresh when one begins.
+const RENEWALS: u32 = 9;
+
+/// The part of a lease after which a renewal that failed is tried again.
+const RETRIES: u32 = 30;
+
+/// The part of a lease that one try to renew it may take.
+const TRY: u32 = 6;
+
+/// The part of a lease before whose end a run stops that could not renew it: its last requests are over when another run may
+/// take the lock.
+const MARGIN: u32 = 18;
+
 /// Who cancels a run wants it over within a second of that, and this is some of it.
 const CANCELLED: Duration = Duration::from_millis(900);
 
@@ -40,7 +56,7 @@ pub(super) enum Taken {
     /// It has it.
     Ours(Held),
     /// It is refused because of this one.
-    By(Box<Holder>),
+    By(Box<Entry>),
 }
 
 /// Takes the lock for a command that needs it, or waits for it, or says whose it is. Nothing but
@@ -62,12 +78,7 @@ pub(super) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
         settings.lease,
     );
     let server = run.server(None).await?;
-    let ledger = Arc::new(Ledger {
-        server: server.beside(CancellationToken::new()),
-        known: Mutex::default(),
-        database: named(DATABASE)?,
-        former: named(FORMER_DATABASE)?,
-    });
+    let ledger = Arc::new(Ledger::new(server.beside(CancellationToken::new()))?);
     let mut held = Held::new(ledger, me.run.clone());
     let taken = tokio::select! {
         taken = acquire(run, &mut held, &me) => taken,
@@ -114,70 +125,158 @@ fn is_not_allowed(error: &Error) -> bool {
 ///
 /// What counts is what is read, never what was written: a lost answer may be of a write that
 /// landed, and in a cluster of several copies a write can be answered and lose to another.
-async fn acquire(run: &Run, held: &mut Held, me: &Holder) -> Result<Option<Box<Holder>>, Error> {
+async fn acquire(run: &Run, held: &mut Held, me: &Holder) -> Result<Option<Box<Entry>>, Error> {
     let mut waits_for = None;
     let mut buried = Vec::new();
-    let mut errors = 0;
+    let mut failing: Option<(Instant, u32)> = None;
     let mut conflicts = 0;
     let ledger = held.ledger.clone();
-    let mut former = true;
+    let mut watch = Watch::default();
+    let mut former = Some(Watch::default());
     loop {
         let read = ledger.read().await?;
-        let mut verdict = read.holders.judge(me, read.at);
-        if former && verdict != Verdict::Held {
-            let (is_there, other) = ledger.former(me).await?;
-            former = is_there;
-            if let Some(other) = other {
-                verdict = Verdict::Taken(Box::new(other));
+        watch.see(&read.holders, now());
+        let mut verdict = read.holders.judge(me, read.at, &watch, now());
+        if verdict != Verdict::Held
+            && let Some(watch) = &mut former
+        {
+            match ledger.former(me, watch).await? {
+                None => former = None,
+                Some(Verdict::Held | Verdict::Free { .. }) => {}
+                Some(excluded) => verdict = excluded,
             }
         }
-        let (with, dead) = match verdict {
+        let (other, line) = match verdict {
             Verdict::Held => break,
-            Verdict::Taken(other) if run.settings.lock == Lock::Wait => {
-                if waits_for.as_ref() != Some(&other.run) {
-                    run.output(format!("waiting: {other}")).await;
-                    waits_for = Some(other.run);
+            Verdict::Free { with, dead } => {
+                buried = dead;
+                match write(held, &ledger, &read, &with).await {
+                    Ok(true) => failing = None,
+                    Ok(false) => {
+                        conflicts += 1;
+                        if conflicts > CONFLICTS {
+                            return Err(ledger.moves_too_fast());
+                        }
+                        step_back().await;
+                    }
+                    Err(error) => wait_for_server(run, &mut failing, error).await?,
                 }
-                sleep(LOOK).await;
                 continue;
             }
+            Verdict::Taken(other) if run.settings.lock == Lock::Wait => {
+                let line = format!("waiting: {other}");
+                (other, line)
+            }
             Verdict::Taken(other) => return Ok(Some(other)),
-            Verdict::Free { with, dead } => (with, dead),
+            Verdict::Silent(other) => {
+                let line = format!(
+                    "waiting: {other}{}: it counts as dead, and its lock is removed, when it stays silent for {} seconds (`unlock` removes it at once)",
+                    other.last_seen(),
+                    other.lease().as_secs()
+                );
+                (other, line)
+            }
         };
-        buried = dead;
-        // From here on a cancellation may come when it is written already.
-        let was_written = std::mem::replace(&mut held.is_written, true);
-        match ledger.write(read.rev, &with).await {
-            Ok(true) => {}
-            Ok(false) => {
-                held.is_written = was_written;
-                conflicts += 1;
-                if conflicts > CONFLICTS {
-                    return Err(ledger.moves_too_fast());
-                }
-                step_back().await;
-            }
-            Err(error) if error.is_temporary() && errors < run.settings.http.tries => {
-                errors += 1;
-                sleep(error.pause().unwrap_or(run.settings.http.first_pause)).await;
-            }
-            Err(error) => return Err(error),
+        if waits_for.as_ref() != Some(&line) {
+            run.note(line.clone()).await;
+            waits_for = Some(line);
         }
+        sleep(LOOK.min(other.lease())).await;
     }
-    if former {
+    if former.is_some() {
         run.warn(format!(
             "the database {FORMER_DATABASE} held the lock of version 0.1 and is no longer used: delete it when no node runs that version"
         ))
         .await;
     }
     for dead in buried {
-        run.warn(format!(
-            "{dead}, and was last heard of at {}: its lock is removed",
-            dead.last_seen()
-        ))
-        .await;
+        run.warn(format!("{dead}{}: its lock is removed", dead.last_seen()))
+            .await;
     }
     Ok(None)
+}
+
+/// The moment on this machine's monotonic clock.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// Writes this run's entry.
+async fn write(
+    held: &mut Held,
+    ledger: &Ledger,
+    read: &Read,
+    with: &Holders,
+) -> Result<bool, Error> {
+    // From here on a cancellation may come when it is written already, and others see how old it is.
+    let was_written = std::mem::replace(&mut held.is_written, true);
+    held.written = Instant::now();
+    let written = ledger.write(read.rev.clone(), with).await;
+    if matches!(written, Ok(false)) {
+        held.is_written = was_written;
+    }
+    written
+}
+
+/// Waits before the entry is written again, for as long as other requests wait for a server that is away.
+async fn wait_for_server(
+    run: &Run,
+    failing: &mut Option<(Instant, u32)>,
+    error: Error,
+) -> Result<(), Error> {
+    let http = &run.settings.http;
+    let (since, failed) = failing.get_or_insert_with(|| (Instant::now(), 0));
+    *failed += 1;
+    let tries = u32::try_from(http.tries).unwrap_or(u32::MAX);
+    let again = *failed < tries || since.elapsed() < http.patience();
+    if !error.is_temporary() || !again {
+        return Err(error);
+    }
+    let doubled = http.first_pause.saturating_mul(1 << (*failed).min(16));
+    let pause = error.pause().unwrap_or(doubled);
+    sleep(pause.min(http.longest_pause)).await;
+    Ok(())
+}
+
+/// `unlock/0`: removes the entries of the lock, whosever they are.
+pub(super) async fn unlock(run: &Run) -> Result<Answer, Error> {
+    let server = run.server(None).await?;
+    let ledger = Ledger::new(server.beside(run.cancel.clone()))?;
+    let mut found = false;
+    for former in [false, true] {
+        let Some(read) = ledger.read_one(former).await? else {
+            continue;
+        };
+        let entries: Vec<Entry> = read.holders.iter().cloned().collect();
+        found |= !entries.is_empty();
+        for entry in &entries {
+            if !entry.looks_dead(read.at) {
+                run.warn(format!(
+                    "{entry}{}: if it still runs it stops when it renews its lock; until then both may write",
+                    entry.last_seen()
+                ))
+                .await;
+            }
+        }
+        if !run.settings.dry_run && !entries.is_empty() {
+            ledger
+                .change(former, |holders, _| holders.without_all(&entries))
+                .await?;
+        }
+        for entry in entries {
+            let done = if run.settings.dry_run {
+                "would be removed"
+            } else {
+                "is removed"
+            };
+            run.output(format!("{entry}{}: its lock {done}", entry.last_seen()))
+                .await;
+        }
+    }
+    if !found {
+        run.output("no run holds the lock".to_owned()).await;
+    }
+    Ok(Answer::Only(Returned::Ok))
 }
 
 /// Who met must not meet again.
@@ -191,6 +290,8 @@ pub(super) struct Held {
     ledger: Arc<Ledger>,
     run: String,
     is_written: bool,
+    /// When it was last begun to be written.
+    written: Instant,
     renewing: Option<AbortHandle>,
     ended: Arc<Ended>,
 }
@@ -210,6 +311,7 @@ impl Held {
             ledger,
             run,
             is_written: false,
+            written: Instant::now(),
             renewing: None,
             ended: Arc::default(),
         }
@@ -220,10 +322,11 @@ impl Held {
         let ledger = self.ledger.clone();
         let run = self.run.clone();
         let ended = self.ended.clone();
+        let written = self.written;
         let task = tokio::spawn(async move {
             // Each is set once, by this task alone.
             tokio::select! {
-                why = ledger.renew(&run, lease) => {
+                why = ledger.renew(&run, written, lease) => {
                     let _ = ended.lost.set(why);
                     cancel.cancel();
                 }
@@ -290,38 +393,64 @@ struct Read {
 }
 
 impl Ledger {
+    fn new(server: Server) -> Result<Self, Error> {
+        Ok(Self {
+            server,
+            known: Mutex::default(),
+            database: named(DATABASE)?,
+            former: named(FORMER_DATABASE)?,
+        })
+    }
+
     async fn read(&self) -> Result<Read, Error> {
-        let opened = self.server.open_doc(&self.database, DOCUMENT).await?;
-        let (rev, holders) = match opened.document {
-            None => (None, Holders::default()),
-            Some((rev, text)) => (
-                Some(rev),
-                Holders::parse(&text).map_err(|e| self.strange(&e))?,
-            ),
-        };
-        let read = Read {
-            rev,
-            holders,
-            at: opened.at,
-        };
+        let read = self.read_in(&self.database, DOCUMENT).await?;
         *self.known() = Some(read.clone());
         Ok(read)
     }
 
-    /// Whether the document of version 0.1 is there, and its entry that excludes this run: nodes
-    /// are not upgraded all at once.
-    async fn former(&self, me: &Holder) -> Result<(bool, Option<Holder>), Error> {
-        let opened = match self.server.open_doc(&self.former, FORMER_DOCUMENT).await {
-            Ok(opened) => opened,
-            Err(error) if is_not_allowed(&error) => return Ok((false, None)),
-            Err(error) => return Err(error),
+    async fn read_in(&self, database: &DatabaseName, document: &str) -> Result<Read, Error> {
+        let opened = self.server.open_doc(database, document).await?;
+        let (rev, holders) = match opened.document {
+            None => (None, Holders::default()),
+            Some((rev, text)) => (Some(rev), Holders::parse(&text)),
         };
-        let Some((_, text)) = opened.document else {
-            return Ok((false, None));
+        Ok(Read {
+            rev,
+            holders,
+            at: opened.at,
+        })
+    }
+
+    /// The document, or that of version 0.1 where this user may read it.
+    async fn read_one(&self, former: bool) -> Result<Option<Read>, Error> {
+        if !former {
+            return self.read().await.map(Some);
+        }
+        match self.read_in(&self.former, FORMER_DOCUMENT).await {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if is_not_allowed(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the document of version 0.1 means for this run: nodes are not upgraded all at once. None: there is none. Entries of
+    /// dead runs are removed from it: they would have to be watched again by every run.
+    async fn former(&self, me: &Holder, watch: &mut Watch) -> Result<Option<Verdict>, Error> {
+        let Some(read) = self.read_one(true).await? else {
+            return Ok(None);
         };
-        // One that does not parse was not written by that version.
-        let holders = Holders::parse(&text).unwrap_or_default();
-        Ok((true, holders.excluding(me, opened.at).cloned()))
+        if read.rev.is_none() {
+            return Ok(None);
+        }
+        watch.see(&read.holders, now());
+        let verdict = read.holders.judge(me, read.at, watch, now());
+        if let Verdict::Free { dead, .. } = &verdict
+            && let Some(left) = read.holders.without_all(dead)
+        {
+            // Failing that, the next run does.
+            let _ = self.write_in(true, read.rev, &left).await;
+        }
+        Ok(Some(verdict))
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Read>> {
@@ -330,14 +459,8 @@ impl Ledger {
 
     /// False: somebody else was faster, or there was no database, which there is now.
     async fn write(&self, rev: Option<Revision>, holders: &Holders) -> Result<bool, Error> {
-        let write = Write {
-            id: DOCUMENT.to_owned(),
-            rev,
-            body: Some(holders.document().to_string().into()),
-            losers: Vec::new(),
-        };
-        let landed = self.server.bulk_docs(&self.database, &[write], 1).await;
-        match landed.into_iter().next() {
+        let landed = self.write_in(false, rev, holders).await;
+        match landed {
             Some(Landed::Written(rev)) => {
                 if let Some(known) = &mut *self.known() {
                     known.rev = Some(rev);
@@ -351,26 +474,55 @@ impl Ledger {
                 Ok(false)
             }
             Some(Landed::Failed(error)) => Err(error),
-            None => Err(Error::new(
-                Kind::BadAnswer,
-                Operation::SAVE_DOCS,
-                "a document without an answer",
-            )
-            .in_database(&self.database)),
+            None => Err(self.no_answer()),
         }
+    }
+
+    async fn write_in(
+        &self,
+        former: bool,
+        rev: Option<Revision>,
+        holders: &Holders,
+    ) -> Option<Landed> {
+        let (database, id) = if former {
+            (&self.former, FORMER_DOCUMENT)
+        } else {
+            (&self.database, DOCUMENT)
+        };
+        let write = Write {
+            id: id.to_owned(),
+            rev,
+            body: Some(holders.document(id).into()),
+            losers: Vec::new(),
+        };
+        let landed = self.server.bulk_docs(database, &[write], 1).await;
+        landed.into_iter().next()
     }
 
     /// Reads and writes until the change is done (true), or there is nothing to change (false).
     async fn change(
         &self,
+        former: bool,
         change: impl Fn(&Holders, SystemTime) -> Option<Holders>,
     ) -> Result<bool, Error> {
         for _ in 0..CONFLICTS {
-            let read = self.read().await?;
+            let Some(read) = self.read_one(former).await? else {
+                return Ok(false);
+            };
             let Some(changed) = change(&read.holders, read.at) else {
                 return Ok(false);
             };
-            if self.write(read.rev, &changed).await? {
+            let written = if former {
+                match self.write_in(former, read.rev, &changed).await {
+                    Some(Landed::Written(_)) => true,
+                    Some(Landed::Conflict) => false,
+                    Some(Landed::Failed(error)) => return Err(error),
+                    None => return Err(self.no_answer()),
+                }
+            } else {
+                self.write(read.rev, &changed).await?
+            };
+            if written {
                 return Ok(true);
             }
             step_back().await;
@@ -387,43 +539,48 @@ impl Ledger {
         {
             return Ok(());
         }
-        self.change(|holders, _| holders.without(run)).await?;
+        self.change(false, |holders, _| holders.without(run))
+            .await?;
         Ok(())
     }
 
-    /// Renews a run's entry for as long as that can be done; says why it no longer can.
-    async fn renew(&self, run: &str, lease: Duration) -> String {
-        let mut renewed = Instant::now();
-        let mut pause = lease / 3;
+    /// Renews a run's entry, which was `written` then, for as long as that can be done; says why it no longer can. Whoever else
+    /// waits may remove the entry when it was seen unchanged for a lease, which is after `written` and a lease.
+    async fn renew(&self, run: &str, mut written: Instant, lease: Duration) -> String {
         loop {
-            sleep(pause).await;
-            let began = Instant::now();
-            let renewing = self.change(|holders, now| holders.renewed(run, now));
-            match timeout(lease / 6, renewing).await {
-                Ok(Ok(true)) => {
-                    renewed = began;
-                    pause = lease / 3;
+            let renewed = async {
+                sleep(lease / RENEWALS).await;
+                loop {
+                    let began = Instant::now();
+                    let renewing = self.change(false, |holders, now| holders.renewed(run, now));
+                    match timeout(lease / TRY, renewing).await {
+                        Ok(Ok(true)) => break Some(began),
+                        Ok(Ok(false)) => break None,
+                        _ => sleep(lease / RETRIES).await,
+                    }
                 }
-                Ok(Ok(false)) => {
+            };
+            match timeout_at(written + lease - lease / MARGIN, renewed).await {
+                Ok(Some(began)) => written = began,
+                Ok(None) => {
                     return "stopped: could not renew the lock, another run removed it".to_owned();
                 }
-                // From now on others may take it, and this run cannot see it.
-                _ if renewed.elapsed() >= lease => {
+                // Soon others may take it, and this run cannot see it.
+                Err(_) => {
                     return format!(
                         "stopped: could not renew the lock for {} s",
                         lease.as_secs().max(1)
                     );
                 }
-                _ => pause = lease / 12,
             }
         }
     }
 
-    fn strange(&self, error: &serde_json::Error) -> Error {
+    fn no_answer(&self) -> Error {
         Error::new(
-            Kind::Config,
-            Operation::OPEN_DOCS,
-            format!("the document \"{DOCUMENT}\" is none that this version writes: {error}"),
+            Kind::BadAnswer,
+            Operation::SAVE_DOCS,
+            "a document without an answer",
         )
         .in_database(&self.database)
     }

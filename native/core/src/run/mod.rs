@@ -302,6 +302,7 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
         C::Purge(state, databases) => return purge::purge(run, state, databases).await,
         C::MigrateUnassigned(what) => purge::migrate_unassigned(run, what).await?,
         C::Runs => return undo::runs(run).await,
+        C::Unlock => return lock::unlock(run).await,
         C::Undo(id, on) => undo::undo(run, id, on).await?,
         C::Audit(target) => return audit::audit(run, target).await,
         C::Help(topic) => {

@@ -77,7 +77,7 @@ impl Default for Settings {
             config_section: "default".to_owned(),
             journals: None,
             lock: Lock::default(),
-            lease: Duration::from_secs(60),
+            lease: Duration::from_secs(90),
             who: String::new(),
             place: String::new(),
             command_line: String::new(),

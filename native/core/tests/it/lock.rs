@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use kazoo_numbers::Error;
@@ -171,7 +171,15 @@ struct Document {
     id: &'static str,
 }
 
-/// An entry of a run that said last at that moment that it lives.
+/// An entry of a run that said last at that moment that it lives, with a lease of so many seconds.
+fn leased(run: &str, renewed: &str, lease: u64) -> String {
+    entry(run, "exclusive", renewed).replace(
+        r#""lease_seconds":60"#,
+        &format!(r#""lease_seconds":{lease}"#),
+    )
+}
+
+/// The same, with one of a minute.
 fn entry(run: &str, scope: &str, renewed: &str) -> String {
     format!(
         r#"{{"run":"{run}","command":"purge_deleted","who":"ann","place":"{run}","scope":"{scope}","since":"2026-01-02T03:04:05Z","renewed":"{renewed}","lease_seconds":60}}"#
@@ -198,7 +206,7 @@ impl Document {
     async fn holders(&self) -> Vec<Holder> {
         let opened = self.server.open_doc(&self.database, self.id).await;
         match opened.unwrap().document {
-            Some((_, text)) => Holders::parse(&text).unwrap().iter().cloned().collect(),
+            Some((_, text)) => Holders::parse(&text).holders().cloned().collect(),
             None => Vec::new(),
         }
     }
@@ -383,16 +391,27 @@ async fn lock_of_version_0_1_excludes_cluster_wide_runs_until_it_expires() {
     );
     for entry in [
         entry("old", "shared", &now),
-        entry("old", "exclusive", "2026-01-02T03:05:05Z"),
+        leased("old", "2026-01-02T03:05:05Z", 1),
     ] {
         former.put(&format!("[{entry}]")).await;
-        let (returned, lines) = run().end().await;
+        let (returned, mut lines) = run().end().await;
         assert_eq!(returned, Returned::NoReturn, "{lines:?}");
+        if entry.contains("exclusive") {
+            let line = lines.remove(0);
+            assert!(
+                line.starts_with("waiting: purge_deleted by ann on old"),
+                "{line}"
+            );
+        }
         assert!(
             lines[0].starts_with("warning: the database kazoo_numbers_maintenance held the lock"),
             "{lines:?}"
         );
     }
+    assert!(
+        former.holders().await.is_empty(),
+        "the next run would have to watch it again"
+    );
     stage.end().await;
 }
 
@@ -464,19 +483,21 @@ async fn the_lock_of_the_dead_is_removed_and_that_of_the_living_is_not() {
     cluster(&stage.url, 1).await;
     let document = Document::new(&stage.url);
     document
-        .put(&format!(
-            "[{}]",
-            entry("dead", "exclusive", "2026-01-02T03:05:05Z")
-        ))
+        .put(&format!("[{}]", leased("dead", "2026-01-02T03:05:05Z", 2)))
         .await;
+    let began = Instant::now();
     let call = ["copy_accounts_to_number_dbs"];
     let run = || Begun::new(&stage.url, &call, settings("bob", Lock::Refuse), Door::Open);
     let (returned, lines) = run().end().await;
     assert_eq!(returned, Returned::Ok, "{lines:?}");
     assert_eq!(
-        lines[0],
-        "warning: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, and was last heard of at 2026-01-02T03:05:05Z: its lock is removed"
+        lines[..2],
+        [
+            "waiting: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last heard of at 2026-01-02T03:05:05Z: it counts as dead, and its lock is removed, when it stays silent for 2 seconds (`unlock` removes it at once)",
+            "warning: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last heard of at 2026-01-02T03:05:05Z: its lock is removed"
+        ]
     );
+    assert!(began.elapsed() > Duration::from_secs(2));
     assert!(document.holders().await.is_empty());
     let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     document
@@ -526,5 +547,138 @@ async fn a_run_that_is_cancelled_or_broken_off_gives_the_lock_back() {
     // As a panic would, this drops it in the middle.
     run.run.abort();
     document.has(0).await;
+    stage.end().await;
+}
+
+/// A server's clock that is ahead makes every entry look old. The entry's run lives all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn lock_that_is_renewed_is_not_taken_though_it_looks_old() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 1).await;
+    let document = Arc::new(Document::new(&stage.url));
+    let ahead = std::time::SystemTime::now() - Duration::from_secs(120);
+    let put = |renewals: u64| {
+        let document = document.clone();
+        let renewed = humantime::format_rfc3339_seconds(ahead + Duration::from_secs(renewals / 4));
+        let entry = leased("alive", &renewed.to_string(), 1).replace(
+            r#""lease_seconds""#,
+            &format!(r#""renewals":{renewals},"lease_seconds""#),
+        );
+        async move { document.put(&format!("[{entry}]")).await }
+    };
+    put(1).await;
+    let renewing = async || {
+        for renewals in 2.. {
+            sleep(Duration::from_millis(250)).await;
+            put(renewals).await;
+        }
+    };
+    let call = ["purge_deleted"];
+    for lock in [Lock::Refuse, Lock::Wait] {
+        let run = Begun::new(&stage.url, &call, settings("bob", lock), Door::Open);
+        let cancel = run.cancel.clone();
+        let ended = async {
+            if lock == Lock::Wait {
+                sleep(Duration::from_secs(5)).await;
+                cancel.cancel();
+            }
+            run.end().await
+        };
+        let (returned, lines) = tokio::select! {
+            ended = ended => ended,
+            () = renewing() => unreachable!(),
+        };
+        assert_eq!(returned, Returned::Code(2), "{lines:?}");
+        assert_eq!(document.holders().await[0].run, "alive", "{lines:?}");
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_locks_refuse_or_are_watched_and_unlock_removes_them() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 1).await;
+    let document = Document::new(&stage.url);
+    let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    let call = ["purge_deleted"];
+    let run = || Begun::new(&stage.url, &call, settings("bob", Lock::Refuse), Door::Open);
+    let unlock = |dry_run| {
+        let settings = Settings {
+            dry_run,
+            ..settings("cid", Lock::Refuse)
+        };
+        Begun::new(&stage.url, &["unlock"], settings, Door::Open)
+    };
+    for (holders, expected) in [
+        (
+            format!("[{}]", leased("a", &now, 1_000_000_000_000)),
+            "refused: purge_deleted by ann on a",
+        ),
+        (
+            format!("[{}]", leased("a", "9999-12-31T23:59:59Z", u64::MAX)),
+            "waiting: purge_deleted by ann on a",
+        ),
+        ("\"x\"".to_owned(), "waiting: an entry of the lock"),
+        ("{\"a\":[]}".to_owned(), "waiting: an entry of the lock"),
+        ("[[17]]".to_owned(), "waiting: an entry of the lock"),
+    ] {
+        document.put(&holders).await;
+        let mut begun = run();
+        let line = begun.line().await;
+        assert!(line.starts_with(expected), "{line}");
+        let (returned, lines) = unlock(true).end().await;
+        assert_eq!(returned, Returned::Ok);
+        assert!(
+            lines
+                .last()
+                .unwrap()
+                .ends_with(": its lock would be removed"),
+            "{lines:?}"
+        );
+        let (returned, lines) = unlock(false).end().await;
+        assert_eq!(returned, Returned::Ok);
+        assert!(
+            lines.last().unwrap().ends_with(": its lock is removed"),
+            "{lines:?}"
+        );
+        assert_eq!(
+            lines.len() == 2,
+            holders.contains(&now),
+            "a warning where it looks alive: {lines:?}"
+        );
+        let (returned, lines) = begun.end().await;
+        if expected.starts_with("waiting") {
+            assert_eq!(returned, Returned::NoReturn, "{lines:?}");
+        }
+        let (_, lines) = unlock(false).end().await;
+        assert_eq!(lines, ["no run holds the lock"]);
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_whose_lock_is_unlocked_stops() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 40).await;
+    let run = Begun::new(&stage.url, &["purge_deleted"], slowly("ann"), Door::Open);
+    Document::new(&stage.url).has(1).await;
+    let unlocked = Begun::new(
+        &stage.url,
+        &["unlock"],
+        settings("bob", Lock::Refuse),
+        Door::Open,
+    );
+    let (_, lines) = unlocked.end().await;
+    let warning = "warning: purge_deleted by ann on here has been running since 2";
+    assert!(
+        lines[0].starts_with(warning) && lines[0].contains("until then both may write"),
+        "{lines:?}"
+    );
+    let (returned, lines) = run.end().await;
+    assert_eq!(returned, Returned::Code(2));
+    assert_eq!(
+        lines,
+        ["stopped: could not renew the lock, another run removed it"]
+    );
     stage.end().await;
 }
