@@ -107,6 +107,7 @@
         ,cancel/1
         ,runs/0
         ,undo/1, undo/2
+        ,unlock/0
         ,help/0
         ,help/1
         ]).
@@ -663,6 +664,13 @@ undo(Run) ->
 -spec undo(Run :: text(), AnyCluster :: text() | 'any_cluster') -> 'ok' | {'no_return', pos_integer()}.
 undo(Run, AnyCluster) ->
     call('undo', [Run, AnyCluster]).
+
+%% @doc Removes the cluster lock of a run that died. A run that still holds it
+%% stops within 30 seconds.
+%% @end
+-spec unlock() -> 'ok' | {'no_return', pos_integer()}.
+unlock() ->
+    call('unlock', []).
 
 %% @doc Lists the functions, with what each does.
 -spec help() -> 'no_return' | {'no_return', pos_integer()}.

@@ -560,7 +560,8 @@ impl Ledger {
                     }
                 }
             };
-            match timeout_at(written + lease - lease / MARGIN, renewed).await {
+            let patience = lease - lease / MARGIN;
+            match timeout_at(written + patience, renewed).await {
                 Ok(Some(began)) => written = began,
                 Ok(None) => {
                     return "stopped: could not renew the lock, another run removed it".to_owned();
@@ -569,7 +570,7 @@ impl Ledger {
                 Err(_) => {
                     return format!(
                         "stopped: could not renew the lock for {} s",
-                        lease.as_secs().max(1)
+                        patience.as_secs().max(1)
                     );
                 }
             }

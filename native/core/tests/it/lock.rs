@@ -1,7 +1,7 @@
 //! Two at once: runs that write to one cluster, and what they do about each other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -567,10 +567,12 @@ async fn lock_that_is_renewed_is_not_taken_though_it_looks_old() {
         async move { document.put(&format!("[{entry}]")).await }
     };
     put(1).await;
+    // It never says the same twice.
+    let renewals = AtomicU64::new(2);
     let renewing = async || {
-        for renewals in 2.. {
+        loop {
             sleep(Duration::from_millis(250)).await;
-            put(renewals).await;
+            put(renewals.fetch_add(1, Ordering::SeqCst)).await;
         }
     };
     let call = ["purge_deleted"];

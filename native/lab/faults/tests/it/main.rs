@@ -11,6 +11,7 @@
 mod faults;
 mod hostile;
 mod load;
+mod lock;
 mod matrix;
 mod outside_writer;
 mod proxy;
