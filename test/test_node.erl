@@ -26,7 +26,7 @@ listening(Tries) ->
         {error, _} when Tries > 0 -> timer:sleep(100), listening(Tries - 1)
     end.
 
-%% A node with the application on its path and this environment. Not by `peer', which OTP has since 25. The node ends with
+%% A node with the application on its path, this environment and `address_space' KiB at most. Not by `peer', which OTP has since 25. The node ends with
 %% this one.
 start(Name, #{} = Options) ->
     Host = tl(string:find(atom_to_list(node()), "@")),
@@ -42,14 +42,22 @@ start(Name, #{} = Options) ->
                 ,"-pa" | Paths
                 ] ++ Environment ++ maps:get(args, Options, []),
     Variables = [{"XDG_DATA_HOME", filename:absname("data")} | maps:get(os_env, Options, [])],
-    {Keeper, Monitor} = spawn_monitor(fun() -> keep(Arguments, Variables) end),
+    Program = program(maps:get(address_space, Options, unlimited), Arguments),
+    {Keeper, Monitor} = spawn_monitor(fun() -> keep(Program, Variables) end),
     up(Node, Monitor, 300),
     true = erlang:demonitor(Monitor, [flush]),
     {Keeper, Node}.
 
+%% Erlang, within so many KiB of addresses.
+program(unlimited, Arguments) -> {erl(), Arguments};
+program(KiB, Arguments) ->
+    {"/bin/sh", ["-c", "ulimit -v \"$0\" && exec \"$@\"", integer_to_list(KiB), erl() | Arguments]}.
+
+erl() -> filename:join([code:root_dir(), "bin", "erl"]).
+
 %% Owns the port of a node until the node has ended. The output is needed only when the node ends with an error.
-keep(Arguments, Variables) ->
-    Port = open_port({spawn_executable, filename:join([code:root_dir(), "bin", "erl"])}
+keep({Executable, Arguments}, Variables) ->
+    Port = open_port({spawn_executable, Executable}
                     ,[{args, Arguments}, {env, Variables}, exit_status, stderr_to_stdout, binary]
                     ),
     until_exit(Port, []).
