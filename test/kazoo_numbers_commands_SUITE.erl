@@ -13,7 +13,7 @@
         ,needs_kazoo_is_one_line/1, an_account_is_fixed/1, destruction_and_conversion/1, a_server_that_is_not_there_is_one_line/1
         ,credentials_are_not_printed/1, two_at_once_keep_their_lines_apart/1, a_rehearsal_writes_nothing/1
         ,what_a_run_did_is_undone/1, a_journal_lies_where_it_is_told_to/1
-        ,a_second_writing_run_is_refused_or_waits/1
+        ,a_second_writing_run_is_refused_or_waits/1, lock_of_a_dead_run_is_unlocked/1
         ,no_argument_does_harm/1
         ]).
 -export([mailbox_after/1]).
@@ -44,6 +44,7 @@ groups() ->
             ,what_a_run_did_is_undone
             ,a_journal_lies_where_it_is_told_to
             ,a_second_writing_run_is_refused_or_waits
+            ,lock_of_a_dead_run_is_unlocked
             ,no_argument_does_harm
             ],
     [{nif, [], Cases}, {port, [], Cases}].
@@ -263,6 +264,20 @@ a_journal_lies_where_it_is_told_to(Config) ->
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, journal, off]),
     {ok, _} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_telnyx">>]),
     [_] = filelib:wildcard(filename:join(Dir, "*")).
+
+lock_of_a_dead_run_is_unlocked(Config) ->
+    _ = cluster(1),
+    {ok, ["no run holds the lock"]} = call(Config, unlock, []),
+    Holder = ["{\"run\":\"first\",\"command\":\"purge_deleted\",\"who\":\"ann\",\"place\":\"kazoo@a\",\"scope\":\"exclusive\""
+             ,",\"since\":\"2026-01-02T03:04:05Z\",\"renewed\":\"2026-01-02T03:04:35Z\",\"lease_seconds\":1000000000000}"
+             ],
+    test_couch:hold_lock([Holder]),
+    Line = "purge_deleted by ann on kazoo@a has been running since 2026-01-02T03:04:05Z, last heard of at 2026-01-02T03:04:35Z: its lock ",
+    {ok, [Would]} = call(Config, dry_run, [unlock]),
+    Would = Line ++ "would be removed",
+    {ok, [Is]} = call(Config, unlock, []),
+    Is = Line ++ "is removed",
+    {ok, ["no run holds the lock"]} = call(Config, unlock, []).
 
 %% The first run is one of another node, as far as the lock tells, and does not end before it is told to.
 a_second_writing_run_is_refused_or_waits(Config) ->

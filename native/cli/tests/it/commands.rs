@@ -265,3 +265,15 @@ fn a_report_and_counters_are_written_where_asked() {
         "{metrics}"
     );
 }
+
+#[test]
+fn lock_of_nobody_is_unlocked_in_one_line() {
+    let stage = Stage::seeded(&Options::default());
+    let ran = stage.run(&["unlock"]);
+    assert_eq!(
+        (ran.status, ran.out.trim()),
+        (0, "no run holds the lock\nok"),
+        "{}",
+        ran.err
+    );
+}
