@@ -135,7 +135,7 @@ async fn acquire(run: &Run, held: &mut Held, me: &Holder) -> Result<Option<Box<H
             Verdict::Held => break,
             Verdict::Taken(other) if run.settings.lock == Lock::Wait => {
                 if waits_for.as_ref() != Some(&other.run) {
-                    run.output(format!("waiting: {other}")).await;
+                    run.note(format!("waiting: {other}")).await;
                     waits_for = Some(other.run);
                 }
                 sleep(LOOK).await;
