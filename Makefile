@@ -17,8 +17,11 @@
 .PHONY: all demo test test-rust test-erlang check lint release bench stress soak prepare programs built-tests clean
 
 # What every call of rebar3 uses: the library that is built already.
-REBAR3 = KAZOO_NUMBERS_PREBUILT=1 rebar3
-COMPILE = QUIET=1 $(REBAR3) compile
+REBAR3 = env KAZOO_NUMBERS_PREBUILT=1 rebar3
+COMPILE = env QUIET=1 $(REBAR3) compile
+# What starts commands that have processes of their own: an interrupted make ends them all. make signals only its own child, so
+# that must not be a shell which waits for the command: variables are set by env, or the shell is replaced by exec.
+RUN = scripts/run-group
 
 all: prepare
 	@scripts/build-native
@@ -28,57 +31,57 @@ prepare:
 	@scripts/prepare
 
 programs: prepare
-	@KAZOO_NUMBERS_LAB=1 scripts/build-native
+	@env KAZOO_NUMBERS_LAB=1 scripts/build-native
 	@$(COMPILE)
 
 # All tests too, in the same call of cargo: what it compiles for the programs alone has other features here and there.
 built-tests: prepare
-	@KAZOO_NUMBERS_LAB=tests scripts/build-native
+	@env KAZOO_NUMBERS_LAB=tests scripts/build-native
 	@$(COMPILE)
 
 demo: programs
-	@scripts/with-couchdb scripts/demo
+	@$(RUN) scripts/with-couchdb scripts/demo
 
 # With a CouchDB of your own, one after the other: both would use it.
 test: built-tests
-	$(if $(COUCHDB_URL),@$(MAKE) --no-print-directory test-rust test-erlang,@scripts/test-all)
+	$(if $(COUCHDB_URL),@$(MAKE) --no-print-directory test-rust test-erlang,@$(RUN) scripts/test-all)
 
 test-rust: built-tests
-	cargo test --workspace --locked
+	$(RUN) cargo test --workspace --locked
 
 test-erlang: built-tests
-	scripts/with-couchdb env $(REBAR3) ct
+	$(RUN) scripts/with-couchdb $(REBAR3) ct
 
 # One model run of a tenth of the cases; everything else is CI's. Outside the Erlang VM the NIF has no test that could run.
 check: prepare
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --exclude kazoo_numbers_nif --locked --lib --bins
-	KAZOO_NUMBERS_CASES=100 cargo test --locked -p kazoo_numbers --test it -- model::
+	$(RUN) cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(RUN) cargo test --workspace --exclude kazoo_numbers_nif --locked --lib --bins
+	env KAZOO_NUMBERS_CASES=100 $(RUN) cargo test --locked -p kazoo_numbers --test it -- model::
 
 lint: built-tests
 	cargo fmt --all --check
 	scripts/check-features
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	$(REBAR3) check
+	$(RUN) cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(RUN) $(REBAR3) check
 	scripts/audit-dependencies
 
 release: prepare
-	@KAZOO_NUMBERS_PROFILE=release scripts/build-native
+	@env KAZOO_NUMBERS_PROFILE=release scripts/build-native
 	@$(COMPILE)
 
 bench: release
-	cargo run --release --locked -p kazoo_numbers_bench -- run \
+	$(RUN) cargo run --release --locked -p kazoo_numbers_bench -- run \
 		$(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(TURNS),--turns $(TURNS))
 
 # Six properties, each with its share of the cases.
 stress:
-	KAZOO_NUMBERS_CASES=$$(( ($(or $(CASES),50000) + 5) / 6 )) KAZOO_NUMBERS_SEED=$(or $(SEED),1) \
-	cargo test --locked -p kazoo_numbers_faults --test it -- --nocapture --test-threads 1 faults:: outside_writer::
+	exec env KAZOO_NUMBERS_CASES=$$(( ($(or $(CASES),50000) + 5) / 6 )) KAZOO_NUMBERS_SEED=$(or $(SEED),1) \
+	$(RUN) cargo test --locked -p kazoo_numbers_faults --test it -- --nocapture --test-threads 1 faults:: outside_writer::
 
 soak: programs
-	KAZOO_NUMBERS_SOAK_MINUTES=$(or $(MINUTES),60) \
-	scripts/with-couchdb env $(REBAR3) ct --suite test/kazoo_numbers_soak_SUITE
+	env KAZOO_NUMBERS_SOAK_MINUTES=$(or $(MINUTES),60) \
+	$(RUN) scripts/with-couchdb $(REBAR3) ct --suite test/kazoo_numbers_soak_SUITE
 
 clean:
 	rm -rf _build doc priv/kazoo-numbers priv/*.so

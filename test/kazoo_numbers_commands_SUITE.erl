@@ -198,17 +198,20 @@ destruction_and_conversion(Config) ->
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     {ok, Usage} = call(Config, carrier_module_usage, [<<"+1415">>]),
     ["numbers%2F%2B1415:", "knm_local: 3", "Totals:", "knm_local: 3"] = Usage,
-    {ok, Converted} = call(Config, convert_carrier_module_number, [<<"4155550100">>, <<"knm_bandwidth">>]),
-    ["updated carrier module to knm_bandwidth2 for 1:", "+14155550100", "updating carrier module failed for 0:"] =
-        lists:nthtail(length(Converted) - 3, Converted),
+    %% These lines and no others: that nobody reconciles services here is in the log.
+    {ok, ["updated carrier module to knm_bandwidth2 for 1:", "+14155550100", "updating carrier module failed for 0:"]} =
+        call(Config, convert_carrier_module_number, [<<"4155550100">>, <<"knm_bandwidth">>]),
     test_couch:put(?ACCOUNT_DB, "+14155550900", number("+14155550900", ?ACCOUNT, "")),
     {ok, _} = call(Config, destructively_remove_from_single_account_db_if_not_in_numdb, [?ACCOUNT]),
     missing = test_couch:get(?ACCOUNT_DB, "+14155550900"),
     3 = length([Id || {<<"+", _/binary>> = Id, _} <- test_couch:all(?ACCOUNT_DB)]).
 
 a_server_that_is_not_there_is_one_line(Config) ->
-    {{no_return, 2}, [Line]} = elsewhere(Config, "http://admin:topsecret@127.0.0.1:1", carrier_module_usage, []),
-    nomatch = string:find(Line, "topsecret").
+    {{no_return, 2}, Lines} = elsewhere(Config, "http://admin:topsecret@127.0.0.1:1", carrier_module_usage, []),
+    ["error: cannot " ++ Reason] = [Line || "error: " ++ _ = Line <- Lines],
+    [true = string:find(Reason, Part) =/= nomatch || Part <- ["http://127.0.0.1:1", "connection refused"]],
+    "hint: " ++ _ = lists:last(Lines),
+    nomatch = string:find(lists:flatten(Lines), "topsecret").
 
 credentials_are_not_printed(Config) ->
     [begin
@@ -265,15 +268,13 @@ a_journal_lies_where_it_is_told_to(Config) ->
 a_second_writing_run_is_refused_or_waits(Config) ->
     _ = cluster(1),
     {_, Node} = proplists:get_value(node, Config),
-    test_couch:hold_lock(["{\"run\":\"first\",\"command\":\"purge_deleted\",\"who\":\"ann\",\"place\":\"kazoo@a\",\"scope\":\"exclusive\""
-                  ",\"since\":\"2026-01-02T03:04:05Z\",\"renewed\":\"", calendar:system_time_to_rfc3339(erlang:system_time(second), [{offset, "Z"}])
-                 ,"\",\"lease_seconds\":60}"
-                 ]),
+    Holder = ["{\"run\":\"first\",\"command\":\"purge_deleted\",\"who\":\"ann\",\"place\":\"kazoo@a\",\"scope\":\"exclusive\""
+              ",\"since\":\"2026-01-02T03:04:05Z\",\"renewed\":\"", calendar:system_time_to_rfc3339(erlang:system_time(second), [{offset, "Z"}])
+             ,"\",\"lease_seconds\":60}"
+             ],
+    test_couch:hold_lock([Holder]),
     {{no_return, 2}, [Refused]} = call(Config, copy_single_number_db_to_accounts, [<<"+1415">>]),
     "refused: purge_deleted by ann on kazoo@a has been running since 2026-01-02T03:04:05Z" ++ _ = Refused,
-    {{no_return, 2}, [Refused]} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
-    {{error, Reason}, [Refused]} = call(Config, copy_single_number_to_account_db, [<<"+14155550100">>, ?ACCOUNT]),
-    Refused = binary_to_list(Reason),
     [] = test_couch:all(?ACCOUNT_DB),
     {ok, [_ | _]} = call(Config, carrier_module_usage, [<<"+1415">>]),
     {ok, _} = call(Config, dry_run, [copy_number_dbs_to_accounts]),
@@ -285,8 +286,13 @@ a_second_writing_run_is_refused_or_waits(Config) ->
     await(fun() -> looks_at_the_lock(Config) >= Looked + 2 end),
     [] = test_couch:all(?ACCOUNT_DB),
     test_couch:hold_lock([]),
-    receive {Waiting, {ok, ["waiting: purge_deleted by ann on kazoo@a" ++ _ | _]}} -> ok end,
+    receive {Waiting, Waited} -> {ok, ["waiting: purge_deleted by ann on kazoo@a" ++ _ | _]} = Waited after 20000 -> error(it_waits_for_ever) end,
     [_] = test_couch:all(?ACCOUNT_DB),
+    %% One account, or a number: nobody is in the way of that.
+    lock(Node, refuse),
+    test_couch:hold_lock([Holder]),
+    {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
+    {{ok, _}, _} = call(Config, copy_single_number_to_account_db, [<<"+14155550100">>, ?ACCOUNT]),
     lock(Node, off),
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     lock(Node, bogus),
@@ -294,12 +300,14 @@ a_second_writing_run_is_refused_or_waits(Config) ->
 
 looks_at_the_lock(Config) ->
     length([Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)),
-                    binary:match(Path, <<"kazoo_numbers_maintenance/lock">>) =/= nomatch]).
+                    binary:match(Path, <<"/tasks/kazoo">>) =/= nomatch]).
 
-await(Condition) ->
+await(Condition) -> await(Condition, 600).
+
+await(Condition, Tries) ->
     case Condition() of
         true -> ok;
-        false -> timer:sleep(50), await(Condition)
+        false when Tries > 0 -> timer:sleep(50), await(Condition, Tries - 1)
     end.
 
 lock(Node, Policy) ->
@@ -373,9 +381,9 @@ number(Number, Account, More) ->
 
 summary(Expected, Output) ->
     Line = hd([Line || Line <- lists:reverse(Output), string:find(Line, " seconds") =/= nomatch]),
-    maps:foreach(fun(Name, Count) ->
-                         {match, [Found]} = re:run(Line, ["([0-9]+) ", atom_to_list(Name)], [{capture, all_but_first, list}]),
-                         {Name, Count} = {Name, list_to_integer(Found)}
-                 end
-                ,Expected
-                ).
+    lists:foreach(fun({Name, Count}) ->
+                          {match, [Found]} = re:run(Line, ["([0-9]+) ", atom_to_list(Name)], [{capture, all_but_first, list}]),
+                          {Name, Count} = {Name, list_to_integer(Found)}
+                  end
+                 ,maps:to_list(Expected)
+                 ).

@@ -15,7 +15,9 @@
         ,a_library_that_cannot_be_loaded_is_one_line/1, the_operator_module_is_loaded_anew/1
         ,the_library_stays_when_its_module_is_loaded_anew/1, many_runs_leave_nothing_behind/1
         ,a_run_is_told_of_and_cancelled/1, no_state_of_a_process_tells_a_password/1
+        ,node_that_stops_cancels_its_runs/1, run_of_a_killed_program_is_undone/1
         ]).
+-export([start/2, prep_stop/1, stop/1]).
 
 -define(ACCOUNTS, 60).
 
@@ -32,9 +34,10 @@ groups() ->
            ,many_runs_leave_nothing_behind
            ,a_run_is_told_of_and_cancelled
            ,no_state_of_a_process_tells_a_password
+           ,node_that_stops_cancels_its_runs
            ],
     [{nif, [], Both ++ [a_library_that_cannot_be_loaded_is_one_line, the_library_stays_when_its_module_is_loaded_anew]}
-    ,{port, [], Both ++ [a_killed_program_is_one_line, a_program_that_is_missing_is_one_line]}
+    ,{port, [], Both ++ [a_killed_program_is_one_line, run_of_a_killed_program_is_undone, a_program_that_is_missing_is_one_line]}
     ].
 
 init_per_suite(Config) ->
@@ -54,6 +57,15 @@ init_per_group(Transport, Config) ->
                             ,os_env => [{"COUCHDB_URL", test_proxy:url(proplists:get_value(proxy, Config))}]
                             }),
     [{node, Node}, {transport, Transport} | Config].
+
+%% An application of the node that takes its time to stop, as some of Kazoo's do.
+start(normal, []) -> {ok, spawn_link(fun() -> receive stop -> ok end end)}.
+
+prep_stop(State) ->
+    timer:sleep(4000),
+    State.
+
+stop(_State) -> ok.
 
 end_per_group(_Transport, Config) ->
     test_node:stop(proplists:get_value(node, Config)).
@@ -229,13 +241,64 @@ no_state_of_a_process_tells_a_password(Config) ->
     stopped(Config),
     completed(Config).
 
+%% What was sent and not answered when the program died is known to the journal.
+run_of_a_killed_program_is_undone(Config) ->
+    cluster(),
+    {Caller, _Terminal} = run(Config),
+    Monitor = monitor(process, Caller),
+    [OsPid] = [Pid || {name, _, Pid} <- programs(Config)],
+    _ = os:cmd("kill -9 " ++ integer_to_list(OsPid)),
+    receive {'DOWN', Monitor, process, Caller, {no_return, 1}} -> ok
+    after 5000 -> error(still_running)
+    end,
+    stopped(Config),
+    true = copied() > 0,
+    a_year_without_it(),
+    test_proxy:delay(proplists:get_value(proxy, Config), 0),
+    {ok, Runs} = call(Config, runs, []),
+    Last = lists:last(Runs),
+    true = string:find(Last, "broken off") =/= nomatch,
+    [Run | _] = string:split(Last, " "),
+    {ok, _} = call(Config, undo, [list_to_binary(Run)]),
+    0 = copied().
+
+%% Its applications stop one after the other, and the runs must not write until the last is gone.
+node_that_stops_cancels_its_runs(Config) ->
+    Proxy = proplists:get_value(proxy, Config),
+    Transport = proplists:get_value(transport, Config),
+    {_Peer, Node} = test_node:start(list_to_atom(lists:concat([Transport, "_stops"]))
+                                   ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE))]
+                                     ,env => #{transport => Transport}
+                                     ,os_env => [{"COUCHDB_URL", test_proxy:url(Proxy)}]
+                                     }),
+    Slow = {application, slow_to_stop, [{vsn, "1"}, {modules, []}, {registered, []}, {applications, [kernel, stdlib]}, {mod, {?MODULE, []}}]},
+    ok = rpc:call(Node, application, load, [Slow]),
+    ok = rpc:call(Node, application, start, [slow_to_stop, permanent]),
+    cluster(),
+    test_proxy:delay(Proxy, 200),
+    Before = writes(Proxy),
+    _ = spawn(Node, kazoo_numbers_maintenance, copy_number_dbs_to_accounts, []),
+    wait(fun() -> writes(Proxy) > Before + 3 end, 10000),
+    true = monitor_node(Node, true),
+    ok = rpc:call(Node, init, stop, []),
+    Began = erlang:monotonic_time(millisecond),
+    timer:sleep(1800),
+    Copied = copied(),
+    true = Copied < ?ACCOUNTS,
+    receive {nodedown, Node} -> ok
+    after 10000 -> error(it_does_not_stop)
+    end,
+    true = erlang:monotonic_time(millisecond) - Began < 5500,
+    Copied = copied(),
+    test_proxy:delay(Proxy, 0).
+
 %%------------------------------------------------------------------------------
 
 %% The run that has the lock was last heard of in another year.
 a_year_without_it() ->
-    {Rev, Json} = test_couch:get("kazoo_numbers_maintenance", "lock"),
+    {Rev, Json} = test_couch:lock(),
     Aged = re:replace(Json, "\"renewed\":\"20..", "\"renewed\":\"2001", [{return, binary}]),
-    test_couch:put("kazoo_numbers_maintenance", "lock", [<<"{\"_rev\":\"">>, Rev, <<"\",">>, binary:part(Aged, 1, byte_size(Aged) - 1)]).
+    test_couch:put("tasks", "kazoo_numbers_maintenance", [<<"{\"_rev\":\"">>, Rev, <<"\",">>, binary:part(Aged, 1, byte_size(Aged) - 1)]).
 
 call(Config, Function, Arguments) ->
     test_operator:sup(node_of(Config), Function, Arguments).

@@ -12,12 +12,17 @@
         ,services_are_reconciled_once/1, what_landed_is_announced_though_the_caller_is_killed/1
         ,the_caller_decides_about_notices/1, storage_plans_are_followed/1, a_plan_without_couchdb_is_one_line/1
         ,knobs_are_honoured/1, lines_are_logged/1, carriers_are_those_of_kazoo/1, features_are_set_by_kazoo/1
-        ,a_broker_that_fails_is_a_warning/1
+        ,broker_that_fails_makes_failures_and_no_endless_run/1, full_pool_loses_no_notice/1
+        ,databases_are_those_of_all_servers/1, list_of_databases_that_is_not_whole_ends_the_command/1
+        ,unassigned_numbers_are_migrated_by_kazoo/1
+        ,lines_have_the_call_id_of_the_caller/1, run_whose_caller_died_is_in_the_log/1
+        ,process_of_an_application_prints_to_the_log_alone/1
         ]).
 -export([kazoo_commands/1, the_start_of_kazoo_never_crashes/1, features_of_the_reseller/1, the_services_view/1
         ,the_services_view_counts/1, arguments_of_kazoo_commands_are_checked/1
         ]).
--export([publish_quietly/1]).
+-export([stock_module_writes_the_views/1]).
+-export([publish_quietly/1, with_call_id/2, start/2, stop/1]).
 
 -define(ACCOUNT, <<"4b87ccf02d8846f06c3b1f0e04e76bfd">>).
 -define(OTHER, <<"0123456789abcdef0123456789abcdef">>).
@@ -41,7 +46,14 @@ groups() ->
            ,lines_are_logged
            ,carriers_are_those_of_kazoo
            ,features_are_set_by_kazoo
-           ,a_broker_that_fails_is_a_warning
+           ,broker_that_fails_makes_failures_and_no_endless_run
+           ,full_pool_loses_no_notice
+           ,databases_are_those_of_all_servers
+           ,list_of_databases_that_is_not_whole_ends_the_command
+           ,unassigned_numbers_are_migrated_by_kazoo
+           ,lines_have_the_call_id_of_the_caller
+           ,run_whose_caller_died_is_in_the_log
+           ,process_of_an_application_prints_to_the_log_alone
            ],
     Commands = [kazoo_commands
                ,the_start_of_kazoo_never_crashes
@@ -49,6 +61,7 @@ groups() ->
                ,the_services_view
                ,the_services_view_counts
                ,arguments_of_kazoo_commands_are_checked
+               ,stock_module_writes_the_views
                ],
     [{nif, [], Jobs}, {port, [], Jobs}, {commands, [], Commands}].
 
@@ -152,8 +165,17 @@ what_landed_is_announced_though_the_caller_is_killed(Config) ->
 the_caller_decides_about_notices(Config) ->
     cluster(),
     ok = rpc:call(node_of(Config), ?MODULE, publish_quietly, [?ACCOUNT]),
-    Notices = [Notice || [_, _, _, Notice] <- kazoo(Config, calls, [kzs_publish, maybe_publish_docs])],
-    [false] = lists:usort(Notices).
+    [] = announced(Config),
+    [_ | _] = kazoo(Config, calls, [kzs_cache, flush_cache_docs]),
+    %% And so does the configuration.
+    kazoo(Config, set, [{data_config, <<"publish_account_changes">>}, false]),
+    test_couch:bulk(?NUMBER_DB, [number("+14155550107", ?ACCOUNT, "")]),
+    {ok, _} = call(Config, copy_assigned_number_dbs_to_account, [?ACCOUNT]),
+    kazoo(Config, set, [{data_config, <<"publish_account_changes">>}, true]),
+    kazoo(Config, set, [silent_types, [<<"number">>]]),
+    test_couch:bulk(?NUMBER_DB, [number("+14155550108", ?ACCOUNT, "")]),
+    {ok, _} = call(Config, copy_assigned_number_dbs_to_account, [?ACCOUNT]),
+    [] = announced(Config).
 
 publish_quietly(Account) ->
     _ = put('$kz_data_change_notice', false),
@@ -213,19 +235,172 @@ carriers_are_those_of_kazoo(Config) ->
     true = binary:match(Number, <<"\"pvt_module_name\":\"knm_own\"">>) =/= nomatch.
 
 features_are_set_by_kazoo(Config) ->
-    {no_return, Output} = call(Config, reset_allowed_features_to_defaults_on_system_config, []),
+    Section = atom_to_binary(node_of(Config), utf8),
+    Twelve = [<<"sms">>, <<"mms">>, <<"carrier_name">>, <<"cnam">>, <<"e911">>, <<"failover">>, <<"force_outbound">>
+             ,<<"inbound_cnam">>, <<"outbound_cnam">>, <<"port">>, <<"prepend">>, <<"ringback">>],
+    kazoo(Config, set, [default_features, Twelve]),
+    Sets = fun() -> [Value || [<<"number_manager">>, [<<"features">>, <<"allow">>], Value, _] <- kazoo(Config, calls, [kapps_config, set_node])] end,
+    %% What is there by default lacks nothing, and a second reset changes nothing.
+    {no_return, [""]} = call(Config, ensure_adminonly_features_are_reachable, []),
+    {no_return, Defaults} = call(Config, feature_permissions_on_system_config, []),
     ["Features allowed on system config document:"
-    ,"\tcarrier_name cnam e911 failover force_outbound inbound_cnam outbound_cnam port prepend ringback"
-    ] = Output,
-    [[<<"number_manager">>, [<<"features">>, <<"allow">>], [<<"carrier_name">> | _]]] = kazoo(Config, calls, [kapps_config, set]),
+    ,"\tcarrier_name cnam e911 failover force_outbound inbound_cnam mms outbound_cnam port prepend ringback sms"
+    ] = Defaults,
+    {no_return, Defaults} = call(Config, add_allowed_feature_on_system_config, [<<"sms">>]),
+    [] = Sets(),
+    kazoo(Config, set, [number_manager, {[{<<"pvt_type">>, <<"config">>}]}]),
+    [{no_return, Defaults} = call(Config, reset_allowed_features_to_defaults_on_system_config, []) || _ <- [1, 2]],
+    [Written] = Sets(),
+    Written = lists:sort(Twelve),
+    [Node] = [Node || [_, _, _, Node] <- kazoo(Config, calls, [kapps_config, set_node])],
+    Node = node_of(Config),
+    %% One change is one change.
+    {no_return, [_, "\tcarrier_name cnam e911 failover force_outbound inbound_cnam mms outbound_cnam port prepend ringback"]} =
+        call(Config, remove_allowed_feature_on_system_config, [<<"sms">>]),
+    [_, Eleven] = Sets(),
+    Eleven = lists:sort(Twelve -- [<<"sms">>]),
+    {no_return, [""]} = call(Config, ensure_adminonly_features_are_reachable, []),
+    kazoo(Config, set, [number_manager, features(Section, [<<"mms">>])]),
+    {no_return, [_, "\tcarrier_name mms"]} = call(Config, ensure_adminonly_features_are_reachable, []),
+    %% What Kazoo does not save is an error.
+    kazoo(Config, set, [locked, true]),
+    {{no_return, 2}, [Line]} = call(Config, add_allowed_feature_on_system_config, [<<"cnam">>]),
+    true = string:find(Line, "was not written") =/= nomatch,
     [] = [Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)), binary:match(Path, <<"_bulk_docs">>) =/= nomatch].
 
-a_broker_that_fails_is_a_warning(Config) ->
+features(Section, List) -> {[{<<"pvt_type">>, <<"config">>}, {Section, {[{<<"features">>, {[{<<"allow">>, List}]}}]}}]}.
+
+broker_that_fails_makes_failures_and_no_endless_run(Config) ->
     cluster(),
-    kazoo(Config, set, [{fail, kzs_publish, maybe_publish_docs}, {no_connection, "amqp://guest:topsecret@localhost"}]),
-    {ok, Output} = call(Config, copy_assigned_number_dbs_to_account, [?ACCOUNT]),
-    [_ | _] = [Line || "warning: " ++ Line <- Output],
-    nomatch = string:find(lists:flatten(Output), "topsecret").
+    kazoo(Config, set, [{fail, kzs_publish, publish_doc}, {no_connection, "amqp://guest:topsecret@localhost"}]),
+    Began = erlang:monotonic_time(second),
+    {{no_return, 2}, Output} = call(Config, copy_assigned_number_dbs_to_account, [?ACCOUNT]),
+    %% The first was tried for ten seconds.
+    true = erlang:monotonic_time(second) - Began < 20,
+    [_ | _] = [Line || "warning: cannot announce " ++ Line <- Output],
+    true = string:find(lists:last(Output), "\"failed\":{\"notice\":[\"+14155550100\",\"+14155550101\",\"+14155550102\"]}") =/= nomatch,
+    %% It was written all the same.
+    {_, Number} = test_couch:get(?ACCOUNT_DB, "+14155550100"),
+    nomatch = binary:match(Number, <<"stale">>).
+
+%% A pool of ten workers and many more databases.
+full_pool_loses_no_notice(Config) ->
+    Accounts = [iolist_to_binary(io_lib:format("~32.16.0b", [N])) || N <- lists:seq(1, 100)],
+    Numbers = lists:seq(0, 499),
+    test_couch:create(?NUMBER_DB),
+    test_couch:bulk(?NUMBER_DB, [number(io_lib:format("+1415555~4.10.0B", [N]), lists:nth(1 + N rem 100, Accounts), "") || N <- Numbers]),
+    lists:foreach(fun(Account) -> test_couch:create("account/00/00/" ++ lists:nthtail(4, binary_to_list(Account))) end, Accounts),
+    %% Somebody else has most of the workers.
+    kazoo(Config, set, [pool, 2]),
+    kazoo(Config, set, [broker, 1]),
+    {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
+    500 = length(lists:usort([Id || {_, Id, created, _} <- announced(Config)])).
+
+%% The server that lists is not the only one.
+databases_are_those_of_all_servers(Config) ->
+    cluster(),
+    {ok, Usage} = call(Config, carrier_module_usage, []),
+    ["numbers%2F%2B1415:", "knm_local: 4", "Totals:", "knm_local: 4"] = Usage,
+    {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
+    {_, _} = test_couch:get(?ACCOUNT_DB, "+14155550102"),
+    %% Only Kazoo was asked.
+    [] = [Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)), string:prefix(Path, "/_all_dbs") =/= nomatch],
+    %% And its word counts.
+    kazoo(Config, set, [hidden_dbs, [<<?NUMBER_DB>>]]),
+    {ok, ["Totals:"]} = call(Config, carrier_module_usage, []).
+
+list_of_databases_that_is_not_whole_ends_the_command(Config) ->
+    cluster(),
+    Before = state(),
+    kazoo(Config, set, [{fail, kz_datamgr, db_list}, {badmatch, {error, resource_not_available}}]),
+    [begin
+         {{no_return, 2}, Output} = call(Config, Function, Arguments),
+         true = string:find(hd(Output), "cannot list the databases of all servers") =/= nomatch
+     end
+     || {Function, Arguments} <- [{carrier_module_usage, []}
+                                 ,{copy_number_dbs_to_accounts, []}
+                                 ,{fix_account_db_numbers, [?ACCOUNT]}
+                                 ,{destructively_remove_from_account_db_if_not_in_numdb, []}
+                                 ]],
+    Before = state(),
+    %% A database that is named needs no list.
+    {ok, _} = call(Config, copy_single_number_db_to_accounts, [<<"+1415">>]).
+
+%% What a number may have is Kazoo's answer, and what it does not know stays.
+unassigned_numbers_are_migrated_by_kazoo(Config) ->
+    test_couch:create(?NUMBER_DB),
+    Unassigned = fun(Number, More) -> io_lib:format("{\"_id\":\"~s\",\"pvt_type\":\"number\",\"pvt_state\":\"available\"~s}", [Number, More]) end,
+    test_couch:bulk(?NUMBER_DB, [Unassigned("+14155550100", ",\"pvt_used_by\":\"callflow\",\"cnam\":{\"a\":1},\"pvt_features_denied\":[\"port\"],\"pvt_own\":1.0")
+                                ,Unassigned("+14155550101", ",\"pvt_module_name\":\"knm_bandwidth\",\"pvt_own\":2")
+                                ,Unassigned("+14155550102", ",\"pvt_own\":2")
+                                ,Unassigned("+14155550103", ",\"x\":\"unreadable\"")
+                                ,number("+14155550104", ?ACCOUNT, ",\"pvt_used_by\":\"callflow\"")
+                                ]),
+    Untouched = [test_couch:get(?NUMBER_DB, Number) || Number <- ["+14155550102", "+14155550103", "+14155550104"]],
+    {{no_return, 2}, Output} = call(Config, migrate_unassigned_numbers, []),
+    true = string:find(lists:last(Output), "+14155550103") =/= nomatch,
+    {_, First} = test_couch:get(?NUMBER_DB, "+14155550100"),
+    [nomatch = binary:match(First, Gone) || Gone <- [<<"pvt_used_by">>, <<"cnam">>]],
+    [{_, _} = binary:match(First, Kept) || Kept <- [<<"\"pvt_features_denied\":[\"port\"]">>, <<"\"pvt_own\":1.0">>]],
+    {_, Second} = test_couch:get(?NUMBER_DB, "+14155550101"),
+    [{_, _} = binary:match(Second, Kept) || Kept <- [<<"\"pvt_module_name\":\"knm_bandwidth2\"">>, <<"\"pvt_own\":2">>]],
+    Untouched = [test_couch:get(?NUMBER_DB, Number) || Number <- ["+14155550102", "+14155550103", "+14155550104"]],
+    [{?ENCODED_NUMBER_DB, <<"+14155550100">>, edited, _}, {?ENCODED_NUMBER_DB, <<"+14155550101">>, edited, _}] = lists:sort(announced(Config)),
+    {ok, _} = call(Config, migrate_unassigned_numbers, [<<"+14155550100">>]),
+    2 = length(announced(Config)).
+
+lines_have_the_call_id_of_the_caller(Config) ->
+    cluster(),
+    ok = rpc:call(node_of(Config), ?MODULE, with_call_id, [<<"a-call">>, ?ACCOUNT]),
+    [_ | _] = Logged = kazoo(Config, calls, [lager, log]),
+    [{{callid, <<"a-call">>}, {module, kazoo_numbers_maintenance}}] =
+        lists:usort([{lists:keyfind(callid, 1, Metadata), lists:keyfind(module, 1, Metadata)} || [info, Metadata | _] <- Logged]).
+
+with_call_id(CallId, Account) ->
+    _ = put('_lager_metadata', [{callid, CallId}]),
+    kazoo_numbers_maintenance:fix_account_db_numbers(Account).
+
+run_whose_caller_died_is_in_the_log(Config) ->
+    Proxy = proplists:get_value(proxy, Config),
+    cluster(),
+    test_proxy:delay(Proxy, 300),
+    Caller = spawn(node_of(Config), kazoo_numbers_maintenance, fix_account_db_numbers, [?ACCOUNT]),
+    wait(fun() -> test_proxy:requests(Proxy) > 1 end, 10000),
+    exit(Caller, kill),
+    wait(fun() -> [Line || "stopped: " ++ Line <- logged(Config)] =/= [] end, 10000).
+
+logged(Config) ->
+    [unicode:characters_to_list(io_lib:format(Format, Arguments)) || [info, _, Format, Arguments] <- kazoo(Config, calls, [lager, log])].
+
+%% As one that answers a request of the web API.
+process_of_an_application_prints_to_the_log_alone(Config) ->
+    Node = node_of(Config),
+    test_couch:create(?NUMBER_DB),
+    test_couch:create(?ACCOUNT_DB),
+    Numbers = [io_lib:format("+1415555~4.10.0B", [N]) || N <- lists:seq(0, 99)],
+    test_couch:bulk(?ACCOUNT_DB, [number(Number, ?ACCOUNT, ",\"x\":1") || Number <- Numbers]),
+    test_couch:bulk(?NUMBER_DB, [number(Number, ?ACCOUNT, "") || Number <- Numbers]),
+    Terminal = test_operator:start_terminal(),
+    Specification = {application, web_api, [{vsn, "1"}, {modules, []}, {applications, [kernel, stdlib]}, {registered, []}
+                                           ,{mod, {?MODULE, {self(), copy_single_account_to_number_dbs, [?ACCOUNT]}}}]},
+    ok = rpc:call(Node, application, load, [Specification]),
+    ok = test_operator:with_terminal(Terminal, fun() -> rpc:call(Node, application, start, [web_api]) end),
+    receive {no_return, 2} -> ok after 20000 -> error(no_result) end,
+    ok = rpc:call(Node, application, stop, [web_api]),
+    ok = rpc:call(Node, application, unload, [web_api]),
+    [] = test_operator:writes(Terminal),
+    test_operator:stop_terminal(Terminal),
+    Report = lists:last(logged(Config)),
+    "{\"numbers%2F%2B1415\":{\"failed\":{\"save_docs-conflict\":[" ++ _ = Report,
+    true = length(Report) < 600.
+
+start(normal, {Test, Function, Arguments}) ->
+    {ok, spawn_link(fun() ->
+                            Test ! apply(kazoo_numbers_maintenance, Function, Arguments),
+                            receive stop -> ok end
+                    end)}.
+
+stop(_State) -> ok.
 
 %%------------------------------------------------------------------------------
 
@@ -240,7 +415,9 @@ kazoo_commands(Config) ->
     [[<<"numbers%2F%2B1415">>], [<<"numbers%2F%2B1416">>]] = kazoo(Config, calls, [kapps_maintenance, refresh]),
     kazoo(Config, forget, []),
     [{ok, _} = call(Config, refresh_numbers_db, [Name])
-     || Name <- [<<"numbers%2F%2B1415">>, <<"numbers%2f%2b1415">>, "numbers/+1415", '+1415', <<"+14155550100">>]],
+     || Name <- [<<"numbers%2F%2B1415">>, <<"numbers%2f%2b1415">>, "numbers/+1415", '+1415']],
+    %% One whole number is no number database (contract section 10.7).
+    {{no_return, 2}, ["+14155550100 is no number database" ++ _]} = call(Config, refresh_numbers_db, [<<"+14155550100">>]),
     [[<<"numbers%2F%2B1415">>]] = lists:usort(kazoo(Config, calls, [kapps_maintenance, refresh])),
     {ok, _} = call(Config, migrate_port_requests, []),
     [[]] = kazoo(Config, calls, [knm_port_request, migrate]),
@@ -253,8 +430,9 @@ kazoo_commands(Config) ->
 
 the_start_of_kazoo_never_crashes(Config) ->
     kazoo(Config, forget, []),
+    kazoo(Config, set, [default_features, [<<"carrier_name">>, <<"sms">>]]),
     {ok, _} = call(Config, migrate, []),
-    [_ | _] = kazoo(Config, calls, [kapps_config, set]),
+    [] = kazoo(Config, calls, [kapps_config, set_node]),
     [[]] = kazoo(Config, calls, [knm_util, get_all_number_dbs]),
     [[]] = kazoo(Config, calls, [knm_vitelity_util, migrate]),
     [begin
@@ -287,14 +465,12 @@ features_of_the_reseller(Config) ->
         call(Config, add_denied_feature_on_reseller_of, [<<"teleport">>, ?ACCOUNT]).
 
 the_services_view(Config) ->
-    {no_return, []} = quiet(call(Config, update_number_services_view, [?ACCOUNT])),
+    {no_return, ["view updated for 'account%2F4b%2F87%2Fccf02d8846f06c3b1f0e04e76bfd': true"]} =
+        call(Config, update_number_services_view, [?ACCOUNT]),
     [[?ENCODED_ACCOUNT_DB, [{<<"_design/numbers">>, Design}]]] = kazoo(Config, calls, [kz_datamgr, db_view_update]),
     {[{<<"_id">>, <<"_design/numbers">>}, {<<"views">>, {[{<<"list_by_number">>, {[]}}, {<<"reconcile_services">>, _}]}}]} = Design,
-    {no_return, []} = quiet(call(Config, update_number_services_view, [?ENCODED_ACCOUNT_DB])),
+    {no_return, [""]} = call(Config, update_number_services_view, [?ENCODED_ACCOUNT_DB]),
     [_] = kazoo(Config, calls, [kz_datamgr, db_view_update]).
-
-quiet({Result, [""]}) -> {Result, []};
-quiet(Other) -> Other.
 
 %% On the server's own JavaScript engine.
 the_services_view_counts(Config) ->
@@ -320,6 +496,39 @@ the_services_view_counts(Config) ->
     %% As such views embed it.
     Chain = iolist_to_binary(rpc:call(node_of(Config), kazoo_numbers_maintenance, generate_js_classifiers, [fun erlang:binary_to_list/1])),
     3 = length(string:split(Chain, "else if", all)) - 1.
+
+%% Another text than Kazoo's would have the indexes of all accounts built anew.
+stock_module_writes_the_views(Config) ->
+    Node = node_of(Config),
+    File = filename:join(proplists:get_value(priv_dir, Config), "kazoo_numbers_maintenance.stock"),
+    ok = file:write_file(File, stock()),
+    ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, stock_beam, File]),
+    try
+        <<"of stock: did_us">> = iolist_to_binary(call_directly(Config, generate_js_classifiers, [fun erlang:binary_to_list/1])),
+        {no_return, ["stock's view of account%2F4b%2F87%2Fccf02d8846f06c3b1f0e04e76bfd"]} = call(Config, update_number_services_view, [?ACCOUNT]),
+        [] = kazoo(Config, calls, [kz_datamgr, db_view_update]),
+        %% Ours is still ours.
+        {no_return, ["Known features:" | _]} = call(Config, all_features, [])
+    after
+        ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, stock_beam]),
+        _ = rpc:call(Node, code, delete, [kazoo_numbers_maint_stock]),
+        _ = rpc:call(Node, code, purge, [kazoo_numbers_maint_stock])
+    end.
+
+call_directly(Config, Function, Arguments) ->
+    rpc:call(node_of(Config), kazoo_numbers_maintenance, Function, Arguments).
+
+%% A beam with the name and the functions of Kazoo's, and no code of it.
+stock() ->
+    Text = "-module(kazoo_numbers_maintenance).\n"
+        "-export([generate_js_classifiers/1, update_number_services_view/1, all_features/0]).\n"
+        "generate_js_classifiers(Match) -> [\"of \", all_features(), \": \", (fun(Class) -> Match(Class) end)(<<\"did_us\">>)].\n"
+        "all_features() -> \"stock\".\n"
+        "update_number_services_view(Db) -> io:format(\"stock's view of ~ts~n\", [Db]).\n",
+    File = "stock_for_test.erl",
+    ok = file:write_file(File, Text),
+    {ok, kazoo_numbers_maintenance, Beam} = compile:file(File, [binary, debug_info]),
+    Beam.
 
 arguments_of_kazoo_commands_are_checked(Config) ->
     kazoo(Config, forget, []),
@@ -389,8 +598,7 @@ announced(Config) ->
                 end,
          {Db, Id, Kind, Rev}
      end
-     || [Db, Befores, Afters, _] <- kazoo(Config, calls, [kzs_publish, maybe_publish_docs]),
-        {{Before}, {After}} <- lists:zip(Befores, Afters)
+     || [Db, {Before}, {After}] <- kazoo(Config, calls, [kzs_publish, publish_doc])
     ].
 
 json(Text) ->

@@ -9,11 +9,16 @@
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2, end_per_testcase/2]).
 -export([the_new_module_answers/1, a_running_node_takes_it_up/1, a_broken_library_does_not_stop_the_boot/1
         ,a_missing_library_does_not_stop_the_boot/1, a_missing_application_does_not_stop_the_boot/1
-        ,the_operator_module_is_loaded_anew/1, the_port_works_too/1, its_environment_is_that_of_the_release/1
+        ,the_operator_module_is_loaded_anew/1, the_port_works_too/1, node_with_the_port_maps_no_library/1, its_environment_is_that_of_the_release/1
         ,it_goes_first_with_pa/1, as_a_dependency_of_the_release/1
         ]).
 -export([installing_twice_is_installing_once/1, uninstalling_leaves_no_trace/1, an_upgrade_of_kazoo_is_noticed/1
         ,status_tells/1, what_is_no_release_is_refused/1
+        ]).
+-export([modules_of_another_otp_are_refused/1, modules_of_another_otp_are_compiled_where_a_compiler_is/1
+        ,modules_that_do_not_compile_are_refused/1, a_library_that_cannot_be_loaded_is_refused/1
+        ,a_program_that_does_not_run_is_refused/1, the_releases_own_otp_loads_the_modules/1
+        ,a_release_that_cannot_be_checked_is_refused/1, status_reports_modules_that_cannot_be_loaded/1
         ]).
 
 -define(MODULE_NAME, "kazoo_numbers_maintenance").
@@ -28,6 +33,7 @@ groups() ->
               ,a_missing_application_does_not_stop_the_boot
               ,the_operator_module_is_loaded_anew
               ,the_port_works_too
+              ,node_with_the_port_maps_no_library
               ,its_environment_is_that_of_the_release
               ,it_goes_first_with_pa
               ,as_a_dependency_of_the_release
@@ -39,6 +45,14 @@ groups() ->
                   ,an_upgrade_of_kazoo_is_noticed
                   ,status_tells
                   ,what_is_no_release_is_refused
+                  ,modules_of_another_otp_are_refused
+                  ,modules_of_another_otp_are_compiled_where_a_compiler_is
+                  ,modules_that_do_not_compile_are_refused
+                  ,a_library_that_cannot_be_loaded_is_refused
+                  ,a_program_that_does_not_run_is_refused
+                  ,the_releases_own_otp_loads_the_modules
+                  ,a_release_that_cannot_be_checked_is_refused
+                  ,status_reports_modules_that_cannot_be_loaded
                   ]}
     ].
 
@@ -123,6 +137,30 @@ the_port_works_too(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
     ok = file:delete(library(Config)),
     with_node(Config, ["-kazoo_numbers_maintenance", "transport", "port"], fun answers/1).
+
+node_with_the_port_maps_no_library(Config) ->
+    {0, _} = embed(install, proplists:get_value(release, Config)),
+    with_node(Config, ["-kazoo_numbers_maintenance", "transport", "port"]
+             ,fun(Node) ->
+                      [] = mapped(Node),
+                      hotload(Node),
+                      answers(Node),
+                      {ok, ["Totals:"]} = test_operator:sup(Node, carrier_module_usage, []),
+                      ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, journal]),
+                      {ok, _} = test_operator:sup(Node, status, []),
+                      [] = mapped(Node)
+              end),
+    %% The test would see it.
+    with_node(Config, []
+             ,fun(Node) ->
+                      answers(Node),
+                      [_ | _] = mapped(Node)
+              end).
+
+%% The lines of the node's memory map that name our library.
+mapped(Node) ->
+    {ok, Maps} = file:read_file(["/proc/", rpc:call(Node, os, getpid, []), "/maps"]),
+    [Line || Line <- binary:split(Maps, <<"\n">>, [global]), binary:match(Line, <<?MODULE_NAME ".so">>) =/= nomatch].
 
 its_environment_is_that_of_the_release(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
@@ -230,6 +268,111 @@ what_is_no_release_is_refused(Config) ->
          true = string:find(Output, "is it a") =/= nomatch
      end || Command <- [install, status], Dir <- [Empty, "/nowhere"]],
     [] = [File || File <- filelib:wildcard(filename:join(Empty, "lib/*"))].
+
+%% The release has no compiler, so sources do not help.
+modules_of_another_otp_are_refused(Config) ->
+    App = copied_app(?FUNCTION_NAME, Config),
+    ok = of_another_otp(filename:join(App, "ebin/kazoo_numbers_job.beam")),
+    ok = copy_sources(App),
+    Output = refused(App, [], Config),
+    true = string:find(Output, "its Erlang/OTP " ++ erlang:system_info(otp_release) ++ " cannot load kazoo_numbers_job") =/= nomatch.
+
+modules_of_another_otp_are_compiled_where_a_compiler_is(Config) ->
+    Release = proplists:get_value(release, Config),
+    App = copied_app(?FUNCTION_NAME, Config),
+    [ok = of_another_otp(Beam) || Beam <- filelib:wildcard(filename:join(App, "ebin/*.beam"))],
+    Erl = [{"KAZOO_NUMBERS_ERL", filename:join([code:root_dir(), "bin", "erl"])}],
+    _ = refused(App, Erl, Config),
+    ok = copy_sources(App),
+    {0, Output} = embed(install, Release, [{"KAZOO_NUMBERS_APP", App} | Erl]),
+    true = string:find(Output, "compiled:  from source") =/= nomatch,
+    Once = tree(Release),
+    {0, _} = embed(install, Release, [{"KAZOO_NUMBERS_APP", App} | Erl]),
+    same(Once, tree(Release)),
+    with_node([{mode, embedded} | Config], [], fun answers/1).
+
+modules_that_do_not_compile_are_refused(Config) ->
+    App = copied_app(?FUNCTION_NAME, Config),
+    ok = of_another_otp(filename:join(App, "ebin/kazoo_numbers_job.beam")),
+    ok = copy_sources(App),
+    ok = file:write_file(filename:join(App, "erlang/src/kazoo_numbers_job.erl"), "this is no module"),
+    _ = refused(App, [{"KAZOO_NUMBERS_ERL", filename:join([code:root_dir(), "bin", "erl"])}], Config).
+
+a_library_that_cannot_be_loaded_is_refused(Config) ->
+    App = copied_app(?FUNCTION_NAME, Config),
+    ok = file:write_file(filename:join(App, "priv/" ?MODULE_NAME ".so"), "this is no library"),
+    Output = refused(App, [], Config),
+    true = string:find(Output, "cannot be loaded") =/= nomatch.
+
+a_program_that_does_not_run_is_refused(Config) ->
+    App = copied_app(?FUNCTION_NAME, Config),
+    ok = file:write_file(filename:join(App, "priv/kazoo-numbers"), "this is no program"),
+    Output = refused(App, [], Config),
+    true = string:find(Output, "priv/kazoo-numbers does not run") =/= nomatch.
+
+%% The `erl' in PATH is of no use here.
+the_releases_own_otp_loads_the_modules(Config) ->
+    Release = proplists:get_value(release, Config),
+    Boot = filename:join(Release, "releases/1/start_clean.boot"),
+    {ok, _} = file:copy(filename:join([code:root_dir(), "bin", "start_clean.boot"]), Boot),
+    {0, Output} = embed(install, Release, [path_with_broken_erl(Config)]),
+    Own = "(the release's own erts-" ++ erlang:system_info(version) ++ ")",
+    true = string:find(Output, Own) =/= nomatch,
+    {0, Status} = embed(status, Release, [path_with_broken_erl(Config)]),
+    true = string:find(Status, "loads:   yes") =/= nomatch,
+    ok = file:delete(Boot).
+
+a_release_that_cannot_be_checked_is_refused(Config) ->
+    Output = refused(filename:dirname(test_node:ebin()), [path_with_broken_erl(Config)], Config),
+    true = string:find(Output, "KAZOO_NUMBERS_ERL") =/= nomatch,
+    _ = refused(filename:dirname(test_node:ebin()), [{"KAZOO_NUMBERS_ERL", "/nowhere/erl"}], Config).
+
+status_reports_modules_that_cannot_be_loaded(Config) ->
+    Release = proplists:get_value(release, Config),
+    {0, _} = embed(install, Release),
+    [Beam] = filelib:wildcard(filename:join(Release, "lib/" ?MODULE_NAME "-*/ebin/kazoo_numbers_job.beam")),
+    ok = of_another_otp(Beam),
+    {1, Output} = embed(status, Release),
+    true = string:find(Output, "loads:   no") =/= nomatch.
+
+%% Nothing is touched, and one line is the error.
+refused(App, Variables, Config) ->
+    Release = proplists:get_value(release, Config),
+    Before = tree(Release),
+    {1, Output} = embed(install, Release, [{"KAZOO_NUMBERS_APP", App} | Variables]),
+    same(Before, tree(Release)),
+    ["error: cannot " ++ _ | Hints] = string:split(string:trim(Output), "\n", all),
+    [] = [Line || Line <- Hints, string:prefix(Line, "hint: ") =:= nomatch],
+    Output.
+
+%% A build of its own, whose files can be changed. It has no sources.
+copied_app(Name, Config) ->
+    App = filename:join([proplists:get_value(priv_dir, Config), Name, ?MODULE_NAME]),
+    ok = filelib:ensure_dir(filename:join(App, "x")),
+    Built = filename:dirname(test_node:ebin()),
+    _ = os:cmd(lists:concat(["cp -rL ", Built, "/ebin ", Built, "/priv ", App])),
+    App.
+
+copy_sources(App) ->
+    Root = filename:dirname(filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile)))),
+    _ = os:cmd(lists:concat(["mkdir ", App, "/erlang && cp -r ", Root, "/erlang/src ", App, "/erlang/src"])),
+    true = filelib:is_regular(filename:join(App, "erlang/src/kazoo_numbers_job.erl")),
+    ok.
+
+%% Makes a module need instructions that no OTP has yet, as that of a newer OTP would.
+of_another_otp(Beam) ->
+    {ok, _, Chunks} = beam_lib:all_chunks(Beam),
+    {_, <<Size:32, Set:32, _Highest:32, Code/binary>>} = lists:keyfind("Code", 1, Chunks),
+    {ok, New} = beam_lib:build_module(lists:keyreplace("Code", 1, Chunks, {"Code", <<Size:32, Set:32, 100000:32, Code/binary>>})),
+    file:write_file(Beam, New).
+
+path_with_broken_erl(Config) ->
+    Dir = filename:join(proplists:get_value(priv_dir, Config), "broken"),
+    Erl = filename:join(Dir, "erl"),
+    ok = filelib:ensure_dir(Erl),
+    ok = file:write_file(Erl, "#!/bin/sh\nexit 1\n"),
+    ok = file:change_mode(Erl, 8#755),
+    {"PATH", Dir ++ ":" ++ os:getenv("PATH")}.
 
 %%------------------------------------------------------------------------------
 %% Releases
@@ -345,11 +488,13 @@ library(Config) ->
     [File] = filelib:wildcard(filename:join(proplists:get_value(release, Config), "lib/" ?MODULE_NAME "-*/priv/"))
         , filename:join(File, ?MODULE_NAME ".so").
 
-embed(Command, Release) ->
+embed(Command, Release) -> embed(Command, Release, []).
+
+embed(Command, Release, Variables) ->
     Root = filename:dirname(filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile)))),
     Port = open_port({spawn_executable, filename:join(Root, "scripts/kazoo-embed")}
                     ,[{args, [atom_to_list(Command), Release]}
-                     ,{env, [{"KAZOO_NUMBERS_APP", filename:dirname(test_node:ebin())}]}
+                     ,{env, [{"KAZOO_NUMBERS_APP", filename:dirname(test_node:ebin())} | Variables]}
                      ,exit_status, stderr_to_stdout, binary
                      ]),
     output(Port, []).

@@ -175,7 +175,7 @@ delete(Db, Id) ->
         missing -> ok
     end.
 
-path(Db, Id) -> [uri_string:quote(Db), $/, uri_string:quote(binary_to_list(Id))].
+path(Db, Id) -> [test_couch:encode(Db), $/, test_couch:encode(Id)].
 
 accounts() -> 8.
 

@@ -7,7 +7,7 @@
 
 -export([all/0]).
 -export([a_live_line_gives_way_to_lines/1, a_live_line_fits_the_terminal/1, only_a_terminal_has_columns/1
-        ,a_dead_terminal_is_gone/1
+        ,a_dead_terminal_is_gone/1, terminal_that_is_not_unicode_gets_ascii/1
         ]).
 
 all() ->
@@ -15,6 +15,7 @@ all() ->
     ,a_live_line_fits_the_terminal
     ,only_a_terminal_has_columns
     ,a_dead_terminal_is_gone
+    ,terminal_that_is_not_unicode_gets_ascii
     ].
 
 a_live_line_gives_way_to_lines(_Config) ->
@@ -43,6 +44,16 @@ a_dead_terminal_is_gone(_Config) ->
     test_operator:stop_terminal(Terminal),
     gone = test_operator:with_terminal(Terminal, fun() -> kazoo_numbers_terminal:live(3, <<"x">>, 80) end),
     gone = test_operator:with_terminal(Terminal, fun() -> kazoo_numbers_terminal:print(3, [<<"x">>]) end).
+
+%% As that of `sup' is.
+terminal_that_is_not_unicode_gets_ascii(_Config) ->
+    Line = <<"account/4b/… – “é” → 北"/utf8>>,
+    Print = fun() -> ok = kazoo_numbers_terminal:print([Line]) end,
+    Ascii = <<"account/4b/... - \"\\x{E9}\" -> \\x{5317}\n">>,
+    [Ascii] = on_terminal({80, latin1}, Print),
+    Unicode = <<Line/binary, "\n">>,
+    [Unicode] = on_terminal({80, unicode}, Print),
+    [<<"\r...ab\r">>] = on_terminal({6, latin1}, fun() -> {ok, 5} = kazoo_numbers_terminal:live(0, <<"…abcdef"/utf8>>, 6) end).
 
 on_terminal(Columns, Fun) ->
     Terminal = test_operator:start_terminal(Columns),

@@ -10,7 +10,10 @@
 -module(test_couch).
 
 -export([begin_suite/0, end_suite/0, reset/0, url/0]).
--export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3, hold_lock/1]).
+-export([create/1, put/3, bulk/2, get/2, all/1, all_dbs/0, request/3, encode/1, hold_lock/1, lock/0]).
+
+-define(LOCK_DB, "tasks").
+-define(LOCK, "kazoo_numbers_maintenance").
 
 begin_suite() ->
     {ok, _} = application:ensure_all_started(inets),
@@ -32,7 +35,7 @@ reset() ->
 
 ours() ->
     [Db || Db <- all_dbs(),
-           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config", "kazoo_numbers_maintenance"])
+           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config", "tasks", "kazoo_numbers_maintenance"])
     ].
 
 url() ->
@@ -82,12 +85,15 @@ all_dbs() ->
 
 %% The lock of the cluster, held by those: JSON objects of runs as `docs/decisions/0005' has them.
 hold_lock(Holders) ->
-    _ = request(put, "kazoo_numbers_maintenance", <<>>),
-    Rev = case get("kazoo_numbers_maintenance", "lock") of
+    _ = request(put, ?LOCK_DB, <<>>),
+    Rev = case lock() of
               {Known, _} -> ["\"_rev\":\"", Known, "\","];
               missing -> ""
           end,
-    put("kazoo_numbers_maintenance", "lock", ["{", Rev, "\"holders\":[", Holders, "]}"]).
+    put(?LOCK_DB, ?LOCK, ["{", Rev, "\"holders\":[", Holders, "]}"]).
+
+%% The document of the lock.
+lock() -> get(?LOCK_DB, ?LOCK).
 
 request(Method, Path, Body) ->
     {Base, Headers} = authorization(url()),
@@ -96,8 +102,17 @@ request(Method, Path, Body) ->
                   true -> {Url, Headers, "application/json", iolist_to_binary(Body)};
                   false -> {Url, Headers}
               end,
-    {ok, {{_, Status, _}, _, Answer}} = httpc:request(Method, Request, [], [{body_format, binary}]),
+    {ok, {{_, Status, _}, _, Answer}} = httpc:request(Method, Request, [{ssl, tls(Url)}], [{body_format, binary}]),
     {Status, Answer}.
+
+%% Without options of its own, OTP 27 looks for the system's CA certificates for http as well, and crashes if there are none.
+tls("https:" ++ _) ->
+    {module, _} = code:ensure_loaded(public_key),
+    case erlang:function_exported(public_key, cacerts_get, 0) of
+        true -> [{verify, verify_peer}, {cacerts, public_key:cacerts_get()}];
+        false -> [{verify, verify_none}]
+    end;
+tls(_) -> [].
 
 authorization(Url) ->
     case uri_string:parse(Url) of
@@ -108,6 +123,7 @@ authorization(Url) ->
         _ -> {Url, []}
     end.
 
+%% A name as a part of a path.
 encode(Name) ->
     [case lists:member(C, "/+%") of
          true -> io_lib:format("%~2.16.0B", [C]);

@@ -17,25 +17,40 @@
 
 functions() ->
     [{kapps_account_config, [{get_from_reseller, 3}, {set, 4}]}
-    ,{kapps_config, [{get_pos_integer, 2}, {set, 3}]}
+    ,{kapps_config, [{get_ne_binaries, 2}, {get_pos_integer, 2}, {set_node, 4}]}
     ,{kapps_maintenance, [{refresh, 1}]}
     ,{kapps_util, [{get_view_json, 2}]}
     ,{kazoo_couch, [{server_url, 1}]}
+    ,{kazoo_data_config, [{get_is_true, 2}]}
     ,{knm_carriers, [{all_modules, 0}]}
     ,{knm_converters, [{available_classifiers, 0}]}
     ,{knm_managed, [{generate_numbers, 3}]}
+    ,{knm_mms, []}
     ,{knm_numbers, [{delete, 2}]}
     ,{knm_options, [{default, 0}]}
+    ,{knm_phone_number, [{from_json_with_options, 2}, {is_dirty, 1}, {remove_denied_features, 1}, {set_used_by, 2}, {to_json, 1}]}
     ,{knm_port_request, [{migrate, 0}]}
+    ,{knm_providers, [{system_allowed_features, 0}]}
+    ,{knm_sms, []}
     ,{knm_util, [{get_all_number_dbs, 0}]}
     ,{knm_vitelity_util, [{migrate, 0}]}
-    ,{kz_datamgr, [{db_create, 1}, {db_exists, 1}, {db_view_update, 2}, {open_doc, 2}, {register_views_from_folder, 1}]}
-    ,{kz_json, [{get_keys, 1}, {get_value, 2}, {set_values, 2}]}
+    ,{kz_datamgr, [{change_notice, 0}
+                  ,{db_classification, 1}
+                  ,{db_create, 1}
+                  ,{db_exists, 1}
+                  ,{db_list, 1}
+                  ,{db_view_update, 2}
+                  ,{open_cache_doc, 2}
+                  ,{open_doc, 2}
+                  ,{register_views_from_folder, 1}
+                  ]}
+    ,{kz_json, [{decode, 1}, {encode, 1}, {get_keys, 1}, {get_value, 2}, {set_values, 2}]}
     ,{kz_services, [{reconcile, 1}]}
     ,{kz_services_reseller, [{get_id, 1}]}
+    ,{kzs_cache, [{flush_cache_docs, 2}]}
     ,{kzs_plan, [{plan, 0}, {plan, 1}]}
-    ,{kzs_publish, [{maybe_publish_docs, 3}]}
-    ,{lager, [{log, 4}]}
+    ,{kzs_publish, [{publish_doc, 3}]}
+    ,{lager, [{log, 4}, {md, 0}]}
     ].
 
 %% Writes the modules into a directory.
@@ -92,23 +107,72 @@ forget() -> ets:delete_all_objects(?CALLS).
 
 answer(kz_json, Function, Arguments) ->
     json(Function, Arguments);
+answer(kzs_publish, publish_doc, Arguments) ->
+    publish(Arguments, option(pool, 1000));
 answer(Module, Function, Arguments) ->
-    Told = case {Module, Function} of
-               %% What the calling process says of notices is as good as an argument.
-               {kzs_publish, maybe_publish_docs} -> Arguments ++ [get('$kz_data_change_notice')];
-               _ -> Arguments
-           end,
-    true = ets:insert(?CALLS, {erlang:unique_integer([monotonic]), {Module, Function, Told}}),
+    record(Module, Function, Arguments),
     case option({fail, Module, Function}, no) of
         no -> answer({Module, Function}, Arguments);
         Reason -> error(Reason)
+    end.
+
+record(Module, Function, Arguments) ->
+    true = ets:insert(?CALLS, {erlang:unique_integer([monotonic]), {Module, Function, Arguments}}).
+
+%% A pool of so many workers, of which each takes as long as the broker does. When none
+%% is free the notice is refused.
+publish(Arguments, Pool) ->
+    case ets:update_counter(?OPTIONS, busy, 1, {busy, 0}) of
+        Busy when Busy > Pool ->
+            _ = ets:update_counter(?OPTIONS, busy, -1),
+            {error, pool_full};
+        _Room ->
+            Answer = case option({fail, kzs_publish, publish_doc}, no) of
+                         no -> timer:sleep(option(broker, 0)), ok;
+                         Reason -> {error, Reason}
+                     end,
+            _ = Answer =:= ok andalso record(kzs_publish, publish_doc, Arguments),
+            _ = ets:update_counter(?OPTIONS, busy, -1),
+            Answer
     end.
 
 answer({kzs_plan, plan}, []) -> #{tag => <<"local">>, server => {kazoo_couch, option(url, undefined)}};
 answer({kzs_plan, plan}, [Db]) -> #{tag => <<"local">>, server => {option({driver, Db}, kazoo_couch), option({url, Db}, option(url, undefined))}};
 answer({kazoo_couch, server_url}, [Connection]) -> Connection;
 answer({kapps_config, get_pos_integer}, [<<"number_manager">>, Key]) -> option({config, Key}, undefined);
-answer({kapps_config, set}, [<<"number_manager">>, _Path, _Value]) -> {ok, {[]}};
+answer({kapps_config, get_ne_binaries}, [<<"datamgr">>, <<"change_notice_exclude_types">>]) -> option(silent_types, undefined);
+answer({kapps_config, set_node}, [<<"number_manager">>, Path, Value, Node]) ->
+    Document = option(number_manager, {[]}),
+    case option(locked, false) of
+        true -> {ok, Document};
+        false ->
+            Changed = json(set_values, [[{[atom_to_binary(Node, utf8) | Path], Value}], Document]),
+            set(number_manager, Changed),
+            {ok, Changed}
+    end;
+answer({kazoo_data_config, get_is_true}, [Key, Default]) -> option({data_config, Key}, Default);
+answer({knm_phone_number, Function}, Arguments) -> number(Function, Arguments);
+answer({knm_providers, system_allowed_features}, []) ->
+    Document = option(number_manager, {[]}),
+    Path = [<<"features">>, <<"allow">>],
+    case [List || Section <- [atom_to_binary(node(), utf8), <<"default">>]
+                      , List <- [json(get_value, [[Section | Path], Document])]
+                      , is_list(List)
+         ] of
+        [Configured | _] -> lists:usort(Configured);
+        [] -> option(default_features, [])
+    end;
+answer({kz_datamgr, change_notice}, []) -> get('$kz_data_change_notice') =/= false;
+answer({kz_datamgr, db_classification}, [<<"numbers%2F", _/binary>>]) -> numbers;
+answer({kz_datamgr, db_classification}, [<<"account%2F", _/binary>>]) -> account;
+answer({kz_datamgr, db_list}, [[{startkey, First}, {endkey, Last}]]) ->
+    Names = [list_to_binary(Name) || Name <- test_couch:all_dbs()],
+    {ok, [Name || Name <- Names -- option(hidden_dbs, []), Name >= First, Name =< Last]};
+answer({kz_datamgr, open_cache_doc}, [<<"system_config">>, <<"number_manager">>]) ->
+    case option(number_manager, undefined) of
+        undefined -> {error, not_found};
+        Document -> {ok, Document}
+    end;
 answer({kapps_account_config, get_from_reseller}, [_Account, <<"number_manager">>, Path]) -> option({reseller, Path}, undefined);
 answer({kapps_account_config, set}, [_Reseller, <<"number_manager">>, Path, Value]) -> set({reseller, Path}, Value), {[]};
 answer({kz_services_reseller, get_id}, [_Account]) -> <<"reseller">>;
@@ -143,17 +207,36 @@ answer({knm_options, default}, []) -> default;
 answer({knm_port_request, migrate}, []) -> ok;
 answer({knm_util, get_all_number_dbs}, []) -> [<<"numbers%2F%2B1415">>, <<"numbers%2F%2B1416">>];
 answer({knm_vitelity_util, migrate}, []) -> ok;
-answer({kzs_publish, maybe_publish_docs}, [_Db, Before, After]) ->
-    true = length(Before) =:= length(After),
-    timer:sleep(option(broker, 0)),
-    ok;
-answer({lager, log}, [info, Pid, _Format, _Arguments]) when is_pid(Pid) -> ok.
+answer({kzs_cache, flush_cache_docs}, [_Db, _Docs]) -> ok;
+answer({lager, md}, []) -> case get('_lager_metadata') of undefined -> []; Metadata -> Metadata end;
+answer({lager, log}, [info, Metadata, _Format, _Arguments]) when is_list(Metadata) -> ok.
 
+%% A number is its text, and whether that was changed.
+number(from_json_with_options, [Json, _Options]) ->
+    nomatch = binary:match(Json, <<"unreadable">>),
+    edit(<<"\"knm_bandwidth\"">>, <<"\"knm_bandwidth2\"">>, {Json, false});
+number(set_used_by, [Number, undefined]) -> edit(<<",\"pvt_used_by\":\"[a-z]*\"">>, <<>>, Number);
+number(remove_denied_features, [Number]) -> edit(<<",\"cnam\":{[^}]*}">>, <<>>, Number);
+number(is_dirty, [{_Json, IsDirty}]) -> IsDirty;
+%% It knows nothing of this field.
+number(to_json, [Number]) -> element(1, edit(<<",\"pvt_own\":[^,}]*">>, <<>>, Number)).
+
+edit(Expression, Replacement, {Json, IsDirty}) ->
+    case re:replace(Json, Expression, Replacement, [{return, binary}]) of
+        Json -> {Json, IsDirty};
+        Changed -> {Changed, true}
+    end.
+
+%% No decoder: what is decoded is its own text.
+json(decode, [Json]) -> Json;
+json(encode, [Json]) -> Json;
 json(get_keys, [{Pairs}]) -> [Key || {Key, _} <- Pairs];
 json(get_value, [Key, Object]) when is_binary(Key) -> json(get_value, [[Key], Object]);
 json(get_value, [[], Value]) -> Value;
 json(get_value, [[Key | Path], {Pairs}]) -> json(get_value, [Path, proplists:get_value(Key, Pairs)]);
-json(get_value, [_Path, _NoObject]) -> undefined;
+json(get_value, [_Path, undefined]) -> undefined;
+%% As Kazoo's own.
+json(get_value, [_Path, _NoObject]) -> error(badarg);
 json(set_values, [Values, Object]) ->
     lists:foldl(fun({Path, Value}, Changed) -> set_value(Path, Value, Changed) end, Object, Values).
 

@@ -13,31 +13,70 @@ distribute() ->
         true -> ok;
         false ->
             _ = os:cmd("epmd -daemon"),
+            listening(50),
             Name = list_to_atom("operator_" ++ os:getpid()),
             {ok, _} = net_kernel:start([Name, shortnames]),
             ok
     end.
 
-%% A node with the application on its path and this environment.
+%% The daemon that knows the nodes' ports returns before it listens.
+listening(Tries) ->
+    case net_adm:names() of
+        {ok, _} -> ok;
+        {error, _} when Tries > 0 -> timer:sleep(100), listening(Tries - 1)
+    end.
+
+%% A node with the application on its path and this environment. Not by `peer', which OTP has since 25. The node ends with
+%% this one.
 start(Name, #{} = Options) ->
+    Host = tl(string:find(atom_to_list(node()), "@")),
+    Node = list_to_atom(lists:concat([Name, "_", os:getpid(), "@", Host])),
     Environment = lists:append([["-kazoo_numbers_maintenance", atom_to_list(Key), lists:flatten(io_lib:format("~0p", [Value]))]
                                 || {Key, Value} <- maps:to_list(maps:get(env, Options, #{}))
                                ]),
     Paths = maps:get(paths, Options, [ebin()]),
-    {ok, Peer, Node} =
-        peer:start(#{name => list_to_atom(lists:concat([Name, "_", os:getpid()]))
-                    ,args => ["-setcookie", atom_to_list(erlang:get_cookie())
-                             ,"-connect_all", "false"
-                             ,"-pa" | Paths
-                             ] ++ Environment ++ maps:get(args, Options, [])
-                    ,env => [{"XDG_DATA_HOME", filename:absname("data")} | maps:get(os_env, Options, [])]
-                    ,connection => standard_io
-                    ,wait_boot => 30000
-                    }),
-    pong = net_adm:ping(Node),
-    {Peer, Node}.
+    End = io_lib:format("spawn(fun() -> monitor_node('~s', true), receive {nodedown, _} -> halt() end end)", [node()]),
+    Arguments = ["-noinput", "-sname", atom_to_list(Node), "-setcookie", atom_to_list(erlang:get_cookie())
+                ,"-connect_all", "false"
+                ,"-eval", lists:flatten(End)
+                ,"-pa" | Paths
+                ] ++ Environment ++ maps:get(args, Options, []),
+    Variables = [{"XDG_DATA_HOME", filename:absname("data")} | maps:get(os_env, Options, [])],
+    {Keeper, Monitor} = spawn_monitor(fun() -> keep(Arguments, Variables) end),
+    up(Node, Monitor, 300),
+    true = erlang:demonitor(Monitor, [flush]),
+    {Keeper, Node}.
 
-stop({Peer, _Node}) -> peer:stop(Peer).
+%% Owns the port of a node until the node has ended. The output is needed only when the node ends with an error.
+keep(Arguments, Variables) ->
+    Port = open_port({spawn_executable, filename:join([code:root_dir(), "bin", "erl"])}
+                    ,[{args, Arguments}, {env, Variables}, exit_status, stderr_to_stdout, binary]
+                    ),
+    until_exit(Port, []).
+
+until_exit(Port, Output) ->
+    receive
+        {Port, {data, Data}} -> until_exit(Port, [Data | Output]);
+        {Port, {exit_status, 0}} -> ok;
+        {Port, {exit_status, Status}} -> exit({status, Status, iolist_to_binary(lists:reverse(Output))})
+    end.
+
+up(Node, _Monitor, 0) -> error({no_answer, Node});
+up(Node, Monitor, Times) ->
+    receive {'DOWN', Monitor, process, _, Reason} -> error({cannot_start, Node, Reason})
+    after 0 -> ok
+    end,
+    case net_adm:ping(Node) =:= pong andalso rpc:call(Node, init, get_status, []) of
+        {started, _} -> ok;
+        _ -> timer:sleep(100), up(Node, Monitor, Times - 1)
+    end.
+
+stop({Keeper, Node}) ->
+    Monitor = erlang:monitor(process, Keeper),
+    rpc:cast(Node, erlang, halt, [0]),
+    receive {'DOWN', Monitor, process, _, _} -> ok
+    after 10000 -> error({does_not_stop, Node})
+    end.
 
 %% Compiles the stand-ins of those names into a directory.
 standins(Dir, Names) ->

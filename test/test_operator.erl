@@ -29,7 +29,7 @@ with_terminal(Terminal, Fun) ->
     after group_leader(Own, self())
     end.
 
-%% What is captured is no terminal, and has no columns.
+%% What is captured is no terminal, and has no columns. One of `{Columns, Encoding}' says what characters it takes.
 start_terminal() -> start_terminal(none).
 
 start_terminal(Columns) -> spawn(fun() -> terminal(Columns, []) end).
@@ -57,7 +57,10 @@ terminal(Columns, Writes) ->
             From ! {io_reply, As, ok},
             terminal(Columns, [unicode:characters_to_binary(apply(Module, Function, Arguments)) | Writes]);
         {io_request, From, As, {get_geometry, columns}} ->
-            From ! {io_reply, As, case Columns of none -> {error, enotsup}; _ -> Columns end},
+            From ! {io_reply, As, case Columns of none -> {error, enotsup}; {Number, _} -> Number; _ -> Columns end},
+            terminal(Columns, Writes);
+        {io_request, From, As, getopts} when is_tuple(Columns) ->
+            From ! {io_reply, As, [{binary, false}, {encoding, element(2, Columns)}]},
             terminal(Columns, Writes);
         {io_request, From, As, _Other} ->
             From ! {io_reply, As, {error, request}},

@@ -87,13 +87,12 @@ number_db(Text) ->
         _Other -> error
     end.
 
-%% A whole number names the database of its first digits.
-prefixed(<<Prefix:4/binary, _Rest/binary>>) ->
-    case re:run(Prefix, "^[0-9]{4}$", [{capture, none}, dollar_endonly]) of
-        match -> {ok, <<"numbers%2F%2B", Prefix/binary>>};
+%% A whole number names no database: who gives one means that number alone.
+prefixed(Digits) ->
+    case re:run(Digits, "^[0-9]{4}$", [{capture, none}, dollar_endonly]) of
+        match -> {ok, <<"numbers%2F%2B", Digits/binary>>};
         nomatch -> error
-    end;
-prefixed(_Short) -> error.
+    end.
 
 unescaped(Text) ->
     Slashes = re:replace(Text, "%2f", "/", [global, caseless, {return, binary}]),

@@ -14,7 +14,12 @@
 
 -export([current/0, kind/1, is_kazoo_command/2]).
 
--export_type([request/0, answer/0, connection/0, row/0]).
+-export([shortened/1]).
+
+-export_type([request/0, answer/0, connection/0, row/0, migrated/0]).
+
+%% Longer lines, such as reports of a thousand numbers, are cut in the log.
+-define(LONGEST_IN_LOG, 500).
 
 -type connection() :: host | {url, binary()} | {config_ini, default | binary()}.
 
@@ -31,21 +36,32 @@
                 }.
 
 -type request() :: {server, Db :: binary() | undefined}
+                 | {databases, Prefix :: binary()}
                  | {changed, Db :: binary(), [row()]}
                  | {db_create, Db :: binary()}
                  | {services, AccountId :: binary()}
+                 | features
+                 | {migrate_unassigned, Documents :: [binary()]}
                  | {config_set, Path :: [binary()], Values :: [binary()]}.
 
--type answer() :: ok | {ok, binary()} | {error, binary()}.
+%% What becomes of a document: JSON in, JSON out.
+-type migrated() :: unchanged | {document, binary()} | {failed, Line :: binary()}.
+
+-type answer() :: ok
+                | {ok, binary() | [binary()] | [migrated()]}
+                | {unannounced, Ids :: [binary()], Reason :: binary()}
+                | {features, Allowed :: [binary()], Defaults :: [binary()]}
+                | {error, binary()}.
 
 %% Where the databases are: `host' has every one of them asked for by `{server, Db}'.
 -callback connection() -> connection().
 %% The settings of a job that the host knows of.
 -callback settings() -> kazoo_numbers_job:settings().
-%% Does what the job asks, in the name of the calling process.
+%% Does what the job asks, in the name of the calling process. Several questions may
+%% be asked at the same time, each in a process of its own.
 -callback answer(request()) -> answer().
-%% Lines that are printed, for the log.
--callback log(Lines :: [binary()]) -> ok.
+%% Lines of a command for the log, and whether they are on a terminal, too.
+-callback log(Shown :: boolean(), Lines :: [binary()]) -> ok.
 %% A command that is Kazoo's own.
 -callback command(Function :: atom(), Arguments :: [term()]) -> term().
 
@@ -77,6 +93,18 @@ kind(_Host) -> kazoo.
 -spec is_kazoo_command(Function :: binary(), arity()) -> boolean().
 is_kazoo_command(Function, Arity) ->
     lists:member({Function, Arity}, [{atom_to_binary(Name, utf8), Of} || {Name, Of} <- kazoo_commands()]).
+
+%% @doc A line as a log takes it.
+-spec shortened(Line :: unicode:chardata()) -> binary().
+shortened(Line) ->
+    Text = unicode:characters_to_binary(Line),
+    case string:length(Text) of
+        Length when Length > ?LONGEST_IN_LOG ->
+            unicode:characters_to_binary([string:slice(Text, 0, ?LONGEST_IN_LOG)
+                                         ,io_lib:format("... (~b characters more)", [Length - ?LONGEST_IN_LOG])
+                                         ]);
+        _Short -> Text
+    end.
 
 kazoo_commands() ->
     [{feature_permissions_on_reseller_of, 1}

@@ -12,13 +12,15 @@
 
 -behaviour(kazoo_numbers_host).
 
--export([connection/0, settings/0, answer/1, log/1, command/2]).
+-export([connection/0, settings/0, answer/1, log/2, command/2]).
 
 %% There is no Kazoo where this is checked.
 -ignore_xref([{kapps_account_config, get_from_reseller, 3}
              ,{kapps_account_config, set, 4}
+             ,{kapps_config, get_ne_binaries, 2}
              ,{kapps_config, get_pos_integer, 2}
-             ,{kapps_config, set, 3}
+             ,{kapps_config, set_node, 4}
+             ,{kazoo_data_config, get_is_true, 2}
              ,{kapps_maintenance, refresh, 1}
              ,{kapps_util, get_view_json, 2}
              ,{kazoo_couch, server_url, 1}
@@ -26,23 +28,37 @@
              ,{knm_converters, available_classifiers, 0}
              ,{knm_numbers, delete, 2}
              ,{knm_options, default, 0}
+             ,{knm_phone_number, from_json_with_options, 2}
+             ,{knm_phone_number, is_dirty, 1}
+             ,{knm_phone_number, remove_denied_features, 1}
+             ,{knm_phone_number, set_used_by, 2}
+             ,{knm_phone_number, to_json, 1}
              ,{knm_port_request, migrate, 0}
+             ,{knm_providers, system_allowed_features, 0}
              ,{knm_util, get_all_number_dbs, 0}
              ,{knm_vitelity_util, migrate, 0}
+             ,{kz_datamgr, change_notice, 0}
+             ,{kz_datamgr, db_classification, 1}
              ,{kz_datamgr, db_create, 1}
              ,{kz_datamgr, db_exists, 1}
+             ,{kz_datamgr, db_list, 1}
              ,{kz_datamgr, db_view_update, 2}
+             ,{kz_datamgr, open_cache_doc, 2}
              ,{kz_datamgr, open_doc, 2}
              ,{kz_datamgr, register_views_from_folder, 1}
+             ,{kz_json, decode, 1}
+             ,{kz_json, encode, 1}
              ,{kz_json, get_keys, 1}
              ,{kz_json, get_value, 2}
              ,{kz_json, set_values, 2}
              ,{kz_services, reconcile, 1}
              ,{kz_services_reseller, get_id, 1}
+             ,{kzs_cache, flush_cache_docs, 2}
              ,{kzs_plan, plan, 0}
              ,{kzs_plan, plan, 1}
-             ,{kzs_publish, maybe_publish_docs, 3}
+             ,{kzs_publish, publish_doc, 3}
              ,{lager, log, 4}
+             ,{lager, md, 0}
              ]).
 
 -define(NUMBER_MANAGER, <<"number_manager">>).
@@ -104,21 +120,20 @@ carrier_modules() ->
 -spec answer(kazoo_numbers_host:request()) -> kazoo_numbers_host:answer().
 answer({server, undefined}) -> server(kzs_plan:plan());
 answer({server, Db}) -> server(kzs_plan:plan(encoded(Db)));
-answer({changed, Db, Rows}) ->
-    _ = kzs_publish:maybe_publish_docs(encoded(Db)
-                                      ,[before(Row) || Row <- Rows]
-                                      ,[landed(Row) || Row <- Rows]
-                                      ),
-    ok;
+answer({databases, Prefix}) -> databases(Prefix);
+answer({changed, Db, Rows}) -> announce(encoded(Db), Rows);
 answer({db_create, Db}) -> create(encoded(Db));
 answer({services, AccountId}) ->
     _ = kz_services:reconcile(AccountId),
     ok;
-answer({config_set, Path, Values}) ->
-    case kapps_config:set(?NUMBER_MANAGER, Path, Values) of
-        {ok, _Document} -> ok;
-        Other -> {error, line("system_config was not written: ~100000p", [Other])}
-    end.
+answer(features) ->
+    %% Asked in this order: Kazoo writes a default that it was asked for.
+    IsConfigured = is_configured(?FEATURES_ALLOW) orelse is_configured([<<"providers">>]),
+    Allowed = knm_providers:system_allowed_features(),
+    {features, Allowed, default_features(IsConfigured, Allowed)};
+answer({migrate_unassigned, Documents}) ->
+    {ok, [migrated(Document) || Document <- Documents]};
+answer({config_set, Path, Values}) -> set_config(Path, Values).
 
 server(#{server := {kazoo_couch, Connection}}) ->
     {ok, iolist_to_binary(kazoo_couch:server_url(Connection))};
@@ -126,6 +141,109 @@ server(#{server := {Driver, _Connection}}) ->
     {error, line("the databases are served by ~ts, not by CouchDB", [Driver])};
 server(_Plan) ->
     {error, <<"the storage plan names no server">>}.
+
+%% Those of every server of the storage plan: Kazoo asks them all, and a server that
+%% does not answer is an error there, whatever it looks like.
+databases(Prefix) ->
+    Options = [{startkey, Prefix}, {endkey, after_prefix(Prefix)}],
+    try kz_datamgr:db_list(Options) of
+        {ok, Names} when is_list(Names) -> {ok, plain_names(Names)};
+        Names when is_list(Names) -> {ok, plain_names(Names)};
+        Other -> {error, line("Kazoo cannot list the databases: ~100000tP", [Other, 8])}
+    catch
+        Class:_Reason ->
+            {error, line("Kazoo cannot list the databases of all servers of the storage plan (~ts): is one of them down?", [Class])}
+    end.
+
+plain_names(Names) -> [plain(Name) || Name <- Names, is_binary(Name)].
+
+%% After every name that starts so and before all others.
+after_prefix(Prefix) ->
+    Size = byte_size(Prefix) - 1,
+    <<Start:Size/binary, Last>> = Prefix,
+    <<Start/binary, (Last + 1)>>.
+
+%%------------------------------------------------------------------------------
+%% Notices
+%%------------------------------------------------------------------------------
+
+%% A pool of AMQP workers that is full refuses a notice, and so does a broker that is
+%% away: this is how long one notice is tried.
+-define(PATIENCE_MS, 10000).
+-define(FIRST_PAUSE_MS, 5).
+-define(LONGEST_PAUSE_MS, 200).
+
+%% What `kz_datamgr' does for each document that it saves, but for one thing: it starts
+%% a process a batch and forgets what a full pool refuses. Here each notice is handed
+%% to a worker before this returns.
+announce(Db, Rows) ->
+    Before = [before(Row) || Row <- Rows],
+    After = [landed(Row) || Row <- Rows],
+    ok = kzs_cache:flush_cache_docs(Db, After),
+    case is_announced(Db) of
+        false -> ok;
+        true ->
+            Silent = silent_types(),
+            Notices = lists:zip3(Rows, Before, After),
+            publish(Db, [Notice || {Row, _, _} = Notice <- Notices, not lists:member(maps:get(type, Row, undefined), Silent)])
+    end.
+
+%% The calling process, or the configuration, may have switched notices off.
+is_announced(Db) ->
+    kz_datamgr:change_notice()
+        andalso begin
+                    Class = atom_to_binary(kz_datamgr:db_classification(Db), utf8),
+                    kazoo_data_config:get_is_true(<<"publish_", Class/binary, "_changes">>, true)
+                end.
+
+silent_types() ->
+    case kapps_config:get_ne_binaries(<<"datamgr">>, <<"change_notice_exclude_types">>) of
+        Types when is_list(Types) -> Types;
+        _Unset -> []
+    end.
+
+%% Once a notice was given up, the others are tried once each until one gets through:
+%% a broker that is away must not hold up a run for ever.
+publish(Db, Notices) ->
+    Patience = case kazoo_numbers_job:is_in_trouble() of
+                   true -> 0;
+                   false -> ?PATIENCE_MS
+               end,
+    publish(Db, Notices, Patience, [], ok).
+
+publish(_Db, [], _Patience, [], _Reason) -> ok;
+publish(_Db, [], _Patience, Failed, Reason) ->
+    {unannounced, lists:reverse(Failed), Reason};
+publish(Db, [{#{id := Id}, Before, After} | Notices], Patience, Failed, Reason) ->
+    case publish_one(Db, Before, After, deadline(Patience), ?FIRST_PAUSE_MS) of
+        ok -> publish(Db, Notices, ?PATIENCE_MS, Failed, Reason);
+        {error, Why} -> publish(Db, Notices, 0, [Id | Failed], line("~100000tP", [Why, 6]))
+    end.
+
+deadline(Patience) -> erlang:monotonic_time(millisecond) + Patience.
+
+publish_one(Db, Before, After, Deadline, Pause) ->
+    case kzs_publish:publish_doc(Db, Before, After) of
+        {error, Reason} ->
+            case is_final(Reason)
+                orelse erlang:monotonic_time(millisecond) >= Deadline
+                %% Its broker does not come back.
+                orelse kazoo_numbers_job:is_node_stopping()
+            of
+                true -> {error, Reason};
+                false ->
+                    %% Other publishers wait for the same workers.
+                    timer:sleep(Pause div 2 + rand:uniform(Pause)),
+                    publish_one(Db, Before, After, Deadline, min(2 * Pause, ?LONGEST_PAUSE_MS))
+            end;
+        _Published -> ok
+    end.
+
+%% A notice that Kazoo cannot make of the document.
+is_final(badarg) -> true;
+is_final(function_clause) -> true;
+is_final({badmatch, _}) -> true;
+is_final(_Reason) -> false.
 
 %% The document as it was before: from its `_rev' Kazoo tells created from edited,
 %% and from its type which caches to clear, for a deletion too.
@@ -149,6 +267,73 @@ before(#{id := Id} = Row) ->
 landed(#{id := Id, rev := Rev}) ->
     {[{<<"_id">>, Id}, {<<"_rev">>, Rev}]}.
 
+%%------------------------------------------------------------------------------
+%% Configuration, and what numbers may have
+%%------------------------------------------------------------------------------
+
+is_configured(Path) ->
+    case kz_datamgr:open_cache_doc(<<"system_config">>, ?NUMBER_MANAGER) of
+        {ok, Document} ->
+            lists:any(fun(Section) -> value([Section | Path], Document) =/= undefined end
+                     ,kz_json:get_keys(Document)
+                     );
+        {error, _Reason} -> false
+    end.
+
+%% What is no object has no values, beside the sections for one.
+value([], Value) -> Value;
+value([Key | Path], {Pairs} = Object) when is_list(Pairs) -> value(Path, kz_json:get_value(Key, Object));
+value(_Path, _NoObject) -> undefined.
+
+%% Kazoo has its default list in its code, and says it only while nothing is
+%% configured. Otherwise it is all the features that this Kazoo has: text messages
+%% came later than the others.
+default_features(false, Allowed) -> Allowed;
+default_features(true, _Configured) ->
+    [Feature || Feature <- ?FEATURES, not is_missing(Feature)].
+
+is_missing(<<"sms">>) -> not has_module(knm_sms);
+is_missing(<<"mms">>) -> not has_module(knm_mms);
+is_missing(_Feature) -> false.
+
+has_module(Module) -> code:ensure_loaded(Module) =:= {module, Module}.
+
+set_config(Path, Values) ->
+    Section = [atom_to_binary(node(), utf8) | Path],
+    case kz_datamgr:open_cache_doc(<<"system_config">>, ?NUMBER_MANAGER) of
+        {ok, Document} -> set_config(Path, Values, value(Section, Document) =:= Values);
+        {error, _Reason} -> set_config(Path, Values, false)
+    end.
+
+set_config(_Path, _Values, true) -> ok;
+set_config(Path, Values, false) ->
+    Section = [atom_to_binary(node(), utf8) | Path],
+    case kapps_config:set_node(?NUMBER_MANAGER, Path, Values, node()) of
+        {ok, Document} ->
+            %% What is not saved is returned as if it were.
+            case value(Section, Document) of
+                Values -> ok;
+                _Other -> {error, <<"system_config/number_manager was not written: is lock_system_config set in Kazoo's config.ini?">>}
+            end;
+        Other -> {error, line("system_config/number_manager was not written: ~100000tP", [Other, 8])}
+    end.
+
+%% As Kazoo's own migration does it, without its saving: what it makes of the document
+%% is written with the revision that was read.
+migrated(Json) ->
+    try
+        Options = [{auth_by, <<"system">>}, {batch_run, true}],
+        Number = knm_phone_number:from_json_with_options(kz_json:decode(Json), Options),
+        Unused = knm_phone_number:set_used_by(Number, undefined),
+        Allowed = knm_phone_number:remove_denied_features(Unused),
+        case knm_phone_number:is_dirty(Allowed) of
+            true -> {document, iolist_to_binary(kz_json:encode(knm_phone_number:to_json(Allowed)))};
+            false -> unchanged
+        end
+    catch
+        Class:Reason -> {failed, line("Kazoo cannot read it: ~ts ~100000tP", [Class, Reason, 6])}
+    end.
+
 %% Another node may have created it in the meantime, which does as well.
 create(Db) ->
     case kz_datamgr:db_create(Db) =:= true
@@ -161,12 +346,20 @@ create(Db) ->
             {error, line("~ts was not created", [Db])}
     end.
 
--spec log([binary()]) -> ok.
-log(Lines) ->
-    try [lager:log(info, self(), "~ts", [Line]) || Line <- Lines] of
-        _Logged -> ok
+%% With the metadata of the caller, its call id above all: Kazoo's log is searched by it.
+-spec log(boolean(), [binary()]) -> ok.
+log(_Shown, Lines) ->
+    try
+        Metadata = [{pid, self()}, {module, kazoo_numbers_maintenance}, {line, ?LINE}] ++ call_id(lager:md()),
+        lists:foreach(fun(Line) -> lager:log(info, Metadata, "~ts", [kazoo_numbers_host:shortened(Line)]) end, Lines)
     catch
         _Class:_Reason -> ok
+    end.
+
+call_id(Metadata) ->
+    case {lists:keymember(callid, 1, Metadata), get(callid)} of
+        {false, CallId} when CallId =/= undefined -> [{callid, CallId} | Metadata];
+        _Known -> Metadata
     end.
 
 %%------------------------------------------------------------------------------
@@ -205,9 +398,17 @@ kazoo(refresh_numbers_db, [Name]) ->
     _ = kapps_maintenance:refresh(Db),
     say([line("refreshed ~ts", [Db])]);
 kazoo(update_number_services_view, [Account]) ->
-    update_services_view(account_db(Account));
+    AccountDb = account_db(Account),
+    _ = case kazoo_numbers_stock:module() of
+            {ok, Stock} -> Stock:update_number_services_view(AccountDb);
+            none -> update_services_view(AccountDb)
+        end,
+    no_return;
 kazoo(generate_js_classifiers, [Match]) ->
-    kazoo_numbers_services_view:classifiers(classifiers(), Match);
+    case kazoo_numbers_stock:module() of
+        {ok, Stock} -> Stock:generate_js_classifiers(Match);
+        none -> kazoo_numbers_services_view:classifiers(classifiers(), Match)
+    end;
 kazoo(migrate, []) ->
     _ = kazoo_numbers_job:run(ensure_adminonly_features_are_reachable, []),
     _ = command(refresh_numbers_dbs, []),
@@ -252,31 +453,32 @@ refresh([Db | Dbs], Position, Total, Pause) ->
         andalso timer:sleep(Pause),
     refresh(Dbs, Position + 1, Total, Pause).
 
+%% Without Kazoo's own module. A view of its making is left alone while it looks for
+%% the classifiers that are configured: other text would have the index built anew.
 update_services_view(AccountDb) ->
     Design = case kz_datamgr:open_doc(AccountDb, ?NUMBERS_VIEW) of
                  {ok, Document} -> Document;
                  {error, _Reason} -> element(2, kapps_util:get_view_json(kazoo_apps, <<"account/numbers.json">>))
              end,
-    View = [{[<<"views">>, <<"reconcile_services">>, <<"map">>]
-            ,kazoo_numbers_services_view:map(classifiers())
-            }
-           ,{[<<"views">>, <<"reconcile_services">>, <<"reduce">>]
-            ,kazoo_numbers_services_view:reduce()
-            }
-           ],
-    case lists:all(fun({Path, Code}) -> kz_json:get_value(Path, Design) =:= Code end, View) of
+    Classifiers = classifiers(),
+    Path = [<<"views">>, <<"reconcile_services">>],
+    case kazoo_numbers_services_view:is_up_to_date(Classifiers, value(Path ++ [<<"map">>], Design))
+        andalso is_binary(value(Path ++ [<<"reduce">>], Design))
+    of
         true -> ok;
         false ->
-            _ = kz_datamgr:db_view_update(AccountDb, [{?NUMBERS_VIEW, kz_json:set_values(View, Design)}]),
-            log([line("the view numbers/reconcile_services of ~ts is up to date", [AccountDb])])
-    end,
-    no_return.
+            View = [{Path ++ [<<"map">>], kazoo_numbers_services_view:map(Classifiers)}
+                   ,{Path ++ [<<"reduce">>], kazoo_numbers_services_view:reduce()}
+                   ],
+            Updated = kz_datamgr:db_view_update(AccountDb, [{?NUMBERS_VIEW, kz_json:set_values(View, Design)}]),
+            say([line("view updated for '~ts': ~tp", [AccountDb, Updated])])
+    end.
 
 classifiers() ->
     Configured = knm_converters:available_classifiers(),
     [{Class, Regex}
      || Class <- kz_json:get_keys(Configured),
-        Regex <- [kz_json:get_value([Class, <<"regex">>], Configured)],
+        Regex <- [value([Class, <<"regex">>], Configured)],
         is_binary(Regex)
     ].
 
@@ -362,14 +564,22 @@ carrier(Type) ->
         false -> throw({refused, line("~ts is no kind of number that Kazoo can generate: there is no ~ts", [Type, Name])})
     end.
 
+%% The inverse of encoded/1; a server says plain names already.
+plain(Db) ->
+    lists:foldl(fun({Escape, Character}, Name) -> binary:replace(Name, Escape, Character, [global]) end
+               ,Db
+               ,[{[<<"%2F">>, <<"%2f">>], <<"/">>}, {[<<"%2B">>, <<"%2b">>], <<"+">>}]
+               ).
+
 %% Kazoo writes the names of databases as they stand in a URL.
 encoded(Db) ->
     binary:replace(binary:replace(Db, <<"/">>, <<"%2F">>, [global]), <<"+">>, <<"%2B">>, [global]).
 
 say(Lines) ->
     Texts = [unicode:characters_to_binary(Line) || Line <- Lines],
-    _ = kazoo_numbers_terminal:print(Texts),
-    log(Texts).
+    Shown = kazoo_numbers_terminal:is_there()
+        andalso kazoo_numbers_terminal:print(Texts) =:= ok,
+    log(Shown, Texts).
 
 line(Format, Arguments) ->
     unicode:characters_to_binary(io_lib:format(Format, Arguments)).

@@ -7,7 +7,7 @@
 
 -behaviour(kazoo_numbers_host).
 
--export([connection/0, settings/0, answer/1, log/1, command/2]).
+-export([connection/0, settings/0, answer/1, log/2, command/2]).
 
 %% @doc `COUCHDB_URL', else the application's environment, else the config.ini
 %% that Kazoo would read, which the native side looks for.
@@ -41,8 +41,10 @@ settings() ->
 answer({changed, _Db, _Rows}) -> ok;
 answer(_Request) -> {error, <<"this needs a running Kazoo">>}.
 
--spec log([binary()]) -> ok.
-log(_Lines) -> ok.
+-spec log(boolean(), [binary()]) -> ok.
+log(true, _Lines) -> ok;
+log(false, Lines) ->
+    lists:foreach(fun(Line) -> logger:notice("~ts", [kazoo_numbers_host:shortened(Line)]) end, Lines).
 
 -spec command(atom(), [term()]) -> {no_return, 1}.
 command(Function, _Arguments) ->

@@ -11,11 +11,23 @@
 %% that have landed by then are still announced, because calls would be routed by
 %% stale caches otherwise. The caller sees a single message, the companion's
 %% end, and nothing is left in its mailbox.
+%%
+%% What the native side asks of the host is answered by helpers, a few at a time:
+%% a broker or a server that is slow keeps the companion from nothing else.
 %% @end
 -module(kazoo_numbers_job).
 
--export([run/2, rehearse/2]).
--export([companion/4]).
+-export([run/2, rehearse/2, is_in_trouble/0, is_node_stopping/0]).
+-export([companion/4, helper/3]).
+
+%% Questions to the host that are answered at the same time. Each may hold a worker of
+%% Kazoo's AMQP pool, which has ten on a small node.
+-define(HELPERS, 4).
+
+%% How often is looked whether the node stops.
+-define(LOOK_MS, 200).
+
+-define(TROUBLE, {?MODULE, trouble}).
 
 -export_type([settings/0, about/0]).
 
@@ -36,7 +48,10 @@
              ,connection :: kazoo_numbers_transport:connection()
              ,caller    :: reference()
              ,terminal  :: reference()
-             ,leader    :: alive | gone
+             %% Whether somebody reads what is printed: none, where there is no terminal.
+             ,leader    :: alive | gone | none
+             ,helpers = #{} :: #{reference() => {Number :: non_neg_integer(), kazoo_numbers_host:request()}}
+             ,waiting = queue:new() :: queue:queue({Number :: non_neg_integer(), kazoo_numbers_host:request()})
              %% The width of the terminal, where it is one that a live line can be drawn on,
              %% and the length of the line that is there.
              ,columns   :: pos_integer() | undefined
@@ -79,7 +94,7 @@ run_native(Host, Function, Arguments, Settings) ->
     end.
 
 refused(Function, Line) ->
-    _ = kazoo_numbers_terminal:print([Line]),
+    say(kazoo_numbers_host:current(), [Line]),
     case Function of
         %% The one command that returns its error instead of a status.
         <<"copy_single_number_to_account_db">> -> {error, Line};
@@ -92,7 +107,7 @@ converse(Start, About) ->
         {'DOWN', Monitor, process, Companion, {?MODULE, Result}} ->
             Result;
         {'DOWN', Monitor, process, Companion, Reason} ->
-            failed(iolist_to_binary(io_lib:format("internal error: ~100000p", [reason(Reason)])))
+            failed(kazoo_numbers_host:current(), iolist_to_binary(io_lib:format("internal error: ~100000p", [reason(Reason)])))
     end.
 
 %% Terms of a stack could hold a password; the kind of the error does not.
@@ -110,11 +125,12 @@ companion(Start, About, Caller, Dictionary) ->
 hold(Start, About, Caller) ->
     case Start() of
         {ok, Job} ->
+            _ = erlang:send_after(?LOOK_MS, self(), {?MODULE, look}),
             loop(Job#job{about = About
                         ,caller = monitor(process, Caller)
                         ,terminal = monitor(process, group_leader())
                         });
-        {error, Line} -> failed(Line)
+        {error, Line} -> failed(kazoo_numbers_host:current(), Line)
     end.
 
 start(Host, Function, Arguments, Settings) ->
@@ -134,11 +150,17 @@ start(Host, Function, Arguments, Settings) ->
                      ,connection = Connection
                      ,caller = make_ref()
                      ,terminal = make_ref()
-                     ,leader = alive
+                     ,leader = leader()
                      ,columns = maps:get(columns, Merged, undefined)
                      }};
         {error, Line} ->
             {error, Line}
+    end.
+
+leader() ->
+    case kazoo_numbers_terminal:is_there() of
+        true -> alive;
+        false -> none
     end.
 
 settings(Host) ->
@@ -161,7 +183,7 @@ journal(undefined) -> #{}.
 
 paths() ->
     [{Key, unicode:characters_to_binary(Path)}
-     || Key <- [report_directory, metrics_file],
+     || Key <- [report_directory, metrics_file, ca_file],
         {ok, Path} <- [application:get_env(kazoo_numbers_maintenance, Key)]
     ].
 
@@ -179,38 +201,96 @@ knobs() ->
         {ok, Value} <- [application:get_env(kazoo_numbers_maintenance, Key)]
     ].
 
-loop(#job{caller = Caller, terminal = Terminal, transport = Transport, connection = Connection} = Job) ->
+loop(#job{caller = Caller, terminal = Terminal, helpers = Helpers} = Job) ->
     receive
         {'DOWN', Gone, process, _Pid, _Reason} when Gone =:= Caller; Gone =:= Terminal ->
             loop(stop(Job));
+        {'DOWN', Helper, process, _Pid, Reason} when is_map_key(Helper, Helpers) ->
+            loop(answered(Helper, Reason, Job));
         {kazoo_numbers_runs, From, Ref, Question} ->
             From ! {Ref, Job#job.about},
             loop(asked(Question, Job));
+        {?MODULE, look} ->
+            loop(look(Job));
         Message ->
-            case Transport:frame(Connection, Message) of
-                {frame, Frame} -> frame(binary_to_term(Frame), Job);
-                {failed, Line} -> over(Job, fun() -> failed(Line) end);
-                ignore -> loop(Job)
-            end
+            message(Message, Job)
     end.
+
+message(Message, #job{transport = Transport, connection = Connection} = Job) ->
+    case Transport:frame(Connection, Message) of
+        {frame, Frame} -> frame(binary_to_term(Frame), Job);
+        {failed, Line} -> over(Job, fun() -> failed(Job, Line) end);
+        ignore -> loop(Job)
+    end.
+
+%% A node that stops does not wait for its runs: they stop as if the caller had died.
+look(Job) ->
+    case is_node_stopping() of
+        true -> asked(cancel, Job);
+        false ->
+            _ = erlang:send_after(?LOOK_MS, self(), {?MODULE, look}),
+            Job
+    end.
+
+%% @doc Whether the node is on its way out.
+-spec is_node_stopping() -> boolean().
+is_node_stopping() -> element(1, init:get_status()) =:= stopping.
 
 frame({lines, Number, Lines}, Job) ->
     Printed = print(Lines, Job),
     reply(Number, ok, Printed),
     loop(Printed);
+frame({log, Number, Lines}, #job{host = Host} = Job) ->
+    _ = Host:log(false, Lines),
+    reply(Number, ok, Job),
+    loop(Job);
 frame({progress, Number, Line}, Job) ->
     Drawn = draw(Line, Job),
     reply(Number, ok, Drawn),
     loop(Drawn);
-frame({call, Number, Request}, #job{host = Host} = Job) ->
-    reply(Number, answer(Host, Request), Job),
-    loop(Job);
+frame({call, Number, Request}, #job{waiting = Waiting} = Job) ->
+    loop(help(Job#job{waiting = queue:in({Number, Request}, Waiting)}));
 frame({done, Result}, Job) ->
     over(Job, fun() -> result(Result) end);
-frame({failed, _Line}, #job{leader = gone} = Job) ->
-    over(Job, fun() -> {no_return, 1} end);
 frame({failed, Line}, Job) ->
-    over(Job, fun() -> failed(Line) end).
+    over(Job, fun() -> failed(Job, Line) end).
+
+%% Has the next questions answered, while there are helpers for them. A helper has the
+%% process dictionary of the caller, too: Kazoo keeps there who calls, and whether
+%% changes are announced.
+help(#job{host = Host, helpers = Helpers, waiting = Waiting} = Job) when map_size(Helpers) < ?HELPERS ->
+    case queue:out(Waiting) of
+        {empty, _Empty} -> Job;
+        {{value, {_Number, Request} = Question}, Rest} ->
+            {_Pid, Helper} = spawn_monitor(?MODULE, helper, [Host, Request, get()]),
+            help(Job#job{helpers = Helpers#{Helper => Question}, waiting = Rest})
+    end;
+help(Job) -> Job.
+
+%% @private Answers one question; its end is its message.
+-spec helper(Host :: module(), kazoo_numbers_host:request(), Dictionary :: [{term(), term()}]) -> no_return().
+helper(Host, Request, Dictionary) ->
+    _ = [put(Key, Value) || {Key, Value} <- Dictionary],
+    exit({?MODULE, answer(Host, Request)}).
+
+answered(Helper, Reason, #job{helpers = Helpers} = Job) ->
+    {{Number, Request}, Left} = maps:take(Helper, Helpers),
+    Answer = case Reason of
+                 {?MODULE, Known} -> Known;
+                 _Crash -> {error, failure(Request, {exit, reason(Reason)})}
+             end,
+    noted(Request, Answer),
+    reply(Number, Answer, Job),
+    help(Job#job{helpers = Left}).
+
+%% Whether the last notices could not be sent. Helpers get it with the dictionary.
+noted({changed, _Db, _Rows}, ok) -> erase(?TROUBLE);
+noted({changed, _Db, _Rows}, _Failed) -> put(?TROUBLE, true);
+noted(_Request, _Answer) -> ok.
+
+%% @doc Whether the calling helper's run could not send notices just before.
+-spec is_in_trouble() -> boolean().
+is_in_trouble() -> get(?TROUBLE) =:= true.
 
 over(#job{transport = Transport, connection = Connection, leader = Leader, shown = Shown}, Result) ->
     Transport:close(Connection),
@@ -225,25 +305,30 @@ result({value, error, Text}) -> {error, Text};
 result({app, App}) -> App.
 
 %% The terminal of a `sup' that was interrupted is gone for good. Its end is seen
-%% at once as a rule; what happens to be printed first fails with `terminated'.
-print(_Lines, #job{leader = gone} = Job) -> Job;
-print(Lines, #job{host = Host, shown = Shown} = Job) ->
-    _ = Host:log(Lines),
+%% at once as a rule; what happens to be printed first fails with `terminated'. What
+%% nobody reads is in the log.
+print(Lines, #job{host = Host, leader = alive, shown = Shown} = Job) ->
     case kazoo_numbers_terminal:print(Shown, Lines) of
-        ok -> last(Lines, Job#job{shown = 0});
-        gone -> stop(Job)
-    end.
+        ok ->
+            _ = Host:log(true, Lines),
+            last(Lines, Job#job{shown = 0});
+        gone ->
+            _ = Host:log(false, Lines),
+            last(Lines, stop(Job))
+    end;
+print(Lines, #job{host = Host} = Job) ->
+    _ = Host:log(false, Lines),
+    last(Lines, Job).
 
 %% How far a run is stands in its live line, where there can be one, and in what
 %% `status' tells of it.
-draw(_Line, #job{leader = gone} = Job) -> Job;
-draw(Line, #job{about = About, columns = undefined} = Job) ->
-    Job#job{about = About#{progress => Line}};
-draw(Line, #job{about = About, columns = Columns, shown = Shown} = Job) ->
+draw(Line, #job{about = About, leader = alive, columns = Columns, shown = Shown} = Job) when Columns =/= undefined ->
     case kazoo_numbers_terminal:live(Shown, Line, Columns) of
         {ok, Length} -> Job#job{about = About#{progress => Line}, shown = Length};
         gone -> stop(Job)
-    end.
+    end;
+draw(Line, #job{about = About} = Job) ->
+    Job#job{about = About#{progress => Line}}.
 
 last([], Job) -> Job;
 last(Lines, #job{about = About} = Job) -> Job#job{about = About#{last => lists:last(Lines)}}.
@@ -263,11 +348,24 @@ reply(Number, Answer, #job{transport = Transport, connection = Connection}) ->
 answer(Host, Request) ->
     try Host:answer(Request)
     catch
-        Class:Reason ->
-            {error, iolist_to_binary(io_lib:format("~s failed in Kazoo: ~100000p"
-                                                  ,[element(1, Request), {Class, reason({Reason, []})}]))}
+        Class:Reason -> {error, failure(Request, {Class, reason({Reason, []})})}
     end.
 
-failed(Line) ->
-    _ = kazoo_numbers_terminal:print([Line]),
+failure(Request, Reason) when is_tuple(Request) -> failure(element(1, Request), Reason);
+failure(Request, Reason) ->
+    iolist_to_binary(io_lib:format("~s failed in Kazoo: ~100000p", [Request, Reason])).
+
+failed(#job{host = Host, leader = gone}, Line) ->
+    _ = Host:log(false, [Line]),
+    {no_return, 1};
+failed(#job{host = Host}, Line) -> failed(Host, Line);
+failed(Host, Line) ->
+    say(Host, [Line]),
     {no_return, 1}.
+
+%% A line that is no job's.
+say(Host, Lines) ->
+    Shown = kazoo_numbers_terminal:is_there()
+        andalso kazoo_numbers_terminal:print(Lines) =:= ok,
+    _ = Host:log(Shown, Lines),
+    ok.

@@ -106,7 +106,7 @@
         ,status/0
         ,cancel/1
         ,runs/0
-        ,undo/1
+        ,undo/1, undo/2
         ,help/0
         ,help/1
         ]).
@@ -658,6 +658,11 @@ runs() ->
 -spec undo(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
 undo(Run) ->
     call('undo', [Run]).
+
+%% @doc Puts the documents of a run back although it was on another cluster. The second argument is the word `any_cluster'.
+-spec undo(Run :: text(), AnyCluster :: text() | 'any_cluster') -> 'ok' | {'no_return', pos_integer()}.
+undo(Run, AnyCluster) ->
+    call('undo', [Run, AnyCluster]).
 
 %% @doc Lists the functions, with what each does.
 -spec help() -> 'no_return' | {'no_return', pos_integer()}.

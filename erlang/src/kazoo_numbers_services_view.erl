@@ -3,13 +3,14 @@
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
 %% @doc The view by which Kazoo counts an account's numbers for its services,
-%% and the chain of classifiers that this and other views are made of.
+%% and the chain of classifiers that this and other views are made of, for a Kazoo
+%% whose own module is not there to ask (see {@link kazoo_numbers_stock}).
 %%
 %% Kept to the JavaScript of CouchDB's oldest engine.
 %% @end
 -module(kazoo_numbers_services_view).
 
--export([map/1, reduce/0, classifiers/2]).
+-export([map/1, reduce/0, classifiers/2, is_up_to_date/2]).
 
 -export_type([classifier/0]).
 
@@ -24,7 +25,7 @@ map(Classifiers) ->
        "  var carrier = {}, classifications = {}, features = {};\n"
        "  carrier[doc.pvt_module_name] = 1;\n"
        "  for (var feature in (doc.pvt_features || {})) features[feature] = 1;\n"
-      ,classifiers(Classifiers, fun(Class) -> ["classifications[", string(Class), "] = carrier;"] end)
+      ,classifiers(Classifiers, fun(Class) -> [" classifications[", own_string(Class), "] = carrier;\n"] end)
       ,"  emit(doc._id, {classifications: classifications, features: features});\n"
        "}"
       ]).
@@ -49,18 +50,45 @@ reduce() ->
 
 %% @doc Statements that do for the first classifier that matches `doc._id' what
 %% `Match' makes of its class. A number that none matches is left.
+%%
+%% Kazoo compares the view that it makes of them with the one that is installed at
+%% each boot: spaces count.
 %% @end
 -spec classifiers([classifier()], Match :: fun((Class :: binary()) -> iodata())) -> iolist().
 classifiers(Classifiers, Match) ->
-    ["  var e164 = doc._id;\n"
-     "  if (!e164) return;\n"
-    ,[["  else if (e164.match(", string(Regex), ")) { ", Match(Class), " }\n"]
-      || {Class, Regex} <- Classifiers
-     ]
+    ["  var e164 = doc._id;  if (false) return;"
+    ,[["  else if (e164.match(", string(Regex), "))", Match(Class)] || {Class, Regex} <- Classifiers]
     ].
 
-%% A JavaScript string of that text, whatever is in it.
+%% @doc Whether a map that somebody else has installed looks for all of these
+%% classifiers: then it stays, whatever its text is otherwise.
+%% @end
+-spec is_up_to_date([classifier()], Map :: term()) -> boolean().
+is_up_to_date(Classifiers, Map) when is_binary(Map) ->
+    lists:all(fun({Class, Regex}) ->
+                      has(Map, iolist_to_binary(["match(", string(Regex), ")"]))
+                          andalso (has(Map, iolist_to_binary(["['", Class, "']"])) orelse has(Map, iolist_to_binary(["[", own_string(Class), "]"])))
+              end
+             ,Classifiers
+             );
+is_up_to_date(_Classifiers, _NoMap) -> false.
+
+has(Text, Part) -> binary:match(Text, Part) =/= nomatch.
+
+%% A JavaScript string of an expression: as Erlang prints it, where that is one line.
 string(Text) ->
+    case lists:flatten(io_lib:format("~p", [Text])) of
+        "<<\"" ++ _ = Printed ->
+            String = lists:sublist(Printed, 3, length(Printed) - 4),
+            case lists:member($\n, String) of
+                false -> String;
+                true -> own_string(Text)
+            end;
+        _Bytes -> own_string(Text)
+    end.
+
+%% A JavaScript string of that text, whatever is in it.
+own_string(Text) ->
     [$", [character(Character) || Character <- unicode:characters_to_list(Text)], $"].
 
 character($") -> "\\\"";

@@ -5,12 +5,21 @@
 %% @doc The operator's terminal, which the group leader stands for.
 %%
 %% It may be in another node, and it may die in mid-run: then every request to
-%% it fails with `terminated', which is no error of the command's.
+%% it fails with `terminated', which is no error of the command's. A process of
+%% an application, one that answers a web request for example, has none: what it
+%% prints would come out on the node's standard output.
 %% @end
 -module(kazoo_numbers_terminal).
 
--export([print/1, print/2, columns/0]).
+-export([is_there/0, print/1, print/2, columns/0]).
 -export([live/3, erase/1]).
+
+%% @doc Whether somebody reads what the calling process prints.
+%%
+%% The group leader of an application's processes is the application's master.
+%% @end
+-spec is_there() -> boolean().
+is_there() -> application:get_application() =:= undefined.
 
 %% @doc Prints the lines in one request; `gone' when nobody can read them.
 -spec print(Lines :: [unicode:chardata()]) -> ok | gone.
@@ -23,22 +32,47 @@ print(Shown, Lines) ->
     put_chars([erased(Shown) | [[Line, $\n] || Line <- Lines]]).
 
 put_chars(Text) ->
-    try io:put_chars(Text)
+    try io:put_chars(translated(Text))
     catch
-        error:no_translation -> put_escaped(Text);
+        error:no_translation -> put_ascii(Text);
         _Class:_Reason -> gone
     end.
 
-%% A terminal that knows Latin-1 alone still gets every line.
-put_escaped(Text) ->
-    Escaped = [escape(Character) || Character <- unicode:characters_to_list(Text)],
-    try io:put_chars(Escaped)
+%% A terminal that knows ASCII alone still gets every line.
+put_ascii(Text) ->
+    try io:put_chars(ascii(Text))
     catch
         _Class:_Reason -> gone
     end.
 
-escape(Character) when Character > 255 -> io_lib:format("\\x{~.16B}", [Character]);
-escape(Character) -> Character.
+%% A device that is not unicode prints escapes for what it cannot show, `sup' among
+%% them. One that does not say what it is gets the text as it is.
+translated(Text) ->
+    Binary = unicode:characters_to_binary(Text),
+    case is_ascii(Binary) orelse encoding() =/= latin1 of
+        true -> Binary;
+        false -> ascii(Binary)
+    end.
+
+encoding() ->
+    case io:getopts() of
+        Options when is_list(Options) -> proplists:get_value(encoding, Options);
+        {error, _Reason} -> undefined
+    end.
+
+is_ascii(Binary) -> re:run(Binary, "[^\\x00-\\x7f]", [{capture, none}]) =:= nomatch.
+
+ascii(Text) ->
+    unicode:characters_to_binary([in_ascii(Character) || Character <- unicode:characters_to_list(Text)]).
+
+in_ascii(Character) when Character < 128 -> Character;
+in_ascii(16#2026) -> "...";
+in_ascii(Dash) when Dash =:= 16#2013; Dash =:= 16#2014 -> $-;
+in_ascii(Quote) when Quote =:= 16#2018; Quote =:= 16#2019 -> $';
+in_ascii(Quote) when Quote =:= 16#201C; Quote =:= 16#201D -> $";
+in_ascii(16#2192) -> "->";
+in_ascii(16#00A0) -> $\s;
+in_ascii(Character) -> io_lib:format("\\x{~.16B}", [Character]).
 
 %% @doc Draws the live line over the one of that length which is there, and tells
 %% the length of the new one.
@@ -49,7 +83,7 @@ escape(Character) -> Character.
 -spec live(Shown :: non_neg_integer(), Line :: binary(), Columns :: pos_integer()) ->
           {ok, non_neg_integer()} | gone.
 live(Shown, Line, Columns) ->
-    Cut = string:slice(Line, 0, Columns - 1),
+    Cut = string:slice(translated(Line), 0, Columns - 1),
     Length = string:length(Cut),
     case put_chars([$\r, Cut, lists:duplicate(max(0, Shown - Length), $\s), $\r]) of
         ok -> {ok, Length};
@@ -67,9 +101,9 @@ erased(Shown) -> [$\r, lists:duplicate(Shown, $\s), $\r].
 %% @doc The width of the terminal, where it is one.
 -spec columns() -> #{columns => pos_integer()}.
 columns() ->
-    try io:columns() of
+    try is_there() andalso io:columns() of
         {ok, Columns} -> #{columns => Columns};
-        {error, _Reason} -> #{}
+        _None -> #{}
     catch
         _Class:_Reason -> #{}
     end.

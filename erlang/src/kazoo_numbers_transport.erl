@@ -10,7 +10,7 @@
 %% @end
 -module(kazoo_numbers_transport).
 
--export([current/0]).
+-export([current/0, priv_file/1]).
 
 -export_type([connection/0]).
 
@@ -34,3 +34,26 @@ current() ->
         port -> kazoo_numbers_transport_port;
         _Nif -> kazoo_numbers_transport_nif
     end.
+
+%% @doc A file of the application's priv directory.
+%%
+%% In embedded mode an application outside of the boot script has no directory
+%% that the code server knows of; then it is beside the folder of our own beam.
+%% @end
+-spec priv_file(Name :: string()) -> file:filename_all().
+priv_file(Name) ->
+    Candidates = [filename:join(Dir, Name) || Dir <- priv_dirs()],
+    case [File || File <- Candidates, filelib:is_regular(File)] of
+        [File | _] -> File;
+        [] -> hd(Candidates ++ [filename:join("priv", Name)])
+    end.
+
+priv_dirs() ->
+    known(code:priv_dir(kazoo_numbers_maintenance)) ++ beside(code:which(?MODULE)).
+
+known({error, bad_name}) -> [];
+known(Dir) -> [Dir].
+
+beside(Beam) when is_list(Beam) ->
+    [filename:join(filename:dirname(filename:dirname(filename:absname(Beam))), "priv")];
+beside(_NoFile) -> [].

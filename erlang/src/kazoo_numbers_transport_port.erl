@@ -30,7 +30,7 @@ start(Request) ->
 program() ->
     case application:get_env(kazoo_numbers_maintenance, port_program) of
         {ok, Program} -> Program;
-        undefined -> kazoo_numbers_native:priv_file("kazoo-numbers")
+        undefined -> kazoo_numbers_transport:priv_file("kazoo-numbers")
     end.
 
 -spec frame(kazoo_numbers_transport:connection(), term()) -> {frame, binary()} | {failed, binary()} | ignore.

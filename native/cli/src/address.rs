@@ -11,12 +11,19 @@ use clap::Arg;
 const VARIABLE: &str = "COUCHDB_URL";
 const OPTION: &[u8] = b"--couchdb";
 
-/// The address that was given: by the option, else by the environment.
-pub fn given(couchdb: Option<&str>) -> Option<String> {
-    couchdb
-        .map(str::to_owned)
-        .or_else(|| env::var(VARIABLE).ok())
-        .filter(|url| !url.trim().is_empty())
+/// Tells the program that it started anew that the address came from the option.
+const MOVED: &str = "KAZOO_NUMBERS_COUCHDB_OPTION";
+
+/// The address that was given, and by what: by the option, else by the environment.
+pub fn given(couchdb: Option<&str>) -> Option<(String, &'static str)> {
+    let option = couchdb.map(|url| (url.to_owned(), "--couchdb"));
+    option
+        .or_else(|| {
+            let url = env::var(VARIABLE).ok()?;
+            let moved = env::var_os(MOVED).is_some();
+            Some((url, if moved { "--couchdb" } else { VARIABLE }))
+        })
+        .filter(|(url, _)| !url.trim().is_empty())
 }
 
 /// The option that names the address.
@@ -47,6 +54,7 @@ pub fn hide(url: &str) {
             .arg0(name)
             .args(kept)
             .env(VARIABLE, url)
+            .env(MOVED, "1")
             .exec();
     }
 }

@@ -1,8 +1,10 @@
 //! The command line as a whole, and the options that commands share.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::EnumValueParser;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use kazoo_numbers::couchdb::HttpSettings;
 
@@ -49,10 +51,16 @@ pub(crate) fn command() -> Command {
 }
 
 /// The options of every function, before its name or after it.
-pub(crate) fn shared() -> [Arg; 11] {
+pub(crate) fn shared() -> [Arg; 12] {
     [
         address::argument(),
         json_argument(),
+        Arg::new("ca-file")
+            .long("ca-file")
+            .value_name("FILE")
+            .env("COUCHDB_CA_FILE")
+            .value_parser(value_parser!(OsString))
+            .help("Trust the certificates in this PEM file, too: a private authority's, or CouchDB's own"),
         Arg::new("dry-run")
             .long("dry-run")
             .action(ArgAction::SetTrue)
@@ -123,6 +131,7 @@ fn positive(text: &str) -> Result<f64, String> {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) couchdb: Option<String>,
+    pub(crate) ca_file: Option<PathBuf>,
     pub(crate) json: bool,
     pub(crate) dry_run: bool,
     pub(crate) parallel: Option<u16>,
@@ -141,6 +150,7 @@ impl Options {
     pub(crate) fn of(top: &ArgMatches, sub: &ArgMatches) -> Self {
         Self {
             couchdb: one(top, sub, "couchdb"),
+            ca_file: ca_file(top, sub),
             json: flag(top, sub, "json"),
             dry_run: flag(top, sub, "dry-run"),
             parallel: one(top, sub, "parallel"),
@@ -164,6 +174,18 @@ fn one<T: Clone + Send + Sync + 'static>(
     [sub, top]
         .iter()
         .find_map(|matches| matches.try_get_one::<T>(id).ok().flatten().cloned())
+}
+
+/// The file that was named by the option, on either side of the command's name, else by the environment.
+fn ca_file(top: &ArgMatches, sub: &ArgMatches) -> Option<PathBuf> {
+    let named = |matches: &ArgMatches, source| {
+        let path = matches.try_get_one::<OsString>("ca-file").ok().flatten()?;
+        (matches.value_source("ca-file") == Some(source)).then(|| PathBuf::from(path))
+    };
+    [ValueSource::CommandLine, ValueSource::EnvVariable]
+        .into_iter()
+        .find_map(|source| [sub, top].iter().find_map(|matches| named(matches, source)))
+        .filter(|path| !path.as_os_str().is_empty())
 }
 
 fn flag(top: &ArgMatches, sub: &ArgMatches, id: &str) -> bool {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use kazoo_numbers::Error;
 use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::host::Host;
-use kazoo_numbers::kazoo::{DatabaseName, default_paths, read_config_ini};
+use kazoo_numbers::kazoo::{DatabaseName, default_paths, server_of_config_ini};
 use kazoo_numbers_cli::address;
 
 /// The server that was given, else that of Kazoo's configuration, as a host without a Kazoo.
@@ -20,10 +20,12 @@ pub(crate) fn host(couchdb: Option<&str>) -> Arc<dyn Host> {
 
 fn server(couchdb: Option<&str>) -> Result<ServerUrl, Error> {
     match address::given(couchdb) {
-        Some(url) => ServerUrl::parse(&url),
+        Some((url, source)) => Ok(ServerUrl::parse(&url)
+            .map_err(|error| error.hint(format!("check {source}: it must be like http://user:password@127.0.0.1:5984, special characters of the password percent-encoded")))?
+            .from(source)),
         None => {
             let config = env::var_os("KAZOO_CONFIG").filter(|path| !path.is_empty());
-            ServerUrl::parse(&read_config_ini(&default_paths(config.map(PathBuf::from)))?)
+            server_of_config_ini(&default_paths(config.map(PathBuf::from)))
         }
     }
 }

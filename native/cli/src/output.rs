@@ -49,7 +49,10 @@ impl Form {
     /// Adds an event to what is printed, and to what is said beside it.
     fn event(self, event: &Event, text: &mut Vec<u8>, beside: &mut Vec<u8>) {
         match self {
-            Self::Lines => lines(event, text),
+            Self::Lines => match event {
+                Event::Error { .. } | Event::Aside(_) => lines(event, beside),
+                event => lines(event, text),
+            },
             Self::Json => {
                 let begin = text.len();
                 // Strings and numbers: serialising them cannot fail, and half a line helps nobody.
@@ -103,14 +106,14 @@ pub(crate) fn show(
             live.saw(&event);
             form.event(&event, &mut text, &mut beside);
         }
-        if !beside.is_empty() {
-            live.aside(|| say_bytes(&beside));
-        }
         if result.is_ok() {
             result = live.aside(|| print_bytes(&text));
             if result.is_err() {
                 cancel.cancel();
             }
+        }
+        if !beside.is_empty() {
+            live.aside(|| say_bytes(&beside));
         }
     }
     result

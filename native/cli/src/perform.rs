@@ -32,9 +32,8 @@ pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) ->
         Err(refusal) => {
             let line = secrets::without_credentials(&refusal.to_string());
             match form {
-                Form::Lines => terminal::print(&format!("{line}\n"))?,
                 Form::Json => terminal::print(&own_event("refused", &json!(line)))?,
-                Form::Document(_) => terminal::say(&line),
+                Form::Lines | Form::Document(_) => terminal::say(&format!("error: {line}")),
             }
             let result = Returned::of_refusal(name, &refusal);
             end(form, &result, result.exit_status())
@@ -119,5 +118,6 @@ fn settings(options: &Options) -> Settings {
         settings.limit_parallel(usize::from(parallel));
     }
     settings.http.per_second = options.requests_per_second;
+    settings.http.ca_file.clone_from(&options.ca_file);
     settings
 }

@@ -34,17 +34,58 @@ pub const NOTICE_FIELDS: [&str; 5] = [
     "pvt_deleted",
 ];
 
+/// The features that the system config allows, as the host knows them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SystemFeatures {
+    /// Those that count now: the configured list, or the default one.
+    pub allowed: Vec<String>,
+    /// Those that count where nothing is configured.
+    pub defaults: Vec<String>,
+}
+
+/// The rows of one call that could not be announced, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unannounced {
+    /// The ids of their documents.
+    pub ids: Vec<String>,
+    /// The reason of the last one; empty where every row was announced.
+    pub reason: String,
+}
+
+/// What a host makes of the document of an unassigned number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Migrated {
+    /// It is as it should be.
+    Unchanged,
+    /// The document as the host would save it, without fields that it knows nothing of.
+    Document(Box<str>),
+    /// The host cannot read the document, for the reason in this line.
+    Failed(String),
+}
+
 /// What the library needs from where it runs. What a host does not do itself it says with
 /// `false` or `None`, and the library does it on the documents, or says that it can't.
 #[async_trait]
 pub trait Host: Send + Sync {
-    /// The server of a database; without one, the server that lists the cluster's databases.
+    /// The server of a database; without one, the server that holds Kazoo's system databases.
     async fn server(&self, database: Option<&DatabaseName>) -> Result<ServerUrl, Error>;
 
-    /// Tells of rows that landed. Returns when it is told, so that writes do not outrun it.
-    async fn changed(&self, database: &DatabaseName, rows: Vec<ChangedRow>) -> Result<(), Error> {
+    /// All databases whose plain names start so, on every server that the host uses; None: the
+    /// server without a database lists them all. A list that is not whole is an error.
+    async fn databases(&self, prefix: &str) -> Result<Option<Vec<DatabaseName>>, Error> {
+        let _ = prefix;
+        Ok(None)
+    }
+
+    /// Announces rows that were written, and returns when that is done: writes do not outrun it.
+    /// An error means that no row was announced.
+    async fn changed(
+        &self,
+        database: &DatabaseName,
+        rows: Vec<ChangedRow>,
+    ) -> Result<Unannounced, Error> {
         let _ = (database, rows);
-        Ok(())
+        Ok(Unannounced::default())
     }
 
     /// Creates a database with its design documents; false: the host leaves that to us.
@@ -63,6 +104,19 @@ pub trait Host: Send + Sync {
     async fn set_config(&self, path: &[&str], values: &[String]) -> Result<bool, Error> {
         let _ = (path, values);
         Ok(false)
+    }
+
+    /// The features that the system config allows; None: the host leaves that to us.
+    async fn system_features(&self) -> Result<Option<SystemFeatures>, Error> {
+        Ok(None)
+    }
+
+    /// What becomes of these documents of unassigned numbers, one answer for each and in their
+    /// order: without what used them, and without the features that they may not have. None: the
+    /// host leaves that to us. Nothing is saved.
+    async fn migrate_unassigned(&self, documents: &[&str]) -> Result<Option<Vec<Migrated>>, Error> {
+        let _ = documents;
+        Ok(None)
     }
 
     /// The carrier modules that there are; None: the host does not know.

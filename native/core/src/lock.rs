@@ -1,9 +1,10 @@
-//! Who writes to a cluster at this moment: one document in a database of its own, written with
-//! its revision, so that no two runs can both take what excludes the other.
+//! Which cluster-wide runs write to a cluster at this moment: one document, written with its
+//! revision, so that no two runs can both take what excludes the other.
 //!
-//! Each run that writes stands in it as a [`Holder`], and renews its entry while it lives. An entry
-//! that was not renewed for its lease is of a run that died, and the next that comes removes it.
-//! Moments are the server's, from the `Date` of its answers: the clocks of Kazoo nodes differ.
+//! Each cluster-wide run that writes has a [`Holder`] in it, and renews it while it lives. An entry
+//! that was not renewed for its lease belongs to a run that died, and the next run removes it. Runs
+//! for one account or for given numbers have no entry. Moments are the server's, from the `Date` of
+//! its answers: the clocks of Kazoo nodes differ.
 //!
 //! Everything here is pure; `run::lock` reads and writes.
 
@@ -14,11 +15,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Scope;
 
-/// The database that holds the document.
-pub const DATABASE: &str = "kazoo_numbers_maintenance";
+/// The database that holds the document: Kazoo's own for background tasks. A database of our own
+/// would be one that Kazoo cannot classify, and it logs a stack trace each time it meets one.
+pub const DATABASE: &str = "tasks";
 
 /// The document's id.
-pub const DOCUMENT: &str = "lock";
+pub const DOCUMENT: &str = "kazoo_numbers_maintenance";
+
+/// The document's `pvt_type`: Kazoo's views in that database look at those of its tasks alone.
+const TYPE: &str = "numbers_maintenance_lock";
+
+/// The database that held the document in version 0.1, under the id [`FORMER_DOCUMENT`].
+pub const FORMER_DATABASE: &str = "kazoo_numbers_maintenance";
+
+/// The document's id in version 0.1.
+pub const FORMER_DOCUMENT: &str = "lock";
 
 /// The longest command line that an entry carries; a list of numbers can be very long.
 const LONGEST: usize = 120;
@@ -63,7 +74,7 @@ impl Holder {
     pub fn new(command: &str, who: &str, place: &str, scope: Scope, lease: Duration) -> Self {
         let mut line: String = command.chars().take(LONGEST).collect();
         if line.len() < command.len() {
-            line.push('…');
+            line.push_str("...");
         }
         Self {
             run: format!("{:016x}", rand::random::<u64>()),
@@ -146,7 +157,7 @@ impl Holders {
 
     /// The document without its revision.
     pub fn document(&self) -> serde_json::Value {
-        serde_json::json!({"_id": DOCUMENT, "holders": self.holders})
+        serde_json::json!({"_id": DOCUMENT, "pvt_type": TYPE, "holders": self.holders})
     }
 
     /// All entries, those of dead runs too.
@@ -159,6 +170,12 @@ impl Holders {
         self.holders.iter().filter(move |one| !one.is_dead(now))
     }
 
+    /// The entry that excludes a run, if there is one.
+    pub fn excluding(&self, me: &Holder, now: SystemTime) -> Option<&Holder> {
+        self.living(now)
+            .find(|one| one.run != me.run && one.scope.excludes(me.scope))
+    }
+
     /// Whether a run may go on.
     pub fn judge(&self, me: &Holder, now: SystemTime) -> Verdict {
         if self.holders.iter().any(|one| one.run == me.run) {
@@ -169,7 +186,7 @@ impl Holders {
             .iter()
             .cloned()
             .partition(|one| one.is_dead(now));
-        if let Some(other) = living.iter().find(|one| one.scope.excludes(me.scope)) {
+        if let Some(other) = self.excluding(me, now) {
             return Verdict::Taken(Box::new(other.clone()));
         }
         living.push(Holder {
@@ -234,21 +251,20 @@ mod tests {
     }
 
     #[test]
-    fn an_exclusive_run_is_alone_and_shared_ones_are_not() {
+    fn cluster_wide_runs_exclude_each_other_and_nothing_else() {
         let (one, two) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
+        // Version 0.1 made entries of this scope, too.
         let (three, four) = (holder(Scope::Shared), holder(Scope::Shared));
         let empty = Holders::default();
         let exclusive = taken(&empty, &one, at(0));
         assert_eq!(exclusive.judge(&one, at(1)), Verdict::Held);
-        for other in [&two, &three] {
-            match exclusive.judge(other, at(60)) {
-                Verdict::Taken(by) => assert_eq!(by.run, one.run),
-                free => panic!("{free:?}"),
-            }
+        match exclusive.judge(&two, at(60)) {
+            Verdict::Taken(by) => assert_eq!(by.run, one.run),
+            free => panic!("{free:?}"),
         }
+        assert_eq!(taken(&exclusive, &three, at(1)).iter().count(), 2);
         let shared = taken(&taken(&empty, &three, at(0)), &four, at(0));
-        assert_eq!(shared.iter().count(), 2);
-        assert!(matches!(shared.judge(&one, at(1)), Verdict::Taken(_)));
+        assert_eq!(taken(&shared, &one, at(1)).iter().count(), 3);
         assert_eq!(exclusive.without(&one.run), Some(empty));
         assert_eq!(exclusive.without(&two.run), None);
     }
@@ -275,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_moment_far_in_the_future_keeps_nobody_out() {
-        let (wrong, me) = (holder(Scope::Exclusive), holder(Scope::Shared));
+        let (wrong, me) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
         let holders = taken(&Holders::default(), &wrong, at(10_000));
         assert!(matches!(holders.judge(&me, at(9_970)), Verdict::Taken(_)));
         assert!(matches!(holders.judge(&me, at(0)), Verdict::Free { .. }));

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::error::{Error, Kind, Operation};
 use super::request::Response;
 
 /// `{"error": …, "reason": …}`
@@ -17,15 +18,78 @@ pub(super) struct Failure<'a> {
     pub(super) reason: Option<Cow<'a, str>>,
 }
 
-/// A failed answer in words.
-pub(super) fn reason(status: StatusCode, body: &[u8]) -> String {
+/// CouchDB's own word for a failure, and the failure in words: with its reason where it gave one.
+pub(super) fn reason(status: StatusCode, body: &[u8]) -> (Option<String>, String) {
     match serde_json::from_slice::<Failure<'_>>(body) {
-        Ok(failure) => format!(
-            "{}: {}",
-            status.as_u16(),
-            failure.reason.unwrap_or(failure.error)
+        Ok(Failure { error, reason }) => {
+            let line = match reason {
+                Some(reason) => format!("{error}: {reason} ({})", status.as_u16()),
+                None => format!("{error} ({})", status.as_u16()),
+            };
+            (Some(error.into_owned()), line)
+        }
+        Err(_) if is_html(body) => (None, html(status, body)),
+        Err(_) => (
+            None,
+            format!("the server answered {status}, without CouchDB's reason"),
         ),
-        Err(_) => status.to_string(),
+    }
+}
+
+/// An answer that is not the one that was asked for, in words: whether it broke off, and what it is instead.
+pub(super) fn unexpected(
+    operation: Operation,
+    response: &Response,
+    what: &str,
+    error: Option<&serde_json::Error>,
+) -> Error {
+    let body = &response.body;
+    if !response.status.is_success() {
+        let (code, line) = reason(response.status, body);
+        let error = Error::new(Kind::BadAnswer, operation, line);
+        return match code {
+            Some(code) => error.code(&code),
+            None => error.hint(NOT_COUCHDB),
+        };
+    }
+    if is_html(body) {
+        return Error::new(Kind::BadAnswer, operation, html(response.status, body))
+            .hint(NOT_COUCHDB);
+    }
+    // Errors in the middle of an answer come under 200, and break its JSON; so does what cuts it.
+    let broke_off = error.is_some_and(|error| error.is_eof() || error.is_syntax());
+    let line = if broke_off {
+        format!("the answer of {what} broke off, or is damaged")
+    } else {
+        format!("not an answer of {what}")
+    };
+    Error::new(Kind::BadAnswer, operation, line).too_slow(broke_off)
+}
+
+/// What to do about an answer of somebody else.
+const NOT_COUCHDB: &str =
+    "is this the address of CouchDB, and does what stands in front of it reach CouchDB?";
+
+fn is_html(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
+}
+
+/// A page for people: its status, and its title.
+fn html(status: StatusCode, body: &[u8]) -> String {
+    const LONGEST: usize = 80;
+    let text = String::from_utf8_lossy(body);
+    let title = text
+        .split_once("<title>")
+        .and_then(|(_, rest)| rest.split_once("</title>"))
+        .map(|(title, _)| title.trim().chars().take(LONGEST).collect::<String>())
+        .filter(|title| !title.is_empty());
+    match title {
+        Some(title) => format!(
+            "the server answered {status} with an HTML page ({title:?}), not with CouchDB's answer"
+        ),
+        None => {
+            format!("the server answered {status} with an HTML page, not with CouchDB's answer")
+        }
     }
 }
 
@@ -91,6 +155,42 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+
+    #[test]
+    fn reason_is_couchdbs_own_or_names_the_html_page() {
+        let nodedown = br#"{"error":"nodedown","reason":"progress not possible"}"#;
+        let (code, line) = reason(StatusCode::PRECONDITION_FAILED, nodedown);
+        assert_eq!(code.as_deref(), Some("nodedown"));
+        assert_eq!(line, "nodedown: progress not possible (412)");
+        let page = b"\n<html><head><title>Bad Gateway</title></head></html>";
+        let (code, line) = reason(StatusCode::BAD_GATEWAY, page);
+        assert_eq!(code, None);
+        assert!(
+            line.contains("502 Bad Gateway with an HTML page (\"Bad Gateway\")"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn answer_that_broke_off_is_worth_a_smaller_one() {
+        let of = |body: &'static str| {
+            let response = Response {
+                status: StatusCode::OK,
+                date: None,
+                body: Bytes::from(body),
+            };
+            let error = serde_json::from_slice::<AllDocs<'_>>(&response.body).err();
+            unexpected(Operation::OPEN_DOCS, &response, "_all_docs", error.as_ref())
+        };
+        assert!(of(r#"{"rows":[{"id":"+1","key":"#).is_too_slow());
+        let page = of("<html>It works</html>");
+        assert!(!page.is_too_slow());
+        assert!(
+            page.to_string().contains("200 OK with an HTML page"),
+            "{page}"
+        );
+        assert!(!of(r#"{"ok":true}"#).is_too_slow());
+    }
 
     #[test]
     fn only_couchdb_says_what_is_not_there() {

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 
 use reqwest::{Method, StatusCode};
 
-use super::answer::{BulkRow, is_not_found};
+use super::answer::{BulkRow, is_not_found, unexpected};
 use super::document::quoted;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
 use super::request::Request;
 use super::revision::Revision;
 use super::server::Server;
+use super::url::ServerUrl;
 
 /// The most bytes of documents in a batch, as CouchDB's replicator has it.
 const BATCH_BYTES: usize = 4 << 20;
@@ -31,16 +32,25 @@ pub struct Write {
     pub rev: Option<Revision>,
     /// The document with its `_id` and without `_rev`; None to delete it.
     pub body: Option<Box<str>>,
+    /// Losing leaves of the document that are deleted in the same request.
+    pub losers: Vec<Revision>,
 }
 
 impl Write {
+    /// The rows of a request: one for the document, and one for each losing leaf.
     fn text(&self) -> String {
-        let rev = self
-            .rev
-            .as_ref()
-            .map(|rev| format!("\"_rev\":{}", quoted(&rev.to_string())));
-        match (&self.body, rev) {
-            (Some(body), None) => body.to_string(),
+        let mut text = self.row(self.rev.as_ref(), self.body.as_deref());
+        for loser in &self.losers {
+            text.push(',');
+            text.push_str(&self.row(Some(loser), None));
+        }
+        text
+    }
+
+    fn row(&self, rev: Option<&Revision>, body: Option<&str>) -> String {
+        let rev = rev.map(|rev| format!("\"_rev\":{}", quoted(&rev.to_string())));
+        match (body, rev) {
+            (Some(body), None) => body.to_owned(),
             (Some(body), Some(rev)) => {
                 let rest = body.trim_start().trim_start_matches('{').trim_start();
                 let comma = if rest == "}" { "" } else { "," };
@@ -75,6 +85,7 @@ impl Server {
         limit: usize,
     ) -> Vec<Landed> {
         let texts: Vec<String> = writes.iter().map(Write::text).collect();
+        let limit = self.write_size().of(limit);
         let mut landed = Vec::with_capacity(writes.len());
         let mut batches = Vec::new();
         let mut start = 0;
@@ -109,7 +120,7 @@ impl Server {
         landed
     }
 
-    /// One request. Err: the request was refused as a whole because of some of its rows.
+    /// One request. Err: the request was refused as a whole because of some of its rows, or of its size.
     async fn bulk_batch(
         &self,
         database: &DatabaseName,
@@ -123,10 +134,17 @@ impl Server {
         let all = |error: Error| vec![Landed::Failed(error); writes.len()];
         let response = match self.send(&request).await {
             Ok(response) => response,
-            Err(error) if matches!(error.kind(), Kind::TooLarge | Kind::BadRequest) => {
+            Err(error) if error.kind() == Kind::TooLarge => return Err(Landed::Failed(error)),
+            // What is not CouchDB's answer is none to a row.
+            Err(error) if error.kind() == Kind::BadRequest && error.said().is_some() => {
                 return Err(Landed::Failed(error));
             }
-            Err(error) => return Ok(all(error)),
+            Err(error) => {
+                if error.is_too_slow() {
+                    self.write_size().too_slow(writes.len());
+                }
+                return Ok(all(error));
+            }
         };
         if is_not_found(&response) {
             return Ok(all(super::pages::database_not_found(
@@ -139,26 +157,103 @@ impl Server {
             return Err(Landed::Conflict);
         }
         let lost = |detail: &str| {
-            Error::new(Kind::BadAnswer, Operation::SAVE_DOCS, detail).in_database(database)
+            Error::new(Kind::BadAnswer, Operation::SAVE_DOCS, detail)
+                .in_database(database)
+                .on(self.url())
         };
-        let Ok(rows) = serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) else {
-            return Ok(all(lost("not an answer of _bulk_docs")));
+        let rows = match serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) {
+            Ok(rows) => rows,
+            Err(error) => {
+                let error = unexpected(Operation::SAVE_DOCS, &response, "_bulk_docs", Some(&error));
+                return Ok(all(error.in_database(database).on(self.url())));
+            }
         };
-        let rows: HashMap<&str, &BulkRow<'_>> = rows
+        // The rows of one document come in the order in which they were sent.
+        let mut answers: HashMap<&str, Vec<&BulkRow<'_>>> = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(id) = row.id.as_deref() {
+                answers.entry(id).or_default().push(row);
+            }
+        }
+        let landed = writes.iter().map(|write| {
+            let answers = answers
+                .get(write.id.as_str())
+                .map_or(&[][..], Vec::as_slice);
+            if answers.len() <= write.losers.len() {
+                return Landed::Failed(lost("a document without an answer"));
+            }
+            let mut leaves = answers.iter().map(|row| of_row(row, database, self.url()));
+            let Some(winner) = leaves.next() else {
+                return Landed::Failed(lost("a document without an answer"));
+            };
+            let failed = leaves.find(|leaf| !matches!(leaf, Landed::Written(_)));
+            match (winner, failed) {
+                (Landed::Written(_), Some(failed)) => failed,
+                (winner, _) => winner,
+            }
+        });
+        Ok(landed.collect())
+    }
+
+    /// Adds leaves to documents, each as a branch of its own that does not win against a leaf that is longer or as long. The first
+    /// wins against those that follow. `leaves`: id, length of the branch, and document with its `_id` and without `_rev`. Sent again until it is known that
+    /// they are there, since a leaf that is there already stays as it is.
+    ///
+    /// # Errors
+    /// No answer, or a leaf was refused.
+    pub async fn add_leaves(
+        &self,
+        database: &DatabaseName,
+        leaves: &[(&str, u32, &str)],
+    ) -> Result<(), Error> {
+        let ranks = (0..u32::try_from(leaves.len()).unwrap_or(u32::MAX)).rev();
+        let rows: Vec<String> = leaves
             .iter()
-            .filter_map(|row| Some((row.id.as_deref()?, row)))
-            .collect();
-        Ok(writes
-            .iter()
-            .map(|write| match rows.get(write.id.as_str()) {
-                Some(row) => of_row(row, database),
-                None => Landed::Failed(lost("a document without an answer")),
+            .zip(ranks)
+            .map(|((id, length, body), rank)| {
+                let write = Write {
+                    id: (*id).to_owned(),
+                    rev: Some(Revision::losing(*length, rank)),
+                    body: Some((*body).into()),
+                    losers: Vec::new(),
+                };
+                write.text()
             })
-            .collect())
+            .collect();
+        let request = Request::write(Operation::SAVE_DOCS, Method::POST, "/_bulk_docs")
+            .of(database)
+            .body(format!(
+                "{{\"new_edits\":false,\"docs\":[{}]}}",
+                rows.join(",")
+            ));
+        self.send_repeatedly(request, |response| {
+            if is_not_found(&response) {
+                return Err(super::pages::database_not_found(
+                    Operation::SAVE_DOCS,
+                    database,
+                ));
+            }
+            // Only leaves that were refused have a row.
+            match serde_json::from_slice::<Vec<BulkRow<'_>>>(&response.body) {
+                Ok(rows) if rows.iter().all(|row| row.error.is_none()) => Ok(()),
+                Ok(_) => {
+                    Err(
+                        Error::new(Kind::Forbidden, Operation::SAVE_DOCS, "a leaf was refused")
+                            .in_database(database),
+                    )
+                }
+                Err(error) => {
+                    let error =
+                        unexpected(Operation::SAVE_DOCS, &response, "_bulk_docs", Some(&error));
+                    Err(error.in_database(database))
+                }
+            }
+        })
+        .await
     }
 }
 
-fn of_row(row: &BulkRow<'_>, database: &DatabaseName) -> Landed {
+fn of_row(row: &BulkRow<'_>, database: &DatabaseName, server: &ServerUrl) -> Landed {
     if let Some(rev) = &row.rev
         && row.error.is_none()
     {
@@ -172,8 +267,12 @@ fn of_row(row: &BulkRow<'_>, database: &DatabaseName) -> Landed {
         // Anything else is the server's trouble, and it may have acted.
         _ => Kind::ServerError,
     };
-    let detail = row.reason.as_deref().unwrap_or(error);
-    Landed::Failed(Error::new(kind, Operation::SAVE_DOCS, detail).in_database(database))
+    let detail = match &row.reason {
+        Some(reason) => format!("{error}: {reason}"),
+        None => error.to_owned(),
+    };
+    let error = Error::new(kind, Operation::SAVE_DOCS, detail).in_database(database);
+    Landed::Failed(error.on(server))
 }
 
 #[cfg(test)]
@@ -185,6 +284,7 @@ mod tests {
             id: "+1".into(),
             rev: rev.map(Revision::parse),
             body: body.map(Into::into),
+            losers: Vec::new(),
         }
         .text()
     }
@@ -199,6 +299,20 @@ mod tests {
         assert_eq!(
             write(Some("2-x"), None),
             r#"{"_id":"+1","_rev":"2-x","_deleted":true}"#
+        );
+    }
+
+    #[test]
+    fn losing_leaves_are_deleted_with_the_winner() {
+        let write = Write {
+            id: "+1".into(),
+            rev: Some(Revision::parse("2-x")),
+            body: None,
+            losers: vec![Revision::parse("1-y")],
+        };
+        assert_eq!(
+            write.text(),
+            r#"{"_id":"+1","_rev":"2-x","_deleted":true},{"_id":"+1","_rev":"1-y","_deleted":true}"#
         );
     }
 }

@@ -2,17 +2,21 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER,
+};
 
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Kind, Operation, Persistence};
 use super::request::{Request, Response};
 use super::settings::HttpSettings;
+use super::tls;
 use super::url::ServerUrl;
 
 /// Requests and bytes that went over the wire.
@@ -41,6 +45,12 @@ pub struct Client {
     authorization: Option<HeaderValue>,
     http: reqwest::Client,
     traffic: Arc<Traffic>,
+    connect_timeout: Duration,
+    read_timeout: Duration,
+    /// Whether the server has ever answered.
+    answered: Arc<AtomicBool>,
+    /// Whether it was looked whether the server speaks TLS.
+    probed: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Client {
@@ -54,20 +64,34 @@ struct Head {
     status: StatusCode,
     retry_after: Option<Duration>,
     date: Option<SystemTime>,
+    location: Option<String>,
 }
 
 impl Client {
-    /// A client for this server. Nothing is sent yet. For an https server this reads the system's certificates, which can
-    /// block for some milliseconds.
+    /// A client for this server. Nothing is sent yet. For an https server this reads certificates, which can block for some
+    /// milliseconds.
     ///
     /// # Errors
-    /// [`Kind::Config`] when the system's certificates cannot be used.
+    /// [`Kind::Config`] when the certificates cannot be used.
     pub fn new(
         url: ServerUrl,
         settings: &HttpSettings,
         traffic: Arc<Traffic>,
     ) -> Result<Self, Error> {
-        let http = super::tls::builder(url.is_https())
+        let builder = reqwest::Client::builder();
+        let builder = if url.is_https() {
+            let config =
+                tls::config(settings.ca_file.as_deref()).map_err(|error| error.on(&url))?;
+            builder.tls_backend_preconfigured(config)
+        } else {
+            // An error means that a provider is installed already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            // Without this the system's certificates are read, which takes longer than many a command.
+            builder.tls_certs_only([])
+        };
+        let http = builder
+            // Kazoo's client uses none, and documents and passwords would go through it.
+            .no_proxy()
             .connect_timeout(settings.connect_timeout)
             .read_timeout(settings.read_timeout)
             .pool_max_idle_per_host(settings.ceiling)
@@ -86,6 +110,10 @@ impl Client {
             url,
             http,
             traffic,
+            connect_timeout: settings.connect_timeout,
+            read_timeout: settings.read_timeout,
+            answered: Arc::default(),
+            probed: Arc::default(),
         })
     }
 
@@ -101,9 +129,14 @@ impl Client {
     /// Sends a request once and reads the whole answer.
     ///
     /// # Errors
-    /// No answer, one that is larger than the request takes, or a status that means a refusal. 404, 409, 412 and 417 are
-    /// answers, as are the rows that come with a 500.
+    /// No answer, one that is larger than the request takes, or a status that means a refusal. 404, 409, 417 and some of
+    /// 412 are answers, as are the rows that come with a 500.
     pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
+        let answer = self.exchange(request).await;
+        answer.map_err(|error| error.on(&self.url))
+    }
+
+    async fn exchange(&self, request: &Request<'_>) -> Result<Response, Error> {
         let operation = request.operation();
         let mut body = BytesMut::new();
         let head = self
@@ -119,14 +152,8 @@ impl Client {
                 Ok(())
             })
             .await?;
-        match refusal(head.status) {
-            // 500 can carry a result for each row of a bulk write: the caller looks.
-            Some(Kind::ServerError) if body.first() == Some(&b'[') => {}
-            Some(kind) => {
-                let detail = super::answer::reason(head.status, &body);
-                return Err(Error::new(kind, operation, detail).retry_after(head.retry_after));
-            }
-            None => {}
+        if let Some(error) = self.refusal(operation, &head, &body).await {
+            return Err(error.retry_after(head.retry_after));
         }
         Ok(Response {
             status: head.status,
@@ -135,6 +162,63 @@ impl Client {
             // CouchDB sends chunks and no length, so the buffer has grown by doubling.
             body: Bytes::copy_from_slice(&body),
         })
+    }
+
+    /// The error that an answer means; None for those that the caller looks at.
+    async fn refusal(&self, operation: Operation, head: &Head, body: &[u8]) -> Option<Error> {
+        let status = head.status;
+        if matches!(status.as_u16(), 200..=299 | 304 | 404 | 409 | 417) {
+            return None;
+        }
+        // 500 can carry a result for each row of a bulk write.
+        if status.is_server_error() && body.first() == Some(&b'[') {
+            return None;
+        }
+        let (code, reason) = super::answer::reason(status, body);
+        // An existing database, and a stub of an attachment that is gone. What else is 412 comes from a cluster that misses
+        // a node.
+        if status == StatusCode::PRECONDITION_FAILED
+            && matches!(code.as_deref(), Some("file_exists" | "missing_stub"))
+        {
+            return None;
+        }
+        if let Some(error) = self.redirect(operation, head) {
+            return Some(error);
+        }
+        if status == StatusCode::BAD_REQUEST && code.is_none() && self.expects_tls().await {
+            return Some(self.tls_expected(operation));
+        }
+        let kind = kind(status);
+        let slow = kind == Kind::Timeout
+            || matches!(status.as_u16(), 502 | 504 | 520..=524)
+            || code.as_deref() == Some("timeout");
+        let error = Error::new(kind, operation, reason).too_slow(slow);
+        Some(match (code, kind) {
+            (Some(code), Kind::Unauthorized) => error
+                .code(&code)
+                .hint("check the user name and the password"),
+            (Some(code), _) => error.code(&code),
+            (None, Kind::Unauthorized | Kind::Forbidden | Kind::BadRequest) => error.hint(
+                "the answer is not CouchDB's: is there a proxy in front of it that refuses this?",
+            ),
+            (None, _) => error,
+        })
+    }
+
+    fn redirect(&self, operation: Operation, head: &Head) -> Option<Error> {
+        if !head.status.is_redirection() {
+            return None;
+        }
+        let to = match &head.location {
+            Some(location) => format!(" to {}", self.url.without_secrets(location)),
+            None => String::new(),
+        };
+        let line = format!("the server redirects{to} ({})", head.status.as_u16());
+        Some(
+            Error::new(Kind::BadRequest, operation, line).hint(
+                "redirects are not followed: give the address that CouchDB itself answers at",
+            ),
+        )
     }
 
     /// Sends a request once and drops the answer's body as it arrives, whatever its size. Returns the status and how many
@@ -159,8 +243,9 @@ impl Client {
         mut take: impl FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<Head, Error> {
         let operation = request.operation();
-        let transport = |error| transport_error(operation, error);
         let mut builder = self.http.request(request.method(), request.url(&self.url));
+        // Without it CouchDB answers a document with attachments as multipart.
+        builder = builder.header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(authorization) = &self.authorization {
             builder = builder.header(AUTHORIZATION, authorization.clone());
         }
@@ -171,34 +256,159 @@ impl Client {
                 .body(body.clone());
         }
         Traffic::count(&self.traffic.requests, 1);
-        let mut response = builder.send().await.map_err(transport)?;
+        let mut response = match builder.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(self.transport_error(operation, error).await),
+        };
+        if response.status() != StatusCode::BAD_REQUEST {
+            self.answered.store(true, Ordering::Relaxed);
+        }
         let header = |name| response.headers().get(name)?.to_str().ok();
         let head = Head {
             status: response.status(),
             retry_after: header(RETRY_AFTER).and_then(pause_asked),
             date: header(DATE).and_then(|value| httpdate::parse_http_date(value).ok()),
+            location: header(LOCATION).map(str::to_owned),
         };
-        while let Some(chunk) = response.chunk().await.map_err(transport)? {
-            Traffic::count(&self.traffic.received, chunk.len());
-            take(&chunk)?;
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    Traffic::count(&self.traffic.received, chunk.len());
+                    take(&chunk)?;
+                }
+                Ok(None) => return Ok(head),
+                Err(error) => {
+                    let error = self.transport_error(operation, error).await;
+                    return Err(error.too_slow(true));
+                }
+            }
         }
-        Ok(head)
+    }
+
+    /// Whether nothing is known of the server but that it answers no HTTP, and it speaks TLS.
+    async fn expects_tls(&self) -> bool {
+        !self.url.is_https()
+            && !self.answered.load(Ordering::Relaxed)
+            && !self.probed.swap(true, Ordering::Relaxed)
+            && super::probe::speaks_tls(&self.url).await
+    }
+
+    fn tls_expected(&self, operation: Operation) -> Error {
+        Error::new(
+            Kind::Tls,
+            operation,
+            "the server speaks TLS (https) on this port, and the address says http",
+        )
+        .hint(format!("use {}", self.url.with_other_scheme()))
+    }
+
+    async fn transport_error(&self, operation: Operation, error: reqwest::Error) -> Error {
+        // The URL names host and database, which the error says anyway.
+        let error = error.without_url();
+        if let Some((reason, hint)) = tls::refusal(&error, &self.url.with_other_scheme()) {
+            let error = Error::new(Kind::Tls, operation, reason);
+            return match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            };
+        }
+        if error.is_builder() {
+            return Error::new(Kind::BadRequest, operation, innermost(&error));
+        }
+        let hint = self.what_to_check();
+        if error.is_timeout() {
+            let (line, slow) = if error.is_connect() {
+                let seconds = self.connect_timeout.as_secs();
+                (format!("no connection within {seconds} seconds"), false)
+            } else {
+                let seconds = self.read_timeout.as_secs();
+                (format!("no answer for {seconds} seconds"), true)
+            };
+            let error = Error::new(Kind::Timeout, operation, line).too_slow(slow);
+            return if slow { error } else { error.hint(hint) };
+        }
+        let cause = io_error(&error);
+        if let Some(refused) = cause
+            .map(io::Error::kind)
+            .filter(|_| error.is_connect())
+            .and_then(in_words)
+        {
+            return Error::new(Kind::Connection, operation, refused).hint(hint);
+        }
+        if error.is_connect() && !super::probe::is_known(&self.url).await {
+            let (host, _) = self.url.host_and_port();
+            let line = format!("the host name {host} is not known");
+            return Error::new(Kind::Connection, operation, line)
+                .hint(hint)
+                .persists(Persistence::Glitch);
+        }
+        if self.expects_tls().await {
+            return self.tls_expected(operation);
+        }
+        let line = match cause.map(io::Error::kind).and_then(in_words) {
+            Some(line) => line.to_owned(),
+            None => innermost(&error),
+        };
+        Error::new(Kind::Connection, operation, line)
+    }
+
+    fn what_to_check(&self) -> String {
+        let (host, port) = self.url.host_and_port();
+        let source = self.url.source().unwrap_or("the address");
+        format!("does CouchDB run on host {host}, port {port}? Check {source}, and the firewall")
     }
 }
 
-/// The kind of error that a status means; None for those that are answers.
-fn refusal(status: StatusCode) -> Option<Kind> {
+/// The kind of error that a status means.
+fn kind(status: StatusCode) -> Kind {
     match status.as_u16() {
-        200..=299 | 304 | 404 | 409 | 412 | 417 => None,
-        401 => Some(Kind::Unauthorized),
-        403 => Some(Kind::Forbidden),
-        408 => Some(Kind::Timeout),
-        413 => Some(Kind::TooLarge),
-        429 => Some(Kind::RateLimited),
-        501 => Some(Kind::BadRequest),
-        500..=599 => Some(Kind::ServerError),
-        _ => Some(Kind::BadRequest),
+        401 => Kind::Unauthorized,
+        403 => Kind::Forbidden,
+        408 => Kind::Timeout,
+        412 => Kind::ServerError,
+        413 => Kind::TooLarge,
+        429 => Kind::RateLimited,
+        501 => Kind::BadRequest,
+        500..=599 => Kind::ServerError,
+        _ => Kind::BadRequest,
     }
+}
+
+/// Why a connection failed, for an operator.
+fn in_words(kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::ConnectionReset => "connection reset",
+        io::ErrorKind::ConnectionAborted => "connection aborted",
+        io::ErrorKind::HostUnreachable => "the host cannot be reached",
+        io::ErrorKind::NetworkUnreachable => "the network cannot be reached",
+        io::ErrorKind::TimedOut => "the connection timed out",
+        io::ErrorKind::UnexpectedEof => "the connection was closed in the middle of the answer",
+        _ => return None,
+    })
+}
+
+/// The first error of input or output among the causes.
+fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        source = cause.source();
+    }
+    None
+}
+
+/// The last of the causes, which says most.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = cause.to_string();
+        source = cause.source();
+    }
+    line
 }
 
 /// `Retry-After` is seconds or a date (RFC 9110, section 10.2.3).
@@ -209,25 +419,6 @@ fn pause_asked(value: &str) -> Option<Duration> {
     }
     let moment = httpdate::parse_http_date(value).ok()?;
     Some(moment.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-fn transport_error(operation: Operation, error: reqwest::Error) -> Error {
-    let kind = if error.is_timeout() {
-        Kind::Timeout
-    } else if error.is_builder() {
-        Kind::BadRequest
-    } else {
-        Kind::Connection
-    };
-    // The URL names host and database, which the error says anyway.
-    let error = error.without_url();
-    let mut detail = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        detail = cause.to_string();
-        source = cause.source();
-    }
-    Error::new(kind, operation, detail)
 }
 
 #[cfg(test)]

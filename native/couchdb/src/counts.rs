@@ -6,7 +6,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error::{Error, Kind, Operation};
+use super::answer::unexpected;
+use super::error::{Error, Operation};
 use super::name::DatabaseName;
 use super::request::Request;
 use super::server::Server;
@@ -69,13 +70,11 @@ impl Server {
                 .body(body)
                 .at_most(LARGEST_ANSWER);
             let response = self.send(&request).await?;
-            let rows: Vec<DatabaseInfo> = serde_json::from_slice(&response.body).map_err(|_| {
-                Error::new(
-                    Kind::BadAnswer,
-                    Operation::LIST_DATABASES,
-                    "not an answer of _dbs_info",
-                )
-            })?;
+            let rows: Vec<DatabaseInfo> =
+                serde_json::from_slice(&response.body).map_err(|error| {
+                    let error = Some(&error);
+                    unexpected(Operation::LIST_DATABASES, &response, "_dbs_info", error)
+                })?;
             let known = rows.into_iter().filter_map(|row| {
                 let database = DatabaseName::new(&row.key)?;
                 let info = row.info?;
@@ -104,13 +103,10 @@ impl Server {
             .query("group=true")
             .at_most(LARGEST_ANSWER);
         let response = self.send(&request).await?;
-        let reduced: Reduced<'_> = serde_json::from_slice(&response.body).map_err(|_| {
-            Error::new(
-                Kind::BadAnswer,
-                Operation::OPEN_DOCS,
-                "not an answer of a reduced view",
-            )
-            .in_database(database)
+        let reduced: Reduced<'_> = serde_json::from_slice(&response.body).map_err(|error| {
+            let error = Some(&error);
+            unexpected(Operation::OPEN_DOCS, &response, "a reduced view", error)
+                .in_database(database)
         })?;
         Ok(reduced
             .rows

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
-use super::answer::is_not_found;
+use super::answer::{is_not_found, reason, unexpected};
 use super::document::Object;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
@@ -24,16 +24,13 @@ impl Server {
             .at_most(LARGEST_LIST);
         let names: Vec<String> = self
             .send_repeatedly(request, |response| {
-                let names = serde_json::from_slice(&response.body).ok();
-                names
-                    .filter(|_| response.status.is_success())
-                    .ok_or_else(|| {
-                        Error::new(
-                            Kind::BadAnswer,
-                            Operation::LIST_DATABASES,
-                            "not an answer of _all_dbs",
-                        )
-                    })
+                let wrong = |error: Option<&serde_json::Error>| {
+                    unexpected(Operation::LIST_DATABASES, &response, "_all_dbs", error)
+                };
+                if !response.status.is_success() {
+                    return Err(wrong(None));
+                }
+                serde_json::from_slice(&response.body).map_err(|error| wrong(Some(&error)))
             })
             .await?;
         // Old servers ignore the range.
@@ -45,6 +42,25 @@ impl Server {
         databases.sort();
         databases.dedup();
         Ok(databases)
+    }
+
+    /// Whether the server lists a database of that name.
+    pub async fn lists(&self, database: &DatabaseName) -> Result<bool, Error> {
+        let name = in_query(&super::document::quoted(database.plain()));
+        let query = format!("startkey={name}&endkey={name}");
+        let request = Request::read(Operation::LIST_DATABASES, Method::GET, "/_all_dbs")
+            .query(&query)
+            .at_most(LARGEST_LIST);
+        let response = self.send(&request).await?;
+        let names: Vec<String> = serde_json::from_slice(&response.body).map_err(|error| {
+            unexpected(
+                Operation::LIST_DATABASES,
+                &response,
+                "_all_dbs",
+                Some(&error),
+            )
+        })?;
+        Ok(names.iter().any(|name| name == database.plain()))
     }
 
     /// Whether a database exists.
@@ -59,12 +75,8 @@ impl Server {
             if response.status.is_success() && has_field(&response, "db_name") {
                 return Ok(true);
             }
-            Err(Error::new(
-                Kind::BadAnswer,
-                Operation::OPEN_DOCS,
-                response.status.to_string(),
-            )
-            .in_database(database))
+            let error = unexpected(Operation::OPEN_DOCS, &response, "a database", None);
+            Err(error.in_database(database))
         })
         .await
     }
@@ -78,16 +90,14 @@ impl Server {
             status if status.is_success() && has_field(&response, "ok") => Ok(()),
             StatusCode::PRECONDITION_FAILED => Ok(()),
             // Not CouchDB's words: asked again, it says that it is there, or makes it.
-            status if status.is_success() => Err(Error::new(
-                Kind::BadAnswer,
+            status if status.is_success() => Err(unexpected(
                 Operation::CREATE_DATABASE,
-                "not an answer to a new database",
-            )),
-            status => Err(Error::new(
-                Kind::BadRequest,
-                Operation::CREATE_DATABASE,
-                status.to_string(),
-            )),
+                &response,
+                "a new database",
+                None,
+            )
+            .in_database(database)),
+            _ => Err(refused(Operation::CREATE_DATABASE, &response).in_database(database)),
         })
         .await
     }
@@ -102,14 +112,16 @@ impl Server {
             if is_not_found(&response) || response.status.is_success() {
                 return Ok(());
             }
-            Err(Error::new(
-                Kind::BadRequest,
-                Operation::DELETE_DATABASE,
-                response.status.to_string(),
-            ))
+            Err(refused(Operation::DELETE_DATABASE, &response).in_database(database))
         })
         .await
     }
+}
+
+/// A refusal that does not go away.
+fn refused(operation: Operation, response: &Response) -> Error {
+    let (_, line) = reason(response.status, &response.body);
+    Error::new(Kind::BadRequest, operation, line)
 }
 
 /// Whether an answer is an object with this field: a page for people is none.

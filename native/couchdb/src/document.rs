@@ -21,9 +21,15 @@ pub struct Object<'a> {
     fields: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
+/// Whether a field is about a document's revisions and no part of its content: `_rev`, and
+/// `_conflicts`, which lists the losing leaves where they were asked for.
+pub fn is_about_revisions(field: &str) -> bool {
+    matches!(field, "_rev" | "_conflicts")
+}
+
 /// A digest of a document's content: equal contents have equal digests, whatever the order of
-/// their keys, and the spelling of a number counts. `_rev` is left aside, and of an attachment
-/// its name, type, length and digest count.
+/// their keys, and the spelling of a number counts. Fields about revisions are left out, and of an
+/// attachment its name, type, length and digest count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(u128);
 
@@ -66,7 +72,7 @@ impl<'a> Object<'a> {
         let mut sum = ObjectSum::default();
         for (key, value) in self.fields() {
             match key {
-                "_rev" => {}
+                _ if is_about_revisions(key) => {}
                 "_attachments" => sum.add(key, attachments_digest(value)),
                 _ => sum.add(key, value_digest(value, 0)),
             }
@@ -74,12 +80,12 @@ impl<'a> Object<'a> {
         Digest(sum.finish())
     }
 
-    /// The document without `_rev` and with some fields set (`Some`, JSON text) or removed
+    /// The document without fields about revisions and with some fields set (`Some`, JSON text) or removed
     /// (`None`). Fields keep their place; new ones go to the end.
     pub fn with(&self, edits: &[(&str, Option<&str>)]) -> String {
         let mut out = Writer::default();
         for (key, value) in self.fields() {
-            if key == "_rev" {
+            if is_about_revisions(key) {
                 continue;
             }
             match edits.iter().find(|(name, _)| *name == key) {

@@ -1,37 +1,52 @@
 //! One error for everything that can go wrong with a database: what was being done, to which
-//! database, of which kind, and whether it may pass by itself.
+//! database on which server, of which kind, why, what to do, and whether it may be temporary.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::name::DatabaseName;
+use super::url::ServerUrl;
 
 /// What was being done when an error happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation(&'static str);
+pub struct Operation {
+    name: &'static str,
+    phrase: &'static str,
+    before_database: &'static str,
+}
 
 impl Operation {
     /// Reaching the server at all, before any database is named.
-    pub const CONNECT: Self = Self::named("connect");
+    pub const CONNECT: Self = Self::new("connect", "connect to CouchDB", "for");
     /// Listing the server's databases.
-    pub const LIST_DATABASES: Self = Self::named("db_list");
+    pub const LIST_DATABASES: Self = Self::new("db_list", "list databases", "to find");
     /// Reading one or many documents.
-    pub const OPEN_DOCS: Self = Self::named("open_doc");
+    pub const OPEN_DOCS: Self = Self::new("open_doc", "read", "");
     /// Writing documents.
-    pub const SAVE_DOCS: Self = Self::named("save_docs");
+    pub const SAVE_DOCS: Self = Self::new("save_docs", "write", "to");
     /// Creating a database.
-    pub const CREATE_DATABASE: Self = Self::named("db_create");
+    pub const CREATE_DATABASE: Self = Self::new("db_create", "create", "");
     /// Deleting a database.
-    pub const DELETE_DATABASE: Self = Self::named("db_delete");
+    pub const DELETE_DATABASE: Self = Self::new("db_delete", "delete", "");
 
-    /// An operation of this name. Failure reports print it, so the names here are those of Kazoo's own functions.
-    pub const fn named(name: &'static str) -> Self {
-        Self(name)
+    /// An operation. Failure reports print its `name`, so the names here are those of Kazoo's own functions; messages say
+    /// that the program cannot `phrase`, or cannot `phrase` `before_database` a database.
+    pub const fn new(
+        name: &'static str,
+        phrase: &'static str,
+        before_database: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            phrase,
+            before_database,
+        }
     }
 
     /// The word that failure reports use.
     pub fn name(self) -> &'static str {
-        self.0
+        self.name
     }
 }
 
@@ -56,6 +71,8 @@ pub enum Kind {
     Timeout,
     /// The connection was refused, reset or broken.
     Connection,
+    /// The server's certificate or its encryption is not acceptable, or only one side encrypts.
+    Tls,
     /// A 5xx answer.
     ServerError,
     /// An answer that is not what CouchDB says: truncated, garbage, out of order.
@@ -83,6 +100,7 @@ impl Kind {
             Self::RateLimited => "rate_limited",
             Self::Timeout => "timeout",
             Self::Connection => "connection",
+            Self::Tls => "tls",
             Self::ServerError => "server_error",
             Self::BadAnswer => "bad_answer",
             Self::BadRequest => "bad_request",
@@ -92,52 +110,146 @@ impl Kind {
         }
     }
 
+    /// The reason of an error that has no detail.
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::DatabaseNotFound => "the database does not exist",
+            Self::NotFound => "not found",
+            Self::Unauthorized => "the user name or password is wrong",
+            Self::Forbidden => "not allowed",
+            Self::Conflict => "the document changed since it was read",
+            Self::TooLarge => "the request is larger than the server takes",
+            Self::RateLimited => "the server asks for fewer requests",
+            Self::Timeout => "no answer in time",
+            Self::Connection => "the connection broke",
+            Self::Tls => "the encrypted connection failed",
+            Self::ServerError => "the server failed",
+            Self::BadAnswer => "the answer is not CouchDB's",
+            Self::BadRequest => "the server refused the request",
+            Self::Cancelled => "the run was cancelled",
+            Self::Config => "the configuration is not complete",
+            Self::Internal => "internal error",
+        }
+    }
+
     /// Whether the same request may succeed later.
     pub fn is_temporary(self) -> bool {
-        matches!(
-            self,
-            Self::RateLimited
-                | Self::Timeout
-                | Self::Connection
-                | Self::ServerError
-                | Self::BadAnswer
-        )
+        self.persistence() != Persistence::Final
     }
+
+    /// How long the same request is worth another try.
+    pub(super) fn persistence(self) -> Persistence {
+        match self {
+            Self::RateLimited | Self::Timeout | Self::Connection | Self::ServerError => {
+                Persistence::Outage
+            }
+            Self::BadAnswer => Persistence::Glitch,
+            _ => Persistence::Final,
+        }
+    }
+}
+
+/// How long a failed request is worth another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Persistence {
+    /// It fails however often it is sent.
+    Final,
+    /// A few tries show whether it was an accident.
+    Glitch,
+    /// A server that restarts is back within a minute.
+    Outage,
 }
 
 /// What went wrong. Prints as one line, and never holds credentials.
 #[derive(Clone, Debug)]
-pub struct Error {
+pub struct Error(Box<Fields>);
+
+#[derive(Clone, Debug)]
+struct Fields {
     kind: Kind,
     operation: Operation,
     database: Option<DatabaseName>,
+    server: Option<Arc<str>>,
     detail: String,
+    hint: Option<String>,
+    code: Option<String>,
     retry_after: Option<Duration>,
+    persistence: Persistence,
+    too_slow: bool,
 }
 
 impl Error {
     /// An error of a kind, in an operation; `detail` is for people and must hold no secret.
     pub fn new(kind: Kind, operation: Operation, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Fields {
             kind,
             operation,
             database: None,
-            detail: one_line(detail.into()),
+            server: None,
+            detail: one_line(&detail.into()),
+            hint: None,
+            code: None,
             retry_after: None,
-        }
+            persistence: kind.persistence(),
+            too_slow: kind == Kind::Timeout,
+        }))
     }
 
     /// The same error, of this database.
     #[must_use]
     pub fn in_database(mut self, database: &DatabaseName) -> Self {
-        self.database = Some(database.clone());
+        self.0.database = Some(database.clone());
+        self
+    }
+
+    /// The same error, on this server.
+    #[must_use]
+    pub fn on(mut self, server: &ServerUrl) -> Self {
+        self.0.server.get_or_insert_with(|| server.named());
+        self
+    }
+
+    /// The same error, with what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(one_line(&hint.into()));
         self
     }
 
     /// The same error, with the pause that the server asked for.
     #[must_use]
     pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
-        self.retry_after = pause;
+        self.0.retry_after = pause;
+        self
+    }
+
+    /// The same error, with CouchDB's own word for it.
+    #[must_use]
+    pub(super) fn code(mut self, code: &str) -> Self {
+        self.0.code = Some(code.to_owned());
+        self
+    }
+
+    /// The refusal of one thing to a user whom the server knows.
+    #[must_use]
+    pub(super) fn only_here(mut self) -> Self {
+        self.0.kind = Kind::Forbidden;
+        self.hint(
+            "the server takes the user name and the password, but does not allow that to this user",
+        )
+    }
+
+    /// The same error, worth only so much patience.
+    #[must_use]
+    pub(super) fn persists(mut self, persistence: Persistence) -> Self {
+        self.0.persistence = persistence;
+        self
+    }
+
+    /// The same error, of an answer that took too long, or broke off: a smaller one may arrive whole.
+    #[must_use]
+    pub(super) fn too_slow(mut self, too_slow: bool) -> Self {
+        self.0.too_slow = too_slow;
         self
     }
 
@@ -148,63 +260,93 @@ impl Error {
 
     /// Its kind.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// What was being done.
     pub fn operation(&self) -> Operation {
-        self.operation
+        self.0.operation
     }
 
     /// The database that it was done to, if one.
     pub fn database(&self) -> Option<&DatabaseName> {
-        self.database.as_ref()
+        self.0.database.as_ref()
+    }
+
+    /// What there is to say beyond that, for people.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
     }
 
     /// The pause that the server asked for, if it did.
     pub fn pause(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
+    }
+
+    /// CouchDB's own word for it, where CouchDB answered.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    pub(super) fn persistence(&self) -> Persistence {
+        self.0.persistence
+    }
+
+    /// Whether a smaller answer may arrive where this one did not.
+    pub(super) fn is_too_slow(&self) -> bool {
+        self.0.too_slow
     }
 
     /// Whether the same request may succeed later.
     pub fn is_temporary(&self) -> bool {
-        self.kind.is_temporary()
+        self.0.kind.is_temporary()
+    }
+
+    /// What to do about it, where there is something to do; one line.
+    pub fn advice(&self) -> Option<String> {
+        match (&self.0.hint, self.is_temporary()) {
+            (Some(hint), false) => Some(hint.clone()),
+            (Some(hint), true) => Some(format!("{hint}. It may be temporary: try again later")),
+            (None, true) => Some("it may be temporary: try again later".to_owned()),
+            (None, false) => None,
+        }
     }
 
     /// The reason in a failure report: `save_docs-conflict`, `open_doc-db_not_found`, …
     pub fn reason(&self) -> String {
-        format!("{}-{}", self.operation.name(), self.kind.name())
+        format!("{}-{}", self.0.operation.name, self.0.kind.name())
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.operation.name())?;
-        if let Some(database) = &self.database {
+        let fields = &self.0;
+        write!(f, "cannot {}", fields.operation.phrase)?;
+        if let Some(database) = &fields.database {
+            if !fields.operation.before_database.is_empty() {
+                write!(f, " {}", fields.operation.before_database)?;
+            }
             write!(f, " {}", database.encoded())?;
         }
-        write!(f, ": {}", self.kind.name())?;
-        if !self.detail.is_empty() {
-            write!(f, " ({})", self.detail)?;
+        if let Some(server) = &fields.server {
+            write!(f, " on {server}")?;
         }
-        if self.is_temporary() {
-            write!(f, "; it may pass, try again")?;
+        match fields.detail.as_str() {
+            "" => write!(f, ": {}", fields.kind.phrase()),
+            detail => write!(f, ": {detail}"),
         }
-        Ok(())
     }
 }
 
 impl std::error::Error for Error {}
 
 /// A line of the operator's terminal: control characters become spaces, and it has an end.
-fn one_line(text: String) -> String {
-    const LONGEST: usize = 300;
-    let clean: String = text
-        .chars()
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 400;
+    text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(LONGEST)
-        .collect();
-    clean
+        .collect()
 }
 
 #[cfg(test)]
@@ -212,14 +354,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prints_as_one_line_that_says_what_where_and_whether_it_passes() {
+    fn error_names_operation_database_server_and_reason_in_one_line() {
         let database = DatabaseName::new("numbers/+1415").unwrap();
+        let url = ServerUrl::parse("http://admin:secret@127.0.0.1:5984/").unwrap();
         let error = Error::new(Kind::Timeout, Operation::OPEN_DOCS, "no answer\nin 30 s")
-            .in_database(&database);
+            .in_database(&database)
+            .on(&url.from("COUCHDB_URL"));
         assert_eq!(
             error.to_string(),
-            "open_doc numbers%2F%2B1415: timeout (no answer in 30 s); it may pass, try again"
+            "cannot read numbers%2F%2B1415 on http://127.0.0.1:5984 (from COUCHDB_URL): no answer in 30 s"
         );
         assert_eq!(error.reason(), "open_doc-timeout");
+        assert_eq!(
+            error.advice().as_deref(),
+            Some("it may be temporary: try again later")
+        );
+        let error = Error::new(Kind::Forbidden, Operation::CREATE_DATABASE, "");
+        assert_eq!(error.to_string(), "cannot create: not allowed");
+        assert_eq!(error.advice(), None);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::answer::is_not_found;
+use super::answer::{is_not_found, unexpected};
 use super::document::Object;
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
 use super::name::DatabaseName;
 use super::pages::in_query;
 use super::request::Request;
@@ -13,6 +13,9 @@ use super::server::Server;
 use reqwest::Method;
 
 const LARGEST: usize = 16 << 20;
+
+/// A leaf comes with its attachments.
+const LARGEST_LEAF: usize = 256 << 20;
 
 /// A document as it was at a moment.
 #[derive(Clone, Debug)]
@@ -24,6 +27,34 @@ pub struct Opened {
 }
 
 impl Server {
+    /// Reads one leaf of a document with conflicts, attachments inline. None: there is no such revision, or it was compacted
+    /// away.
+    pub async fn open_revision(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+        rev: &Revision,
+    ) -> Result<Option<Box<str>>, Error> {
+        let path = format!("/{}", in_query(id));
+        let query = format!("rev={}&attachments=true", in_query(&rev.to_string()));
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path)
+            .of(database)
+            .query(&query)
+            .at_most(LARGEST_LEAF);
+        self.send_repeatedly(request, |response| {
+            if is_not_found(&response) {
+                return Ok(None);
+            }
+            let text = std::str::from_utf8(&response.body).unwrap_or_default();
+            if !response.status.is_success() || Object::parse(text).is_err() {
+                let error = unexpected(Operation::OPEN_DOCS, &response, "a document", None);
+                return Err(error.in_database(database));
+            }
+            Ok(Some(text.into()))
+        })
+        .await
+    }
+
     /// Reads a document.
     pub async fn open_doc(&self, database: &DatabaseName, id: &str) -> Result<Opened, Error> {
         let path = format!("/{}", in_query(id));
@@ -41,7 +72,7 @@ impl Server {
                 .filter(|_| response.status.is_success())
                 .and_then(|object| Some(Revision::parse(&object.string("_rev")?)))
                 .ok_or_else(|| {
-                    Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, "not a document")
+                    unexpected(Operation::OPEN_DOCS, &response, "a document", None)
                         .in_database(database)
                 })?;
             Ok(Opened {

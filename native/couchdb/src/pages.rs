@@ -12,11 +12,12 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{AllDocs, AllDocsRow, Results, is_not_found};
+use super::answer::{AllDocs, AllDocsRow, Results, is_not_found, unexpected};
 use super::document::quoted;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
 use super::request::{Request, Response};
+use super::retry::Retries;
 use super::revision::Revision;
 use super::server::Server;
 
@@ -25,7 +26,8 @@ const LARGEST_PAGE: usize = 16 << 20;
 
 /// Has the server finish an answer before it sends any of it (CouchDB 3.1; older ones pay no heed).
 /// Otherwise it trickles in as rows are read, a chunk of 1 490 bytes at a time, each of which wakes
-/// us; and an error in the middle of an answer is a status of its own, and no broken body.
+/// us; and an error in the middle of an answer is a status of its own, and no broken body. Left out where answers were too
+/// slow: a load balancer counts the seconds of silence.
 pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 
 /// What to read beside ids and revisions.
@@ -33,9 +35,9 @@ pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 pub enum Include {
     /// Nothing.
     Ids,
-    /// The documents, attachments as stubs.
+    /// The documents, attachments as stubs; those with conflicts list them in `_conflicts`.
     Documents,
-    /// The documents, attachments inline.
+    /// The same, attachments inline.
     Attachments,
 }
 
@@ -43,8 +45,8 @@ impl Include {
     fn query(self) -> &'static str {
         match self {
             Self::Ids => "",
-            Self::Documents => "&include_docs=true",
-            Self::Attachments => "&include_docs=true&attachments=true",
+            Self::Documents => "&include_docs=true&conflicts=true",
+            Self::Attachments => "&include_docs=true&conflicts=true&attachments=true",
         }
     }
 }
@@ -91,7 +93,7 @@ impl Row {
 pub struct Page {
     body: Bytes,
     rows: Vec<Row>,
-    /// Where the next page starts: at the last row of this one, if it was full.
+    /// Where the next page starts, if this one was full: at its last row, or after it if it is the only one.
     next: Option<String>,
 }
 
@@ -216,15 +218,7 @@ impl Pages {
         };
         let mut page = match self.ready.take() {
             Some(page) => page,
-            None => loop {
-                match self.read(&range).await {
-                    Ok(page) => break page,
-                    Err(error) if error.kind() == Kind::TooLarge && self.limit > 2 => {
-                        self.limit = (self.limit / 2).max(2);
-                    }
-                    Err(error) => return Err(error),
-                }
-            },
+            None => self.read(&range).await?,
         };
         self.next = page.next.take().map(|last| Range {
             start: Some(last),
@@ -239,38 +233,63 @@ impl Pages {
 
     /// Reads the first pages of two ranges of a database in one request, by
     /// `_all_docs/queries`, which CouchDB has since 2.2. After an error each still can be read
-    /// for itself.
+    /// for itself; where both together take too long, each is.
     pub async fn begin_with(&mut self, other: &mut Self) -> Result<(), Error> {
         let (Some(range), Some(others)) = (&self.next, &other.next) else {
             return Ok(());
         };
-        let queries = [self.query(range), other.query(others)];
+        let limits = [self.documents_at_once(), other.documents_at_once()];
+        let queries = [self.query(range, limits[0]), other.query(others, limits[1])];
+        let query = if self.whole() && other.whole() {
+            IN_ONE_PIECE
+        } else {
+            ""
+        };
         let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs/queries")
             .of(&self.database)
-            .query(IN_ONE_PIECE)
+            .query(query)
             .body(json!({ "queries": queries }).to_string())
             .at_most(LARGEST_PAGE);
-        let (page, others) = self
-            .server
-            .send_repeatedly(request, |response| {
-                let answers: Results<'_> = answer_of(&self.database, &response)?;
-                let [answer, of_others] = <[AllDocs<'_>; 2]>::try_from(answers.results)
-                    .map_err(|_| bad_answer(&self.database, "not an answer to each query"))?;
-                let page = self.page(range, &response.body, answer)?;
-                let others = other.page(others, &response.body, of_others)?;
-                Ok((page, others))
-            })
-            .await?;
+        let read = |response: Response| {
+            let answers: Results<'_> = answer_of(&self.database, &response)?;
+            let [answer, of_others] = <[AllDocs<'_>; 2]>::try_from(answers.results)
+                .map_err(|_| bad_answer(&self.database, "not an answer to each query"))?;
+            let page = self.page(range, limits[0], &response.body, answer)?;
+            let others = other.page(others, limits[1], &response.body, of_others)?;
+            Ok((page, others))
+        };
+        let mut retries = Retries::of(&self.server);
+        let (page, others) = loop {
+            match self.server.send_and_read(&request, read).await {
+                Ok(pages) => break pages,
+                Err(error) if error.is_too_slow() => {
+                    self.server.page_size(self.include).too_slow(limits[0]);
+                    return retries.pause(&request, &error).await;
+                }
+                Err(error) => retries.after(&request, error).await?,
+            }
+        };
         self.ready = Some(page);
         other.ready = Some(others);
         Ok(())
     }
 
+    /// How many rows the server is asked for now.
+    fn documents_at_once(&self) -> usize {
+        self.server.page_size(self.include).of(self.limit)
+    }
+
+    /// Whether the server can take the time to finish an answer before it sends any of it.
+    fn whole(&self) -> bool {
+        self.server.page_size(self.include).is_unlimited()
+    }
+
     /// A reading of a range as one of several queries.
-    fn query(&self, range: &Range) -> Value {
+    fn query(&self, range: &Range, limit: usize) -> Value {
         let mut query = json!({
-            "limit": self.limit,
+            "limit": limit,
             "include_docs": self.include != Include::Ids,
+            "conflicts": self.include != Include::Ids,
             "attachments": self.include == Include::Attachments,
             "inclusive_end": false,
         });
@@ -283,12 +302,38 @@ impl Pages {
         query
     }
 
-    async fn read(&self, range: &Range) -> Result<Page, Error> {
-        let mut query = format!(
-            "{IN_ONE_PIECE}&limit={}{}",
-            self.limit,
-            self.include.query()
-        );
+    /// Reads a page, a smaller one where that takes too long or is too large.
+    async fn read(&mut self, range: &Range) -> Result<Page, Error> {
+        let server = Arc::clone(&self.server);
+        let mut retries = Retries::of(&server);
+        loop {
+            let limit = self.documents_at_once();
+            let query = self.query_string(range, limit);
+            let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_all_docs")
+                .of(&self.database)
+                .query(&query)
+                .at_most(if limit <= 2 { usize::MAX } else { LARGEST_PAGE });
+            let read = |response: Response| {
+                let answer = answer_of(&self.database, &response)?;
+                self.page(range, limit, &response.body, answer)
+            };
+            match server.send_and_read(&request, read).await {
+                Ok(page) => return Ok(page),
+                Err(error) if error.is_too_slow() && limit > 1 => {
+                    server.page_size(self.include).too_slow(limit);
+                    retries.pause(&request, &error).await?;
+                }
+                Err(error) if error.kind() == Kind::TooLarge && limit > 2 => {
+                    self.limit = (limit / 2).max(2);
+                }
+                Err(error) => retries.after(&request, error).await?,
+            }
+        }
+    }
+
+    fn query_string(&self, range: &Range, limit: usize) -> String {
+        let whole = if self.whole() { IN_ONE_PIECE } else { "" };
+        let mut query = format!("{whole}&limit={limit}{}", self.include.query());
         if let Some(start) = &range.start {
             query.push_str(&format!("&startkey={}", in_query(&quoted(start))));
         }
@@ -298,28 +343,21 @@ impl Pages {
                 in_query(&quoted(end))
             ));
         }
-        let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_all_docs")
-            .of(&self.database)
-            .query(&query)
-            .at_most(if self.limit <= 2 {
-                usize::MAX
-            } else {
-                LARGEST_PAGE
-            });
-        self.server
-            .send_repeatedly(request, |response| {
-                let answer = answer_of(&self.database, &response)?;
-                self.page(range, &response.body, answer)
-            })
-            .await
+        query.trim_start_matches('&').to_owned()
     }
 
-    fn page(&self, range: &Range, body: &Bytes, answer: AllDocs<'_>) -> Result<Page, Error> {
+    fn page(
+        &self,
+        range: &Range,
+        limit: usize,
+        body: &Bytes,
+        answer: AllDocs<'_>,
+    ) -> Result<Page, Error> {
         let bad = |detail: &str| bad_answer(&self.database, detail);
-        if answer.rows.len() > self.limit {
+        if answer.rows.len() > limit {
             return Err(bad("more rows than were asked for"));
         }
-        let full = answer.rows.len() == self.limit;
+        let full = answer.rows.len() == limit;
         let mut rows: Vec<Row> = Vec::with_capacity(answer.rows.len());
         let mut last: Option<String> = None;
         for row in answer.rows {
@@ -347,7 +385,9 @@ impl Pages {
         Ok(Page {
             body: body.clone(),
             rows,
-            next: last.filter(|_| full),
+            next: last
+                .filter(|_| full)
+                .map(|last| starting_after(last, limit)),
         })
     }
 }
@@ -364,59 +404,79 @@ impl Server {
         let mut all = Vec::with_capacity(ids.len());
         let mut left = ids;
         let mut limit = limit.max(1);
+        let mut retries = Retries::of(self);
         while !left.is_empty() {
-            let (batch, rest) = left.split_at(limit.min(left.len()));
-            match self.read_batch(database, batch, include).await {
+            let at_once = self.page_size(include).of(limit.min(left.len()));
+            let (batch, rest) = left.split_at(at_once);
+            let body = json!({ "keys": batch }).to_string();
+            let whole = if self.page_size(include).is_unlimited() {
+                IN_ONE_PIECE
+            } else {
+                ""
+            };
+            let query = format!("{whole}{}", include.query());
+            let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs")
+                .of(database)
+                .query(query.trim_start_matches('&'))
+                .body(body)
+                .at_most(if batch.len() == 1 {
+                    usize::MAX
+                } else {
+                    LARGEST_PAGE
+                });
+            let read = |response: Response| found_of(database, batch, include, &response);
+            match self.send_and_read(&request, read).await {
                 Ok(found) => {
                     all.extend(found);
                     left = rest;
+                    retries = Retries::of(self);
+                }
+                Err(error) if error.is_too_slow() && batch.len() > 1 => {
+                    self.page_size(include).too_slow(batch.len());
+                    retries.pause(&request, &error).await?;
                 }
                 Err(error) if error.kind() == Kind::TooLarge && batch.len() > 1 => {
                     limit = batch.len() / 2;
                 }
-                Err(error) => return Err(error),
+                Err(error) => retries.after(&request, error).await?,
             }
         }
         Ok(all)
     }
+}
 
-    async fn read_batch(
-        &self,
-        database: &DatabaseName,
-        ids: &[&str],
-        include: Include,
-    ) -> Result<Vec<Found>, Error> {
-        let body = json!({ "keys": ids }).to_string();
-        let query = format!("{IN_ONE_PIECE}{}", include.query());
-        let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs")
-            .of(database)
-            .query(&query)
-            .body(body)
-            .at_most(if ids.len() == 1 {
-                usize::MAX
-            } else {
-                LARGEST_PAGE
-            });
-        self.send_repeatedly(request, |response| {
-            let answer: AllDocs<'_> = answer_of(database, &response)?;
-            let mut found = HashMap::with_capacity(answer.rows.len());
-            for row in answer.rows {
-                let (id, state) = found_in(row, include)
-                    .ok_or_else(|| bad_answer(database, "a row that says nothing"))?;
-                found.insert(id, state);
-            }
-            // By id and not by place: a shard that answers late must not move a document.
-            ids.iter()
-                .map(|id| {
-                    found
-                        .get(*id)
-                        .cloned()
-                        .ok_or_else(|| bad_answer(database, "a key without an answer"))
-                })
-                .collect()
-        })
-        .await
+/// What an answer says of each of these ids.
+fn found_of(
+    database: &DatabaseName,
+    ids: &[&str],
+    include: Include,
+    response: &Response,
+) -> Result<Vec<Found>, Error> {
+    let answer: AllDocs<'_> = answer_of(database, response)?;
+    let mut found = HashMap::with_capacity(answer.rows.len());
+    for row in answer.rows {
+        let (id, state) = found_in(row, include)
+            .ok_or_else(|| bad_answer(database, "a row that says nothing"))?;
+        found.insert(id, state);
     }
+    // By id and not by place: a shard that answers late must not move a document.
+    ids.iter()
+        .map(|id| {
+            found
+                .get(*id)
+                .cloned()
+                .ok_or_else(|| bad_answer(database, "a key without an answer"))
+        })
+        .collect()
+}
+
+/// Where the page after this row starts. A page of one row would repeat that row for ever, so it starts at the next id that
+/// could be.
+fn starting_after(mut last: String, limit: usize) -> String {
+    if limit == 1 {
+        last.push('\0');
+    }
+    last
 }
 
 fn found_in(row: AllDocsRow<'_>, include: Include) -> Option<(String, Found)> {
@@ -450,12 +510,13 @@ fn answer_of<'a, A: Deserialize<'a>>(
     if is_not_found(response) {
         return Err(database_not_found(Operation::OPEN_DOCS, database));
     }
+    let wrong = |error: Option<&serde_json::Error>| {
+        unexpected(Operation::OPEN_DOCS, response, "_all_docs", error).in_database(database)
+    };
     if !response.status.is_success() {
-        return Err(bad_answer(database, response.status.as_str()));
+        return Err(wrong(None));
     }
-    // Errors in the middle of an answer come under 200, and break its JSON.
-    serde_json::from_slice(&response.body)
-        .map_err(|_| bad_answer(database, "not an answer of _all_docs"))
+    serde_json::from_slice(&response.body).map_err(|error| wrong(Some(&error)))
 }
 
 pub(super) fn database_not_found(operation: Operation, database: &DatabaseName) -> Error {

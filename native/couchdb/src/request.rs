@@ -2,13 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
-use super::client::Traffic;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
+use super::retry::Retries;
 use super::server::Server;
 use super::turns::Access;
 use super::url::ServerUrl;
@@ -18,6 +17,9 @@ const LARGEST_ANSWER: usize = 16 << 20;
 
 /// After a cancellation a write in flight may still finish, for this long.
 const LAST_WRITE: Duration = Duration::from_millis(700);
+
+/// For how long the server's word that the credentials are right is believed.
+const CREDENTIALS_HOLD: Duration = Duration::from_secs(5);
 
 /// A request to be made.
 #[derive(Clone, Debug)]
@@ -142,32 +144,23 @@ impl Server {
         request: Request<'_>,
         read: impl Fn(Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(self.settings.first_pause)
-            .with_max_delay(self.settings.longest_pause)
-            .with_max_times(self.settings.tries.saturating_sub(1))
-            .build();
+        let mut retries = Retries::of(self);
         loop {
-            let error = match self.send(&request).await.and_then(&read) {
+            match self.send_and_read(&request, &read).await {
                 Ok(answer) => return Ok(answer),
-                Err(error) if !error.is_temporary() => return Err(error),
-                Err(error) => error,
-            };
-            let Some(most) = pauses.next() else {
-                return Err(error);
-            };
-            // The server's own wish first, else full jitter (AWS's "exponential backoff and
-            // jitter"): clients that failed together must not come back together.
-            let pause = match error.pause() {
-                Some(asked) => asked.min(self.settings.longest_pause),
-                None => most.mul_f64(rand::random::<f64>()),
-            };
-            Traffic::count(&self.client.traffic().retries, 1);
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.cancel.cancelled() => return Err(Error::cancelled(request.operation)),
+                Err(error) => retries.after(&request, error).await?,
             }
         }
+    }
+
+    /// Sends a request once, and makes something of the answer.
+    pub(super) async fn send_and_read<T>(
+        &self,
+        request: &Request<'_>,
+        read: impl Fn(Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let answer = self.send(request).await.and_then(read);
+        answer.map_err(|error| error.on(self.url()))
     }
 
     /// Sends a request once. The error says whether it may pass, not whether the server acted.
@@ -207,14 +200,39 @@ impl Server {
                 })
         };
         let answer = tokio::select! {
-            answer = exchange => answer.map_err(|error| request.failed(error)),
+            answer = exchange => answer,
             () = given_up => return Err(cancelled()),
         };
+        let answer = match answer {
+            Err(error) if error.kind() == Kind::Unauthorized => Err(self.unauthorized(error).await),
+            answer => answer,
+        };
+        let answer = answer.map_err(|error| request.failed(error));
         match &answer {
-            Ok(_) => permit.succeeded(),
+            Ok(_) => {
+                self.outage.over();
+                permit.succeeded();
+            }
             Err(error) if error.is_temporary() => permit.overloaded(),
             Err(_) => {}
         }
         answer
+    }
+
+    /// What a 401 means. CouchDB gives it for wrong credentials, and to a user whom it does not allow this one thing;
+    /// its first page, which is for everybody, tells one from the other. It is asked seldom: a wrong password counts there,
+    /// too, and CouchDB locks a user out after five.
+    async fn unauthorized(&self, error: Error) -> Error {
+        let mut known = self.credentials_hold.lock().await;
+        let holds = match *known {
+            Some((at, holds)) if !holds || at.elapsed() < CREDENTIALS_HOLD => holds,
+            _ => {
+                let request = Request::read(Operation::CONNECT, Method::GET, "/");
+                let answer = self.client.send(&request).await;
+                answer.is_ok_and(|answer| answer.status.is_success())
+            }
+        };
+        *known = Some((tokio::time::Instant::now(), holds));
+        if holds { error.only_here() } else { error }
     }
 }

@@ -31,6 +31,21 @@ impl Revision {
         };
         usual().unwrap_or_else(|| Self::Other(text.into()))
     }
+
+    /// A new revision of this generation that loses against every other of it, but for those made here with a lower rank:
+    /// CouchDB lets the longest branch win, and of equally long ones the one with the greater hash.
+    pub fn losing(generation: u32, rank: u32) -> Self {
+        let hash = u128::from(rank) << 64 | u128::from(rand::random::<u64>());
+        Self::Usual(generation.max(1), hash)
+    }
+
+    /// How many revisions the branch has that ends in this one; None where the server counts otherwise.
+    pub fn generation(&self) -> Option<u32> {
+        match self {
+            Self::Usual(generation, _) => Some(*generation),
+            Self::Other(text) => text.split_once('-')?.0.parse().ok(),
+        }
+    }
 }
 
 impl fmt::Display for Revision {

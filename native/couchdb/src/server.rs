@@ -3,11 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, Traffic};
 use super::error::Error;
 use super::limiter::Limiter;
+use super::page_size::PageSize;
+use super::pages::Include;
+use super::retry::Outage;
 use super::settings::HttpSettings;
 use super::url::ServerUrl;
 
@@ -17,6 +22,17 @@ pub struct Server {
     pub(super) limiter: Arc<Limiter>,
     pub(super) settings: HttpSettings,
     pub(super) cancel: CancellationToken,
+    pub(super) outage: Outage,
+    /// Whether the server takes the credentials, and when it said so; None until that is in doubt.
+    pub(super) credentials_hold: Arc<AsyncMutex<Option<(Instant, bool)>>>,
+    sizes: Arc<Sizes>,
+}
+
+/// How much the server is asked for at once.
+struct Sizes {
+    ids: PageSize,
+    documents: PageSize,
+    writes: PageSize,
 }
 
 impl Server {
@@ -24,7 +40,7 @@ impl Server {
     /// certificates, and so may block for a moment.
     ///
     /// # Errors
-    /// [`Kind::Config`](super::Kind::Config) when the system's certificates cannot be used.
+    /// [`Kind::Config`](super::Kind::Config) when the certificates cannot be used.
     pub fn new(
         url: ServerUrl,
         settings: HttpSettings,
@@ -34,8 +50,15 @@ impl Server {
         Ok(Self {
             client: Client::new(url, &settings, traffic)?,
             limiter: Limiter::new(settings.ceiling, settings.per_second),
+            sizes: Arc::new(Sizes {
+                ids: PageSize::new(settings.small_pages),
+                documents: PageSize::new(settings.small_pages),
+                writes: PageSize::new(settings.small_pages),
+            }),
             settings,
             cancel,
+            outage: Outage::default(),
+            credentials_hold: Arc::default(),
         })
     }
 
@@ -49,12 +72,28 @@ impl Server {
             limiter: Limiter::new(1, None),
             settings: self.settings.clone(),
             cancel,
+            outage: Outage::default(),
+            credentials_hold: self.credentials_hold.clone(),
+            sizes: self.sizes.clone(),
         }
     }
 
     /// The server's URL; prints without credentials.
     pub fn url(&self) -> &ServerUrl {
         self.client.url()
+    }
+
+    /// How much is asked for at once in pages of this kind.
+    pub(super) fn page_size(&self, include: Include) -> &PageSize {
+        match include {
+            Include::Ids => &self.sizes.ids,
+            Include::Documents | Include::Attachments => &self.sizes.documents,
+        }
+    }
+
+    /// How much is written at once.
+    pub(super) fn write_size(&self) -> &PageSize {
+        &self.sizes.writes
     }
 
     /// How many requests are allowed in flight at this moment.

@@ -1,6 +1,8 @@
 //! Where a server is, and who we are to it.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use percent_encoding::percent_decode_str;
@@ -10,16 +12,23 @@ use url::Url;
 use super::error::{Error, Kind, Operation};
 
 /// A server's URL with its credentials, which no formatting of it shows.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct ServerUrl {
     base: Url,
-    user: Option<(String, String)>,
+    user: Option<(Vec<u8>, Vec<u8>)>,
+    source: Option<Arc<str>>,
 }
 
 impl ServerUrl {
-    /// Reads `http://user:password@host:port`; user and password may be percent-encoded.
+    /// Reads `http://user:password@host:port`; user and password are percent-decoded, to any bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for anything else; the error does not repeat the text, which may hold a password.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let bad = |detail: &str| Error::new(Kind::Config, Operation::CONNECT, detail);
+        let bad = |detail: &str| {
+            Error::new(Kind::Config, Operation::CONNECT, detail)
+                .hint("for example http://user:password@127.0.0.1:5984; percent-encode special characters of the password")
+        };
         let mut base = Url::parse(text.trim()).map_err(|_| {
             bad("the CouchDB URL is not of the form http://user:password@host:port")
         })?;
@@ -30,17 +39,41 @@ impl ServerUrl {
         // are shown.
         if base.path().contains('@') {
             return Err(bad(
-                "the CouchDB URL has an @ after its host; it is to be http://user:password@host:port",
+                "the CouchDB URL has an @ after its host; it must be http://user:password@host:port",
             ));
         }
-        let text = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+        let bytes = |part: &str| percent_decode_str(part).collect::<Vec<u8>>();
         let user = (!base.username().is_empty())
-            .then(|| (text(base.username()), text(base.password().unwrap_or(""))));
+            .then(|| (bytes(base.username()), bytes(base.password().unwrap_or(""))));
         let _ = base.set_username("");
         let _ = base.set_password(None);
         base.set_query(None);
         base.set_fragment(None);
-        Ok(Self { base, user })
+        Ok(Self {
+            base,
+            user,
+            source: None,
+        })
+    }
+
+    /// The same URL, and where it was configured (`COUCHDB_URL`, a file), for messages.
+    #[must_use]
+    pub fn from(mut self, source: impl Into<Arc<str>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Where it was configured.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// The URL without credentials, and where it was configured.
+    pub(super) fn named(&self) -> Arc<str> {
+        match &self.source {
+            Some(source) => format!("{self} (from {source})").into(),
+            None => self.to_string().into(),
+        }
     }
 
     /// Whether the connection is encrypted.
@@ -48,12 +81,61 @@ impl ServerUrl {
         self.base.scheme() == "https"
     }
 
+    /// The host and the port, as a message shows them.
+    pub(super) fn host_and_port(&self) -> (String, u16) {
+        let host = self.base.host_str().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        (
+            host.to_owned(),
+            self.base.port_or_known_default().unwrap_or_default(),
+        )
+    }
+
+    /// The same URL with the other scheme.
+    pub(super) fn with_other_scheme(&self) -> String {
+        let text = self.to_string();
+        match text.split_once(':') {
+            Some(("http", rest)) => format!("https:{rest}"),
+            Some((_, rest)) => format!("http:{rest}"),
+            None => text,
+        }
+    }
+
+    /// Where this server redirects to, without credentials and without what comes after the path.
+    pub(super) fn without_secrets(&self, location: &str) -> String {
+        let Ok(mut url) = self.base.join(location) else {
+            return "an address that cannot be read".to_owned();
+        };
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_query(None);
+        url.set_fragment(None);
+        url.into()
+    }
+
     pub(super) fn authorization(&self) -> Option<HeaderValue> {
         let (user, password) = self.user.as_ref()?;
-        let token = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        let credentials = [user.as_slice(), b":", password].concat();
+        let token = base64::engine::general_purpose::STANDARD.encode(credentials);
         let mut value = HeaderValue::from_str(&format!("Basic {token}")).ok()?;
         value.set_sensitive(true);
         Some(value)
+    }
+}
+
+/// Where it was configured makes it no other server.
+impl PartialEq for ServerUrl {
+    fn eq(&self, other: &Self) -> bool {
+        self.base == other.base && self.user == other.user
+    }
+}
+
+impl Eq for ServerUrl {}
+
+impl Hash for ServerUrl {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.base.hash(state);
+        self.user.hash(state);
     }
 }
 
@@ -84,6 +166,41 @@ mod tests {
         for bad in ["ftp://admin:secret@host", "http:a/admin:secret@host:5984"] {
             let error = ServerUrl::parse(bad).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn percent_encoded_bytes_of_a_password_are_sent_as_they_are() {
+        let token = |url: &str| {
+            let header = ServerUrl::parse(url).unwrap().authorization().unwrap();
+            let token = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+            base64::engine::general_purpose::STANDARD
+                .decode(token)
+                .unwrap()
+        };
+        assert_eq!(token("http://a:%2541@h"), b"a:%41");
+        assert_eq!(token("http://a:%E9%3A%2F@h"), b"a:\xe9:/");
+    }
+
+    #[test]
+    fn source_makes_no_other_server() {
+        let url = ServerUrl::parse("http://h:1").unwrap();
+        assert_eq!(url, url.clone().from("COUCHDB_URL"));
+        assert_eq!(url.with_other_scheme(), "https://h:1");
+    }
+
+    #[test]
+    fn redirects_are_shown_without_credentials_and_query() {
+        let url = ServerUrl::parse("http://h:1").unwrap();
+        for (location, shown) in [
+            (
+                "https://admin:secret@db:6984/x?token=1#y",
+                "https://db:6984/x",
+            ),
+            ("//admin:secret@a/login?token=1", "http://a/login"),
+            ("/login?token=1", "http://h:1/login"),
+        ] {
+            assert_eq!(url.without_secrets(location), shown);
         }
     }
 }

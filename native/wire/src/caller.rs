@@ -69,6 +69,13 @@ impl Caller {
             .map(|_| ())
     }
 
+    /// Has these lines logged, and waits until they are.
+    pub async fn log(&self, lines: Vec<String>) -> Result<(), Gone> {
+        self.ask(|number| FromNative::Log(number, lines))
+            .await
+            .map(|_| ())
+    }
+
     /// Tells how far the run is, and waits until that is taken note of.
     pub async fn progress(&self, line: String) -> Result<(), Gone> {
         self.ask(|number| FromNative::Progress(number, line))

@@ -67,6 +67,8 @@ pub enum Returned {
 pub enum FromNative {
     /// Print these, then reply.
     Lines(u64, Vec<String>),
+    /// Log these, then reply: they belong to no output.
+    Log(u64, Vec<String>),
     /// So far is the run: take note of it, then reply.
     Progress(u64, String),
     /// Do this, then reply.
@@ -85,13 +87,8 @@ impl FromNative {
 
     fn to_term(&self) -> Term {
         match self {
-            Self::Lines(number, lines) => Term::tagged(
-                "lines",
-                [
-                    sequence(*number),
-                    Term::List(lines.iter().map(Term::text).collect()),
-                ],
-            ),
+            Self::Lines(number, lines) => Term::tagged("lines", numbered(*number, lines)),
+            Self::Log(number, lines) => Term::tagged("log", numbered(*number, lines)),
             Self::Progress(number, line) => {
                 Term::tagged("progress", [sequence(*number), Term::text(line)])
             }
@@ -119,6 +116,11 @@ impl Returned {
             ),
         }
     }
+}
+
+fn numbered(number: u64, lines: &[String]) -> [Term; 2] {
+    let lines = lines.iter().map(Term::text).collect();
+    [sequence(number), Term::List(lines)]
 }
 
 fn sequence(number: u64) -> Term {

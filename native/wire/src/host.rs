@@ -6,8 +6,8 @@ use crate::request::{Connection, HostKind, Start};
 use crate::term::Term;
 use async_trait::async_trait;
 use kazoo_numbers::couchdb::ServerUrl;
-use kazoo_numbers::host::{ChangedRow, Host};
-use kazoo_numbers::kazoo::{AccountId, DatabaseName, default_paths, read_config_ini};
+use kazoo_numbers::host::{ChangedRow, Host, Migrated, SystemFeatures, Unannounced};
+use kazoo_numbers::kazoo::{AccountId, DatabaseName, default_paths, server_of_config_ini};
 use kazoo_numbers::{Error, Kind, operation};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -17,9 +17,9 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 /// The host of a job.
-pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: &Lines) -> Arc<dyn Host> {
+pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: Option<Lines>) -> Arc<dyn Host> {
     let one = match &start.connection {
-        Connection::Url(url) => Some(ServerUrl::parse(url)),
+        Connection::Url(url) => Some(given(url)),
         Connection::ConfigIni(path) => Some(configured(path.as_deref())),
         Connection::Host => None,
     };
@@ -29,7 +29,7 @@ pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: &Lines) -> Arc<dyn 
         }),
         HostKind::Kazoo => Arc::new(Kazoo {
             caller: Arc::clone(caller),
-            lines: lines.clone(),
+            lines,
             one,
             asked: Mutex::default(),
             carriers: start.settings.carrier_modules.clone(),
@@ -37,12 +37,21 @@ pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: &Lines) -> Arc<dyn 
     }
 }
 
+/// The address that the calling process was given: by the environment, else by its application.
+fn given(url: &str) -> Result<ServerUrl, Error> {
+    let source = match env::var("COUCHDB_URL") {
+        Ok(environment) if environment == url => "COUCHDB_URL",
+        _ => "couchdb_url in the application environment",
+    };
+    Ok(ServerUrl::parse(url)?.from(source))
+}
+
 fn configured(path: Option<&str>) -> Result<ServerUrl, Error> {
     let paths = match path {
         Some(path) => vec![PathBuf::from(path)],
         None => default_paths(env::var_os("KAZOO_CONFIG").map(PathBuf::from)),
     };
-    ServerUrl::parse(&read_config_ini(&paths)?)
+    server_of_config_ini(&paths)
 }
 
 /// One server, and nobody to tell. A command that needs no database does not miss it.
@@ -60,7 +69,8 @@ impl Host for Alone {
 /// Kazoo, through the calling process.
 struct Kazoo {
     caller: Arc<Caller>,
-    lines: Lines,
+    /// Where warnings are printed; None: they are logged, because the command's output has no place for them.
+    lines: Option<Lines>,
     one: Option<Result<ServerUrl, Error>>,
     /// Storage plans do not change in mid-run, and each question is a round trip.
     asked: Mutex<HashMap<Option<DatabaseName>, ServerUrl>>,
@@ -92,8 +102,12 @@ impl Kazoo {
         if let Err(error) = &answer
             && error.kind() != Kind::Cancelled
         {
+            let line = format!("warning: {error}");
             // Nobody there to read it: nobody misses it.
-            let _ = self.lines.put(format!("warning: {error}")).await;
+            let _ = match &self.lines {
+                Some(lines) => lines.put(line).await,
+                None => self.caller.log(vec![line]).await,
+            };
         }
         answer
     }
@@ -117,21 +131,53 @@ impl Host for Kazoo {
             None => self.ask(request).await?,
         };
         let url = match answer.as_tagged() {
-            Some(("ok", [url])) => ServerUrl::parse(&url.as_text().unwrap_or_default())?,
+            Some(("ok", [url])) => {
+                ServerUrl::parse(&url.as_text().unwrap_or_default())?.from("Kazoo's configuration")
+            }
             _ => return Err(refused("Kazoo names no server".to_owned())),
         };
         asked.insert(database.cloned(), url.clone());
         Ok(url)
     }
 
-    async fn changed(&self, database: &DatabaseName, rows: Vec<ChangedRow>) -> Result<(), Error> {
-        let rows = Term::List(rows.iter().map(row).collect());
-        self.ask(Term::tagged(
-            "changed",
-            [Term::text(database.plain()), rows],
+    async fn databases(&self, prefix: &str) -> Result<Option<Vec<DatabaseName>>, Error> {
+        if self.one.is_some() {
+            return Ok(None);
+        }
+        let answer = self
+            .ask(Term::tagged("databases", [Term::text(prefix)]))
+            .await?;
+        let names = match answer.as_tagged() {
+            Some(("ok", [names])) => texts(names),
+            _ => None,
+        };
+        let names = names.ok_or_else(|| refused("Kazoo did not list the databases".to_owned()))?;
+        // Names that CouchDB itself would refuse are left out, and a server may ignore the prefix.
+        Ok(Some(
+            names
+                .iter()
+                .filter(|name| name.starts_with(prefix))
+                .filter_map(|name| DatabaseName::new(name))
+                .collect(),
         ))
-        .await
-        .map(|_| ())
+    }
+
+    async fn changed(
+        &self,
+        database: &DatabaseName,
+        rows: Vec<ChangedRow>,
+    ) -> Result<Unannounced, Error> {
+        let rows = Term::List(rows.iter().map(row).collect());
+        let request = Term::tagged("changed", [Term::text(database.plain()), rows]);
+        let answer = self.ask(request).await?;
+        match (answer.as_atom(), answer.as_tagged()) {
+            (Some("ok"), _) => Ok(Unannounced::default()),
+            (_, Some(("unannounced", [ids, reason]))) => Ok(Unannounced {
+                ids: texts(ids).unwrap_or_default(),
+                reason: reason.as_text().unwrap_or_default(),
+            }),
+            _ => Err(unexpected("changed")),
+        }
     }
 
     async fn create_database(&self, database: &DatabaseName) -> Result<bool, Error> {
@@ -153,6 +199,31 @@ impl Host for Kazoo {
             .map(|_| true)
     }
 
+    async fn system_features(&self) -> Result<Option<SystemFeatures>, Error> {
+        let answer = self.ask(Term::atom("features")).await?;
+        match answer.as_tagged() {
+            Some(("features", [allowed, defaults])) => match (texts(allowed), texts(defaults)) {
+                (Some(allowed), Some(defaults)) => Ok(Some(SystemFeatures { allowed, defaults })),
+                _ => Err(unexpected("features")),
+            },
+            _ => Err(unexpected("features")),
+        }
+    }
+
+    async fn migrate_unassigned(&self, documents: &[&str]) -> Result<Option<Vec<Migrated>>, Error> {
+        let documents = Term::List(documents.iter().map(Term::text).collect());
+        let answer = self
+            .ask(Term::tagged("migrate_unassigned", [documents]))
+            .await?;
+        let migrated: Option<Vec<Migrated>> = match answer.as_tagged() {
+            Some(("ok", [Term::List(migrated)])) => migrated.iter().map(migrated_one).collect(),
+            _ => None,
+        };
+        migrated
+            .map(Some)
+            .ok_or_else(|| unexpected("migrate_unassigned"))
+    }
+
     fn carriers(&self) -> Option<Vec<String>> {
         self.carriers.clone()
     }
@@ -165,6 +236,28 @@ fn refused(line: String) -> Error {
 /// Kazoo's no to one request: another database may be luckier, so it does not end the run.
 fn said_no(line: String) -> Error {
     Error::new(Kind::BadRequest, operation::HOST, line)
+}
+
+/// An answer that this version's Erlang side does not give.
+fn unexpected(request: &str) -> Error {
+    Error::new(
+        Kind::BadAnswer,
+        operation::HOST,
+        format!("an unexpected answer to {request}"),
+    )
+}
+
+fn texts(term: &Term) -> Option<Vec<String>> {
+    term.as_list()?.iter().map(Term::as_text).collect()
+}
+
+fn migrated_one(term: &Term) -> Option<Migrated> {
+    match (term.as_atom(), term.as_tagged()) {
+        (Some("unchanged"), _) => Some(Migrated::Unchanged),
+        (_, Some(("document", [text]))) => Some(Migrated::Document(text.as_text()?.into())),
+        (_, Some(("failed", [line]))) => Some(Migrated::Failed(line.as_text()?)),
+        _ => None,
+    }
 }
 
 /// A row that landed, as the one who announces it needs it.

@@ -43,13 +43,14 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
         }
     };
     let (events, receiver) = mpsc::channel(EVENTS);
-    let host = host::of(&start, caller, &lines);
+    let for_warnings = (!command.has_fixed_output()).then(|| lines.clone());
+    let host = host::of(&start, caller, for_warnings);
     let (progress, latest) = watch::channel(Progress::default());
     let following = start
         .settings
         .follow
         .then(|| tokio::spawn(follow(Arc::clone(caller), latest)));
-    let telling = tokio::spawn(tell(receiver, lines, progress));
+    let telling = tokio::spawn(tell(receiver, Arc::clone(caller), lines, progress));
     let job = run::Job {
         host,
         settings: settings(&start),
@@ -71,11 +72,21 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
 }
 
 /// Takes every event, also when nobody reads the lines any more: the run must not wait for them.
-async fn tell(mut events: mpsc::Receiver<Event>, lines: Lines, progress: watch::Sender<Progress>) {
+async fn tell(
+    mut events: mpsc::Receiver<Event>,
+    caller: Arc<Caller>,
+    lines: Lines,
+    progress: watch::Sender<Progress>,
+) {
     let renderer = Renderer;
     while let Some(event) = events.recv().await {
         if let Event::Progress(latest) = event {
             progress.send_replace(latest);
+            continue;
+        }
+        if let Event::Aside(_) = event {
+            // A caller that is gone reads no log either.
+            let _ = caller.log(renderer.lines(&event)).await;
             continue;
         }
         for line in renderer.lines(&event) {
@@ -128,6 +139,12 @@ fn settings(start: &Start) -> run::Settings {
         settings.config_section.clone_from(section);
     }
     settings.dry_run = asked.dry_run;
+    settings.http.ca_file = match &asked.ca_file {
+        Some(path) => Some(path.into()),
+        None => env::var_os("COUCHDB_CA_FILE")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from),
+    };
     settings
 }
 

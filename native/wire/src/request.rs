@@ -101,6 +101,8 @@ pub struct Settings {
     pub report_directory: Option<String>,
     /// The file of counters for Prometheus.
     pub metrics_file: Option<String>,
+    /// The file of certificates that are trusted like those of the system.
+    pub ca_file: Option<String>,
     /// Whether the caller wants to be told how far the run is.
     pub follow: bool,
     /// A fault on purpose.
@@ -222,6 +224,7 @@ impl TryFrom<&Term> for Settings {
                 "journal_keep_days" => settings.journal_keep_days = Some(natural(value)?),
                 "journal_keep_bytes" => settings.journal_keep_bytes = Some(natural(value)?),
                 "report_directory" => settings.report_directory = Some(text(value)?),
+                "ca_file" => settings.ca_file = Some(text(value)?),
                 "metrics_file" => settings.metrics_file = Some(text(value)?),
                 "fault" => {
                     settings.fault = match value.as_atom() {

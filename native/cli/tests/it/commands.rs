@@ -217,7 +217,7 @@ fn what_was_done_is_listed_and_undone() {
     );
     let without = stage.run(&["--no-journal", "undo", run]);
     assert_eq!(without.status, 2);
-    assert!(without.out.contains("no journal"), "{}", without.out);
+    assert!(without.err.contains("no journal"), "{}", without.err);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn help_about_what_there_is_not_names_what_there_is() {
     assert_eq!(refused.status, 2);
     assert!(
         refused
-            .out
+            .err
             .contains("the nearest are fix_number, fix_numbers")
     );
 }

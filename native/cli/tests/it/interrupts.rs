@@ -124,7 +124,7 @@ fn a_terminal_has_a_live_line_beside_the_same_output() {
     });
     let output = running.wait_with_output().unwrap();
     let shown = reader.join().unwrap();
-    assert!(shown.contains(" of 10 databases, "), "{shown:?}");
+    assert!(shown.contains(" of 11 databases, "), "{shown:?}");
     assert!(!shown.contains(" 0 failed"), "{shown:?}");
     let out = String::from_utf8(output.stdout).unwrap();
     assert!(
@@ -147,16 +147,17 @@ fn a_second_run_is_refused_waits_or_does_not_care() {
     out.read_line(&mut line).unwrap();
     let refused = stage.run(&["purge_deleted"]);
     assert_eq!(refused.status, 2);
-    assert_eq!(refused.lines().len(), 1, "{}", refused.out);
+    assert_eq!(refused.out, "");
+    assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
     assert!(
         refused
-            .out
+            .err
             .starts_with("refused: copy_number_dbs_to_accounts by "),
         "{}",
-        refused.out
+        refused.err
     );
     let process = format!(" on process {} has been running since ", running.id());
-    assert!(refused.out.contains(&process), "{}", refused.out);
+    assert!(refused.err.contains(&process), "{}", refused.err);
     assert_eq!(stage.run(&["--no-lock", "purge_deleted"]).status, 0);
     assert_eq!(stage.run(&["purge_deleted", "--dry-run"]).status, 0);
     let mut waiting = stage

@@ -9,6 +9,7 @@
 )]
 
 mod commands;
+mod connecting;
 mod help;
 mod interrupts;
 mod killed;

@@ -7,6 +7,7 @@ mod parse;
 mod scope;
 mod table;
 
+pub(crate) use argument::shown;
 pub use argument::{Argument, Refusal};
 pub use help::{Door, effect, example, help, usage};
 pub use parse::parse;
@@ -172,11 +173,37 @@ pub enum Command {
     /// The runs that can be undone.
     Runs,
     /// The documents of a run, back as they were.
-    Undo(String),
+    Undo(String, OnCluster),
     /// What is out of step.
     Audit(AuditTarget),
     /// What the functions do, or this one of them.
     Help(Option<&'static str>),
     /// A function that needs a running Kazoo.
     NeedsKazoo(&'static str),
+}
+
+/// On which cluster a run may be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnCluster {
+    /// On the one that it was on.
+    Same,
+    /// On any: the operator insists.
+    Any,
+}
+
+impl OnCluster {
+    /// The word by which the operator insists.
+    pub const ANY: &'static str = "any_cluster";
+}
+
+impl Command {
+    /// Whether the output has the manual's lines and nothing before or after them (contract section 9.9).
+    pub fn has_fixed_output(&self) -> bool {
+        matches!(
+            self,
+            Self::CarrierUsage(_)
+                | Self::ConvertCarrier { .. }
+                | Self::ConvertCarrierOfNumber { .. }
+        )
+    }
 }

@@ -1,10 +1,11 @@
 //! From a name and arguments to a [`Command`].
 
-use super::argument::{Argument, Refusal, shown};
+use super::argument::{Argument, Refusal, is_invisible, separates_digits, shown};
 use super::help;
 use super::table::{Parameter, Spec, extras, find, table};
 use super::{
-    Accounts, AuditTarget, Command, Edit, FeatureList, NumberDatabases, Selection, Unassigned,
+    Accounts, AuditTarget, Command, Edit, FeatureList, NumberDatabases, OnCluster, Selection,
+    Unassigned,
 };
 use crate::kazoo::{AccountId, DatabaseName, account_argument, decoded, number_database_of};
 
@@ -156,7 +157,21 @@ fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
             given.unassigned()?
         }),
         "runs" => C::Runs,
-        "undo" => C::Undo(given.text("the id of a run", Parameter::Run.example())?),
+        "undo" => {
+            let is_any = given.spec.parameters.len() > 1;
+            let run = given.text("the id of a run", Parameter::Run.example())?;
+            if is_any {
+                given.word(OnCluster::ANY)?;
+            }
+            C::Undo(
+                run,
+                if is_any {
+                    OnCluster::Any
+                } else {
+                    OnCluster::Same
+                },
+            )
+        }
         "help" if none => C::Help(None),
         "help" => {
             let name = given.text("the name of a function", Parameter::Function.example())?;
@@ -197,6 +212,20 @@ impl Given<'_> {
         ))
     }
 
+    /// The same, with what was probably meant.
+    fn refuse_or_suggest(&self, text: &str, expected: &str, example: &str) -> Refusal {
+        let line = self.refuse(&shown(text), expected, example);
+        let meant = if expected == NUMBERS {
+            digits_of(text)
+        } else {
+            visible_of(text)
+        };
+        match meant {
+            Some(meant) => Refusal::new(format!("{line}; did you mean {meant}?")),
+            None => line,
+        }
+    }
+
     /// Whether a list that is there is empty, where a list may be.
     fn is_empty_list(&self) -> bool {
         self.spec
@@ -220,6 +249,15 @@ impl Given<'_> {
         self.checked(text, expected, example)
     }
 
+    /// A word that must stand just so.
+    fn word(&mut self, word: &str) -> Result<(), Refusal> {
+        let expected = format!("the word {word}");
+        match self.text(&expected, word)? {
+            given if given == word => Ok(()),
+            given => Err(self.refuse(&shown(&given), &expected, word)),
+        }
+    }
+
     fn texts(&mut self, expected: &str, example: &str) -> Result<Vec<String>, Refusal> {
         let texts = match self.take() {
             Some(Argument::Text(text)) => vec![text.clone()],
@@ -238,16 +276,23 @@ impl Given<'_> {
         if text.is_empty() && expected != NUMBERS {
             return Err(self.refuse("empty", expected, example));
         }
-        if text.len() > LONGEST || text.contains(char::is_control) {
-            return Err(self.refuse(&shown(&text), expected, example));
+        // Kazoo does not take what people write between the digits of a number, and would look for a number of that very
+        // name (contract section 9.6).
+        let unclear = if expected == NUMBERS {
+            text.contains(|c: char| c != ' ' && is_invisible(c)) || digits_of(&text).is_some()
+        } else {
+            text.contains(char::is_control)
+        };
+        if text.len() > LONGEST || unclear {
+            return Err(self.refuse_or_suggest(&text, expected, example));
         }
         Ok(text)
     }
 
     fn account_of(&self, text: &str) -> Result<AccountId, Refusal> {
         account_argument(text).ok_or_else(|| {
-            self.refuse(
-                &shown(text),
+            self.refuse_or_suggest(
+                text,
                 "an account id or account database",
                 "4b87ccf02d8846f06c3b1f0e04e76bfd",
             )
@@ -278,11 +323,7 @@ impl Given<'_> {
 
     fn database_of(&self, text: &str) -> Result<Selection, Refusal> {
         database(text).map(Selection::Database).ok_or_else(|| {
-            self.refuse(
-                &shown(text),
-                "a number database",
-                "numbers%2F%2B1415 or +1415",
-            )
+            self.refuse_or_suggest(text, "a number database", "numbers%2F%2B1415 or +1415")
         })
     }
 
@@ -299,7 +340,7 @@ impl Given<'_> {
         let text = self.text(expected, example)?;
         prefix(&text)
             .map(NumberDatabases::One)
-            .ok_or_else(|| self.refuse(&shown(&text), expected, example))
+            .ok_or_else(|| self.refuse_or_suggest(&text, expected, example))
     }
 
     fn databases_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
@@ -363,28 +404,46 @@ impl Given<'_> {
         if is_a_number(&text) {
             return Ok(AuditTarget::Number(text));
         }
-        match prefix(&text) {
-            Some(selection) => Ok(AuditTarget::Databases(selection)),
-            None => Err(self.refuse(&shown(&text), expected, example)),
+        if let Some(selection) = prefix(&text) {
+            return Ok(AuditTarget::Databases(selection));
         }
+        // A number that is written for people, more likely than anything else.
+        let number = digits_of(&text).map(|_| NUMBERS);
+        Err(self.refuse_or_suggest(&text, number.unwrap_or(expected), example))
     }
 
     fn unassigned(&mut self) -> Result<Unassigned, Refusal> {
         let text = self.text("a number database or a phone number", "+1415")?;
         Ok(match database(&text) {
             Some(name) => Unassigned::Databases(NumberDatabases::One(Selection::Database(name))),
-            None => Unassigned::Number(text),
+            None => Unassigned::Number(self.checked(text, NUMBERS, "+14155550100")?),
         })
     }
 }
 
-/// What may be dialled: digits, as people write them, and more of them than name a database.
+/// What may be dialled, and is longer than the name of a database.
 fn is_a_number(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    digits >= 5
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || b"+-() .".contains(&byte))
+    starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= 5
+}
+
+/// Whether this is all of a number, and not its first characters: no country has numbers with fewer digits that Kazoo takes.
+fn is_a_whole_number(text: &str) -> bool {
+    const SHORTEST: usize = 8;
+    starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= SHORTEST
+}
+
+/// A number without what people write between its digits; None where nothing else is left than a number, or it is one.
+fn digits_of(text: &str) -> Option<String> {
+    let cleaned: String = text.chars().filter(|c| !separates_digits(*c)).collect();
+    (cleaned != text && cleaned.len() <= LONGEST && is_a_number(&cleaned)).then_some(cleaned)
+}
+
+/// A text without what cannot be seen; None where it has none of that, or nothing else.
+fn visible_of(text: &str) -> Option<String> {
+    let cleaned: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    let can_be_shown = cleaned.bytes().all(|byte| byte.is_ascii_graphic());
+    (cleaned != text && !cleaned.is_empty() && can_be_shown && cleaned.len() <= LONGEST)
+        .then_some(cleaned)
 }
 
 /// A number database in any of its forms: its name, encoded or not, or the five characters that
@@ -403,12 +462,13 @@ fn database(text: &str) -> Option<DatabaseName> {
     number_database_of(&plain)
 }
 
-/// The first characters of a number, five or more of which name one database; or a database.
+/// The first characters of a number, five or more of which name one database; or a database. All of a number is none: who
+/// gives one means that number, and not all that share its database.
 fn prefix(text: &str) -> Option<Selection> {
     if let Some(database) = database(text) {
         return Some(Selection::Database(database));
     }
-    if !starts_a_number(text) {
+    if !starts_a_number(text) || is_a_whole_number(text) {
         return None;
     }
     Some(match number_database_of(text) {
@@ -456,10 +516,13 @@ mod tests {
             assert_eq!(database(form), Some(expected.clone()), "{form}");
             assert_eq!(prefix(form), selected, "{form}");
         }
-        assert_eq!(prefix("+14155550100"), selected);
+        assert_eq!(prefix("+141555"), selected);
         assert_eq!(prefix("+14"), Some(Selection::StartingWith("+14".into())));
         assert_eq!(database("+14"), None);
-        assert_eq!(database("+14155550100"), None);
+        for whole in ["+14155550100", "4155550100", "+44207183", "14155550100"] {
+            assert_eq!(database(whole), None, "{whole}");
+            assert_eq!(prefix(whole), None, "{whole}");
+        }
         for form in [
             "bogus",
             "numbers/",
@@ -510,7 +573,7 @@ mod tests {
         }
         let prefix = AuditTarget::Databases(Selection::StartingWith("+14".into()));
         assert_eq!(target("+14"), Some(prefix));
-        for form in ["+14155550100", "4155550100", "(415) 555-0100", "+14155"] {
+        for form in ["+14155550100", "4155550100", "+14155"] {
             assert_eq!(
                 target(form),
                 Some(AuditTarget::Number(form.into())),
@@ -523,6 +586,109 @@ mod tests {
         assert_eq!(parse("audit", &[]), Ok(Command::Audit(AuditTarget::All)));
         let list = Argument::List(vec!["+1415".into(), "+1416".into()]);
         assert!(parse("audit", &[list]).is_err());
+    }
+
+    /// Every function that takes numbers, with this text in their place.
+    fn with_number(number: &str) -> Vec<(&'static str, Vec<Argument>)> {
+        let functions = table().iter().chain(extras());
+        functions
+            .filter(|spec| !spec.needs_kazoo)
+            .filter_map(|spec| {
+                let mut takes_number = false;
+                let arguments = spec.parameters.iter().map(|parameter| {
+                    let is_number = matches!(parameter, Parameter::Number | Parameter::Numbers);
+                    takes_number |= is_number;
+                    text(if is_number {
+                        number
+                    } else {
+                        parameter.example()
+                    })
+                });
+                let arguments = arguments.collect();
+                takes_number.then_some((spec.name, arguments))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn number_as_people_write_it_is_refused_by_every_function_and_the_clean_form_offered() {
+        for (written, seen) in [
+            ("+1 (415) 555-0100", "+1 (415) 555-0100"),
+            ("+1.415.555.0100", "+1.415.555.0100"),
+            ("+1415\u{200b}5550100", "+1415\\u{200b}5550100"),
+            (
+                "\u{202d}+14155550100\u{202c}",
+                "\\u{202d}+14155550100\\u{202c}",
+            ),
+            ("+1415\u{a0}555\u{2011}0100", "+1415\\u{a0}555\u{2011}0100"),
+            ("+14155550100\r", "+14155550100\\r"),
+        ] {
+            let calls = with_number(written);
+            assert!(calls.len() >= 10, "{}", calls.len());
+            for (function, arguments) in calls {
+                let line = refused(function, &arguments);
+                assert!(line.contains(&format!("\"{seen}\"")), "{line}");
+                assert!(line.ends_with("did you mean +14155550100?"), "{line}");
+            }
+        }
+        for (function, arguments) in with_number("bogus\u{200b}") {
+            let line = refused(function, &arguments);
+            assert!(!line.contains("did you mean"), "{line}");
+        }
+        // Not a number at all: a failure of that number, and no refusal.
+        for (function, arguments) in with_number("sip-user") {
+            if function != "audit" {
+                assert!(parse(function, &arguments).is_ok(), "{function}");
+            }
+        }
+        let mixed = Argument::List(vec!["+14155550100".into(), "+1415 5550101".into()]);
+        refused("fix_numbers_apps_in_numbdb", &[mixed]);
+    }
+
+    #[test]
+    fn names_with_invisible_characters_are_shown_escaped_and_the_clean_form_offered() {
+        let id = "abcdef0123456789abcdef0123456789";
+        let line = refused("fix_account_db_numbers", &[text(&format!("{id}\u{200b}"))]);
+        assert!(line.contains("6789\\u{200b}\""), "{line}");
+        assert!(line.ends_with(&format!("did you mean {id}?")), "{line}");
+        let line = refused(
+            "copy_single_number_db_to_accounts",
+            &[text("\u{feff}+1415")],
+        );
+        assert!(line.ends_with("did you mean +1415?"), "{line}");
+        let line = refused("audit", &[text("(415) 555-0100")]);
+        assert!(line.ends_with("did you mean 4155550100?"), "{line}");
+    }
+
+    #[test]
+    fn whole_number_is_refused_where_a_database_or_a_prefix_is_wanted() {
+        let wants_database = |parameter: &Parameter| {
+            use Parameter::{Database, Databases, Prefix};
+            matches!(parameter, Database | Databases | Prefix)
+        };
+        let mut functions = Vec::new();
+        for spec in table().iter().chain(extras()) {
+            if spec.needs_kazoo {
+                continue;
+            }
+            let Some(at) = spec.parameters.iter().position(wants_database) else {
+                continue;
+            };
+            let mut arguments: Vec<Argument> = spec
+                .parameters
+                .iter()
+                .map(|parameter| text(parameter.example()))
+                .collect();
+            arguments[at] = text("+14155550100");
+            let line = refused(spec.name, &arguments);
+            assert!(line.contains("\"+14155550100\""), "{line}");
+            functions.push(spec.name);
+        }
+        assert!(functions.contains(&"purge_deleted"), "{functions:?}");
+        assert!(
+            functions.contains(&"destructively_remove_from_single_numdb_if_not_in_accountdb"),
+            "{functions:?}"
+        );
     }
 
     #[test]

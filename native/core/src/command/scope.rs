@@ -8,16 +8,16 @@ use super::{Accounts, Command, Unassigned};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// One account, or numbers that were given: such runs do not get in each other's way.
+    /// One account, or numbers that were given: it excludes nobody and is refused by nobody.
     Shared,
-    /// Databases, lists of them, or all: no other writing run at the same time.
+    /// Databases, lists of them, or all: one such run at a time.
     Exclusive,
 }
 
 impl Scope {
     /// Whether runs of these scopes may not go on at the same time.
     pub fn excludes(self, other: Self) -> bool {
-        self == Self::Exclusive || other == Self::Exclusive
+        self == Self::Exclusive && other == Self::Exclusive
     }
 }
 
@@ -68,7 +68,7 @@ impl Command {
             | C::ConvertCarrier { .. }
             | C::Purge(..)
             | C::MigrateUnassigned(Unassigned::Databases(_))
-            | C::Undo(_) => Some(Scope::Exclusive),
+            | C::Undo(..) => Some(Scope::Exclusive),
         }
     }
 }
@@ -145,16 +145,17 @@ mod tests {
             ),
             ("purge_deleted", &[], Scope::Exclusive),
             ("undo", &[P::Run], Scope::Exclusive),
+            ("undo", &[P::Run, P::AnyCluster], Scope::Exclusive),
         ] {
             assert_eq!(scope(function, parameters), Some(expected), "{function}");
         }
     }
 
     #[test]
-    fn only_shared_runs_go_together() {
+    fn only_exclusive_runs_exclude_each_other() {
         assert!(!Scope::Shared.excludes(Scope::Shared));
-        assert!(Scope::Shared.excludes(Scope::Exclusive));
-        assert!(Scope::Exclusive.excludes(Scope::Shared));
+        assert!(!Scope::Shared.excludes(Scope::Exclusive));
+        assert!(!Scope::Exclusive.excludes(Scope::Shared));
         assert!(Scope::Exclusive.excludes(Scope::Exclusive));
     }
 }

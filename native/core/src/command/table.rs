@@ -28,6 +28,8 @@ pub enum Parameter {
     Feature,
     /// The id of a run, as `runs` lists it.
     Run,
+    /// The word that has a run undone on another cluster.
+    AnyCluster,
     /// What an audit is about: an account, a number database, a prefix or a number.
     AuditTarget,
     /// The id of a run in progress, as `status` tells it.
@@ -61,6 +63,7 @@ impl Parameter {
             Self::Target => "TARGET",
             Self::Feature => "FEATURE",
             Self::Run => "RUN",
+            Self::AnyCluster => "any_cluster",
             Self::RunInProgress => "RUN_IN_PROGRESS",
             Self::Function => "FUNCTION",
             Self::OfFunction => "ARGUMENT…",
@@ -88,6 +91,9 @@ impl Parameter {
             Self::Target => "the carrier module that the numbers get",
             Self::Feature => "a feature, as all_features lists them",
             Self::Run => "the id of a run, as runs lists it",
+            Self::AnyCluster => {
+                "this word: the run was on another cluster, and is undone here all the same"
+            }
             Self::RunInProgress => "the id of a run in progress, as status tells it",
             Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
             Self::Function => "the name of a function",
@@ -107,6 +113,7 @@ impl Parameter {
             Self::Target => "knm_bandwidth2",
             Self::Feature => "e911",
             Self::Run => "20261123T042900Z-250000",
+            Self::AnyCluster => "any_cluster",
             Self::RunInProgress => "0.123.0",
             Self::Function => "fix_account_db_numbers",
             Self::OfFunction => Self::Account.example(),
@@ -213,8 +220,8 @@ const fn kazoo(name: &'static str, parameters: &'static [Parameter], help: &'sta
 }
 
 use Parameter::{
-    Account, Accounts, AuditTarget, Database, DatabaseOrNumber, Databases, Feature, Function,
-    Number, Numbers, OfFunction, Other, Prefix, Run, RunInProgress, Source, Target,
+    Account, Accounts, AnyCluster, AuditTarget, Database, DatabaseOrNumber, Databases, Feature,
+    Function, Number, Numbers, OfFunction, Other, Prefix, Run, RunInProgress, Source, Target,
 };
 
 const TABLE: &[Spec] = &[
@@ -570,6 +577,11 @@ const EXTRAS: &[Spec] = &[
         "undo",
         &[Run],
         "Puts the documents of a run back, where nobody has changed them since.",
+    ),
+    deletes(
+        "undo",
+        &[Run, AnyCluster],
+        "Puts the documents of a run back although it was on another cluster, where they are as the run left them.",
     ),
     reads("help", &[], "Lists the functions."),
     reads(

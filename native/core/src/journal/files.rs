@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use super::{Journal, Record, Start};
 use crate::operation;
-use couchdb::{Error, Kind};
+use crate::plan::Leaf;
+use couchdb::{ClusterIdentity, Error, Kind, Revision};
 
 const EXTENSION: &str = "journal";
 
@@ -64,6 +65,8 @@ pub struct Step {
     pub after: Option<String>,
     /// The revision that it landed as. None: it failed, or its answer was lost.
     pub rev: Option<String>,
+    /// Losing leaves that went with the document, or were put back with it.
+    pub leaves: Vec<Leaf>,
 }
 
 /// What a run did: by database and id, in order.
@@ -80,7 +83,13 @@ impl Journals {
     }
 
     /// Begins a journal, and lets old ones go.
-    pub fn begin(&self, command: &str, who: &str, server: &str) -> Result<Journal, Error> {
+    pub fn begin(
+        &self,
+        command: &str,
+        who: &str,
+        server: &str,
+        cluster: &ClusterIdentity,
+    ) -> Result<Journal, Error> {
         let failed = |error: std::io::Error| self.failed(&error.to_string());
         std::fs::create_dir_all(&self.directory).map_err(failed)?;
         self.let_go(SystemTime::now());
@@ -104,6 +113,7 @@ impl Journals {
             command: command.to_owned(),
             who: who.to_owned(),
             server: server.to_owned(),
+            cluster: cluster.clone(),
         })])?;
         Ok(journal)
     }
@@ -137,21 +147,21 @@ impl Journals {
         Ok(runs)
     }
 
+    /// How a run began. None: its process died before that was written, and so before it changed anything.
+    pub fn start(&self, run: &str) -> Result<Option<Start>, Error> {
+        let path = self.path_of(run)?;
+        let mut start = None;
+        self.records(&path, |record| {
+            if let Record::Start(found) = record {
+                start.get_or_insert(found);
+            }
+        })?;
+        Ok(start)
+    }
+
     /// What a run did, by database and id.
     pub fn done(&self, run: &str) -> Result<Done, Error> {
-        // A run's id is a file's name, and must not become a path.
-        let is_id = !run.is_empty()
-            && run
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let path = self.path(run);
-        if !is_id || !path.is_file() {
-            return Err(Error::new(
-                Kind::NotFound,
-                operation::JOURNAL,
-                format!("there is no run {run:?}; runs are listed by `runs`"),
-            ));
-        }
+        let path = self.path_of(run)?;
         let mut done = Done::new();
         self.records(&path, |record| match record {
             Record::Intent(entry) => {
@@ -162,6 +172,14 @@ impl Journals {
                     before: text(entry.before),
                     after: text(entry.after),
                     rev: None,
+                    leaves: entry
+                        .leaves
+                        .into_iter()
+                        .map(|leaf| Leaf {
+                            rev: Revision::parse(&leaf.rev),
+                            text: leaf.text.get().into(),
+                        })
+                        .collect(),
                 };
                 done.entry(entry.database)
                     .or_default()
@@ -181,6 +199,24 @@ impl Journals {
             Record::Start(_) | Record::End { .. } => {}
         })?;
         Ok(done)
+    }
+
+    /// The journal of a run that there is.
+    fn path_of(&self, run: &str) -> Result<PathBuf, Error> {
+        // A run's id is a file's name, and must not become a path.
+        let is_id = !run.is_empty()
+            && run
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let path = self.path(run);
+        if !is_id || !path.is_file() {
+            return Err(Error::new(
+                Kind::NotFound,
+                operation::JOURNAL,
+                format!("there is no run {run:?}; runs are listed by `runs`"),
+            ));
+        }
+        Ok(path)
     }
 
     fn path(&self, run: &str) -> PathBuf {

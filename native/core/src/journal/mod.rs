@@ -11,5 +11,5 @@ mod writer;
 
 pub(crate) use files::new_run_id;
 pub use files::{Done, Journals, RunSummary, Step, default_directory};
-pub use record::{Entry, Record, Start};
+pub use record::{Entry, LeafEntry, Record, Start};
 pub use writer::Journal;

@@ -1,5 +1,6 @@
 //! The lines of a journal.
 
+use couchdb::ClusterIdentity;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -16,6 +17,18 @@ pub struct Start {
     pub who: String,
     /// The server, without credentials.
     pub server: String,
+    /// The cluster that the server belongs to.
+    #[serde(default)]
+    pub cluster: ClusterIdentity,
+}
+
+impl Start {
+    /// Whether the run was on this cluster: by what the clusters say of themselves, or else by the server's URL.
+    pub fn is_on(&self, cluster: &ClusterIdentity, server: &str) -> bool {
+        self.cluster
+            .is_same(cluster)
+            .unwrap_or(self.server == server)
+    }
 }
 
 /// One line of a journal.
@@ -62,6 +75,18 @@ pub struct Entry {
     pub before: Option<Box<RawValue>>,
     /// The document after; none when it is deleted.
     pub after: Option<Box<RawValue>>,
+    /// Losing leaves that are deleted with the document, or put back with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaves: Vec<LeafEntry>,
+}
+
+/// A losing leaf of a document that is written.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LeafEntry {
+    /// Its revision before it was deleted.
+    pub rev: String,
+    /// Its content.
+    pub text: Box<RawValue>,
 }
 
 impl Record {
@@ -94,6 +119,7 @@ mod tests {
             id: "+14155550100".into(),
             before: Some(RawValue::from_string(r#"{"n":1.0}"#.into()).unwrap()),
             after: None,
+            leaves: Vec::new(),
         });
         let line = record.line().unwrap();
         let Some(Record::Intent(entry)) = Record::read(line.trim_end()) else {

@@ -1,13 +1,19 @@
-//! Kazoo's config.ini: where CouchDB is, and as whom.
+//! Kazoo's config.ini: where CouchDB is, and as whom. It is read as Kazoo reads it (`kazoo_config`, `kz_dataconfig` and the
+//! parser that they use), so that both reach the same server.
 
+use std::env;
 use std::path::{Path, PathBuf};
 
-use ini::Ini;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
-use couchdb::{Error, Kind, Operation};
+use couchdb::{Error, Kind, Operation, ServerUrl};
 
-/// Kazoo's port when none is written: HAProxy in front of the cluster.
-const DEFAULT_PORT: u16 = 15984;
+/// CouchDB's port where none is written, and its host: `kz_couch_connection` in Kazoo.
+const DEFAULT_PORT: u16 = 5984;
+const DEFAULT_HOST: &str = "localhost";
+
+/// The zone of a node that is in none.
+const DEFAULT_ZONE: &[u8] = b"local";
 
 /// Where Kazoo looks for its configuration, in order: `KAZOO_CONFIG` as given, then its two
 /// default places.
@@ -22,10 +28,20 @@ pub fn default_paths(kazoo_config: Option<PathBuf>) -> Vec<PathBuf> {
 }
 
 /// Reads the first of these files that is there, and returns CouchDB's URL, credentials and all.
-pub fn read_config_ini(paths: &[PathBuf]) -> Result<String, Error> {
+///
+/// # Errors
+/// [`Kind::Config`] where there is no file, or it does not say where CouchDB is.
+pub fn server_of_config_ini(paths: &[PathBuf]) -> Result<ServerUrl, Error> {
     for path in paths {
-        match std::fs::read_to_string(path) {
-            Ok(text) => return couchdb_url_of(&text, path),
+        match std::fs::read(path) {
+            Ok(text) => {
+                let found = connection(&text, path, &Node::here())?;
+                let source = match found.default {
+                    None => path.display().to_string(),
+                    Some(reason) => format!("{}: {reason}", path.display()),
+                };
+                return Ok(ServerUrl::parse(&found.url)?.from(source));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(config_error(path, &error.to_string())),
         }
@@ -35,51 +51,194 @@ pub fn read_config_ini(paths: &[PathBuf]) -> Result<String, Error> {
         Kind::Config,
         Operation::CONNECT,
         format!(
-            "no CouchDB is configured: set COUCHDB_URL=http://user:password@host:port; also looked for {}",
-            looked.join(", ")
+            "no address is configured: COUCHDB_URL is not set, and there is no {}",
+            looked.join(", and no ")
         ),
-    ))
+    )
+    .hint("set COUCHDB_URL=http://user:password@host:port"))
 }
 
-/// CouchDB's URL from the text of a config.ini: section `[data] config`, else `[bigcouch]`, with
-/// `ip` or `host`, `port`, `username`, `password`.
+/// CouchDB's URL from the text of a config.ini: section `[data] config`, else `[bigcouch]`, with `ip`, `port`, `username`
+/// and `password`.
+///
+/// # Errors
+/// [`Kind::Config`]; the error holds nothing of what stands in the file but the names of sections.
 pub fn couchdb_url_of(text: &str, path: &Path) -> Result<String, Error> {
-    // Kazoo quotes values now and then, and passwords hold backslashes: neither is an escape.
-    let options = ini::ParseOption {
-        enabled_quote: true,
-        enabled_escape: false,
-        ..ini::ParseOption::default()
+    Ok(connection(text.as_bytes(), path, &Node::here())?.url)
+}
+
+/// The node that sections for a zone or a host are compared with.
+struct Node {
+    host: Vec<u8>,
+    zone: Vec<u8>,
+}
+
+impl Node {
+    fn here() -> Self {
+        let zone = env::var_os("KAZOO_ZONE").map(std::os::unix::ffi::OsStringExt::into_vec);
+        Self {
+            host: rustix::system::uname().nodename().to_bytes().to_vec(),
+            zone: zone.unwrap_or_else(|| DEFAULT_ZONE.to_vec()),
+        }
+    }
+}
+
+/// What a file says of CouchDB.
+struct Connection {
+    url: String,
+    /// Why it is Kazoo's default, if it is.
+    default: Option<String>,
+}
+
+fn connection(text: &[u8], path: &Path, node: &Node) -> Result<Connection, Error> {
+    let sections = sections(text).map_err(|problem| config_error(path, &problem))?;
+    let named = |wanted: &[u8]| -> Vec<&Section<'_>> {
+        let all = sections.iter();
+        all.filter(|section| section.name == wanted).collect()
     };
-    // The parser's own message may quote the line that it failed on, which may be a password.
-    let ini = Ini::load_from_str_opt(text, options)
-        .map_err(|error| config_error(path, &format!("not an INI file (line {})", error.line)))?;
-    let section = ini
-        .get_from(Some("data"), "config")
-        .map_or("bigcouch", str::trim);
-    let couch = ini
-        .section(Some(section))
-        .ok_or_else(|| config_error(path, &format!("there is no section [{section}]")))?;
-    let value = |name: &str| couch.get(name).map(str::trim).filter(|v| !v.is_empty());
-    let host = value("ip").or_else(|| value("host")).unwrap_or("127.0.0.1");
-    let port = match value("port") {
+    let name = match generic(&named(b"data"), node).and_then(|data| data.get("config")) {
+        Some(name) => name.to_ascii_lowercase(),
+        None => b"bigcouch".to_vec(),
+    };
+    let shown = String::from_utf8_lossy(&name).into_owned();
+    let candidates = named(&name);
+    if candidates.is_empty() {
+        return Err(
+            config_error(path, &format!("there is no section [{shown}]"))
+                .hint("Kazoo's databases are named there: ip, port, username, password"),
+        );
+    }
+    let Some(couch) = generic(&candidates, node) else {
+        return Ok(Connection {
+            url: format!("http://{DEFAULT_HOST}:{DEFAULT_PORT}/"),
+            default: Some(format!(
+                "Kazoo's default, since no section [{shown}] without zone and host counts here"
+            )),
+        });
+    };
+    let host = couch.get("ip").unwrap_or(DEFAULT_HOST.as_bytes());
+    let host = std::str::from_utf8(host).unwrap_or_default();
+    let port = match couch.get("port") {
         None => DEFAULT_PORT,
-        Some(port) => port
-            .parse()
-            .map_err(|_| config_error(path, &format!("[{section}] port is not a port")))?,
+        Some(port) => std::str::from_utf8(port)
+            .ok()
+            .and_then(|port| port.parse().ok())
+            .ok_or_else(|| config_error(path, &format!("[{shown}] port is not a port")))?,
     };
     let host = if host.contains(':') && !host.starts_with('[') {
         format!("[{host}]")
     } else {
         host.to_owned()
     };
-    let mut url = url::Url::parse(&format!("http://{host}:{port}"))
-        .map_err(|_| config_error(path, &format!("[{section}] ip is not an address")))?;
-    if let Some(username) = value("username") {
-        // These fail only for URLs that can have no user, and http can.
-        let _ = url.set_username(username);
-        let _ = url.set_password(value("password"));
+    let encoded = |bytes| percent_encode(bytes, NON_ALPHANUMERIC).to_string();
+    let credentials = match couch.get("username") {
+        Some(username) => {
+            let password = couch.get("password").unwrap_or_default();
+            format!("{}:{}@", encoded(username), encoded(password))
+        }
+        None => String::new(),
+    };
+    let is_host = !host.is_empty() && !host.contains(['@', '/', '?', '#', '\\']);
+    url::Url::parse(&format!("http://{credentials}{host}:{port}/"))
+        .ok()
+        .filter(|_| is_host)
+        .map(|url| Connection {
+            url: url.into(),
+            default: None,
+        })
+        .ok_or_else(|| config_error(path, &format!("[{shown}] ip is not an address")))
+}
+
+/// The section that Kazoo takes for the connection: the last in the file that names neither a zone nor a host. Kazoo finds none
+/// where one names this very host or this zone: `kz_config` then returns those alone, and `kz_dataconfig` asks for the
+/// generic one all the same.
+fn generic<'a>(sections: &[&'a Section<'a>], node: &Node) -> Option<&'a Section<'a>> {
+    let hidden = sections.iter().any(|section| match section.own_host() {
+        Some(host) => host == node.host,
+        None => section.get("zone").is_some_and(|zone| zone == node.zone),
+    });
+    let mut generic = sections
+        .iter()
+        .filter(|section| section.own_host().is_none() && section.get("zone").is_none());
+    generic.next_back().copied().filter(|_| !hidden)
+}
+
+struct Section<'a> {
+    name: &'a [u8],
+    values: Vec<(&'a [u8], &'a [u8])>,
+}
+
+impl<'a> Section<'a> {
+    /// A value that is not empty; of several the last.
+    fn get(&self, name: &str) -> Option<&'a [u8]> {
+        let mut all = self.values.iter().rev();
+        all.find(|(key, _)| *key == name.as_bytes())
+            .map(|(_, value)| *value)
+            .filter(|value| !value.is_empty())
     }
-    Ok(url.into())
+
+    /// The host that the section is for. Kazoo takes the value `zone` for none.
+    fn own_host(&self) -> Option<&'a [u8]> {
+        self.get("host").filter(|host| *host != b"zone")
+    }
+}
+
+/// The sections of a file in their order; else the number of the line that is wrong. The line itself may be a password.
+fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, String> {
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        return Err("it is encoded in UTF-16: save it as UTF-8".to_owned());
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let wrong = || format!("not an INI file (line {})", index + 1);
+        let line = line.trim_ascii();
+        match line.first() {
+            None | Some(b';' | b'#') => {}
+            Some(b'[') => {
+                let end = line
+                    .iter()
+                    .position(|byte| *byte == b']')
+                    .ok_or_else(wrong)?;
+                let name = line.get(1..end).unwrap_or_default().trim_ascii();
+                sections.push(Section {
+                    name,
+                    values: Vec::new(),
+                });
+            }
+            Some(_) => {
+                let at = line
+                    .iter()
+                    .position(|byte| *byte == b'=')
+                    .ok_or_else(wrong)?;
+                let (key, rest) = line.split_at(at);
+                let key = key.trim_ascii();
+                let rest = rest.get(1..).unwrap_or_default().trim_ascii();
+                let value = value(key, rest).ok_or_else(wrong)?;
+                // What stands before the first section is in none.
+                if let Some(section) = sections.last_mut() {
+                    section.values.push((key, value));
+                }
+            }
+        }
+    }
+    Ok(sections)
+}
+
+/// A value without its quotes and the comment after it. In quotes every byte counts; Kazoo's parser goes up to the last quote
+/// of the line, which is followed here where a quote can be part of a value.
+fn value<'a>(key: &[u8], rest: &'a [u8]) -> Option<&'a [u8]> {
+    let Some(quoted) = rest.strip_prefix(b"\"") else {
+        let end = rest.iter().position(|byte| *byte == b';');
+        return Some(rest.get(..end.unwrap_or(rest.len()))?.trim_ascii_end());
+    };
+    let mut bytes = quoted.iter();
+    let end = if matches!(key, b"username" | b"password") {
+        bytes.rposition(|byte| *byte == b'"')
+    } else {
+        bytes.position(|byte| *byte == b'"')
+    };
+    quoted.get(..end?)
 }
 
 fn config_error(path: &Path, detail: &str) -> Error {
@@ -94,36 +253,139 @@ fn config_error(path: &Path, detail: &str) -> Error {
 mod tests {
     use super::*;
 
+    fn node() -> Node {
+        Node {
+            host: b"apps001".to_vec(),
+            zone: b"west".to_vec(),
+        }
+    }
+
+    fn found(text: &[u8]) -> Result<Connection, String> {
+        connection(text, Path::new("config.ini"), &node()).map_err(|error| error.to_string())
+    }
+
     fn url(text: &str) -> Result<String, String> {
-        couchdb_url_of(text, Path::new("config.ini")).map_err(|error| error.to_string())
+        found(text.as_bytes()).map(|found| found.url)
+    }
+
+    /// The password that a line of the file means, percent-encoded.
+    fn password(line: &[u8]) -> String {
+        let file = [
+            b"[bigcouch]\nip = h\nusername = a\n".as_slice(),
+            line,
+            b"\n",
+        ]
+        .concat();
+        let url = found(&file).unwrap().url;
+        url.strip_prefix("http://a:")
+            .and_then(|rest| rest.strip_suffix("@h:5984/"))
+            .unwrap_or_else(|| panic!("{url}"))
+            .to_owned()
     }
 
     #[test]
-    fn the_usual_file() {
+    fn usual_file_gives_address_and_credentials() {
         let text = "; Kazoo\n[zone]\nname = \"local\"\n[bigcouch]\nip = \"10.0.0.1\"\nport = 15984\n\
                     username = admin\npassword = p@ss\\w%rd\nadmin_port = 15986\n";
         assert_eq!(
             url(text).unwrap(),
-            "http://admin:p%40ss%5Cw%rd@10.0.0.1:15984/"
+            "http://admin:p%40ss%5Cw%25rd@10.0.0.1:15984/"
         );
     }
 
     #[test]
-    fn the_section_may_be_named_and_defaults_hold() {
+    fn comments_quotes_byte_order_mark_and_line_ends_are_no_part_of_a_value() {
+        let text = "\u{feff}  [bigcouch] ; databases\r\n  ip = \"db.example.com\" ; the \"HAProxy\"\r\n\
+                    \tport=15984;its port\r\n# not Kazoo's comment, but many a file has it\r\nusername = \"a b\"\r\n";
+        assert_eq!(url(text).unwrap(), "http://a%20b@db.example.com:15984/");
+    }
+
+    #[test]
+    fn password_counts_byte_for_byte() {
+        for (line, expected) in [
+            (b"password = %41".as_slice(), "%2541"),
+            (b"password = 007", "007"),
+            (b"password = a#b", "a%23b"),
+            (b"password = a=b", "a%3Db"),
+            (b"password = a;b", "a"),
+            (b"password = \"a;b\" ; comment", "a%3Bb"),
+            (b"password = \" a \"", "%20a%20"),
+            (b"password = \"a\"b\"", "a%22b"),
+            (b"password = caf\xe9", "caf%E9"),
+            (b"password = one\npassword = two", "two"),
+        ] {
+            assert_eq!(
+                password(line),
+                expected,
+                "{}",
+                String::from_utf8_lossy(line)
+            );
+        }
+    }
+
+    #[test]
+    fn section_may_be_named_and_defaults_are_kazoos() {
         assert_eq!(
-            url("[data]\nconfig = couch\n[couch]\nhost=db\n").unwrap(),
-            "http://db:15984/"
+            url("[data]\nconfig = \"Couch\"\n[couch]\nip=db\n").unwrap(),
+            "http://db:5984/"
+        );
+        assert_eq!(
+            url("[bigcouch]\nip = ::1\nport = 5984\n").unwrap(),
+            "http://[::1]:5984/"
         );
     }
 
     #[test]
-    fn what_is_missing_is_named_and_no_password_told() {
-        let error = url("[data]\nconfig = couch\n[bigcouch]\npassword=secret\n").unwrap_err();
-        assert!(error.contains("no section [couch]"), "{error}");
-        let error = url("[bigcouch]\nport=x\npassword=secret\n").unwrap_err();
-        assert!(
-            error.contains("port") && !error.contains("secret"),
-            "{error}"
-        );
+    fn sections_for_another_zone_or_host_are_left_aside_and_the_last_generic_one_counts() {
+        let generic = "[bigcouch]\nip=generic\n";
+        for text in [
+            format!("[bigcouch]\nzone=east\nip=east\n{generic}"),
+            format!("{generic}[bigcouch]\nzone = \"east\"\nip=east\n"),
+            format!("[bigcouch]\nhost=db9.example.com\nip=other\n{generic}"),
+            format!("[bigcouch]\nip=first\n{generic}"),
+        ] {
+            assert_eq!(url(&text).unwrap(), "http://generic:5984/", "{text}");
+        }
+    }
+
+    /// `kz_config` returns the section of this host or zone alone, and `kz_dataconfig` looks for the generic one in it.
+    #[test]
+    fn section_for_this_node_leaves_kazoos_default() {
+        let generic = "[bigcouch]\nip=generic\n";
+        for text in [
+            format!("[bigcouch]\nzone=west\nip=west\n{generic}"),
+            format!("{generic}[bigcouch]\nhost = apps001\nip=own\n"),
+            "[bigcouch]\nzone=east\nip=east\n".to_owned(),
+        ] {
+            let found = found(text.as_bytes()).unwrap();
+            assert_eq!(found.url, "http://localhost:5984/", "{text}");
+            assert!(found.default.is_some_and(|why| why.contains("[bigcouch]")));
+        }
+    }
+
+    #[test]
+    fn problem_is_named_and_no_password_shown() {
+        for (text, said) in [
+            (
+                "[data]\nconfig = couch\n[bigcouch]\npassword=secret\n",
+                "no section [couch]",
+            ),
+            (
+                "[bigcouch]\nport=x\npassword=secret\n",
+                "port is not a port",
+            ),
+            (
+                "[bigcouch]\nip=a b\npassword=secret\n",
+                "ip is not an address",
+            ),
+            ("[bigcouch]\npassword=\"secret\n", "line 2"),
+            ("[bigcouch]\nsecret\n", "line 2"),
+            ("[secret\n", "line 1"),
+        ] {
+            let error = url(text).unwrap_err();
+            assert!(error.contains(said) && !error.contains("secret"), "{error}");
+        }
+        let error = found(b"\xff\xfe[\0b\0").err().unwrap();
+        assert!(error.contains("UTF-16"), "{error}");
     }
 }

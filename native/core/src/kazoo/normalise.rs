@@ -1,11 +1,12 @@
 //! Normalising a number as Kazoo's converters do (contract section 3).
 
-use fancy_regex::Regex;
-
-use crate::operation;
-use couchdb::{Error, Kind};
+use pcre2::bytes::{Regex, RegexBuilder};
 
 const RECONCILE_REGEX: &str = r"^(\+?1)?\d{10}$|^\+[2-9]\d{7,}$|^011\d*$|^00\d*$";
+
+/// Bounds on what one match may cost, in steps, in depth and in KiB: an expression that needs more does not match. Erlang's `re`
+/// stops after ten million steps, a second a number.
+const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_DEPTH=100000)(*LIMIT_HEAP=20000)";
 
 /// One converter: what it matches, and what goes before and after its last capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,32 +35,39 @@ impl Default for Converters {
 #[derive(Debug)]
 pub struct Normaliser {
     converters: Vec<(Regex, String, String)>,
-    reconcile: Regex,
+    reconcile: Option<Regex>,
+    unusable: Vec<String>,
 }
 
 impl Normaliser {
-    /// Compiles the converters; an expression that is none is an error that names it.
-    pub fn new(converters: &Converters) -> Result<Self, Error> {
-        let compile = |text: &str| {
-            // In Erlang's `re` a digit is one of ten; here it would be any that Unicode knows.
-            Regex::new(&text.replace(r"\d", "[0-9]")).map_err(|error| {
-                Error::new(
-                    Kind::Config,
-                    operation::SYSTEM_CONFIG,
-                    format!("number_manager holds the expression {text:?}: {error}"),
-                )
-            })
+    /// Compiles the converters. An expression that does not compile matches nothing.
+    pub fn new(converters: &Converters) -> Self {
+        let mut unusable = Vec::new();
+        let mut compile = |text: &str| match compiled(text) {
+            Ok(regex) => Some(regex),
+            Err(problem) => {
+                unusable.push(problem);
+                None
+            }
         };
-        Ok(Self {
-            converters: converters
-                .e164
-                .iter()
-                .map(|(regex, prefix, suffix)| {
-                    Ok((compile(regex)?, prefix.clone(), suffix.clone()))
-                })
-                .collect::<Result<_, Error>>()?,
-            reconcile: compile(&converters.reconcile)?,
-        })
+        let converters_compiled = converters
+            .e164
+            .iter()
+            .filter_map(|(regex, prefix, suffix)| {
+                Some((compile(regex)?, prefix.clone(), suffix.clone()))
+            })
+            .collect();
+        let reconcile = compile(&converters.reconcile);
+        Self {
+            converters: converters_compiled,
+            reconcile,
+            unusable,
+        }
+    }
+
+    /// The expressions that do not compile, each with the reason; in one line.
+    pub fn unusable(&self) -> Option<String> {
+        (!self.unusable.is_empty()).then(|| self.unusable.join(", and "))
     }
 
     /// The number in E.164 form, or as it was where no converter knows it.
@@ -68,12 +76,16 @@ impl Normaliser {
             return number.to_owned();
         }
         for (regex, prefix, suffix) in &self.converters {
-            // A pattern that gives up on an input (too much backtracking) knows nothing of it.
-            if let Ok(Some(captures)) = regex.captures(number) {
-                let last = captures.iter().flatten().last();
-                if let Some(last) = last {
-                    return format!("{prefix}{}{suffix}", last.as_str());
-                }
+            // An expression that exceeds its limits knows nothing of a number.
+            let Ok(Some(captures)) = regex.captures(number.as_bytes()) else {
+                continue;
+            };
+            let last = (0..captures.len())
+                .rev()
+                .find_map(|group| captures.get(group))
+                .and_then(|group| std::str::from_utf8(group.as_bytes()).ok());
+            if let Some(last) = last {
+                return format!("{prefix}{last}{suffix}");
             }
         }
         number.to_owned()
@@ -81,8 +93,22 @@ impl Normaliser {
 
     /// Whether Kazoo would take this (normalised) number for one.
     pub fn is_reconcilable(&self, number: &str) -> bool {
-        self.reconcile.is_match(number).unwrap_or(false)
+        self.reconcile
+            .as_ref()
+            .is_some_and(|regex| regex.is_match(number.as_bytes()).unwrap_or(false))
     }
+}
+
+/// Compiles an expression as Kazoo calls Erlang's `re`: without options, so on bytes, and a digit is one of ten. Nothing is
+/// compiled to machine code: expressions are many, and numbers short.
+fn compiled(text: &str) -> Result<Regex, String> {
+    RegexBuilder::new()
+        .build(&format!("{LIMITS}{text}"))
+        .map_err(|error| {
+            // Without the limits before it the place in the expression is right.
+            let error = RegexBuilder::new().build(text).err().unwrap_or(error);
+            format!("{text:?} ({error})")
+        })
 }
 
 #[cfg(test)]
@@ -90,11 +116,22 @@ mod tests {
     use super::*;
 
     fn defaults() -> Normaliser {
-        Normaliser::new(&Converters::default()).unwrap()
+        Normaliser::new(&Converters::default())
+    }
+
+    /// A normaliser with these expressions, each of which puts its place before its last capture.
+    fn converting(expressions: &[&str]) -> Normaliser {
+        let converter =
+            |(at, regex): (usize, &&str)| ((*regex).to_owned(), format!("{at}:"), String::new());
+        Normaliser::new(&Converters {
+            e164: expressions.iter().enumerate().map(converter).collect(),
+            ..Converters::default()
+        })
     }
 
     #[test]
     fn the_default_converters() {
+        assert_eq!(defaults().unusable(), None);
         for (given, expected) in [
             ("4155550100", "+14155550100"),
             ("14155550100", "+14155550100"),
@@ -124,13 +161,52 @@ mod tests {
         }
     }
 
+    /// Each was tried with `re:run/3` of Erlang.
     #[test]
-    fn an_expression_that_is_none_is_named() {
+    fn expressions_are_those_of_erlangs_re() {
+        for (expression, given, expected) in [
+            (r"^\Q00\E(\d+)\Z", "0033", "0:33"),
+            (r"^(?|00(\d+)|1(\d+))$", "133", "0:33"),
+            (r"^0*+(\d++)$", "0033", "0:33"),
+            (r"^(0)?(9)?(\d\d)(x)?$", "033", "0:33"),
+            (r"^(?<zero>0)(\d+)(?(zero)$|x)", "033", "0:33"),
+            (r"^\d+$", "٣٣", "٣٣"),
+            (r"^(.)", "é", "é"),
+        ] {
+            assert_eq!(
+                converting(&[expression]).normalise(given),
+                expected,
+                "{expression}"
+            );
+        }
+    }
+
+    #[test]
+    fn expression_that_does_not_compile_matches_nothing_and_the_others_count() {
+        let normaliser = converting(&["^+33(\\d{9})$", "(", "^0(\\d{9})$"]);
+        assert_eq!(normaliser.normalise("0612345678"), "2:612345678");
+        assert_eq!(normaliser.normalise("33612345678"), "33612345678");
+        let unusable = normaliser.unusable().unwrap();
+        let first =
+            r#""^+33(\\d{9})$" (PCRE2: error compiling pattern at offset 1: quantifier does not"#;
+        assert!(unusable.starts_with(first), "{unusable}");
+        assert!(unusable.contains("\"(\""), "{unusable}");
         let converters = Converters {
-            reconcile: "(".into(),
+            reconcile: "^+".into(),
             ..Converters::default()
         };
-        let error = Normaliser::new(&converters).unwrap_err().to_string();
-        assert!(error.contains("\"(\""), "{error}");
+        assert!(!Normaliser::new(&converters).is_reconcilable("+14155550100"));
+    }
+
+    #[test]
+    fn expression_that_backtracks_without_end_is_given_up() {
+        let normaliser = converting(&["^(1+)+$", r"^(\d+)x$"]);
+        let given = format!("{}x", "1".repeat(200));
+        let began = std::time::Instant::now();
+        assert_eq!(
+            normaliser.normalise(&given),
+            format!("1:{}", "1".repeat(200))
+        );
+        assert!(began.elapsed() < std::time::Duration::from_secs(2));
     }
 }

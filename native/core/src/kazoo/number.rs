@@ -22,12 +22,17 @@ pub enum UsedBy {
 /// contract's sections 2 and 9 make of them: an assignment that is no account id is none.
 #[derive(Clone, Debug)]
 pub struct NumberFacts<'a> {
-    /// `pvt_type` is `"number"`.
+    /// `pvt_type` is `"number"`, or there is none and the id is `+` and digits: Kazoo wrote no type before 3.15
+    /// (contract section 10.1).
     pub is_number: bool,
     /// `pvt_deleted` is true.
     pub soft_deleted: bool,
     /// `pvt_assigned_to`, when it is an account id.
     pub assigned_to: Option<AccountId>,
+    /// `pvt_assigned_to` is there, not `null`, and no account id.
+    pub is_assignment_odd: bool,
+    /// The document has losing leaves. They are known where CouchDB was asked for `conflicts`.
+    pub has_conflicts: bool,
     /// `pvt_used_by`.
     pub used_by: UsedBy,
     /// `pvt_module_name`, when it is a string.
@@ -43,17 +48,27 @@ impl<'a> NumberFacts<'a> {
             is_number: false,
             soft_deleted: false,
             assigned_to: None,
+            is_assignment_odd: false,
+            has_conflicts: false,
             used_by: UsedBy::Nobody,
             module_name: None,
             has_attachments: false,
         };
+        let mut has_type = false;
+        let mut is_id_a_number = false;
         for (key, value) in document.fields() {
             match key {
-                "pvt_type" => facts.is_number = value == "\"number\"",
+                "_id" => is_id_a_number = couchdb::string(value).is_some_and(|id| is_e164(&id)),
+                "_conflicts" => facts.has_conflicts = true,
+                "pvt_type" => {
+                    has_type = true;
+                    facts.is_number = value == "\"number\"";
+                }
                 "pvt_deleted" => facts.soft_deleted = value == "true",
                 "pvt_assigned_to" => {
                     facts.assigned_to =
                         couchdb::string(value).as_deref().and_then(AccountId::parse);
+                    facts.is_assignment_odd = facts.assigned_to.is_none() && value != "null";
                 }
                 "pvt_used_by" => {
                     facts.used_by = match value {
@@ -67,13 +82,33 @@ impl<'a> NumberFacts<'a> {
                 _ => {}
             }
         }
+        facts.is_number |= !has_type && is_id_a_number;
         facts
+    }
+
+    /// Whether two leaves of one document say the same in all that decides what a number document is and whose.
+    pub fn are_of_the_same_number(&self, other: &Self) -> bool {
+        let identity = |facts: &Self| {
+            (
+                facts.is_number,
+                facts.soft_deleted,
+                facts.assigned_to,
+                facts.is_assignment_odd,
+            )
+        };
+        identity(self) == identity(other)
     }
 
     /// A number document that is not soft-deleted: the only kind that is ever a source.
     pub fn is_live_number(&self) -> bool {
         self.is_number && !self.soft_deleted
     }
+}
+
+/// Whether an id is `+` and digits.
+fn is_e164(id: &str) -> bool {
+    id.strip_prefix('+')
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The range of ids up to the last that starts with `+`. Hardly any id sorts before `+`.
@@ -89,5 +124,49 @@ pub(crate) fn range_after_numbers() -> Range {
     Range {
         start: Some(",".into()),
         end: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(text: &str) -> NumberFacts<'_> {
+        NumberFacts::of(&Object::parse(text).unwrap())
+    }
+
+    #[test]
+    fn document_without_type_is_a_number_when_its_id_is_one() {
+        assert!(facts(r#"{"_id":"+14155550100"}"#).is_number);
+        assert!(facts(r#"{"pvt_type":"number","_id":"4155550100"}"#).is_number);
+        for other in [
+            r#"{"_id":"+14155550100","pvt_type":"user"}"#,
+            r#"{"_id":"+14155550100","pvt_type":null}"#,
+            r#"{"_id":"4155550100"}"#,
+            r#"{"_id":"+1415555abcd"}"#,
+            r#"{"_id":"+"}"#,
+            r#"{}"#,
+        ] {
+            assert!(!facts(other).is_number, "{other}");
+        }
+    }
+
+    #[test]
+    fn assignment_that_is_no_account_is_odd_unless_null() {
+        let odd = |value: &str| {
+            let text = format!(r#"{{"pvt_assigned_to":{value}}}"#);
+            facts(&text).is_assignment_odd
+        };
+        for value in [
+            r#""""#,
+            "7",
+            "{}",
+            r#""account%2Fab%2Fcd%2Fef0123456789abcdef0123456789""#,
+        ] {
+            assert!(odd(value), "{value}");
+        }
+        assert!(!odd("null"));
+        assert!(!odd(r#""abcdef0123456789abcdef0123456789""#));
+        assert!(!facts("{}").is_assignment_odd);
     }
 }

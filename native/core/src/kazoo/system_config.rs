@@ -7,7 +7,7 @@ use couchdb::{Object, elements, string};
 /// The document's id.
 pub const DOCUMENT: &str = "number_manager";
 
-/// What `reset_allowed_features_to_defaults_on_system_config` writes.
+/// What `reset_allowed_features_to_defaults_on_system_config` writes outside Kazoo: the manual's ten.
 pub const DEFAULT_FEATURES_ALLOWED: [&str; 10] = [
     "carrier_name",
     "cnam",

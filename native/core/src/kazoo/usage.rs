@@ -63,7 +63,7 @@ impl AppUsage {
                     let Ok(server) = Object::parse(server) else {
                         continue;
                     };
-                    if server.get("enabled") == Some("false") {
+                    if server.get("enabled").is_some_and(equals_false) {
                         continue;
                     }
                     if let Some(Ok(dids)) = server.get("DIDs").map(Object::parse) {
@@ -98,6 +98,27 @@ impl AppUsage {
     }
 }
 
+/// Whether JavaScript's `==` finds a value equal to `false`, as Kazoo's view asks (contract section 10.14): `false`, 0, and
+/// texts that stand for 0, the empty one and those of arrays included. `null` is not equal.
+fn equals_false(json: &str) -> bool {
+    match json.as_bytes().first() {
+        Some(b'{' | b't' | b'n') | None => false,
+        Some(b'f') => true,
+        Some(b'"') => string(json).is_some_and(|text| is_zero(text.trim())),
+        Some(b'[') => match elements(json).unwrap_or_default().as_slice() {
+            [] => true,
+            // An array's text is that of its elements; those of `false` and of `true` are no numbers.
+            [one] => *one == "null" || (*one != "false" && equals_false(one)),
+            _ => false,
+        },
+        Some(_) => is_zero(json),
+    }
+}
+
+fn is_zero(text: &str) -> bool {
+    text.is_empty() || text.parse::<f64>().is_ok_and(|number| number == 0.0)
+}
+
 /// The values of an array or of an object; of anything else none.
 fn values(json: &str) -> Vec<&str> {
     if let Some(elements) = elements(json) {
@@ -114,7 +135,7 @@ mod tests {
     use super::*;
 
     fn usage(documents: &[&str]) -> AppUsage {
-        let normaliser = Normaliser::new(&Converters::default()).unwrap();
+        let normaliser = Normaliser::new(&Converters::default());
         let mut usage = AppUsage::default();
         for document in documents {
             usage.add(&Object::parse(document).unwrap(), &normaliser);
@@ -140,5 +161,26 @@ mod tests {
             assert_eq!(usage.of(&format!("+1415555010{none}")), Usage::None);
         }
         assert_eq!(usage.of("+14155550199"), Usage::None);
+    }
+
+    #[test]
+    fn server_is_disabled_by_what_javascript_finds_equal_to_false() {
+        for disabled in [
+            "false", "0", "-0.0", r#""""#, r#"" ""#, r#""0""#, "[]", "[0]", "[null]",
+        ] {
+            assert!(equals_false(disabled), "{disabled}");
+        }
+        for enabled in [
+            "true",
+            "1",
+            "null",
+            r#""false""#,
+            r#""no""#,
+            "{}",
+            "[false]",
+            "[0,0]",
+        ] {
+            assert!(!equals_false(enabled), "{enabled}");
+        }
     }
 }

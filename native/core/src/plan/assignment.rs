@@ -7,13 +7,25 @@ use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts};
 pub enum Source {
     /// A live number, filed right, assigned to this account.
     Assigned(AccountId),
-    /// A live number that no account has.
+    /// A live number that no account has: no `pvt_assigned_to`, or `null`.
     Unassigned,
+    /// A live number whose `pvt_assigned_to` is no account id (contract section 10.4).
+    OddlyAssigned,
     /// A live number in the number database of another prefix: left alone, with a warning
     /// (contract section 9.3).
     Misfiled,
     /// Soft-deleted, or of another type: never touched.
     Not,
+}
+
+impl Source {
+    /// A live number that is filed right, whoever it is assigned to.
+    pub fn is_filed(self) -> bool {
+        match self {
+            Self::Assigned(_) | Self::Unassigned | Self::OddlyAssigned => true,
+            Self::Misfiled | Self::Not => false,
+        }
+    }
 }
 
 /// What a document of a number database is.
@@ -28,9 +40,11 @@ pub fn source_in_number_database(
     if !database.holds(id) {
         return Source::Misfiled;
     }
-    facts
-        .assigned_to
-        .map_or(Source::Unassigned, Source::Assigned)
+    match facts.assigned_to {
+        Some(account) => Source::Assigned(account),
+        None if facts.is_assignment_odd => Source::OddlyAssigned,
+        None => Source::Unassigned,
+    }
 }
 
 /// Whether a document of an account's database says that it is another account's. No valid

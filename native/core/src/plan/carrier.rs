@@ -1,38 +1,48 @@
 //! Conversion of a number to another carrier module (contract section 5).
 
-use crate::kazoo::wants_local_feature;
+use crate::kazoo::{features_of_list, wants_local_feature};
 use couchdb::{Object, quoted};
 
-/// The document with its carrier module set to `target` (a stored name) and its feature `local`
-/// as that module wants it; None where it is so already. `now` is in gregorian seconds.
+/// The document with its carrier module set to `target` (a stored name) and its features as that module wants them; None
+/// where it is so already. `now` is in gregorian seconds.
 pub fn convert(document: &Object<'_>, target: &str, now: u64) -> Option<Box<str>> {
     let module = quoted(target);
-    let features = features(document.get("pvt_features"), wants_local_feature(target));
-    if document.get("pvt_module_name") == Some(&module) && features.is_none() {
+    let current = document.get("pvt_features");
+    let features = features(document, wants_local_feature(target));
+    if document.get("pvt_module_name") == Some(&module) && features.as_deref() == current {
         return None;
     }
     let modified = now.to_string();
-    let mut edits = vec![
+    let edits = [
         ("pvt_module_name", Some(module.as_str())),
         ("pvt_modified", Some(modified.as_str())),
+        ("pvt_features", features.as_deref()),
     ];
-    if let Some(features) = &features {
-        edits.push(("pvt_features", Some(features)));
-    }
     Some(document.with(&edits).into())
 }
 
-/// `pvt_features` with or without `local`; None where it is so already. What is no object has
-/// no features, and taking something out of nothing changes nothing.
-fn features(json: Option<&str>, local: bool) -> Option<String> {
-    let object = json.and_then(|json| Object::parse(json).ok());
-    match (object, local) {
-        (None, true) => Some(r#"{"local":{}}"#.to_owned()),
-        (None, false) => None,
-        (Some(object), local) if object.get("local").is_some() == local => None,
-        (Some(object), true) => Some(object.with(&[("local", Some("{}"))])),
-        (Some(object), false) => Some(object.with(&[("local", None)])),
-    }
+/// `pvt_features` with or without `local`; None where the field is to go. A list becomes the object that Kazoo makes of it
+/// (contract section 10.2), and an object without features goes (10.21). Any other value has no features.
+fn features(document: &Object<'_>, local: bool) -> Option<String> {
+    let current = document.get("pvt_features");
+    let of_list = current.and_then(|json| features_of_list(json, document));
+    let object = of_list.as_deref().or(current);
+    let Some(object) = object.and_then(|json| Object::parse(json).ok()) else {
+        return match local {
+            true => Some(r#"{"local":{}}"#.to_owned()),
+            false => current.map(str::to_owned),
+        };
+    };
+    let features = match (local, object.get("local")) {
+        (true, None) => object.with(&[("local", Some("{}"))]),
+        (false, Some(_)) => object.with(&[("local", None)]),
+        _ => match &of_list {
+            Some(made) => made.clone(),
+            None => current.unwrap_or("{}").to_owned(),
+        },
+    };
+    let is_empty = Object::parse(&features).is_ok_and(|object| object.fields().next().is_none());
+    (!is_empty).then_some(features)
 }
 
 #[cfg(test)]
@@ -79,7 +89,7 @@ mod tests {
         );
         assert_eq!(
             converted(
-                r#"{"pvt_module_name":"knm_telnyx","pvt_features":[]}"#,
+                r#"{"pvt_module_name":"knm_telnyx","pvt_features":null}"#,
                 "knm_telnyx"
             ),
             None
@@ -91,5 +101,30 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn features_that_are_a_list_are_kept_as_an_object() {
+        let listed = r#"{"pvt_module_name":"wnm_bandwidth","pvt_features":["dash_e911","local"],"dash_e911":{"n":1}}"#;
+        assert_eq!(
+            converted(listed, "knm_local").unwrap(),
+            r#"{"pvt_module_name":"knm_local","pvt_features":{"e911":{"n":1},"local":{}},"dash_e911":{"n":1},"pvt_modified":7}"#
+        );
+        assert_eq!(
+            converted(listed, "knm_telnyx").unwrap(),
+            r#"{"pvt_module_name":"knm_telnyx","pvt_features":{"e911":{"n":1}},"dash_e911":{"n":1},"pvt_modified":7}"#
+        );
+    }
+
+    #[test]
+    fn features_that_are_empty_or_become_so_go() {
+        for features in ["{}", "[]", r#"{"local":{"x":1}}"#, r#"["local"]"#] {
+            let document =
+                format!(r#"{{"pvt_module_name":"knm_local","pvt_features":{features}}}"#);
+            assert_eq!(
+                converted(&document, "knm_telnyx").unwrap(),
+                r#"{"pvt_module_name":"knm_telnyx","pvt_modified":7}"#
+            );
+        }
     }
 }

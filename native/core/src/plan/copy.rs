@@ -48,14 +48,34 @@ pub struct Candidate {
     pub digest: Digest,
 }
 
-/// Which of several copies is the one to create the number from: one that is assigned to the
-/// account it lies in before the rest, then the first by database name (contract section 9.8).
-pub fn winner(candidates: &[Candidate]) -> Option<usize> {
+/// Which of several accounts' copies a number is created from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// There is none.
+    None,
+    /// This one, by its index.
+    Copy(usize),
+    /// These claim the number for the account that they lie in, and differ: nobody but the operator can decide.
+    Contested(Vec<usize>),
+}
+
+/// Picks one of several copies (contract section 9.8). One that is assigned to the account it lies in goes before the rest;
+/// of copies that no account claims, the first by database name is taken.
+pub fn pick(candidates: &[Candidate]) -> Pick {
+    let claims: Vec<usize> = (0..candidates.len())
+        .filter(|index| candidates.get(*index).is_some_and(|one| one.at_home))
+        .collect();
+    let digest = |index: &usize| candidates.get(*index).map(|one| one.digest);
+    if let Some((first, others)) = claims.split_first()
+        && others.iter().any(|other| digest(other) != digest(first))
+    {
+        return Pick::Contested(claims);
+    }
     candidates
         .iter()
         .enumerate()
         .min_by_key(|(_, candidate)| (!candidate.at_home, &candidate.database))
-        .map(|(index, _)| index)
+        .map_or(Pick::None, |(index, _)| Pick::Copy(index))
 }
 
 #[cfg(test)]
@@ -94,20 +114,24 @@ mod tests {
     }
 
     #[test]
-    fn the_copy_at_home_wins_then_the_first_by_name() {
-        let candidate = |name: &str, at_home| Candidate {
+    fn copy_that_its_account_claims_is_picked_and_claims_that_differ_are_contested() {
+        let candidate = |name: &str, at_home, text: &str| Candidate {
             database: DatabaseName::new(name).unwrap(),
             at_home,
-            digest: object("{}").digest(),
+            digest: object(text).digest(),
         };
-        let all = [
-            candidate("account/b", false),
-            candidate("account/d", true),
-            candidate("account/c", true),
-            candidate("account/a", false),
+        let mut all = vec![
+            candidate("account/b", false, "{}"),
+            candidate("account/d", true, r#"{"a":1}"#),
+            candidate("account/a", false, "{}"),
         ];
-        assert_eq!(winner(&all), Some(2));
-        assert_eq!(winner(&all[..1]), Some(0));
-        assert_eq!(winner(&[]), None);
+        assert_eq!(pick(&all), Pick::Copy(1));
+        all.push(candidate("account/c", true, r#"{"a":1}"#));
+        assert_eq!(pick(&all), Pick::Copy(3));
+        all.push(candidate("account/e", true, r#"{"a":2}"#));
+        assert_eq!(pick(&all), Pick::Contested(vec![1, 3, 4]));
+        all.retain(|one| !one.at_home);
+        assert_eq!(pick(&all), Pick::Copy(1));
+        assert_eq!(pick(&[]), Pick::None);
     }
 }

@@ -22,8 +22,8 @@ pub enum Drift {
     WrongUsedByInAccount,
     /// In an account's database, and by its own `pvt_assigned_to` another account's.
     WrongAccount,
-    /// In an account's database and assigned to it there, while the number database assigns it to
-    /// another.
+    /// In an account's database and no other account's by its own word, while the number database assigns it to another account,
+    /// or to nobody any more.
     FormerAccount,
     /// In an account's database, and in no number database.
     OnlyInAccount,
@@ -33,11 +33,17 @@ pub enum Drift {
     Misfiled,
     /// In the number database with a `pvt_used_by`, and assigned to nobody.
     UnassignedButUsed,
+    /// `pvt_assigned_to` is there, and no account id.
+    OddAssignment,
+    /// Claimed by several accounts while no number database has it, or given to two accounts by two number databases.
+    Contested,
+    /// A document with losing leaves.
+    Conflicted,
 }
 
 impl Drift {
     /// Every kind, in the order in which they are told.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::MissingCopy,
         Self::DifferingCopy,
         Self::WrongUsedByInNumberDatabase,
@@ -48,6 +54,9 @@ impl Drift {
         Self::AccountMissing,
         Self::Misfiled,
         Self::UnassignedButUsed,
+        Self::OddAssignment,
+        Self::Contested,
+        Self::Conflicted,
     ];
 
     /// Its name in reports.
@@ -63,6 +72,9 @@ impl Drift {
             Self::AccountMissing => "account_missing",
             Self::Misfiled => "misfiled",
             Self::UnassignedButUsed => "unassigned_but_used",
+            Self::OddAssignment => "odd_assignment",
+            Self::Contested => "contested",
+            Self::Conflicted => "conflicted",
         }
     }
 
@@ -79,12 +91,17 @@ impl Drift {
             }
             Self::WrongAccount => "in an account, and by its own word another account's",
             Self::FormerAccount => {
-                "in an account that takes it for its own, and assigned to another by now"
+                "a former account's copy: the number database assigns the number to another account, or to nobody"
             }
             Self::OnlyInAccount => "in an account, and in no number database",
             Self::AccountMissing => "assigned to an account that has no database",
             Self::Misfiled => "in the number database of another prefix",
             Self::UnassignedButUsed => "assigned to nobody, and said to be used",
+            Self::OddAssignment => "pvt_assigned_to is no account id",
+            Self::Contested => {
+                "claimed by several accounts and in no number database, or given to two accounts by two number databases"
+            }
+            Self::Conflicted => "the document has conflicts: losing leaves that nobody resolved",
         }
     }
 }
@@ -113,7 +130,7 @@ pub fn is_said_to_be_used(document: &Object<'_>) -> bool {
         .is_some_and(|used_by| used_by != "null")
 }
 
-/// Where else than in the account that was looked at a number is.
+/// What number databases, and the other accounts, hold of a number that an account has a live copy of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Elsewhere {
     /// A number database that may hold it has a document of it, whatever that is.
@@ -122,20 +139,50 @@ pub struct Elsewhere {
     pub is_held: bool,
     /// That account is the one that was looked at, for one of these.
     pub is_held_here: bool,
+    /// One of these is a live number that is assigned to nobody.
+    pub is_released: bool,
+    /// Another account has a copy that says it is that account's.
+    pub is_claimed: bool,
 }
 
-/// What an account's number is in the light of the number databases; `is_at_home`: the account's
-/// document says that it is this account's.
-pub fn place_in_account(is_at_home: bool, elsewhere: Elsewhere) -> Option<Drift> {
-    if !elsewhere.exists {
-        return Some(Drift::OnlyInAccount);
+/// Whose an account's live copy says that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The account that it lies in.
+    Here,
+    /// Another account.
+    Another,
+    /// Nobody.
+    Nobody,
+    /// Something that is no account id.
+    Odd,
+}
+
+impl Owner {
+    /// Of a copy in this account's database.
+    pub fn of(account: AccountId, facts: &NumberFacts<'_>) -> Self {
+        match facts.assigned_to {
+            Some(owner) if owner == account => Self::Here,
+            Some(_) => Self::Another,
+            None if facts.is_assignment_odd => Self::Odd,
+            None => Self::Nobody,
+        }
     }
-    (is_at_home && elsewhere.is_held && !elsewhere.is_held_here).then_some(Drift::FormerAccount)
 }
 
-/// Whether a document of an account's database says that it is this account's.
-pub fn is_at_home(account: AccountId, facts: &NumberFacts<'_>) -> bool {
-    facts.is_live_number() && facts.assigned_to == Some(account)
+/// What an account's live copy is in the light of the number databases and of the other accounts.
+pub fn place_in_account(owner: Owner, elsewhere: Elsewhere) -> Option<Drift> {
+    if !elsewhere.exists {
+        return Some(match owner {
+            Owner::Here if elsewhere.is_claimed => Drift::Contested,
+            _ => Drift::OnlyInAccount,
+        });
+    }
+    let is_former = match (elsewhere.is_held, elsewhere.is_held_here) {
+        (true, here) => !here,
+        (false, _) => elsewhere.is_released,
+    };
+    (is_former && matches!(owner, Owner::Here | Owner::Nobody)).then_some(Drift::FormerAccount)
 }
 
 /// The fields in which two documents differ, by name.
@@ -187,23 +234,53 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_lost_its_number_is_told_from_one_that_made_it_up() {
-        let held = |exists, is_held, is_held_here| Elsewhere {
-            exists,
-            is_held,
-            is_held_here,
+    fn copy_is_placed_by_what_number_databases_and_other_accounts_hold() {
+        let absent = Elsewhere::default();
+        let assigned_to_another = Elsewhere {
+            exists: true,
+            is_held: true,
+            ..absent
         };
-        assert_eq!(
-            place_in_account(true, held(false, false, false)),
-            Some(Drift::OnlyInAccount)
-        );
-        assert_eq!(
-            place_in_account(true, held(true, true, false)),
-            Some(Drift::FormerAccount)
-        );
-        assert_eq!(place_in_account(false, held(true, true, false)), None);
-        assert_eq!(place_in_account(true, held(true, true, true)), None);
-        assert_eq!(place_in_account(true, held(true, false, false)), None);
+        let assigned_here = Elsewhere {
+            is_held_here: true,
+            ..assigned_to_another
+        };
+        let released = Elsewhere {
+            exists: true,
+            is_released: true,
+            ..absent
+        };
+        let claimed = Elsewhere {
+            is_claimed: true,
+            ..absent
+        };
+        let deleted = Elsewhere {
+            exists: true,
+            ..absent
+        };
+        for (owner, elsewhere, expected) in [
+            (Owner::Here, absent, Some(Drift::OnlyInAccount)),
+            (Owner::Here, claimed, Some(Drift::Contested)),
+            (Owner::Nobody, claimed, Some(Drift::OnlyInAccount)),
+            (Owner::Here, assigned_to_another, Some(Drift::FormerAccount)),
+            (
+                Owner::Nobody,
+                assigned_to_another,
+                Some(Drift::FormerAccount),
+            ),
+            (Owner::Another, assigned_to_another, None),
+            (Owner::Odd, assigned_to_another, None),
+            (Owner::Here, assigned_here, None),
+            (Owner::Here, released, Some(Drift::FormerAccount)),
+            (Owner::Odd, released, None),
+            (Owner::Here, deleted, None),
+        ] {
+            assert_eq!(
+                place_in_account(owner, elsewhere),
+                expected,
+                "{owner:?} {elsewhere:?}"
+            );
+        }
     }
 
     #[test]

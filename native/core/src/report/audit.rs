@@ -53,6 +53,9 @@ pub struct Finding {
     pub number_database: Option<DatabaseName>,
     /// The fields that differ, of differing copies.
     pub fields: Vec<String>,
+    /// The other account, where two are involved: the one that the number database assigns the number to now.
+    #[serde(serialize_with = "as_text")]
+    pub assigned_to: Option<AccountId>,
 }
 
 /// One kind of drift, counted.
@@ -97,7 +100,17 @@ impl Audit {
     /// A report of these findings.
     pub fn new(scope: AuditScope, mut findings: Vec<Finding>) -> Self {
         findings.sort_unstable();
-        findings.dedup();
+        // Three number databases can give a number to three accounts: one finding a database.
+        findings.dedup_by(|one, other| {
+            let place = |finding: &Finding| {
+                (
+                    finding.kind,
+                    finding.database.clone(),
+                    finding.number.clone(),
+                )
+            };
+            one == other || (one.kind == Drift::Contested && place(one) == place(other))
+        });
         let mut counts: BTreeMap<Drift, u64> = BTreeMap::new();
         for finding in &findings {
             *counts.entry(finding.kind).or_default() += 1;

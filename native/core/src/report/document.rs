@@ -31,6 +31,7 @@ impl Notes {
     pub fn saw(&mut self, event: &Event) {
         match event {
             Event::Warning(line) => self.warnings.push(line.clone()),
+            Event::Aside(event) => self.saw(event),
             Event::Database {
                 database,
                 read,
@@ -42,7 +43,12 @@ impl Notes {
             }),
             // Strings, numbers, lists of them: serialising them cannot fail.
             Event::Audit(audit) => self.audit = serde_json::value::to_raw_value(audit).ok(),
-            Event::Output(_) | Event::Progress(_) | Event::Planned(_) | Event::Finished { .. } => {}
+            // The report has the error of its own.
+            Event::Output(_)
+            | Event::Error { .. }
+            | Event::Progress(_)
+            | Event::Planned(_)
+            | Event::Finished { .. } => {}
         }
     }
 }

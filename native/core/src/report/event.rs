@@ -73,6 +73,13 @@ pub enum Event {
     Output(String),
     /// Something that the operator should know, and that is no failure.
     Warning(String),
+    /// Why the run ends, or did not begin.
+    Error {
+        /// What could not be done, and the reason, after `error: ` or `refused: `.
+        line: String,
+        /// What to do about it, if there is something.
+        hint: Option<String>,
+    },
     /// A database is done.
     Database {
         /// Its encoded name.
@@ -97,4 +104,8 @@ pub enum Event {
         /// Whether they are printed.
         figures: bool,
     },
+    /// An event that belongs to no output, of a command whose output has the manual's lines and no others: for standard error,
+    /// or for the log.
+    #[serde(untagged)]
+    Aside(Box<Event>),
 }

@@ -12,6 +12,11 @@ impl Renderer {
         match event {
             Event::Output(line) => vec![line.clone()],
             Event::Warning(line) => vec![format!("warning: {line}")],
+            Event::Aside(event) => self.lines(event),
+            Event::Error { line, hint } => {
+                let hint = hint.iter().map(|hint| format!("hint: {hint}"));
+                std::iter::once(line.clone()).chain(hint).collect()
+            }
             Event::Database {
                 database,
                 read,

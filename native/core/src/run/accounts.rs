@@ -14,7 +14,7 @@ use super::budget::{Budget, Held};
 use super::context::Run;
 use super::numbers;
 use super::read::parsed;
-use super::settle::{Decide, Decision, End, Ends, settle};
+use super::settle::{CONFLICTED, Decide, Decision, End, Ends, settle};
 use super::{Answer, Returned, databases};
 use crate::command::NumberDatabases;
 use crate::kazoo::{
@@ -108,7 +108,7 @@ pub(super) async fn copy(
 
 /// `copy_numbers_from_dbs_to_assigned_accounts`
 pub(super) async fn copy_numbers(run: &Arc<Run>, given: Vec<String>) -> Result<(), Error> {
-    let numbers = numbers::normalised(run, None, given).await?;
+    let numbers = numbers::normalised(run, given).await?;
     let mut by_account: BTreeMap<AccountId, Vec<Pending>> = BTreeMap::new();
     for (database, live) in numbers::read_all(run, numbers).await? {
         for (account, number) in numbers::assigned(run, &database, live) {
@@ -372,13 +372,24 @@ pub(super) fn is_named_by_numbers(database: &DatabaseName) -> bool {
     !UNPREFIXED.contains(&database.plain())
 }
 
-/// Of numbers of `numbers/inum` or `numbers/managed`, those that another number database holds
-/// for the same account: that one counts, or two sources would fight over one target.
-pub(super) async fn shadowed(
+/// An assigned number of `numbers/inum` or `numbers/managed` that another number database assigns, too.
+pub(super) struct Double {
+    pub(super) id: String,
+    /// The account that has it in the database that was looked at.
+    pub(super) account: AccountId,
+    /// The other number database.
+    pub(super) other: DatabaseName,
+    /// The account that has it there.
+    pub(super) holder: AccountId,
+}
+
+/// Looks in the other number databases for numbers of `numbers/inum` or `numbers/managed`: in the one that each number names,
+/// and for `numbers/managed` in `numbers/inum`.
+pub(super) async fn doubles(
     run: &Run,
     database: &DatabaseName,
     ids: &[(AccountId, &str)],
-) -> Result<HashSet<String>, Error> {
+) -> Result<Vec<Double>, Error> {
     let mut by_database: BTreeMap<DatabaseName, Vec<(AccountId, &str)>> = BTreeMap::new();
     for (account, id) in ids {
         let named = number_database_of(id);
@@ -389,7 +400,7 @@ pub(super) async fn shadowed(
             by_database.entry(other).or_default().push((*account, id));
         }
     }
-    let mut shadowed = HashSet::new();
+    let mut doubles = Vec::new();
     for (other, ids) in by_database {
         let keys: Vec<&str> = ids.iter().map(|(_, id)| *id).collect();
         let found = match run.keys(&other, &keys, Include::Documents).await {
@@ -403,16 +414,47 @@ pub(super) async fn shadowed(
             };
             let document = parsed(&other, text)?;
             let facts = NumberFacts::of(&document);
-            let source = source_in_number_database(&other, id, &facts);
-            if source == Source::Assigned(*account) && shadowed.insert((*id).to_owned()) {
-                run.warn(format!(
-                    "{database}: {id} is in {other} too, and that one counts"
-                ))
-                .await;
+            if let Source::Assigned(holder) = source_in_number_database(&other, id, &facts) {
+                doubles.push(Double {
+                    id: (*id).to_owned(),
+                    account: *account,
+                    other: other.clone(),
+                    holder,
+                });
             }
         }
     }
-    Ok(shadowed)
+    Ok(doubles)
+}
+
+/// Of numbers of `numbers/inum` or `numbers/managed`, those that another number database holds
+/// for the same account: that one counts, or two sources would fight over one target.
+pub(super) async fn shadowed(
+    run: &Run,
+    database: &DatabaseName,
+    ids: &[(AccountId, &str)],
+) -> Result<HashSet<String>, Error> {
+    let doubles = doubles(run, database, ids).await?;
+    Ok(shadows(run, database, &doubles).await)
+}
+
+/// Those of the doubles that are the same account's in both databases, with a warning each.
+pub(super) async fn shadows(
+    run: &Run,
+    database: &DatabaseName,
+    doubles: &[Double],
+) -> HashSet<String> {
+    let mut shadowed = HashSet::new();
+    for double in doubles.iter().filter(|one| one.account == one.holder) {
+        if shadowed.insert(double.id.clone()) {
+            run.warn(format!(
+                "{database}: {} is in {} too, and that one counts",
+                double.id, double.other
+            ))
+            .await;
+        }
+    }
+    shadowed
 }
 
 /// What is to be copied, by account.
@@ -631,10 +673,38 @@ impl ToAccount<'_> {
             None => None,
         };
         let copy = to_account(document.digest(), present.as_ref());
+        if let (Copy::Overwrite, Some((_, text)), Some(present)) =
+            (copy, target.document(), &present)
+            && !self.leaves_agree(id, text, present, &document).await?
+        {
+            let reason = CONFLICTED.to_owned();
+            return Ok(Decision::Failed(self.database.encoded(), reason));
+        }
         if facts.has_attachments && matches!(copy, Copy::Create | Copy::Overwrite) {
             return self.with_attachments(from, id, &document, target).await;
         }
         Ok(self.decision(copy, &document, target))
+    }
+
+    /// Whether the losing leaves of a copy that is to be overwritten say the same as the copy in all that the copying goes by
+    /// (contract section 10.3): they are numbers, of the same account, that differ from the source.
+    async fn leaves_agree(
+        &self,
+        id: &str,
+        text: &str,
+        present: &Object<'_>,
+        source: &Object<'_>,
+    ) -> Result<bool, Error> {
+        let facts = NumberFacts::of(present);
+        for leaf in self.run.losing_leaves(self.database, id, text).await? {
+            let leaf = parsed(self.database, &leaf.text)?;
+            if !facts.are_of_the_same_number(&NumberFacts::of(&leaf))
+                || leaf.digest() == source.digest()
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn decision(&self, copy: Copy, source: &Object<'_>, target: &Found) -> Decision {
@@ -643,9 +713,9 @@ impl ToAccount<'_> {
             (Copy::Overwrite, Some((rev, before))) => {
                 Decision::Change(Change::update(rev, before, source.with(&[]).into()))
             }
-            (Copy::Create | Copy::Overwrite, _) => Decision::Change(Change::Create {
-                body: source.with(&[]).into(),
-            }),
+            (Copy::Create | Copy::Overwrite, _) => {
+                Decision::Change(Change::create(source.with(&[]).into()))
+            }
             (Copy::Conflict, _) => Decision::Failed(
                 self.database.encoded(),
                 Error::new(Kind::Conflict, Operation::SAVE_DOCS, "").reason(),

@@ -171,8 +171,7 @@ pub(super) async fn numbers_in_account(
     account: AccountId,
     given: Vec<String>,
 ) -> Result<(), Error> {
-    databases::must_exist(run, account).await?;
-    let numbers = numbers::normalised(run, Some(account), given).await?;
+    let numbers = numbers::of_account(run, account, given).await?;
     let database = account.database();
     let usage = match run.usages.of(run, account).await {
         Ok(usage) => usage,
@@ -317,7 +316,7 @@ pub(super) async fn numbers_in_number_databases(
     run: &Arc<Run>,
     given: Vec<String>,
 ) -> Result<(), Error> {
-    let numbers = numbers::normalised(run, None, given).await?;
+    let numbers = numbers::normalised(run, given).await?;
     for (database, live) in numbers::read_all(run, numbers).await? {
         let assigned = numbers::assigned(run, &database, live);
         let assigned: Vec<_> = assigned

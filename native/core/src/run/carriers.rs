@@ -159,7 +159,8 @@ pub(super) async fn convert_number(
     } else {
         given.clone()
     }]);
-    let good = numbers::normalised(run, None, vec![given]).await?;
+    let (good, bad) = numbers::sorted_out(run, vec![given]).await?;
+    numbers::fail_not_reconcilable(run, None, bad);
     for (database, live) in numbers::read_all(run, good).await? {
         let documents: Vec<_> = live
             .iter()
@@ -210,11 +211,11 @@ async fn convert_in(
                 continue;
             }
             match source_in_number_database(database, &row.id, &facts) {
-                Source::Assigned(_) | Source::Unassigned => {
+                Source::Misfiled => misfiled.push(row.id.as_str()),
+                source if source.is_filed() => {
                     documents.push((row.id.as_str(), &row.rev, text));
                 }
-                Source::Misfiled => misfiled.push(row.id.as_str()),
-                Source::Not => {}
+                _ => {}
             }
         }
         warn_misfiled(run, database, &misfiled).await;
@@ -264,7 +265,7 @@ async fn convert_documents(
             let module = facts.module_name.as_deref();
             let asked = source.is_none() || module == source || module == Some(target);
             let place = source_in_number_database(database, id, &facts);
-            if !asked || !matches!(place, Source::Assigned(_) | Source::Unassigned) {
+            if !asked || !place.is_filed() {
                 return Ok(Decision::Skip);
             }
             Ok(match plan::convert(&document, target, run.now) {
@@ -363,16 +364,19 @@ async fn broken_off(
     let Some(journals) = &run.settings.journals else {
         return Ok(Vec::new());
     };
-    let server = run.host.server(None).await?.to_string();
     let mut left: Vec<(AccountId, Pending)> = Vec::new();
+    let mut followed: HashSet<(AccountId, String)> = known
+        .iter()
+        .map(|(account, one)| (*account, one.id.clone()))
+        .collect();
     for earlier in journals.runs()? {
         let start = &earlier.start;
         // What failed is tried again by the same command, and by no other: it has been told of.
         let is_over = earlier.ended && (earlier.failed == 0 || start.command != run.command_line());
         if is_over
-            || start.server != server
             || !start.command.starts_with("convert_carrier_module")
             || run.journal_id() == Some(start.run.as_str())
+            || !run.is_on_this_cluster(start).await?
         {
             continue;
         }
@@ -389,14 +393,15 @@ async fn broken_off(
                 let Some(document) = after.and_then(|text| Object::parse(text).ok()) else {
                     continue;
                 };
-                let is_known = || known.iter().chain(&left).any(|(_, one)| one.id == id);
+                // Two number databases can give a number to two accounts, and each has a copy.
                 if let Some(account) = NumberFacts::of(&document).assigned_to
-                    && !is_known()
+                    && !followed.contains(&(account, id.clone()))
                 {
                     assigned.push((account, id));
                 }
             }
             for (account, id) in unshadowed(run, &database, assigned).await? {
+                followed.insert((account, id.clone()));
                 let from = database.clone();
                 left.push((
                     account,

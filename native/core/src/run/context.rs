@@ -16,15 +16,15 @@ use super::budget::Budget;
 use super::usage::Usages;
 use super::{Job, Settings};
 use crate::host::Host;
-use crate::journal::{Journal, Journals, Record};
+use crate::journal::{Journal, Journals, Record, Start};
 use crate::kazoo::{
     AccountId, Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig,
     gregorian_seconds,
 };
 use crate::operation;
 use crate::report::{Event, Notes, Progress, Summary, Tally};
-use couchdb::{Error, Kind};
-use couchdb::{Include, Object, Server, ServerUrl, Traffic};
+use couchdb::{ClusterIdentity, Error, Kind};
+use couchdb::{Include, Object, OnOutage, Server, ServerUrl, Traffic};
 
 pub(super) struct Run {
     pub(super) host: Arc<dyn Host>,
@@ -35,7 +35,9 @@ pub(super) struct Run {
     /// The moment of the run in gregorian seconds: one for all that it writes.
     pub(super) now: u64,
     function: String,
+    has_fixed_output: bool,
     journal: OnceCell<Option<Journal>>,
+    cluster: OnceCell<ClusterIdentity>,
     events: mpsc::Sender<Event>,
     servers: AsyncMutex<HashMap<ServerUrl, Arc<Server>>>,
     traffic: Arc<Traffic>,
@@ -63,7 +65,9 @@ impl Run {
             budget: Budget::new(job.settings.memory),
             now: gregorian_seconds(SystemTime::now()),
             function: job.function.clone(),
+            has_fixed_output: job.command.has_fixed_output(),
             journal: OnceCell::new(),
+            cluster: OnceCell::new(),
             events: job.events.clone(),
             servers: AsyncMutex::default(),
             traffic: Arc::default(),
@@ -92,7 +96,26 @@ impl Run {
     }
 
     pub(super) async fn warn(&self, line: String) {
-        self.tell(Event::Warning(line)).await;
+        self.tell_aside(Event::Warning(line)).await;
+    }
+
+    /// Reports something that is no answer of the command.
+    pub(super) async fn note(&self, line: String) {
+        self.tell_aside(Event::Output(line)).await;
+    }
+
+    async fn tell_aside(&self, event: Event) {
+        let event = if self.has_fixed_output {
+            Event::Aside(Box::new(event))
+        } else {
+            event
+        };
+        self.tell(event).await;
+    }
+
+    /// Tells why the run ends, or did not begin.
+    pub(super) async fn error(&self, line: String, hint: Option<String>) {
+        self.tell(Event::Error { line, hint }).await;
     }
 
     /// Makes something of what was noted for the report.
@@ -132,9 +155,16 @@ impl Run {
         if let Some(server) = servers.get(&url) {
             return Ok(server.clone());
         }
+        let mut http = self.settings.http.clone();
+        let events = self.events.clone();
+        http.on_outage = Some(OnOutage(Arc::new(move |error, patience| {
+            let line = format!("{error}; trying again for {} seconds", patience.as_secs());
+            // The event is dropped when the channel is full: the outage is not worth waiting for it.
+            let _ = events.try_send(Event::Warning(line));
+        })));
         let server = Arc::new(Server::new(
             url.clone(),
-            self.settings.http.clone(),
+            http,
             self.traffic.clone(),
             self.cancel.clone(),
         )?);
@@ -150,7 +180,14 @@ impl Run {
                     .system_config(|config| config.converters())
                     .await?
                     .unwrap_or_else(Converters::default);
-                Ok(Arc::new(Normaliser::new(&converters)?))
+                let normaliser = Normaliser::new(&converters);
+                if let Some(unusable) = normaliser.unusable() {
+                    self.warn(format!(
+                        "system_config/number_manager holds expressions that do not compile, and match nothing: {unusable}"
+                    ))
+                    .await;
+                }
+                Ok(Arc::new(normaliser))
             })
             .await
             .cloned()
@@ -273,6 +310,19 @@ impl Run {
         }
     }
 
+    /// The cluster that this run is on.
+    pub(super) async fn cluster(&self) -> Result<&ClusterIdentity, Error> {
+        self.cluster
+            .get_or_try_init(|| async { self.server(None).await?.identity().await })
+            .await
+    }
+
+    /// Whether an earlier run was on the cluster that this one is on.
+    pub(super) async fn is_on_this_cluster(&self, earlier: &Start) -> Result<bool, Error> {
+        let server = self.host.server(None).await?.to_string();
+        Ok(earlier.is_on(self.cluster().await?, &server))
+    }
+
     /// The journal of this run, begun when it is first asked for: a run that changes nothing
     /// leaves none. Where its folder cannot be written a temporary one is taken, with a warning.
     pub(super) async fn journal(&self) -> Result<Option<&Journal>, Error> {
@@ -284,7 +334,9 @@ impl Run {
                 };
                 let server = self.host.server(None).await?.to_string();
                 let command = self.command_line();
-                let error = match journals.begin(command, &self.settings.who, &server) {
+                let cluster = self.cluster().await?;
+                let who = &self.settings.who;
+                let error = match journals.begin(command, who, &server, cluster) {
                     Ok(journal) => return Ok(Some(journal)),
                     Err(error) => error,
                 };
@@ -292,7 +344,7 @@ impl Run {
                     directory: std::env::temp_dir().join("kazoo_numbers_maintenance"),
                     ..journals.clone()
                 };
-                let journal = elsewhere.begin(command, &self.settings.who, &server)?;
+                let journal = elsewhere.begin(command, who, &server, cluster)?;
                 self.warn(format!(
                     "{error}; what is done is written down in {}",
                     elsewhere.directory.display()
@@ -405,7 +457,7 @@ impl Run {
             }
         }
         if !left.is_empty() {
-            self.output(format!(
+            self.note(format!(
                 "services of these accounts must be reconciled in Kazoo: {}",
                 left.join(" ")
             ))

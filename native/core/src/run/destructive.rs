@@ -24,7 +24,7 @@ use super::settle::{Decide, Decision, settle};
 use crate::command::{Accounts, NumberDatabases};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_database_of};
 use crate::packed::Packed;
-use crate::plan::{Change, Source, source_in_number_database};
+use crate::plan::{Change, Leaf, Source, source_in_number_database};
 use crate::report::Outcome;
 use couchdb::{Error, Kind};
 use couchdb::{Found, Include, Range, Revision};
@@ -416,6 +416,11 @@ impl Decide for Lacking<'_> {
             .iter()
             .map(|id| decisions.remove(id).unwrap_or(Decision::Skip))
             .collect())
+    }
+
+    fn may_delete(&self, id: &str, before: &str, leaf: &Leaf) -> Result<bool, Error> {
+        let other = self.counterpart(id, &leaf.text)?;
+        Ok(other.is_some() && other == self.counterpart(id, before)?)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::context::Run;
-use super::numbers::{self, Numbered};
+use super::numbers::{self, NOT_FOUND, Numbered};
 use super::read::parsed;
 use super::settle::{Decide, Decision, InPlace, settle};
 use super::{Answer, FAILED, Returned};
@@ -19,6 +19,9 @@ use couchdb::{Found, Include, Object, Revision, quoted};
 
 const ALLOWED: &str = "pvt_features_allowed";
 const DENIED: &str = "pvt_features_denied";
+
+/// The feature that only administrators use, and that must be allowed for them.
+const ADMIN_ONLY: &str = "carrier_name";
 
 /// `all_features/0`
 pub(super) async fn all(run: &Run) -> Result<Answer, Error> {
@@ -39,7 +42,7 @@ async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
     run.output(format!("Feature '{feature}' is not a known feature."))
         .await;
     tell_known(run).await;
-    Some(Answer::Only(Returned::Code(FAILED)))
+    Some(Answer::Only(Returned::NoReturn))
 }
 
 /// Reads one number, or tells why it cannot be.
@@ -47,13 +50,39 @@ async fn one_number(
     run: &Arc<Run>,
     given: String,
 ) -> Result<Option<(DatabaseName, Numbered)>, Error> {
-    let numbers = numbers::normalised(run, None, vec![given]).await?;
+    let numbers = numbers::normalised(run, vec![given]).await?;
     for (database, live) in numbers::read_all(run, numbers).await? {
         if let Some(number) = live.into_iter().next() {
             return Ok(Some((database, number)));
         }
     }
     Ok(None)
+}
+
+/// What is printed where the number cannot be read: the same line as Kazoo's own, and for a number that is absent the same
+/// return value.
+async fn tell_unread(run: &Run) -> Answer {
+    let failures = run.tally.failures();
+    let mut returned = Returned::NoReturn;
+    for failures in failures.by_database().values() {
+        for (reason, numbers) in &failures.failed {
+            let word = match reason.as_str() {
+                NOT_FOUND => "not_found",
+                other => {
+                    returned = Returned::Code(FAILED);
+                    other
+                }
+            };
+            for number in numbers {
+                run.output(format!("Error with number {number}: {word}"))
+                    .await;
+            }
+        }
+        if failures.last_error.is_some() {
+            returned = Returned::Code(FAILED);
+        }
+    }
+    Answer::Only(returned)
 }
 
 /// How a command about features ends: a failure is told, success has told all already.
@@ -68,9 +97,10 @@ async fn ended(run: &Run) -> Answer {
 
 /// `feature_permissions_on_number/1`
 pub(super) async fn show_on_number(run: &Arc<Run>, given: String) -> Result<Answer, Error> {
-    if let Some((database, number)) = one_number(run, given).await? {
-        tell_number(run, &number.id, &parsed(&database, &number.text)?).await;
-    }
+    let Some((database, number)) = one_number(run, given).await? else {
+        return Ok(tell_unread(run).await);
+    };
+    tell_number(run, &number.id, &parsed(&database, &number.text)?).await;
     Ok(ended(run).await)
 }
 
@@ -95,7 +125,7 @@ pub(super) async fn edit_on_number(
         return Ok(answer);
     }
     let Some((database, number)) = one_number(run, given).await? else {
-        return Ok(ended(run).await);
+        return Ok(tell_unread(run).await);
     };
     let field = match list {
         FeatureList::Allowed => ALLOWED,
@@ -128,6 +158,7 @@ pub(super) async fn edit_on_number(
     if let Some((_, text)) = found.first().and_then(Found::document) {
         tell_number(run, &number.id, &parsed(&database, text)?).await;
     }
+    run.reconcile_services().await?;
     Ok(ended(run).await)
 }
 
@@ -146,18 +177,28 @@ async fn tell_system(run: &Run, features: &[String]) {
 
 /// The features that the system config allows, sorted, each once.
 async fn allowed(run: &Run) -> Result<Vec<String>, Error> {
-    let configured = run
-        .system_config(|config| config.features_allowed())
-        .await?
-        .flatten();
-    let mut features = configured.unwrap_or_else(defaults);
-    features.sort_unstable();
-    features.dedup();
-    Ok(features)
+    let features = match run.host.system_features().await? {
+        Some(features) => features.allowed,
+        None => run
+            .system_config(|config| config.features_allowed())
+            .await?
+            .flatten()
+            .unwrap_or_else(|| owned(&KNOWN_FEATURES)),
+    };
+    Ok(sorted(features))
 }
 
-fn defaults() -> Vec<String> {
-    DEFAULT_FEATURES_ALLOWED.map(str::to_owned).to_vec()
+fn owned(features: &[&str]) -> Vec<String> {
+    features
+        .iter()
+        .map(|feature| (*feature).to_owned())
+        .collect()
+}
+
+fn sorted(mut features: Vec<String>) -> Vec<String> {
+    features.sort_unstable();
+    features.dedup();
+    features
 }
 
 /// `add_allowed_feature_on_system_config/1` and `remove_allowed_…/1`
@@ -169,23 +210,32 @@ pub(super) async fn edit_on_system(
     if let Some(answer) = unknown(run, &feature).await {
         return Ok(answer);
     }
-    let features = edited_list(&allowed(run).await?, &feature, edit == Edit::Add);
-    set(run, features).await
+    let allowed = allowed(run).await?;
+    let edited = edited_list(&allowed, &feature, edit == Edit::Add);
+    if edited == allowed {
+        tell_system(run, &allowed).await;
+        return Ok(Answer::Only(Returned::NoReturn));
+    }
+    set(run, edited).await
 }
 
-/// `ensure_adminonly_features_are_reachable/0`
+/// `ensure_adminonly_features_are_reachable/0`, which Kazoo's own migration calls.
 pub(super) async fn ensure_admin_only(run: &Run) -> Result<Answer, Error> {
-    let features = allowed(run).await?;
-    let reachable = edited_list(&features, "carrier_name", true);
-    Ok(match set(run, reachable).await? {
-        Answer::Only(Returned::NoReturn) => Answer::Only(Returned::Ok),
-        answer => answer,
-    })
+    let allowed = allowed(run).await?;
+    let reachable = edited_list(&allowed, ADMIN_ONLY, true);
+    if reachable == allowed {
+        return Ok(Answer::Only(Returned::NoReturn));
+    }
+    set(run, reachable).await
 }
 
 /// `reset_allowed_features_to_defaults_on_system_config/0`
 pub(super) async fn reset(run: &Run) -> Result<Answer, Error> {
-    set(run, defaults()).await
+    let defaults = match run.host.system_features().await? {
+        Some(features) => features.defaults,
+        None => owned(&DEFAULT_FEATURES_ALLOWED),
+    };
+    set(run, sorted(defaults)).await
 }
 
 /// Writes the features that the system config allows, and tells them.
@@ -255,7 +305,7 @@ impl Allow<'_> {
                 quoted(section),
                 self.features
             );
-            return Ok(Decision::Change(Change::Create { body: body.into() }));
+            return Ok(Decision::Change(Change::create(body.into())));
         };
         let document = parsed(self.database, text)?;
         let body = with_nested(&document, &[section, "features", "allow"], &self.features);

@@ -79,8 +79,7 @@ pub(super) async fn numbers(
     account: AccountId,
     given: Vec<String>,
 ) -> Result<(), Error> {
-    databases::must_exist(run, account).await?;
-    let numbers = numbers::normalised(run, Some(account), given).await?;
+    let numbers = numbers::of_account(run, account, given).await?;
     let (own, live) =
         futures::future::join(read_own(run, account), numbers::read_all(run, numbers)).await;
     let live = live?;

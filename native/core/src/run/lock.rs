@@ -9,9 +9,11 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Run;
-use crate::command::Command;
+use crate::command::{Command, Scope};
 use crate::kazoo::DatabaseName;
-use crate::lock::{DATABASE, DOCUMENT, Holder, Holders, Lock, Verdict};
+use crate::lock::{
+    DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holder, Holders, Lock, Verdict,
+};
 use couchdb::{Error, Kind, Operation};
 use couchdb::{Landed, Revision, Server, Write};
 
@@ -43,11 +45,12 @@ pub(super) enum Taken {
 
 /// Takes the lock for a command that needs it, or waits for it, or says whose it is. Nothing but
 /// the lock is read or written.
+///
+/// Only cluster-wide runs need it. What a run for one account or for given numbers writes carries
+/// the revisions that it read, and somebody may wait for it at a web page.
 pub(super) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
-    let Some(scope) = command.scope() else {
-        return Ok(Taken::Unneeded);
-    };
-    if run.settings.lock == Lock::Off || run.settings.dry_run {
+    let scope = Scope::Exclusive;
+    if command.scope() != Some(scope) || run.settings.lock == Lock::Off || run.settings.dry_run {
         return Ok(Taken::Unneeded);
     }
     let settings = &run.settings;
@@ -62,13 +65,8 @@ pub(super) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
     let ledger = Arc::new(Ledger {
         server: server.beside(CancellationToken::new()),
         known: Mutex::default(),
-        database: DatabaseName::new(DATABASE).ok_or_else(|| {
-            Error::new(
-                Kind::Internal,
-                Operation::SAVE_DOCS,
-                "no name of a database",
-            )
-        })?,
+        database: named(DATABASE)?,
+        former: named(FORMER_DATABASE)?,
     });
     let mut held = Held::new(ledger, me.run.clone());
     let taken = tokio::select! {
@@ -92,6 +90,16 @@ pub(super) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
     }
 }
 
+fn named(database: &str) -> Result<DatabaseName, Error> {
+    DatabaseName::new(database).ok_or_else(|| {
+        Error::new(
+            Kind::Internal,
+            Operation::SAVE_DOCS,
+            "no name of a database",
+        )
+    })
+}
+
 /// The credentials are right, and do not reach to the lock. Where a database is to be created
 /// CouchDB answers 401 to who is not an administrator; that they are known has shown before.
 fn is_not_allowed(error: &Error) -> bool {
@@ -112,13 +120,22 @@ async fn acquire(run: &Run, held: &mut Held, me: &Holder) -> Result<Option<Box<H
     let mut errors = 0;
     let mut conflicts = 0;
     let ledger = held.ledger.clone();
+    let mut former = true;
     loop {
         let read = ledger.read().await?;
-        let (with, dead) = match read.holders.judge(me, read.at) {
+        let mut verdict = read.holders.judge(me, read.at);
+        if former && verdict != Verdict::Held {
+            let (is_there, other) = ledger.former(me).await?;
+            former = is_there;
+            if let Some(other) = other {
+                verdict = Verdict::Taken(Box::new(other));
+            }
+        }
+        let (with, dead) = match verdict {
             Verdict::Held => break,
             Verdict::Taken(other) if run.settings.lock == Lock::Wait => {
                 if waits_for.as_ref() != Some(&other.run) {
-                    run.output(format!("waiting: {other}")).await;
+                    run.note(format!("waiting: {other}")).await;
                     waits_for = Some(other.run);
                 }
                 sleep(LOOK).await;
@@ -146,6 +163,12 @@ async fn acquire(run: &Run, held: &mut Held, me: &Holder) -> Result<Option<Box<H
             }
             Err(error) => return Err(error),
         }
+    }
+    if former {
+        run.warn(format!(
+            "the database {FORMER_DATABASE} held the lock of version 0.1 and is no longer used: delete it when no node runs that version"
+        ))
+        .await;
     }
     for dead in buried {
         run.warn(format!(
@@ -252,6 +275,8 @@ impl Drop for Held {
 struct Ledger {
     server: Server,
     database: DatabaseName,
+    /// Where version 0.1 has the document.
+    former: DatabaseName,
     /// What was read last, for who wants to write without reading first.
     known: Mutex<Option<Read>>,
 }
@@ -283,6 +308,22 @@ impl Ledger {
         Ok(read)
     }
 
+    /// Whether the document of version 0.1 is there, and its entry that excludes this run: nodes
+    /// are not upgraded all at once.
+    async fn former(&self, me: &Holder) -> Result<(bool, Option<Holder>), Error> {
+        let opened = match self.server.open_doc(&self.former, FORMER_DOCUMENT).await {
+            Ok(opened) => opened,
+            Err(error) if is_not_allowed(&error) => return Ok((false, None)),
+            Err(error) => return Err(error),
+        };
+        let Some((_, text)) = opened.document else {
+            return Ok((false, None));
+        };
+        // One that does not parse was not written by that version.
+        let holders = Holders::parse(&text).unwrap_or_default();
+        Ok((true, holders.excluding(me, opened.at).cloned()))
+    }
+
     fn known(&self) -> MutexGuard<'_, Option<Read>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -293,6 +334,7 @@ impl Ledger {
             id: DOCUMENT.to_owned(),
             rev,
             body: Some(holders.document().to_string().into()),
+            losers: Vec::new(),
         };
         let landed = self.server.bulk_docs(&self.database, &[write], 1).await;
         match landed.into_iter().next() {
@@ -363,14 +405,13 @@ impl Ledger {
                     pause = lease / 3;
                 }
                 Ok(Ok(false)) => {
-                    return "stopped: this run was not heard of for too long, and its lock was taken from it"
-                        .to_owned();
+                    return "stopped: could not renew the lock, another run removed it".to_owned();
                 }
                 // From now on others may take it, and this run cannot see it.
                 _ if renewed.elapsed() >= lease => {
                     return format!(
-                        "stopped: the lock of this run could not be renewed for {} seconds",
-                        lease.as_secs()
+                        "stopped: could not renew the lock for {} s",
+                        lease.as_secs().max(1)
                     );
                 }
                 _ => pause = lease / 12,

@@ -20,12 +20,14 @@ mod fix;
 mod lock;
 mod number_databases;
 mod numbers;
+mod proxy;
 mod publish;
 mod purge;
 mod read;
 mod remove;
 mod settings;
 mod settle;
+mod unassigned;
 mod undo;
 mod usage;
 
@@ -41,6 +43,7 @@ pub use settings::Settings;
 
 use crate::command::{self, Command, Refusal};
 use crate::host::Host;
+use crate::operation;
 use crate::report::{About, Event, Summary};
 use context::Run;
 use couchdb::{Error, Kind};
@@ -135,7 +138,7 @@ async fn run_to_end(job: Job) -> Finished {
                 "refused: {holder}; wait for it, or cancel it there (had it died, its lock would expire at {})",
                 holder.expires()
             );
-            run.output(line.clone()).await;
+            run.error(line.clone(), None).await;
             let returned = Returned::refused(&job.function, &line);
             (Ok(Answer::Only(returned)), None)
         }
@@ -143,6 +146,9 @@ async fn run_to_end(job: Job) -> Finished {
         Ok(Taken::Unneeded) => (dispatch(&run, job.command).await, None),
         Err(error) => (Err(error), None),
     };
+    if let Some(line) = proxy::decodes_names(&run, answer.as_ref().err()).await {
+        run.warn(line).await;
+    }
     let (databases, documents_read, counts, failures) = run.tally.total();
     let mut summary = Summary {
         command: job.function,
@@ -171,8 +177,15 @@ async fn run_to_end(job: Job) -> Finished {
         Ok(Answer::FiguresAnd(returned)) => (returned, true),
         Ok(Answer::Only(returned)) => (returned, false),
         Err(fatal) => {
-            let line = lost.unwrap_or_else(|| refused_as_a_whole(&fatal));
-            run.output(line.clone()).await;
+            let (line, hint) = match lost {
+                Some(line) => (line, None),
+                None => (refused_as_a_whole(&fatal), fatal.advice()),
+            };
+            if fatal.kind() == Kind::Cancelled {
+                run.output(line.clone()).await;
+            } else {
+                run.error(format!("error: {line}"), hint).await;
+            }
             error = Some(line);
             // What was done before the end is told all the same.
             let wrote = summary.counts.created + summary.counts.updated + summary.counts.deleted;
@@ -210,6 +223,9 @@ fn refused_as_a_whole(error: &Error) -> String {
             format!("the database {database} does not exist")
         }
         (Kind::Cancelled, _) => "stopped: the run was cancelled".to_owned(),
+        (Kind::BadRequest, None) if error.operation() == operation::ARGUMENTS => {
+            error.detail().to_owned()
+        }
         _ => error.to_string(),
     }
 }
@@ -286,7 +302,7 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
         C::Purge(state, databases) => return purge::purge(run, state, databases).await,
         C::MigrateUnassigned(what) => purge::migrate_unassigned(run, what).await?,
         C::Runs => return undo::runs(run).await,
-        C::Undo(id) => undo::undo(run, id).await?,
+        C::Undo(id, on) => undo::undo(run, id, on).await?,
         C::Audit(target) => return audit::audit(run, target).await,
         C::Help(topic) => {
             for line in command::help(topic, run.settings.door) {
@@ -295,10 +311,8 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
             return Ok(Answer::Only(Returned::NoReturn));
         }
         C::NeedsKazoo(name) => {
-            run.output(format!(
-                "{name} needs a running Kazoo: call it in a Kazoo node"
-            ))
-            .await;
+            let line = format!("error: {name} needs a running Kazoo: call it in a Kazoo node");
+            run.error(line, None).await;
             return Ok(Answer::Only(Returned::Code(NOT_HERE)));
         }
     }

@@ -18,13 +18,13 @@ use super::accounts::is_named_by_numbers;
 use super::budget::Held;
 use super::context::Run;
 use super::databases;
-use super::numbers::{self, NO_NUMBER_DB, NOT_FOUND};
+use super::numbers::{self, CONTESTED, NO_NUMBER_DB, NOT_FOUND};
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
 use crate::command::Accounts;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_database_of};
 use crate::packed::Packed;
-use crate::plan::{Candidate, Change, Copy, to_number_database, winner};
+use crate::plan::{Candidate, Change, Copy, Pick, pick, to_number_database};
 use crate::report::Outcome;
 use couchdb::{Digest, Found, Include, Landed, Object, Range, Write};
 use couchdb::{Error, Kind, Operation};
@@ -139,8 +139,7 @@ pub(super) async fn copy_numbers(
     account: AccountId,
     given: Vec<String>,
 ) -> Result<(), Error> {
-    databases::must_exist(run, account).await?;
-    let numbers = numbers::normalised(run, Some(account), given).await?;
+    let numbers = numbers::of_account(run, account, given).await?;
     let database = account.database();
     let shelves = Arc::new(Shelves::default());
     let ids: Vec<&str> = numbers.iter().map(String::as_str).collect();
@@ -210,9 +209,22 @@ async fn fill_one(
             continue;
         };
         let held = existing.and_then(|known| known.digest(&id));
-        let won = match held {
-            Some(_) => None,
-            None => winner(&candidates(copies)),
+        let pick = match held {
+            Some(_) => Pick::None,
+            None => pick(&candidates(copies)),
+        };
+        let won = match pick {
+            Pick::None => None,
+            Pick::Copy(index) => Some(index),
+            Pick::Contested(claims) => {
+                let accounts: Vec<String> = claims
+                    .iter()
+                    .filter_map(|index| copies.get(*index))
+                    .map(|copy| copy.account.to_string())
+                    .collect();
+                contested(run, database, &id, &accounts).await;
+                continue;
+            }
         };
         let doubt = won
             .and_then(|won| copies.get(won))
@@ -249,6 +261,16 @@ async fn fill_one(
         return run.numbers_failed(database, &error, &error.reason(), ids);
     }
     write(run, database, winners).await
+}
+
+/// Several accounts claim a number that its number database lacks: the operator decides (contract section 9.8).
+async fn contested(run: &Run, database: &DatabaseName, id: &str, accounts: &[String]) {
+    run.tally.failed(&database.encoded(), CONTESTED, id);
+    run.warn(format!(
+        "{database}: {id} is contested: the accounts {} claim it. To decide: copy_number_from_accountdb_to_numbdb ACCOUNT {id}",
+        accounts.join(" and ")
+    ))
+    .await;
 }
 
 /// Counts a copy that is not written: it is what is there, or in conflict with it.
@@ -403,6 +425,7 @@ async fn put_design(run: &Run, database: &DatabaseName) -> Result<(), Error> {
         id: DESIGN_ID.to_owned(),
         rev: None,
         body: Some(design.with(&[]).into()),
+        losers: Vec::new(),
     }];
     // Sent again until it is known to be there: what it conflicts with is itself. Beyond that,
     // views come and go with Kazoo's own refresh; numbers do not.
@@ -426,7 +449,7 @@ async fn write(run: &Run, database: &DatabaseName, winners: Vec<Shelved>) -> Res
         match winner.text {
             Some(text) if !winner.has_attachments => {
                 let body = parsed(database, text.text())?.with(&[]).into();
-                planned.push((winner.id, Change::Create { body }));
+                planned.push((winner.id, Change::create(body)));
             }
             _ => undecided.push(winner.id),
         }
@@ -519,7 +542,5 @@ impl ToNumberDatabase<'_> {
 }
 
 fn create_from(document: &Object<'_>) -> Decision {
-    Decision::Change(Change::Create {
-        body: document.with(&[]).into(),
-    })
+    Decision::Change(Change::create(document.with(&[]).into()))
 }

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::context::Run;
+use super::databases;
 use super::read::parsed;
+use crate::command::shown;
 use crate::kazoo::{
     AccountId, DatabaseName, NumberFacts, encoded_number_database_of, number_database_of,
 };
+use crate::operation;
 use couchdb::{Error, Kind};
 use couchdb::{Found, Include, Revision};
 
@@ -25,33 +28,81 @@ pub(super) const NOT_RECONCILABLE: &str = "not_reconcilable";
 pub(super) const NOT_FOUND: &str = "open_doc-not_found";
 /// The reason for a number without an account, where one is needed.
 pub(super) const NOT_ASSIGNED: &str = "not_assigned";
+/// The reason for a number that several accounts claim.
+pub(super) const CONTESTED: &str = "contested";
 /// The reason for an id that names no number database.
 pub(super) const NO_NUMBER_DB: &str = "no_number_db";
 
-/// Normalises numbers; those that are not reconcilable are failures, of the account's database
-/// or of the number database that they would name.
-pub(super) async fn normalised(
+/// Normalises numbers; those that are not reconcilable are failures of the number database that they would name.
+///
+/// # Errors
+/// None of the numbers is reconcilable: the command is refused, and reads no data (contract section 9.6).
+pub(super) async fn normalised(run: &Run, given: Vec<String>) -> Result<Vec<String>, Error> {
+    let (good, bad) = usable(run, given).await?;
+    fail_not_reconcilable(run, None, bad);
+    Ok(good)
+}
+
+/// The same, of an account that must exist: those that are not reconcilable are failures of its database.
+///
+/// # Errors
+/// As [`normalised`], or the account's database does not exist.
+pub(super) async fn of_account(
     run: &Run,
-    account: Option<AccountId>,
-    numbers: Vec<String>,
+    account: AccountId,
+    given: Vec<String>,
 ) -> Result<Vec<String>, Error> {
+    let (good, bad) = usable(run, given).await?;
+    databases::must_exist(run, account).await?;
+    fail_not_reconcilable(run, Some(account), bad);
+    Ok(good)
+}
+
+/// As [`sorted_out`], and refuses the command where no number can be used.
+async fn usable(run: &Run, given: Vec<String>) -> Result<(Vec<String>, Vec<String>), Error> {
+    let (good, bad) = sorted_out(run, given).await?;
+    if good.is_empty() && !bad.is_empty() {
+        let line = format!(
+            "none of the numbers can be used: {} ({NOT_RECONCILABLE}); expected is a number such as +14155550100",
+            bad.iter()
+                .map(|one| shown(one))
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        return Err(Error::new(Kind::BadRequest, operation::ARGUMENTS, line));
+    }
+    Ok((good, bad))
+}
+
+/// The numbers that are reconcilable, normalised, sorted, each once; and the others as they were given.
+pub(super) async fn sorted_out(
+    run: &Run,
+    given: Vec<String>,
+) -> Result<(Vec<String>, Vec<String>), Error> {
     let normaliser = run.normaliser().await?;
-    let mut good = Vec::new();
-    for given in numbers {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for given in given {
         let number = normaliser.normalise(&given);
         if normaliser.is_reconcilable(&number) {
             good.push(number);
         } else {
-            let database = match account {
-                Some(account) => account.database().encoded(),
-                None => encoded_number_database_of(&given),
-            };
-            run.tally.failed(&database, NOT_RECONCILABLE, &given);
+            bad.push(given);
         }
     }
     good.sort_unstable();
     good.dedup();
-    Ok(good)
+    Ok((good, bad))
+}
+
+/// Notes the failure of numbers that are not reconcilable.
+pub(super) fn fail_not_reconcilable(run: &Run, account: Option<AccountId>, bad: Vec<String>) {
+    for given in bad {
+        let database = match account {
+            Some(account) => account.database().encoded(),
+            None => encoded_number_database_of(&given),
+        };
+        run.tally.failed(&database, NOT_RECONCILABLE, &given);
+    }
 }
 
 /// Numbers by the number database that they name. One that is too short to name any, as `011` is,

@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use super::accounts::warn_misfiled;
 use super::context::Run;
 use super::databases;
 use super::numbers;
 use super::read::parsed;
 use super::remove::deletion;
-use super::settle::{Decision, InPlace, settle};
+use super::settle::{Decide, Decision, InPlace, settle};
+use super::unassigned::{self, Read};
 use super::{Answer, FAILED, Returned};
 use crate::command::{NumberDatabases, Unassigned};
 use crate::kazoo::{DatabaseName, NumberFacts};
@@ -63,10 +66,7 @@ pub(super) async fn purge(
 async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<usize, Error> {
     let is_meant = |id: &str, document: &Object<'_>| {
         let source = source_in_number_database(database, id, &NumberFacts::of(document));
-        match source {
-            Source::Assigned(_) | Source::Unassigned => has_state(document, state),
-            Source::Misfiled | Source::Not => false,
-        }
+        source.is_filed() && has_state(document, state)
     };
     let decider = InPlace {
         run,
@@ -115,13 +115,20 @@ pub(super) async fn migrate_unassigned(run: &Arc<Run>, what: Unassigned) -> Resu
 }
 
 async fn migrate_number(run: &Arc<Run>, number: String) -> Result<(), Error> {
-    let numbers = numbers::normalised(run, None, vec![number]).await?;
+    let numbers = numbers::normalised(run, vec![number]).await?;
     for (database, live) in numbers::read_all(run, numbers).await? {
+        let read: Vec<Read<'_>> = live
+            .iter()
+            .map(|number| (number.id.as_str(), &number.rev, &*number.text))
+            .collect();
         let mut planned = Vec::new();
-        for number in &live {
-            match migration(&database, &number.id, &number.rev, &number.text)? {
+        for (number, decision) in live.iter().zip(migrations(run, &database, &read).await?) {
+            match decision {
                 Decision::Change(change) => planned.push((number.id.clone(), change)),
-                _ => run.tally.decided(&database, Outcome::Unchanged, 1),
+                Decision::Failed(place, reason) => run.tally.failed(&place, &reason, &number.id),
+                Decision::Unchanged | Decision::Skip => {
+                    run.tally.decided(&database, Outcome::Unchanged, 1);
+                }
             }
         }
         migrate(run, &database, planned).await?;
@@ -135,18 +142,23 @@ async fn migrate_one(run: &Run, database: &DatabaseName) -> Result<(), Error> {
         .pages(database, Range::all(), Include::Documents)
         .await?;
     while let Some(page) = scan.next().await? {
-        let mut planned = Vec::new();
         let mut misfiled = Vec::new();
+        let mut read: Vec<Read<'_>> = Vec::new();
         for (row, text) in page.rows() {
             let document = parsed(database, text)?;
             let facts = NumberFacts::of(&document);
             if source_in_number_database(database, &row.id, &facts) == Source::Misfiled {
                 misfiled.push(row.id.as_str());
             }
-            match migration(database, &row.id, &row.rev, text)? {
-                Decision::Change(change) => planned.push((row.id.clone(), change)),
+            read.push((&row.id, &row.rev, text));
+        }
+        let mut planned = Vec::new();
+        for ((id, _, _), decision) in read.iter().zip(migrations(run, database, &read).await?) {
+            match decision {
+                Decision::Change(change) => planned.push(((*id).to_owned(), change)),
+                Decision::Failed(place, reason) => run.tally.failed(&place, &reason, id),
                 Decision::Unchanged => run.tally.decided(database, Outcome::Unchanged, 1),
-                _ => {}
+                Decision::Skip => {}
             }
         }
         warn_misfiled(run, database, &misfiled).await;
@@ -155,7 +167,35 @@ async fn migrate_one(run: &Run, database: &DatabaseName) -> Result<(), Error> {
     Ok(())
 }
 
-/// As Kazoo's view `unassigned` has it: numbers of no account, those only discovered left out.
+/// What becomes of documents: Kazoo decides where it is there, else [`migration`].
+async fn migrations(
+    run: &Run,
+    database: &DatabaseName,
+    read: &[Read<'_>],
+) -> Result<Vec<Decision>, Error> {
+    let mut decisions = Vec::with_capacity(read.len());
+    let mut eligible = Vec::new();
+    for &(id, rev, text) in read {
+        let decision = migration(database, id, rev, text)?;
+        if !matches!(decision, Decision::Skip) {
+            eligible.push((id, rev, text));
+        }
+        decisions.push(decision);
+    }
+    if let Some(asked) = unassigned::asked_of_the_host(run, database, &eligible).await? {
+        let mut asked = asked.into_iter();
+        for decision in &mut decisions {
+            if !matches!(decision, Decision::Skip)
+                && let Some(asked) = asked.next()
+            {
+                *decision = asked;
+            }
+        }
+    }
+    Ok(decisions)
+}
+
+/// Numbers of no account; those deleted and those only discovered are left out (contract section 8).
 fn migration(
     database: &DatabaseName,
     id: &str,
@@ -164,7 +204,8 @@ fn migration(
 ) -> Result<Decision, Error> {
     let document = parsed(database, text)?;
     let source = source_in_number_database(database, id, &NumberFacts::of(&document));
-    if source != Source::Unassigned || has_state(&document, "discovery") {
+    let is_past = has_state(&document, "deleted") || has_state(&document, "discovery");
+    if source != Source::Unassigned || is_past {
         return Ok(Decision::Skip);
     }
     Ok(match migrated(&document) {
@@ -178,11 +219,36 @@ async fn migrate(
     database: &DatabaseName,
     planned: Vec<(String, Change)>,
 ) -> Result<(), Error> {
-    let decider = InPlace {
-        run,
-        database,
-        plan: |id: &str, rev: &Revision, text: &str| migration(database, id, rev, text),
-    };
-    settle(run, database, planned, &[], &decider).await?;
+    settle(run, database, planned, &[], &Migration { run, database }).await?;
     Ok(())
+}
+
+struct Migration<'a> {
+    run: &'a Run,
+    database: &'a DatabaseName,
+}
+
+#[async_trait]
+impl Decide for Migration<'_> {
+    async fn decide(&self, ids: &[&str]) -> Result<Vec<Decision>, Error> {
+        let found = self
+            .run
+            .keys(self.database, ids, Include::Documents)
+            .await?;
+        let read: Vec<Read<'_>> = ids
+            .iter()
+            .zip(&found)
+            .filter_map(|(id, found)| found.document().map(|(rev, text)| (*id, rev, text)))
+            .collect();
+        let mut decided = migrations(self.run, self.database, &read)
+            .await?
+            .into_iter();
+        Ok(found
+            .iter()
+            .map(|found| match found.document() {
+                Some(_) => decided.next().unwrap_or(Decision::Skip),
+                None => Decision::Skip,
+            })
+            .collect())
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::context::Run;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, range_after_numbers, range_of_numbers};
+use crate::plan::Leaf;
 use couchdb::{Error, Kind, Operation};
-use couchdb::{Found, Include, Object, Page, Pages, Range, Row};
+use couchdb::{Found, Include, Object, Page, Pages, Range, Revision, Row, elements, string};
 
 /// Ids are short: pages of them may hold more.
 const IDS_IN_A_PAGE: usize = 10;
@@ -44,6 +45,30 @@ impl Run {
             self.tally.read(database, present);
         }
         Ok(found)
+    }
+
+    /// The losing leaves of a document that was read (`text`), with their attachments. A leaf that is gone by now is left out.
+    pub(super) async fn losing_leaves(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+        text: &str,
+    ) -> Result<Vec<Leaf>, Error> {
+        // Hardly any document has some.
+        if !text.contains("_conflicts") {
+            return Ok(Vec::new());
+        }
+        let document = parsed(database, text)?;
+        let revisions = document.get("_conflicts").and_then(elements);
+        let server = self.server(Some(database)).await?;
+        let mut leaves = Vec::new();
+        for rev in revisions.into_iter().flatten().filter_map(string) {
+            let rev = Revision::parse(&rev);
+            if let Some(text) = server.open_revision(database, id, &rev).await? {
+                leaves.push(Leaf { rev, text });
+            }
+        }
+        Ok(leaves)
     }
 
     /// Reads the number documents of an account's database, whatever their ids: those that start

@@ -11,16 +11,23 @@ use async_trait::async_trait;
 use serde_json::value::RawValue;
 
 use super::context::Run;
+use super::read::parsed;
 use crate::host::{ChangedRow, NOTICE_FIELDS};
-use crate::journal::{Entry, Record};
+use crate::journal::{Entry, LeafEntry, Record};
 use crate::kazoo::{DatabaseName, KazooDatabase, NumberFacts};
-use crate::plan::Change;
+use crate::plan::{Change, Leaf};
 use crate::report::{Event, FieldChange, Outcome, PlannedChange};
 use couchdb::{Error, Kind, Operation};
-use couchdb::{Found, Include, Landed, Object, Revision, Write};
+use couchdb::{Found, Include, Landed, Object, Revision, Write, is_about_revisions};
 
 /// How often a document is decided anew because it keeps changing, or keeps failing.
 const ROUNDS: u32 = 6;
+
+/// The reason for a document that has leaves which a command would treat differently.
+pub(super) const CONFLICTED: &str = "conflicted";
+
+/// The reason for a number that was written and could not be announced.
+const NOTICE: &str = "notice";
 
 /// What is decided about one document.
 #[derive(Clone, Debug)]
@@ -40,6 +47,13 @@ pub(super) enum Decision {
 pub(super) trait Decide: Send + Sync {
     /// One decision for each id, in the same order.
     async fn decide(&self, ids: &[&str]) -> Result<Vec<Decision>, Error>;
+
+    /// Whether a losing leaf of a document that is to be deleted (`before`) may go with it, by the rule that the document goes
+    /// by. Where one may not, nothing of the document is deleted.
+    fn may_delete(&self, id: &str, before: &str, leaf: &Leaf) -> Result<bool, Error> {
+        let _ = (id, before, leaf);
+        Ok(false)
+    }
 }
 
 /// What became of one document.
@@ -180,8 +194,9 @@ impl Settling<'_> {
             Ok(found) => found,
             Err(error) if Run::is_fatal(&error) => return Err(error),
             Err(error) => {
-                for (_, change) in &ours {
+                for (id, change) in &ours {
                     self.touch(change);
+                    self.run.tally.failed(&self.database.encoded(), NOTICE, id);
                 }
                 self.run.warn(self.untold(&error)).await;
                 return Ok(());
@@ -213,23 +228,92 @@ impl Settling<'_> {
     }
 
     fn untold(&self, error: &Error) -> String {
-        format!("changes of {} were not told: {error}", self.database)
+        format!("cannot announce changes in {}: {error}", self.database)
     }
 
+    /// Announces rows that were written. One that cannot be announced is a failure of its
+    /// number: nodes that cached the document do not learn of the change.
     async fn announce(&self, rows: Vec<ChangedRow>) {
-        if !rows.is_empty()
-            && let Err(error) = self.run.host.changed(self.database, rows).await
-        {
-            self.run.warn(self.untold(&error)).await;
+        if rows.is_empty() {
+            return;
         }
+        let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+        let (ids, line) = match self.run.host.changed(self.database, rows).await {
+            Ok(unannounced) if unannounced.ids.is_empty() => return,
+            Ok(unannounced) => {
+                let line = format!(
+                    "cannot announce {} changes in {}: {}",
+                    unannounced.ids.len(),
+                    self.database,
+                    unannounced.reason
+                );
+                (unannounced.ids, line)
+            }
+            Err(error) => (ids, self.untold(&error)),
+        };
+        for id in &ids {
+            self.run.tally.failed(&self.database.encoded(), NOTICE, id);
+        }
+        self.run.warn(line).await;
+    }
+
+    /// Completes deletions: all live leaves of a document go with it, or nothing of it goes (contract section 10.3).
+    async fn with_leaves(
+        &mut self,
+        changes: Vec<(String, Change)>,
+    ) -> Result<Vec<(String, Change)>, Error> {
+        let mut complete = Vec::with_capacity(changes.len());
+        for (id, mut change) in changes {
+            if let Change::Delete { before, leaves, .. } = &mut change {
+                match self.run.losing_leaves(self.database, &id, before).await {
+                    Ok(losing) => *leaves = losing,
+                    Err(error) if Run::is_fatal(&error) => return Err(error),
+                    Err(error) => {
+                        self.failed(&self.database.encoded(), &error.reason(), &id);
+                        continue;
+                    }
+                }
+                let mut may_go = true;
+                for leaf in leaves.iter() {
+                    may_go &= self.decider.may_delete(&id, before, leaf)?;
+                }
+                if !may_go {
+                    self.failed(&self.database.encoded(), CONFLICTED, &id);
+                    continue;
+                }
+            }
+            complete.push((id, change));
+        }
+        Ok(complete)
+    }
+
+    /// Puts losing leaves back that were deleted with their documents. `restored`: id and leaf.
+    async fn put_leaves_back(&mut self, restored: Vec<(String, Leaf)>) -> Result<(), Error> {
+        let mut bodies = Vec::with_capacity(restored.len());
+        for (id, leaf) in &restored {
+            let body = parsed(self.database, &leaf.text)?.with(&[]);
+            bodies.push((id.as_str(), leaf.rev.generation().unwrap_or(1), body));
+        }
+        let leaves: Vec<(&str, u32, &str)> = bodies
+            .iter()
+            .map(|(id, generation, body)| (*id, *generation, body.as_str()))
+            .collect();
+        let server = self.run.server(Some(self.database)).await?;
+        if let Err(error) = server.add_leaves(self.database, &leaves).await {
+            let ids = restored.iter().map(|(id, _)| id.as_str());
+            self.run
+                .numbers_failed(self.database, &error, &error.reason(), ids)?;
+        }
+        Ok(())
     }
 
     /// Writes changes until each has landed, or failed for good.
     async fn write(
         &mut self,
-        mut changes: Vec<(String, Change)>,
+        changes: Vec<(String, Change)>,
         mut as_planned: bool,
     ) -> Result<(), Error> {
+        let mut changes = self.with_leaves(changes).await?;
         if self.run.settings.dry_run {
             for (id, change) in changes {
                 self.announce_plan(&id, &change).await;
@@ -266,7 +350,8 @@ impl Settling<'_> {
             if let Some(error) = trouble {
                 self.pause(round, &error).await?;
             }
-            changes = self.decide(&again).await?;
+            let decided = self.decide(&again).await?;
+            changes = self.with_leaves(decided).await?;
             as_planned = false;
         }
         Ok(())
@@ -285,6 +370,12 @@ impl Settling<'_> {
                 id: id.clone(),
                 rev: change.rev().cloned(),
                 body: change.body().map(Into::into),
+                losers: match change {
+                    Change::Delete { leaves, .. } => {
+                        leaves.iter().map(|leaf| leaf.rev.clone()).collect()
+                    }
+                    _ => Vec::new(),
+                },
             })
             .collect();
         self.write_down(&changes).await?;
@@ -298,6 +389,7 @@ impl Settling<'_> {
         let mut again = Vec::new();
         let mut trouble = None;
         let mut fatal = None;
+        let mut restored = Vec::new();
         for ((id, change), landed) in changes.into_iter().zip(landed) {
             match landed {
                 Landed::Written(rev) => {
@@ -305,6 +397,9 @@ impl Settling<'_> {
                     noted.push(self.landed(&id, &rev));
                     self.done(&id, outcome_of(&change), as_planned);
                     rows.push(self.changed_row(&id, &change, rev));
+                    if let Change::Create { leaves, .. } = change {
+                        restored.extend(leaves.into_iter().map(|leaf| (id.clone(), leaf)));
+                    }
                 }
                 Landed::Conflict => again.push(id),
                 Landed::Failed(error) if error.is_temporary() => {
@@ -323,6 +418,9 @@ impl Settling<'_> {
         }
         // What landed is told even if the run ends here: caches must not serve what is gone.
         self.announce(rows).await;
+        if !restored.is_empty() {
+            self.put_leaves_back(restored).await?;
+        }
         match fatal {
             Some(error) => Err(error),
             None => Ok((again, trouble)),
@@ -347,6 +445,7 @@ impl Settling<'_> {
                 after: change
                     .body()
                     .and_then(|text| RawValue::from_string(text.to_owned()).ok()),
+                leaves: change.leaves().iter().filter_map(leaf_entry).collect(),
             }));
         }
         journal.append(&intents).await
@@ -433,13 +532,28 @@ impl Settling<'_> {
     }
 }
 
+/// A losing leaf as the journal has it.
+fn leaf_entry(leaf: &Leaf) -> Option<LeafEntry> {
+    Some(LeafEntry {
+        rev: leaf.rev.to_string(),
+        text: RawValue::from_string(leaf.text.to_string()).ok()?,
+    })
+}
+
+/// The fields that are not about revisions.
+fn content<'b, 'a>(document: &'b Object<'a>) -> impl Iterator<Item = (&'b str, &'a str)> {
+    document
+        .fields()
+        .filter(|(field, _)| !is_about_revisions(field))
+}
+
 /// The fields in which two versions of a document differ.
 pub(super) fn field_changes(before: &str, after: &str) -> Vec<FieldChange> {
     let (Ok(before), Ok(after)) = (Object::parse(before), Object::parse(after)) else {
         return Vec::new();
     };
     let mut changes = Vec::new();
-    for (field, old) in before.fields().filter(|(field, _)| *field != "_rev") {
+    for (field, old) in content(&before) {
         let new = after.get(field);
         if new != Some(old) {
             changes.push(FieldChange {
@@ -449,7 +563,7 @@ pub(super) fn field_changes(before: &str, after: &str) -> Vec<FieldChange> {
             });
         }
     }
-    for (field, new) in after.fields().filter(|(field, _)| *field != "_rev") {
+    for (field, new) in content(&after) {
         if before.get(field).is_none() {
             changes.push(FieldChange {
                 field: field.to_owned(),
@@ -486,5 +600,10 @@ where
                 None => Ok(Decision::Skip),
             })
             .collect()
+    }
+
+    fn may_delete(&self, id: &str, _: &str, leaf: &Leaf) -> Result<bool, Error> {
+        let decision = (self.plan)(id, &leaf.rev, &leaf.text)?;
+        Ok(matches!(decision, Decision::Change(Change::Delete { .. })))
     }
 }

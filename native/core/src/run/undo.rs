@@ -9,10 +9,11 @@ use super::context::Run;
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
 use super::{Answer, Returned};
+use crate::command::OnCluster;
 use crate::journal::{Journals, Step};
 use crate::kazoo::{DatabaseName, NumberFacts};
 use crate::operation;
-use crate::plan::Change;
+use crate::plan::{Change, Leaf};
 use couchdb::{Digest, Found, Include, Object};
 use couchdb::{Error, Kind};
 
@@ -42,9 +43,22 @@ pub(super) async fn runs(run: &Run) -> Result<Answer, Error> {
     Ok(Answer::Only(Returned::Ok))
 }
 
-/// `undo/1`
-pub(super) async fn undo(run: &Arc<Run>, id: String) -> Result<(), Error> {
-    let done = journals(run)?.done(&id)?;
+/// `undo/1`, `undo/2`
+pub(super) async fn undo(run: &Arc<Run>, id: String, on: OnCluster) -> Result<(), Error> {
+    let journals = journals(run)?;
+    let Some(start) = journals.start(&id)? else {
+        return Ok(());
+    };
+    if on == OnCluster::Same && !run.is_on_this_cluster(&start).await? {
+        let line = format!(
+            "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here all the same: undo {id} {}",
+            start.server,
+            run.host.server(None).await?,
+            OnCluster::ANY
+        );
+        return Err(Error::new(Kind::BadRequest, operation::ARGUMENTS, line));
+    }
+    let done = journals.done(&id)?;
     run.each(
         done.into_iter().collect(),
         |run, (name, documents)| async move {
@@ -87,6 +101,21 @@ impl Decide for PutBack<'_> {
             })
             .collect()
     }
+
+    /// A leaf goes when the run wrote it.
+    fn may_delete(&self, id: &str, _: &str, leaf: &Leaf) -> Result<bool, Error> {
+        let written = self.documents.get(id).into_iter().flatten();
+        for text in written
+            .filter(|step| step.after.is_some())
+            .flat_map(|step| &step.leaves)
+            .map(|leaf| &leaf.text)
+        {
+            if equal(self.database, text, &leaf.text)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 impl PutBack<'_> {
@@ -107,6 +136,7 @@ impl PutBack<'_> {
             }
             (Some(target), None) => Decision::Change(Change::Create {
                 body: without_rev(self.database, target)?,
+                leaves: deleted_leaves(steps),
             }),
             (Some(target), Some((rev, text))) => Decision::Change(Change::update(
                 rev,
@@ -116,6 +146,18 @@ impl PutBack<'_> {
             (None, Some((rev, text))) => Decision::Change(Change::delete(rev, text)),
         })
     }
+}
+
+/// The losing leaves that a run deleted with a document. It may have tried more than once.
+fn deleted_leaves(steps: &[Step]) -> Vec<Leaf> {
+    let mut leaves: Vec<Leaf> = Vec::new();
+    let deletions = steps.iter().filter(|step| step.after.is_none());
+    for leaf in deletions.flat_map(|step| &step.leaves) {
+        if leaves.iter().all(|known| known.rev != leaf.rev) {
+            leaves.push(leaf.clone());
+        }
+    }
+    leaves
 }
 
 /// Goes back from a document as it is, step by step, to what it was before the run. The outer
@@ -198,6 +240,7 @@ mod tests {
             before: own(before),
             after: own(after),
             rev: own(rev),
+            leaves: Vec::new(),
         }
     }
 

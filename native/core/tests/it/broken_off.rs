@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use kazoo_numbers::command::{self, Argument};
 use kazoo_numbers::couchdb::ServerUrl;
-use kazoo_numbers::host::{ChangedRow, Host};
+use kazoo_numbers::host::{ChangedRow, Host, Unannounced};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::kazoo::DatabaseName;
 use kazoo_numbers::run::{Job, Returned, Settings, run};
@@ -42,7 +42,7 @@ impl Host for Dies {
         &self,
         _: &DatabaseName,
         _: Vec<ChangedRow>,
-    ) -> Result<(), kazoo_numbers::Error> {
+    ) -> Result<Unannounced, kazoo_numbers::Error> {
         let left = self
             .left
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
@@ -53,7 +53,7 @@ impl Host for Dies {
             (Err(_), Early::Killed) => std::future::pending().await,
             (Err(_), Early::Cancelled) => self.cancel.cancel(),
         }
-        Ok(())
+        Ok(Unannounced::default())
     }
 }
 
@@ -99,7 +99,7 @@ fn cluster(seed: u64) -> Cluster {
     generate(&Options {
         seed,
         accounts: 6,
-        numbers: 60,
+        numbers: 120,
         number_databases: 4,
         drift: 0.4,
         ..Options::default()
@@ -163,11 +163,12 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
                 continue;
             };
             died += 1;
-            call_with(url, function, arguments, journalled(&folder)).await;
+            let completed = call_with(url, function, arguments, journalled(&folder)).await;
             let differences = wanted.differences(&read(&stage).await);
             assert!(
                 differences.is_empty(),
-                "{function} {death:?}: {differences:#?}"
+                "{function} {death:?}: {differences:#?}\n{}",
+                completed.lines.join("\n")
             );
 
             let folder = tempfile::tempdir().unwrap();

@@ -220,7 +220,11 @@ fn what_is_announced_is_done() {
     let mut documents = 0;
     for (number, spec) in work::writing().enumerate() {
         let changed = std::cell::Cell::new(0);
-        let mut runner = cases::runner(count, seed, 100 + u8::try_from(number).unwrap());
+        let mut runner = cases::runner(
+            count * work::rarity(spec),
+            seed,
+            100 + u8::try_from(number).unwrap(),
+        );
         let outcome = runner.run(&work::work(spec), |(cluster, given)| {
             let one = runtime.block_on(check(&stage, &cluster, &given))?;
             changed.set(changed.get() + one);

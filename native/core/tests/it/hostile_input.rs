@@ -207,7 +207,7 @@ proptest! {
 
     #[test]
     fn a_number_stays_one_whatever_it_is(text in hostile()) {
-        let normaliser = Normaliser::new(&Converters::default()).unwrap();
+        let normaliser = Normaliser::new(&Converters::default());
         let number = normaliser.normalise(&text);
         prop_assert_eq!(normaliser.normalise(&number), number.clone());
         let _ = normaliser.is_reconcilable(&number);
@@ -219,9 +219,9 @@ proptest! {
             e164: vec![(regex, "+".into(), String::new())],
             ..Converters::default()
         };
-        if let Ok(normaliser) = Normaliser::new(&converters) {
-            let _ = normaliser.normalise(&text);
-        }
+        let began = Instant::now();
+        let _ = Normaliser::new(&converters).normalise(&text);
+        prop_assert!(began.elapsed() < Duration::from_secs(5));
     }
 
     #[test]
@@ -304,6 +304,7 @@ proptest! {
             id: id.clone(),
             before: raw(&before),
             after: raw(&after),
+            leaves: Vec::new(),
         });
         let line = record.line().unwrap();
         let line = line.strip_suffix('\n').unwrap();

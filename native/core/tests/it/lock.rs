@@ -10,7 +10,9 @@ use kazoo_numbers::command::{self, Argument};
 use kazoo_numbers::couchdb::{Landed, Server, ServerUrl, Traffic, Write};
 use kazoo_numbers::host::Host;
 use kazoo_numbers::kazoo::DatabaseName;
-use kazoo_numbers::lock::{DATABASE, DOCUMENT, Holder, Holders, Lock};
+use kazoo_numbers::lock::{
+    DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holder, Holders, Lock,
+};
 use kazoo_numbers::report::{Event, Renderer};
 use kazoo_numbers::run::{Finished, Job, Returned, Settings, run};
 use kazoo_numbers_generator::Cluster;
@@ -166,6 +168,14 @@ async fn cluster(url: &str, databases: usize) {
 struct Document {
     server: Server,
     database: DatabaseName,
+    id: &'static str,
+}
+
+/// An entry of a run that said last at that moment that it lives.
+fn entry(run: &str, scope: &str, renewed: &str) -> String {
+    format!(
+        r#"{{"run":"{run}","command":"purge_deleted","who":"ann","place":"{run}","scope":"{scope}","since":"2026-01-02T03:04:05Z","renewed":"{renewed}","lease_seconds":60}}"#
+    )
 }
 
 impl Document {
@@ -181,11 +191,12 @@ impl Document {
             )
             .unwrap(),
             database: DatabaseName::new(DATABASE).unwrap(),
+            id: DOCUMENT,
         }
     }
 
     async fn holders(&self) -> Vec<Holder> {
-        let opened = self.server.open_doc(&self.database, DOCUMENT).await;
+        let opened = self.server.open_doc(&self.database, self.id).await;
         match opened.unwrap().document {
             Some((_, text)) => Holders::parse(&text).unwrap().iter().cloned().collect(),
             None => Vec::new(),
@@ -204,14 +215,15 @@ impl Document {
 
     /// Puts these in the place of those who stand in it, whoever writes at the same time.
     async fn put(&self, holders: &str) {
-        let body = format!(r#"{{"_id":"{DOCUMENT}","holders":{holders}}}"#);
+        let body = format!(r#"{{"_id":"{}","holders":{holders}}}"#, self.id);
         self.server.create_database(&self.database).await.unwrap();
         loop {
-            let opened = self.server.open_doc(&self.database, DOCUMENT).await;
+            let opened = self.server.open_doc(&self.database, self.id).await;
             let write = Write {
-                id: DOCUMENT.to_owned(),
+                id: self.id.to_owned(),
                 rev: opened.unwrap().document.map(|(rev, _)| rev),
                 body: Some(body.clone().into()),
+                losers: Vec::new(),
             };
             let landed = self.server.bulk_docs(&self.database, &[write], 1).await;
             match landed.into_iter().next().unwrap() {
@@ -284,46 +296,102 @@ async fn twenty_single_accounts_and_numbers_run_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_over_the_cluster_and_a_single_account_exclude_each_other() {
+async fn cluster_wide_runs_exclude_each_other_and_runs_for_one_account_exclude_nobody() {
     let stage = TestServer::start().await;
     cluster(&stage.url, 1).await;
-    let all: &[&str] = &["copy_number_dbs_to_accounts"];
-    let account: &[&str] = &["fix_account_db_numbers", ACCOUNT];
-    for (first, second) in [(all, account), (account, all)] {
-        let door = Arc::new(Semaphore::new(0));
-        let one = Begun::new(
-            &stage.url,
-            first,
-            settings("ann", Lock::Refuse),
-            Door::Closed(door.clone()),
+    let door = Arc::new(Semaphore::new(0));
+    let all = ["copy_number_dbs_to_accounts"];
+    let first = Begun::new(
+        &stage.url,
+        &all,
+        settings("ann", Lock::Refuse),
+        Door::Closed(door.clone()),
+    );
+    Document::new(&stage.url).has(1).await;
+    let two = Begun::new(
+        &stage.url,
+        &["fix_apps_for_number_dbs"],
+        settings("bob", Lock::Refuse),
+        Door::Closed(Arc::new(Semaphore::new(0))),
+    );
+    let (returned, lines) = two.end().await;
+    assert_eq!(returned, Returned::Code(2));
+    let start = "refused: copy_number_dbs_to_accounts by ann on here";
+    assert!(lines[0].starts_with(start), "{lines:?}");
+    // Who works on one account or given numbers, who only reads, and who skips the lock goes on.
+    for (call, lock, dry_run) in [
+        (
+            &["fix_account_db_numbers", ACCOUNT][..],
+            Lock::Refuse,
+            false,
+        ),
+        (
+            &["copy_number_from_db_to_assigned_account", "+12005550100"],
+            Lock::Wait,
+            false,
+        ),
+        (&["carrier_module_usage"], Lock::Refuse, false),
+        (&all, Lock::Refuse, true),
+        (&all, Lock::Off, false),
+    ] {
+        let settings = Settings {
+            dry_run,
+            ..settings("bob", lock)
+        };
+        let other = Begun::new(&stage.url, call, settings, Door::Open);
+        let (returned, lines) = other.end().await;
+        assert_eq!(returned, Returned::Ok, "{lines:?}");
+        assert_eq!(Document::new(&stage.url).holders().await.len(), 1);
+    }
+    door.add_permits(1);
+    assert_eq!(first.end().await.0, Returned::Ok);
+    // And a cluster-wide run is not refused because of one for an account.
+    let door = Arc::new(Semaphore::new(0));
+    let account = Begun::new(
+        &stage.url,
+        &["fix_account_db_numbers", ACCOUNT],
+        settings("ann", Lock::Refuse),
+        Door::Closed(door.clone()),
+    );
+    let all = Begun::new(&stage.url, &all, settings("bob", Lock::Refuse), Door::Open);
+    assert_eq!(all.end().await.0, Returned::Ok);
+    door.add_permits(1);
+    assert_eq!(account.end().await.0, Returned::Ok);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lock_of_version_0_1_excludes_cluster_wide_runs_until_it_expires() {
+    let stage = TestServer::start().await;
+    cluster(&stage.url, 1).await;
+    let former = Document {
+        database: DatabaseName::new(FORMER_DATABASE).unwrap(),
+        id: FORMER_DOCUMENT,
+        ..Document::new(&stage.url)
+    };
+    let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    let call = ["purge_deleted"];
+    let run = || Begun::new(&stage.url, &call, settings("bob", Lock::Refuse), Door::Open);
+    former
+        .put(&format!("[{}]", entry("old", "exclusive", &now)))
+        .await;
+    let (returned, lines) = run().end().await;
+    assert_eq!(returned, Returned::Code(2));
+    assert!(
+        lines[0].starts_with("refused: purge_deleted by ann on old"),
+        "{lines:?}"
+    );
+    for entry in [
+        entry("old", "shared", &now),
+        entry("old", "exclusive", "2026-01-02T03:05:05Z"),
+    ] {
+        former.put(&format!("[{entry}]")).await;
+        let (returned, lines) = run().end().await;
+        assert_eq!(returned, Returned::NoReturn, "{lines:?}");
+        assert!(
+            lines[0].starts_with("warning: the database kazoo_numbers_maintenance held the lock"),
+            "{lines:?}"
         );
-        Document::new(&stage.url).has(1).await;
-        let two = Begun::new(
-            &stage.url,
-            second,
-            settings("bob", Lock::Refuse),
-            Door::Closed(Arc::new(Semaphore::new(0))),
-        );
-        let (returned, lines) = two.end().await;
-        assert_eq!(returned, Returned::Code(2));
-        let start = format!("refused: {} by ann on here", first.join(" "));
-        assert!(lines[0].starts_with(&start), "{lines:?}");
-        // Who only looks, and who says not to care, goes on.
-        for (call, lock, dry_run) in [
-            (&["carrier_module_usage"][..], Lock::Refuse, false),
-            (second, Lock::Refuse, true),
-            (second, Lock::Off, false),
-        ] {
-            let settings = Settings {
-                dry_run,
-                ..settings("bob", lock)
-            };
-            let other = Begun::new(&stage.url, call, settings, Door::Open);
-            let (returned, lines) = other.end().await;
-            assert_eq!(returned, Returned::Ok, "{lines:?}");
-        }
-        door.add_permits(1);
-        assert_eq!(one.end().await.0, Returned::Ok);
     }
     stage.end().await;
 }
@@ -342,7 +410,7 @@ async fn who_waits_goes_on_when_the_first_ends_and_stops_when_told() {
     let document = Document::new(&stage.url);
     document.has(1).await;
     let waiting = |who| {
-        let call = ["fix_account_db_numbers", ACCOUNT];
+        let call = ["fix_apps_for_number_dbs"];
         Begun::new(&stage.url, &call, settings(who, Lock::Wait), Door::Open)
     };
     let (mut patient, mut impatient) = (waiting("bob"), waiting("cid"));
@@ -395,15 +463,13 @@ async fn the_lock_of_the_dead_is_removed_and_that_of_the_living_is_not() {
     let stage = TestServer::start().await;
     cluster(&stage.url, 1).await;
     let document = Document::new(&stage.url);
-    let entry = |run: &str, renewed: &str| {
-        format!(
-            r#"{{"run":"{run}","command":"purge_deleted","who":"ann","place":"{run}","scope":"exclusive","since":"2026-01-02T03:04:05Z","renewed":"{renewed}","lease_seconds":60}}"#
-        )
-    };
     document
-        .put(&format!("[{}]", entry("dead", "2026-01-02T03:05:05Z")))
+        .put(&format!(
+            "[{}]",
+            entry("dead", "exclusive", "2026-01-02T03:05:05Z")
+        ))
         .await;
-    let call = ["copy_single_account_to_number_dbs", ACCOUNT];
+    let call = ["copy_accounts_to_number_dbs"];
     let run = || Begun::new(&stage.url, &call, settings("bob", Lock::Refuse), Door::Open);
     let (returned, lines) = run().end().await;
     assert_eq!(returned, Returned::Ok, "{lines:?}");
@@ -413,7 +479,9 @@ async fn the_lock_of_the_dead_is_removed_and_that_of_the_living_is_not() {
     );
     assert!(document.holders().await.is_empty());
     let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-    document.put(&format!("[{}]", entry("alive", &now))).await;
+    document
+        .put(&format!("[{}]", entry("alive", "exclusive", &now)))
+        .await;
     assert_eq!(run().end().await.0, Returned::Code(2));
     assert_eq!(document.holders().await.len(), 1);
     stage.end().await;
@@ -438,7 +506,7 @@ async fn a_run_renews_its_lock_and_stops_when_it_loses_it() {
     assert_eq!(returned, Returned::Code(2));
     assert_eq!(
         lines,
-        ["stopped: this run was not heard of for too long, and its lock was taken from it"]
+        ["stopped: could not renew the lock, another run removed it"]
     );
     stage.end().await;
 }

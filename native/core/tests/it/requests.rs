@@ -10,14 +10,15 @@ use kazoo_numbers_testkit::command::{Ran, call, call_with};
 use kazoo_numbers_testkit::server::ask;
 
 const ACCOUNTS: usize = 50;
-const NUMBER_DATABASES: usize = 10;
+const NUMBER_DATABASES: usize = 11;
 
 async fn cluster() -> Server {
     let server = Server::start(SandboxConfig::default()).await.unwrap();
     let options = Options {
         accounts: ACCOUNTS,
         numbers: 5000,
-        number_databases: NUMBER_DATABASES,
+        // And numbers/managed.
+        number_databases: NUMBER_DATABASES - 1,
         kinds: DriftKind::all()
             .into_iter()
             // Asked for anew on every run, and never there.
@@ -65,14 +66,18 @@ async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
     let writes = stats.requests("POST", Endpoint::BulkDocs);
     assert!(writes <= ACCOUNTS as u64, "{writes} writes");
     let again = stats.requests("POST", Endpoint::AllDocs);
-    assert_eq!(again, 0, "what was read is not read again");
+    // What numbers/managed holds is looked up in the number databases that it names.
+    let looked_up = NUMBER_DATABASES as u64;
+    assert!(
+        again <= looked_up,
+        "what was read is not read again: {again}"
+    );
     server.reset_stats();
     call(&server.url(), "copy_number_dbs_to_accounts", &[]).await;
     let again = server.stats();
     assert_eq!(again.requests("POST", Endpoint::BulkDocs), 0);
-    assert_eq!(
-        again.total.requests,
-        ranges + 2,
+    assert!(
+        again.total.requests <= ranges + 2 + looked_up,
         "and nothing but that when all is in sync: {again:?}"
     );
     server.shutdown().await;
@@ -110,9 +115,10 @@ async fn an_audit_looks_again_once_an_account() {
         ran.lines
     );
     let again = stats.requests("POST", Endpoint::AllDocs);
-    // One is for the system config.
-    assert!(again > 1, "nothing seemed to differ");
-    assert!(again <= ACCOUNTS as u64 + 1, "{again} requests");
+    // One is for the system config, and some for what numbers/managed holds.
+    let further = 1 + NUMBER_DATABASES as u64;
+    assert!(again > further, "nothing seemed to differ");
+    assert!(again <= ACCOUNTS as u64 + further, "{again} requests");
     server.shutdown().await;
 }
 
@@ -224,6 +230,17 @@ async fn what_an_account_has_is_asked_of_the_index_where_it_is_kazoos() {
                 _ => views["assigned_to"]["map"] = empty.into(),
             })
             .await;
+        }
+        if usable {
+            // An index that has to be built first would not be waited for on a slow machine.
+            for database in databases(&url, "numbers/").await {
+                let path = format!(
+                    "/{}/_design/numbers/_view/assigned_to?limit=0",
+                    encoded(&database)
+                );
+                let built = ask(&url, Method::GET, &path, None).await;
+                assert!(built.status.is_success(), "{path}");
+            }
         }
         let mut counts = Vec::new();
         for function in [

@@ -94,7 +94,11 @@ fn undo_restores_every_document() {
     for (number, spec) in work::writing().enumerate() {
         let name = work::signature(spec);
         let seen = std::cell::Cell::new(Seen::default());
-        let mut runner = cases::runner(count, seed, u8::try_from(number).unwrap());
+        let mut runner = cases::runner(
+            count * work::rarity(spec),
+            seed,
+            u8::try_from(number).unwrap(),
+        );
         let outcome = runner.run(&work::work(spec), |(cluster, given)| {
             let one = runtime.block_on(check(&stage, &cluster, &given))?;
             let all = seen.get();

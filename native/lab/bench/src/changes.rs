@@ -200,6 +200,7 @@ mod tests {
             before: own(before),
             after: own(after),
             rev: own(rev),
+            leaves: Vec::new(),
         }
     }
 

@@ -150,7 +150,8 @@ pub(crate) async fn wipe(matches: &ArgMatches) -> io::Result<u8> {
 
 /// The server, which must have been named: a made-up cluster goes nowhere by default.
 fn server(matches: &ArgMatches) -> Option<String> {
-    let url = address::given(matches.get_one::<String>("couchdb").map(String::as_str));
+    let url = address::given(matches.get_one::<String>("couchdb").map(String::as_str))
+        .map(|(url, _)| url);
     if url.is_none() {
         terminal::say(
             "error: which CouchDB? Set COUCHDB_URL=http://user:password@host:port, or give --couchdb",

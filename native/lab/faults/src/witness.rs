@@ -1,6 +1,6 @@
 //! What was read and what was written, as it went over the wire.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use exact_json::{Map, Value};
@@ -31,6 +31,9 @@ pub struct Written {
     pub was_read: bool,
     /// What was sent, `_rev` and all.
     pub document: Map<String, Value>,
+    /// Whether the same request writes another revision of the document before this one: a deletion with all leaves has a
+    /// row for each, and is one change.
+    pub is_further_leaf: bool,
     /// The revision that it became; None when the server refused it.
     pub landed: Option<String>,
 }
@@ -65,6 +68,14 @@ impl Witness {
             .filter(|one| one.landed.is_some() && !one.was_read)
     }
 
+    /// Documents that were changed, design documents left out.
+    pub fn changed(&self) -> impl Iterator<Item = &Written> {
+        self.written
+            .iter()
+            .filter(|one| one.landed.is_some() && !one.is_further_leaf)
+            .filter(|one| !one.id.starts_with("_design/"))
+    }
+
     /// A write that is on its way to the server: it counts what was read until now.
     pub(crate) fn writes(&self, asked: &Asked) -> Vec<Written> {
         if asked.kind != Kind::BulkDocs {
@@ -79,6 +90,7 @@ impl Witness {
         let text = |document: &Map<String, Value>, key: &str| {
             document.get(key).and_then(Value::as_str).map(str::to_owned)
         };
+        let mut ids = HashSet::new();
         documents
             .into_iter()
             .filter_map(|document| match document {
@@ -93,6 +105,7 @@ impl Witness {
                         .as_deref()
                         .is_none_or(|rev| self.has_read(&asked.database, &id, rev)),
                     database: asked.database.clone(),
+                    is_further_leaf: !ids.insert(id.clone()),
                     id,
                     replaces,
                     document,
@@ -122,16 +135,28 @@ impl Witness {
                 .and_then(Value::as_str)
                 .map(str::to_owned);
             let id = row.get("id").and_then(Value::as_str).map(str::to_owned);
-            let document = match row.get_mut("doc").map(Value::take) {
+            let mut document = match row.get_mut("doc").map(Value::take) {
                 Some(Value::Object(document)) => Some(document),
                 _ => None,
             };
+            // The revisions of the losing leaves are a part of the answer, not of the document.
+            let losers = document
+                .as_mut()
+                .and_then(|document| document.remove("_conflicts"));
+            let losers = losers.as_ref().and_then(Value::as_array);
             if let (Some(id), Some(rev)) = (id, rev) {
-                self.delivered.entry(id).or_default().push(Delivered {
-                    database: asked.database.clone(),
-                    rev,
-                    document,
-                });
+                let delivered = self.delivered.entry(id).or_default();
+                let mut deliver = |rev: &str, document| {
+                    delivered.push(Delivered {
+                        database: asked.database.clone(),
+                        rev: rev.to_owned(),
+                        document,
+                    });
+                };
+                deliver(&rev, document);
+                for loser in losers.into_iter().flatten().filter_map(Value::as_str) {
+                    deliver(loser, None);
+                }
             }
         }
     }

@@ -164,7 +164,8 @@ impl Scribe<'_> {
 
     /// A trunkstore document with these numbers on up to three servers, those whose use does not
     /// count on a server that is not enabled. `servers` is a list, or now and then an object.
-    /// `odd`: servers with values of `enabled` that are not `false`, but strange.
+    /// `odd`: servers with values of `enabled` that are strange, some of which JavaScript takes for
+    /// equal to `false`.
     pub(crate) fn trunkstore(&mut self, dids: &[Did], odd: bool) -> Document {
         let mut servers: Vec<Value> = Vec::new();
         let used: Vec<&Did> = dids.iter().filter(|did| did.enabled).collect();
@@ -176,13 +177,19 @@ impl Scribe<'_> {
                 1 => None,
                 2 => Some(json!("false")),
                 3 => Some(json!(null)),
-                4 => Some(json!(0)),
-                _ => Some(json!([])),
+                4 => Some(json!(1)),
+                _ => Some(json!({})),
             };
             servers.push(self.server(part, enabled));
         }
         if !idle.is_empty() || self.dice.one_in(4) {
-            servers.push(self.server(&idle, Some(json!(false))));
+            let disabled = match self.dice.below(if odd { 4 } else { 1 }) {
+                0 => json!(false),
+                1 => json!(0),
+                2 => json!(""),
+                _ => json!(0.0),
+            };
+            servers.push(self.server(&idle, Some(disabled)));
         }
         let servers = if self.dice.one_in(4) {
             let members = servers.into_iter().enumerate();

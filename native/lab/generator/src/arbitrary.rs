@@ -40,6 +40,10 @@ pub fn cluster() -> impl Strategy<Value = Cluster> {
             database
                 .documents
                 .retain(|id, _| id.starts_with("_design/") || kept.next().unwrap_or(true));
+            let documents = &database.documents;
+            database
+                .conflicts
+                .retain(|id, _| documents.contains_key(id) && kept.next().unwrap_or(true));
         }
         cluster
     })

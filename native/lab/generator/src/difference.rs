@@ -71,12 +71,39 @@ fn database_differences(name: &str, here: &Database, there: &Database, lines: &m
         let (left, right) = (here.documents.get(id), there.documents.get(id));
         if let (Some(left), Some(right)) = (left, right) {
             document_differences(name, id, left, right, lines);
+            conflict_differences(name, id, here, there, lines);
             continue;
         }
         let (left, right) = (state(here, id), state(there, id));
         if left != right {
             lines.push(format!("{name} {id}: {left} → {right}"));
         }
+    }
+}
+
+/// Leaves that lost are compared in their order.
+fn conflict_differences(
+    name: &str,
+    id: &str,
+    here: &Database,
+    there: &Database,
+    lines: &mut Vec<String>,
+) {
+    let (left, right): (Vec<_>, Vec<_>) = (
+        here.leaves(id).skip(1).collect(),
+        there.leaves(id).skip(1).collect(),
+    );
+    if left.len() != right.len() {
+        lines.push(format!(
+            "{name} {id}: {} conflicts → {}",
+            left.len(),
+            right.len()
+        ));
+        return;
+    }
+    for (place, (left, right)) in left.into_iter().zip(right).enumerate() {
+        let leaf = format!("{id} (conflict {})", place + 1);
+        document_differences(name, &leaf, left, right, lines);
     }
 }
 

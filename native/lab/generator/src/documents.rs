@@ -15,6 +15,9 @@ pub struct Database {
     pub documents: BTreeMap<String, Document>,
     /// Ids whose winning revision is a deletion.
     pub deleted: BTreeSet<String>,
+    /// The leaves of live documents that lost against the winner and are no deletions, by `_id`.
+    /// Each list is in CouchDB's order: the leaf that wins once the winner is deleted comes first.
+    pub conflicts: BTreeMap<String, Vec<Document>>,
 }
 
 impl Database {
@@ -30,9 +33,26 @@ impl Database {
         }
     }
 
-    /// Leaves a tombstone, whether or not there was a document.
+    /// Adds a leaf that loses against the document of the same `_id`. One without an `_id` is left
+    /// out.
+    pub fn insert_conflict(&mut self, leaf: Document) {
+        let id = leaf.get("_id").and_then(Value::as_str).map(String::from);
+        if let Some(id) = id {
+            self.conflicts.entry(id).or_default().push(leaf);
+        }
+    }
+
+    /// The winner and the leaves that lost against it; nothing where there is no live document.
+    pub fn leaves<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Document> {
+        let winner = self.documents.get(id);
+        let losers = winner.and_then(|_| self.conflicts.get(id));
+        winner.into_iter().chain(losers.into_iter().flatten())
+    }
+
+    /// Deletes every leaf, and leaves a tombstone whether or not there was a document.
     pub fn delete(&mut self, id: &str) {
         self.documents.remove(id);
+        self.conflicts.remove(id);
         self.deleted.insert(String::from(id));
     }
 }

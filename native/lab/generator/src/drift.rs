@@ -16,7 +16,7 @@ pub enum DriftKind {
     /// In an account's database, and assigned to another account by its own `pvt_assigned_to`.
     WrongAccount,
     /// In an account's database and assigned to that account there, while the number database
-    /// assigns it to another.
+    /// assigns it to another, or to nobody.
     FormerAccount,
     /// In an account's database, and in no number database.
     OnlyInAccount,
@@ -26,11 +26,18 @@ pub enum DriftKind {
     Misfiled,
     /// In the number database with a `pvt_used_by`, and assigned to nobody.
     UnassignedButUsed,
+    /// In the number database with a `pvt_assigned_to` that is neither `null` nor an account id.
+    OddAssignment,
+    /// A document with leaves that lost against the winner and are not deleted.
+    Conflicted,
+    /// In no number database, while several accounts hold it and each copy says that it is that
+    /// account's; or in two number databases that assign it to two accounts.
+    Contested,
 }
 
 impl DriftKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::MissingCopy,
         Self::DifferingCopy,
         Self::WrongUsedByInNumberDatabase,
@@ -41,6 +48,9 @@ impl DriftKind {
         Self::AccountMissing,
         Self::Misfiled,
         Self::UnassignedButUsed,
+        Self::OddAssignment,
+        Self::Conflicted,
+        Self::Contested,
     ];
 
     /// The set of every kind.
@@ -63,6 +73,9 @@ impl DriftKind {
             Self::AccountMissing => "account_missing",
             Self::Misfiled => "misfiled",
             Self::UnassignedButUsed => "unassigned_but_used",
+            Self::OddAssignment => "odd_assignment",
+            Self::Conflicted => "conflicted",
+            Self::Contested => "contested",
         }
     }
 

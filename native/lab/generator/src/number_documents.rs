@@ -239,6 +239,31 @@ pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
                     .clone(),
             );
         }
+        UglyKind::OldVersion => {
+            set("prepend", json!({"name": "ACME", "enabled": true}));
+            set("cnam", json!({"display_name": "ACME Plumbing"}));
+            set("failover", json!({"e164": "+14155550199", "sip": ""}));
+            set(
+                "dash_e911",
+                json!({"caller_name": "X", "postal_code": "94105"}),
+            );
+            let lists = [
+                json!(["local"]),
+                json!(["dash_e911", "outbound_cnam", "local"]),
+                json!(["inbound_lookup", "failover", "force_outbound"]),
+                json!(["vitelity_e911", "prepend", "port"]),
+                json!(["ringback", "telnyx_e911", "sms"]),
+                json!([]),
+            ];
+            set("pvt_features", lists[dice.below(lists.len())].clone());
+            if dice.one_in(3) {
+                set("pvt_features_denied", json!(["e911", "cnam", "prepend"]));
+            }
+            document.remove("pvt_type");
+            if let Some(state) = document.remove("pvt_state") {
+                document.insert(String::from("pvt_number_state"), state);
+            }
+        }
         UglyKind::OddCarrier => {
             let value = dice.below(7);
             let carriers = [

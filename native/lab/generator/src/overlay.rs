@@ -23,6 +23,7 @@ pub(crate) fn overlay(plan: &mut Plan) -> BTreeMap<String, Database> {
         databases: BTreeMap::new(),
     };
     beside.foreign_uses();
+    beside.given_twice();
     for kind in UglyKind::BESIDE {
         if !beside.plan.is_ugly(kind) {
             continue;
@@ -90,6 +91,16 @@ impl Beside<'_> {
             let account = self.plan.accounts[at].clone();
             let callflow = self.scribe(&account).callflow(&[number]);
             self.put(&account_database(&account), callflow);
+        }
+    }
+
+    fn given_twice(&mut self) {
+        let managed = "numbers/managed";
+        for (at, document) in self.plan.given_twice() {
+            self.put(managed, crate::number_database_design());
+            let account = account_database(&self.plan.accounts[at]);
+            self.put(&account, document.clone());
+            self.put(managed, document);
         }
     }
 

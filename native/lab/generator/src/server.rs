@@ -3,7 +3,7 @@
 //! It says on the server which databases it made ([`MARKER`]), so that a run that was broken off
 //! can be cleaned up after, and databases of somebody else are never taken for ours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use couchdb::{
     DatabaseName, HttpSettings, Include, Kind, Landed, Method, Operation, Pages, Range, Request,
     Server, ServerUrl, Write, in_query,
 };
-use exact_json::Value;
+use exact_json::{Value, json};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,8 +23,9 @@ use crate::plan::Plan;
 /// The database that says that the others were made by this crate.
 pub const MARKER: &str = "kazoo_numbers_cluster";
 
-/// Where the commands say which of them write. It belongs to no cluster, and goes with it.
-const LOCK: &str = "kazoo_numbers_maintenance";
+/// Where the commands say which of them write, now and in version 0.1. They belong to no cluster,
+/// and go with it.
+const LOCKS: [&str; 2] = ["tasks", "kazoo_numbers_maintenance"];
 
 /// Databases beside `account/` and `numbers/` that a cluster can have.
 const OTHERS: [&str; 5] = [
@@ -165,7 +166,11 @@ impl ClusterServer {
     pub fn at(url: &str) -> Result<Self, ServerError> {
         let server = Server::new(
             ServerUrl::parse(url)?,
-            HttpSettings::default(),
+            HttpSettings {
+                // Nobody restarts a server that is being filled: one that does not answer is reported soon.
+                longest_pause: Duration::from_secs(2),
+                ..HttpSettings::default()
+            },
             Arc::default(),
             CancellationToken::new(),
         )?;
@@ -188,7 +193,7 @@ impl ClusterServer {
     /// [`ServerError::Occupied`] where the databases there were not made here; the first thing that went wrong.
     pub async fn replace(&self, cluster: &Cluster) -> Result<(), ServerError> {
         let names = self.names_if_ours().await?;
-        self.delete_all(&names, &[LOCK]).await?;
+        self.delete_all(&names, &LOCKS).await?;
         if !names.iter().any(|name| name == MARKER) {
             self.create(MARKER).await?;
         }
@@ -203,14 +208,8 @@ impl ClusterServer {
     pub async fn read(&self) -> Result<(Cluster, Revisions), ServerError> {
         let mut names = self.0.databases("").await?;
         names.retain(|name| is_ours(name.plain()));
-        let all: Vec<&DatabaseName> = names.iter().collect();
-        let counts = self.0.document_counts(&all).await?;
         let read: Vec<(String, Database, BTreeMap<String, String>)> = stream::iter(names)
-            .map(|name| {
-                // A count that is not known may be any.
-                let tombstones = counts.get(&name).is_none_or(|counts| counts.deleted > 0);
-                self.read_database(name, tombstones)
-            })
+            .map(|name| self.read_database(name))
             .buffer_unordered(DATABASES_AT_ONCE)
             .try_collect()
             .await?;
@@ -230,7 +229,7 @@ impl ClusterServer {
     /// [`ServerError::Occupied`] where they were not made here; the first thing that went wrong.
     pub async fn wipe(&self) -> Result<(), ServerError> {
         let names = self.names_if_ours().await?;
-        self.delete_all(&names, &[LOCK]).await?;
+        self.delete_all(&names, &LOCKS).await?;
         // Last: what is left of a wipe that fails can be wiped again.
         self.delete_all(&names, &[MARKER]).await
     }
@@ -305,7 +304,10 @@ impl ClusterServer {
 
     async fn write(&self, name: &str, database: &Database) -> Result<(), ServerError> {
         self.create(name).await?;
-        let documents = database.documents.iter().map(|(id, document)| {
+        let is_single = |id: &str| !database.conflicts.contains_key(id);
+        let documents = database.documents.iter();
+        let documents = documents.filter(|(id, _)| is_single(id));
+        let documents = documents.map(|(id, document)| {
             let text = exact_json::to_string(document).map_err(|error| ServerError::Json {
                 what: format!("{name}: {id}"),
                 error,
@@ -322,9 +324,11 @@ impl ClusterServer {
                     id: id.clone(),
                     rev: None,
                     body,
+                    losers: Vec::new(),
                 })
             })
             .collect::<Result<Vec<Write>, ServerError>>()?;
+        let leaves = leaves(database);
         let database = legal(name)?;
         let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
         // A node can learn of the deletion of a database before it learns that the database was created again.
@@ -348,13 +352,35 @@ impl ClusterServer {
                 error,
             });
         }
+        self.write_leaves(&database, leaves).await
+    }
+
+    /// Writes leaves with revisions of their own, as a replicator does, so that they conflict.
+    async fn write_leaves(
+        &self,
+        database: &DatabaseName,
+        leaves: Vec<Document>,
+    ) -> Result<(), ServerError> {
+        for batch in leaves.chunks(BATCH) {
+            let body = json!({"new_edits": false, "docs": batch}).to_string();
+            let request = Request::write(Operation::SAVE_DOCS, Method::POST, "/_bulk_docs");
+            let rows: Vec<Value> = self.json(request.of(database).body(body), database).await?;
+            // The answer lists those alone that were not written.
+            if let Some(row) = rows.first() {
+                let text = |key| row.get(key).and_then(Value::as_str).unwrap_or_default();
+                return Err(ServerError::Row {
+                    database: database.plain().to_owned(),
+                    id: text("id").to_owned(),
+                    error: text("error").to_owned(),
+                });
+            }
+        }
         Ok(())
     }
 
     async fn read_database(
         &self,
         legal: DatabaseName,
-        tombstones: bool,
     ) -> Result<(String, Database, BTreeMap<String, String>), ServerError> {
         let name = legal.plain().to_owned();
         let mut database = Database::default();
@@ -375,10 +401,8 @@ impl ClusterServer {
                 database.insert(document);
             }
         }
-        if tombstones {
-            self.read_tombstones(&legal, &mut database, &mut revisions)
-                .await?;
-        }
+        self.read_other_leaves(&legal, &mut database, &mut revisions)
+            .await?;
         Ok((name, database, revisions))
     }
 
@@ -402,38 +426,69 @@ impl ClusterServer {
                 .json(request.of(database).query("attachments=true"), database)
                 .await?;
         }
-        document.shift_remove("_rev");
-        let attachments = document
-            .get_mut("_attachments")
-            .and_then(Value::as_object_mut);
-        for attachment in attachments.into_iter().flat_map(|all| all.values_mut()) {
-            if let Some(members) = attachment.as_object_mut() {
-                members.retain(|key, _| key == "content_type" || key == "data");
-            }
-        }
-        Ok(document)
+        Ok(without_bookkeeping(document))
     }
 
-    async fn read_tombstones(
+    /// Reads what a listing of documents leaves out: tombstones, and leaves that lost.
+    async fn read_other_leaves(
         &self,
         name: &DatabaseName,
         database: &mut Database,
         revisions: &mut BTreeMap<String, String>,
     ) -> Result<(), ServerError> {
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_changes");
-        let changes: Changes = self.json(request.of(name), name).await?;
-        let mut seen = BTreeSet::new();
+        let request = request.of(name).query("style=all_docs");
+        let changes: Changes = self.json(request, name).await?;
         for change in changes.results {
-            if change.deleted && seen.insert(change.id.clone()) {
-                let revision = change.changes.into_iter().next();
-                revisions.insert(
-                    change.id.clone(),
-                    revision.map_or_else(String::new, |r| r.rev),
-                );
+            if change.deleted {
+                let winner = change.changes.into_iter().next();
+                let revision = winner.map_or_else(String::new, |leaf| leaf.rev);
+                revisions.insert(change.id.clone(), revision);
                 database.deleted.insert(change.id);
+            } else if change.changes.len() > 1 {
+                self.read_conflicts(name, &change.id, database).await?;
             }
         }
         Ok(())
+    }
+
+    /// Reads the live leaves of a document that lost against the winner.
+    async fn read_conflicts(
+        &self,
+        name: &DatabaseName,
+        id: &str,
+        database: &mut Database,
+    ) -> Result<(), ServerError> {
+        let path = format!("/{}", in_query(id));
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path).of(name);
+        let with_conflicts = request.clone().query("conflicts=true");
+        let winner: Document = self.json(with_conflicts, name).await?;
+        let losers = winner.get("_conflicts").and_then(Value::as_array);
+        for rev in losers.into_iter().flatten().filter_map(Value::as_str) {
+            let leaf = self.read_leaf(name, id, rev).await?;
+            database.insert_conflict(without_bookkeeping(leaf));
+        }
+        Ok(())
+    }
+
+    /// Reads one leaf with its attachments. A GET would answer as multipart where there are some.
+    async fn read_leaf(
+        &self,
+        name: &DatabaseName,
+        id: &str,
+        rev: &str,
+    ) -> Result<Document, ServerError> {
+        let body = json!({"docs": [{"id": id, "rev": rev}]}).to_string();
+        let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_bulk_get");
+        let request = request.of(name).query("attachments=true").body(body);
+        let answer: Value = self.json(request, name).await?;
+        let leaf = answer.pointer("/results/0/docs/0/ok");
+        let leaf = leaf.and_then(Value::as_object).cloned();
+        leaf.ok_or_else(|| ServerError::Row {
+            database: name.plain().to_owned(),
+            id: id.to_owned(),
+            error: format!("the leaf {rev} cannot be read"),
+        })
     }
 
     async fn json<T: DeserializeOwned>(
@@ -444,6 +499,36 @@ impl ClusterServer {
         let response = self.0.send(&request.at_most(LARGEST)).await?;
         parsed(database.plain(), &response.body)
     }
+}
+
+/// The document without its revision and those of other leaves, each attachment being its type and its content.
+fn without_bookkeeping(mut document: Document) -> Document {
+    document.shift_remove("_rev");
+    document.shift_remove("_conflicts");
+    let attachments = document
+        .get_mut("_attachments")
+        .and_then(Value::as_object_mut);
+    for attachment in attachments.into_iter().flat_map(|all| all.values_mut()) {
+        if let Some(members) = attachment.as_object_mut() {
+            members.retain(|key, _| key == "content_type" || key == "data");
+        }
+    }
+    document
+}
+
+/// All leaves of the documents that have conflicts, with revisions by which the winner wins and
+/// the others follow in their order.
+fn leaves(database: &Database) -> Vec<Document> {
+    let mut leaves = Vec::new();
+    for id in database.conflicts.keys() {
+        for (place, leaf) in database.leaves(id).enumerate() {
+            let hash = u128::MAX - place as u128;
+            let mut leaf = leaf.clone();
+            leaf.insert("_rev".to_owned(), Value::from(format!("1-{hash:032x}")));
+            leaves.push(leaf);
+        }
+    }
+    leaves
 }
 
 fn is_lost(landed: &Landed) -> bool {

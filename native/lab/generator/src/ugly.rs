@@ -20,6 +20,9 @@ pub enum UglyKind {
     BinaryAttachment,
     /// `pvt_features` as a list, text, number or null.
     OddFeatures,
+    /// As Kazoo 3 wrote it: without `pvt_type`, with `pvt_number_state`, and `pvt_features` as a
+    /// list of names, some of which Kazoo renamed later.
+    OldVersion,
     /// `pvt_module_name` as an integer, null, text with spaces, a list, or absent.
     OddCarrier,
     /// Private fields of other types than Kazoo writes.
@@ -70,7 +73,7 @@ pub enum UglyKind {
 
 impl UglyKind {
     /// Those that change the content of a number document on both sides alike.
-    pub(crate) const CONTENT: [Self; 9] = [
+    pub(crate) const CONTENT: [Self; 10] = [
         Self::BigIntegers,
         Self::Floats,
         Self::DeepNesting,
@@ -78,6 +81,7 @@ impl UglyKind {
         Self::TextAttachment,
         Self::BinaryAttachment,
         Self::OddFeatures,
+        Self::OldVersion,
         Self::OddCarrier,
         Self::OddFields,
     ];

@@ -59,10 +59,45 @@ fn dids(document: &Document) -> Vec<String> {
     };
     servers
         .into_iter()
-        .filter(|server| server.get("enabled") != Some(&Value::Bool(false)))
+        .filter(|server| !server.get("enabled").is_some_and(equals_false))
         .filter_map(|server| server.get("DIDs")?.as_object())
         .flat_map(|dids| dids.keys().cloned())
         .collect()
+}
+
+/// Whether JavaScript's `==` takes a value for equal to `false`: it compares both as numbers.
+/// `null` equals nothing but itself.
+fn equals_false(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Object(_) => false,
+        Value::Bool(is_true) => !is_true,
+        Value::Number(number) => is_zero(&number.to_string()),
+        Value::String(text) => is_zero(text),
+        Value::Array(_) => is_zero(&as_text(value)),
+    }
+}
+
+/// Whether JavaScript reads a text as the number 0, as which it reads an empty one.
+fn is_zero(text: &str) -> bool {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let lower = text.to_ascii_lowercase();
+    let radix = ["0x", "0o", "0b"];
+    if let Some(digits) = radix.iter().find_map(|start| lower.strip_prefix(start)) {
+        return !digits.is_empty() && digits.bytes().all(|digit| digit == b'0');
+    }
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+    text.is_empty() || is_number && text.parse().is_ok_and(|number: f64| number == 0.0)
+}
+
+/// A value as JavaScript makes text of it when it stands in a list.
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(as_text).collect::<Vec<_>>().join(","),
+        Value::Object(_) => "[object Object]".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// What `pvt_used_by` has to be.

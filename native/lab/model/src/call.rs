@@ -53,6 +53,21 @@ pub const FUNCTIONS: [(&str, usize); 38] = [
     ),
 ];
 
+/// Functions that the manual does not have, and the model knows: those that write to number
+/// databases and to the system config.
+pub const OTHER_FUNCTIONS: [(&str, usize); 10] = [
+    ("purge_deleted", 0),
+    ("purge_deleted", 1),
+    ("purge_discovery", 0),
+    ("purge_discovery", 1),
+    ("migrate_unassigned_numbers", 0),
+    ("migrate_unassigned_numbers", 1),
+    ("feature_permissions_on_system_config", 0),
+    ("add_allowed_feature_on_system_config", 1),
+    ("remove_allowed_feature_on_system_config", 1),
+    ("ensure_adminonly_features_are_reachable", 0),
+];
+
 /// One argument: a binary through `sup`, a list of them from the Erlang shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Argument {

@@ -7,7 +7,7 @@ use kazoo_numbers_generator::Document;
 
 use crate::{
     copies::{self, Source},
-    names, numbers,
+    features, names, numbers,
     work::Work,
 };
 
@@ -163,6 +163,10 @@ impl Conversion {
                     self.fail(work, &account, "conflict", number);
                     return;
                 }
+                Some(_) if work.is_disputed(&account, number, &wanted) => {
+                    self.fail(work, &account, "conflicted", number);
+                    return;
+                }
                 _ => work.write(&account, number, wanted),
             }
         }
@@ -198,23 +202,24 @@ fn converted(document: &Document, target: &str, now: &Value) -> Document {
     let mut wanted = document.clone();
     wanted.insert("pvt_module_name".to_owned(), Value::from(target));
     let is_local = target == "knm_local" || target == "knm_mdn";
-    match wanted.get_mut("pvt_features") {
-        Some(Value::Object(features)) if is_local => {
-            features
-                .entry("local")
-                .or_insert_with(|| Value::Object(Map::new()));
-        }
-        Some(Value::Object(features)) => {
+    let features = match document.get("pvt_features") {
+        Some(Value::Object(features)) => Some(features.clone()),
+        Some(Value::Array(list)) => Some(features::of_list(list, document)),
+        // What is neither has no features.
+        _ => is_local.then(Map::new),
+    };
+    if let Some(mut features) = features {
+        if is_local {
+            let empty = || Value::Object(Map::new());
+            features.entry("local").or_insert_with(empty);
+        } else {
             features.shift_remove("local");
         }
-        _ if is_local => {
-            let features = [("local".to_owned(), Value::Object(Map::new()))];
-            wanted.insert(
-                "pvt_features".to_owned(),
-                Value::Object(features.into_iter().collect()),
-            );
+        if features.is_empty() {
+            wanted.shift_remove("pvt_features");
+        } else {
+            wanted.insert("pvt_features".to_owned(), Value::Object(features));
         }
-        _ => {}
     }
     if wanted != *document {
         wanted.insert("pvt_modified".to_owned(), now.clone());

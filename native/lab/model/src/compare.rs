@@ -30,8 +30,9 @@ pub fn same_end_state(model: &Cluster, real: &Cluster, started: u64, ended: u64)
                         (Some(_), None) => "missing".to_owned(),
                         (None, Some(_)) if was_created && id.starts_with("_design/") => continue,
                         (None, Some(_)) => "must not be there".to_owned(),
-                        (Some(wanted), Some(found)) => {
-                            match differing_fields(wanted, found, started, ended) {
+                        (Some(_), Some(_)) => {
+                            let leaves = (model.leaves(id), real.leaves(id));
+                            match differing_leaves(leaves, started, ended) {
                                 None => continue,
                                 Some(fields) => fields,
                             }
@@ -67,6 +68,27 @@ pub fn same_tombstones(model: &Cluster, real: &Cluster) -> Vec<String> {
 /// A document of which the contract does not say what is in it.
 fn is_any(document: &Document) -> bool {
     document.contains_key("\u{0}any")
+}
+
+/// The winner, and then the leaves that lost.
+fn differing_leaves<'a>(
+    (wanted, found): (
+        impl Iterator<Item = &'a Document>,
+        impl Iterator<Item = &'a Document>,
+    ),
+    started: u64,
+    ended: u64,
+) -> Option<String> {
+    let (wanted, found): (Vec<_>, Vec<_>) = (wanted.collect(), found.collect());
+    if wanted.len() != found.len() {
+        return Some(format!("{} leaves and not {}", found.len(), wanted.len()));
+    }
+    let problems: Vec<String> = wanted
+        .into_iter()
+        .zip(found)
+        .filter_map(|(wanted, found)| differing_fields(wanted, found, started, ended))
+        .collect();
+    (!problems.is_empty()).then(|| problems.join("; in another leaf: "))
 }
 
 fn differing_fields(

@@ -40,7 +40,11 @@ fn to_number_dbs(work: &mut Work, mut candidates: Vec<(String, String, Document)
         let is_at_home = numbers::assigned_database(document).as_ref() == Some(account);
         (number.clone(), !is_at_home, account.clone())
     });
+    let contested = contested(work, &candidates);
     for (account, number, document) in candidates {
+        if contested.contains(&number) {
+            continue;
+        }
         let Some(target) = names::database_of(&number) else {
             work.fail(&account, "no_number_db", &number);
             continue;
@@ -57,6 +61,31 @@ fn to_number_dbs(work: &mut Work, mut candidates: Vec<(String, String, Document)
             Some(_) => work.fail(&target, "save_docs-conflict", &number),
         }
     }
+}
+
+/// The numbers that their number databases lack and that several of these accounts claim with
+/// documents that differ: a failure each.
+fn contested(work: &mut Work, candidates: &[(String, String, Document)]) -> BTreeSet<String> {
+    let mut contested = BTreeSet::new();
+    for (account, number, document) in candidates {
+        let Some(target) = names::database_of(number) else {
+            continue;
+        };
+        let is_claim = |account: &String, document: &Document| {
+            numbers::assigned_database(document).as_ref() == Some(account)
+        };
+        let is_rival = |(other, same, rival): &(String, String, Document)| {
+            same == number && is_claim(other, rival) && !numbers::are_equal(rival, document)
+        };
+        if work.document(&target, number).is_none()
+            && is_claim(account, document)
+            && candidates.iter().any(is_rival)
+        {
+            work.fail(&target, "contested", number);
+            contested.insert(number.clone());
+        }
+    }
+    contested
 }
 
 /// Copies the assigned documents of number databases to their accounts.
@@ -175,6 +204,9 @@ fn to_account(work: &mut Work, account: &str, number: &str, document: Document) 
         Some(existing) if !numbers::is_number(&existing) => {
             work.fail(account, "save_docs-conflict", number);
         }
+        Some(_) if work.is_disputed(account, number, &document) => {
+            work.fail(account, "conflicted", number)
+        }
         _ => work.write(account, number, document),
     }
 }
@@ -207,6 +239,10 @@ pub(crate) fn single_number_to_account_db(
         Some(existing) if !numbers::is_number(&existing) => {
             work.fail(account, "save_docs-conflict", &number);
             return Err(error(cannot_save("conflict")));
+        }
+        Some(_) if work.is_disputed(account, &number, &document) => {
+            work.fail(account, "conflicted", &number);
+            return Err(error(cannot_save("conflicted")));
         }
         _ => work.write(account, &number, document),
     }

@@ -9,7 +9,7 @@ use crate::{
     call::{Argument, Call},
     carriers, copies, features, fixes, names,
     outcome::{Now, Outcome, Returned},
-    removals,
+    removals, unassigned,
     work::{Stopped, Work},
 };
 
@@ -77,20 +77,22 @@ fn dispatch(work: &mut Work, call: &Call) -> Result<Option<Returned>, Stopped> {
             copies::assigned_number_dbs_to_account(work, &[database], &account);
         }
         ("copy_number_from_accountdb_to_numbdb", [name, number]) => {
-            let (account, number) = (account(name)?, text(number)?);
+            let (account, number) = (account(name)?, number_argument(work, number)?);
             let account = existing(work, account)?;
             copies::numbers_to_number_dbs(work, &account, &[number]);
         }
         ("copy_numbers_from_accountdb_to_numbdbs", [name, list]) => {
-            let (account, numbers) = (account(name)?, texts(list)?);
+            let (account, numbers) = (account(name)?, number_arguments(work, list)?);
             let account = existing(work, account)?;
             copies::numbers_to_number_dbs(work, &account, &numbers);
         }
         ("copy_number_from_db_to_assigned_account", [number]) => {
-            copies::numbers_to_assigned_accounts(work, &[text(number)?]);
+            let number = number_argument(work, number)?;
+            copies::numbers_to_assigned_accounts(work, &[number]);
         }
         ("copy_numbers_from_dbs_to_assigned_accounts", [list]) => {
-            copies::numbers_to_assigned_accounts(work, &texts(list)?);
+            let numbers = number_arguments(work, list)?;
+            copies::numbers_to_assigned_accounts(work, &numbers);
         }
         ("copy_single_number_to_account_db", [number, name]) => {
             // Bad arguments are an error of the same shape here.
@@ -137,12 +139,13 @@ fn dispatch(work: &mut Work, call: &Call) -> Result<Option<Returned>, Stopped> {
             apps::in_number_dbs_for_accounts(work, &[existing(work, account)?]);
         }
         ("fix_numbers_apps_in_accountdb", [name, list]) => {
-            let (account, numbers) = (account(name)?, texts(list)?);
+            let (account, numbers) = (account(name)?, number_arguments(work, list)?);
             let account = existing(work, account)?;
             apps::for_numbers_in_account_db(work, &account, &numbers);
         }
         ("fix_numbers_apps_in_numbdb", [list]) => {
-            apps::for_numbers_in_number_dbs(work, &texts(list)?);
+            let numbers = number_arguments(work, list)?;
+            apps::for_numbers_in_number_dbs(work, &numbers);
         }
 
         // Fixes
@@ -151,11 +154,11 @@ fn dispatch(work: &mut Work, call: &Call) -> Result<Option<Returned>, Stopped> {
             fixes::account(work, &existing(work, account)?);
         }
         ("fix_number", [name, number]) => {
-            let (account, number) = (account(name)?, text(number)?);
+            let (account, number) = (account(name)?, number_argument(work, number)?);
             fixes::numbers(work, &existing(work, account)?, &[number]);
         }
         ("fix_numbers", [name, list]) => {
-            let (account, numbers) = (account(name)?, texts(list)?);
+            let (account, numbers) = (account(name)?, number_arguments(work, list)?);
             fixes::numbers(work, &existing(work, account)?, &numbers);
         }
 
@@ -218,6 +221,43 @@ fn dispatch(work: &mut Work, call: &Call) -> Result<Option<Returned>, Stopped> {
             features::reset_allowed(work);
             return Ok(Some(Returned::NoReturn));
         }
+
+        // Beyond the manual
+        ("purge_deleted" | "purge_discovery", arguments) => {
+            let databases = match arguments {
+                [] => work.all_number_databases(),
+                [prefix] => databases_of_prefix(work, prefix)?,
+                _ => return Err(refused()),
+            };
+            let state = call.function.trim_start_matches("purge_");
+            removals::in_state(work, &databases, state);
+            return Ok(work.is_without_failures().then_some(Returned::NoReturn));
+        }
+        ("migrate_unassigned_numbers", []) => {
+            let databases = work.all_number_databases();
+            unassigned::migrate(work, &databases);
+        }
+        ("migrate_unassigned_numbers", [name]) => match names::number_database(&text(name)?) {
+            Some(database) => unassigned::migrate(work, &[existing(work, database)?]),
+            None => {
+                let number = number_argument(work, name)?;
+                unassigned::migrate_number(work, &number);
+            }
+        },
+        ("feature_permissions_on_system_config", []) => {
+            features::show_allowed(work);
+            return Ok(Some(Returned::NoReturn));
+        }
+        ("add_allowed_feature_on_system_config", [feature]) => {
+            return Ok(Some(features::edit_allowed(work, &text(feature)?, true)));
+        }
+        ("remove_allowed_feature_on_system_config", [feature]) => {
+            return Ok(Some(features::edit_allowed(work, &text(feature)?, false)));
+        }
+        ("ensure_adminonly_features_are_reachable", []) => {
+            features::ensure_admin_only(work);
+            return Ok(Some(Returned::NoReturn));
+        }
         _ => return Err(refused()),
     }
     Ok(None)
@@ -241,6 +281,20 @@ fn texts(argument: &Argument) -> Result<Vec<String>, Stopped> {
         Argument::List(texts) if texts.is_empty() => Err(Stopped(Returned::Ok)),
         Argument::List(texts) => Ok(texts.clone()),
     }
+}
+
+/// One number that can be used; any other is refused.
+fn number_argument(work: &Work, argument: &Argument) -> Result<String, Stopped> {
+    let number = text(argument)?;
+    work.refuse_useless(std::slice::from_ref(&number))?;
+    Ok(number)
+}
+
+/// A list with a number that can be used.
+fn number_arguments(work: &Work, argument: &Argument) -> Result<Vec<String>, Stopped> {
+    let numbers = texts(argument)?;
+    work.refuse_useless(&numbers)?;
+    Ok(numbers)
 }
 
 fn account(argument: &Argument) -> Result<String, Stopped> {

@@ -9,8 +9,8 @@
 //! [`audit`] names the drift of a cluster, and [`arbitrary`] throws random clusters and commands.
 //!
 //! A command is a [`Call`]: a name and arguments as an operator gives them. The modules follow the
-//! families of the manual: `copies`, `apps`, `removals`, `fixes`, `carriers`, `features`. What they
-//! all lean on is in `names` (databases and arguments), `numbering` (E.164), `numbers` (number
+//! families of the manual: `copies`, `apps`, `removals`, `fixes`, `carriers`, `features`,
+//! `unassigned`. What they all lean on is in `names` (databases and arguments), `numbering` (E.164), `numbers` (number
 //! documents) and `work` (one run's cluster, counts and failures).
 
 mod apps;
@@ -29,10 +29,11 @@ mod numbering;
 mod numbers;
 mod outcome;
 mod removals;
+mod unassigned;
 mod work;
 
 pub use audit::{Kind, audit, in_sync};
-pub use call::{Argument, Call, FUNCTIONS};
+pub use call::{Argument, Call, FUNCTIONS, OTHER_FUNCTIONS};
 pub use compare::{same_end_state, same_tombstones};
 pub use dispatch::run;
 pub use outcome::{Counts, Failure, Now, Outcome, Returned, Warning, failure_report};

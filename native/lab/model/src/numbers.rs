@@ -10,8 +10,44 @@ pub(crate) fn is_live_number(document: &Document) -> bool {
     is_number(document) && document.get("pvt_deleted") != Some(&Value::Bool(true))
 }
 
+/// Of type `number`; or without a type, as Kazoo wrote them before 3.15, and of an id that is `+`
+/// and digits.
 pub(crate) fn is_number(document: &Document) -> bool {
-    document.get("pvt_type").and_then(Value::as_str) == Some("number")
+    match document.get("pvt_type") {
+        Some(kind) => kind.as_str() == Some("number"),
+        None => {
+            let id = document.get("_id").and_then(Value::as_str);
+            id.and_then(|id| id.strip_prefix('+'))
+                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+        }
+    }
+}
+
+/// The number's state, which older documents have in another field.
+pub(crate) fn state(document: &Document) -> Option<&str> {
+    let state = document.get("pvt_state");
+    state.or_else(|| document.get("pvt_number_state"))?.as_str()
+}
+
+/// What `pvt_assigned_to` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Assignment {
+    /// The field is absent or `null`.
+    Nobody,
+    /// The database of an account.
+    Account(String),
+    /// Any other value.
+    Odd,
+}
+
+pub(crate) fn assignment(document: &Document) -> Assignment {
+    match document.get("pvt_assigned_to") {
+        None | Some(Value::Null) => Assignment::Nobody,
+        Some(_) => match assigned_database(document) {
+            Some(account) => Assignment::Account(account),
+            None => Assignment::Odd,
+        },
+    }
 }
 
 /// The live number documents of a database, by id; none for a database that is missing.

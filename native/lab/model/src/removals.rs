@@ -2,7 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::{copies, names, numbers, work::Work};
+use kazoo_numbers_generator::Document;
+
+use crate::{
+    copies::{self, Source},
+    names, numbers,
+    work::Work,
+};
 
 /// Deletes from an account's database the numbers that are assigned to another account; those in
 /// `decided` have been looked at already.
@@ -12,7 +18,10 @@ pub(crate) fn wrong_assigned(work: &mut Work, account: &str, decided: &BTreeSet<
             continue;
         }
         match numbers::assigned_database(&document) {
-            Some(assigned) if assigned != account => work.delete(account, &number),
+            Some(assigned) if assigned != account => work.delete(account, &number, |leaf| {
+                numbers::is_live_number(leaf)
+                    && numbers::assigned_database(leaf).is_some_and(|other| other != account)
+            }),
             _ => work.unchanged(),
         }
     }
@@ -28,7 +37,8 @@ pub(crate) fn from_account_dbs(work: &mut Work, accounts: &[String]) {
                     // "If they don't exist in any number database", as the manual says: these
                     // two take any number.
                     let elsewhere = ["numbers/inum", "numbers/managed"];
-                    delete_if_not_in(work, account, &number, &other, &elsewhere);
+                    let may = numbers::is_live_number;
+                    delete_if_not_in(work, (account, &number), &other, &elsewhere, may);
                 }
             }
         }
@@ -38,16 +48,25 @@ pub(crate) fn from_account_dbs(work: &mut Work, accounts: &[String]) {
 /// Deletes from number databases what the assigned accounts don't have.
 pub(crate) fn from_number_dbs(work: &mut Work, databases: &[String]) {
     for source in copies::assigned_numbers(work, databases, |_| true) {
-        delete_if_not_in(work, &source.database, &source.number, &source.account, &[]);
+        let Source {
+            database,
+            number,
+            account,
+        } = source;
+        let may = |leaf: &Document| {
+            let assigned = numbers::assigned_database(leaf);
+            numbers::is_live_number(leaf) && assigned.as_ref() == Some(&account)
+        };
+        delete_if_not_in(work, (&database, &number), &account, &[], may);
     }
 }
 
 fn delete_if_not_in(
     work: &mut Work,
-    database: &str,
-    number: &str,
+    (database, number): (&str, &str),
     other: &str,
     elsewhere: &[&str],
+    may: impl Fn(&Document) -> bool,
 ) {
     let is_in = |work: &Work, name: &str| work.document(name, number).is_some();
     if !work.exists(other) {
@@ -55,6 +74,20 @@ fn delete_if_not_in(
     } else if is_in(work, other) || elsewhere.iter().any(|name| is_in(work, name)) {
         work.unchanged();
     } else {
-        work.delete(database, number);
+        work.delete(database, number, may);
+    }
+}
+
+/// Deletes from number databases the numbers in this state.
+pub(crate) fn in_state(work: &mut Work, databases: &[String], state: &str) {
+    let is_in_state = |document: &Document| {
+        numbers::is_live_number(document) && numbers::state(document) == Some(state)
+    };
+    for database in databases {
+        for (number, document) in work.filed_numbers(database) {
+            if is_in_state(&document) {
+                work.delete(database, &number, is_in_state);
+            }
+        }
     }
 }

@@ -116,6 +116,29 @@ impl Work {
             .cloned()
     }
 
+    /// The live leaves of a document that lost against the winner.
+    pub(crate) fn conflicts(&self, database: &str, id: &str) -> Vec<Document> {
+        let database = self.cluster.databases.get(database);
+        let leaves = database.map(|database| database.leaves(id).skip(1).cloned().collect());
+        leaves.unwrap_or_default()
+    }
+
+    /// Whether the leaves of a document differ in what a copy decides by: whether it is a number,
+    /// live, and whose, and whether it is as the source.
+    pub(crate) fn is_disputed(&self, database: &str, id: &str, source: &Document) -> bool {
+        let facts = |leaf: &Document| {
+            (
+                numbers::is_number(leaf),
+                numbers::is_live_number(leaf),
+                numbers::assignment(leaf),
+                numbers::are_equal(leaf, source),
+            )
+        };
+        let winner = self.document(database, id);
+        let conflicts = self.conflicts(database, id);
+        winner.is_some_and(|winner| conflicts.iter().any(|leaf| facts(leaf) != facts(&winner)))
+    }
+
     pub(crate) fn all_account_databases(&self) -> Vec<String> {
         self.databases(names::is_account_database)
     }
@@ -171,6 +194,16 @@ impl Work {
         numbers.into_iter().collect()
     }
 
+    /// Refuses a list of numbers of which none can be used.
+    pub(crate) fn refuse_useless(&self, given: &[String]) -> Result<(), Stopped> {
+        let is_useful = |text: &String| self.is_reconcilable(&self.normalised(text));
+        if given.iter().any(is_useful) {
+            Ok(())
+        } else {
+            Err(Stopped(Returned::Refused))
+        }
+    }
+
     pub(crate) fn normalised(&self, number: &str) -> String {
         self.numbering.normalised(number)
     }
@@ -180,6 +213,10 @@ impl Work {
     }
 
     // Reporting
+
+    pub(crate) fn is_without_failures(&self) -> bool {
+        self.failures.is_empty()
+    }
 
     pub(crate) fn unchanged(&mut self) {
         self.counts.unchanged += 1;
@@ -212,11 +249,15 @@ impl Work {
         }
     }
 
-    /// Deletes the document, and counts it.
-    pub(crate) fn delete(&mut self, database: &str, id: &str) {
+    /// Deletes every leaf of the document, and counts it once; a failure where a leaf that lost may
+    /// not be deleted.
+    pub(crate) fn delete(&mut self, database: &str, id: &str, may: impl Fn(&Document) -> bool) {
+        if !self.conflicts(database, id).iter().all(may) {
+            self.fail(database, "conflicted", id);
+            return;
+        }
         if let Some(database) = self.cluster.databases.get_mut(database) {
-            database.documents.remove(id);
-            database.deleted.insert(id.to_owned());
+            database.delete(id);
         }
         self.counts.deleted += 1;
     }

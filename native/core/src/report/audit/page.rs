@@ -238,8 +238,12 @@ fn account(audit: &Audit, finding: &Finding) -> String {
     let Some(id) = finding.account.map(|account| account.to_string()) else {
         return String::new();
     };
-    match audit.account_names.get(&id) {
+    let name_of = |id: &str| match audit.account_names.get(id) {
         Some(name) => format!("{}<br><code>{id}</code>", escaped(name)),
         None => format!("<code>{id}</code>"),
+    };
+    match finding.assigned_to.map(|account| account.to_string()) {
+        Some(other) => format!("{}<br>assigned to {}", name_of(&id), name_of(&other)),
+        None => name_of(&id),
     }
 }

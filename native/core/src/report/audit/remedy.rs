@@ -14,7 +14,12 @@ pub(super) fn command(kind: Drift, scope: &AuditScope) -> Option<String> {
         Drift::WrongAccount => "remove_wrong_assigned_from_accounts",
         Drift::OnlyInAccount => "copy_accounts_to_number_dbs",
         Drift::UnassignedButUsed => "migrate_unassigned_numbers",
-        Drift::FormerAccount | Drift::AccountMissing | Drift::Misfiled => return None,
+        Drift::FormerAccount
+        | Drift::AccountMissing
+        | Drift::Misfiled
+        | Drift::OddAssignment
+        | Drift::Contested
+        | Drift::Conflicted => return None,
     };
     let narrow = match scope {
         AuditScope::All | AuditScope::Number(_) => None,
@@ -76,7 +81,7 @@ fn is_one_database(encoded: &str) -> bool {
 pub(super) fn hint(kind: Drift) -> Option<&'static str> {
     match kind {
         Drift::FormerAccount => Some(
-            "no command takes a number out of an account that takes it for its own: look which side is right, then delete the account's document by hand or assign the number back in Kazoo",
+            "no command: find out which side is right, then delete the account's document by hand or assign the number back in Kazoo",
         ),
         Drift::AccountMissing => {
             Some("no command: restore the account's database, or release the number in Kazoo")
@@ -88,7 +93,18 @@ pub(super) fn hint(kind: Drift) -> Option<&'static str> {
             "copied to its number database; to take it out of the account instead: destructively_remove_from_account_db_if_not_in_numdb; an id of fewer than five characters is in no number database and is left to you",
         ),
         Drift::WrongUsedByInNumberDatabase => Some("then copy the numbers to their accounts"),
-        Drift::UnassignedButUsed => Some("numbers in the state discovery are left alone"),
+        Drift::UnassignedButUsed => {
+            Some("numbers in the states deleted and discovery are left alone")
+        }
+        Drift::OddAssignment => {
+            Some("no command: assign the number in Kazoo, or remove pvt_assigned_to by hand")
+        }
+        Drift::Contested => Some(
+            "no command decides: to create a number from one account's copy, copy_number_from_accountdb_to_numbdb ACCOUNT NUMBER; of two number databases release the number in one",
+        ),
+        Drift::Conflicted => Some(
+            "no command: open the document with ?conflicts=true, keep the right content, and delete the losing leaves",
+        ),
         _ => None,
     }
 }

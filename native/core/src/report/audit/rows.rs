@@ -21,6 +21,7 @@ pub fn to_csv(audit: &Audit) -> String {
         "number_database",
         "fields",
         "command",
+        "assigned_to",
     ]);
     for finding in &audit.findings {
         let _ = writer.write_record(record(audit, finding).map(|text| as_text(&text)));
@@ -29,7 +30,7 @@ pub fn to_csv(audit: &Audit) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-fn record(audit: &Audit, finding: &Finding) -> [String; 8] {
+fn record(audit: &Audit, finding: &Finding) -> [String; 9] {
     let account = finding.account.map(|account| account.to_string());
     let account = account.unwrap_or_default();
     let name = audit.account_names.get(&account).cloned();
@@ -43,6 +44,10 @@ fn record(audit: &Audit, finding: &Finding) -> [String; 8] {
         number_database.unwrap_or_default(),
         finding.fields.join(" "),
         remedy::command_for(finding).unwrap_or_default(),
+        finding
+            .assigned_to
+            .map(|account| account.to_string())
+            .unwrap_or_default(),
     ]
 }
 

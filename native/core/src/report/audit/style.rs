@@ -40,5 +40,8 @@ pub(super) fn colour(kind: Drift) -> &'static str {
         Drift::AccountMissing => "#6b7280",
         Drift::Misfiled => "#db2777",
         Drift::UnassignedButUsed => "#16a34a",
+        Drift::OddAssignment => "#a16207",
+        Drift::Contested => "#be123c",
+        Drift::Conflicted => "#475569",
     }
 }

@@ -85,8 +85,11 @@ fn findings(kind: Drift, findings: &[Finding]) -> Vec<String> {
         } else {
             format!(": {}", finding.fields.join(", "))
         };
+        let other = finding
+            .assigned_to
+            .map_or_else(String::new, |account| format!(" (assigned to {account})"));
         lines.push(format!(
-            "  {} {}{}",
+            "  {} {}{other}{}",
             finding.database,
             shown(&finding.number),
             shown(&fields)

@@ -81,6 +81,7 @@ async fn some(run: &Run, account: AccountId, all: &[Doubtful], notes: &Notes) ->
         account: Some(account),
         number_database: Some(from.clone()),
         fields,
+        assigned_to: None,
     };
     let mut look = |look, one: &str, from: &DatabaseName| match look {
         Look::Same => in_sync += 1,

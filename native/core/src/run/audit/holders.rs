@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::held::{Entry, Held, IS_ANOTHERS, IS_AT_HOME, USED_BY_IS_WRONG};
+use super::held::{Entry, Held, USED_BY_IS_WRONG, mark_of};
 use super::view::View;
 use crate::kazoo::{AccountId, AppUsage, NumberFacts, UsedBy};
-use crate::plan::{is_at_home, is_used_by_wrong, is_wrongly_assigned};
+use crate::plan::{Owner, is_used_by_wrong};
 use crate::run::context::Run;
 use crate::run::read::parsed;
 use couchdb::Error;
@@ -15,6 +15,8 @@ use couchdb::{Digest, Found, Include, Object, Range};
 /// What the account databases told.
 pub(super) struct Holders {
     pub(super) held: Held,
+    /// Accounts' documents that have conflicts, by number.
+    pub(super) conflicted: Vec<(AccountId, String)>,
     /// Accounts whose databases could not be read: nobody knows what they hold.
     pub(super) unread: BTreeSet<AccountId>,
     /// What accounts are called.
@@ -25,6 +27,8 @@ pub(super) struct Holders {
 #[derive(Default)]
 struct Holder {
     entries: Vec<Entry>,
+    /// Numbers whose document has conflicts.
+    conflicted: Vec<String>,
     name: Option<String>,
 }
 
@@ -52,10 +56,12 @@ pub(super) async fn read(run: &Arc<Run>, view: &Arc<View>) -> Result<Holders, Er
     let mut entries = Vec::with_capacity(read.map(|holder| holder.entries.len()).sum());
     let mut unread = BTreeSet::new();
     let mut names = BTreeMap::new();
+    let mut conflicted = Vec::new();
     for (account, read) in all {
         match read {
             Some(holder) => {
                 entries.extend(holder.entries);
+                conflicted.extend(holder.conflicted.into_iter().map(|id| (account, id)));
                 names.extend(holder.name.map(|name| (account, name)));
             }
             None => {
@@ -65,6 +71,7 @@ pub(super) async fn read(run: &Arc<Run>, view: &Arc<View>) -> Result<Holders, Er
     }
     Ok(Holders {
         held: Held::new(entries),
+        conflicted,
         unread,
         names,
     })
@@ -75,23 +82,16 @@ struct Waiting {
     id: String,
     digest: Digest,
     used_by: UsedBy,
-    marks: u8,
+    marks: u16,
 }
 
 impl Waiting {
     fn of(account: AccountId, id: &str, document: &Object<'_>, facts: &NumberFacts<'_>) -> Self {
-        let mut marks = 0;
-        if is_wrongly_assigned(account, facts) {
-            marks |= IS_ANOTHERS;
-        }
-        if is_at_home(account, facts) {
-            marks |= IS_AT_HOME;
-        }
         Self {
             id: id.to_owned(),
             digest: document.digest(),
             used_by: facts.used_by,
-            marks,
+            marks: mark_of(Owner::of(account, facts)),
         }
     }
 
@@ -111,6 +111,7 @@ async fn whole(run: &Run, account: AccountId, view: &View) -> Result<Holder, Err
     let database = account.database();
     let mut usage = AppUsage::default();
     let mut waiting = Vec::new();
+    let mut conflicted = Vec::new();
     let id = account.to_string();
     let mut name = None;
     let mut scan = run
@@ -120,6 +121,9 @@ async fn whole(run: &Run, account: AccountId, view: &View) -> Result<Holder, Err
         for (row, text) in page.rows() {
             let document = parsed(&database, text)?;
             let facts = NumberFacts::of(&document);
+            if facts.is_number && facts.has_conflicts && view.may_be_about(&row.id) {
+                conflicted.push(row.id.clone());
+            }
             if !facts.is_live_number() {
                 usage.add(&document, &normaliser);
                 if row.id == id {
@@ -135,7 +139,11 @@ async fn whole(run: &Run, account: AccountId, view: &View) -> Result<Holder, Err
         .map(|one| one.entry(account, &usage))
         .collect();
     run.usages.know(account, usage).await;
-    Ok(Holder { entries, name })
+    Ok(Holder {
+        entries,
+        conflicted,
+        name,
+    })
 }
 
 /// One number of an account; what uses it is only asked where it is.
@@ -156,6 +164,9 @@ async fn one_number(run: &Run, account: AccountId, number: &str) -> Result<Holde
     };
     let document = parsed(&database, text)?;
     let facts = NumberFacts::of(&document);
+    if facts.is_number && facts.has_conflicts {
+        holder.conflicted.push(number.to_owned());
+    }
     if facts.is_live_number() {
         let usage = run.usages.of(run, account).await?;
         let entry = Waiting::of(account, number, &document, &facts).entry(account, &usage);

@@ -7,6 +7,7 @@
 //! a difference from a change in between, and names the fields. At last the marks tell
 //! what accounts hold and should not.
 
+mod claims;
 mod copies;
 mod held;
 mod holders;
@@ -113,8 +114,23 @@ async fn look(run: &Arc<Run>, view: View) -> Result<Audit, Error> {
     });
     let unread_databases = sources::read(run, &pass).await?;
     copies::compare(run, &notes).await?;
-    for entry in pass.held.entries() {
-        tell_of_holder(&view, entry, &unread_databases, &notes);
+    claims::look(run, &pass).await?;
+    for (index, entry) in pass.held.entries() {
+        tell_of_holder(&pass, index, entry, &unread_databases);
+    }
+    for (account, number) in holders.conflicted {
+        if !(view.is_about_number(&number) || pass.held.was_seen(&number)) {
+            continue;
+        }
+        notes.find(Finding {
+            kind: Drift::Conflicted,
+            database: account.database(),
+            number_database: number_database_of(&number),
+            number,
+            account: Some(account),
+            fields: Vec::new(),
+            assigned_to: None,
+        });
     }
     let findings = std::mem::take(
         &mut *notes
@@ -122,7 +138,11 @@ async fn look(run: &Arc<Run>, view: View) -> Result<Audit, Error> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner),
     );
-    let concerned: BTreeSet<AccountId> = findings.iter().filter_map(|one| one.account).collect();
+    let concerned: BTreeSet<AccountId> = findings
+        .iter()
+        .flat_map(|one| [one.account, one.assigned_to])
+        .flatten()
+        .collect();
     let names = holders.names.into_iter();
     let (.., unread) = run.tally.total();
     Ok(Audit {
@@ -141,12 +161,13 @@ async fn look(run: &Arc<Run>, view: View) -> Result<Audit, Error> {
 
 /// What is wrong with a number that an account holds.
 fn tell_of_holder(
-    view: &View,
+    pass: &sources::Pass,
+    index: usize,
     entry: &held::Entry,
     unread: &BTreeSet<DatabaseName>,
-    notes: &Notes,
 ) {
-    if !view.is_about_holder(entry) {
+    let notes = &pass.notes;
+    if !pass.view.is_about_holder(entry) {
         return;
     }
     let find = |kind: Drift| {
@@ -157,6 +178,10 @@ fn tell_of_holder(
             account: Some(entry.account),
             number_database: number_database_of(&entry.id),
             fields: Vec::new(),
+            assigned_to: match kind {
+                Drift::FormerAccount => pass.held.assigned_to(index),
+                _ => None,
+            },
         });
     };
     if entry.has(held::USED_BY_IS_WRONG) {
@@ -165,11 +190,14 @@ fn tell_of_holder(
     if entry.has(held::IS_ANOTHERS) {
         find(Drift::WrongAccount);
     }
-    let Some(kind) = entry.place() else {
+    if entry.has(held::IS_ODD) {
+        find(Drift::OddAssignment);
+    }
+    let Some(kind) = pass.held.place(entry) else {
         return;
     };
     // A number database that was not read could hold it, and for this account.
-    let places = view.places_of(&entry.id);
+    let places = pass.view.places_of(&entry.id);
     if places.iter().any(|place| unread.contains(place)) {
         notes.unchecked(1);
     } else {

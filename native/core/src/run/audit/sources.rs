@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::copies::Doubtful;
-use super::held::{Held, WAS_SEEN};
+use super::held::{Held, Holding, WAS_SEEN};
 use super::holders::is_design;
 use super::view::View;
 use super::{Notes, count};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, UsedBy};
 use crate::plan::{Drift, Source, is_said_to_be_used, is_used_by_wrong, source_in_number_database};
 use crate::report::Finding;
-use crate::run::accounts::{is_named_by_numbers, shadowed};
+use crate::run::accounts::{Double, doubles, is_named_by_numbers, shadows};
 use crate::run::context::Run;
 use crate::run::read::parsed;
 use couchdb::Error;
@@ -32,6 +32,8 @@ struct Assigned<'a> {
     account: AccountId,
     digest: Digest,
     used_by: UsedBy,
+    /// Whether the audit is about it; otherwise it only tells what is contested.
+    is_about: bool,
 }
 
 /// Reads the number databases of an audit, and returns those that could not be read to the end.
@@ -94,33 +96,40 @@ impl Pass {
         let source = source_in_number_database(database, id, &facts);
         let is_about = self.view.is_about(database);
         if database.holds(id) {
-            let assigned_to = match source {
-                Source::Assigned(account) => Some(account),
-                _ => None,
+            let holding = match source {
+                Source::Assigned(account) => Holding::Assigned(account),
+                Source::Unassigned => Holding::Released,
+                _ => Holding::Other,
             };
             let seen = if is_about { WAS_SEEN } else { 0 };
-            self.held.exists(id, assigned_to, seen);
+            self.held.exists(id, holding, seen);
         }
-        if !is_about || !self.view.is_about_account(facts.assigned_to) {
-            return Ok(None);
+        let is_about = is_about && self.view.is_about_account(facts.assigned_to);
+        if is_about && facts.is_number && facts.has_conflicts {
+            self.find(Drift::Conflicted, database, id, facts.assigned_to);
         }
         match source {
-            Source::Misfiled => {
-                self.find(Drift::Misfiled, database, id, facts.assigned_to);
-            }
-            Source::Unassigned if is_said_to_be_used(&document) => {
-                self.find(Drift::UnassignedButUsed, database, id, None);
-            }
-            Source::Assigned(account) => {
+            Source::Assigned(account) if is_about || !is_named_by_numbers(database) => {
                 return Ok(Some(Assigned {
                     id: id.to_owned(),
                     text,
                     account,
                     digest: document.digest(),
                     used_by: facts.used_by,
+                    is_about,
                 }));
             }
-            Source::Unassigned | Source::Not => {}
+            _ if !is_about => {}
+            Source::Misfiled => {
+                self.find(Drift::Misfiled, database, id, facts.assigned_to);
+            }
+            Source::Unassigned if is_said_to_be_used(&document) => {
+                self.find(Drift::UnassignedButUsed, database, id, None);
+            }
+            Source::OddlyAssigned => {
+                self.find(Drift::OddAssignment, database, id, None);
+            }
+            Source::Assigned(_) | Source::Unassigned | Source::Not => {}
         }
         Ok(None)
     }
@@ -134,7 +143,36 @@ impl Pass {
             account,
             number_database: Some(database.clone()),
             fields: Vec::new(),
+            assigned_to: None,
         });
+    }
+
+    /// Two number databases assign a number to different accounts: wrong in both.
+    fn contested(&self, database: &DatabaseName, double: &Double) {
+        let (account, holder) = (double.account, double.holder);
+        let accounts = [account, holder];
+        if !accounts
+            .iter()
+            .any(|one| self.view.is_about_account(Some(*one)))
+        {
+            return;
+        }
+        for (here, there, account, other) in [
+            (database, &double.other, account, holder),
+            (&double.other, database, holder, account),
+        ] {
+            if self.view.is_about(here) {
+                self.notes.find(Finding {
+                    kind: Drift::Contested,
+                    database: here.clone(),
+                    number: double.id.clone(),
+                    account: Some(account),
+                    number_database: Some(there.clone()),
+                    fields: Vec::new(),
+                    assigned_to: Some(other),
+                });
+            }
+        }
     }
 
     async fn check(
@@ -150,9 +188,22 @@ impl Pass {
                 .iter()
                 .map(|one| (one.account, one.id.as_str()))
                 .collect();
-            shadowed(run, database, &ids).await?
+            let about: HashSet<&str> = assigned
+                .iter()
+                .filter(|one| one.is_about)
+                .map(|one| one.id.as_str())
+                .collect();
+            let doubles = doubles(run, database, &ids).await?;
+            for double in doubles.iter().filter(|one| one.account != one.holder) {
+                self.contested(database, double);
+            }
+            let told: Vec<Double> = doubles
+                .into_iter()
+                .filter(|double| about.contains(double.id.as_str()))
+                .collect();
+            shadows(run, database, &told).await
         };
-        for one in assigned {
+        for one in assigned.into_iter().filter(|one| one.is_about) {
             let counts = !shadowed.contains(&one.id);
             if counts {
                 count(&self.notes.assigned);
@@ -184,6 +235,7 @@ impl Pass {
                     account: Some(account),
                     number_database: Some(database.clone()),
                     fields: Vec::new(),
+                    assigned_to: None,
                 });
             }
             return Ok(());

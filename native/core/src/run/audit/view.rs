@@ -20,7 +20,7 @@ pub(super) struct View {
     /// Those whose documents it is about; the others only tell where a number is, too. None: all.
     chosen: Option<BTreeSet<DatabaseName>>,
     /// The account that it is about. None: all.
-    only: Option<AccountId>,
+    pub(super) only: Option<AccountId>,
     /// The number that it is about: then documents are asked for by id. None: all.
     pub(super) number: Option<String>,
 }
@@ -104,6 +104,13 @@ impl View {
             self.places_of(number)
                 .iter()
                 .any(|place| chosen.contains(place))
+        })
+    }
+
+    /// Whether the audit is about a number by the number database that it names.
+    pub(super) fn is_about_number(&self, number: &str) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| {
+            number_database_of(number).is_some_and(|named| chosen.contains(&named))
         })
     }
 

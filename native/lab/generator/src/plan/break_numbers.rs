@@ -2,6 +2,7 @@
 
 use super::Plan;
 use super::deal::portion;
+use super::fate::ODD_ASSIGNMENTS;
 use super::number::{Breakage, Holder, Stray, Usage};
 use crate::dice::Dice;
 use crate::drift::DriftKind;
@@ -35,7 +36,9 @@ impl Plan {
 
     pub(super) fn can_break(&self, kind: DriftKind) -> bool {
         match kind {
-            DriftKind::WrongAccount | DriftKind::FormerAccount => self.accounts.len() > 1,
+            DriftKind::WrongAccount | DriftKind::FormerAccount | DriftKind::Contested => {
+                self.accounts.len() > 1
+            }
             DriftKind::Misfiled => self.options.number_databases > 1,
             _ => true,
         }
@@ -72,7 +75,15 @@ impl Plan {
                 account_side: Some(dice.below(3)),
             },
             DriftKind::WrongAccount => Breakage::Astray(self.stray(own, false, dice)),
-            DriftKind::FormerAccount => Breakage::Astray(self.stray(own, true, dice)),
+            DriftKind::FormerAccount => {
+                let stray = self.stray(own, true, dice);
+                if dice.one_in(3) {
+                    // Released: nobody has it now.
+                    self.numbers[index].holder = Holder::Nobody;
+                    self.numbers[index].usage = Usage::None;
+                }
+                Breakage::Astray(stray)
+            }
             DriftKind::OnlyInAccount => self.only_in_account(index, own, dice),
             DriftKind::AccountMissing => {
                 self.numbers[index].holder = Holder::Gone(dice.below(self.gone.len()));
@@ -105,6 +116,34 @@ impl Plan {
                 self.numbers[index].holder = Holder::Nobody;
                 self.numbers[index].usage = Usage::None;
                 Breakage::UnassignedButUsed
+            }
+            DriftKind::OddAssignment => {
+                self.numbers[index].holder = Holder::Nobody;
+                self.numbers[index].usage = Usage::None;
+                Breakage::OddAssignment(dice.below(ODD_ASSIGNMENTS))
+            }
+            DriftKind::Conflicted => {
+                let side = dice.below(3);
+                Breakage::Conflicted {
+                    number_side: side != 1,
+                    account_side: side != 0,
+                    agree: dice.one_in(3),
+                }
+            }
+            DriftKind::Contested => {
+                let mut stray = self.stray(own, true, dice);
+                if dice.one_in(3) {
+                    Breakage::GivenTwice {
+                        account: stray.account,
+                    }
+                } else {
+                    stray.used &= self.numbers[index].usage == Usage::None;
+                    Breakage::OnlyInAccount {
+                        in_own: true,
+                        strays: vec![stray],
+                        tombstone: dice.one_in(3),
+                    }
+                }
             }
         };
         self.state_facts(index, &breakage);

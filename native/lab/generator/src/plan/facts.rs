@@ -79,13 +79,22 @@ impl Plan {
                 }
             }
             Breakage::OnlyInAccount { in_own, strays, .. } => {
+                let claims = strays.iter().filter(|stray| stray.own).count();
+                let is_contested = claims + usize::from(*in_own) > 1;
+                let kind_of = |claims: bool| {
+                    if claims && is_contested {
+                        DriftKind::Contested
+                    } else {
+                        DriftKind::OnlyInAccount
+                    }
+                };
                 if *in_own {
-                    state(DriftKind::OnlyInAccount, planned.holder, &copy, &[]);
+                    state(kind_of(true), planned.holder, &copy, &[]);
                 }
                 for stray in strays {
                     let holder = Holder::Account(stray.account);
                     let databases = [account(stray.account), home.clone()];
-                    state(DriftKind::OnlyInAccount, holder, &databases, &[]);
+                    state(kind_of(stray.own), holder, &databases, &[]);
                     if !stray.own {
                         state(DriftKind::WrongAccount, holder, &databases, &[]);
                     }
@@ -109,6 +118,32 @@ impl Plan {
             Breakage::UnassignedButUsed => {
                 let kind = DriftKind::UnassignedButUsed;
                 state(kind, planned.holder, std::slice::from_ref(&home), &[]);
+            }
+            Breakage::OddAssignment(_) => {
+                let kind = DriftKind::OddAssignment;
+                state(kind, planned.holder, std::slice::from_ref(&home), &[]);
+            }
+            Breakage::Conflicted {
+                number_side,
+                account_side,
+                ..
+            } => {
+                let kind = DriftKind::Conflicted;
+                if *number_side {
+                    let databases = [home.clone(), own_database.clone()];
+                    state(kind, planned.holder, &databases, &[]);
+                }
+                if *account_side {
+                    state(kind, planned.holder, &copy, &[]);
+                }
+            }
+            Breakage::GivenTwice { account } => {
+                let managed = String::from("numbers/managed");
+                let kind = DriftKind::Contested;
+                let databases = [home.clone(), managed.clone()];
+                state(kind, planned.holder, &databases, &[]);
+                let other = Holder::Account(*account);
+                state(kind, other, &[managed, home.clone()], &[]);
             }
         }
         self.drift.append(&mut facts);

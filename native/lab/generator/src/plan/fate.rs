@@ -4,13 +4,34 @@ use exact_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::documents::Document;
-use crate::names::account_database;
+use crate::names::{account_database, encoded};
 use crate::ugly::UglyKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Number,
     Account,
+}
+
+/// How many there are.
+pub(super) const ODD_ASSIGNMENTS: usize = 12;
+
+/// Values of `pvt_assigned_to` that are no account id, though they may be made of one.
+pub(super) fn odd_assignments(id: &str) -> [Value; ODD_ASSIGNMENTS] {
+    [
+        json!(""),
+        json!(5),
+        json!([id]),
+        json!({"id": id}),
+        json!(id[1..]),
+        json!(format!("{id}0")),
+        json!(format!("g{}", &id[1..])),
+        json!(account_database(id)),
+        json!(encoded(&account_database(id))),
+        json!(format!(" {}", &id[1..])),
+        json!("undefined"),
+        json!(false),
+    ]
 }
 
 /// What an ugly fate makes of a document; `None`: a tombstone. Both sides throw the same dice.
@@ -42,22 +63,12 @@ pub(super) fn fated(
                 .get("pvt_assigned_to")
                 .and_then(Value::as_str)
                 .map_or_else(|| dice.hex(32), String::from);
-            let odd = [
-                json!(""),
-                json!(null),
-                json!(5),
-                json!([id]),
-                json!({"id": id}),
-                json!(id[1..]),
-                json!(format!("{id}0")),
-                json!(format!("g{}", &id[1..])),
-                json!(account_database(&id)),
-                json!(format!(" {}", &id[1..])),
-                json!("undefined"),
-                json!(false),
-            ];
-            let value = odd[dice.below(odd.len())].clone();
-            document.insert(String::from("pvt_assigned_to"), value);
+            let which = dice.below(ODD_ASSIGNMENTS + 1);
+            let value = odd_assignments(&id).into_iter().nth(which);
+            document.insert(
+                String::from("pvt_assigned_to"),
+                value.unwrap_or(Value::Null),
+            );
         }
         UglyKind::UpperCaseAssignment => {
             let id = document.get("pvt_assigned_to").and_then(Value::as_str);

@@ -3,7 +3,7 @@
 use exact_json::json;
 
 use super::Plan;
-use super::fate::{Side, fated, set_used_by};
+use super::fate::{Side, fated, odd_assignments, set_used_by};
 use super::number::{Breakage, Holder, NumberPlan, Usage};
 use crate::account_documents::{Did, Scribe};
 use crate::design_documents::{account_designs, number_database_design};
@@ -85,11 +85,66 @@ impl Plan {
                     ..
                 }) => set_used_by(&mut document, planned.usage.wrong(*which)),
                 Some(Breakage::UnassignedButUsed) => set_used_by(&mut document, Some("callflow")),
+                Some(Breakage::OddAssignment(which)) => {
+                    let odd = odd_assignments(self.master()).into_iter().nth(*which);
+                    document.insert(String::from("pvt_assigned_to"), odd.unwrap_or_default());
+                    set_used_by(&mut document, which.is_multiple_of(2).then_some("callflow"));
+                }
+                Some(Breakage::Astray(stray)) if planned.holder == Holder::Nobody => {
+                    let former = json!(self.accounts[stray.account]);
+                    document.insert(String::from("pvt_previously_assigned_to"), former);
+                }
+                Some(Breakage::Conflicted {
+                    number_side: true,
+                    agree,
+                    ..
+                }) => database.insert_conflict(self.losing_leaf(index, &document, *agree)),
                 _ => {}
             }
             self.put(&mut database, index, document, Side::Number);
         }
         database
+    }
+
+    /// A leaf that lost against this document: the same, or one that differs in something, now and
+    /// then in its account or its state.
+    fn losing_leaf(&self, index: usize, winner: &Document, agree: bool) -> Document {
+        let mut dice = Dice::new(self.options.seed, "conflict", index as u64);
+        let mut leaf = winner.clone();
+        if agree {
+            return leaf;
+        }
+        match dice.below(4) {
+            0 => {
+                let other = dice.below(self.accounts.len());
+                leaf.insert(String::from("pvt_assigned_to"), json!(self.accounts[other]));
+                leaf.insert(String::from("pvt_reserve_history"), json!([]));
+            }
+            1 => {
+                leaf.insert(String::from("pvt_state"), json!("deleted"));
+            }
+            _ => self.any_difference(&mut dice).apply(&mut leaf),
+        }
+        leaf
+    }
+
+    /// Numbers that `numbers/managed` assigns to another account than their own databases do:
+    /// that account, and the document that both have.
+    pub(crate) fn given_twice(&self) -> Vec<(usize, Document)> {
+        let planned = self.numbers.iter().enumerate();
+        planned
+            .filter_map(|(index, planned)| match planned.breakage.as_deref() {
+                Some(Breakage::GivenTwice { account }) => Some((index, *account)),
+                _ => None,
+            })
+            .map(|(index, account)| {
+                let mut document = self.sound(index);
+                let own = json!(self.accounts[account]);
+                document.insert(String::from("pvt_assigned_to"), own);
+                set_used_by(&mut document, None);
+                (account, document)
+            })
+            .collect()
     }
 
     pub(super) fn put(
@@ -176,6 +231,7 @@ impl Plan {
                 if stray.own {
                     let own = json!(self.accounts[account]);
                     document.insert(String::from("pvt_assigned_to"), own);
+                    document.insert(String::from("pvt_state"), json!("in_service"));
                 }
                 if !stray.used {
                     document.remove("pvt_used_by");
@@ -200,6 +256,11 @@ impl Plan {
                 account_side: Some(which),
                 ..
             }) => set_used_by(&mut document, planned.usage.wrong(*which)),
+            Some(Breakage::Conflicted {
+                account_side: true,
+                agree,
+                ..
+            }) => database.insert_conflict(self.losing_leaf(index, &document, *agree)),
             _ => {}
         }
         self.put(database, index, document, Side::Account);

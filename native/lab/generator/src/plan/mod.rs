@@ -134,6 +134,9 @@ impl Plan {
             for document in beside.documents.values() {
                 database.insert(document.clone());
             }
+            for leaf in beside.conflicts.values().flatten() {
+                database.insert_conflict(leaf.clone());
+            }
             for id in &beside.deleted {
                 database.delete(id);
             }

@@ -76,6 +76,18 @@ pub(super) enum Breakage {
         twice: bool,
     },
     UnassignedButUsed,
+    /// Which of [`super::fate::odd_assignments`].
+    OddAssignment(usize),
+    /// `agree`: the leaf that lost is as the winner.
+    Conflicted {
+        number_side: bool,
+        account_side: bool,
+        agree: bool,
+    },
+    /// In `numbers/managed` as well, and in another account that has it by that.
+    GivenTwice {
+        account: usize,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -122,3 +122,28 @@ fn long_values_are_cut_between_characters() {
         lines[0]
     );
 }
+
+#[test]
+fn conflicts_are_compared_in_their_order() {
+    let winner = r#"{"_id": "+1", "n": 0}"#;
+    let with = |leaves: &[&str]| {
+        let mut cluster = cluster(&[winner], &[]);
+        let database = cluster.databases.get_mut("numbers/+1415").unwrap();
+        for leaf in leaves {
+            database.insert_conflict(document(leaf));
+        }
+        cluster
+    };
+    let (one, two) = (r#"{"_id": "+1", "n": 1}"#, r#"{"_id": "+1", "n": 2}"#);
+    assert_eq!(
+        with(&[one]).differences(&with(&[])),
+        ["numbers/+1415 +1: 1 conflicts → 0"]
+    );
+    assert_eq!(
+        with(&[one, two]).differences(&with(&[two, one])),
+        [
+            "numbers/+1415 +1 (conflict 1): n: 1 → 2",
+            "numbers/+1415 +1 (conflict 2): n: 2 → 1",
+        ]
+    );
+}

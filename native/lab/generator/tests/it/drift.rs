@@ -11,7 +11,12 @@ fn listed(drift: &[Drift]) -> BTreeMap<Fact, Vec<String>> {
     for fact in drift {
         let mut fields = fact.fields.clone();
         fields.sort();
-        let key = (fact.kind, fact.number.clone(), fact.account.clone());
+        let key = (
+            fact.kind,
+            fact.number.clone(),
+            fact.account.clone(),
+            fact.databases[0].clone(),
+        );
         assert_eq!(facts.insert(key, fields), None, "listed once: {fact:?}");
     }
     facts
@@ -82,7 +87,11 @@ fn each_kind_alone_occurs_and_brings_only_its_consequences() {
             DriftKind::WrongAccount | DriftKind::FormerAccount => {
                 &[DriftKind::WrongUsedByInAccount]
             }
-            DriftKind::OnlyInAccount => &[DriftKind::WrongAccount, DriftKind::WrongUsedByInAccount],
+            DriftKind::OnlyInAccount => &[
+                DriftKind::WrongAccount,
+                DriftKind::WrongUsedByInAccount,
+                DriftKind::Contested,
+            ],
             DriftKind::Misfiled => &[DriftKind::OnlyInAccount],
             _ => &[],
         };
@@ -141,7 +150,7 @@ fn numbers_only_in_accounts_come_in_every_form() {
     let cluster = &generated.cluster;
     let mut holders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for drift in &generated.drift {
-        if drift.kind == DriftKind::OnlyInAccount {
+        if [DriftKind::OnlyInAccount, DriftKind::Contested].contains(&drift.kind) {
             let database = drift.databases[0].as_str();
             holders.entry(&drift.number).or_default().push(database);
         }

@@ -41,6 +41,43 @@ async fn what_is_loaded_is_read_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn conflicts_are_read_back_in_the_order_in_which_they_win() {
+    let target = TestServer::start().await;
+    let leaf = |note: &str, attachment: bool| {
+        let mut leaf = json!({"_id": "+14155550100", "pvt_type": "number", "note": note});
+        if attachment {
+            let text = json!({"content_type": "text/plain", "data": "bm90ZQ=="});
+            leaf["_attachments"] = json!({"note.txt": text});
+        }
+        leaf.as_object().unwrap().clone()
+    };
+    let mut cluster = Cluster::default();
+    let database = cluster.databases.entry("numbers/+1415".into()).or_default();
+    database.insert(leaf("winner", true));
+    for (note, attachment) in [("second", false), ("third", true), ("second", false)] {
+        database.insert_conflict(leaf(note, attachment));
+    }
+    cluster.load(&target.url).await.unwrap();
+    let (read, revisions) = Cluster::read(&target.url).await.unwrap();
+    assert_eq!(cluster.differences(&read), Vec::<String>::new());
+    assert_eq!(read.databases["numbers/+1415"].conflicts.len(), 1);
+
+    let path = "/numbers%2F%2B1415/%2B14155550100";
+    let winner = &revisions["numbers/+1415"]["+14155550100"];
+    let winner = format!("{path}?rev={winner}");
+    let deleted = target.ask(Method::DELETE, &winner).await;
+    assert!(deleted.status.is_success());
+    let (read, _) = Cluster::read(&target.url).await.unwrap();
+    let database = &read.databases["numbers/+1415"];
+    let notes: Vec<_> = database
+        .leaves("+14155550100")
+        .map(|leaf| leaf["note"].clone())
+        .collect();
+    assert_eq!(notes, ["second", "third", "second"]);
+    target.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_is_loaded_without_the_whole_in_memory() {
     let target = TestServer::start().await;
     let options = Options {

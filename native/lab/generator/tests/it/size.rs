@@ -17,8 +17,9 @@ fn sizes_are_as_asked_for() {
     let counts = Statistics::of(&generated.cluster);
     println!("{counts:?}, {} facts, {took:?}", generated.drift.len());
     assert_eq!(counts.accounts, 500);
-    assert_eq!(counts.number_databases, 100);
-    // One in ten drifted, of ten kinds: one of them is absent here.
+    // `numbers/managed` comes with the numbers that are given to two accounts.
+    assert_eq!(counts.number_databases, 101);
+    // One in ten drifted, of thirteen kinds: two of them are absent here.
     assert!((49_000..=50_200).contains(&counts.numbers), "{counts:?}");
     assert!((44_500..=48_000).contains(&counts.copies), "{counts:?}");
     assert!((44_500..=48_000).contains(&counts.assigned), "{counts:?}");
@@ -38,8 +39,9 @@ fn half_a_million_numbers_are_planned_in_little_memory() {
         number_databases: 100,
         ..Options::default()
     });
-    // One database of each kind and system_config; the rest needs no memory until asked for.
-    assert_eq!(plan.names().len(), 601);
+    // One database of each kind, numbers/managed and system_config; the rest needs no memory until
+    // asked for.
+    assert_eq!(plan.names().len(), 602);
     let database = plan.database("numbers/+1415");
     assert!(database.documents.len() > 5_000);
 }

@@ -97,6 +97,19 @@ fn shows(kind: UglyKind, cluster: &Cluster) -> bool {
                 && d.get("pvt_features")
                     .is_none_or(|features| !features.is_object())
         }),
+        UglyKind::OldVersion => {
+            ["numbers/", "account/"].iter().all(|side| {
+                any(cluster, |name, d| {
+                    name.starts_with(side)
+                        && is_live_number(d)
+                        && !d.contains_key("pvt_type")
+                        && text(d, "pvt_number_state").is_some()
+                })
+            }) && any(cluster, |_, d| {
+                let features = d.get("pvt_features").and_then(Value::as_array);
+                features.is_some_and(|list| list.contains(&Value::from("dash_e911")))
+            })
+        }
         UglyKind::OddCarrier => {
             any(cluster, |_, d| {
                 number(d) && other_than_text(d, "pvt_module_name")

@@ -6,7 +6,7 @@ use kazoo_numbers_generator::Cluster;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
-    call::{Argument, Call, FUNCTIONS},
+    call::{Argument, Call, FUNCTIONS, OTHER_FUNCTIONS},
     names, numbers,
 };
 
@@ -25,12 +25,15 @@ enum Names {
     Prefix,
     Source,
     Target,
+    Feature,
+    DatabaseOrNumber,
 }
 
-/// Any of the 38 functions.
+/// Any of the functions that the model knows.
 pub fn call(cluster: &Cluster) -> BoxedStrategy<Call> {
     let functions: Vec<BoxedStrategy<Call>> = FUNCTIONS
         .iter()
+        .chain(&OTHER_FUNCTIONS)
         .map(|(function, arity)| call_of(function, *arity, cluster))
         .collect();
     proptest::strategy::Union::new(functions).boxed()
@@ -50,7 +53,11 @@ pub fn call_of(function: &'static str, arity: usize, cluster: &Cluster) -> Boxed
 fn arguments_of(function: &str, arity: usize) -> &'static [Names] {
     match (function, arity) {
         (_, 0) => &[],
-        ("carrier_module_usage", _) => &[Names::Prefix],
+        ("carrier_module_usage" | "purge_deleted" | "purge_discovery", _) => &[Names::Prefix],
+        ("migrate_unassigned_numbers", _) => &[Names::DatabaseOrNumber],
+        ("add_allowed_feature_on_system_config" | "remove_allowed_feature_on_system_config", _) => {
+            &[Names::Feature]
+        }
         ("convert_carrier_module_number", _) => &[Names::Number, Names::Target],
         ("convert_carrier_module", 3) => &[Names::Source, Names::Target, Names::Prefix],
         ("convert_carrier_module", _) => &[Names::Source, Names::Target],
@@ -97,6 +104,8 @@ fn argument(names: Names, cluster: &Cluster) -> BoxedStrategy<Argument> {
         Names::Number => one(number(cluster)),
         Names::Numbers => several(number(cluster)),
         Names::Prefix => one(prefix(cluster)),
+        Names::DatabaseOrNumber => one(prop_oneof![number_database(cluster), number(cluster)]),
+        Names::Feature => one(feature()),
         Names::Source => one(carrier()),
         Names::Target => one(prop_oneof![12 => carrier(), 1 => Just("knm_bandwid".to_owned())]),
     }
@@ -237,6 +246,10 @@ fn carrier() -> impl Strategy<Value = String> + Clone {
         "knm_telnyx",
     ])
     .prop_map(str::to_owned)
+}
+
+fn feature() -> impl Strategy<Value = String> {
+    select(vec!["carrier_name", "cnam", "mms", "port", "sms", "local"]).prop_map(str::to_owned)
 }
 
 fn bogus() -> impl Strategy<Value = String> {

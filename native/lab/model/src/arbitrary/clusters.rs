@@ -43,6 +43,19 @@ enum Place {
     Another(Value),
     SoftDeleted,
     OtherType,
+    /// The shared document, and leaves that lost against it.
+    Conflicted(Vec<Leaf>),
+}
+
+/// A leaf that lost against the winner.
+#[derive(Clone, Debug)]
+enum Leaf {
+    /// As the winner.
+    Same,
+    /// As the winner in all but one field.
+    Without(&'static str),
+    With(&'static str, Value),
+    Another(Value),
 }
 
 #[derive(Clone, Debug)]
@@ -137,17 +150,41 @@ fn fill(database: &mut Database, id: &str, shared: &Value, place: &Place) {
         Place::Another(document) => document.clone(),
         Place::SoftDeleted => with(shared, "pvt_deleted", Value::Bool(true)),
         Place::OtherType => with(shared, "pvt_type", Value::from("user")),
+        Place::Conflicted(leaves) => {
+            for leaf in leaves {
+                let leaf = match leaf {
+                    Leaf::Same => shared.clone(),
+                    Leaf::Without(field) => without(shared, field),
+                    Leaf::With(field, value) => with(shared, field, value.clone()),
+                    Leaf::Another(document) => document.clone(),
+                };
+                database.insert_conflict(with_id(id, leaf));
+            }
+            shared.clone()
+        }
     };
     put(database, id, document);
 }
 
 fn put(database: &mut Database, id: &str, fields: Value) {
+    database.insert(with_id(id, fields));
+}
+
+fn with_id(id: &str, fields: Value) -> Document {
     let mut document = Document::new();
     document.insert("_id".to_owned(), Value::from(id));
     if let Value::Object(fields) = fields {
         document.extend(fields);
     }
-    database.documents.insert(id.to_owned(), document);
+    document
+}
+
+fn without(document: &Value, key: &str) -> Value {
+    let mut document = document.clone();
+    if let Value::Object(fields) = &mut document {
+        fields.shift_remove(key);
+    }
+    document
 }
 
 fn with(document: &Value, key: &str, value: Value) -> Value {
@@ -168,13 +205,34 @@ fn number() -> impl Strategy<Value = Number> {
             prop_oneof![6 => Just(Place::Nothing), 1 => place_strategy()],
             2,
         ),
+        // What becomes of the whole: nothing, claimed by several accounts, or released.
+        prop_oneof![8 => Just(0_u8), 1 => Just(1), 1 => Just(2)],
     )
-        .prop_map(|(document, home, accounts, misfiled, special)| Number {
-            document,
-            home,
-            accounts,
-            misfiled,
-            special,
+        .prop_map(|(document, home, accounts, misfiled, special, turn)| {
+            let mut number = Number {
+                document,
+                home,
+                accounts,
+                misfiled,
+                special,
+            };
+            let claim = |account: &str| {
+                let claim = with(&number.document, "pvt_assigned_to", Value::from(account));
+                Place::Another(with(&claim, "pvt_state", Value::from("in_service")))
+            };
+            if turn > 0 {
+                number.accounts = ACCOUNTS.iter().map(|account| claim(account)).collect();
+                number.accounts.truncate(3 - usize::from(turn));
+                number.accounts.resize(ACCOUNTS.len(), Place::Same);
+            }
+            if turn == 1 {
+                number.home = Place::Nothing;
+                number.special = vec![Place::Nothing, Place::Nothing];
+            } else if turn == 2 {
+                let released = without(&number.document, "pvt_assigned_to");
+                number.home = Place::Another(with(&released, "pvt_state", Value::from("aging")));
+            }
+            number
         })
 }
 
@@ -186,6 +244,27 @@ fn place_strategy() -> impl Strategy<Value = Place> {
         1 => Just(Place::Tombstone),
         1 => Just(Place::SoftDeleted),
         2 => Just(Place::OtherType),
+        3 => vec(leaf(), 1..3).prop_map(Place::Conflicted),
+    ]
+}
+
+/// Leaves that agree with the winner, and those that differ in what commands decide by.
+fn leaf() -> impl Strategy<Value = Leaf> {
+    let one_field = select(vec![
+        ("pvt_assigned_to", json!(ACCOUNTS[0])),
+        ("pvt_assigned_to", json!(ACCOUNTS[1])),
+        ("pvt_state", json!("deleted")),
+        ("pvt_state", json!("in_service")),
+        ("pvt_deleted", json!(true)),
+        ("pvt_type", json!("user")),
+        ("pvt_used_by", json!("callflow")),
+        ("note", json!("of another leaf")),
+    ]);
+    prop_oneof![
+        3 => Just(Leaf::Same),
+        3 => one_field.prop_map(|(field, value)| Leaf::With(field, value)),
+        1 => select(vec!["pvt_assigned_to", "pvt_state", "pvt_used_by"]).prop_map(Leaf::Without),
+        1 => number_document().prop_map(Leaf::Another),
     ]
 }
 
@@ -194,7 +273,17 @@ fn number_document() -> impl Strategy<Value = Value> {
         6 => select(&ACCOUNTS[..]).prop_map(Value::from),
         1 => select(&ACCOUNTS[..]).prop_map(|id| Value::from(id.to_uppercase())),
         1 => Just(Value::from("dd000000000000000000000000000004")),
-        1 => select(vec![Value::Null, json!(""), json!("nobody"), json!(7)]),
+        1 => Just(Value::Null),
+        1 => select(vec![
+            json!(""),
+            json!("nobody"),
+            json!(7),
+            json!(false),
+            json!({"id": ACCOUNTS[0]}),
+            json!([ACCOUNTS[0]]),
+            json!(names::encoded(&names::database_of_account(ACCOUNTS[0]))),
+            json!(names::database_of_account(ACCOUNTS[1])),
+        ]),
     ];
     let used_by = select(vec![
         json!("callflow"),
@@ -216,6 +305,32 @@ fn number_document() -> impl Strategy<Value = Value> {
         json!({"cnam": {}}),
         json!({}),
         json!("none"),
+        json!([]),
+        json!(["local"]),
+        json!(["cnam", "local", "port"]),
+        json!(["dash_e911", "outbound_cnam"]),
+        json!(["inbound_lookup", "failover", "vitelity_e911"]),
+        json!(["prepend", "force_outbound", "ringback", "sms"]),
+        json!(["telnyx_e911", "e911", "mms"]),
+        json!({"e911": {"a": 1}, "inbound_cnam": {}, "prepend": {"enabled": true}}),
+        json!({"failover": {"e164": "+1"}, "sms": {}, "ringback": {}}),
+    ]);
+    let state = select(vec![
+        ("pvt_state", "in_service"),
+        ("pvt_state", "available"),
+        ("pvt_state", "deleted"),
+        ("pvt_state", "discovery"),
+        ("pvt_number_state", "in_service"),
+        ("pvt_number_state", "deleted"),
+        ("pvt_number_state", "discovery"),
+    ]);
+    let denied = select(vec![
+        json!(["e911", "cnam"]),
+        json!(["prepend", "failover", "port"]),
+        json!(["inbound_cnam", "outbound_cnam", "local"]),
+        json!(["ringback", "force_outbound", "sms", "mms"]),
+        json!([]),
+        json!("cnam"),
     ]);
     (
         prop::option::weighted(0.85, assigned),
@@ -223,14 +338,30 @@ fn number_document() -> impl Strategy<Value = Value> {
         prop::option::weighted(0.8, module),
         prop::option::of(features),
         prop::option::weighted(0.2, payload()),
+        prop::option::weighted(0.6, state),
+        prop::option::weighted(0.2, denied),
+        prop::option::weighted(0.3, vec(public_feature(), 1..4)),
+        proptest::bool::weighted(0.85),
     )
-        .prop_map(|(assigned, used_by, module, features, payload)| {
-            let mut document = json!({"pvt_type": "number", "pvt_modified": 63_800_000_000_u64});
+        .prop_map(|fields| {
+            let (assigned, used_by, module, features, payload, state, denied, public, typed) =
+                fields;
+            let mut document = json!({"pvt_modified": 63_800_000_000_u64});
+            if typed {
+                document = with(&document, "pvt_type", Value::from("number"));
+            }
+            if let Some((key, value)) = state {
+                document = with(&document, key, Value::from(value));
+            }
+            for (key, value) in public.into_iter().flatten() {
+                document = with(&document, key, value);
+            }
             for (key, value) in [
                 ("pvt_assigned_to", assigned),
                 ("pvt_used_by", used_by),
                 ("pvt_module_name", module),
                 ("pvt_features", features),
+                ("pvt_features_denied", denied),
             ] {
                 if let Some(value) = value {
                     document = with(&document, key, value);
@@ -241,6 +372,28 @@ fn number_document() -> impl Strategy<Value = Value> {
             }
             document
         })
+}
+
+/// Public fields that belong to features.
+fn public_feature() -> impl Strategy<Value = (&'static str, Value)> {
+    select(vec![
+        ("e911", json!({"caller_name": "Front Desk"})),
+        ("dash_e911", json!({"caller_name": "X", "locality": "Y"})),
+        ("vitelity_e911", json!({"caller_name": "Z"})),
+        (
+            "cnam",
+            json!({"display_name": "ACME", "inbound_lookup": true}),
+        ),
+        ("cnam", json!({"display_name": "", "other": 1})),
+        ("prepend", json!({"enabled": true, "name": "ACME"})),
+        ("prepend", json!({"enabled": "true", "number": "1", "x": 1})),
+        ("failover", json!({"e164": "+14155550199", "sip": ""})),
+        ("ringback", json!({"early": "a.wav", "transfer": null})),
+        ("force_outbound", json!(true)),
+        ("force_outbound", json!("false")),
+        ("sms", json!({"enabled": true})),
+        ("port", json!({"carrier": 1})),
+    ])
 }
 
 /// What a copy must keep as it is: numbers by their digits, text of any script, attachments.
@@ -261,7 +414,19 @@ fn payload() -> impl Strategy<Value = (&'static str, Value)> {
 fn application() -> impl Strategy<Value = Value> {
     let ids = || vec(select(&IDS[..]), 0..4);
     let deleted = prop_oneof![8 => Just(false), 1 => Just(true)];
-    let enabled = select(vec![None, Some(json!(true)), Some(json!(false))]);
+    let enabled = select(vec![
+        None,
+        Some(json!(true)),
+        Some(json!(false)),
+        Some(json!(0)),
+        Some(json!(0.0)),
+        Some(json!("")),
+        Some(json!("0")),
+        Some(json!("false")),
+        Some(Value::Null),
+        Some(json!([])),
+        Some(json!({})),
+    ]);
     let document = prop_oneof![
         ids().prop_map(|numbers| json!({"pvt_type": "callflow", "numbers": numbers})),
         (ids(), enabled, any::<bool>()).prop_map(|(numbers, enabled, is_array)| {
@@ -293,6 +458,9 @@ fn application() -> impl Strategy<Value = Value> {
 fn system_config() -> impl Strategy<Value = Value> {
     select(vec![
         json!({"default": {"features": {"allow": ["sms"], "deny": []}}}),
+        json!({"default": {"features": {"allow": ["port", "carrier_name", "port"]}}}),
+        json!({"default": {"features": {"allow": []}}}),
+        json!({"default": {"features": {"deny": ["sms"]}}}),
         json!({"default": {"e164_converters": {
             r"^0?(\d{10})$": {"prefix": "+1"}, r"^9(\d+)$": {"prefix": "+44", "suffix": "0"}}}}),
         json!({"default": {"reconcile_regex": r"^\+?1?\d{10}$"}}),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{A, B, C, cluster, database, number};
 use exact_json::{Value, json};
-use kazoo_numbers_generator::{Options, generate};
+use kazoo_numbers_generator::{Options, generate, names};
 use kazoo_numbers_model::{Call, Kind, Now, arbitrary, audit, in_sync, run};
 use kazoo_numbers_testkit::cases;
 use proptest::prelude::*;
@@ -86,6 +86,7 @@ fn usage() {
             (Kind::WrongUsedByInAccount, "A", "+14155550100"),
             (Kind::WrongUsedByInAccount, "A", "+14155550102"),
             (Kind::UnassignedButUsed, "+1415", "+14155550103"),
+            (Kind::OddAssignment, "+1415", "+14155550104"),
         ],
     );
 }
@@ -150,14 +151,21 @@ proptest! {
             (Kind::WrongUsedByInAccount, "fix_apps_for_account_dbs"),
             (Kind::WrongAccount, "remove_wrong_assigned_from_accounts"),
         ] {
-            let after = run(&cluster, &Call::new(function, []), Now::marker()).cluster;
-            prop_assert!(!audit(&after).contains_key(&kind), "{}", function);
+            let after = run(&cluster, &Call::new(function, []), Now::marker());
+            let left = audit(&after.cluster).remove(&kind).unwrap_or_default();
+            for (database, number) in left {
+                let encoded = names::encoded(&database);
+                let failure = after.failures.get(&encoded).and_then(|failure| failure.failed.get("conflicted"));
+                let is_reported = failure.is_some_and(|numbers| numbers.contains(&number));
+                prop_assert!(is_reported, "{}: {} {}", function, database, number);
+            }
         }
         let call = Call::new("copy_number_dbs_to_accounts", []);
         let after = run(&cluster, &call, Now::marker());
         let differing = audit(&after.cluster).remove(&Kind::DifferingCopy).unwrap_or_default();
         let failed: usize = after.failures.values()
-            .filter_map(|failure| failure.failed.get("save_docs-conflict"))
+            .flat_map(|failure| ["save_docs-conflict", "conflicted"].map(|reason| failure.failed.get(reason)))
+            .flatten()
             .map(BTreeSet::len)
             .sum();
         prop_assert_eq!(differing.len(), failed);

@@ -14,6 +14,7 @@ mod audit;
 mod carriers;
 mod copies;
 mod features;
+mod field;
 mod fixes;
 mod properties;
 mod removals;

@@ -69,9 +69,13 @@ fn docs(
                 "missing",
             )]);
         };
-        let mut text = String::new();
-        render::write_winner(&mut text, reader, at, &record, options)?;
-        return Ok(vec![ok(&text)]);
+        // Every leaf, tombstones too.
+        let mut leaves = Vec::new();
+        for leaf in record.tree.leaves() {
+            let text = render::stored_revision(reader, at, &record, &leaf.rev, options)?;
+            leaves.push(ok(&text.ok_or(StoreError::Damaged)?));
+        }
+        return Ok(leaves);
     };
     let Some(rev) = named.as_str().and_then(|text| Rev::parse(text).ok()) else {
         return Ok(vec![error(

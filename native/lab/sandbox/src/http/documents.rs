@@ -172,6 +172,12 @@ fn get_open_revs(
     open_revs: &str,
     options: DocOptions,
 ) -> Result<Answer, Failure> {
+    // Here a leaf does not list the others.
+    let options = DocOptions {
+        conflicts: false,
+        deleted_conflicts: false,
+        ..options
+    };
     let record = reader.doc(db, id)?;
     let wanted = match (open_revs, &record) {
         ("all", None) => return Err(Failure::missing()),

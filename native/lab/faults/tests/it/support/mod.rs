@@ -149,8 +149,15 @@ async fn call_with_settings(url: &str, given: &Call, settings: Settings) -> Opti
 fn may_change(function: &str, field: &str) -> bool {
     match field {
         "_rev" | "_attachments" | "_revisions" => true,
-        "pvt_used_by" => function.starts_with("fix_"),
-        "pvt_module_name" | "pvt_modified" | "pvt_features" => function.starts_with("convert_"),
+        "pvt_used_by" if function.starts_with("fix_") => true,
+        "pvt_module_name" | "pvt_modified" if function.starts_with("convert_") => true,
+        "pvt_features" => {
+            function.starts_with("convert_") || function == "migrate_unassigned_numbers"
+        }
+        // Public fields of features, too.
+        field if function == "migrate_unassigned_numbers" => {
+            field == "pvt_used_by" || !field.starts_with("pvt_")
+        }
         _ => false,
     }
 }

@@ -250,6 +250,7 @@ impl Seen<'_> {
             .written
             .iter()
             .filter(|write| write.landed.is_some())
+            .filter(|write| !write.is_further_leaf)
             .filter(|write| !seen.insert((&write.database, &write.id)))
             .map(|write| format!("{} {} was written twice", write.database, write.id))
             .collect()

@@ -6,14 +6,18 @@ use exact_json::Value;
 use kazoo_numbers_generator::names::{account_database, is_account_id, number_database};
 use kazoo_numbers_generator::{Cluster, Document, DriftKind};
 
-pub type Fact = (DriftKind, String, Option<String>);
+/// A kind, the number, the account that it concerns, the database that is wrong.
+pub type Fact = (DriftKind, String, Option<String>, String);
 
 pub fn text<'a>(document: &'a Document, key: &str) -> Option<&'a str> {
     document.get(key).and_then(Value::as_str)
 }
 
 pub fn is_live_number(document: &Document) -> bool {
-    text(document, "pvt_type") == Some("number")
+    let digits = text(document, "_id").and_then(|id| id.strip_prefix('+'));
+    let is_number = digits.is_some_and(|digits| digits.chars().all(|c| c.is_ascii_digit()));
+    let is_typed = text(document, "pvt_type") == Some("number");
+    (is_typed || is_number && !document.contains_key("pvt_type"))
         && document.get("pvt_deleted") != Some(&Value::Bool(true))
 }
 
@@ -64,7 +68,9 @@ pub fn usage(cluster: &Cluster, account: &str) -> BTreeMap<String, BTreeSet<&'st
                         server.pointer("/options/enabled"),
                         "both places of `enabled` say the same"
                     );
-                    if server.get("enabled") == Some(&Value::Bool(false)) {
+                    let disabled = ["false", "0", "0.0", "\"\""];
+                    let enabled = server.get("enabled").map(Value::to_string);
+                    if enabled.is_some_and(|enabled| disabled.contains(&enabled.as_str())) {
                         continue;
                     }
                     let dids = server.get("DIDs").and_then(Value::as_object);
@@ -104,77 +110,129 @@ pub fn audit(cluster: &Cluster) -> BTreeMap<Fact, Vec<String>> {
         .filter_map(kazoo_numbers_generator::names::account_of_database)
         .map(|id| (id.clone(), usage(cluster, &id)))
         .collect();
-    let mut state = |kind, number: &str, account: Option<&str>, fields: Vec<String>| {
-        let known = facts.insert(
-            (kind, String::from(number), account.map(String::from)),
-            fields,
+    let mut state = |kind, database: &str, number: &str, account: Option<&str>, fields| {
+        let database = String::from(database);
+        let fact = (
+            kind,
+            String::from(number),
+            account.map(String::from),
+            database,
         );
-        assert_eq!(known, None, "one fact once");
+        assert_eq!(facts.insert(fact, fields), None, "one fact once");
+    };
+    let live = |database: &str, number: &str| {
+        let document = cluster.document(database, number);
+        document.filter(|document| is_live_number(document))
     };
 
     for name in cluster.number_databases() {
-        for (number, document) in &cluster.databases[name].documents {
+        let database = &cluster.databases[name];
+        for (number, document) in &database.documents {
             if !is_live_number(document) {
                 continue;
             }
             let account = assigned(document);
             let special = ["numbers/inum", "numbers/managed"].contains(&name);
+            let mut wrong = |kind| state(kind, name, number, account.as_deref(), vec![]);
             if number_database(number) != name && !special {
-                state(DriftKind::Misfiled, number, account.as_deref(), vec![]);
+                wrong(DriftKind::Misfiled);
                 continue;
             }
-            let Some(account) = account else {
-                if document.get("pvt_used_by").is_some() {
-                    state(DriftKind::UnassignedButUsed, number, None, vec![]);
+            if database.conflicts.contains_key(number) {
+                wrong(DriftKind::Conflicted);
+            }
+            let Some(account) = &account else {
+                let odd = document
+                    .get("pvt_assigned_to")
+                    .is_some_and(|v| !v.is_null());
+                if odd {
+                    wrong(DriftKind::OddAssignment);
+                } else if document.get("pvt_used_by").is_some() {
+                    wrong(DriftKind::UnassignedButUsed);
                 }
                 continue;
             };
-            let Some(usage) = usages.get(&account) else {
-                state(DriftKind::AccountMissing, number, Some(&account), vec![]);
+            let home = number_database(number);
+            let mut others = ["numbers/inum", "numbers/managed", &home]
+                .into_iter()
+                .filter_map(|other| assigned(live(other, number)?));
+            if others.any(|other| other != *account) {
+                wrong(DriftKind::Contested);
+            }
+            let copies = account_database(account);
+            let Some(usage) = usages.get(account) else {
+                let kind = DriftKind::AccountMissing;
+                state(kind, &copies, number, Some(account), vec![]);
                 continue;
             };
             if used_by_is_wrong(document, usage, number) {
-                let kind = DriftKind::WrongUsedByInNumberDatabase;
-                state(kind, number, Some(&account), vec![]);
+                wrong(DriftKind::WrongUsedByInNumberDatabase);
             }
-            match cluster.document(&account_database(&account), number) {
-                None => state(DriftKind::MissingCopy, number, Some(&account), vec![]),
+            match cluster.document(&copies, number) {
+                None => {
+                    let kind = DriftKind::MissingCopy;
+                    state(kind, &copies, number, Some(account), vec![]);
+                }
                 Some(copy) if copy != document => {
                     let keys: BTreeSet<&String> = copy.keys().chain(document.keys()).collect();
                     let differ = keys
                         .into_iter()
                         .filter(|key| copy.get(*key) != document.get(*key));
                     let fields = differ.cloned().collect();
-                    state(DriftKind::DifferingCopy, number, Some(&account), fields);
+                    let kind = DriftKind::DifferingCopy;
+                    state(kind, &copies, number, Some(account), fields);
                 }
                 Some(_) => {}
             }
         }
     }
     for (account, usage) in &usages {
-        let database = &cluster.databases[&account_database(account)];
+        let name = account_database(account);
+        let database = &cluster.databases[&name];
         for (number, document) in &database.documents {
             if !is_live_number(document) {
                 continue;
             }
+            let mut wrong = |kind| state(kind, &name, number, Some(account), vec![]);
             let own = assigned(document);
-            let wrong = own.as_ref().is_some_and(|own| own != account);
-            if wrong {
-                state(DriftKind::WrongAccount, number, Some(account), vec![]);
+            let is_own = own.as_ref() == Some(account);
+            if own.is_some() && !is_own {
+                wrong(DriftKind::WrongAccount);
             }
             if used_by_is_wrong(document, usage, number) {
-                let kind = DriftKind::WrongUsedByInAccount;
-                state(kind, number, Some(account), vec![]);
+                wrong(DriftKind::WrongUsedByInAccount);
             }
-            match cluster.document(&number_database(number), number) {
-                None => state(DriftKind::OnlyInAccount, number, Some(account), vec![]),
-                Some(authority) => {
-                    let there = assigned(authority);
-                    let other = there.is_some_and(|there| there != *account);
-                    if other && own.as_ref() == Some(account) {
-                        state(DriftKind::FormerAccount, number, Some(account), vec![]);
-                    }
-                }
+            if database.conflicts.contains_key(number) {
+                wrong(DriftKind::Conflicted);
+            }
+            let home = number_database(number);
+            let places = ["numbers/inum", "numbers/managed", &home];
+            let there: Vec<&Document> = places
+                .into_iter()
+                .filter_map(|place| cluster.document(place, number))
+                .collect();
+            let rivals = usages.keys().filter(|other| {
+                let copy = live(&account_database(other), number);
+                copy.and_then(assigned).as_ref() == Some(other)
+            });
+            if there.is_empty() && is_own && rivals.count() > 1 {
+                wrong(DriftKind::Contested);
+            } else if there.is_empty() {
+                wrong(DriftKind::OnlyInAccount);
+            }
+            let mut there = there.into_iter().filter(|held| is_live_number(held));
+            let is_odd = |held: &&Document| {
+                let value = held.get("pvt_assigned_to");
+                assigned(held).is_none() && value.is_some_and(|value| !value.is_null())
+            };
+            let nobodys = own.is_none() && !is_odd(&document);
+            if is_odd(&document) {
+                wrong(DriftKind::OddAssignment);
+            }
+            let held = there.clone().filter(|held| !is_odd(held)).count() > 0;
+            let held_here = there.any(|held| assigned(held).as_ref() == Some(account));
+            if (is_own || nobodys) && held && !held_here {
+                wrong(DriftKind::FormerAccount);
             }
         }
     }

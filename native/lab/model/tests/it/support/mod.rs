@@ -2,7 +2,7 @@
 //!
 //! In these clusters `"A"` is the database of account [`A`] (so `"B"`, `"C"`), and `"+1415"` is
 //! `numbers/+1415`; any other name stands for itself. Documents need no `_id`, and number databases
-//! have their design document.
+//! have their design document. A list of documents is a winner and the leaves that lost against it.
 
 use std::collections::BTreeMap;
 
@@ -60,10 +60,20 @@ pub fn cluster(databases: &Value) -> Cluster {
                 found.deleted.insert(id.clone());
                 continue;
             }
-            let mut with_id = Document::new();
-            with_id.insert("_id".to_owned(), json!(id));
-            with_id.extend(document.as_object().unwrap().clone());
-            found.documents.insert(id.clone(), with_id);
+            let with_id = |document: &Value| {
+                let mut with_id = Document::new();
+                with_id.insert("_id".to_owned(), json!(id));
+                with_id.extend(document.as_object().unwrap().clone());
+                with_id
+            };
+            let Some(leaves) = document.as_array() else {
+                found.insert(with_id(document));
+                continue;
+            };
+            found.insert(with_id(&leaves[0]));
+            for leaf in &leaves[1..] {
+                found.insert_conflict(with_id(leaf));
+            }
         }
         let name = database(name);
         if name.starts_with("numbers/") {

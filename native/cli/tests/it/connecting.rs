@@ -1,0 +1,270 @@
+//! How the program finds and reaches CouchDB, and what it says when it cannot.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use kazoo_numbers::couchdb::Method;
+use kazoo_numbers_testkit::server::{PASSWORD, ask};
+
+use crate::support::{Ran, Stage, program};
+
+/// Calls the server of a stage.
+fn put(stage: &Stage, path: &str, body: &str) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let body = (!body.is_empty()).then(|| body.to_owned());
+    let answer = runtime.block_on(ask(&stage.url(), Method::PUT, path, body));
+    assert!(answer.status.is_success(), "{path}: {}", answer.status);
+}
+
+/// A server with one number of one carrier.
+fn one_number() -> Stage {
+    let stage = Stage::start();
+    put(&stage, "/numbers%2F%2B1415", "");
+    let number = r#"{"pvt_type":"number","pvt_module_name":"knm_local"}"#;
+    put(&stage, "/numbers%2F%2B1415/%2B14155550101", number);
+    stage
+}
+
+/// The usage of carriers with this config.ini, `$HOST` and `$PORT` replaced.
+fn usage_with(stage: &Stage, ini: &str) -> Ran {
+    let address = stage.address();
+    let (host, port) = address.split_once(':').unwrap();
+    let text = ini
+        .replace("$HOST", host)
+        .replace("$PORT", port)
+        .replace("$PASS", PASSWORD);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let mut program = program(&["carrier_module_usage"]);
+    Ran::of(&program.env("KAZOO_CONFIG", file.path()).output().unwrap())
+}
+
+#[test]
+fn config_ini_is_read_as_kazoo_reads_it() {
+    let stage = one_number();
+    for ini in [
+        "[bigcouch]\ncompact_automatically = true\nip = \"$HOST\" ; a load balancer\nport = $PORT ; its port\n\
+         username = \"admin\"\npassword = \"$PASS\"\n\n[zone]\nname = \"local\"\n",
+        "\u{feff}[bigcouch]\r\nip=$HOST\r\nport=$PORT\r\nusername=admin\r\npassword=$PASS\r\n",
+        "[bigcouch]\nzone = east\nip = 127.0.0.9\nport = 1\n\n[bigcouch]\nip = $HOST\nport = $PORT\n\
+         username = admin\npassword = $PASS\n",
+        "[data]\nconfig = other\n[bigcouch]\nip = 127.0.0.9\n[other]\nip = $HOST\nport = $PORT\n\
+         username = admin\npassword = $PASS\n[other]\nhost = db.example.com\nip = 127.0.0.9\n",
+    ] {
+        let ran = usage_with(&stage, ini);
+        assert_eq!(ran.status, 0, "{ini}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains("knm_local: 1"), "{ini}: {}", ran.out);
+    }
+    let wrong = "[bigcouch]\nip = $HOST\nport = $PORT\nusername = admin\npassword = %41\n";
+    let ran = usage_with(&stage, wrong);
+    assert_eq!(ran.status, 2);
+    assert!(
+        ran.err
+            .contains("unauthorized: Name or password is incorrect."),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains(" (from /"), "{}", ran.err);
+}
+
+#[test]
+fn warnings_of_a_conversion_are_on_standard_error() {
+    let stage = one_number();
+    let misfiled = r#"{"pvt_type":"number","pvt_module_name":"knm_local"}"#;
+    put(&stage, "/numbers%2F%2B1415/%2B12025550101", misfiled);
+    let ran = stage.run(&["convert_carrier_module", "knm_local", "knm_bandwidth"]);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "attempt to convert numbers with carrier module knm_local to knm_bandwidth2 in database numbers%2F%2B1415",
+            "updated carrier module to knm_bandwidth2 for 1:",
+            "+14155550101",
+            "updating carrier module failed for 0:",
+            "ok",
+        ]
+    );
+    assert!(
+        ran.err.contains("warning: ") && ran.err.contains("+12025550101"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn proxies_of_the_environment_are_not_used() {
+    let stage = one_number();
+    let mut program = stage.program(&["carrier_module_usage"]);
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        program.env(name, "http://127.0.0.1:9");
+        program.env(name.to_uppercase(), "http://127.0.0.1:9");
+    }
+    let ran = Ran::of(&program.output().unwrap());
+    assert!(
+        ran.status == 0 && ran.out.contains("knm_local: 1"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+}
+
+#[test]
+fn expression_that_does_not_compile_stops_nothing() {
+    let stage = one_number();
+    put(&stage, "/system_config", "");
+    let config = r#"{"default":{"reconcile_regex":"^(?:\\+33\\d{9})|(?:0\\d{9})$","e164_converters":{
+        "^0(\\d{9})$":{"prefix":"+33"},"^+33(\\d{9})$":{"prefix":"+33"}}}}"#;
+    put(&stage, "/system_config/number_manager", config);
+    let account = "000a11ce00000000000000000000000a";
+    let database = format!("/account%2F00%2F0a%2F{}", &account[4..]);
+    put(&stage, &database, "");
+    let callflow = r#"{"pvt_type":"callflow","numbers":["+33612345678"]}"#;
+    put(&stage, &format!("{database}/flow"), callflow);
+    let ran = stage.run(&["app_using", "0612345678", account]);
+    assert!(
+        ran.out.contains("<<\"callflow\">>"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+    let said = format!("{}{}", ran.out, ran.err);
+    assert_eq!(said.matches("do not compile").count(), 1, "{said}");
+    assert!(said.contains("\"^+33(\\\\d{9})$\""), "{said}");
+}
+
+/// Passes requests on after it decoded their paths, as some proxies do.
+fn decoding_proxy(to: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, to) = (client.unwrap(), to.clone());
+            thread::spawn(move || pass_on(client, &to));
+        }
+    });
+    address
+}
+
+fn pass_on(mut client: TcpStream, to: &str) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let path = line.split(' ').nth(1)?;
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let decoded = path.replace("%2F", "/").replace("%2B", "+");
+    let mut head = format!("{} {decoded}?{query} HTTP/1.1\r\n", line.split(' ').next()?);
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.trim().parse().ok()?;
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut server = TcpStream::connect(to).ok()?;
+    server
+        .write_all(format!("{head}connection: close\r\n\r\n").as_bytes())
+        .ok()?;
+    server.write_all(&body).ok()?;
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).ok()?;
+    client.write_all(&answer).ok()
+}
+
+#[test]
+fn proxy_that_decodes_names_of_databases_is_pointed_out_once() {
+    let stage = one_number();
+    let account = "000a11ce00000000000000000000000a";
+    put(
+        &stage,
+        &format!("/account%2F00%2F0a%2F{}", &account[4..]),
+        "",
+    );
+    let url = format!(
+        "http://admin:{PASSWORD}@{}",
+        decoding_proxy(stage.address())
+    );
+    for line in [
+        &["copy_number_dbs_to_accounts"][..],
+        &["fix_account_db_numbers", account],
+        &["carrier_module_usage"],
+    ] {
+        let mut program = program(line);
+        let ran = Ran::of(&program.env("COUCHDB_URL", &url).output().unwrap());
+        assert_eq!(ran.status, 2, "{line:?}: {}{}", ran.out, ran.err);
+        let said = format!("{}{}", ran.out, ran.err);
+        assert_eq!(
+            said.matches("seems to decode %2F or %2B").count(),
+            1,
+            "{line:?}: {said}"
+        );
+    }
+    // A database that is not there at all is no reason to look at a proxy.
+    let ran = stage.run(&["fix_account_db_numbers", "00000000000000000000000000000000"]);
+    assert!(!format!("{}{}", ran.out, ran.err).contains("proxy"));
+}
+
+#[test]
+fn file_of_certificates_is_named_by_option_or_environment() {
+    let file = "/there/is/no/certificate.pem";
+    let url = "https://127.0.0.1:1";
+    for ran in [
+        program(&[
+            "--couchdb",
+            url,
+            "--ca-file",
+            file,
+            "copy_number_dbs_to_accounts",
+        ])
+        .output(),
+        program(&[
+            "copy_number_dbs_to_accounts",
+            "--couchdb",
+            url,
+            "--ca-file",
+            file,
+        ])
+        .output(),
+        program(&["copy_number_dbs_to_accounts", "--couchdb", url])
+            .env("COUCHDB_CA_FILE", file)
+            .output(),
+    ] {
+        let ran = Ran::of(&ran.unwrap());
+        assert_eq!(ran.status, 2);
+        let start = "error: cannot connect to CouchDB on https://127.0.0.1:1 (from --couchdb): ";
+        assert!(ran.err.starts_with(start), "{}", ran.err);
+        assert!(
+            ran.err.contains(file) && ran.err.contains("\nhint: "),
+            "{}",
+            ran.err
+        );
+    }
+    let mut empty = program(&["all_features"]);
+    let ran = Ran::of(&empty.env("COUCHDB_CA_FILE", "").output().unwrap());
+    assert_eq!(ran.status, 0, "{}", ran.err);
+}
+
+#[test]
+fn invisible_characters_are_shown_and_a_clean_number_offered() {
+    let ran = program(&["fix_numbers_apps_in_numbdb", "+1 (415)\u{200b}555-0100"]).output();
+    let ran = Ran::of(&ran.unwrap());
+    assert_eq!(ran.status, 2);
+    assert_eq!(ran.out, "");
+    assert!(
+        ran.err.contains(r#""+1 (415)\u{200b}555-0100""#),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("did you mean +14155550100?"),
+        "{}",
+        ran.err
+    );
+}

@@ -1,0 +1,144 @@
+//! The features of a number document: how `pvt_features` keeps them, and which public fields belong to each.
+//! Source: `knm_phone_number` of Kazoo 5.
+
+use couchdb::{Object, elements, quoted, string};
+
+/// The name that Kazoo has for a feature today.
+pub fn current_feature_name(name: &str) -> &str {
+    match name {
+        "dash_e911" | "vitelity_e911" | "telnyx_e911" => "e911",
+        "inbound_lookup" => "inbound_cnam",
+        name => name,
+    }
+}
+
+/// The public fields that belong to a feature, as paths. Kazoo has none for `port`, `carrier_name` and names that it does not
+/// know.
+pub fn public_fields_of(feature: &str) -> Vec<Vec<&str>> {
+    let inside = |field, names: &[&'static str]| -> Vec<Vec<&str>> {
+        names.iter().map(|name| vec![field, *name]).collect()
+    };
+    match feature {
+        "e911" | "dash_e911" | "vitelity_e911" | "telnyx_e911" => {
+            ["e911", "dash_e911", "vitelity_e911", "telnyx_e911"]
+                .map(|name| vec![name])
+                .to_vec()
+        }
+        "cnam" | "inbound_cnam" | "outbound_cnam" => {
+            inside("cnam", &["inbound_lookup", "display_name"])
+        }
+        "prepend" => inside("prepend", &["enabled", "name", "number"]),
+        "failover" => inside("failover", &["e164", "sip"]),
+        "ringback" => inside("ringback", &["early", "transfer"]),
+        "force_outbound" | "sms" | "mms" => vec![vec![feature]],
+        _ => Vec::new(),
+    }
+}
+
+/// Kazoo 3 kept `pvt_features` as a list of names, and the settings of each feature in the document's public fields. This
+/// is the object that Kazoo makes of such a list, as JSON text; None where `json` is no list. A feature without settings
+/// is kept, too.
+pub fn features_of_list(json: &str, document: &Object<'_>) -> Option<String> {
+    let mut features: Vec<(String, String)> = Vec::new();
+    for name in elements(json)?.into_iter().filter_map(string) {
+        let settings = settings_of(&name, document);
+        let current = current_feature_name(&name);
+        match features.iter_mut().find(|(known, _)| known == current) {
+            Some(known) if settings != "{}" => known.1 = settings,
+            Some(_) => {}
+            None => features.push((current.to_owned(), settings)),
+        }
+    }
+    let fields: Vec<String> = features
+        .iter()
+        .map(|(name, settings)| format!("{}:{settings}", quoted(name)))
+        .collect();
+    Some(format!("{{{}}}", fields.join(",")))
+}
+
+/// The settings of a feature that a list names, from the document's public fields.
+fn settings_of(feature: &str, document: &Object<'_>) -> String {
+    let some_of = |field: &str, names: &[&str]| {
+        let object = document
+            .get(field)
+            .and_then(|json| Object::parse(json).ok())
+            .unwrap_or_default();
+        let fields: Vec<String> = names
+            .iter()
+            .filter_map(|name| Some((name, object.get(name).filter(|json| !is_empty(json))?)))
+            .map(|(name, json)| format!("{}:{json}", quoted(name)))
+            .collect();
+        format!("{{{}}}", fields.join(","))
+    };
+    match feature {
+        "force_outbound" => {
+            let is_true = matches!(document.get(feature), Some("true" | "\"true\""));
+            is_true.to_string()
+        }
+        "ringback" => some_of(feature, &["early", "transfer"]),
+        "failover" => some_of(feature, &["e164", "sip"]),
+        "outbound_cnam" => some_of("cnam", &["display_name"]),
+        "inbound_lookup" => r#"{"inbound_lookup":true}"#.to_owned(),
+        "prepend" => {
+            let prepend = document
+                .get(feature)
+                .and_then(|json| Object::parse(json).ok())
+                .unwrap_or_default();
+            let enabled = matches!(prepend.get("enabled"), Some("true" | "\"true\""));
+            prepend.with(&[("enabled", Some(&enabled.to_string()))])
+        }
+        feature => document
+            .get(feature)
+            .filter(|json| !is_empty(json))
+            .unwrap_or("{}")
+            .to_owned(),
+    }
+}
+
+/// What Kazoo counts as no value.
+fn is_empty(json: &str) -> bool {
+    match json {
+        "null" | "\"\"" => true,
+        _ if json.starts_with('{') => {
+            Object::parse(json).is_ok_and(|object| object.fields().next().is_none())
+        }
+        _ => elements(json).is_some_and(|elements| elements.is_empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(list: &str, document: &str) -> Option<String> {
+        features_of_list(list, &Object::parse(document).unwrap())
+    }
+
+    #[test]
+    fn list_takes_settings_from_the_public_fields() {
+        let document = r#"{"dash_e911":{"caller_name":"X"},"cnam":{"display_name":"N","inbound_lookup":true},
+            "failover":{"e164":"+1","sip":"","other":1},"force_outbound":"true",
+            "prepend":{"name":"P"},"port":{"x":1},"local":null}"#;
+        let list = r#"["dash_e911","outbound_cnam","inbound_lookup","failover","force_outbound","prepend","ringback","port","local",7]"#;
+        assert_eq!(
+            features(list, document).unwrap(),
+            r#"{"e911":{"caller_name":"X"},"outbound_cnam":{"display_name":"N"},"inbound_cnam":{"inbound_lookup":true},"#
+                .to_owned()
+                + r#""failover":{"e164":"+1"},"force_outbound":true,"prepend":{"name":"P","enabled":false},"#
+                + r#""ringback":{},"port":{"x":1},"local":{}}"#
+        );
+    }
+
+    #[test]
+    fn feature_that_two_names_stand_for_keeps_its_settings() {
+        let document = r#"{"vitelity_e911":{"v":1}}"#;
+        for list in [
+            r#"["dash_e911","vitelity_e911"]"#,
+            r#"["vitelity_e911","dash_e911"]"#,
+        ] {
+            assert_eq!(features(list, document).unwrap(), r#"{"e911":{"v":1}}"#);
+        }
+        assert_eq!(features("{}", document), None);
+        assert_eq!(features("[]", document).unwrap(), "{}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Which cluster a server belongs to.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Kind, Operation};
+use super::request::Request;
+use super::server::Server;
+
+/// What tells one cluster from another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterIdentity {
+    /// The `uuid` of `GET /`. The nodes of a cluster have the same one only where they are configured so.
+    pub uuid: Option<String>,
+    /// The names of the cluster's nodes (`cluster_nodes` of `GET /_membership`). Empty where they may not be asked for.
+    pub nodes: BTreeSet<String>,
+}
+
+impl ClusterIdentity {
+    /// Whether both are of one cluster; None where neither tells.
+    pub fn is_same(&self, other: &Self) -> Option<bool> {
+        // Every server that was not told otherwise has the same name, so the name of a single node says nothing.
+        let are_nodes_known = self.nodes.len() > 1 && other.nodes.len() > 1;
+        match (&self.uuid, &other.uuid) {
+            (Some(one), Some(other)) if one == other => Some(true),
+            (Some(_), Some(_)) => Some(are_nodes_known && self.nodes == other.nodes),
+            _ if are_nodes_known => Some(self.nodes == other.nodes),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Root {
+    uuid: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Membership {
+    #[serde(default)]
+    cluster_nodes: BTreeSet<String>,
+}
+
+impl Server {
+    /// Asks which cluster this is. What the server does not say, or not to this user, is left empty.
+    ///
+    /// # Errors
+    /// [`Kind::Cancelled`], [`Kind::Unauthorized`].
+    pub async fn identity(&self) -> Result<ClusterIdentity, Error> {
+        let (root, membership) = futures::future::join(
+            self.json_of::<Root>("/"),
+            self.json_of::<Membership>("/_membership"),
+        )
+        .await;
+        Ok(ClusterIdentity {
+            uuid: root?.and_then(|root| root.uuid),
+            nodes: membership?
+                .map(|membership| membership.cluster_nodes)
+                .unwrap_or_default(),
+        })
+    }
+
+    async fn json_of<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<Option<T>, Error> {
+        let request = Request::read(Operation::CONNECT, Method::GET, path);
+        let answer = self.send_repeatedly(request, |response| {
+            Ok(serde_json::from_slice(&response.body)
+                .ok()
+                .filter(|_| response.status.is_success()))
+        });
+        match answer.await {
+            Ok(answer) => Ok(answer),
+            Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Unauthorized) => {
+                Err(error)
+            }
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(uuid: Option<&str>, nodes: &[&str]) -> ClusterIdentity {
+        ClusterIdentity {
+            uuid: uuid.map(str::to_owned),
+            nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn cluster_is_known_by_its_uuid_and_then_by_its_nodes() {
+        let single = ["couchdb@127.0.0.1"];
+        let three = ["couchdb@a", "couchdb@b", "couchdb@c"];
+        for (one, other, expected) in [
+            (
+                identity(Some("x"), &single),
+                identity(Some("x"), &single),
+                Some(true),
+            ),
+            // Two servers that were installed alike.
+            (
+                identity(Some("x"), &single),
+                identity(Some("y"), &single),
+                Some(false),
+            ),
+            // Two nodes of a cluster whose uuids were not set alike.
+            (
+                identity(Some("x"), &three),
+                identity(Some("y"), &three),
+                Some(true),
+            ),
+            (
+                identity(Some("x"), &three),
+                identity(Some("y"), &three[1..]),
+                Some(false),
+            ),
+            (
+                identity(None, &three),
+                identity(Some("y"), &three),
+                Some(true),
+            ),
+            (
+                identity(None, &three),
+                identity(None, &three[1..]),
+                Some(false),
+            ),
+            (identity(None, &single), identity(Some("y"), &single), None),
+            (identity(None, &[]), identity(None, &[]), None),
+        ] {
+            assert_eq!(one.is_same(&other), expected, "{one:?} {other:?}");
+            assert_eq!(other.is_same(&one), expected, "{other:?} {one:?}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Whether a server that gives no answer of HTTP speaks TLS.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::tls;
+use super::url::ServerUrl;
+
+/// A server that is asked answers at once, or not at all.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Records of a handshake, and of an alert (RFC 8446, section 5.1).
+const RECORDS: [u8; 2] = [22, 21];
+
+/// The first byte of the version of every record.
+const VERSION: u8 = 3;
+
+/// Whether the server answers the first message of an encrypted connection as such.
+pub(super) async fn speaks_tls(url: &ServerUrl) -> bool {
+    timeout(PATIENCE, answers_hello(url))
+        .await
+        .is_ok_and(|answer| answer == Some(true))
+}
+
+async fn answers_hello(url: &ServerUrl) -> Option<bool> {
+    let (host, port) = url.host_and_port();
+    let hello = tls::client_hello()?;
+    let mut stream = TcpStream::connect((host.as_str(), port)).await.ok()?;
+    stream.write_all(&hello).await.ok()?;
+    let mut start = [0; 2];
+    stream.read_exact(&mut start).await.ok()?;
+    Some(RECORDS.contains(&start[0]) && start[1] == VERSION)
+}
+
+/// Whether the name of the server's host leads anywhere.
+pub(super) async fn is_known(url: &ServerUrl) -> bool {
+    let (host, port) = url.host_and_port();
+    tokio::net::lookup_host((host.as_str(), port))
+        .await
+        .is_ok_and(|mut addresses| addresses.next().is_some())
+}

@@ -1,0 +1,16 @@
+//! The client against servers that answer as CouchDB, and what stands in front of it, answer in the field.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod answers;
+mod outage;
+mod proxies;
+mod slow;
+mod support;
+mod tls;

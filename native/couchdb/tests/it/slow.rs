@@ -1,0 +1,181 @@
+//! Answers that take too long for what stands in front of CouchDB are asked for again in smaller pieces.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kazoo_numbers_couchdb::{HttpSettings, Include, Landed, Pages, Range, Server, Write};
+
+use crate::support::{Asked, Fake, Reply, database, ids, keyed, page, settings};
+
+const DOCUMENTS: usize = 50;
+
+async fn all(server: &Arc<Server>, limit: usize) -> Vec<String> {
+    let mut pages = Pages::new(
+        server.clone(),
+        database(),
+        Range::all(),
+        Include::Documents,
+        limit,
+    );
+    let mut read = Vec::new();
+    while let Some(page) = pages.next().await.unwrap() {
+        read.extend(page.rows().map(|(row, _)| row.id.clone()));
+    }
+    read
+}
+
+/// What a load balancer makes of an answer that takes too long.
+fn too_slow(kind: usize) -> Reply {
+    match kind {
+        0 => Reply::Of(504, "<html><title>Gateway Time-out</title></html>".into()),
+        1 => Reply::Of(502, String::new()),
+        2 => Reply::Of(520, String::new()),
+        3 => Reply::Of(524, String::new()),
+        4 => Reply::Cut(r#"{"rows":[{"id":"#.into()),
+        5 => Reply::json(r#"{"total_rows":50,"rows":[{"id":"+1415","#),
+        6 => Reply::error(
+            500,
+            "timeout",
+            "The request could not be processed in a reasonable amount of time.",
+        ),
+        _ => Reply::Silence(Duration::from_millis(600)),
+    }
+}
+
+#[tokio::test]
+async fn page_that_is_too_slow_is_asked_for_again_half_as_large_and_unbuffered() {
+    for kind in 0..8 {
+        let fake = Fake::start(move |asked| {
+            if asked.limit() > 13 {
+                return too_slow(kind);
+            }
+            assert!(!asked.is_buffered(), "{}", asked.line);
+            Reply::json(page(&ids(DOCUMENTS), asked))
+        });
+        let server = fake.server();
+        assert_eq!(all(&server, 100).await, ids(DOCUMENTS), "kind {kind}");
+        let lines = fake.lines.lock().unwrap().clone();
+        assert!(lines[0].contains("buffer_response=true"), "{}", lines[0]);
+        assert!(lines[0].contains("limit=100"), "{}", lines[0]);
+        assert!(lines[1].contains("limit=50"), "{}", lines[1]);
+        let after = fake.requests();
+        assert_eq!(all(&server, 100).await, ids(DOCUMENTS));
+        let sizes = fake.lines.lock().unwrap()[after..].join("\n");
+        assert!(!sizes.contains("limit=100"), "the size is kept: {sizes}");
+    }
+}
+
+#[tokio::test]
+async fn pages_shrink_to_one_document() {
+    let fake = Fake::start(|asked| {
+        if asked.limit() > 1 {
+            return too_slow(0);
+        }
+        Reply::json(page(&ids(DOCUMENTS), asked))
+    });
+    assert_eq!(all(&fake.server(), 1000).await, ids(DOCUMENTS));
+}
+
+#[tokio::test]
+async fn pages_that_shrink_in_the_middle_lose_and_repeat_nothing() {
+    for (from, to) in [(10, 1), (10, 2), (10, 3)] {
+        let fake = Fake::start(move |asked| {
+            let late = asked.line.contains("002") || asked.line.contains("003");
+            if asked.limit() > if late { to } else { from } {
+                return too_slow(0);
+            }
+            Reply::json(page(&ids(DOCUMENTS), asked))
+        });
+        assert_eq!(
+            all(&fake.server(), 10).await,
+            ids(DOCUMENTS),
+            "{from} to {to}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn size_grows_again_after_a_while() {
+    let settings = HttpSettings {
+        small_pages: Duration::from_millis(30),
+        ..settings()
+    };
+    let slow = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let is_slow = slow.clone();
+    let fake = Fake::start(move |asked| {
+        if asked.limit() > 10 && is_slow.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            return too_slow(0);
+        }
+        Reply::json(page(&ids(DOCUMENTS), asked))
+    });
+    let server = fake.server_with(settings);
+    all(&server, 100).await;
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    let before = fake.requests();
+    all(&server, 100).await;
+    assert!(fake.lines.lock().unwrap()[before].contains("limit=100"));
+}
+
+#[tokio::test]
+async fn reads_by_keys_and_queries_shrink_too() {
+    let fake = Fake::start(|asked: &Asked| {
+        if asked.line.contains("queries") {
+            return too_slow(0);
+        }
+        if asked.line.starts_with("GET") {
+            return Reply::json(page(&ids(DOCUMENTS), asked));
+        }
+        let (count, body) = keyed(asked);
+        if count > 3 {
+            too_slow(1)
+        } else {
+            Reply::json(body)
+        }
+    });
+    let server = fake.server();
+    let ids = ids(DOCUMENTS);
+    let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let database = database();
+    let found = server.read_keys(&database, &wanted, Include::Documents, 500);
+    let found = found.await.unwrap();
+    assert!(found.len() == DOCUMENTS && found.iter().all(|one| one.is_present()));
+    let reading =
+        |include| Pages::new(server.clone(), database.clone(), Range::all(), include, 100);
+    let (mut numbers, mut others) = (reading(Include::Documents), reading(Include::Ids));
+    numbers.begin_with(&mut others).await.unwrap();
+    assert!(!numbers.next().await.unwrap().unwrap().is_empty());
+    assert!(!others.next().await.unwrap().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn writes_shrink_at_the_next_try() {
+    let fake = Fake::start(|asked: &Asked| {
+        let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+        let ids = body["docs"].as_array().unwrap().iter();
+        let rows: Vec<String> = ids
+            .map(|document| format!(r#"{{"id":{},"rev":"1-a"}}"#, document["_id"]))
+            .collect();
+        if rows.len() > 30 {
+            return too_slow(0);
+        }
+        Reply::Of(201, format!("[{}]", rows.join(",")))
+    });
+    let server = fake.server();
+    let writes: Vec<Write> = ids(DOCUMENTS)
+        .into_iter()
+        .map(|id| Write {
+            body: Some(format!(r#"{{"_id":"{id}"}}"#).into()),
+            id,
+            rev: None,
+            losers: Vec::new(),
+        })
+        .collect();
+    let landed = server.bulk_docs(&database(), &writes, 500).await;
+    assert!(
+        landed
+            .iter()
+            .all(|one| matches!(one, Landed::Failed(error) if error.is_temporary()))
+    );
+    let landed = server.bulk_docs(&database(), &writes, 500).await;
+    assert!(landed.iter().all(|one| matches!(one, Landed::Written(_))));
+}

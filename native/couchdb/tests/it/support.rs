@@ -1,0 +1,248 @@
+//! A server that answers as a test says.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use kazoo_numbers_couchdb::{DatabaseName, HttpSettings, Server, ServerUrl};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tokio_util::sync::CancellationToken;
+
+/// A request, as a test looks at it.
+pub struct Asked {
+    pub line: String,
+    pub body: String,
+}
+
+impl Asked {
+    /// A number in the query or in the body: `limit=20`.
+    pub fn limit(&self) -> usize {
+        let rest = self.line.split("limit=").nth(1).unwrap_or_default();
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or(usize::MAX)
+    }
+
+    pub fn is_buffered(&self) -> bool {
+        self.line.contains("buffer_response=true")
+    }
+}
+
+/// What is answered.
+pub enum Reply {
+    /// Status, and a body of JSON or HTML.
+    Of(u16, String),
+    /// The same, with one more header.
+    With(u16, (&'static str, &'static str), String),
+    /// A body that ends before its length.
+    Cut(String),
+    /// Nothing for so long, and then an end.
+    Silence(Duration),
+    /// The connection is closed.
+    Closed,
+}
+
+impl Reply {
+    pub fn json(body: impl Into<String>) -> Self {
+        Self::Of(200, body.into())
+    }
+
+    pub fn error(status: u16, error: &str, reason: &str) -> Self {
+        Self::Of(
+            status,
+            format!(r#"{{"error":"{error}","reason":"{reason}"}}"#),
+        )
+    }
+
+    fn bytes(self) -> Vec<u8> {
+        let whole = |status: u16, header: &str, body: &str, length: usize| {
+            format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n{header}\r\n{body}")
+                .into_bytes()
+        };
+        match self {
+            Self::Of(status, body) => whole(status, "", &body, body.len()),
+            Self::With(status, (name, value), body) => {
+                whole(status, &format!("{name}: {value}\r\n"), &body, body.len())
+            }
+            Self::Cut(body) => whole(200, "", &body, body.len() + 100),
+            Self::Silence(time) => {
+                thread::sleep(time);
+                Vec::new()
+            }
+            Self::Closed => Vec::new(),
+        }
+    }
+}
+
+type Answer = dyn Fn(&Asked) -> Reply + Send + Sync;
+
+/// A server on a port of its own, for as long as the test runs.
+pub struct Fake {
+    pub address: SocketAddr,
+    pub requests: Arc<AtomicUsize>,
+    pub lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    pub fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+        Self::serve(None, Arc::new(answer))
+    }
+
+    pub fn encrypted(
+        config: ServerConfig,
+        answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::serve(Some(Arc::new(config)), Arc::new(answer))
+    }
+
+    fn serve(config: Option<Arc<ServerConfig>>, answer: Arc<Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let fake = Self {
+            address: listener.local_addr().unwrap(),
+            requests: Arc::default(),
+            lines: Arc::default(),
+        };
+        let (requests, lines) = (fake.requests.clone(), fake.lines.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (config, answer) = (config.clone(), answer.clone());
+                let (requests, lines) = (requests.clone(), lines.clone());
+                let stream = stream.unwrap();
+                thread::spawn(move || {
+                    let reply = |asked: &Asked| {
+                        requests.fetch_add(1, Ordering::Relaxed);
+                        lines.lock().unwrap().push(asked.line.clone());
+                        answer(asked).bytes()
+                    };
+                    match config {
+                        None => exchange(stream, reply),
+                        Some(config) => {
+                            let connection = ServerConnection::new(config).unwrap();
+                            let mut stream = StreamOwned::new(connection, stream);
+                            exchange(&mut stream, reply);
+                            stream.conn.send_close_notify();
+                            let _ = stream.flush();
+                        }
+                    }
+                });
+            }
+        });
+        fake
+    }
+
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    pub fn server(&self) -> Arc<Server> {
+        self.server_with(settings())
+    }
+
+    pub fn server_with(&self, settings: HttpSettings) -> Arc<Server> {
+        server(&format!("http://a:b@{}", self.address), settings)
+    }
+}
+
+fn exchange(mut stream: impl Read + Write, reply: impl Fn(&Asked) -> Vec<u8>) {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            // The first byte of an encrypted connection: no method of HTTP starts so.
+            Ok(1) if text.is_empty() && byte[0] == 22 => {
+                let _ = stream.write_all(&Reply::Of(400, "Bad Request".into()).bytes());
+                return;
+            }
+            Ok(1) => text.push(byte[0]),
+            _ => return,
+        }
+    }
+    let head = String::from_utf8_lossy(&text).into_owned();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    if stream.read_exact(&mut body).is_err() {
+        return;
+    }
+    let asked = Asked {
+        line: head.lines().next().unwrap_or_default().to_owned(),
+        body: String::from_utf8(body).unwrap(),
+    };
+    let _ = stream.write_all(&reply(&asked));
+    let _ = stream.flush();
+}
+
+/// Settings whose waits are those of a test: an outage of two seconds is a long one.
+pub fn settings() -> HttpSettings {
+    HttpSettings {
+        first_pause: Duration::from_millis(2),
+        longest_pause: Duration::from_millis(700),
+        read_timeout: Duration::from_millis(300),
+        ..HttpSettings::default()
+    }
+}
+
+pub fn server(url: &str, settings: HttpSettings) -> Arc<Server> {
+    let url = ServerUrl::parse(url).unwrap().from("COUCHDB_URL");
+    let server = Server::new(url, settings, Arc::default(), CancellationToken::new());
+    Arc::new(server.unwrap())
+}
+
+pub fn database() -> DatabaseName {
+    DatabaseName::new("numbers/+1415").unwrap()
+}
+
+/// Ids of number documents, in order.
+pub fn ids(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("+1415555{n:04}")).collect()
+}
+
+/// A page of `_all_docs` of these ids, as CouchDB answers this request.
+pub fn page(ids: &[String], asked: &Asked) -> String {
+    let decoded = percent_encoding::percent_decode_str(&asked.line)
+        .decode_utf8()
+        .unwrap()
+        .into_owned();
+    let start: String = decoded
+        .split("startkey=")
+        .nth(1)
+        .and_then(|rest| rest.split(['&', ' ']).next())
+        .map(|json| serde_json::from_str(json).unwrap())
+        .unwrap_or_default();
+    let rows: Vec<String> = ids
+        .iter()
+        .filter(|id| **id >= start)
+        .take(asked.limit())
+        .map(|id| row(id))
+        .collect();
+    rows_of(&rows)
+}
+
+/// The answer to a read by keys.
+pub fn keyed(asked: &Asked) -> (usize, String) {
+    let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+    let rows: Vec<String> = body["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| row(id.as_str().unwrap()))
+        .collect();
+    (rows.len(), rows_of(&rows))
+}
+
+fn row(id: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","key":"{id}","value":{{"rev":"1-a"}},"doc":{{"_id":"{id}","_rev":"1-a"}}}}"#
+    )
+}
+
+fn rows_of(rows: &[String]) -> String {
+    format!(
+        r#"{{"total_rows":0,"offset":0,"rows":[{}]}}"#,
+        rows.join(",")
+    )
+}
