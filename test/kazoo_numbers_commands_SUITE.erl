@@ -199,9 +199,9 @@ destruction_and_conversion(Config) ->
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     {ok, Usage} = call(Config, carrier_module_usage, [<<"+1415">>]),
     ["numbers%2F%2B1415:", "knm_local: 3", "Totals:", "knm_local: 3"] = Usage,
-    {ok, Converted} = call(Config, convert_carrier_module_number, [<<"4155550100">>, <<"knm_bandwidth">>]),
-    ["updated carrier module to knm_bandwidth2 for 1:", "+14155550100", "updating carrier module failed for 0:"] =
-        lists:nthtail(length(Converted) - 3, Converted),
+    %% These lines and no others: that nobody reconciles services here is in the log.
+    {ok, ["updated carrier module to knm_bandwidth2 for 1:", "+14155550100", "updating carrier module failed for 0:"]} =
+        call(Config, convert_carrier_module_number, [<<"4155550100">>, <<"knm_bandwidth">>]),
     test_couch:put(?ACCOUNT_DB, "+14155550900", number("+14155550900", ?ACCOUNT, "")),
     {ok, _} = call(Config, destructively_remove_from_single_account_db_if_not_in_numdb, [?ACCOUNT]),
     missing = test_couch:get(?ACCOUNT_DB, "+14155550900"),

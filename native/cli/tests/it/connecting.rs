@@ -69,6 +69,30 @@ fn config_ini_is_read_as_kazoo_reads_it() {
 }
 
 #[test]
+fn warnings_of_a_conversion_are_on_standard_error() {
+    let stage = one_number();
+    let misfiled = r#"{"pvt_type":"number","pvt_module_name":"knm_local"}"#;
+    put(&stage, "/numbers%2F%2B1415/%2B12025550101", misfiled);
+    let ran = stage.run(&["convert_carrier_module", "knm_local", "knm_bandwidth"]);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "attempt to convert numbers with carrier module knm_local to knm_bandwidth2 in database numbers%2F%2B1415",
+            "updated carrier module to knm_bandwidth2 for 1:",
+            "+14155550101",
+            "updating carrier module failed for 0:",
+            "ok",
+        ]
+    );
+    assert!(
+        ran.err.contains("warning: ") && ran.err.contains("+12025550101"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
 fn proxies_of_the_environment_are_not_used() {
     let stage = one_number();
     let mut program = stage.program(&["carrier_module_usage"]);

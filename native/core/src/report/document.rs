@@ -30,7 +30,8 @@ impl Notes {
     /// Takes note of an event.
     pub fn saw(&mut self, event: &Event) {
         match event {
-            Event::Warning(line) | Event::Aside(line) => self.warnings.push(line.clone()),
+            Event::Warning(line) => self.warnings.push(line.clone()),
+            Event::Aside(event) => self.saw(event),
             Event::Database {
                 database,
                 read,

@@ -73,8 +73,6 @@ pub enum Event {
     Output(String),
     /// Something that the operator should know, and that is no failure.
     Warning(String),
-    /// The same, in a command whose output has the manual's lines and no others: for standard error, or for the log.
-    Aside(String),
     /// Why the run ends, or did not begin.
     Error {
         /// What could not be done, and the reason, after `error: ` or `refused: `.
@@ -106,4 +104,8 @@ pub enum Event {
         /// Whether they are printed.
         figures: bool,
     },
+    /// An event that belongs to no output, of a command whose output has the manual's lines and no others: for standard error,
+    /// or for the log.
+    #[serde(untagged)]
+    Aside(Box<Event>),
 }

@@ -11,7 +11,8 @@ impl Renderer {
     pub fn lines(&self, event: &Event) -> Vec<String> {
         match event {
             Event::Output(line) => vec![line.clone()],
-            Event::Warning(line) | Event::Aside(line) => vec![format!("warning: {line}")],
+            Event::Warning(line) => vec![format!("warning: {line}")],
+            Event::Aside(event) => self.lines(event),
             Event::Error { line, hint } => {
                 let hint = hint.iter().map(|hint| format!("hint: {hint}"));
                 std::iter::once(line.clone()).chain(hint).collect()

@@ -109,10 +109,19 @@ impl Run {
     }
 
     pub(super) async fn warn(&self, line: String) {
+        self.tell_aside(Event::Warning(line)).await;
+    }
+
+    /// Reports something that is no answer of the command.
+    pub(super) async fn note(&self, line: String) {
+        self.tell_aside(Event::Output(line)).await;
+    }
+
+    async fn tell_aside(&self, event: Event) {
         let event = if self.has_fixed_output {
-            Event::Aside(line)
+            Event::Aside(Box::new(event))
         } else {
-            Event::Warning(line)
+            event
         };
         self.tell(event).await;
     }
@@ -462,7 +471,7 @@ impl Run {
             }
         }
         if !left.is_empty() {
-            self.output(format!(
+            self.note(format!(
                 "services of these accounts must be reconciled in Kazoo: {}",
                 left.join(" ")
             ))

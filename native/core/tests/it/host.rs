@@ -211,7 +211,7 @@ async fn features_of_a_number_reconcile_services_when_they_change() {
         ),
     ] {
         let (returned, lines) = inside(&kazoo, function, &arguments).await;
-        assert_eq!(returned, Returned::Code(2));
+        assert_eq!(returned, Returned::NoReturn);
         assert_eq!(lines, ["Error with number +12005550199: not_found"]);
     }
     server.shutdown().await;

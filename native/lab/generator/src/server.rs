@@ -166,7 +166,11 @@ impl ClusterServer {
     pub fn at(url: &str) -> Result<Self, ServerError> {
         let server = Server::new(
             ServerUrl::parse(url)?,
-            HttpSettings::default(),
+            HttpSettings {
+                // Nobody restarts a server that is being filled: one that does not answer is reported soon.
+                longest_pause: Duration::from_secs(2),
+                ..HttpSettings::default()
+            },
             Arc::default(),
             CancellationToken::new(),
         )?;

@@ -214,6 +214,9 @@ fn dispatch(work: &mut Work, call: &Call) -> Result<Option<Returned>, Stopped> {
         }
         ("convert_carrier_module_number", [number, target]) => {
             let number = text(number)?;
+            if crate::work::is_written_by_people(&number) {
+                return Err(refused());
+            }
             let target = target_module(work, target)?;
             carriers::convert_number(work, &number, &target);
         }

@@ -218,7 +218,7 @@ pub(crate) fn edit_allowed(work: &mut Work, feature: &str, adds: bool) -> Return
             "Known features:".to_owned(),
             format!("\t{}", KNOWN.join(" ")),
         ]);
-        return Returned::NoReturnCode(2);
+        return Returned::NoReturn;
     }
     let mut features: BTreeSet<String> = allowed(work).into_iter().collect();
     if adds {

@@ -194,8 +194,11 @@ impl Work {
         numbers.into_iter().collect()
     }
 
-    /// Refuses a list of numbers of which none can be used.
+    /// Refuses a list of numbers of which none can be used, or one is written as people write numbers (contract section 9.6).
     pub(crate) fn refuse_useless(&self, given: &[String]) -> Result<(), Stopped> {
+        if given.iter().any(|text| is_written_by_people(text)) {
+            return Err(Stopped(Returned::Refused));
+        }
         let is_useful = |text: &String| self.is_reconcilable(&self.normalised(text));
         if given.iter().any(is_useful) {
             Ok(())
@@ -280,4 +283,12 @@ impl Work {
         database.deleted.remove(id);
         database.documents.insert(id.to_owned(), document).is_some()
     }
+}
+
+/// Whether nothing but a number is left without the characters that people write between digits.
+pub(crate) fn is_written_by_people(text: &str) -> bool {
+    const BETWEEN: [char; 8] = [' ', '-', '(', ')', '.', '/', '\u{a0}', '\u{200b}'];
+    let cleaned = text.replace(BETWEEN, "");
+    let digits = cleaned.strip_prefix('+').unwrap_or(&cleaned);
+    cleaned != text && digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

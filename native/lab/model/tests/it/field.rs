@@ -440,7 +440,7 @@ fn features_that_are_not_configured_are_all_twelve() {
         ["local".into()],
     )
     .leaves_it_as_it_was()
-    .returns(Returned::NoReturnCode(2));
+    .returns(Returned::NoReturn);
 }
 
 #[track_caller]
