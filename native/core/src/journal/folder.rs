@@ -35,8 +35,6 @@ pub(super) enum Refused {
     Owner { owner: u32, me: u32 },
     #[error("others may write to it (mode {0:04o})")]
     WritableByOthers(u32),
-    #[error("others may read it (mode {0:04o}); chmod 700 closes it to them")]
-    ReadableByOthers(u32),
     #[error("it does not begin as the journal of its run")]
     NotOfRun,
     #[error(transparent)]
@@ -97,18 +95,18 @@ impl Folder {
             return Err(Refused::WritableByOthers(mode));
         }
         if mode & OTHERS != 0 {
-            folder.close_to_others(mode)?;
+            folder.close_to_others()?;
         }
         Ok(folder)
     }
 
-    /// Version 0.1 made folders that others could list. One that holds nothing but journals is closed to them; another may
-    /// have been named by mistake, and others may need it.
-    fn close_to_others(&self, mode: u32) -> Result<(), Refused> {
-        if !self.entries()?.iter().all(|name| is_journal(name)) {
-            return Err(Refused::ReadableByOthers(mode));
+    /// Version 0.1 made folders that others could list. One that holds nothing but journals is closed to them. In another, which
+    /// others may need, they see the names of runs and can open none of them.
+    fn close_to_others(&self) -> Result<(), Refused> {
+        if self.entries()?.iter().all(|name| is_journal(name)) {
+            rustix::fs::fchmod(&self.0, Mode::from_raw_mode(0o700))?;
         }
-        Ok(rustix::fs::fchmod(&self.0, Mode::from_raw_mode(0o700))?)
+        Ok(())
     }
 
     /// The names of all that is in it. One that is not text is no name of ours.
@@ -290,7 +288,7 @@ mod tests {
         assert_eq!(mode(&path), 0o700);
         chmod(&path, 0o755);
         fs::write(path.join("invoices"), "").unwrap();
-        assert!(refused(Folder::make(&path)).starts_with("others may read it (mode 0755)"));
+        Folder::make(&path).unwrap();
         assert_eq!(mode(&path), 0o755);
     }
 
