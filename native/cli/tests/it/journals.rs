@@ -338,3 +338,66 @@ fn journals_are_kept_for_as_many_days_as_were_asked_for() {
     assert_eq!((runs.status, runs.out.as_str()), (0, "ok\n"));
     assert!(!path.exists());
 }
+
+/// The largest resident size, in KiB, that a program had until it ended.
+#[cfg(target_os = "linux")]
+fn peak(mut program: Command) -> u64 {
+    let mut running = program.stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", running.id());
+    let mut peak = 0;
+    while running.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        peak = now.map_or(peak, |now| now.parse().unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(running.wait().unwrap().success());
+    peak
+}
+
+/// A run that deleted numbers of ten databases: 80 MB of journal. Undoing it took 150 MB when its documents were all in memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn undo_needs_no_more_memory_for_a_large_journal() {
+    use kazoo_numbers::journal::{Entry, Record, Start};
+    use std::io::Write;
+
+    let stage = drifted();
+    let (cluster, _) = stage.data();
+    let database = cluster.number_databases().next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = "20261126T001209Z-487223";
+    let mut file = fs::File::create(folder.path().join(format!("{run}.journal"))).unwrap();
+    let mut write = |record: Record| file.write_all(record.line().unwrap().as_bytes()).unwrap();
+    write(Record::Start(Start {
+        run: run.to_owned(),
+        at: "2026-11-26T00:12:09Z".to_owned(),
+        command: "purge_deleted".to_owned(),
+        who: "ann@kz1".to_owned(),
+        server: format!("http://{}", stage.address()),
+        cluster: kazoo_numbers::couchdb::ClusterIdentity::default(),
+    }));
+    let note = "x".repeat(4000);
+    for number in 0..20_000 {
+        let id = format!("{}{number:08}", database.strip_prefix("numbers/").unwrap());
+        let text = format!(r#"{{"_id":"{id}","pvt_type":"number","note":"{note}"}}"#);
+        write(Record::Intent(Entry {
+            database: database.to_owned(),
+            id,
+            before: Some(serde_json::value::RawValue::from_string(text).unwrap()),
+            after: None,
+            leaves: Vec::new(),
+        }));
+    }
+    let journal = folder.path().to_str().unwrap();
+    let peak = peak(stage.program(&[
+        "--journal",
+        journal,
+        "--dry-run",
+        "undo",
+        run,
+        "any_cluster",
+    ]));
+    assert!((10_000..80_000).contains(&peak), "{peak} KiB");
+}
