@@ -258,11 +258,9 @@ impl Disk {
         {
             use rustix::fs::{FallocateFlags, fallocate};
             use rustix::io::Errno;
-            match fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.length, bytes) {
-                Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO)) => {
-                    return Err(error.into());
-                }
-                Ok(()) | Err(_) => {}
+            let reserved = fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.length, bytes);
+            if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO)) = reserved {
+                return Err(error.into());
             }
         }
         Ok(())
