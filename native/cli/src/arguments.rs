@@ -51,7 +51,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// The options of every function, before its name or after it.
-pub(crate) fn shared() -> [Arg; 12] {
+pub(crate) fn shared() -> [Arg; 13] {
     [
         address::argument(),
         json_argument(),
@@ -88,6 +88,12 @@ pub(crate) fn shared() -> [Arg; 12] {
             .action(ArgAction::SetTrue)
             .conflicts_with("journal")
             .help("Keep no journal: what is done cannot be undone"),
+        Arg::new("journal-keep-days")
+            .long("journal-keep-days")
+            .value_name("N")
+            .value_parser(value_parser!(u32))
+            .conflicts_with("no-journal")
+            .help("Delete journals, which hold customers' documents, after so many days [default: 30]"),
         Arg::new("report")
             .long("report")
             .value_name("FILE")
@@ -138,6 +144,7 @@ pub(crate) struct Options {
     pub(crate) requests_per_second: Option<f64>,
     pub(crate) journal: Option<PathBuf>,
     pub(crate) no_journal: bool,
+    pub(crate) journal_keep_days: Option<u32>,
     pub(crate) report: Option<PathBuf>,
     pub(crate) metrics: Option<PathBuf>,
     pub(crate) wait: bool,
@@ -157,6 +164,7 @@ impl Options {
             requests_per_second: one(top, sub, "requests-per-second"),
             journal: one(top, sub, "journal"),
             no_journal: flag(top, sub, "no-journal"),
+            journal_keep_days: one(top, sub, "journal-keep-days"),
             report: one(top, sub, "report"),
             metrics: one(top, sub, "metrics"),
             wait: flag(top, sub, "wait"),

@@ -1,44 +1,49 @@
 //! Where what is done is written down, and what is written about who did it.
 
 use std::env;
-use std::path::PathBuf;
+use std::time::Duration;
 
 use kazoo_numbers::command::Argument;
-use kazoo_numbers::journal::{Journals, default_directory};
-
-use kazoo_numbers_cli::terminal;
+use kazoo_numbers::journal::Journals;
+use nix::unistd::{Uid, User};
 
 use crate::arguments::Options;
 
-/// The journals that were asked for: in a folder that was given, else in the user's own.
+const DAY: u64 = 24 * 60 * 60;
+
+/// The journals that were asked for: in a folder that was given and no other, else in the user's own.
 pub(crate) fn journals(options: &Options) -> Option<Journals> {
     if options.no_journal {
         return None;
     }
-    let directory = options.journal.clone().or_else(default_directory);
-    Some(Journals::new(directory.unwrap_or_else(fallback)))
-}
-
-/// Who has no home keeps it where it lasts until the machine starts again.
-fn fallback() -> PathBuf {
-    let directory = env::temp_dir()
-        .join("kazoo_numbers_maintenance")
-        .join("journal");
-    terminal::say(&format!(
-        "warning: there is no home directory: the journal is in {}; --journal keeps it elsewhere",
-        directory.display()
-    ));
-    directory
+    let mut journals = match &options.journal {
+        Some(directory) => Journals::new(directory.clone()),
+        None => Journals::usual(),
+    };
+    if let Some(days) = options.journal_keep_days {
+        journals.keep = Duration::from_secs(u64::from(days) * DAY);
+    }
+    Some(journals)
 }
 
 /// The user, as the system's tools would have it, and the machine.
 pub(crate) fn who() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .into_iter()
-        .find_map(|name| env::var(name).ok().filter(|user| !user.is_empty()));
+        .find_map(|name| env::var(name).ok().filter(|user| !user.is_empty()))
+        .unwrap_or_else(system_user);
     let system = rustix::system::uname();
     let machine = system.nodename().to_string_lossy();
-    format!("{}@{machine}", user.as_deref().unwrap_or("unknown"))
+    format!("{user}@{machine}")
+}
+
+/// The name that the system has for the user of this process, which cron and systemd do not put into its environment.
+fn system_user() -> String {
+    let id = Uid::current();
+    match User::from_uid(id) {
+        Ok(Some(user)) => user.name,
+        Ok(None) | Err(_) => format!("uid {id}"),
+    }
 }
 
 /// The command as it was typed, without its options.

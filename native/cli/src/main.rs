@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     };
     let options = Options::of(&matches, sub);
     if let Some(text) = help_of_ours(name, sub, &options) {
-        return ExitCode::from(terminal::print(&text).map_or(program::FAILED, |()| 0));
+        return program::ended(terminal::print(&text).map(|()| 0));
     }
     if let Some(url) = &options.couchdb {
         address::hide(url);

@@ -1,11 +1,11 @@
 //! A function of the table, from its arguments to the exit status.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use kazoo_numbers::command::{self, Argument, Command, Door};
+use kazoo_numbers::command::{self, Argument, Command, Door, Effect};
 use kazoo_numbers::lock::Lock;
-use kazoo_numbers::run::{Job, ReportTo, Returned, Settings, run};
+use kazoo_numbers::run::{FAILED, Finished, Job, ReportTo, Returned, Settings, run};
 use kazoo_numbers_cli::program::in_runtime;
 use kazoo_numbers_cli::secrets;
 use kazoo_numbers_cli::signals::Signals;
@@ -71,10 +71,65 @@ async fn performed(
     .await;
     let shown = showing.await.map_err(io::Error::other)?;
     live.end();
-    shown?;
-    let result = finished.returned;
+    let result = &finished.returned;
     let status = interrupted.status().unwrap_or(result.exit_status());
-    end(form, &result, status)
+    match shown {
+        // What is lost of the output of a run that came to its end all the same was no failure of the run.
+        Err(error) if result.exit_status() != 0 => output_lost(&error, &finished, None, options),
+        Err(error) => output_lost(&error, &finished, Some(status), options),
+        Ok(()) => match end(form, result, status) {
+            Err(error) => output_lost(&error, &finished, Some(status), options),
+            ended => ended,
+        },
+    }
+}
+
+/// Nobody reads the output any longer. What a run changed is said where it may still be read; of one that changed nothing
+/// nobody misses anything. `complete`: the exit status of a run that was not stopped by it.
+fn output_lost(
+    error: &io::Error,
+    finished: &Finished,
+    complete: Option<u8>,
+    options: &Options,
+) -> io::Result<u8> {
+    let summary = &finished.summary;
+    let changed = summary.counts.created + summary.counts.updated + summary.counts.deleted;
+    if summary.dry_run || is_read_only(&summary.command) {
+        return match error.kind() {
+            ErrorKind::BrokenPipe => Ok(complete.unwrap_or_default()),
+            kind => Err(io::Error::new(
+                kind,
+                format!("cannot write to standard output: {error}"),
+            )),
+        };
+    }
+    let (severity, end) = match complete {
+        Some(_) => ("warning", "the run is complete, and changed"),
+        None => ("error", "the run was stopped after it changed"),
+    };
+    terminal::say(&format!(
+        "{severity}: cannot write to standard output: {error}; {end} {changed} documents"
+    ));
+    if changed > 0 {
+        terminal::say(&match &finished.run {
+            Some(run) => format!("hint: to undo that: {}", undo_line(run, options)),
+            None => "hint: without a journal that cannot be undone".to_owned(),
+        });
+    }
+    Ok(complete.unwrap_or(FAILED))
+}
+
+fn undo_line(run: &str, options: &Options) -> String {
+    match &options.journal {
+        Some(directory) => format!("kazoo-numbers undo {run} --journal {}", directory.display()),
+        None => format!("kazoo-numbers undo {run}"),
+    }
+}
+
+fn is_read_only(function: &str) -> bool {
+    let all = command::table().iter().chain(command::extras());
+    let mut of_that_name = all.filter(|spec| spec.name == function);
+    of_that_name.all(|spec| spec.effect == Effect::Reads)
 }
 
 /// Prints the result as `sup` does; the exit status is what comes of it all.

@@ -1,9 +1,7 @@
 //! The beginning and the end of a command line: what is wrong with it, the runtime, the exit status.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
-
-use clap::error::ErrorKind;
 
 use crate::{secrets, terminal};
 
@@ -25,7 +23,7 @@ pub fn in_runtime(work: impl Future<Output = io::Result<u8>>) -> io::Result<u8> 
 pub fn not_run(error: &clap::Error) -> ExitCode {
     let asked_for = matches!(
         error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
     );
     let text = error.render().to_string();
     let clean = secrets::without_credentials(&text);
@@ -38,10 +36,15 @@ pub fn not_run(error: &clap::Error) -> ExitCode {
     ExitCode::from(if asked_for { 0 } else { USAGE })
 }
 
-/// The exit status of a program that ran, after its error was printed, if there was one.
+/// The exit status of a program that ran, after its error was printed, if there was one. A reader that has seen enough is no
+/// error: `| head` takes what it wants.
 pub fn ended(status: io::Result<u8>) -> ExitCode {
-    ExitCode::from(status.unwrap_or_else(|error| {
-        terminal::say(&format!("error: {error}"));
-        FAILED
-    }))
+    ExitCode::from(match status {
+        Ok(status) => status,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => 0,
+        Err(error) => {
+            terminal::say(&format!("error: {error}"));
+            FAILED
+        }
+    })
 }

@@ -43,6 +43,7 @@ impl Tool {
             ),
             (options.journal.is_some(), "--journal"),
             (options.no_journal, "--no-journal"),
+            (options.journal_keep_days.is_some(), "--journal-keep-days"),
             (options.report.is_some(), "--report"),
             (options.metrics.is_some(), "--metrics"),
             (options.wait, "--wait"),

@@ -7,7 +7,7 @@ use crate::host;
 use crate::printer::{Lines, Printer};
 use crate::request::{Argument, Journal, Lock, Settings, Start};
 use kazoo_numbers::command::{self, parse};
-use kazoo_numbers::journal::{Journals, default_directory};
+use kazoo_numbers::journal::Journals;
 use kazoo_numbers::lock;
 use kazoo_numbers::report::{Event, Progress, Renderer};
 use kazoo_numbers::run;
@@ -161,17 +161,11 @@ fn command_line(start: &Start) -> String {
 }
 
 fn journals(asked: &Settings) -> Option<Journals> {
-    let directory = match &asked.journal {
+    let mut journals = match &asked.journal {
         Journal::Off => return None,
-        Journal::In(directory) => PathBuf::from(directory),
-        // Who has no home keeps it where it lasts until the machine starts again.
-        Journal::Usual => default_directory().unwrap_or_else(|| {
-            env::temp_dir()
-                .join("kazoo_numbers_maintenance")
-                .join("journal")
-        }),
+        Journal::In(directory) => Journals::new(PathBuf::from(directory)),
+        Journal::Usual => Journals::usual(),
     };
-    let mut journals = Journals::new(directory);
     if let Some(days) = asked.journal_keep_days {
         journals.keep = Duration::from_secs(days.saturating_mul(24 * 60 * 60));
     }

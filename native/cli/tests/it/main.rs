@@ -12,6 +12,7 @@ mod commands;
 mod connecting;
 mod help;
 mod interrupts;
+mod journals;
 mod killed;
 mod memory;
 mod refusals;

@@ -1,24 +1,17 @@
-//! The folder of journals: beginning one, finding them, reading them, letting old ones go.
+//! The journals of a user: beginning one, finding them, reading them, pruning them.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Journal, Record, Start};
+use super::folder::{Folder, Refused, is_run};
+use super::prune::prune;
+use super::reader::{self, Summary};
+use super::{Entry, Journal, Record, Start, Step, Steps};
 use crate::operation;
-use crate::plan::Leaf;
-use couchdb::{ClusterIdentity, Error, Kind, Revision};
-
-const EXTENSION: &str = "journal";
-
-/// Where journals lie unless told otherwise: the user's data directory, as the XDG base
-/// directory specification has it. None where the user has no home.
-pub fn default_directory() -> Option<PathBuf> {
-    directories::ProjectDirs::from("", "", "kazoo_numbers_maintenance")
-        .map(|directories| directories.data_dir().join("journal"))
-}
+use couchdb::{ClusterIdentity, Error, Kind};
 
 /// An id for a run that began at this moment: the second and the microsecond, so that ids sort by
 /// time.
@@ -32,259 +25,344 @@ pub(crate) fn new_run_id(at: SystemTime) -> String {
     )
 }
 
-/// A folder of journals.
+/// Where journals are, and for how long.
 #[derive(Clone, Debug)]
 pub struct Journals {
-    /// The folder.
-    pub directory: PathBuf,
-    /// How long a journal is kept.
+    /// The folders: the first that can be used takes new journals, and runs are found in all of them.
+    directories: Vec<PathBuf>,
+    /// How long a journal is kept. One of a run that did not come to its end stays until the run is undone.
     pub keep: Duration,
-    /// How many bytes of journals are kept; the oldest go first.
+    /// How many bytes of journals are kept; the oldest go first, the newest runs and those that did not come to their end stay.
     pub keep_bytes: u64,
 }
 
-/// One run, as its journal tells it.
+/// One run, according to its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSummary {
     /// How it began.
     pub start: Start,
     /// Whether it came to its end.
     pub ended: bool,
-    /// Documents that it wrote.
+    /// Documents that it is known to have written.
     pub landed: u64,
-    /// Failures that it told of when it came to its end.
+    /// Documents that it may have written besides: it did not come to its end, and their answers are not in the journal.
+    pub unknown: u64,
+    /// Failures that it reported when it came to its end.
     pub failed: u64,
-}
-
-/// One write that a run made of a document, or may have made.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The document before, attachments and all; None: it was not there.
-    pub before: Option<String>,
-    /// The document after; None: it was deleted.
-    pub after: Option<String>,
-    /// The revision that it landed as. None: it failed, or its answer was lost.
-    pub rev: Option<String>,
-    /// Losing leaves that went with the document, or were put back with it.
-    pub leaves: Vec<Leaf>,
 }
 
 /// What a run did: by database and id, in order.
 pub type Done = BTreeMap<String, BTreeMap<String, Vec<Step>>>;
 
 impl Journals {
-    /// Journals in a folder, kept for 30 days and up to 1 GiB.
+    /// Journals in this folder and no other, kept for 30 days and up to 1 GiB.
     pub fn new(directory: PathBuf) -> Self {
+        Self::within(vec![directory])
+    }
+
+    /// Journals where the XDG base directory specification has a user's files: in the data directory, and where that cannot be
+    /// used in the state directory. A user without a home has neither, and keeps no journal.
+    pub fn usual() -> Self {
+        let user = directories::ProjectDirs::from("", "", "kazoo_numbers_maintenance");
+        let user = user.iter();
+        let directories = user.flat_map(|user| [Some(user.data_dir()), user.state_dir()]);
+        Self::within(
+            directories
+                .flatten()
+                .map(|path| path.join("journal"))
+                .collect(),
+        )
+    }
+
+    fn within(directories: Vec<PathBuf>) -> Self {
         Self {
-            directory,
+            directories,
             keep: Duration::from_secs(30 * 24 * 60 * 60),
             keep_bytes: 1 << 30,
         }
     }
 
-    /// Begins a journal, and lets old ones go.
+    /// Does something with the first folder in which it succeeds. Returns, too, why it did not succeed in the first one, if it
+    /// did elsewhere.
+    fn first<T>(
+        &self,
+        work: impl Fn(&Path) -> Result<T, Error>,
+    ) -> Result<(T, Option<Error>), Error> {
+        let mut first = None;
+        for directory in &self.directories {
+            match work(directory) {
+                Ok(done) => return Ok((done, first)),
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| {
+            Error::new(
+                Kind::Config,
+                operation::JOURNAL,
+                "this user has no home directory",
+            )
+        }))
+    }
+
+    /// Finds out whether a journal can be begun and written.
+    ///
+    /// # Errors
+    /// No folder can be used: why the first cannot.
+    pub fn check(&self) -> Result<(), Error> {
+        self.first(|directory| {
+            Folder::make(directory)
+                .and_then(|folder| folder.has_room())
+                .map_err(|refused| failed(directory, &refused))
+        })
+        .map(|_| ())
+    }
+
+    /// Begins a journal, and prunes those that are there. Returns, too, why it is not in the first folder, if it is not.
+    ///
+    /// # Errors
+    /// No folder can be used: why the first cannot.
     pub fn begin(
         &self,
         command: &str,
         who: &str,
         server: &str,
         cluster: &ClusterIdentity,
-    ) -> Result<Journal, Error> {
-        let failed = |error: std::io::Error| self.failed(&error.to_string());
-        std::fs::create_dir_all(&self.directory).map_err(failed)?;
-        self.let_go(SystemTime::now());
+    ) -> Result<(Journal, Option<Error>), Error> {
+        self.first(|directory| {
+            self.begin_in(directory, command, who, server, cluster)
+                .map_err(|refused| failed(directory, &refused))
+        })
+    }
+
+    fn begin_in(
+        &self,
+        directory: &Path,
+        command: &str,
+        who: &str,
+        server: &str,
+        cluster: &ClusterIdentity,
+    ) -> Result<Journal, Refused> {
+        let folder = Folder::make(directory)?;
+        prune(
+            &folder,
+            self.keep,
+            self.keep_bytes,
+            Start::undone_by(command),
+        );
+        folder.has_room()?;
         let now = SystemTime::now();
-        let at = humantime::format_rfc3339_seconds(now).to_string();
         let run = new_run_id(now);
-        let path = self.path(&run);
-        let mut options = OpenOptions::new();
-        options.create_new(true).append(true);
-        #[cfg(unix)]
-        {
-            // Documents hold what people would not have everybody read.
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
-        }
-        let file = options.open(&path).map_err(failed)?;
-        let journal = Journal::new(run.clone(), path, file).map_err(failed)?;
-        journal.note(&[Record::Start(Start {
-            run,
-            at,
+        let start = Record::Start(Start {
+            run: run.clone(),
+            at: humantime::format_rfc3339_seconds(now).to_string(),
             command: command.to_owned(),
             who: who.to_owned(),
             server: server.to_owned(),
             cluster: cluster.clone(),
-        })])?;
-        Ok(journal)
+        });
+        let line = start.line().map_err(io::Error::other)?;
+        let mut file = folder.create(&run)?;
+        if let Err(error) = file.write_all(line.as_bytes()) {
+            let _ = folder.remove(&run);
+            return Err(error.into());
+        }
+        let path = path(directory, &run);
+        Ok(Journal::new(run, path, file, line.len() as u64)?)
     }
 
-    /// The runs, oldest first.
+    /// The runs, oldest first. A folder or a journal that cannot be used is left out.
+    ///
+    /// # Errors
+    /// There are none, and something was left out: why.
     pub fn runs(&self) -> Result<Vec<RunSummary>, Error> {
+        let (runs, refused) = self.runs_and_refused();
+        match refused.into_iter().next() {
+            Some(error) if runs.is_empty() => Err(error),
+            _ => Ok(runs),
+        }
+    }
+
+    /// The runs, oldest first, and why folders and other journals cannot be used.
+    pub fn runs_and_refused(&self) -> (Vec<RunSummary>, Vec<Error>) {
         let mut runs = Vec::new();
-        for path in self.paths()? {
-            let mut run = None;
-            let mut landed = 0;
-            let mut ended = false;
-            let mut failures = 0;
-            self.records(&path, |record| match record {
-                Record::Start(start) => run = Some(start),
-                Record::Landed { .. } => landed += 1,
-                Record::End { failed, .. } => {
-                    ended = true;
-                    failures = failed;
-                }
-                Record::Intent(_) => {}
-            })?;
-            if let Some(start) = run {
-                runs.push(RunSummary {
-                    start,
-                    ended,
-                    landed,
-                    failed: failures,
-                });
+        let mut refused = Vec::new();
+        for directory in &self.directories {
+            match runs_in(directory, &mut refused) {
+                Ok(found) => runs.extend(found),
+                Err(error) => refused.push(failed(directory, &error)),
             }
         }
-        Ok(runs)
+        runs.sort_by(|one, other| one.start.run.cmp(&other.start.run));
+        (runs, refused)
     }
 
     /// How a run began. None: its process died before that was written, and so before it changed anything.
+    ///
+    /// # Errors
+    /// There is no such run, or its journal cannot be used.
     pub fn start(&self, run: &str) -> Result<Option<Start>, Error> {
-        let path = self.path_of(run)?;
-        let mut start = None;
-        self.records(&path, |record| {
-            if let Record::Start(found) = record {
-                start.get_or_insert(found);
-            }
-        })?;
-        Ok(start)
+        let (file, path) = self.find(run)?;
+        start_of(run, file).map_err(|error| failed(&path, &error))
     }
 
-    /// What a run did, by database and id.
+    /// What a run did, without the documents; `check` sees each write once and refuses the journal by an error.
+    ///
+    /// # Errors
+    /// There is no such run, its journal cannot be used, or `check` refuses it.
+    pub fn steps(
+        &self,
+        run: &str,
+        mut check: impl FnMut(&Entry) -> Result<(), Error>,
+    ) -> Result<Steps, Error> {
+        let (file, path) = self.find(run)?;
+        let checked = |entry: &Entry| check(entry).map_err(NotRead::Refused);
+        Steps::new(file, checked).map_err(|error| match error {
+            NotRead::Refused(error) => error,
+            NotRead::Io(error) => failed(&path, &error.into()),
+        })
+    }
+
+    /// What a run did, by database and id, with all documents in memory.
+    ///
+    /// # Errors
+    /// There is no such run, or its journal cannot be used.
     pub fn done(&self, run: &str) -> Result<Done, Error> {
-        let path = self.path_of(run)?;
+        let steps = self.steps(run, |_| Ok(()))?;
         let mut done = Done::new();
-        self.records(&path, |record| match record {
-            Record::Intent(entry) => {
-                let text = |raw: Option<Box<serde_json::value::RawValue>>| {
-                    raw.map(|raw| raw.get().to_owned())
-                };
-                let step = Step {
-                    before: text(entry.before),
-                    after: text(entry.after),
-                    rev: None,
-                    leaves: entry
-                        .leaves
-                        .into_iter()
-                        .map(|leaf| Leaf {
-                            rev: Revision::parse(&leaf.rev),
-                            text: leaf.text.get().into(),
-                        })
-                        .collect(),
-                };
-                done.entry(entry.database)
-                    .or_default()
-                    .entry(entry.id)
-                    .or_default()
-                    .push(step);
+        for database in steps.databases() {
+            let documents = done.entry(database.to_owned()).or_default();
+            for (id, _) in steps.documents(database) {
+                let read = steps.read(database, id);
+                let read = read.map_err(|error| Self::failed_in(run, &error))?;
+                documents.insert(id.to_owned(), read);
             }
-            Record::Landed { database, id, rev } => {
-                let step = done
-                    .get_mut(&database)
-                    .and_then(|all| all.get_mut(&id))
-                    .and_then(|steps| steps.last_mut());
-                if let Some(step) = step {
-                    step.rev = Some(rev);
-                }
-            }
-            Record::Start(_) | Record::End { .. } => {}
-        })?;
+        }
         Ok(done)
     }
 
-    /// The journal of a run that there is.
-    fn path_of(&self, run: &str) -> Result<PathBuf, Error> {
-        // A run's id is a file's name, and must not become a path.
-        let is_id = !run.is_empty()
-            && run
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let path = self.path(run);
-        if !is_id || !path.is_file() {
-            return Err(Error::new(
-                Kind::NotFound,
-                operation::JOURNAL,
-                format!("there is no run {run:?}; runs are listed by `runs`"),
-            ));
+    /// Deletes journals that are too old or too many, but not the one that is needed.
+    pub fn prune(&self, needed: Option<&str>) {
+        for directory in &self.directories {
+            if let Ok(Some(folder)) = Folder::open(directory) {
+                prune(&folder, self.keep, self.keep_bytes, needed);
+            }
         }
-        Ok(path)
     }
 
-    fn path(&self, run: &str) -> PathBuf {
-        self.directory.join(format!("{run}.{EXTENSION}"))
-    }
-
-    fn failed(&self, detail: &str) -> Error {
+    /// A journal that could be read cannot be any more.
+    pub(crate) fn failed_in(run: &str, error: &io::Error) -> Error {
         Error::new(
             Kind::Config,
             operation::JOURNAL,
-            format!("{}: {detail}", self.directory.display()),
+            format!("of run {run}: {error}"),
         )
     }
 
-    /// The journals, oldest first: their names begin with the time.
-    fn paths(&self) -> Result<Vec<PathBuf>, Error> {
-        let entries = match std::fs::read_dir(&self.directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(self.failed(&error.to_string())),
-        };
-        let mut paths: Vec<PathBuf> = entries
-            .filter_map(Result::ok)
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|e| e == EXTENSION))
-            .collect();
-        paths.sort();
-        Ok(paths)
-    }
-
-    /// Reads a journal up to the first line that is not whole.
-    fn records(&self, path: &Path, mut each: impl FnMut(Record)) -> Result<(), Error> {
-        let file = File::open(path).map_err(|error| self.failed(&error.to_string()))?;
-        let mut reader = BufReader::new(file);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = reader
-                .by_ref()
-                .read_until(b'\n', &mut line)
-                .map_err(|error| self.failed(&error.to_string()))?;
-            if read == 0 || line.pop() != Some(b'\n') {
-                return Ok(());
-            }
-            match std::str::from_utf8(&line).ok().and_then(Record::read) {
-                Some(record) => each(record),
-                None => return Ok(()),
+    /// The journal of a run, and its path.
+    fn find(&self, run: &str) -> Result<(File, PathBuf), Error> {
+        let mut refused = None;
+        let directories = self.directories.iter().filter(|_| is_run(run));
+        for directory in directories {
+            let path = path(directory, run);
+            let found = Folder::open(directory).map_err(|error| failed(directory, &error));
+            let found = found.and_then(|folder| match folder {
+                Some(folder) => folder.read(run).map_err(|error| failed(&path, &error)),
+                None => Ok(None),
+            });
+            match found {
+                Ok(Some(file)) => return Ok((file, path)),
+                Ok(None) => {}
+                Err(error) => {
+                    refused.get_or_insert(error);
+                }
             }
         }
+        Err(refused.unwrap_or_else(|| {
+            Error::new(
+                Kind::NotFound,
+                operation::JOURNAL,
+                format!("there is no run {run:?}; `runs` lists those that can be undone"),
+            )
+        }))
     }
+}
 
-    /// Deletes journals that are too old, and the oldest of those that are too many bytes. One
-    /// that cannot be deleted stays: that is no reason not to work.
-    fn let_go(&self, now: SystemTime) {
-        let mut kept = 0;
-        for path in self.paths().unwrap_or_default().into_iter().rev() {
-            let Ok(metadata) = path.metadata() else {
-                continue;
-            };
-            let age = metadata
-                .modified()
-                .ok()
-                .and_then(|modified| now.duration_since(modified).ok())
-                .unwrap_or_default();
-            kept += metadata.len();
-            if age > self.keep || kept > self.keep_bytes {
-                let _ = std::fs::remove_file(&path);
+/// Why the steps of a run cannot be read.
+enum NotRead {
+    Refused(Error),
+    Io(io::Error),
+}
+
+impl From<io::Error> for NotRead {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn path(directory: &Path, run: &str) -> PathBuf {
+    directory.join(format!("{run}.journal"))
+}
+
+fn failed(path: &Path, why: &Refused) -> Error {
+    Error::new(
+        Kind::Config,
+        operation::JOURNAL,
+        format!("{}: {why}", path.display()),
+    )
+}
+
+fn runs_in(directory: &Path, refused: &mut Vec<Error>) -> Result<Vec<RunSummary>, Refused> {
+    let mut runs = Vec::new();
+    let Some(folder) = Folder::open(directory)? else {
+        return Ok(runs);
+    };
+    for run in folder.runs()? {
+        match summary_of(&folder, &run) {
+            Ok(summary) => runs.extend(summary),
+            Err(error) => refused.push(failed(&path(directory, &run), &error)),
+        }
+    }
+    Ok(runs)
+}
+
+/// Nothing of a file that does not begin as the journal of this run.
+fn summary_of(folder: &Folder, run: &str) -> Result<Option<RunSummary>, Refused> {
+    let Some(file) = folder.read(run)? else {
+        return Ok(None);
+    };
+    let Some(Summary { start, end, .. }) = reader::summary(run, &file)? else {
+        return Ok(None);
+    };
+    Ok(Some(match end {
+        Some((landed, failed)) => RunSummary {
+            start,
+            ended: true,
+            landed,
+            unknown: 0,
+            failed,
+        },
+        None => {
+            let (landed, unknown) = reader::outcomes(file)?;
+            RunSummary {
+                start,
+                ended: false,
+                landed,
+                unknown,
+                failed: 0,
             }
         }
+    }))
+}
+
+/// How the run of a file began. None where that was not written.
+fn start_of(run: &str, file: File) -> Result<Option<Start>, Refused> {
+    match reader::Records::new(file)?.next()? {
+        None => Ok(None),
+        Some(first) => match first.record {
+            Record::Start(start) if start.run == run => Ok(Some(start)),
+            _ => Err(Refused::NotOfRun),
+        },
     }
 }

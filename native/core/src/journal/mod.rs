@@ -4,12 +4,19 @@
 //! before the batch is sent (what was there, what will be there), and what landed follows. Each
 //! line carries a checksum: whatever a crash leaves at the end of a file is not taken for more
 //! than it is.
+//!
+//! What `undo` finds in a journal is written to CouchDB, so a journal counts only where nobody else can have written it
+//! ([`folder`]).
 
 mod files;
+mod folder;
+mod prune;
+mod reader;
 mod record;
 mod writer;
 
 pub(crate) use files::new_run_id;
-pub use files::{Done, Journals, RunSummary, Step, default_directory};
+pub use files::{Done, Journals, RunSummary};
+pub use reader::{Step, Steps};
 pub use record::{Entry, LeafEntry, Record, Start};
-pub use writer::Journal;
+pub use writer::{Journal, Reserved};

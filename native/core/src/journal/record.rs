@@ -29,6 +29,19 @@ impl Start {
             .is_same(cluster)
             .unwrap_or(self.server == server)
     }
+
+    /// The run that this one undoes, if that is what it does.
+    pub fn undoes(&self) -> Option<&str> {
+        Self::undone_by(&self.command)
+    }
+
+    /// The run that a command undoes, if that is what it does.
+    pub(super) fn undone_by(command: &str) -> Option<&str> {
+        let mut words = command.split_whitespace();
+        (words.next() == Some("undo"))
+            .then(|| words.next())
+            .flatten()
+    }
 }
 
 /// One line of a journal.

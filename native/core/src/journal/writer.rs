@@ -1,7 +1,10 @@
 //! Writing a journal: one thread a run, which puts all that waits on the disk at once.
+//!
+//! With each intent the thread reserves the room that its outcome takes. On a disk that fills up the next intent is refused,
+//! and what the batches in flight come to is still noted.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::mpsc;
 
@@ -11,10 +14,44 @@ use super::Record;
 use crate::operation;
 use couchdb::{Error, Kind};
 
-/// Lines that wait to be written, and who waits for them to be on the disk.
+/// What the outcome of a write takes besides the names of its document and database, in bytes: a revision, the checksum and the
+/// names of the fields.
+const OUTCOME: u64 = 160;
+
+/// What the end of a run takes, in bytes.
+const END: u64 = 512;
+
+/// Room that intents reserve for what comes of them, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reserved(u64);
+
+impl Reserved {
+    /// The room for the outcomes of these intents. Control characters of a name take six bytes each.
+    fn for_outcomes(intents: &[Record]) -> Self {
+        let bytes = intents.iter().map(|record| match record {
+            Record::Intent(entry) => OUTCOME + 6 * (entry.database.len() + entry.id.len()) as u64,
+            _ => 0,
+        });
+        Self(bytes.sum())
+    }
+}
+
+/// Whether lines are on the disk, or why not.
+type Written = Result<(), String>;
+
+/// Lines that wait to be written.
 struct Waiting {
     lines: String,
-    done: Option<oneshot::Sender<Result<(), String>>>,
+    kind: Lines,
+}
+
+enum Lines {
+    /// What is about to be done: room for its outcome, and who waits for it to be on the disk.
+    Intents(Reserved, oneshot::Sender<Written>),
+    /// What came of intents, whose room is free again.
+    Outcomes(Reserved),
+    /// The end of the run, and who waits for it.
+    End(oneshot::Sender<Written>),
 }
 
 /// A journal that is being written.
@@ -26,11 +63,18 @@ pub struct Journal {
 }
 
 impl Journal {
-    pub(super) fn new(run: String, path: PathBuf, file: File) -> std::io::Result<Self> {
+    /// Goes on with a file that holds so many bytes.
+    pub(super) fn new(run: String, path: PathBuf, file: File, length: u64) -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel();
+        let disk = Disk {
+            file,
+            length,
+            reserved: END,
+            failure: None,
+        };
         std::thread::Builder::new()
             .name("kazoo-numbers-journal".into())
-            .spawn(move || write(file, &waiting))?;
+            .spawn(move || disk.write(&waiting))?;
         Ok(Self { run, path, queue })
     }
 
@@ -44,10 +88,34 @@ impl Journal {
         &self.path
     }
 
-    /// Appends records; returns when they are on the disk.
-    pub async fn append(&self, records: &[Record]) -> Result<(), Error> {
+    /// Appends what is about to be done; returns when it is on the disk. What comes of it goes to [`Journal::note`], with the
+    /// room that this reserved.
+    pub async fn append(&self, intents: &[Record]) -> Result<Reserved, Error> {
+        let reserved = Reserved::for_outcomes(intents);
         let (done, written) = oneshot::channel();
-        self.send(records, Some(done))?;
+        self.send(intents, Lines::Intents(reserved, done))?;
+        self.wait(written).await.map_err(|error| {
+            error.hint(format!(
+                "what this run changed before can be undone: undo {}",
+                self.run
+            ))
+        })?;
+        Ok(reserved)
+    }
+
+    /// Appends outcomes. They need not be on the disk before the work goes on.
+    pub fn note(&self, outcomes: &[Record], reserved: Reserved) -> Result<(), Error> {
+        self.send(outcomes, Lines::Outcomes(reserved))
+    }
+
+    /// Appends the end of the run; returns when it is on the disk.
+    pub async fn end(&self, end: Record) -> Result<(), Error> {
+        let (done, written) = oneshot::channel();
+        self.send(&[end], Lines::End(done))?;
+        self.wait(written).await
+    }
+
+    async fn wait(&self, written: oneshot::Receiver<Written>) -> Result<(), Error> {
         match written.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.failed(&error)),
@@ -55,16 +123,7 @@ impl Journal {
         }
     }
 
-    /// Appends records that need not be on the disk before the work goes on.
-    pub fn note(&self, records: &[Record]) -> Result<(), Error> {
-        self.send(records, None)
-    }
-
-    fn send(
-        &self,
-        records: &[Record],
-        done: Option<oneshot::Sender<Result<(), String>>>,
-    ) -> Result<(), Error> {
+    fn send(&self, records: &[Record], kind: Lines) -> Result<(), Error> {
         let mut lines = String::new();
         for record in records {
             lines.push_str(
@@ -74,7 +133,7 @@ impl Journal {
             );
         }
         self.queue
-            .send(Waiting { lines, done })
+            .send(Waiting { lines, kind })
             .map_err(|_| self.failed("its thread is gone"))
     }
 
@@ -88,28 +147,154 @@ impl Journal {
     }
 }
 
-fn write(mut file: File, queue: &mpsc::Receiver<Waiting>) {
-    while let Ok(first) = queue.recv() {
-        let mut lines = first.lines;
-        let mut waiting = Vec::from_iter(first.done);
-        while let Ok(next) = queue.try_recv() {
-            lines.push_str(&next.lines);
-            waiting.extend(next.done);
-        }
-        let written = file
-            .write_all(lines.as_bytes())
-            .and_then(|()| {
-                if waiting.is_empty() {
-                    Ok(())
-                } else {
-                    file.sync_data()
+/// Whether a file of this process may have so many bytes. One byte more than that, and the system ends the process.
+pub(super) fn is_allowed(bytes: u64) -> io::Result<()> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
+    match limit.current {
+        Some(most) if bytes > most => Err(ErrorKind::FileTooLarge.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The file, on the thread that writes it.
+struct Disk {
+    file: File,
+    /// Bytes of whole lines.
+    length: u64,
+    /// Bytes beyond them that are kept free for outcomes and the end.
+    reserved: u64,
+    /// Why no more intents are taken.
+    failure: Option<String>,
+}
+
+impl Disk {
+    fn write(mut self, queue: &mpsc::Receiver<Waiting>) {
+        while let Ok(first) = queue.recv() {
+            let mut waiting = Vec::new();
+            let mut next = Some(first);
+            while let Some(Waiting { lines, kind }) = next {
+                match kind {
+                    Lines::Intents(reserved, done) => {
+                        waiting.push((done, self.intents(&lines, reserved)))
+                    }
+                    Lines::Outcomes(reserved) => {
+                        // Failing that, `runs` says how many outcomes are unknown.
+                        let _ = self.append(&lines);
+                        self.reserved = self.reserved.saturating_sub(reserved.0);
+                    }
+                    Lines::End(done) => {
+                        let written = self.append(&lines).map_err(|error| error.to_string());
+                        waiting.push((done, written));
+                    }
                 }
-            })
-            .map_err(|error| error.to_string());
-        for done in waiting {
+                next = queue.try_recv().ok();
+            }
+            self.synced(waiting);
+        }
+        let _ = self.file.sync_data();
+        // Gives back what was reserved and not used.
+        let _ = self.file.set_len(self.length);
+    }
+
+    /// Has all on the disk, and says so to who waits for it.
+    fn synced(&mut self, waiting: Vec<(oneshot::Sender<Written>, Written)>) {
+        let failure = if waiting.iter().any(|(_, written)| written.is_ok()) {
+            self.file.sync_data().err().map(|error| error.to_string())
+        } else {
+            None
+        };
+        for (done, written) in waiting {
+            let written = match &failure {
+                Some(error) => Err(error.clone()),
+                None => written,
+            };
             // Who no longer waits has been cancelled.
-            let _ = done.send(written.clone());
+            let _ = done.send(written);
+        }
+        if failure.is_some() {
+            self.failure = failure;
         }
     }
-    let _ = file.sync_data();
+
+    fn intents(&mut self, lines: &str, reserved: Reserved) -> Written {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        let written = self
+            .reserve(lines.len() as u64 + self.reserved + reserved.0)
+            .and_then(|()| self.append(lines));
+        match written {
+            Ok(()) => {
+                self.reserved += reserved.0;
+                Ok(())
+            }
+            Err(error) => {
+                let failure = error.to_string();
+                self.failure = Some(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    fn append(&mut self, lines: &str) -> io::Result<()> {
+        match self.file.write_all(lines.as_bytes()) {
+            Ok(()) => {
+                self.length += lines.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // Lines that follow half a line would not be read.
+                self.file.set_len(self.length)?;
+                self.reserve(self.reserved)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Sees to it that so many more bytes can be written. A file system that cannot reserve them is taken as it is.
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        is_allowed(self.length + bytes)?;
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{FallocateFlags, fallocate};
+            use rustix::io::Errno;
+            let reserved = fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.length, bytes);
+            if let Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO)) = reserved {
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcome_fits_into_the_room_that_its_intent_reserved() {
+        let id = "\u{1}\"+14155550100";
+        let intent = Record::Intent(super::super::Entry {
+            database: "numbers/+1415".into(),
+            id: id.into(),
+            before: None,
+            after: None,
+            leaves: Vec::new(),
+        });
+        let outcome = Record::Landed {
+            database: "numbers/+1415".into(),
+            id: id.into(),
+            rev: format!("{}-{}", u32::MAX, "f".repeat(32)),
+        };
+        let end = Record::End {
+            at: "2026-11-26T00:12:09Z".into(),
+            created: u64::MAX,
+            updated: u64::MAX,
+            deleted: u64::MAX,
+            failed: u64::MAX,
+        };
+        let reserved = Reserved::for_outcomes(&[intent]);
+        assert!(outcome.line().unwrap().len() as u64 <= reserved.0);
+        assert!(end.line().unwrap().len() as u64 <= END);
+    }
 }

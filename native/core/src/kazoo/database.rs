@@ -29,6 +29,10 @@ pub trait KazooDatabase {
     /// The account whose database this is.
     fn account(&self) -> Option<AccountId>;
 
+    /// Whether a document of this id is one that this library may write from what a file says: a document of a number database,
+    /// an account database or the system config, and no code of CouchDB's.
+    fn may_be_restored(&self, id: &str) -> bool;
+
     /// Whether a number document of this id belongs in this number database. `numbers/inum`
     /// and `numbers/managed` are named after no prefix and take any id.
     fn holds(&self, number: &str) -> bool;
@@ -51,6 +55,16 @@ impl KazooDatabase for DatabaseName {
             Classification::Account(id) => Some(id),
             _ => None,
         }
+    }
+
+    fn may_be_restored(&self, id: &str) -> bool {
+        let database = match self.classification() {
+            Classification::Numbers | Classification::Account(_) => true,
+            Classification::AccountPeriod(_) => false,
+            Classification::Other => self.plain() == "system_config",
+        };
+        // `_design/…` and `_local/…`; CouchDB takes no other id that begins so.
+        database && !id.starts_with('_')
     }
 
     fn holds(&self, number: &str) -> bool {
@@ -127,6 +141,34 @@ mod tests {
     use super::*;
 
     const ID: &str = "abcdef0123456789abcdef0123456789";
+
+    #[test]
+    fn design_documents_and_databases_of_others_are_not_restored() {
+        let may =
+            |database, id| DatabaseName::new(database).is_some_and(|name| name.may_be_restored(id));
+        for database in [
+            "numbers/+1415",
+            "numbers/inum",
+            "account/ab/cd/ef0123456789abcdef0123456789",
+            "system_config",
+        ] {
+            assert!(may(database, "+14155550100"), "{database}");
+            for id in ["_design/numbers", "_local/x", "_"] {
+                assert!(!may(database, id), "{database} {id}");
+            }
+        }
+        for database in [
+            "_users",
+            "_replicator",
+            "tasks",
+            "accounts",
+            "port_requests",
+            "system_config2",
+            "account/ab/cd/ef0123456789abcdef0123456789-202601",
+        ] {
+            assert!(!may(database, "+14155550100"), "{database}");
+        }
+    }
 
     #[test]
     fn number_databases_are_named_by_five_characters() {

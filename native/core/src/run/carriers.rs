@@ -13,8 +13,10 @@ use super::read::parsed;
 use super::settle::{Decision, End, InPlace, settle};
 use super::{Answer, FAILED, Returned, databases};
 use crate::command::NumberDatabases;
+use crate::journal::Journals;
 use crate::kazoo::{
-    AccountId, DatabaseName, KazooDatabase, NumberFacts, is_valid_target, stored_target,
+    AccountId, Classification, DatabaseName, KazooDatabase, NumberFacts, is_valid_target,
+    stored_target,
 };
 use crate::plan::{self, Change, Source, source_in_number_database};
 use crate::report::Outcome;
@@ -369,7 +371,14 @@ async fn broken_off(
         .iter()
         .map(|(account, one)| (*account, one.id.clone()))
         .collect();
-    for earlier in journals.runs()? {
+    let (earlier, refused) = journals.runs_and_refused();
+    for error in refused {
+        run.warn(format!(
+            "{error}: a conversion that it may be of is not completed"
+        ))
+        .await;
+    }
+    for earlier in earlier {
         let start = &earlier.start;
         // What failed is tried again by the same command, and by no other: it has been told of.
         let is_over = earlier.ended && (earlier.failed == 0 || start.command != run.command_line());
@@ -380,24 +389,28 @@ async fn broken_off(
         {
             continue;
         }
-        for (name, documents) in journals.done(&start.run)? {
-            let Some(database) = DatabaseName::new(&name) else {
+        let steps = journals.steps(&start.run, |_| Ok(()))?;
+        for name in steps.databases() {
+            let Some(database) = DatabaseName::new(name) else {
                 continue;
             };
-            if database.account().is_some() {
+            if database.classification() != Classification::Numbers {
                 continue;
             }
             let mut assigned = Vec::new();
-            for (id, steps) in documents {
-                let after = steps.last().and_then(|step| step.after.as_deref());
+            for (id, _) in steps.documents(name) {
+                let of_document = steps
+                    .read(name, id)
+                    .map_err(|error| Journals::failed_in(&start.run, &error))?;
+                let after = of_document.last().and_then(|step| step.after.as_deref());
                 let Some(document) = after.and_then(|text| Object::parse(text).ok()) else {
                     continue;
                 };
                 // Two number databases can give a number to two accounts, and each has a copy.
                 if let Some(account) = NumberFacts::of(&document).assigned_to
-                    && !followed.contains(&(account, id.clone()))
+                    && !followed.contains(&(account, id.to_owned()))
                 {
-                    assigned.push((account, id));
+                    assigned.push((account, id.to_owned()));
                 }
             }
             for (account, id) in unshadowed(run, &database, assigned).await? {

@@ -15,8 +15,9 @@ use super::assigned::Indexes;
 use super::budget::Budget;
 use super::usage::Usages;
 use super::{Job, Settings};
+use crate::command::Door;
 use crate::host::Host;
-use crate::journal::{Journal, Journals, Record, Start};
+use crate::journal::{Journal, Record, Start};
 use crate::kazoo::{
     AccountId, Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig,
     gregorian_seconds,
@@ -96,16 +97,6 @@ impl Run {
 
     pub(super) async fn output(&self, line: String) {
         self.tell(Event::Output(line)).await;
-    }
-
-    /// Tells what the run does meanwhile, apart from lines that scripts parse.
-    pub(super) async fn note(&self, line: String) {
-        let event = if self.has_fixed_output {
-            Event::Aside(line)
-        } else {
-            Event::Output(line)
-        };
-        self.tell(event).await;
     }
 
     pub(super) async fn warn(&self, line: String) {
@@ -338,7 +329,7 @@ impl Run {
     }
 
     /// The journal of this run, begun when it is first asked for: a run that changes nothing
-    /// leaves none. Where its folder cannot be written a temporary one is taken, with a warning.
+    /// leaves none.
     pub(super) async fn journal(&self) -> Result<Option<&Journal>, Error> {
         let journal = self
             .journal
@@ -349,25 +340,43 @@ impl Run {
                 let server = self.host.server(None).await?.to_string();
                 let command = self.command_line();
                 let cluster = self.cluster().await?;
-                let who = &self.settings.who;
-                let error = match journals.begin(command, who, &server, cluster) {
-                    Ok(journal) => return Ok(Some(journal)),
-                    Err(error) => error,
-                };
-                let elsewhere = Journals {
-                    directory: std::env::temp_dir().join("kazoo_numbers_maintenance"),
-                    ..journals.clone()
-                };
-                let journal = elsewhere.begin(command, who, &server, cluster)?;
-                self.warn(format!(
-                    "{error}; what is done is written down in {}",
-                    elsewhere.directory.display()
-                ))
-                .await;
+                let (journal, elsewhere) = journals
+                    .begin(command, &self.settings.who, &server, cluster)
+                    .map_err(|error| self.without_undo(error))?;
+                if let Some(why) = elsewhere {
+                    let path = journal.path().display();
+                    self.warn(format!("{why}; the journal of this run is {path}"))
+                        .await;
+                }
                 Ok(Some(journal))
             })
             .await?;
         Ok(journal.as_ref())
+    }
+
+    /// Refuses a run whose journal could not be written, before it writes anything.
+    pub(super) fn check_journal(&self) -> Result<(), Error> {
+        match &self.settings.journals {
+            Some(journals) => journals.check().map_err(|error| self.without_undo(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Without a journal nothing is written, unless that was asked for.
+    fn without_undo(&self, error: Error) -> Error {
+        let detail = format!(
+            "{}; this run could not be undone, and nothing was changed",
+            error.detail()
+        );
+        let hint = match self.settings.door {
+            Door::CommandLine => {
+                "--journal DIR keeps the journal elsewhere; --no-journal runs without one, and cannot be undone"
+            }
+            _ => {
+                "{journal, \"DIR\"} in the environment of the application keeps the journal elsewhere; {journal, off} runs without one, and cannot be undone"
+            }
+        };
+        Error::new(error.kind(), error.operation(), detail).hint(hint)
     }
 
     /// What is being run, as a journal has it.
@@ -396,7 +405,7 @@ impl Run {
             failed: summary.counts.failed,
         };
         // Without its end the run counts as broken off, which undo takes just the same.
-        let _ = journal.append(&[end]).await;
+        let _ = journal.end(end).await;
     }
 
     /// An error that ends the run: cancellation, wrong credentials, a bug. Others are failures

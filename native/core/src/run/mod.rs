@@ -112,6 +112,8 @@ pub struct Finished {
     pub returned: Returned,
     /// The figures.
     pub summary: Summary,
+    /// The id that `undo` takes; None for a run that has no journal.
+    pub run: Option<String>,
 }
 
 /// The exit code of a run in which something failed, and of a command that was refused.
@@ -132,10 +134,14 @@ async fn run_to_end(job: Job) -> Finished {
     let run = Arc::new(Run::new(&job));
     // Help is no run that anybody would count.
     let published = !matches!(job.command, Command::Help(_));
-    let (answer, held) = match lock::take(&run, &job.command).await {
+    let taken = match before_the_lock(&run, &job.command).await {
+        Ok(()) => lock::take(&run, &job.command).await,
+        Err(error) => Err(error),
+    };
+    let (answer, held) = match taken {
         Ok(Taken::By(holder)) => {
             let line = format!(
-                "refused: {holder}; wait for it, or cancel it there (had it died, its lock would expire at {})",
+                "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
                 holder.expires()
             );
             run.error(line.clone(), None).await;
@@ -209,7 +215,26 @@ async fn run_to_end(job: Job) -> Finished {
         figures,
     })
     .await;
-    Finished { returned, summary }
+    Finished {
+        returned,
+        summary,
+        run: run.journal_id().map(str::to_owned),
+    }
+}
+
+/// What a run is refused for before it writes anything, the lock included. A run that only reads has journals pruned, too:
+/// customers' documents are kept for no longer than was asked for.
+async fn before_the_lock(run: &Run, command: &Command) -> Result<(), Error> {
+    undo::check(run, command).await?;
+    if command.scope().is_some() && !run.settings.dry_run {
+        return run.check_journal();
+    }
+    if let (Some(journals), Command::Audit(_) | Command::CarrierUsage(_)) =
+        (&run.settings.journals, command)
+    {
+        journals.prune(None);
+    }
+    Ok(())
 }
 
 /// The moment, as RFC 3339 has it.
@@ -303,7 +328,7 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
         C::MigrateUnassigned(what) => purge::migrate_unassigned(run, what).await?,
         C::Runs => return undo::runs(run).await,
         C::Unlock => return lock::unlock(run).await,
-        C::Undo(id, on) => undo::undo(run, id, on).await?,
+        C::Undo(id, _) => undo::undo(run, id).await?,
         C::Audit(target) => return audit::audit(run, target).await,
         C::Help(topic) => {
             for line in command::help(topic, run.settings.door) {

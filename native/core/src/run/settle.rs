@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::context::Run;
 use super::read::parsed;
 use crate::host::{ChangedRow, NOTICE_FIELDS};
-use crate::journal::{Entry, LeafEntry, Record};
+use crate::journal::{Entry, LeafEntry, Record, Reserved};
 use crate::kazoo::{DatabaseName, KazooDatabase, NumberFacts};
 use crate::plan::{Change, Leaf};
 use crate::report::{Event, FieldChange, Outcome, PlannedChange};
@@ -213,7 +213,7 @@ impl Settling<'_> {
             rows.push(self.changed_row(id, &change, rev));
         }
         if let Some(journal) = self.run.journal().await? {
-            journal.note(&noted)?;
+            journal.note(&noted, Reserved::default())?;
         }
         self.announce(rows).await;
         Ok(())
@@ -378,7 +378,7 @@ impl Settling<'_> {
                 },
             })
             .collect();
-        self.write_down(&changes).await?;
+        let reserved = self.write_down(&changes).await?;
         let server = self.run.server(Some(self.database)).await?;
         let landed = server
             .bulk_docs(self.database, &writes, self.run.settings.max_bulk_insert)
@@ -414,7 +414,7 @@ impl Settling<'_> {
             }
         }
         if let Some(journal) = self.run.journal().await? {
-            journal.note(&noted)?;
+            journal.note(&noted, reserved)?;
         }
         // What landed is told even if the run ends here: caches must not serve what is gone.
         self.announce(rows).await;
@@ -428,9 +428,9 @@ impl Settling<'_> {
     }
 
     /// Has the journal on the disk before anything is sent.
-    async fn write_down(&self, changes: &[(String, Change)]) -> Result<(), Error> {
+    async fn write_down(&self, changes: &[(String, Change)]) -> Result<Reserved, Error> {
         let Some(journal) = self.run.journal().await? else {
-            return Ok(());
+            return Ok(Reserved::default());
         };
         let mut intents = Vec::with_capacity(changes.len());
         for (id, change) in changes {

@@ -1,24 +1,32 @@
 //! Undoing a run: its documents are put back where nobody has changed them since.
+//!
+//! The documents stay in the journal until they are put back, some at a time: what is in memory does not grow with the journal.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use super::context::Run;
 use super::read::parsed;
 use super::settle::{Decide, Decision, settle};
-use super::{Answer, Returned};
-use crate::command::OnCluster;
-use crate::journal::{Journals, Step};
-use crate::kazoo::{DatabaseName, NumberFacts};
+use super::{Answer, FAILED, Returned};
+use crate::command::{Command, OnCluster};
+use crate::journal::{Entry, Journals, Start, Step, Steps};
+use crate::kazoo::{DatabaseName, KazooDatabase, NumberFacts};
 use crate::operation;
 use crate::plan::{Change, Leaf};
-use couchdb::{Digest, Found, Include, Object};
+use couchdb::{Digest, Found, Include, Object, string};
 use couchdb::{Error, Kind};
 
 /// Why a document is not put back.
 const CHANGED_SINCE: &str = "changed_since";
+
+/// Bytes of a journal that are put back with one request, if one document is not larger.
+const AT_ONCE: u64 = 1 << 20;
+
+/// The unit in which room for documents is counted, in bytes.
+const UNIT: u64 = 1 << 10;
 
 fn journals(run: &Run) -> Result<Journals, Error> {
     run.settings.journals.clone().ok_or_else(|| {
@@ -32,58 +40,194 @@ fn journals(run: &Run) -> Result<Journals, Error> {
 
 /// `runs/0`: what can be undone, newest last.
 pub(super) async fn runs(run: &Run) -> Result<Answer, Error> {
-    for one in journals(run)?.runs()? {
-        let end = if one.ended { "" } else { ", broken off" };
-        run.output(format!(
-            "{}  {}  {}: {} documents written{end}",
+    let journals = journals(run)?;
+    journals.prune(None);
+    let (runs, refused) = journals.runs_and_refused();
+    for one in runs {
+        let mut line = format!(
+            "{}  {}  {}: {} documents written",
             one.start.run, one.start.at, one.start.command, one.landed
-        ))
-        .await;
+        );
+        if !one.ended {
+            line.push_str(", broken off");
+        }
+        if one.unknown > 0 {
+            line.push_str(&format!(", of {} more it is not known", one.unknown));
+        }
+        run.output(line).await;
     }
-    Ok(Answer::Only(Returned::Ok))
+    if refused.is_empty() {
+        return Ok(Answer::Only(Returned::Ok));
+    }
+    for error in refused {
+        run.error(format!("error: {error}"), None).await;
+    }
+    Ok(Answer::Only(Returned::Code(FAILED)))
 }
 
-/// `undo/1`, `undo/2`
-pub(super) async fn undo(run: &Arc<Run>, id: String, on: OnCluster) -> Result<(), Error> {
-    let journals = journals(run)?;
-    let Some(start) = journals.start(&id)? else {
+/// Refuses to undo what cannot be undone here, before anything else is done, the lock included.
+pub(super) async fn check(run: &Run, command: &Command) -> Result<(), Error> {
+    let Command::Undo(id, on) = command else {
         return Ok(());
     };
-    if on == OnCluster::Same && !run.is_on_this_cluster(&start).await? {
-        let line = format!(
+    let journals = journals(run)?;
+    journals.prune(Some(id));
+    let start = journals.start(id).map_err(|error| match error.kind() {
+        Kind::NotFound => refused(format!(
+            "cannot undo {id:?}: there is no such run; `runs` lists those that can be undone"
+        )),
+        _ => error,
+    })?;
+    let Some(start) = start else {
+        return Ok(());
+    };
+    if *on == OnCluster::Same && !run.is_on_this_cluster(&start).await? {
+        return Err(refused(format!(
             "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here all the same: undo {id} {}",
             start.server,
             run.host.server(None).await?,
             OnCluster::ANY
-        );
-        return Err(Error::new(Kind::BadRequest, operation::ARGUMENTS, line));
+        )));
     }
-    let done = journals.done(&id)?;
-    run.each(
-        done.into_iter().collect(),
-        |run, (name, documents)| async move {
-            let Some(database) = DatabaseName::new(&name) else {
-                return Ok(());
-            };
-            let ids: Vec<String> = documents.keys().cloned().collect();
-            let decider = PutBack {
-                run: &run,
-                database: &database,
-                documents,
-            };
-            settle(&run, &database, Vec::new(), &ids, &decider).await?;
+    Ok(())
+}
+
+fn refused(line: String) -> Error {
+    Error::new(Kind::BadRequest, operation::ARGUMENTS, line)
+}
+
+/// `undo/1`, `undo/2`
+pub(super) async fn undo(run: &Arc<Run>, id: String) -> Result<(), Error> {
+    let journals = journals(run)?;
+    let Some(start) = journals.start(&id)? else {
+        run.output(format!(
+            "run {id} changed nothing: there is nothing to undo"
+        ))
+        .await;
+        return Ok(());
+    };
+    let steps = Arc::new(journals.steps(&id, |entry| is_ours(&start, entry))?);
+    if let Some(line) = earlier(&journals, &id) {
+        run.output(line).await;
+    }
+    let room = run.settings.memory as u64 / 4 / UNIT;
+    let room = u32::try_from(room).unwrap_or(u32::MAX).max(1);
+    let undoing = Arc::new(Undoing {
+        id,
+        steps,
+        room,
+        free: Semaphore::new(usize::try_from(room).unwrap_or(Semaphore::MAX_PERMITS)),
+    });
+    let databases: Vec<DatabaseName> = undoing
+        .steps
+        .databases()
+        .filter_map(DatabaseName::new)
+        .collect();
+    run.each(databases, |run, database| {
+        let undoing = undoing.clone();
+        async move {
+            undoing.database(&run, &database).await?;
             run.finished(&database).await;
             Ok(())
-        },
-    )
+        }
+    })
     .await?;
     Ok(())
+}
+
+/// What is to be known of earlier attempts to undo a run.
+fn earlier(journals: &Journals, id: &str) -> Option<String> {
+    let (runs, _) = journals.runs_and_refused();
+    let last_of = |id: &str| {
+        let mut undoing = runs.iter().filter(|one| one.start.undoes() == Some(id));
+        undoing.next_back().filter(|one| one.ended)
+    };
+    let undone = last_of(id)?;
+    let back = &undone.start;
+    Some(match last_of(&back.run) {
+        Some(again) => format!(
+            "run {id} was undone by run {}, and that was undone by run {}: to undo it again, undo {}",
+            back.run, again.start.run, again.start.run
+        ),
+        None => format!(
+            "run {id} was undone before, by run {} at {}",
+            back.run, back.at
+        ),
+    })
+}
+
+/// Refuses a journal that says what no run of ours writes: it was not written by one.
+fn is_ours(start: &Start, entry: &Entry) -> Result<(), Error> {
+    let database = DatabaseName::new(&entry.database);
+    let texts = entry.before.iter().map(|text| text.get());
+    let texts = texts.chain(entry.leaves.iter().map(|leaf| leaf.text.get()));
+    let has_its_id = |text: &str| {
+        Object::parse(text)
+            .ok()
+            .and_then(|document| {
+                document
+                    .get("_id")
+                    .and_then(string)
+                    .map(|id| id == entry.id)
+            })
+            .unwrap_or_default()
+    };
+    if database.is_some_and(|database| database.may_be_restored(&entry.id))
+        && texts.into_iter().all(has_its_id)
+    {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "cannot undo {}: its journal has a change of {:?} in {:?}, which no run makes; nothing is undone",
+        start.run, entry.id, entry.database
+    )))
+}
+
+/// A run that is undone.
+struct Undoing {
+    id: String,
+    steps: Arc<Steps>,
+    /// Bytes of the journal that may be in memory at the same time, in units; and how many of them are free.
+    room: u32,
+    free: Semaphore,
+}
+
+impl Undoing {
+    async fn database(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
+        let decider = PutBack {
+            run,
+            database,
+            undoing: self,
+        };
+        let mut ids = Vec::new();
+        let mut bytes = 0;
+        for (id, size) in self.steps.documents(database.plain()) {
+            if !ids.is_empty()
+                && (bytes + size > AT_ONCE || ids.len() >= run.settings.max_bulk_insert)
+            {
+                self.some(&decider, &std::mem::take(&mut ids), bytes)
+                    .await?;
+                bytes = 0;
+            }
+            ids.push(id.to_owned());
+            bytes += size;
+        }
+        self.some(&decider, &ids, bytes).await
+    }
+
+    async fn some(&self, decider: &PutBack<'_>, ids: &[String], bytes: u64) -> Result<(), Error> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        // Never closed; without room the work would still be right.
+        let _held = self.free.acquire_many(units.min(self.room)).await.ok();
+        settle(decider.run, decider.database, Vec::new(), ids, decider).await?;
+        Ok(())
+    }
 }
 
 struct PutBack<'a> {
     run: &'a Run,
     database: &'a DatabaseName,
-    documents: BTreeMap<String, Vec<Step>>,
+    undoing: &'a Undoing,
 }
 
 #[async_trait]
@@ -95,17 +239,15 @@ impl Decide for PutBack<'_> {
             .await?;
         ids.iter()
             .zip(&found)
-            .map(|(id, found)| match self.documents.get(*id) {
-                Some(steps) => self.one(steps, found),
-                None => Ok(Decision::Skip),
-            })
+            .map(|(id, found)| self.one(&self.steps(id)?, found))
             .collect()
     }
 
     /// A leaf goes when the run wrote it.
     fn may_delete(&self, id: &str, _: &str, leaf: &Leaf) -> Result<bool, Error> {
-        let written = self.documents.get(id).into_iter().flatten();
+        let written = self.steps(id)?;
         for text in written
+            .iter()
             .filter(|step| step.after.is_some())
             .flat_map(|step| &step.leaves)
             .map(|leaf| &leaf.text)
@@ -119,6 +261,11 @@ impl Decide for PutBack<'_> {
 }
 
 impl PutBack<'_> {
+    fn steps(&self, id: &str) -> Result<Vec<Step>, Error> {
+        let read = self.undoing.steps.read(self.database.plain(), id);
+        read.map_err(|error| Journals::failed_in(&self.undoing.id, &error))
+    }
+
     fn one(&self, steps: &[Step], found: &Found) -> Result<Decision, Error> {
         let now = found.document();
         let text = now.map(|(_, text)| text);

@@ -16,6 +16,7 @@ mod field;
 mod field_cases;
 mod host;
 mod hostile_input;
+mod journal;
 mod lock;
 mod manual;
 mod model;

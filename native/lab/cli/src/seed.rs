@@ -11,7 +11,7 @@ use kazoo_numbers_cli::program::{FAILED, USAGE};
 use kazoo_numbers_cli::terminal::{self, json_argument, own_event};
 use kazoo_numbers_generator as cluster;
 use kazoo_numbers_generator::{
-    Cluster, Drift, DriftKind, Plan, ServerError, Statistics, UglyKind, refuse_if_occupied,
+    Cluster, Drift, DriftKind, Plan, ServerError, Statistics, UglyKind, refuse_if_any,
 };
 use serde_json::{Value, json};
 
@@ -22,8 +22,8 @@ pub(crate) fn subcommand() -> Command {
         .long_about(
             "Fills the CouchDB of --couchdb or COUCHDB_URL with a made-up cluster: accounts, \
              numbers, callflows, and numbers that have drifted apart in every way that an audit \
-             knows. The same options make the same cluster. A server that holds a cluster which \
-             was not made so is refused.",
+             knows. The same options make the same cluster. A server that holds a cluster, made so \
+             or not, is refused before anything is written.",
         )
         .args([
             Arg::new("accounts")
@@ -167,7 +167,7 @@ fn failed(error: &ServerError) -> u8 {
 
 async fn load(plan: &Plan, url: &str, anyway: bool) -> Result<(), ServerError> {
     if !anyway {
-        refuse_if_occupied(url).await?;
+        refuse_if_any(url).await?;
     }
     plan.load(url).await
 }

@@ -170,6 +170,22 @@ fn a_server_of_somebody_else_s_is_refused() {
 }
 
 #[test]
+fn server_with_a_cluster_is_refused_before_anything_is_written() {
+    let server = EmbeddedServer::start();
+    let seeded = on(&server.url(), &["seed", "--numbers", "50", "--seed", "1"]);
+    assert_eq!(seeded.status, 0, "{}", seeded.err);
+    let (_, before) = server.data();
+    let again = on(&server.url(), &["seed", "--numbers", "50", "--seed", "2"]);
+    assert_eq!((again.status, again.out.as_str()), (2, ""));
+    let start = "error: the server already holds a cluster that was made here (";
+    assert!(again.err.starts_with(start), "{}", again.err);
+    assert_eq!(again.err.lines().count(), 1, "{}", again.err);
+    assert_eq!(server.data().1, before);
+    assert_eq!(on(&server.url(), &["wipe", "--yes"]).status, 0);
+    assert_eq!(on(&server.url(), &["seed", "--numbers", "50"]).status, 0);
+}
+
+#[test]
 fn wrong_credentials_are_refused_and_not_printed() {
     let server = EmbeddedServer::start();
     let wrong = format!("http://admin:{PASSWORD}-wrong@{}", server.address());

@@ -38,6 +38,8 @@ pub use documents::{Cluster, Database, Document};
 pub use drift::{Drift, DriftKind};
 pub use options::Options;
 pub use plan::{Generated, Plan, generate};
-pub use server::{ClusterServer, MARKER, Revisions, ServerError, claim, refuse_if_occupied};
+pub use server::{
+    ClusterServer, MARKER, Revisions, ServerError, claim, refuse_if_any, refuse_if_occupied,
+};
 pub use statistics::Statistics;
 pub use ugly::UglyKind;

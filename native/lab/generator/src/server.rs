@@ -82,6 +82,9 @@ pub enum ServerError {
         "the server already holds databases of a Kazoo cluster ({0}, …) that were not made here"
     )]
     Occupied(String),
+    /// A cluster that was made here is there.
+    #[error("the server already holds a cluster that was made here ({0}, …); wipe takes it away")]
+    Made(String),
 }
 
 /// Refuses a server that holds databases of a Kazoo cluster which this crate did not make.
@@ -90,6 +93,20 @@ pub enum ServerError {
 /// [`ServerError::Occupied`], or whatever kept the server from answering.
 pub async fn refuse_if_occupied(url: &str) -> Result<(), ServerError> {
     ClusterServer::at(url)?.names_if_ours().await.map(drop)
+}
+
+/// Refuses a server that holds databases of a Kazoo cluster, whoever made them.
+///
+/// # Errors
+/// [`ServerError::Occupied`], [`ServerError::Made`], or whatever kept the server from answering.
+pub async fn refuse_if_any(url: &str) -> Result<(), ServerError> {
+    let names = ClusterServer::at(url)?.names_if_ours().await?;
+    let mut clusters = names
+        .into_iter()
+        .filter(|name| is_ours(name) && name != MARKER);
+    clusters
+        .next()
+        .map_or(Ok(()), |name| Err(ServerError::Made(name)))
 }
 
 /// Declares that whatever this server holds may be added to and wiped: for a server that

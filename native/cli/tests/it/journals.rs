@@ -1,0 +1,403 @@
+//! Journals where the disk is full or missing, and output that nobody reads to its end.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{Ran, Stage};
+use kazoo_numbers_generator::{DriftKind, Options, Revisions};
+
+/// A cluster of which a copy to the accounts changes every number.
+fn drifted() -> Stage {
+    Stage::seeded(&Options {
+        accounts: 40,
+        numbers: 400,
+        number_databases: 10,
+        drift: 1.0,
+        kinds: BTreeSet::from([DriftKind::DifferingCopy]),
+        ..Options::default()
+    })
+}
+
+/// How many documents have another revision, or are new or gone.
+fn changed(before: &Revisions, after: &Revisions) -> usize {
+    let flat = |revisions: &Revisions| -> BTreeSet<(String, String, String)> {
+        let databases = revisions.iter().filter(|(name, _)| *name != "tasks");
+        databases
+            .flat_map(|(name, all)| {
+                let of = |(id, rev): (&String, &String)| (name.clone(), id.clone(), rev.clone());
+                all.iter().map(of).collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    let ids = |all: BTreeSet<(String, String, String)>| -> BTreeSet<(String, String)> {
+        all.into_iter().map(|(name, id, _)| (name, id)).collect()
+    };
+    let (before, after) = (flat(before), flat(after));
+    ids(before.symmetric_difference(&after).cloned().collect()).len()
+}
+
+/// The program where its user's files are in these two folders.
+fn with_homes(stage: &Stage, data: &Path, state: &Path, arguments: &[&str]) -> Command {
+    let mut program = stage.program(arguments);
+    program
+        .env("XDG_DATA_HOME", data)
+        .env("XDG_STATE_HOME", state);
+    program
+}
+
+fn output(mut program: Command) -> Ran {
+    Ran::of(&program.output().unwrap())
+}
+
+/// The same program, which may write files of so many blocks: to it a disk with no more room.
+fn limited(program: &Command, blocks: u32) -> Command {
+    let mut limited = Command::new("sh");
+    limited
+        .args([
+            "-c",
+            "ulimit -f \"$1\"; shift; exec \"$@\"",
+            "sh",
+            &blocks.to_string(),
+        ])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
+#[test]
+fn run_stops_before_it_writes_where_no_journal_can_be_written() {
+    let stage = drifted();
+    let (_, before) = stage.data();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal");
+    let given = [
+        "copy_number_dbs_to_accounts",
+        "--journal",
+        journal.to_str().unwrap(),
+    ];
+    let full = output(limited(&stage.program(&given), 0));
+    assert_eq!((full.status, full.out.as_str()), (2, ""), "{}", full.err);
+    let line = format!("error: cannot use the journal: {}: ", journal.display());
+    assert!(full.err.starts_with(&line), "{}", full.err);
+    assert!(
+        full.err.contains(
+            "; this run could not be undone, and nothing was changed\nhint: --journal DIR "
+        ),
+        "{}",
+        full.err
+    );
+    let missing = stage.run(&["--journal", "/proc/none", "copy_number_dbs_to_accounts"]);
+    assert_eq!(missing.status, 2);
+    assert!(
+        missing
+            .err
+            .starts_with("error: cannot use the journal: /proc/none: "),
+        "{}",
+        missing.err
+    );
+    assert_eq!(stage.data().1, before);
+    let without = stage.run(&["--no-journal", "copy_number_dbs_to_accounts"]);
+    assert_eq!((without.status, without.err.as_str()), (0, ""));
+    assert!(changed(&before, &stage.data().1) > 100);
+}
+
+#[test]
+fn fallback_is_the_user_s_own_and_runs_and_undo_find_it() {
+    let stage = drifted();
+    let (before, _) = stage.data();
+    let state = tempfile::tempdir().unwrap();
+    let none = Path::new("/proc/none");
+    let ran = output(with_homes(
+        &stage,
+        none,
+        state.path(),
+        &["copy_number_dbs_to_accounts"],
+    ));
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let folder = state.path().join("kazoo_numbers_maintenance/journal");
+    let journal = fs::read_dir(&folder)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let warning = format!("; the journal of this run is {}\n", journal.display());
+    assert!(ran.out.contains(&warning), "{}", ran.out);
+    let run = journal.file_stem().unwrap().to_str().unwrap();
+    let runs = output(with_homes(&stage, none, state.path(), &["runs"]));
+    assert!(
+        runs.out.starts_with(run) && runs.status == 0,
+        "{}",
+        runs.out
+    );
+    let undone = output(with_homes(&stage, none, state.path(), &["undo", run]));
+    assert_eq!(undone.status, 0, "{}", undone.err);
+    let after = stage.data().0.without_tombstones();
+    assert_eq!(
+        after.differences(&before.without_tombstones()),
+        Vec::<String>::new()
+    );
+
+    let (_, before) = stage.data();
+    let homeless = output(with_homes(
+        &stage,
+        none,
+        none,
+        &["copy_number_dbs_to_accounts"],
+    ));
+    assert_eq!(homeless.status, 2);
+    assert!(
+        homeless.err.contains("nothing was changed"),
+        "{}",
+        homeless.err
+    );
+    assert_eq!(stage.data().1, before);
+}
+
+#[test]
+fn disk_that_fills_up_stops_the_run_and_runs_counts_what_landed() {
+    let stage = drifted();
+    let (before, revisions) = stage.data();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    let full = output(limited(
+        &stage.program(&[
+            "copy_number_dbs_to_accounts",
+            "--parallel",
+            "1",
+            "--journal",
+            journal,
+        ]),
+        240,
+    ));
+    assert_eq!(full.status, 2, "{}", full.out);
+    assert!(
+        full.err.contains(".journal: file too large"),
+        "{}",
+        full.err
+    );
+    assert!(
+        full.err
+            .contains("hint: what this run changed before can be undone: undo 20"),
+        "{}",
+        full.err
+    );
+    let landed = changed(&revisions, &stage.data().1);
+    assert!(landed > 0, "{}", full.out);
+    let runs = stage.run(&["--journal", journal, "runs"]);
+    let line = format!("copy_number_dbs_to_accounts: {landed} documents written, broken off");
+    assert!(runs.out.contains(&line), "{landed}: {}", runs.out);
+    let run = runs.out.split_whitespace().next().unwrap();
+    assert_eq!(stage.run(&["undo", run, "--journal", journal]).status, 0);
+    let after = stage.data().0.without_tombstones();
+    assert_eq!(
+        after.differences(&before.without_tombstones()),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn reader_that_goes_away_learns_what_was_changed_and_how_to_undo_it() {
+    let stage = drifted();
+    let (before, revisions) = stage.data();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    let mut running = stage
+        .program(&[
+            "copy_number_dbs_to_accounts",
+            "--requests-per-second",
+            "10",
+            "--journal",
+            journal,
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(running.stdout.take().unwrap());
+    // Of an account in which something has landed.
+    while !line.starts_with("account%2F") || line.contains(", 0 updated,") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0);
+    }
+    drop(out);
+    let output = running.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let landed = changed(&revisions, &stage.data().1);
+    assert!(landed > 0);
+    let run = said
+        .split_whitespace()
+        .skip_while(|word| *word != "undo")
+        .find(|word| word.starts_with("20"));
+    let run = run.unwrap();
+    assert_eq!(
+        said,
+        format!(
+            "error: cannot write to standard output: Broken pipe (os error 32); the run was stopped after it changed {landed} documents\n\
+             hint: to undo that: kazoo-numbers undo {run} --journal {journal}\n"
+        )
+    );
+    assert_eq!(stage.run(&["undo", run, "--journal", journal]).status, 0);
+    let after = stage.data().0.without_tombstones();
+    assert_eq!(
+        after.differences(&before.without_tombstones()),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn reader_of_a_read_may_go_away_without_an_error() {
+    let stage = drifted();
+    for arguments in [
+        &["audit"][..],
+        &["audit", "--format", "csv"],
+        &["carrier_module_usage", "--json"],
+        &["copy_number_dbs_to_accounts", "--dry-run"],
+        &["runs"],
+        &["help"],
+        &["help", "audit"],
+        &["completion", "bash"],
+    ] {
+        let mut running = stage
+            .program(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(running.stdout.take());
+        let output = running.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        // What a document of an audit leaves out is said there in any case.
+        let aside = if arguments.contains(&"csv") { 1 } else { 0 };
+        assert_eq!(said.lines().count(), aside, "{arguments:?}: {said}");
+        assert!(!said.contains("error"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn who_is_the_system_s_user_where_the_environment_names_none() {
+    let stage = drifted();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    let mut program =
+        stage.program(&["fix_apps_for_account_dbs", "--journal", journal, "--report"]);
+    let report = folder.path().join("report.json");
+    program.arg(&report);
+    for name in ["SUDO_USER", "USER", "LOGNAME"] {
+        program.env_remove(name);
+    }
+    assert_eq!(output(program).status, 0);
+    let report: exact_json::Value =
+        exact_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let name = Command::new("id").arg("-un").output().unwrap().stdout;
+    let name = String::from_utf8(name).unwrap();
+    let who = format!("{}@", name.trim_end());
+    assert!(
+        report["who"].as_str().unwrap().starts_with(&who),
+        "{report}"
+    );
+}
+
+#[test]
+fn journals_are_kept_for_as_many_days_as_were_asked_for() {
+    let stage = drifted();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    assert_eq!(
+        stage
+            .run(&["copy_number_dbs_to_accounts", "--journal", journal])
+            .status,
+        0
+    );
+    let path = fs::read_dir(folder.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let file = fs::File::options().append(true).open(&path).unwrap();
+    let day = std::time::Duration::from_secs(24 * 60 * 60);
+    file.set_modified(std::time::SystemTime::now() - day * 8)
+        .unwrap();
+    stage.run(&["runs", "--journal", journal, "--journal-keep-days", "9"]);
+    assert!(path.exists());
+    let runs = stage.run(&["runs", "--journal", journal, "--journal-keep-days", "7"]);
+    assert_eq!((runs.status, runs.out.as_str()), (0, "ok\n"));
+    assert!(!path.exists());
+}
+
+/// The largest resident size, in KiB, that a program had until it ended.
+#[cfg(target_os = "linux")]
+fn peak(mut program: Command) -> u64 {
+    let mut running = program.stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", running.id());
+    let mut peak = 0;
+    while running.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        peak = now.map_or(peak, |now| now.parse().unwrap());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(running.wait().unwrap().success());
+    peak
+}
+
+/// A run that deleted numbers of ten databases: 80 MB of journal. Undoing it took 150 MB when its documents were all in memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn undo_needs_no_more_memory_for_a_large_journal() {
+    use kazoo_numbers::journal::{Entry, Record, Start};
+    use std::io::Write;
+
+    let stage = drifted();
+    let (cluster, _) = stage.data();
+    let database = cluster.number_databases().next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = "20261126T001209Z-487223";
+    let mut file = fs::File::create(folder.path().join(format!("{run}.journal"))).unwrap();
+    let mut write = |record: Record| file.write_all(record.line().unwrap().as_bytes()).unwrap();
+    write(Record::Start(Start {
+        run: run.to_owned(),
+        at: "2026-11-26T00:12:09Z".to_owned(),
+        command: "purge_deleted".to_owned(),
+        who: "ann@kz1".to_owned(),
+        server: format!("http://{}", stage.address()),
+        cluster: kazoo_numbers::couchdb::ClusterIdentity::default(),
+    }));
+    let note = "x".repeat(4000);
+    for number in 0..20_000 {
+        let id = format!("{}{number:08}", database.strip_prefix("numbers/").unwrap());
+        let text = format!(r#"{{"_id":"{id}","pvt_type":"number","note":"{note}"}}"#);
+        write(Record::Intent(Entry {
+            database: database.to_owned(),
+            id,
+            before: Some(serde_json::value::RawValue::from_string(text).unwrap()),
+            after: None,
+            leaves: Vec::new(),
+        }));
+    }
+    let journal = folder.path().to_str().unwrap();
+    let peak = peak(stage.program(&[
+        "--journal",
+        journal,
+        "--dry-run",
+        "undo",
+        run,
+        "any_cluster",
+    ]));
+    assert!((10_000..80_000).contains(&peak), "{peak} KiB");
+}

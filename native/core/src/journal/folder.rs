@@ -1,0 +1,338 @@
+//! A folder of journals, opened so that nobody else can have put anything into it.
+//!
+//! What `undo` reads from it is written to CouchDB. The folder and each file in it must therefore belong to this user and
+//! be closed to others, and are looked at through their descriptors: a name can be made to mean something else in between.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use super::writer::is_allowed;
+
+/// What others may do with a file or a folder.
+const OTHERS: u32 = 0o077;
+const OTHERS_WRITE: u32 = 0o022;
+
+/// How much must fit on the disk before a run begins, in bytes: some intents and what is noted of them.
+const ROOM: usize = 64 << 10;
+
+/// Why a folder or a file is not used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("it is a symbolic link")]
+    Link,
+    #[error("it is not a directory")]
+    NotADirectory,
+    #[error("it is not a regular file")]
+    NotAFile,
+    #[error("it belongs to user {owner}, and this program runs as user {me}")]
+    Owner { owner: u32, me: u32 },
+    #[error("others may write to it (mode {0:04o})")]
+    WritableByOthers(u32),
+    #[error("it does not begin as the journal of its run")]
+    NotOfRun,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<Errno> for Refused {
+    fn from(error: Errno) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+impl Refused {
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == ErrorKind::NotFound)
+    }
+}
+
+/// A folder of journals that is ours.
+#[derive(Debug)]
+pub(super) struct Folder(OwnedFd);
+
+impl Folder {
+    /// Opens a folder; None where there is none.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, Refused> {
+        match Self::existing(path) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(refused) if refused.is_missing() => Ok(None),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Opens a folder, which is made if it is missing.
+    pub(super) fn make(path: &Path) -> Result<Self, Refused> {
+        if let Some(folder) = Self::open(path)? {
+            return Ok(folder);
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        Self::existing(path)
+    }
+
+    fn existing(path: &Path) -> Result<Self, Refused> {
+        // Without a slash at its end, which would have a link followed.
+        let path: PathBuf = path.components().collect();
+        if std::fs::symlink_metadata(&path)?.is_symlink() {
+            return Err(Refused::Link);
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle =
+            rustix::fs::open(&path, flags, Mode::empty()).map_err(|error| match error {
+                Errno::NOTDIR => Refused::NotADirectory,
+                Errno::LOOP => Refused::Link,
+                error => error.into(),
+            })?;
+        let folder = Self(handle);
+        let mode = owned(&rustix::fs::fstat(&folder.0)?)?;
+        if mode & OTHERS_WRITE != 0 {
+            return Err(Refused::WritableByOthers(mode));
+        }
+        if mode & OTHERS != 0 {
+            folder.close_to_others()?;
+        }
+        Ok(folder)
+    }
+
+    /// Version 0.1 made folders that others could list. One that holds nothing but journals is closed to them. In another, which
+    /// others may need, they see the names of runs and can open none of them.
+    fn close_to_others(&self) -> Result<(), Refused> {
+        if self.entries()?.iter().all(|name| is_journal(name)) {
+            rustix::fs::fchmod(&self.0, Mode::from_raw_mode(0o700))?;
+        }
+        Ok(())
+    }
+
+    /// The names of all that is in it. One that is not text is no name of ours.
+    fn entries(&self) -> Result<Vec<String>, Refused> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.0)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The runs that have a file here, oldest first: their ids begin with the time.
+    pub(super) fn runs(&self) -> Result<Vec<String>, Refused> {
+        let mut runs: Vec<String> = self
+            .entries()?
+            .iter()
+            .filter_map(|name| run_of(name))
+            .map(str::to_owned)
+            .collect();
+        runs.sort_unstable();
+        Ok(runs)
+    }
+
+    /// Opens a run's journal; None where there is none.
+    pub(super) fn read(&self, run: &str) -> Result<Option<File>, Refused> {
+        // Without NONBLOCK a FIFO would be waited for until somebody writes to it.
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.0, name(run), flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => return Err(Refused::Link),
+            // A socket.
+            Err(Errno::NXIO) => return Err(Refused::NotAFile),
+            Err(error) => return Err(error.into()),
+        };
+        let stat = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Refused::NotAFile);
+        }
+        let mode = owned(&stat)?;
+        if mode & OTHERS_WRITE != 0 {
+            return Err(Refused::WritableByOthers(mode));
+        }
+        Ok(Some(File::from(file)))
+    }
+
+    /// Makes the file of a new run. It holds documents that not everybody may read.
+    pub(super) fn create(&self, run: &str) -> Result<File, Refused> {
+        let file = self.create_file(&name(run))?;
+        // A file whose name a crash took away undoes nothing.
+        rustix::fs::fsync(&self.0)?;
+        Ok(file)
+    }
+
+    fn create_file(&self, name: &str) -> Result<File, Refused> {
+        let flags = OFlags::WRONLY
+            | OFlags::APPEND
+            | OFlags::CREATE
+            | OFlags::EXCL
+            | OFlags::NOFOLLOW
+            | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o600);
+        Ok(rustix::fs::openat(&self.0, name, flags, mode)?.into())
+    }
+
+    /// Deletes a run's journal.
+    pub(super) fn remove(&self, run: &str) -> Result<(), Refused> {
+        Ok(rustix::fs::unlinkat(&self.0, name(run), AtFlags::empty())?)
+    }
+
+    /// Whether a journal can be written here now.
+    pub(super) fn has_room(&self) -> Result<(), Refused> {
+        is_allowed(ROOM as u64)?;
+        let name = format!(".{:016x}", rand::random::<u64>());
+        let mut file = self.create_file(&name)?;
+        rustix::fs::unlinkat(&self.0, &name, AtFlags::empty())?;
+        Ok(file.write_all(&[b'\n'; ROOM])?)
+    }
+}
+
+/// The permission bits of what belongs to this user.
+fn owned(stat: &rustix::fs::Stat) -> Result<u32, Refused> {
+    let (owner, me) = (stat.st_uid, geteuid().as_raw());
+    if owner == me {
+        Ok(Mode::from_raw_mode(stat.st_mode).as_raw_mode())
+    } else {
+        Err(Refused::Owner { owner, me })
+    }
+}
+
+const EXTENSION: &str = ".journal";
+
+fn name(run: &str) -> String {
+    format!("{run}{EXTENSION}")
+}
+
+/// The run that a file of this name is of; None where it is none of ours.
+fn run_of(name: &str) -> Option<&str> {
+    name.strip_suffix(EXTENSION).filter(|run| is_run(run))
+}
+
+fn is_journal(name: &str) -> bool {
+    run_of(name).is_some()
+}
+
+/// Whether this is the id of a run, as `20261126T001209Z-487223`. A run's id becomes the name of a file, and must not become
+/// a path.
+pub(super) fn is_run(text: &str) -> bool {
+    const FORM: &[u8] = b"00000000T000000Z-000000";
+    text.len() == FORM.len()
+        && text.bytes().zip(FORM).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            form => byte == *form,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    const RUN: &str = "20261126T001209Z-487223";
+
+    fn refused<T>(result: Result<T, Refused>) -> String {
+        result.map(|_| ()).unwrap_err().to_string()
+    }
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn folder_that_others_can_change_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("journal");
+        assert!(Folder::open(&path).unwrap().is_none());
+        Folder::make(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
+        for open in [0o770, 0o707, 0o1777] {
+            chmod(&path, open);
+            assert!(refused(Folder::make(&path)).starts_with("others may write to it"));
+        }
+        let link = parent.path().join("link");
+        symlink(&path, &link).unwrap();
+        for link in [link.clone(), link.join("")] {
+            assert_eq!(refused(Folder::make(&link)), "it is a symbolic link");
+        }
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert_eq!(refused(Folder::make(&file)), "it is not a directory");
+        // Root can give a folder away; everybody else finds the root directory.
+        let (theirs, owner) = if geteuid().is_root() {
+            chmod(&path, 0o700);
+            std::os::unix::fs::chown(&path, Some(1), None).unwrap();
+            (path.as_path(), 1)
+        } else {
+            (Path::new("/"), 0)
+        };
+        let why = format!("it belongs to user {owner}, and this program runs as user ");
+        assert!(refused(Folder::make(theirs)).starts_with(&why));
+    }
+
+    #[test]
+    fn folder_that_others_can_read_is_closed_where_it_holds_only_journals() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("journal");
+        Folder::make(&path).unwrap().create(RUN).unwrap();
+        chmod(&path, 0o755);
+        Folder::make(&path).unwrap();
+        assert_eq!(mode(&path), 0o700);
+        chmod(&path, 0o755);
+        fs::write(path.join("invoices"), "").unwrap();
+        Folder::make(&path).unwrap();
+        assert_eq!(mode(&path), 0o755);
+    }
+
+    #[test]
+    fn file_that_is_no_regular_one_of_ours_is_refused_without_a_wait() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = Folder::make(parent.path()).unwrap();
+        let path = parent.path().join(name(RUN));
+        assert!(folder.read(RUN).unwrap().is_none());
+        let target = parent.path().join("target");
+        fs::write(&target, "").unwrap();
+        symlink(&target, &path).unwrap();
+        assert_eq!(refused(folder.read(RUN)), "it is a symbolic link");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(refused(folder.read(RUN)), "it is not a regular file");
+        fs::remove_dir(&path).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        assert_eq!(refused(folder.read(RUN)), "it is not a regular file");
+        fs::remove_file(&path).unwrap();
+        folder.create(RUN).unwrap();
+        assert!(folder.read(RUN).unwrap().is_some());
+        chmod(&path, 0o620);
+        assert!(refused(folder.read(RUN)).starts_with("others may write to it"));
+    }
+
+    #[test]
+    fn id_of_a_run_is_no_path() {
+        assert!(is_run(RUN));
+        for id in [
+            "",
+            "../x",
+            "20261126T001209Z-48722",
+            "20261126T001209Z-48722x",
+            "20261126T001209Z/487223",
+        ] {
+            assert!(!is_run(id), "{id}");
+        }
+    }
+}

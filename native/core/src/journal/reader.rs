@@ -1,0 +1,272 @@
+//! Reading a journal without having all of it in memory.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
+use std::os::unix::fs::FileExt;
+
+use super::{Entry, Record, Start};
+use crate::plan::Leaf;
+use couchdb::Revision;
+
+/// The longest line that is read, in bytes. CouchDB takes documents of this size, attachments included, only when it is set up
+/// to; a longer line is no line of ours.
+const LONGEST: u64 = 1 << 30;
+
+/// The end of a run, as a line, is shorter than this, in bytes.
+const TAIL: u64 = 1024;
+
+/// A journal's records, in order, up to the first line that is not whole.
+pub(super) struct Records {
+    reader: BufReader<File>,
+    offset: u64,
+    line: Vec<u8>,
+}
+
+/// A record, and where its line stands in the file, in bytes.
+pub(super) struct Located {
+    pub(super) record: Record,
+    pub(super) place: Place,
+}
+
+/// Where a line stands in a file, in bytes; without its line break.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    offset: u64,
+    length: u64,
+}
+
+impl Records {
+    pub(super) fn new(mut file: File) -> io::Result<Self> {
+        // Copies of a descriptor share their place in the file.
+        file.rewind()?;
+        Ok(Self {
+            reader: BufReader::new(file),
+            offset: 0,
+            line: Vec::new(),
+        })
+    }
+
+    /// The next record. None at the end, or where a line is not whole.
+    pub(super) fn next(&mut self) -> io::Result<Option<Located>> {
+        self.line.clear();
+        let read = self
+            .reader
+            .by_ref()
+            .take(LONGEST)
+            .read_until(b'\n', &mut self.line)?;
+        if self.line.pop() != Some(b'\n') {
+            return Ok(None);
+        }
+        let place = Place {
+            offset: self.offset,
+            length: self.line.len() as u64,
+        };
+        self.offset += read as u64;
+        let record = std::str::from_utf8(&self.line).ok().and_then(Record::read);
+        // One large document does not keep its room.
+        self.line.shrink_to(64 << 10);
+        Ok(record.map(|record| Located { record, place }))
+    }
+}
+
+/// What the first and the last line of a journal say.
+pub(super) struct Summary {
+    pub(super) start: Start,
+    /// Documents that the run wrote, and failures, if it came to its end.
+    pub(super) end: Option<(u64, u64)>,
+    /// Whether nothing follows the first line.
+    pub(super) is_empty: bool,
+}
+
+/// Reads the first and the last line. None for a file that does not begin as a journal of this run does.
+pub(super) fn summary(run: &str, file: &File) -> io::Result<Option<Summary>> {
+    let length = file.metadata()?.len();
+    let mut records = Records::new(file.try_clone()?)?;
+    let first = records.next()?;
+    let start = match first {
+        Some(Located {
+            record: Record::Start(start),
+            ..
+        }) if start.run == run => start,
+        _ => return Ok(None),
+    };
+    let from = length.saturating_sub(TAIL);
+    let mut tail = vec![0; usize::try_from(length - from).unwrap_or_default()];
+    file.read_exact_at(&mut tail, from)?;
+    let end = match tail.strip_suffix(b"\n") {
+        Some(lines) => {
+            let last = lines.rsplit(|byte| *byte == b'\n').next();
+            last.and_then(|line| std::str::from_utf8(line).ok())
+                .and_then(Record::read)
+        }
+        None => None,
+    };
+    let end = match end {
+        Some(Record::End {
+            created,
+            updated,
+            deleted,
+            failed,
+            ..
+        }) => Some((
+            created.saturating_add(updated).saturating_add(deleted),
+            failed,
+        )),
+        _ => None,
+    };
+    Ok(Some(Summary {
+        start,
+        end,
+        is_empty: records.offset == length,
+    }))
+}
+
+/// How many documents a run is known to have written, and of how many that is not known.
+pub(super) fn outcomes(file: File) -> io::Result<(u64, u64)> {
+    let mut records = Records::new(file)?;
+    let (mut intents, mut landed) = (0_u64, 0_u64);
+    while let Some(Located { record, .. }) = records.next()? {
+        match record {
+            Record::Intent(_) => intents += 1,
+            Record::Landed { .. } => landed += 1,
+            Record::Start(_) | Record::End { .. } => {}
+        }
+    }
+    Ok((landed, intents.saturating_sub(landed)))
+}
+
+/// One write that a run made of a document, or may have made.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The document before, attachments and all; None: it was not there.
+    pub before: Option<String>,
+    /// The document after; None: it was deleted.
+    pub after: Option<String>,
+    /// The revision that it landed as. None: it failed, or its answer was lost.
+    pub rev: Option<String>,
+    /// Losing leaves that went with the document, or were put back with it.
+    pub leaves: Vec<Leaf>,
+}
+
+/// Where a step stands, and the revision that it landed as.
+#[derive(Debug)]
+struct StepPlace {
+    place: Place,
+    rev: Option<Box<str>>,
+}
+
+/// What a run did, by database and id. The documents stay on the disk until they are asked for: in memory is about as much as
+/// their ids take.
+#[derive(Debug)]
+pub struct Steps {
+    file: File,
+    databases: BTreeMap<String, BTreeMap<Box<str>, Vec<StepPlace>>>,
+}
+
+impl Steps {
+    /// Reads a journal through. `check` sees each write once, and refuses the journal by an error.
+    pub(super) fn new<E: From<io::Error>>(
+        file: File,
+        mut check: impl FnMut(&Entry) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut records = Records::new(file.try_clone()?)?;
+        let mut databases: BTreeMap<String, BTreeMap<Box<str>, Vec<StepPlace>>> = BTreeMap::new();
+        while let Some(Located { record, place }) = records.next()? {
+            match record {
+                Record::Intent(entry) => {
+                    check(&entry)?;
+                    let step = StepPlace { place, rev: None };
+                    let documents = databases.entry(entry.database).or_default();
+                    let steps = documents.entry(entry.id.into()).or_default();
+                    steps.reserve_exact(1);
+                    steps.push(step);
+                }
+                Record::Landed { database, id, rev } => {
+                    let step = databases
+                        .get_mut(&database)
+                        .and_then(|all| all.get_mut(id.as_str()))
+                        .and_then(|steps| steps.last_mut());
+                    if let Some(step) = step {
+                        step.rev = Some(rev.into());
+                    }
+                }
+                Record::Start(_) | Record::End { .. } => {}
+            }
+        }
+        Ok(Self { file, databases })
+    }
+
+    /// The databases that the run wrote to, sorted.
+    pub fn databases(&self) -> impl Iterator<Item = &str> {
+        self.databases.keys().map(String::as_str)
+    }
+
+    /// The documents that it wrote there, sorted: each id, and how many bytes of the journal its steps take.
+    pub fn documents<'a>(
+        &'a self,
+        database: &str,
+    ) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
+        let documents = self.databases.get(database).into_iter().flatten();
+        documents.map(|(id, steps)| {
+            let bytes = steps.iter().map(|step| step.place.length).sum();
+            (&**id, bytes)
+        })
+    }
+
+    /// Reads what it did to a document, in order; nothing for one that it did not write.
+    ///
+    /// # Errors
+    /// The file can no longer be read, or says something else by now.
+    pub fn read(&self, database: &str, id: &str) -> io::Result<Vec<Step>> {
+        let steps = self.databases.get(database).and_then(|all| all.get(id));
+        steps
+            .into_iter()
+            .flatten()
+            .map(|step| self.step(step, database, id))
+            .collect()
+    }
+
+    fn step(&self, step: &StepPlace, database: &str, id: &str) -> io::Result<Step> {
+        let changed = || {
+            io::Error::new(
+                ErrorKind::InvalidData,
+                "the journal has changed while it was read",
+            )
+        };
+        let Place { offset, length } = step.place;
+        let mut line = vec![0; usize::try_from(length).map_err(|_| changed())?];
+        self.file.read_exact_at(&mut line, offset)?;
+        let line = String::from_utf8(line).map_err(|_| changed())?;
+        match Record::read(&line) {
+            Some(Record::Intent(entry)) if entry.database == database && entry.id == id => {
+                Ok(Step {
+                    rev: step.rev.as_deref().map(str::to_owned),
+                    ..entry.into()
+                })
+            }
+            _ => Err(changed()),
+        }
+    }
+}
+
+impl From<Entry> for Step {
+    fn from(entry: Entry) -> Self {
+        let text = |raw: Option<Box<serde_json::value::RawValue>>| {
+            raw.map(|raw| Box::<str>::from(raw).into_string())
+        };
+        Self {
+            before: text(entry.before),
+            after: text(entry.after),
+            rev: None,
+            leaves: entry
+                .leaves
+                .into_iter()
+                .map(|leaf| Leaf {
+                    rev: Revision::parse(&leaf.rev),
+                    text: leaf.text.get().into(),
+                })
+                .collect(),
+        }
+    }
+}
