@@ -58,8 +58,8 @@ text(_Other) -> error.
 
 refusal(Function, Position, Argument) ->
     unicode:characters_to_binary(
-      io_lib:format("~ts: argument ~b is ~100000tP; expected a binary, a string, or a list of them, for example <<\"+14155550100\">>"
-                   ,[Function, Position, Argument, 10]
+      io_lib:format("~ts: argument ~b is ~ts; expected a binary, a string, or a list of them, for example <<\"+14155550100\">>"
+                   ,[Function, Position, kazoo_numbers_reason:type(Argument)]
                    )).
 
 %% @doc The account that a name stands for: its id, or a database of its own, a

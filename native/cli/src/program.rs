@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::{secrets, terminal};
+use kazoo_numbers::report::sanitise;
+
+use crate::terminal;
 
 /// The exit status of a command line that cannot be understood, as `sup` has it.
 pub const USAGE: u8 = 1;
@@ -28,12 +30,13 @@ pub fn not_run(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
     let text = error.render().to_string();
-    let clean = secrets::without_credentials(&text);
+    let clean = sanitise::without_credentials(&text);
+    let clean = sanitise::page(&clean);
     if asked_for || clean == text {
         // In colours, where there are colours. Nobody there to read it: nobody misses it.
         let _ = error.print();
     } else {
-        terminal::say(clean.trim_end());
+        terminal::say_bytes(format!("{}\n", clean.trim_end()).as_bytes());
     }
     ExitCode::from(if asked_for { 0 } else { USAGE })
 }

@@ -233,7 +233,7 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
     let acts = writer.acts.lock().unwrap().clone();
     let mut all = bad_writes(&given.function, &witness);
     all.extend(overwritten(&acts, &witness, &after.1));
-        let counted: u64 = ran.writes().iter().sum();
+    let counted: u64 = ran.writes().iter().sum();
     let landed_ids: BTreeSet<&str> = witness.changed().map(|write| write.id.as_str()).collect();
     // On a busy machine a request can be given up and sent again without any fault of ours. Whose a
     // document is that somebody replaced meanwhile nobody can know then: it is told as failed.
@@ -242,7 +242,10 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
         _ => BTreeSet::new(),
     };
     let most = witness.changed().count() as u64;
-    let least = witness.changed().filter(|write| !failed.contains(&write.id)).count() as u64;
+    let least = witness
+        .changed()
+        .filter(|write| !failed.contains(&write.id))
+        .count() as u64;
     if faultless && !(least..=most).contains(&counted) {
         all.push(format!(
             "counted {:?}, and {} writes landed: {landed_ids:?}",
@@ -261,7 +264,8 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
             .iter()
             .filter(|write| write.landed.is_none())
             .count() as u64;
-        figures.replaced += witness.changed()
+        figures.replaced += witness
+            .changed()
             .filter(|write| {
                 acts.iter()
                     .any(|act| Some(&act.to) == write.replaces.as_ref())
