@@ -425,7 +425,7 @@ kazoo(generate_numbers, [Type, Account, First, Quantity]) ->
 kazoo(delete, [Number]) ->
     Num = text(Number),
     case knm_numbers:delete(Num, knm_options:default()) of
-        {ok, _Deleted} -> say([["Removed ", Num]]);
+        {ok, _Deleted} -> say([["Removed ", kazoo_numbers_arguments:shown(Num)]]);
         Error -> say([line("ERROR: {error,~ts}", [kazoo_numbers_reason:kind(Error)])])
     end,
     no_return;
@@ -500,7 +500,7 @@ edit_reseller(Path, Edit, FeatureArgument, AccountArgument) ->
             _ = kapps_account_config:set(Reseller, ?NUMBER_MANAGER, Path, Features),
             reseller_features(AccountId);
         false ->
-            say([["Feature '", Feature, "' is not a known feature."]
+            say([["Feature '", kazoo_numbers_arguments:shown(Feature), "' is not a known feature."]
                 ,"Known features:"
                 ,["\t", spaced(?FEATURES)]
                 ]),
@@ -532,7 +532,7 @@ natural(Argument) ->
     try binary_to_integer(Text) of
         Integer when Integer >= 0 -> Integer
     catch
-        error:_NotOne -> throw({refused, line("~ts: expected a whole number, 0 or greater", [Text])})
+        error:_NotOne -> throw({refused, line("~ts: expected a whole number, 0 or greater", [kazoo_numbers_arguments:shown(Text)])})
     end.
 
 account_id(Argument) ->
@@ -542,7 +542,7 @@ account_id(Argument) ->
         error ->
             throw({refused, line("~ts is no account: expected 32 hexadecimal digits, for example "
                                  "0123456789abcdef0123456789abcdef, or account/01/23/456789abcdef0123456789abcdef"
-                                ,[Text])})
+                                ,[kazoo_numbers_arguments:shown(Text)])})
     end.
 
 account_db(Argument) ->
@@ -555,7 +555,7 @@ number_db(Argument) ->
         {ok, Db} -> Db;
         error ->
             throw({refused, line("~ts is no number database: expected for example numbers%2F%2B1415, numbers/+1415 or +1415"
-                                ,[Text])})
+                                ,[kazoo_numbers_arguments:shown(Text)])})
     end.
 
 %% A carrier that Kazoo has, so that no atom is made of what somebody typed.
@@ -563,7 +563,8 @@ carrier(Type) ->
     Name = <<"knm_", Type/binary>>,
     case lists:member(Name, knm_carriers:all_modules()) of
         true -> binary_to_atom(Name, utf8);
-        false -> throw({refused, line("~ts is no kind of number that Kazoo can generate: there is no ~ts", [Type, Name])})
+        false -> throw({refused, line("~ts is no kind of number that Kazoo can generate: there is no ~ts"
+                                 ,[kazoo_numbers_arguments:shown(Type), kazoo_numbers_arguments:shown(Name)])})
     end.
 
 %% The inverse of encoded/1; a server says plain names already.

@@ -31,7 +31,7 @@ pub fn not_run(error: &clap::Error) -> ExitCode {
     );
     let text = error.render().to_string();
     let clean = sanitise::without_credentials(&text);
-    let clean = sanitise::page(&clean);
+    let clean = sanitise::page(&without_line_feeds(&clean)).into_owned();
     if asked_for || clean == text {
         // In colours, where there are colours. Nobody there to read it: nobody misses it.
         let _ = error.print();
@@ -39,6 +39,15 @@ pub fn not_run(error: &clap::Error) -> ExitCode {
         terminal::say_bytes(format!("{}\n", clean.trim_end()).as_bytes());
     }
     ExitCode::from(if asked_for { 0 } else { USAGE })
+}
+
+/// The text with the line feeds of arguments escaped; those of the text itself stay.
+fn without_line_feeds(text: &str) -> String {
+    std::env::args()
+        .filter(|argument| argument.contains('\n'))
+        .fold(text.to_owned(), |text, argument| {
+            text.replace(&argument, &sanitise::line(&argument))
+        })
 }
 
 /// The exit status of a program that ran, after its error was printed, if there was one.
