@@ -475,7 +475,7 @@ files_belong_to(User, Config) ->
     true = length(Files) > 10,
     [begin
          {ok, Info} = file:read_file_info(File),
-         {File, User} = {File, element(12, Info)},
+         {File, User} = {File, element(13, Info)},
          Mode = element(8, Info) band 8#7777,
          IsProgram = filelib:is_dir(File) orelse filename:basename(File) =:= "kazoo-numbers",
          {File, Mode} = {File, case IsProgram of true -> 8#755; false -> 8#644 end}
