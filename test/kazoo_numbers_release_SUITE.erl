@@ -7,6 +7,7 @@
 -module(kazoo_numbers_release_SUITE).
 
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2, end_per_testcase/2]).
+-export([links_in_the_release_are_refused/1, files_belong_to_the_owner_of_the_release/1, install_that_fails_leaves_no_trace/1]).
 -export([the_new_module_answers/1, a_running_node_takes_it_up/1, a_broken_library_does_not_stop_the_boot/1
         ,a_missing_library_does_not_stop_the_boot/1, a_missing_application_does_not_stop_the_boot/1
         ,the_operator_module_is_loaded_anew/1, the_port_works_too/1, node_with_the_port_maps_no_library/1, its_environment_is_that_of_the_release/1
@@ -53,6 +54,9 @@ groups() ->
                   ,the_releases_own_otp_loads_the_modules
                   ,a_release_that_cannot_be_checked_is_refused
                   ,status_reports_modules_that_cannot_be_loaded
+                  ,links_in_the_release_are_refused
+                  ,files_belong_to_the_owner_of_the_release
+                  ,install_that_fails_leaves_no_trace
                   ]}
     ].
 
@@ -394,6 +398,113 @@ stock(Apps) ->
                                                   ,{applications, [kernel, stdlib]}
                                                   ,{mod, {kazoo_numbers_app, []}}
                                                   ]}])).
+
+%% Who owns the release must not have root overwrite files that are others'.
+links_in_the_release_are_refused(Config) ->
+    Release = proplists:get_value(release, Config),
+    _ = embed(uninstall, Release),
+    [Ebin] = filelib:wildcard(filename:join(Release, "lib/kazoo_numbers-*/ebin")),
+    Precious = filename:join(proplists:get_value(priv_dir, Config), "precious"),
+    Outside = filename:join(proplists:get_value(priv_dir, Config), "outside"),
+    ok = filelib:ensure_dir(filename:join([Outside, "ebin", "x"])),
+    Ours = filename:join(Release, "lib/" ?MODULE_NAME "-0.1.0"),
+    Beam = filename:join(Ebin, ?MODULE_NAME ".beam"),
+    [begin
+         ok = file:write_file(Precious, "precious"),
+         ok = file:make_symlink(Target, Link),
+         Before = tree(Outside),
+         Answer = embed(install, Release),
+         case Expected of
+             refused ->
+                 {1, Output} = Answer,
+                 true = string:find(Output, "symbolic link") =/= nomatch;
+             harmless ->
+                 {0, _} = Answer,
+                 {0, _} = embed(uninstall, Release)
+         end,
+         ok = file:delete(Link),
+         {ok, <<"precious">>} = file:read_file(Precious),
+         same(Before, tree(Outside)),
+         [] = filelib:wildcard(filename:join(Ebin, "*.stock"))
+     end
+     || {Link, Target, Expected} <- [{filename:join(Ebin, ?MODULE_NAME ".stock"), Precious, refused}
+                                    ,{Ours, Outside, refused}
+                                     %% The name that temporary files had.
+                                    ,{Beam ++ ".new", Precious, harmless}
+                                    ,{filename:join(Ebin, ?MODULE_NAME ".stock.new"), Precious, harmless}
+                                    ]
+    ],
+    %% The folder itself, and a file of an earlier install.
+    ok = file:rename(Ebin, Ebin ++ ".real"),
+    ok = file:make_symlink(Ebin ++ ".real", Ebin),
+    {1, _} = embed(install, Release),
+    ok = file:delete(Ebin),
+    ok = file:rename(Ebin ++ ".real", Ebin),
+    {0, _} = embed(install, Release),
+    Library = library(Config),
+    ok = file:delete(Library),
+    ok = file:make_symlink(Precious, Library),
+    {1, _} = embed(install, Release),
+    {ok, <<"precious">>} = file:read_file(Precious),
+    ok = file:delete(Library),
+    {0, _} = embed(install, Release),
+    {0, _} = embed(uninstall, Release).
+
+%% Root installs as the user who owns the release, whatever the build's files are.
+files_belong_to_the_owner_of_the_release(Config) ->
+    case os:cmd("id -u") of
+        "0\n" -> files_belong_to(65534, Config);
+        _ -> {skip, "only root can install for another user"}
+    end.
+
+files_belong_to(User, Config) ->
+    %% A directory that this user can reach.
+    Dir = string:trim(os:cmd("mktemp -d")),
+    Release = filename:join(Dir, "release"),
+    _ = os:cmd("chmod 755 " ++ Dir ++ " && cp -R " ++ proplists:get_value(release, Config) ++ " " ++ Release),
+    _ = os:cmd(lists:concat(["chown -R ", User, ":", User, " ", Release])),
+    App = copied_app(?FUNCTION_NAME, Config),
+    _ = os:cmd("chmod -R go= " ++ App),
+    _ = os:cmd("chmod 666 " ++ filename:join(App, "ebin/kazoo_numbers_job.beam")),
+    {0, _} = embed(install, Release, [{"KAZOO_NUMBERS_APP", App}]),
+    {0, _} = embed(status, Release, [{"KAZOO_NUMBERS_APP", App}]),
+    Files = lists:append([filelib:wildcard(filename:join([Release, "lib", Pattern]))
+                          || Pattern <- [?MODULE_NAME "-*/.kazoo-embed", ?MODULE_NAME "-*/*", ?MODULE_NAME "-*/*/*"
+                                        ,"kazoo_numbers-*/ebin/" ?MODULE_NAME ".*"
+                                        ]]),
+    true = length(Files) > 10,
+    [begin
+         {ok, Info} = file:read_file_info(File),
+         {File, User} = {File, element(13, Info)},
+         Mode = element(8, Info) band 8#7777,
+         IsProgram = filelib:is_dir(File) orelse filename:basename(File) =:= "kazoo-numbers",
+         {File, Mode} = {File, case IsProgram of true -> 8#755; false -> 8#644 end}
+     end
+     || File <- Files],
+    %% One that belongs to two users is not touched.
+    [Ebin] = filelib:wildcard(filename:join(Release, "lib/kazoo_numbers-*/ebin")),
+    {0, _} = embed(uninstall, Release, [{"KAZOO_NUMBERS_APP", App}]),
+    _ = os:cmd("chown 1:1 " ++ Ebin),
+    Before = tree(Release),
+    {1, Output} = embed(install, Release, [{"KAZOO_NUMBERS_APP", App}]),
+    true = string:find(Output, "it belongs to user 1") =/= nomatch,
+    same(Before, tree(Release)),
+    _ = os:cmd("rm -rf " ++ Dir),
+    ok.
+
+install_that_fails_leaves_no_trace(Config) ->
+    Release = proplists:get_value(release, Config),
+    _ = embed(uninstall, Release),
+    Before = tree(Release),
+    %% A disk that is full from some file on.
+    Bin = filename:join(proplists:get_value(priv_dir, Config), "full_disk"),
+    ok = filelib:ensure_dir(filename:join(Bin, "x")),
+    ok = file:write_file(filename:join(Bin, "mktemp")
+                        ,"#!/bin/sh\ncase $1 in */" ?MODULE_NAME "-*/priv/*) exit 1 ;; esac\nexec /usr/bin/mktemp \"$@\"\n"),
+    ok = file:change_mode(filename:join(Bin, "mktemp"), 8#755),
+    {1, _} = embed(install, Release, [{"PATH", Bin ++ ":" ++ os:getenv("PATH")}]),
+    same(Before, tree(Release)),
+    [] = filelib:wildcard(filename:join(Release, "lib/" ?MODULE_NAME "-*")).
 
 %% Our application as somebody's build would have it among its dependencies: what the script makes, without its mark.
 embed_apps(Apps) ->

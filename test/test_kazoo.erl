@@ -111,9 +111,11 @@ answer(kzs_publish, publish_doc, Arguments) ->
     publish(Arguments, option(pool, 1000));
 answer(Module, Function, Arguments) ->
     record(Module, Function, Arguments),
-    case option({fail, Module, Function}, no) of
-        no -> answer({Module, Function}, Arguments);
-        Reason -> error(Reason)
+    case {option({fail, Module, Function}, no), option({misbehaves, Module, Function}, no)} of
+        {no, no} -> answer({Module, Function}, Arguments);
+        {no, {return, Value}} -> Value;
+        {no, {Class, Reason}} -> erlang:raise(Class, Reason, [{Module, Function, Arguments, []}]);
+        {Reason, _} -> error(Reason)
     end.
 
 record(Module, Function, Arguments) ->
@@ -127,9 +129,11 @@ publish(Arguments, Pool) ->
             _ = ets:update_counter(?OPTIONS, busy, -1),
             {error, pool_full};
         _Room ->
-            Answer = case option({fail, kzs_publish, publish_doc}, no) of
-                         no -> timer:sleep(option(broker, 0)), ok;
-                         Reason -> {error, Reason}
+            Answer = case {option({fail, kzs_publish, publish_doc}, no), option({misbehaves, kzs_publish, publish_doc}, no)} of
+                         {no, no} -> timer:sleep(option(broker, 0)), ok;
+                         {no, {return, Value}} -> Value;
+                         {no, {_Class, Reason}} -> {error, {badmatch, Reason}};
+                         {Reason, _} -> {error, Reason}
                      end,
             _ = Answer =:= ok andalso record(kzs_publish, publish_doc, Arguments),
             _ = ets:update_counter(?OPTIONS, busy, -1),

@@ -43,7 +43,7 @@ start(Name, #{} = Options) ->
                 ] ++ Environment ++ maps:get(args, Options, []),
     Variables = [{"XDG_DATA_HOME", filename:absname("data")} | maps:get(os_env, Options, [])],
     Program = program(maps:get(address_space, Options, unlimited), Arguments),
-    {Keeper, Monitor} = spawn_monitor(fun() -> keep(Program, Variables) end),
+    {Keeper, Monitor} = spawn_monitor(fun() -> keep(Program, Variables, maps:get(output, Options, none)) end),
     up(Node, Monitor, 300),
     true = erlang:demonitor(Monitor, [flush]),
     {Keeper, Node}.
@@ -55,16 +55,19 @@ program(KiB, Arguments) ->
 
 erl() -> filename:join([code:root_dir(), "bin", "erl"]).
 
-%% Owns the port of a node until the node has ended. The output is needed only when the node ends with an error.
-keep({Executable, Arguments}, Variables) ->
+%% Owns the port of a node until the node has ended. The output is needed when the node ends with an error, and is written to
+%% the file that the option `output' names.
+keep({Executable, Arguments}, Variables, File) ->
     Port = open_port({spawn_executable, Executable}
                     ,[{args, Arguments}, {env, Variables}, exit_status, stderr_to_stdout, binary]
                     ),
-    until_exit(Port, []).
+    until_exit(Port, File, []).
 
-until_exit(Port, Output) ->
+until_exit(Port, File, Output) ->
     receive
-        {Port, {data, Data}} -> until_exit(Port, [Data | Output]);
+        {Port, {data, Data}} ->
+            _ = File =/= none andalso file:write_file(File, Data, [append]),
+            until_exit(Port, File, [Data | Output]);
         {Port, {exit_status, 0}} -> ok;
         {Port, {exit_status, Status}} -> exit({status, Status, iolist_to_binary(lists:reverse(Output))})
     end.

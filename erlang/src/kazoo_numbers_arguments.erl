@@ -7,7 +7,7 @@
 %% @end
 -module(kazoo_numbers_arguments).
 
--export([normalise/2, text/1]).
+-export([normalise/2, text/1, shown/1]).
 -export([account_id/1, number_db/1]).
 
 -type argument() :: binary() | [binary()].
@@ -58,9 +58,14 @@ text(_Other) -> error.
 
 refusal(Function, Position, Argument) ->
     unicode:characters_to_binary(
-      io_lib:format("~ts: argument ~b is ~100000tP; expected a binary, a string, or a list of them, for example <<\"+14155550100\">>"
-                   ,[Function, Position, Argument, 10]
+      io_lib:format("~ts: argument ~b is ~ts; expected a binary, a string, or a list of them, for example <<\"+14155550100\">>"
+                   ,[Function, Position, kazoo_numbers_reason:type(Argument)]
                    )).
+
+%% @doc An argument as a message has it: without the credentials of a URL.
+-spec shown(binary()) -> binary().
+shown(Text) ->
+    re:replace(Text, "://[^\\s'\"<>]*@", "://...@", [global, {return, binary}]).
 
 %% @doc The account that a name stands for: its id, or a database of its own, a
 %% month's or a year's too, with or without escapes.

@@ -94,10 +94,10 @@ kind(_Host) -> kazoo.
 is_kazoo_command(Function, Arity) ->
     lists:member({Function, Arity}, [{atom_to_binary(Name, utf8), Of} || {Name, Of} <- kazoo_commands()]).
 
-%% @doc A line as a log takes it.
+%% @doc A line as a log takes it: nothing in it forges another line.
 -spec shortened(Line :: unicode:chardata()) -> binary().
 shortened(Line) ->
-    Text = unicode:characters_to_binary(Line),
+    Text = unicode:characters_to_binary(kazoo_numbers_terminal:plain(Line)),
     case string:length(Text) of
         Length when Length > ?LONGEST_IN_LOG ->
             unicode:characters_to_binary([string:slice(Text, 0, ?LONGEST_IN_LOG)

@@ -138,7 +138,7 @@ answer({config_set, Path, Values}) -> set_config(Path, Values).
 server(#{server := {kazoo_couch, Connection}}) ->
     {ok, iolist_to_binary(kazoo_couch:server_url(Connection))};
 server(#{server := {Driver, _Connection}}) ->
-    {error, line("the databases are served by ~ts, not by CouchDB", [Driver])};
+    {error, line("the databases are served by ~ts, not by CouchDB", [kazoo_numbers_reason:kind(Driver)])};
 server(_Plan) ->
     {error, <<"the storage plan names no server">>}.
 
@@ -149,7 +149,7 @@ databases(Prefix) ->
     try kz_datamgr:db_list(Options) of
         {ok, Names} when is_list(Names) -> {ok, plain_names(Names)};
         Names when is_list(Names) -> {ok, plain_names(Names)};
-        Other -> {error, line("Kazoo cannot list the databases: ~100000tP", [Other, 8])}
+        Other -> {error, line("Kazoo cannot list the databases: ~ts", [kazoo_numbers_reason:kind(Other)])}
     catch
         Class:_Reason ->
             {error, line("Kazoo cannot list the databases of all servers of the storage plan (~ts): is one of them down?", [Class])}
@@ -217,7 +217,7 @@ publish(_Db, [], _Patience, Failed, Reason) ->
 publish(Db, [{#{id := Id}, Before, After} | Notices], Patience, Failed, Reason) ->
     case publish_one(Db, Before, After, deadline(Patience), ?FIRST_PAUSE_MS) of
         ok -> publish(Db, Notices, ?PATIENCE_MS, Failed, Reason);
-        {error, Why} -> publish(Db, Notices, 0, [Id | Failed], line("~100000tP", [Why, 6]))
+        {error, Why} -> publish(Db, Notices, 0, [Id | Failed], kazoo_numbers_reason:kind(Why))
     end.
 
 deadline(Patience) -> erlang:monotonic_time(millisecond) + Patience.
@@ -315,7 +315,7 @@ set_config(Path, Values, false) ->
                 Values -> ok;
                 _Other -> {error, <<"system_config/number_manager was not written: is lock_system_config set in Kazoo's config.ini?">>}
             end;
-        Other -> {error, line("system_config/number_manager was not written: ~100000tP", [Other, 8])}
+        Other -> {error, line("system_config/number_manager was not written: ~ts", [kazoo_numbers_reason:kind(Other)])}
     end.
 
 %% As Kazoo's own migration does it, without its saving: what it makes of the document
@@ -331,7 +331,8 @@ migrated(Json) ->
             false -> unchanged
         end
     catch
-        Class:Reason -> {failed, line("Kazoo cannot read it: ~ts ~100000tP", [Class, Reason, 6])}
+        Class:Reason:Stack ->
+            {failed, line("Kazoo cannot read it: ~ts", [kazoo_numbers_reason:crash(Class, Reason, Stack)])}
     end.
 
 %% Another node may have created it in the meantime, which does as well.
@@ -376,8 +377,8 @@ command(Function, Arguments) ->
             {no_return, 2};
         error:undef ->
             failed(line("~ts: this Kazoo does not have what it needs", [Function]));
-        Class:Reason ->
-            failed(line("~ts failed in Kazoo: ~ts ~100000tP", [Function, Class, Reason, 12]))
+        Class:Reason:Stack ->
+            failed(line("~ts failed in Kazoo: ~ts", [Function, kazoo_numbers_reason:crash(Class, Reason, Stack)]))
     end.
 
 failed(Line) ->
@@ -424,8 +425,8 @@ kazoo(generate_numbers, [Type, Account, First, Quantity]) ->
 kazoo(delete, [Number]) ->
     Num = text(Number),
     case knm_numbers:delete(Num, knm_options:default()) of
-        {ok, _Deleted} -> say([["Removed ", Num]]);
-        Error -> say([line("ERROR: ~100000tP", [Error, 12])])
+        {ok, _Deleted} -> say([["Removed ", kazoo_numbers_arguments:shown(Num)]]);
+        Error -> say([line("ERROR: {error,~ts}", [kazoo_numbers_reason:kind(Error)])])
     end,
     no_return;
 kazoo(feature_permissions_on_reseller_of, [Account]) ->
@@ -471,7 +472,7 @@ update_services_view(AccountDb) ->
                    ,{Path ++ [<<"reduce">>], kazoo_numbers_services_view:reduce()}
                    ],
             Updated = kz_datamgr:db_view_update(AccountDb, [{?NUMBERS_VIEW, kz_json:set_values(View, Design)}]),
-            say([line("view updated for '~ts': ~tp", [AccountDb, Updated])])
+            say([line("view updated for '~ts': ~ts", [AccountDb, kazoo_numbers_reason:kind(Updated)])])
     end.
 
 classifiers() ->
@@ -499,7 +500,7 @@ edit_reseller(Path, Edit, FeatureArgument, AccountArgument) ->
             _ = kapps_account_config:set(Reseller, ?NUMBER_MANAGER, Path, Features),
             reseller_features(AccountId);
         false ->
-            say([["Feature '", Feature, "' is not a known feature."]
+            say([["Feature '", kazoo_numbers_arguments:shown(Feature), "' is not a known feature."]
                 ,"Known features:"
                 ,["\t", spaced(?FEATURES)]
                 ]),
@@ -523,14 +524,15 @@ spaced(Words) -> lists:join($\s, Words).
 text(Argument) ->
     case kazoo_numbers_arguments:text(Argument) of
         {ok, Text} -> Text;
-        error -> throw({refused, line("~100000tP: expected a binary or a string", [Argument, 10])})
+        error -> throw({refused, line("an argument is ~ts: expected a binary or a string", [kazoo_numbers_reason:type(Argument)])})
     end.
 
 natural(Argument) ->
-    try binary_to_integer(text(Argument)) of
+    Text = text(Argument),
+    try binary_to_integer(Text) of
         Integer when Integer >= 0 -> Integer
     catch
-        error:_NotOne -> throw({refused, line("~100000tP: expected a whole number", [Argument, 10])})
+        error:_NotOne -> throw({refused, line("~ts: expected a whole number, 0 or greater", [kazoo_numbers_arguments:shown(Text)])})
     end.
 
 account_id(Argument) ->
@@ -540,7 +542,7 @@ account_id(Argument) ->
         error ->
             throw({refused, line("~ts is no account: expected 32 hexadecimal digits, for example "
                                  "0123456789abcdef0123456789abcdef, or account/01/23/456789abcdef0123456789abcdef"
-                                ,[Text])})
+                                ,[kazoo_numbers_arguments:shown(Text)])})
     end.
 
 account_db(Argument) ->
@@ -553,7 +555,7 @@ number_db(Argument) ->
         {ok, Db} -> Db;
         error ->
             throw({refused, line("~ts is no number database: expected for example numbers%2F%2B1415, numbers/+1415 or +1415"
-                                ,[Text])})
+                                ,[kazoo_numbers_arguments:shown(Text)])})
     end.
 
 %% A carrier that Kazoo has, so that no atom is made of what somebody typed.
@@ -561,7 +563,8 @@ carrier(Type) ->
     Name = <<"knm_", Type/binary>>,
     case lists:member(Name, knm_carriers:all_modules()) of
         true -> binary_to_atom(Name, utf8);
-        false -> throw({refused, line("~ts is no kind of number that Kazoo can generate: there is no ~ts", [Type, Name])})
+        false -> throw({refused, line("~ts is no kind of number that Kazoo can generate: there is no ~ts"
+                                 ,[kazoo_numbers_arguments:shown(Type), kazoo_numbers_arguments:shown(Name)])})
     end.
 
 %% The inverse of encoded/1; a server says plain names already.

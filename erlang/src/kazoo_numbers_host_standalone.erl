@@ -10,21 +10,26 @@
 -export([connection/0, settings/0, answer/1, log/2, command/2]).
 
 %% @doc `COUCHDB_URL', else the application's environment, else the config.ini
-%% that Kazoo would read, which the native side looks for.
+%% that Kazoo would read, which the native side looks for. Throws `{refused, Line}'
+%% for a setting of the wrong type.
 %% @end
 -spec connection() -> kazoo_numbers_host:connection().
 connection() ->
     case os:getenv("COUCHDB_URL") of
         Unset when Unset =:= false; Unset =:= "" -> configured();
-        Url -> {url, unicode:characters_to_binary(Url)}
+        Url ->
+            case unicode:characters_to_binary(Url) of
+                Text when is_binary(Text) -> {url, Text};
+                _Bytes -> throw({refused, <<"error: cannot use COUCHDB_URL: expected a URL in UTF-8">>})
+            end
     end.
 
 configured() ->
-    case application:get_env(kazoo_numbers_maintenance, couchdb_url) of
-        {ok, Url} -> {url, unicode:characters_to_binary(Url)};
+    case kazoo_numbers_settings:text(couchdb_url) of
+        {ok, Url} -> {url, Url};
         undefined ->
-            case application:get_env(kazoo_numbers_maintenance, config_ini) of
-                {ok, Path} -> {config_ini, unicode:characters_to_binary(Path)};
+            case kazoo_numbers_settings:text(config_ini) of
+                {ok, Path} -> {config_ini, Path};
                 undefined -> {config_ini, default}
             end
     end.

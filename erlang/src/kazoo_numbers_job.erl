@@ -61,20 +61,39 @@
 %% @doc Runs the command of that name.
 -spec run(Function :: atom(), Arguments :: [term()]) -> term().
 run(Function, Arguments) ->
-    Host = kazoo_numbers_host:current(),
-    Name = atom_to_binary(Function, utf8),
-    case kazoo_numbers_host:is_kazoo_command(Name, length(Arguments)) of
-        true -> Host:command(Function, Arguments);
-        false -> run_native(Host, Name, Arguments, #{})
-    end.
+    guarded(fun() ->
+                    Host = kazoo_numbers_host:current(),
+                    Name = atom_to_binary(Function, utf8),
+                    case kazoo_numbers_host:is_kazoo_command(Name, length(Arguments)) of
+                        true -> Host:command(Function, Arguments);
+                        false -> run_native(Host, Name, Arguments, #{})
+                    end
+            end).
 
 %% @doc Says what the command of that name would do.
 -spec rehearse(Function :: term(), Arguments :: [term()]) -> term().
 rehearse(Function, Arguments) ->
-    case kazoo_numbers_arguments:text(Function) of
-        {ok, Name} -> rehearse(Name, Arguments, kazoo_numbers_host:is_kazoo_command(Name, length(Arguments)));
-        error -> refused(<<"dry_run">>, <<"dry_run: argument 1 is no name of a function, for example fix_account_db_numbers">>)
+    guarded(fun() ->
+                    case kazoo_numbers_arguments:text(Function) of
+                        {ok, Name} -> rehearse(Name, Arguments, kazoo_numbers_host:is_kazoo_command(Name, length(Arguments)));
+                        error -> refused(<<"dry_run">>, <<"dry_run: argument 1 is no name of a function, for example fix_account_db_numbers">>)
+                    end
+            end).
+
+%% An exception would carry its terms into crash reports and onto the terminal of `sup'.
+guarded(Run) ->
+    try Run()
+    catch
+        throw:{refused, Line} -> not_run(Line);
+        Class:Reason:Stack -> not_run(internal(Class, Reason, Stack))
     end.
+
+not_run(Line) ->
+    say(undefined, [Line]),
+    {no_return, 1}.
+
+internal(Class, Reason, Stack) ->
+    <<"internal error: ", (kazoo_numbers_reason:crash(Class, Reason, Stack))/binary>>.
 
 rehearse(Function, _Arguments, true) ->
     refused(<<"dry_run">>, <<"dry_run: ", Function/binary, " is Kazoo's own, which has no rehearsal for it">>);
@@ -107,20 +126,15 @@ converse(Start, About) ->
         {'DOWN', Monitor, process, Companion, {?MODULE, Result}} ->
             Result;
         {'DOWN', Monitor, process, Companion, Reason} ->
-            failed(kazoo_numbers_host:current(), iolist_to_binary(io_lib:format("internal error: ~100000p", [reason(Reason)])))
+            failed(kazoo_numbers_host:current(), <<"internal error: ", (kazoo_numbers_reason:kind(Reason))/binary>>)
     end.
 
-%% Terms of a stack could hold a password; the kind of the error does not.
-reason({Kind, Stack}) when is_list(Stack), is_tuple(Kind) -> element(1, Kind);
-reason({Kind, Stack}) when is_list(Stack) -> Kind;
-reason(Kind) when is_atom(Kind) -> Kind;
-reason(_Kind) -> crash.
-
-%% @private Holds the conversation; its end is its message.
+%% @private Holds the conversation; its end is its message. An exception must not
+%% leave it: the VM would log it with the arguments of the call that failed.
 -spec companion(Start :: fun(), about(), Caller :: pid(), Dictionary :: [{term(), term()}]) -> no_return().
 companion(Start, About, Caller, Dictionary) ->
     _ = [put(Key, Value) || {Key, Value} <- Dictionary],
-    exit({?MODULE, hold(Start, About, Caller)}).
+    exit({?MODULE, guarded(fun() -> hold(Start, About, Caller) end)}).
 
 hold(Start, About, Caller) ->
     case Start() of
@@ -170,36 +184,9 @@ settings(Host) ->
                            }
                          ,kazoo_numbers_terminal:columns()
                          )
-              ,maps:merge(Host:settings(), configured())
+               %% What the application's environment says goes before what Kazoo says.
+              ,maps:merge(Host:settings(), kazoo_numbers_settings:configured())
               ).
-
-%% What the application's environment says goes before what Kazoo says.
-configured() ->
-    maps:merge(journal(application:get_env(kazoo_numbers_maintenance, journal)), maps:from_list(paths() ++ knobs())).
-
-journal({ok, off}) -> #{journal => off};
-journal({ok, Directory}) -> #{journal => unicode:characters_to_binary(Directory)};
-journal(undefined) -> #{}.
-
-paths() ->
-    [{Key, unicode:characters_to_binary(Path)}
-     || Key <- [report_directory, metrics_file, ca_file],
-        {ok, Path} <- [application:get_env(kazoo_numbers_maintenance, Key)]
-    ].
-
-knobs() ->
-    [{Key, Value}
-     || Key <- [parallel_jobs_count
-               ,time_between_db_ms
-               ,max_bulk_read
-               ,max_bulk_insert
-               ,journal_keep_days
-               ,journal_keep_bytes
-               ,lock
-               ,fault
-               ],
-        {ok, Value} <- [application:get_env(kazoo_numbers_maintenance, Key)]
-    ].
 
 loop(#job{caller = Caller, terminal = Terminal, helpers = Helpers} = Job) ->
     receive
@@ -241,7 +228,7 @@ frame({lines, Number, Lines}, Job) ->
     reply(Number, ok, Printed),
     loop(Printed);
 frame({log, Number, Lines}, #job{host = Host} = Job) ->
-    _ = Host:log(false, Lines),
+    log(Host, false, Lines),
     reply(Number, ok, Job),
     loop(Job);
 frame({progress, Number, Line}, Job) ->
@@ -277,7 +264,7 @@ answered(Helper, Reason, #job{helpers = Helpers} = Job) ->
     {{Number, Request}, Left} = maps:take(Helper, Helpers),
     Answer = case Reason of
                  {?MODULE, Known} -> Known;
-                 _Crash -> {error, failure(Request, {exit, reason(Reason)})}
+                 _Crash -> {error, failure(Request, kazoo_numbers_reason:kind(Reason))}
              end,
     noted(Request, Answer),
     reply(Number, Answer, Job),
@@ -310,14 +297,14 @@ result({app, App}) -> App.
 print(Lines, #job{host = Host, leader = alive, shown = Shown} = Job) ->
     case kazoo_numbers_terminal:print(Shown, Lines) of
         ok ->
-            _ = Host:log(true, Lines),
+            log(Host, true, Lines),
             last(Lines, Job#job{shown = 0});
         gone ->
-            _ = Host:log(false, Lines),
+            log(Host, false, Lines),
             last(Lines, stop(Job))
     end;
 print(Lines, #job{host = Host} = Job) ->
-    _ = Host:log(false, Lines),
+    log(Host, false, Lines),
     last(Lines, Job).
 
 %% How far a run is stands in its live line, where there can be one, and in what
@@ -348,15 +335,14 @@ reply(Number, Answer, #job{transport = Transport, connection = Connection}) ->
 answer(Host, Request) ->
     try Host:answer(Request)
     catch
-        Class:Reason -> {error, failure(Request, {Class, reason({Reason, []})})}
+        Class:Reason:Stack -> {error, failure(Request, kazoo_numbers_reason:crash(Class, Reason, Stack))}
     end.
 
-failure(Request, Reason) when is_tuple(Request) -> failure(element(1, Request), Reason);
-failure(Request, Reason) ->
-    iolist_to_binary(io_lib:format("~s failed in Kazoo: ~100000p", [Request, Reason])).
+failure(Request, Kind) ->
+    <<(kazoo_numbers_reason:kind(Request))/binary, " failed in Kazoo: ", Kind/binary>>.
 
 failed(#job{host = Host, leader = gone}, Line) ->
-    _ = Host:log(false, [Line]),
+    log(Host, false, [Line]),
     {no_return, 1};
 failed(#job{host = Host}, Line) -> failed(Host, Line);
 failed(Host, Line) ->
@@ -367,5 +353,13 @@ failed(Host, Line) ->
 say(Host, Lines) ->
     Shown = kazoo_numbers_terminal:is_there()
         andalso kazoo_numbers_terminal:print(Lines) =:= ok,
-    _ = Host:log(Shown, Lines),
-    ok.
+    log(Host, Shown, Lines).
+
+%% A log that fails ends no run. Without a host, the log is that of OTP.
+log(undefined, Shown, Lines) -> kazoo_numbers_host_standalone:log(Shown, Lines);
+log(Host, Shown, Lines) ->
+    try Host:log(Shown, Lines) of
+        _Logged -> ok
+    catch
+        _Class:_Reason -> ok
+    end.

@@ -36,7 +36,7 @@ cancel(Argument) ->
             _ = kazoo_numbers_terminal:print([["cancelled: ", line(Companion, ask(Companion, cancel))]]),
             ok;
         [] ->
-            _ = kazoo_numbers_terminal:print([io_lib:format("no run ~ts is in progress in this node; status tells which are", [Run])]),
+            _ = kazoo_numbers_terminal:print([io_lib:format("no run ~ts is in progress in this node; status tells which are", [kazoo_numbers_arguments:shown(Run)])]),
             {no_return, 2}
     end.
 

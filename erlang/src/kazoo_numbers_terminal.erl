@@ -12,7 +12,7 @@
 -module(kazoo_numbers_terminal).
 
 -export([is_there/0, print/1, print/2, columns/0]).
--export([live/3, erase/1]).
+-export([live/3, erase/1, plain/1]).
 
 %% @doc Whether somebody reads what the calling process prints.
 %%
@@ -29,7 +29,37 @@ print(Lines) ->
 %% @doc The same, in the place of a live line of that length.
 -spec print(Shown :: non_neg_integer(), Lines :: [unicode:chardata()]) -> ok | gone.
 print(Shown, Lines) ->
-    put_chars([erased(Shown) | [[Line, $\n] || Line <- Lines]]).
+    put_chars([erased(Shown) | [[plain(Line), $\n] || Line <- Lines]]).
+
+%% Control characters, the separators of lines and paragraphs, and what is not seen
+%% and directs what is: the same as in `report/sanitise.rs'.
+-define(UNSAFE, "[\\x{00}-\\x{08}\\x{0A}-\\x{1F}\\x{7F}-\\x{9F}\\x{AD}\\x{61C}\\x{180E}\\x{200B}\\x{200E}\\x{200F}"
+        "\\x{2028}-\\x{202E}\\x{2060}-\\x{206F}\\x{FEFF}\\x{FFF9}-\\x{FFFB}\\x{E0000}-\\x{E0FFF}]").
+
+%% @doc One line that neither steers a terminal nor looks like two: other people's
+%% texts are in it. What is taken out is shown escaped, as JSON writes it.
+%% @end
+-spec plain(Line :: unicode:chardata()) -> unicode:chardata().
+plain(Line) ->
+    case unicode:characters_to_binary(Line) of
+        Text when is_binary(Text) ->
+            case re:run(Text, ?UNSAFE, [unicode, {capture, none}]) of
+                nomatch -> Text;
+                match -> [harmless(Character) || Character <- unicode:characters_to_list(Text)]
+            end;
+        {_Error, Valid, _Bytes} -> [plain(Valid), "\\ufffd"]
+    end.
+
+harmless(Character) ->
+    case re:run([Character], ?UNSAFE, [unicode, {capture, none}]) of
+        nomatch -> Character;
+        match when Character < 16#10000 -> escaped(Character);
+        match ->
+            Rest = Character - 16#10000,
+            [escaped(16#D800 + (Rest bsr 10)), escaped(16#DC00 + (Rest band 16#3FF))]
+    end.
+
+escaped(Unit) -> io_lib:format("\\u~4.16.0b", [Unit]).
 
 put_chars(Text) ->
     try io:put_chars(translated(Text))
@@ -83,7 +113,7 @@ in_ascii(Character) -> io_lib:format("\\x{~.16B}", [Character]).
 -spec live(Shown :: non_neg_integer(), Line :: binary(), Columns :: pos_integer()) ->
           {ok, non_neg_integer()} | gone.
 live(Shown, Line, Columns) ->
-    Cut = string:slice(translated(Line), 0, Columns - 1),
+    Cut = string:slice(translated(plain(Line)), 0, Columns - 1),
     Length = string:length(Cut),
     case put_chars([$\r, Cut, lists:duplicate(max(0, Shown - Length), $\s), $\r]) of
         ok -> {ok, Length};

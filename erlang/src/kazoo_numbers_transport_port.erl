@@ -24,11 +24,12 @@ start(Request) ->
             {ok, Port}
     catch
         error:Reason ->
-            {error, line("the program ~ts cannot be started: ~100000p; 'rebar3 compile' builds it", [Program, Reason])}
+            {error, line("the program ~ts cannot be started: ~ts; 'rebar3 compile' builds it"
+                        ,[Program, kazoo_numbers_reason:kind(Reason)])}
     end.
 
 program() ->
-    case application:get_env(kazoo_numbers_maintenance, port_program) of
+    case kazoo_numbers_settings:text(port_program) of
         {ok, Program} -> Program;
         undefined -> kazoo_numbers_transport:priv_file("kazoo-numbers")
     end.

@@ -3,6 +3,5 @@
 
 pub mod address;
 pub mod program;
-pub mod secrets;
 pub mod signals;
 pub mod terminal;

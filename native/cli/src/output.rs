@@ -3,7 +3,7 @@
 use std::io;
 
 use clap::ValueEnum;
-use kazoo_numbers::report::{Event, Renderer, audit};
+use kazoo_numbers::report::{Event, Renderer, audit, sanitise};
 use kazoo_numbers_cli::terminal::{print_bytes, say_bytes};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -54,12 +54,9 @@ impl Form {
                 event => lines(event, text),
             },
             Self::Json => {
-                let begin = text.len();
-                // Strings and numbers: serialising them cannot fail, and half a line helps nobody.
-                if serde_json::to_writer(&mut *text, event).is_err() {
-                    text.truncate(begin);
-                    return;
-                }
+                // Strings and numbers: serialising them cannot fail.
+                let line = serde_json::to_string(event).unwrap_or_default();
+                text.extend_from_slice(sanitise::line(&line).as_bytes());
                 text.push(b'\n');
             }
             Self::Document(document) => match event {

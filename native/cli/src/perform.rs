@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use kazoo_numbers::command::{self, Argument, Command, Door, Effect};
 use kazoo_numbers::lock::Lock;
+use kazoo_numbers::report::sanitise;
 use kazoo_numbers::run::{FAILED, Finished, Job, ReportTo, Returned, Settings, run};
 use kazoo_numbers_cli::program::in_runtime;
-use kazoo_numbers_cli::secrets;
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, own_event};
 use serde_json::json;
@@ -30,7 +30,7 @@ pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) ->
     match command::parse(name, arguments) {
         Ok(command) => in_runtime(performed(name, arguments, command, options)),
         Err(refusal) => {
-            let line = secrets::without_credentials(&refusal.to_string());
+            let line = sanitise::without_credentials(&refusal.to_string()).into_owned();
             match form {
                 Form::Json => terminal::print(&own_event("refused", &json!(line)))?,
                 Form::Lines | Form::Document(_) => terminal::say(&format!("error: {line}")),

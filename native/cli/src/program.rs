@@ -3,7 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
-use crate::{secrets, terminal};
+use kazoo_numbers::report::sanitise;
+
+use crate::terminal;
 
 /// The exit status of a command line that cannot be understood, as `sup` has it.
 pub const USAGE: u8 = 1;
@@ -26,14 +28,24 @@ pub fn not_run(error: &clap::Error) -> ExitCode {
         clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
     );
     let text = error.render().to_string();
-    let clean = secrets::without_credentials(&text);
+    let clean = sanitise::without_credentials(&text);
+    let clean = sanitise::page(&without_line_feeds(&clean)).into_owned();
     if asked_for || clean == text {
         // In colours, where there are colours. Nobody there to read it: nobody misses it.
         let _ = error.print();
     } else {
-        terminal::say(clean.trim_end());
+        terminal::say_bytes(format!("{}\n", clean.trim_end()).as_bytes());
     }
     ExitCode::from(if asked_for { 0 } else { USAGE })
+}
+
+/// The text with the line feeds of arguments escaped; those of the text itself stay.
+fn without_line_feeds(text: &str) -> String {
+    std::env::args()
+        .filter(|argument| argument.contains('\n'))
+        .fold(text.to_owned(), |text, argument| {
+            text.replace(&argument, &sanitise::line(&argument))
+        })
 }
 
 /// The exit status of a program that ran, after its error was printed, if there was one. A reader that has seen enough is no

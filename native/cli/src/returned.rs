@@ -1,5 +1,6 @@
 //! What a command returned: the Erlang term that `sup` prints for it, and the same as JSON.
 
+use kazoo_numbers::report::sanitise;
 use kazoo_numbers::run::Returned;
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ fn binary(text: &str) -> String {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),
             '\r' => shown.push_str("\\r"),
-            c if c.is_control() => shown.push_str(&format!("\\x{{{:X}}}", u32::from(c))),
+            c if sanitise::is_unsafe(c) => shown.push_str(&format!("\\x{{{:X}}}", u32::from(c))),
             c => shown.push(c),
         }
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use clap::{Arg, ArgAction};
+use kazoo_numbers::report::sanitise;
 use serde_json::{Value, json};
 
 /// The option that asks for JSON.
@@ -15,7 +16,7 @@ pub fn json_argument() -> Arg {
 
 /// Says something beside the output. Nobody there to read it: nobody misses it.
 pub fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", sanitise::line(line));
 }
 
 /// Writes text to standard error.
@@ -37,5 +38,6 @@ pub fn print_bytes(text: &[u8]) -> io::Result<()> {
 
 /// An event of this program's own, in the shape of the library's.
 pub fn own_event(name: &str, data: &Value) -> String {
-    format!("{}\n", json!({"event": name, "data": data}))
+    let event = json!({"event": name, "data": data}).to_string();
+    format!("{}\n", sanitise::line(&event))
 }

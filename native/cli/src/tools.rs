@@ -87,6 +87,7 @@ pub(crate) fn run(tool: Tool, matches: &ArgMatches, options: &Options) -> io::Re
     match tool {
         Tool::Completion => completion(matches),
         Tool::Port => {
+            kazoo_numbers_wire::panics::print_one_line();
             kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
             Ok(0)
         }

@@ -10,6 +10,7 @@ mod mailbox;
 use job::Job;
 use kazoo_numbers::command::{extras, table};
 use kazoo_numbers_wire::frame::ToNative;
+use kazoo_numbers_wire::panics;
 use kazoo_numbers_wire::runtime::runtime;
 use kazoo_numbers_wire::session::Session;
 use mailbox::Mailbox;
@@ -86,4 +87,10 @@ fn info(env: Env<'_>) -> NifResult<Term<'_>> {
     )
 }
 
-rustler::init!("kazoo_numbers_native");
+/// Called when the VM loads the library.
+fn loaded(_env: Env<'_>, _info: Term<'_>) -> bool {
+    panics::print_one_line();
+    true
+}
+
+rustler::init!("kazoo_numbers_native", load = loaded);

@@ -9,7 +9,7 @@ use crate::request::{Argument, Journal, Lock, Settings, Start};
 use kazoo_numbers::command::{self, parse};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::lock;
-use kazoo_numbers::report::{Event, Progress, Renderer};
+use kazoo_numbers::report::{Event, Progress, Renderer, sanitise};
 use kazoo_numbers::run;
 use std::env;
 use std::path::PathBuf;
@@ -35,7 +35,9 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
     let command = match parse(&start.function, &arguments) {
         Ok(command) => command,
         Err(refusal) => {
-            let _ = lines.put(refusal.to_string()).await;
+            let line = refusal.to_string();
+            let line = sanitise::line(&sanitise::without_credentials(&line)).into_owned();
+            let _ = lines.put(line).await;
             return Ok(returned(run::Returned::of_refusal(
                 &start.function,
                 &refusal,

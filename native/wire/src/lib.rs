@@ -16,6 +16,7 @@ mod follow;
 pub mod frame;
 mod host;
 mod job;
+pub mod panics;
 pub mod port;
 pub mod printer;
 pub mod request;

@@ -5,8 +5,9 @@ use crate::frame::{FromNative, Returned, ToNative};
 use crate::job;
 use crate::request::{Fault, Start};
 use futures::FutureExt;
+use kazoo_numbers::report::sanitise;
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::panic::{AssertUnwindSafe, panic_any};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -20,7 +21,7 @@ impl Session {
     /// Starts the job that the request asks for. Every job ends in exactly one last frame, `done` or `failed`.
     pub fn start(runtime: &Handle, start: Start, outlet: impl Outlet) -> (Self, JoinHandle<()>) {
         if start.settings.fault == Some(Fault::Start) {
-            resume_unwind(Box::new("a fault on purpose"));
+            fail_on_purpose();
         }
         let caller = Arc::new(Caller::new(outlet));
         let task = runtime.spawn(to_the_end(start, Arc::clone(&caller)));
@@ -56,7 +57,7 @@ async fn to_the_end(start: Start, caller: Arc<Caller>) {
 async fn run(start: Start, caller: &Arc<Caller>) -> FromNative {
     match start.settings.fault {
         Some(Fault::Hang) => caller.stop().cancelled().await,
-        Some(_) => resume_unwind(Box::new("a fault on purpose")),
+        Some(_) => fail_on_purpose(),
         None => {
             return match job::run(start, caller).await {
                 Ok(returned) => FromNative::Done(returned),
@@ -67,11 +68,20 @@ async fn run(start: Start, caller: &Arc<Caller>) -> FromNative {
     FromNative::Done(Returned::Status(1))
 }
 
-/// What a panic says.
+#[expect(
+    clippy::panic,
+    reason = "shows, in the very library that runs, what a panic does and prints"
+)]
+fn fail_on_purpose() -> ! {
+    panic_any("a fault on purpose")
+}
+
+/// What a panic says, in one line and without credentials.
 pub(crate) fn payload(panic: &(dyn Any + Send)) -> String {
-    panic
+    let text = panic
         .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message");
+    sanitise::line(&sanitise::without_credentials(text)).into_owned()
 }

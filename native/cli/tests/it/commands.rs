@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::process::Stdio;
 
 use crate::support::{Ran, Stage};
-use exact_json::Value;
-use kazoo_numbers_generator::{DriftKind, Options};
+use exact_json::{Value, json};
+use kazoo_numbers::report::sanitise::is_unsafe;
+use kazoo_numbers_generator::{Cluster, DriftKind, Options};
 
 /// A cluster in which nothing fails.
 fn clean() -> Options {
@@ -281,4 +282,79 @@ fn lock_of_nobody_is_unlocked_in_one_line() {
         "{}",
         ran.err
     );
+}
+
+/// A document whose id, field, value and carrier steer a terminal, and a name that an account has.
+fn hostile() -> Cluster {
+    const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\u{202e}\u{2028}\nerror: forged\u{7f};=1+1";
+    let account = "abcdef0123456789abcdef0123456789";
+    let number = |id: &str| {
+        json!({
+            "_id": id,
+            "pvt_type": "number",
+            "pvt_assigned_to": account,
+            "pvt_module_name": HOSTILE,
+        })
+    };
+    let id = format!("+1415{HOSTILE}");
+    let mut copy = number(&id);
+    copy[HOSTILE] = json!(HOSTILE);
+    let mut cluster = Cluster::default();
+    for (database, document) in [
+        ("numbers/+1415", number(&id)),
+        ("account/ab/cd/ef0123456789abcdef0123456789", copy),
+        (
+            "account/ab/cd/ef0123456789abcdef0123456789",
+            json!({"_id": account, "pvt_type": "account", "name": HOSTILE}),
+        ),
+    ] {
+        let Value::Object(document) = document else {
+            panic!("no object");
+        };
+        cluster
+            .databases
+            .entry(database.into())
+            .or_default()
+            .insert(document);
+    }
+    cluster
+}
+
+#[test]
+fn hostile_names_steer_no_terminal_and_forge_no_line() {
+    let stage = Stage::start();
+    stage.load(&hostile());
+    let account = "abcdef0123456789abcdef0123456789";
+    let argument = "\u{1b}[2J\nerror: forged";
+    for arguments in [
+        &["--dry-run", "copy_number_dbs_to_accounts"][..],
+        &["--dry-run", "--json", "copy_number_dbs_to_accounts"],
+        &["--dry-run", "copy_single_account_to_number_dbs", account],
+        &["carrier_module_usage"],
+        &["--json", "carrier_module_usage"],
+        &["audit"],
+        &["--json", "audit"],
+        &["--format", "json", "audit"],
+        &["--format", "csv", "audit"],
+        &["--format", "html", "audit"],
+        &["copy_single_account_to_number_dbs", account],
+        &["--json", "copy_single_account_to_number_dbs", account],
+        &["convert_carrier_module", argument, "knm_local"],
+        &["convert_carrier_module", "x", argument],
+        &["audit", argument],
+        &["--json", "audit", argument],
+        &["no_such", argument],
+        &[argument],
+        &["copy_number_dbs_to_accounts"],
+        &["runs"],
+    ] {
+        let ran = stage.run(arguments);
+        for line in ran.out.lines().chain(ran.err.lines()) {
+            assert!(!line.contains(is_unsafe), "{arguments:?}: {line:?}");
+            assert!(!line.starts_with("error: forged"), "{arguments:?}: {line}");
+        }
+        if arguments.contains(&"--json") {
+            let _ = ran.json();
+        }
+    }
 }

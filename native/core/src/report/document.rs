@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Counts, Event, Summary};
+use super::{Counts, Event, Summary, sanitise};
 
 /// The version of the document's form.
 const VERSION: u32 = 1;
@@ -93,5 +93,6 @@ pub fn document(about: &About, summary: &Summary, notes: &Notes) -> String {
         audit: &notes.audit,
     };
     // As above.
-    serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
+    let text = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
+    sanitise::page(&text).into_owned()
 }

@@ -7,6 +7,7 @@ mod failures;
 mod metrics;
 mod progress;
 mod render;
+pub mod sanitise;
 mod tally;
 
 pub use audit::{Audit, AuditScope, Finding, KindCount};

@@ -1,6 +1,8 @@
 //! Events as lines of a terminal.
 
-use super::{Counts, Event, PlannedChange, Summary};
+use std::borrow::Cow;
+
+use super::{Counts, Event, PlannedChange, Summary, sanitise};
 
 /// Turns events into the lines that an operator reads (contract section 6).
 #[derive(Clone, Copy, Debug, Default)]
@@ -9,6 +11,21 @@ pub struct Renderer;
 impl Renderer {
     /// The lines of an event; none for what only machines want.
     pub fn lines(&self, event: &Event) -> Vec<String> {
+        let mut lines = Self::raw_lines(event);
+        let is_about_connections = matches!(
+            event,
+            Event::Warning(_) | Event::Aside(_) | Event::Error { .. }
+        );
+        for line in &mut lines {
+            if is_about_connections {
+                replace(line, sanitise::without_credentials);
+            }
+            replace(line, sanitise::line);
+        }
+        lines
+    }
+
+    fn raw_lines(event: &Event) -> Vec<String> {
         match event {
             Event::Output(line) => vec![line.clone()],
             Event::Warning(line) => vec![format!("warning: {line}")],
@@ -36,6 +53,12 @@ impl Renderer {
                 lines
             }
         }
+    }
+}
+
+fn replace(line: &mut String, by: impl Fn(&str) -> Cow<'_, str>) {
+    if let Cow::Owned(replaced) = by(line) {
+        *line = replaced;
     }
 }
 

@@ -3,11 +3,11 @@
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use tempfile::NamedTempFile;
 
 use super::context::Run;
@@ -125,6 +125,9 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// Adds a run to the counters. Runs that end together take turns, those of other programs too.
 fn add(path: &Path, summary: &Summary) -> io::Result<()> {
     let _turn = turn(path)?;
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
@@ -140,10 +143,17 @@ fn add(path: &Path, summary: &Summary) -> io::Result<()> {
 fn turn(path: &Path) -> io::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
+    // A link would have us create or lock somebody else's file, and a FIFO would have us wait.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = File::options()
         .create(true)
         .append(true)
+        .mode(PRIVATE)
+        .custom_flags(flags.bits().cast_signed())
         .open(PathBuf::from(name))?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("the lock file is no regular file"));
+    }
     for _ in 1..TURNS {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(file),

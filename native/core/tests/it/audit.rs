@@ -15,6 +15,7 @@ use kazoo_numbers::kazoo::DatabaseName;
 use kazoo_numbers::report::{
     Audit, AuditScope, Event,
     audit::{to_csv, to_html, to_json},
+    sanitise,
 };
 use kazoo_numbers::run::{Job, Returned, run};
 use kazoo_numbers_generator::{Cluster, Document, DriftKind, Options, generate};
@@ -591,7 +592,10 @@ fn nasty() -> Cluster {
         (NUMBERS, user),
         (OURS_DB, copy),
         (OURS_DB, number("\"><script>alert(2)</script>", OURS)),
-        (OURS_DB, number("=1+1, \"quoted\"\nand broken", OURS)),
+        (
+            OURS_DB,
+            number("=1+1;=HYPERLINK(1), \"=quoted\"\nand broken\t@x", OURS),
+        ),
         (
             OURS_DB,
             json!({"_id": OURS, "pvt_type": "account", "name": "<script>alert('x')</script> & Söhne"}),
@@ -664,9 +668,14 @@ async fn other_peoples_texts_stay_texts() {
     for (row, finding) in rows.iter().zip(&audit.findings) {
         assert_eq!(&row[0], finding.kind.name());
         assert_eq!(row[1], finding.database.encoded());
-        // A spreadsheet would work out what starts with `=`.
-        assert_eq!(row[2].trim_start_matches('\''), finding.number);
-        assert!(!row.iter().any(|cell| cell.starts_with('=')), "{row:?}");
+        assert_eq!(row[2], sanitise::cell(&finding.number));
+        // Whatever a spreadsheet separates cells at, it works out none.
+        for separator in [',', ';', '\t', '|', ' '] {
+            for part in row.iter().flat_map(|cell| cell.split(separator)) {
+                let part = part.trim_start_matches(['"', ' ']);
+                assert!(!part.starts_with(['=', '@', '-']), "{row:?}");
+            }
+        }
     }
     assert_eq!(
         &rows[0][7],
@@ -689,7 +698,7 @@ async fn other_peoples_texts_stay_texts() {
     );
 
     for line in &ran.lines {
-        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(!line.contains(sanitise::is_unsafe), "{line:?}");
     }
 }
 

@@ -167,6 +167,40 @@ async fn counters_of_runs_that_end_together_add_up() {
     assert_eq!(mode & 0o777, 0o644, "node_exporter is another user");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_lock_follows_no_link_and_waits_for_no_fifo() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kazoo_numbers.prom");
+    let lock = folder.path().join("kazoo_numbers.prom.lock");
+    let elsewhere = folder.path().join("elsewhere");
+    let run = || {
+        let settings = Settings {
+            metrics: Some(path.clone()),
+            ..settings()
+        };
+        call_with("http://127.0.0.1:9", "all_features", &[], settings)
+    };
+    std::os::unix::fs::symlink(&elsewhere, &lock).unwrap();
+    assert_eq!(warnings(&run().await).len(), 1);
+    assert!(!elsewhere.exists());
+
+    for fifo in [&lock, &path] {
+        let _ = std::fs::remove_file(fifo);
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        let ran = tokio::time::timeout(std::time::Duration::from_secs(20), run()).await;
+        assert_eq!(warnings(&ran.unwrap()).len(), 1);
+        std::fs::remove_file(fifo).unwrap();
+    }
+    assert!(warnings(&run().await).is_empty());
+}
+
 #[test]
 fn the_schema_refuses_what_is_no_report() {
     assert!(error(&json!({"version": 1})).is_some());

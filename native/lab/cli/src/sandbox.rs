@@ -4,15 +4,14 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use kazoo_numbers_cli::program::{FAILED, USAGE};
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, json_argument, own_event};
-use kazoo_numbers_sandbox::{SandboxConfig, Server};
+use kazoo_numbers_sandbox::{SandboxConfig, Server, made_up_password};
 use serde_json::json;
 
 const USER: &str = "admin";
-const PASSWORD: &str = "secret";
 const PORT: u16 = 5984;
 
 pub(crate) fn subcommand() -> Command {
@@ -22,8 +21,8 @@ pub(crate) fn subcommand() -> Command {
             "Serves a CouchDB to try commands on, until Ctrl-C. It speaks as much of CouchDB's API as \
              replication and these commands need: replicate a copy of production into it, or fill \
              it with \"kazoo-numbers-lab seed\", and see what a command does.\n\n\
-             The first line on standard output is its address. A password of your own is left out \
-             of it.",
+             The first line on standard output is its address, with a password that is made up at the \
+             start. A password of your own is left out of it.",
         )
         .args([
             Arg::new("data")
@@ -54,8 +53,12 @@ pub(crate) fn subcommand() -> Command {
                 .long("password")
                 .env("COUCHDB_PASSWORD")
                 .hide_env_values(true)
-                .default_value(PASSWORD)
-                .help("The administrator's password; safer in the environment"),
+                .help("The administrator's password; safer in the environment [default: made up at the start]"),
+            Arg::new("host")
+                .long("host")
+                .value_name("NAME")
+                .action(ArgAction::Append)
+                .help("Another name by which clients call it; requests for other names are refused"),
             json_argument(),
         ])
 }
@@ -63,8 +66,10 @@ pub(crate) fn subcommand() -> Command {
 /// Serves until it is interrupted, which is its proper end.
 pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
     let text = |id: &str| matches.get_one::<String>(id).cloned().unwrap_or_default();
-    let (user, password) = (text("user"), text("password"));
-    let own_password = password != PASSWORD;
+    let user = text("user");
+    let given = matches.get_one::<String>("password").cloned();
+    let own_password = given.is_some();
+    let password = given.unwrap_or_else(made_up_password);
     let bind = matches
         .get_one::<IpAddr>("bind")
         .copied()
@@ -81,6 +86,10 @@ pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
         bind,
         port: matches.get_one::<u16>("port").copied().unwrap_or(PORT),
         admin: Some((user.clone(), password)),
+        hosts: matches
+            .get_many::<String>("host")
+            .map(|names| names.cloned().collect())
+            .unwrap_or_default(),
     })
     .await;
     let server = match started {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expected")]
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -66,7 +67,16 @@ fn on(url: &str, arguments: &[&str]) -> Ran {
 fn a_sandbox_serves_until_it_is_interrupted_and_keeps_its_data() {
     let folder = tempfile::tempdir().unwrap();
     let (child, url) = sandbox(folder.path(), &[]);
-    assert!(url.starts_with("http://admin:secret@127.0.0.1:"), "{url}");
+    let password = url
+        .strip_prefix("http://admin:")
+        .and_then(|rest| rest.split_once("@127.0.0.1:"))
+        .map(|(password, _)| password.to_owned())
+        .unwrap();
+    assert_eq!(password.len(), 32, "made up: {url}");
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let metadata = entry.unwrap().metadata().unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    }
     let seeded = on(&url, &["seed", "--numbers", "50", "--accounts", "3"]);
     assert_eq!(seeded.status, 0, "{}", seeded.err);
     assert_eq!(child.interrupted(), Some(0));
@@ -74,6 +84,7 @@ fn a_sandbox_serves_until_it_is_interrupted_and_keeps_its_data() {
     let (child, url) = sandbox(folder.path(), &["--json"]);
     let listening: Value = exact_json::from_str(&url).unwrap();
     let url = listening["data"]["url"].as_str().unwrap();
+    assert!(!url.contains(&password), "another one at each start: {url}");
     let ran = on(url, &["wipe", "--yes"]);
     assert_eq!((ran.status, ran.out.as_str()), (0, "ok\n"), "{}", ran.err);
     assert_eq!(child.interrupted(), Some(0));

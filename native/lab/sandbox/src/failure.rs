@@ -54,6 +54,10 @@ impl Failure {
         Self::new(403, "forbidden", reason)
     }
 
+    pub(crate) fn too_large() -> Self {
+        Self::new(413, "too_large", "the request entity is too large")
+    }
+
     pub(crate) fn not_found(reason: impl Into<Text>) -> Self {
         Self::new(404, "not_found", reason)
     }

@@ -52,5 +52,5 @@ mod update;
 mod validation;
 mod views;
 
-pub use server::{Sandbox, SandboxConfig, SandboxError, Server};
+pub use server::{Sandbox, SandboxConfig, SandboxError, Server, made_up_password};
 pub use stats::{Asked, Endpoint, Stats, Traffic};

@@ -116,6 +116,8 @@ pub struct SandboxConfig {
     pub port: u16,
     /// The administrator's name and password. Without one everybody is the administrator.
     pub admin: Option<(String, String)>,
+    /// Names by which clients may call it, beside `localhost` and addresses: another name in a `Host` header is refused.
+    pub hosts: Vec<String>,
 }
 
 impl Default for SandboxConfig {
@@ -125,8 +127,14 @@ impl Default for SandboxConfig {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
             admin: Some(("admin".to_owned(), "secret".to_owned())),
+            hosts: Vec::new(),
         }
     }
+}
+
+/// A password that nobody can guess.
+pub fn made_up_password() -> String {
+    hex::uuid()
 }
 
 /// Takes connections until it is told to stop, and then ends them all: a client that keeps its
@@ -201,7 +209,12 @@ impl Server {
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let accounts = Accounts::new(config.admin.clone());
-        let app = Arc::new(App::new(sandbox.store, accounts, sandbox.uuid));
+        let app = Arc::new(App::new(
+            sandbox.store,
+            accounts,
+            sandbox.uuid,
+            config.hosts.clone(),
+        ));
         let router = Router::new()
             .fallback(http::handle)
             .with_state(Arc::clone(&app));

@@ -30,7 +30,7 @@ impl Client {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("host", "sandbox")
+            .header("host", "localhost")
             .header("authorization", format!("Basic {login}"))
             .header("content-type", "application/json")
             .body(Full::new(bytes::Bytes::from(body.to_owned())))
@@ -153,4 +153,74 @@ async fn wrong_passwords_lock_a_user_out_until_unlocked() {
     assert_eq!(client.ask("GET", "/_up", "").await.0, 403);
     server.unlock();
     assert_eq!(client.ask("GET", "/_up", "").await.0, 200);
+}
+
+/// The status line of what a server answers to these bytes.
+async fn raw(server: &Server, request: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(server.address())
+        .await
+        .unwrap();
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut answer = [0; 64];
+    let read = stream.read(&mut answer).await.unwrap_or(0);
+    let text = String::from_utf8_lossy(&answer[..read]).into_owned();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn foreign_host_is_refused() {
+    let config = SandboxConfig {
+        hosts: vec!["couch.test".to_owned()],
+        ..SandboxConfig::default()
+    };
+    let server = Server::start(config).await.unwrap();
+    for (host, status) in [
+        ("localhost", "200 OK"),
+        ("localhost:5984", "200 OK"),
+        ("127.0.0.1:5984", "200 OK"),
+        ("[::1]:5984", "200 OK"),
+        ("Couch.Test:5984", "200 OK"),
+        ("evil.example", "403 Forbidden"),
+        ("evil.example:5984", "403 Forbidden"),
+        ("127.0.0.1.evil.example", "403 Forbidden"),
+        ("localhost.evil.example", "403 Forbidden"),
+        ("", "403 Forbidden"),
+    ] {
+        let line = raw(&server, &format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        assert_eq!(line, format!("HTTP/1.1 {status}"), "{host}");
+    }
+    let target = "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(raw(&server, target).await, "HTTP/1.1 403 Forbidden");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn body_before_login_is_limited() {
+    let server = Server::start(SandboxConfig::default()).await.unwrap();
+    let login = base64::engine::general_purpose::STANDARD.encode("admin:secret");
+    let wrong = base64::engine::general_purpose::STANDARD.encode("admin:wrong");
+    let post = |head: &str, length: usize| {
+        let body = format!("{{\"docs\":[],\"x\":\"{}\"}}", "x".repeat(length));
+        format!(
+            "POST /_users/_bulk_docs HTTP/1.1\r\nHost: localhost\r\n{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let admin = format!("Authorization: Basic {login}\r\n");
+    let stranger = format!("Authorization: Basic {wrong}\r\n");
+    for (head, length, status) in [
+        ("", 100, "401"),
+        ("", 70_000, "413"),
+        (&stranger, 100, "401"),
+        (&stranger, 70_000, "413"),
+        (&admin, 70_000, "201"),
+    ] {
+        let line = raw(&server, &post(head, length)).await;
+        assert!(
+            line.starts_with(&format!("HTTP/1.1 {status}")),
+            "{head}{length}: {line}"
+        );
+    }
+    server.shutdown().await;
 }

@@ -29,7 +29,7 @@ async fn ask(sender: &mut Sender, method: &str, path: &str, body: String) -> byt
     let request = Request::builder()
         .method(method)
         .uri(path)
-        .header("host", "sandbox")
+        .header("host", "localhost")
         .header("authorization", "Basic YWRtaW46c2VjcmV0")
         .header("content-type", "application/json")
         .body(Full::new(bytes::Bytes::from(body)))

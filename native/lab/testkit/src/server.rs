@@ -157,6 +157,11 @@ impl EmbeddedServer {
         stage
     }
 
+    /// Adds these databases.
+    pub fn load(&self, cluster: &Cluster) {
+        self.runtime.block_on(cluster.load(&self.url())).unwrap();
+    }
+
     pub fn url(&self) -> String {
         self.server.url()
     }

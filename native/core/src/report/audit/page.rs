@@ -10,6 +10,7 @@ use super::figures::{Bar, by_account, by_prefix};
 use super::style::{STYLE, colour};
 use super::{Audit, Finding, remedy, table};
 use crate::plan::Drift;
+use crate::report::sanitise;
 
 /// Bars of one picture; the rest are one more.
 const BARS: usize = 40;
@@ -36,14 +37,13 @@ pub fn to_html(audit: &Audit) -> String {
 /// Text as it stands between tags and in quoted attributes.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in sanitise::line(text).chars() {
         match c {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            c if c.is_control() => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
     }

@@ -1,11 +1,13 @@
 //! An audit for machines.
 
 use super::{Audit, Finding, remedy};
+use crate::report::sanitise;
 
 /// The whole report as one JSON object.
 pub fn to_json(audit: &Audit) -> String {
     // Strings, numbers, lists of them: serialising them cannot fail.
-    serde_json::to_string_pretty(audit).unwrap_or_default()
+    let text = serde_json::to_string_pretty(audit).unwrap_or_default();
+    sanitise::page(&text).into_owned()
 }
 
 /// One row a finding, with a header.
@@ -24,7 +26,7 @@ pub fn to_csv(audit: &Audit) -> String {
         "assigned_to",
     ]);
     for finding in &audit.findings {
-        let _ = writer.write_record(record(audit, finding).map(|text| as_text(&text)));
+        let _ = writer.write_record(record(audit, finding).map(|text| sanitise::cell(&text)));
     }
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()
@@ -49,17 +51,4 @@ fn record(audit: &Audit, finding: &Finding) -> [String; 9] {
             .map(|account| account.to_string())
             .unwrap_or_default(),
     ]
-}
-
-/// A spreadsheet takes what starts so for a formula, which somebody else's text must not be. A
-/// number (`+` and digits) is none, whoever reads it.
-fn as_text(text: &str) -> String {
-    let is_number = text
-        .strip_prefix('+')
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
-    if !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
 }

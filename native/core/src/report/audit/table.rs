@@ -101,11 +101,8 @@ fn findings(kind: Drift, findings: &[Finding]) -> Vec<String> {
     lines
 }
 
-/// Ids and fields are other people's texts: nothing in them moves the cursor.
+/// Ids and fields are other people's texts, of any length.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
-    text.chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().take(LONGEST).collect()
 }

@@ -35,16 +35,21 @@ use crate::store::{Database, Store};
 use crate::views::index::Indexes;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::Response;
-use bytes::Bytes;
+use axum::http::{HeaderMap, Response};
 use changes::Waiting;
 use http_body_util::{BodyExt as _, Limited};
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// No request of a client that works in batches comes near it.
-const MAX_BODY: usize = 1 << 30;
+pub(crate) const MAX_BODY: usize = 1 << 30;
+
+/// Enough to log in with.
+const MAX_BODY_BEFORE_LOGIN: usize = 1 << 16;
+
+/// Who asks, and by which of CouchDB's handlers that is known.
+type Identity = (User, &'static str);
 
 /// All that a request may need.
 #[derive(Debug)]
@@ -55,21 +60,43 @@ pub(crate) struct App {
     pub(crate) ranks: Ranks,
     pub(crate) indexes: Indexes,
     pub(crate) uuid: String,
+    /// The names by which it may be called, beside its addresses.
+    hosts: Vec<String>,
     /// The databases written to since they were opened, see [`crate::update::Update`].
     written: Mutex<HashSet<u64>>,
 }
 
 impl App {
-    pub(crate) fn new(store: Store, accounts: Accounts, uuid: String) -> Self {
+    pub(crate) fn new(store: Store, accounts: Accounts, uuid: String, hosts: Vec<String>) -> Self {
         Self {
             store,
             accounts,
             uuid,
+            hosts,
             stats: Recorder::default(),
             ranks: Ranks::default(),
             indexes: Indexes::default(),
             written: Mutex::default(),
         }
+    }
+
+    /// A page of somebody else's web site can have its name lead to this machine; a browser still sends that name. Clients that
+    /// send none are no browsers.
+    fn is_called_by_its_name(&self, target: Option<&str>, headers: &HeaderMap) -> bool {
+        let named = headers
+            .get_all("host")
+            .iter()
+            .map(|value| value.to_str().ok().and_then(host_name));
+        named.chain(target.map(host_name)).all(|name| {
+            name.is_some_and(|name| {
+                name.eq_ignore_ascii_case("localhost")
+                    || name.parse::<IpAddr>().is_ok()
+                    || self
+                        .hosts
+                        .iter()
+                        .any(|host| host.eq_ignore_ascii_case(name))
+            })
+        })
     }
 
     fn was_written(&self, db: u64) -> bool {
@@ -88,6 +115,14 @@ impl App {
     }
 }
 
+/// The name in a `Host` header, without its port and the brackets of an IPv6 address.
+fn host_name(host: &str) -> Option<&str> {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split_once(']').map(|(address, _)| address);
+    }
+    host.split(':').next()
+}
+
 /// Everything comes in here.
 pub(crate) async fn handle(
     State(app): State<Arc<App>>,
@@ -100,10 +135,19 @@ pub(crate) async fn handle(
     let endpoint = Endpoint::of(path.as_deref().unwrap_or_default());
     let database = endpoint.database(path.as_deref().unwrap_or_default());
     let method = parts.method.clone();
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => Bytes::new(),
+    if !app.is_called_by_its_name(parts.uri.host(), &parts.headers) {
+        let reason = "The Host header names another server.";
+        return Answer::failure(&Failure::forbidden(reason)).into_response();
+    }
+    let identity = identify(&app, &parts.headers, remote.ip()).await;
+    let limit = match &identity {
+        Ok((user, _)) if user.name.is_some() || user.is_admin() => MAX_BODY,
+        _ => MAX_BODY_BEFORE_LOGIN,
     };
+    let Ok(body) = Limited::new(body, limit).collect().await else {
+        return Answer::failure(&Failure::too_large()).into_response();
+    };
+    let body = body.to_bytes();
     let received = body.len();
     let raw_query = parts.uri.query().map(str::to_owned);
     let request = path.map(|path| Request {
@@ -117,7 +161,10 @@ pub(crate) async fn handle(
         remote: remote.ip(),
     });
     let answer = match request {
-        Ok(request) => answer(Arc::clone(&app), request).await,
+        Ok(request) => match identity {
+            Ok(identity) => answer(Arc::clone(&app), request, identity).await,
+            Err(failure) => Answer::failure(&failure),
+        },
         Err(failure) => Answer::failure(&failure),
     };
     if endpoint != Endpoint::Sandbox {
@@ -128,17 +175,45 @@ pub(crate) async fn handle(
     answer.into_response()
 }
 
+/// Who asks, by the headers alone: nothing else is read for somebody who is not known.
+async fn identify(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    remote: IpAddr,
+) -> Result<Identity, Failure> {
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let (authorization, cookie) = (text("authorization"), text("cookie"));
+    let app = Arc::clone(app);
+    let work = tokio::task::spawn_blocking(move || {
+        app.accounts.identify(
+            &app.store,
+            authorization.as_deref(),
+            cookie.as_deref(),
+            remote,
+        )
+    });
+    work.await.unwrap_or_else(|_| {
+        Err(Failure::new(
+            500,
+            "unknown_error",
+            "the request could not be served",
+        ))
+    })
+}
+
 /// The store blocks, so it is asked where blocking is allowed. A client that waits for changes
 /// waits here, and not on a thread.
-async fn answer(app: Arc<App>, request: Request) -> Answer {
+async fn answer(app: Arc<App>, request: Request, identity: Identity) -> Answer {
     let request = Arc::new(request);
+    let identity = Arc::new(identity);
     let waiting = Arc::new(Waiting::new(&request));
     let mut commits = app.store.commits();
     loop {
         commits.mark_unchanged();
         let work = {
             let (app, request, waiting) = (app.clone(), request.clone(), waiting.clone());
-            tokio::task::spawn_blocking(move || route(&app, &request, &waiting))
+            let identity = identity.clone();
+            tokio::task::spawn_blocking(move || route(&app, &request, &identity, &waiting))
         };
         match work.await {
             Ok(Ok(Some(answer))) => return answer,
@@ -157,25 +232,24 @@ async fn answer(app: Arc<App>, request: Request) -> Answer {
 }
 
 /// `None`: ask again when something was written.
-fn route(app: &App, request: &Request, waiting: &Waiting) -> Result<Option<Answer>, Failure> {
-    let (user, handler) = app.accounts.identify(
-        &app.store,
-        request.header("authorization"),
-        request.header("cookie"),
-        request.remote,
-    )?;
+fn route(
+    app: &App,
+    request: &Request,
+    (user, handler): &Identity,
+    waiting: &Waiting,
+) -> Result<Option<Answer>, Failure> {
     let answer = match request.part(0) {
         _ if request.path.is_empty() => server_info::welcome(app, request),
         "_up" => server_info::up(request),
         "_uuids" => server_info::uuids(request),
-        "_session" => session::session(app, request, &user, handler),
-        "_active_tasks" => server_info::active_tasks(request, &user),
-        "_membership" => server_info::membership(request, &user),
-        "_all_dbs" => databases::all_dbs(app, request, &user),
-        "_dbs_info" => databases::dbs_info(app, request, &user),
-        "_sandbox" => sandbox::sandbox(app, request, &user),
-        _ if request.path.len() == 1 => databases::database(app, request, &user),
-        _ => return in_database(app, request, &user, waiting),
+        "_session" => session::session(app, request, user, handler),
+        "_active_tasks" => server_info::active_tasks(request, user),
+        "_membership" => server_info::membership(request, user),
+        "_all_dbs" => databases::all_dbs(app, request, user),
+        "_dbs_info" => databases::dbs_info(app, request, user),
+        "_sandbox" => sandbox::sandbox(app, request, user),
+        _ if request.path.len() == 1 => databases::database(app, request, user),
+        _ => return in_database(app, request, user, waiting),
     };
     answer.map(Some)
 }

@@ -1,5 +1,6 @@
 //! A request, as far as CouchDB looks at it.
 
+use super::MAX_BODY;
 use crate::failure::Failure;
 use crate::json::{self, Json};
 use crate::revision::Rev;
@@ -78,8 +79,12 @@ impl Request {
             Some("gzip") => {
                 let mut plain = Vec::new();
                 GzDecoder::new(self.body.as_ref())
+                    .take(MAX_BODY as u64 + 1)
                     .read_to_end(&mut plain)
                     .map_err(|_| Failure::bad_request("Request body is not properly gzipped."))?;
+                if plain.len() > MAX_BODY {
+                    return Err(Failure::too_large());
+                }
                 Ok(plain)
             }
             Some(other) => Err(Failure::bad_content_type(format!(

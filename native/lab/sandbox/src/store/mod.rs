@@ -83,7 +83,21 @@ impl Store {
 
     pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(directory)?;
-        Self::new(redb::Database::create(directory.join(FILE))?)
+        let path = directory.join(FILE);
+        // Whoever made it first, it is for its owner alone: it has documents and what is kept of passwords.
+        let mut options = std::fs::File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(redb::StorageError::Io)?;
+        #[cfg(unix)]
+        {
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            file.set_permissions(private)
+                .map_err(redb::StorageError::Io)?;
+        }
+        drop(file);
+        Self::new(redb::Database::create(path)?)
     }
 
     fn new(redb: redb::Database) -> Result<Self, StoreError> {

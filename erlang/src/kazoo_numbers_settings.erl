@@ -1,0 +1,81 @@
+%% This Source Code Form is subject to the terms of the Mozilla Public
+%% License, v. 2.0. If a copy of the MPL was not distributed with this
+%% file, You can obtain one at https://mozilla.org/MPL/2.0/.
+
+%% @doc The settings of the application's environment, checked.
+%%
+%% Operators write them by hand, passwords among them. One of the wrong type is
+%% refused by its name; its value is in no message.
+%% @end
+-module(kazoo_numbers_settings).
+
+-export([configured/0, text/1]).
+
+-define(APP, kazoo_numbers_maintenance).
+
+%% @doc The settings of a run.
+%%
+%% Throws `{refused, Line}' for a setting of the wrong type.
+%% @end
+-spec configured() -> kazoo_numbers_job:settings().
+configured() ->
+    maps:from_list(lists:append([journal()
+                                ,all(fun text/1, [report_directory, metrics_file, ca_file])
+                                ,all(fun positive/1, [parallel_jobs_count, max_bulk_read, max_bulk_insert])
+                                ,all(fun natural/1, [time_between_db_ms, journal_keep_days, journal_keep_bytes])
+                                ,all(fun word/1, [lock, fault])
+                                ])).
+
+all(Read, Keys) ->
+    [{Key, Value} || Key <- Keys, {ok, Value} <- [Read(Key)]].
+
+journal() ->
+    case application:get_env(?APP, journal) of
+        {ok, off} -> [{journal, off}];
+        _Directory -> all(fun text/1, [journal])
+    end.
+
+%% @doc The text of a setting: an atom counts as text, `undefined' as no setting.
+-spec text(Key :: atom()) -> {ok, binary()} | undefined.
+text(Key) ->
+    case application:get_env(?APP, Key) of
+        undefined -> undefined;
+        {ok, undefined} -> undefined;
+        {ok, Value} ->
+            case is_integer(Value) orelse kazoo_numbers_arguments:text(Value) of
+                {ok, Text} -> {ok, valid(Key, Text)};
+                _NoText -> refuse(Key, "a string")
+            end
+    end.
+
+valid(Key, Text) ->
+    case unicode:characters_to_binary(Text) of
+        Valid when is_binary(Valid) -> Valid;
+        _Bytes -> refuse(Key, "a string in UTF-8")
+    end.
+
+positive(Key) ->
+    integer(Key, 1, "a whole number greater than 0").
+
+natural(Key) ->
+    integer(Key, 0, "a whole number, 0 or greater").
+
+integer(Key, Least, Expected) ->
+    case application:get_env(?APP, Key) of
+        undefined -> undefined;
+        {ok, Value} when is_integer(Value), Value >= Least -> {ok, Value};
+        {ok, _Other} -> refuse(Key, Expected)
+    end.
+
+word(Key) ->
+    case application:get_env(?APP, Key) of
+        undefined -> undefined;
+        {ok, Value} when is_atom(Value) -> {ok, Value};
+        {ok, _Other} -> refuse(Key, "an atom")
+    end.
+
+-spec refuse(Key :: atom(), Expected :: string()) -> no_return().
+refuse(Key, Expected) ->
+    throw({refused, iolist_to_binary(["error: cannot use the setting ", atom_to_binary(Key, utf8)
+                                     ," of the application environment: expected ", Expected
+                                     ])}).
