@@ -29,7 +29,7 @@ impl Renderer {
         match event {
             Event::Output(line) => vec![line.clone()],
             Event::Warning(line) => vec![format!("warning: {line}")],
-            Event::Aside(event) => self.lines(event),
+            Event::Aside(event) => Self::raw_lines(event),
             Event::Error { line, hint } => {
                 let hint = hint.iter().map(|hint| format!("hint: {hint}"));
                 std::iter::once(line.clone()).chain(hint).collect()
