@@ -41,11 +41,18 @@ pub fn not_run(error: &clap::Error) -> ExitCode {
 
 /// The text with the line feeds of arguments escaped; those of the text itself stay.
 fn without_line_feeds(text: &str) -> String {
+    let escaped = |text: String, argument: String| {
+        // clap leaves some control characters out, so that only the parts between them are found.
+        let parts = argument.split('\n').skip(1);
+        let parts = parts.filter_map(|part| part.split(char::is_control).next());
+        let parts = parts.filter(|part| !part.is_empty());
+        parts.fold(text, |text, part| {
+            text.replace(&format!("\n{part}"), &format!("\\n{part}"))
+        })
+    };
     std::env::args()
         .filter(|argument| argument.contains('\n'))
-        .fold(text.to_owned(), |text, argument| {
-            text.replace(&argument, &sanitise::line(&argument))
-        })
+        .fold(text.to_owned(), escaped)
 }
 
 /// The exit status of a program that ran, after its error was printed, if there was one. A reader that has seen enough is no

@@ -79,6 +79,8 @@ pub fn without_credentials(text: &str) -> Cow<'_, str> {
             .unwrap_or(after.len());
         let (address, after) = after.split_at(end);
         match address.rfind('@') {
+            // What our own messages ask for.
+            Some(_) if address == "user:password@host:port" => clean.push_str(address),
             Some(at) => {
                 clean.push('…');
                 clean.push_str(&address[at..]);
