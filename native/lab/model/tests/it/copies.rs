@@ -502,7 +502,6 @@ fn given_numbers_to_their_accounts() {
         }),
         "copy_numbers_from_dbs_to_assigned_accounts",
         [[
-            "(415) 555-0100",
             "4155550100",
             "+14155550101",
             "+14155550102",
@@ -519,8 +518,19 @@ fn given_numbers_to_their_accounts() {
                   "+14155550103": number(C, json!({}))},
         "A": {"+14155550100": number(A, json!({}))},
     }))
-    .counts([0, 1, 0, 0, 6])
+    .counts([0, 1, 0, 0, 5])
     .returns(Returned::NoReturnCode(2));
+}
+
+#[test]
+fn list_with_a_number_as_people_write_it_is_refused() {
+    case(
+        json!({"+1415": {"+14155550100": number(A, json!({}))}, "A": {}}),
+        "copy_numbers_from_dbs_to_assigned_accounts",
+        [["+14155550100", "(415) 555-0101"].into()],
+    )
+    .leaves_it_as_it_was()
+    .returns(Returned::Refused);
 }
 
 #[test]
