@@ -35,7 +35,7 @@ reset() ->
 
 ours() ->
     [Db || Db <- all_dbs(),
-           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config", "tasks", "kazoo_numbers_maintenance"])
+           lists:any(fun(Start) -> string:prefix(Db, Start) =/= nomatch end, ["account/", "numbers/", "system_config", "port_requests", "tasks", "kazoo_numbers_maintenance"])
     ].
 
 url() ->
