@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
-use super::answer::{is_not_found, reason, unexpected};
+use super::answer::{is_not_found, parsed, reason, unexpected};
 use super::document::Object;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
@@ -24,13 +24,11 @@ impl Server {
             .at_most(LARGEST_LIST);
         let names: Vec<String> = self
             .send_repeatedly(request, |response| {
-                let wrong = |error: Option<&serde_json::Error>| {
-                    unexpected(Operation::LIST_DATABASES, &response, "_all_dbs", error)
-                };
+                let (operation, what) = (Operation::LIST_DATABASES, "_all_dbs");
                 if !response.status.is_success() {
-                    return Err(wrong(None));
+                    return Err(unexpected(operation, &response, what, None));
                 }
-                serde_json::from_slice(&response.body).map_err(|error| wrong(Some(&error)))
+                parsed(operation, &response, what)
             })
             .await?;
         // Old servers ignore the range.
@@ -52,14 +50,7 @@ impl Server {
             .query(&query)
             .at_most(LARGEST_LIST);
         let response = self.send(&request).await?;
-        let names: Vec<String> = serde_json::from_slice(&response.body).map_err(|error| {
-            unexpected(
-                Operation::LIST_DATABASES,
-                &response,
-                "_all_dbs",
-                Some(&error),
-            )
-        })?;
+        let names: Vec<String> = parsed(Operation::LIST_DATABASES, &response, "_all_dbs")?;
         Ok(names.iter().any(|name| name == database.plain()))
     }
 

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::unexpected;
+use super::answer::parsed;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
 use super::pages::IN_ONE_PIECE;
@@ -119,11 +119,8 @@ impl Server {
             .body(json!({ "queries": queries }).to_string())
             .at_most(LARGEST_ANSWER);
         let response = self.send_within(&request, Some(keys.patience)).await?;
-        let answers: Results = serde_json::from_slice(&response.body).map_err(|error| {
-            unexpected(Operation::OPEN_DOCS, &response, "a view", Some(&error))
-                .in_database(database)
-                .on(self.url())
-        })?;
+        let answers: Results = parsed(Operation::OPEN_DOCS, &response, "a view")
+            .map_err(|error| error.in_database(database).on(self.url()))?;
         if answers.results.len() != queries.len() {
             return Err(bad_answer(database));
         }

@@ -10,7 +10,7 @@ use crate::{
     carriers, copies, features, fixes, names,
     outcome::{Now, Outcome, Returned},
     removals, unassigned,
-    work::{Stopped, Work},
+    work::{Stopped, Work, is_written_by_people},
 };
 
 /// What the cluster is after the call, and what the call reports.
@@ -214,7 +214,7 @@ fn dispatch(work: &mut Work, call: &Call) -> Result<Option<Returned>, Stopped> {
         }
         ("convert_carrier_module_number", [number, target]) => {
             let number = text(number)?;
-            if crate::work::is_written_by_people(&number) {
+            if is_written_by_people(&number) {
                 return Err(refused());
             }
             let target = target_module(work, target)?;
