@@ -421,7 +421,7 @@ impl Given<'_> {
     }
 }
 
-/// What may be dialled, and is longer than the name of a database.
+/// Whether a text can be dialled, and is longer than the name of a number database.
 fn is_a_number(text: &str) -> bool {
     starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= 5
 }
@@ -462,8 +462,8 @@ fn database(text: &str) -> Option<DatabaseName> {
     number_database_of(&plain)
 }
 
-/// The first characters of a number, five or more of which name one database; or a database. All of a number is none: who
-/// gives one means that number, and not all that share its database.
+/// The first characters of a number, five or more of which name one database; or a database. A whole number is refused: the
+/// operator means that number, and not all that share its database.
 fn prefix(text: &str) -> Option<Selection> {
     if let Some(database) = database(text) {
         return Some(Selection::Database(database));
