@@ -42,6 +42,7 @@ impl Command {
             | C::Runs
             | C::Audit(_)
             | C::Help(_)
+            | C::RefusedAfterTarget { .. }
             | C::NeedsKazoo(_) => None,
             C::CopyToNumberDatabases(accounts)
             | C::FixAppsInAccounts(accounts)
