@@ -75,9 +75,22 @@ pub(super) fn unexpected(
     Error::new(Kind::BadAnswer, operation, line).too_slow(broke_off)
 }
 
-/// What to do about an answer of somebody else.
+/// The JSON of an answer.
+///
+/// # Errors
+/// [`unexpected`], where it is not that of `what`.
+pub(super) fn parsed<'a, T: Deserialize<'a>>(
+    operation: Operation,
+    response: &'a Response,
+    what: &str,
+) -> Result<T, Error> {
+    serde_json::from_slice(&response.body)
+        .map_err(|error| unexpected(operation, response, what, Some(&error)))
+}
+
+/// The hint for an answer that CouchDB did not give.
 const NOT_COUCHDB: &str =
-    "is this the address of CouchDB, and does what stands in front of it reach CouchDB?";
+    "is this the address of CouchDB, and does a proxy in front of it reach CouchDB?";
 
 fn is_html(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use reqwest::{Method, StatusCode};
 
-use super::answer::{BulkRow, BulkRows, MOST_ROWS, is_not_found, unexpected};
+use super::answer::{BulkRow, BulkRows, MOST_ROWS, is_not_found, parsed};
 use super::document::quoted;
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
@@ -132,7 +132,7 @@ impl Server {
         let response = match self.send(&request).await {
             Ok(response) => response,
             Err(error) if error.kind() == Kind::TooLarge => return Err(Landed::Failed(error)),
-            // What is not CouchDB's answer is none to a row.
+            // A refusal by anybody but CouchDB does not depend on single rows.
             Err(error) if error.kind() == Kind::BadRequest && error.said().is_some() => {
                 return Err(Landed::Failed(error));
             }
@@ -158,12 +158,9 @@ impl Server {
                 .in_database(database)
                 .on(self.url())
         };
-        let rows = match serde_json::from_slice::<BulkRows<'_>>(&response.body) {
+        let rows = match parsed(Operation::SAVE_DOCS, &response, "_bulk_docs") {
             Ok(BulkRows(rows)) => rows,
-            Err(error) => {
-                let error = unexpected(Operation::SAVE_DOCS, &response, "_bulk_docs", Some(&error));
-                return Ok(all(error.in_database(database).on(self.url())));
-            }
+            Err(error) => return Ok(all(error.in_database(database).on(self.url()))),
         };
         // The rows of one document come in the order in which they were sent.
         let mut answers: HashMap<&str, Vec<&BulkRow<'_>>> = HashMap::with_capacity(rows.len());
@@ -231,7 +228,7 @@ impl Server {
                 ));
             }
             // Only leaves that were refused have a row.
-            match serde_json::from_slice::<BulkRows<'_>>(&response.body) {
+            match parsed(Operation::SAVE_DOCS, &response, "_bulk_docs") {
                 Ok(BulkRows(rows)) if rows.iter().all(|row| row.error.is_none()) => Ok(()),
                 Ok(_) => {
                     Err(
@@ -239,11 +236,7 @@ impl Server {
                             .in_database(database),
                     )
                 }
-                Err(error) => {
-                    let error =
-                        unexpected(Operation::SAVE_DOCS, &response, "_bulk_docs", Some(&error));
-                    Err(error.in_database(database))
-                }
+                Err(error) => Err(error.in_database(database)),
             }
         })
         .await

@@ -420,25 +420,20 @@ fn in_words(kind: io::ErrorKind) -> Option<&'static str> {
 
 /// The first error of input or output among the causes.
 fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(found) = cause.downcast_ref() {
-            return Some(found);
-        }
-        source = cause.source();
-    }
-    None
+    causes(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// The last of the causes, which says most.
 fn innermost(error: &reqwest::Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line = cause.to_string();
-        source = cause.source();
+    match causes(error).last() {
+        Some(cause) => cause.to_string(),
+        None => error.to_string(),
     }
-    line
+}
+
+/// The errors that caused this one, the root cause last.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
 }
 
 /// `Retry-After` is seconds or a date (RFC 9110, section 10.2.3).

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::{rows, unexpected};
+use super::answer::{parsed, rows};
 use super::body::LARGEST_STATUS;
 use super::error::{Error, Operation};
 use super::name::DatabaseName;
@@ -69,10 +69,7 @@ impl Server {
                 .at_most(LARGEST_STATUS);
             let response = self.send(&request).await?;
             let rows: Vec<DatabaseInfo> =
-                serde_json::from_slice(&response.body).map_err(|error| {
-                    let error = Some(&error);
-                    unexpected(Operation::LIST_DATABASES, &response, "_dbs_info", error)
-                })?;
+                parsed(Operation::LIST_DATABASES, &response, "_dbs_info")?;
             let known = rows.into_iter().filter_map(|row| {
                 let database = DatabaseName::new(&row.key)?;
                 let info = row.info?;
@@ -100,11 +97,8 @@ impl Server {
             .of(database)
             .query("group=true");
         let response = self.send(&request).await?;
-        let reduced: Reduced<'_> = serde_json::from_slice(&response.body).map_err(|error| {
-            let error = Some(&error);
-            unexpected(Operation::OPEN_DOCS, &response, "a reduced view", error)
-                .in_database(database)
-        })?;
+        let reduced: Reduced<'_> = parsed(Operation::OPEN_DOCS, &response, "a reduced view")
+            .map_err(|error| error.in_database(database))?;
         Ok(reduced
             .rows
             .into_iter()

@@ -313,7 +313,7 @@ impl Error {
         self.0.kind.is_temporary()
     }
 
-    /// What to do about it, where there is something to do; one line.
+    /// The hint for an operator, if there is one; one line.
     pub fn advice(&self) -> Option<String> {
         match (&self.0.hint, self.is_temporary()) {
             (Some(hint), false) => Some(hint.clone()),

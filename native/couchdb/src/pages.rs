@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{AllDocs, AllDocsRow, MOST_ROWS, Results, is_not_found, unexpected};
+use super::answer::{AllDocs, AllDocsRow, MOST_ROWS, Results, is_not_found, parsed, unexpected};
 use super::body::largest;
 use super::document::quoted;
 use super::error::{Error, Kind, Operation};
@@ -24,8 +24,8 @@ use super::server::Server;
 
 /// Has the server finish an answer before it sends any of it (CouchDB 3.1; older ones pay no heed).
 /// Otherwise it trickles in as rows are read, a chunk of 1 490 bytes at a time, each of which wakes
-/// us; and an error in the middle of an answer is a status of its own, and no broken body. Left out where answers were too
-/// slow: a load balancer counts the seconds of silence.
+/// us; and an error in the middle of an answer becomes an error status instead of a broken body. Left out where answers were
+/// too slow: a load balancer counts the seconds of silence.
 pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 
 /// What to read beside ids and revisions.
@@ -238,14 +238,10 @@ impl Pages {
         };
         let limits = [self.documents_at_once(), other.documents_at_once()];
         let queries = [self.query(range, limits[0]), other.query(others, limits[1])];
-        let query = if self.whole() && other.whole() {
-            IN_ONE_PIECE
-        } else {
-            ""
-        };
+        let query = query_of(self.whole() && other.whole(), "");
         let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs/queries")
             .of(&self.database)
-            .query(query)
+            .query(&query)
             .body(json!({ "queries": queries }).to_string());
         let read = |response: Response| {
             let answers: Results<'_> = answer_of(&self.database, &response)?;
@@ -330,8 +326,7 @@ impl Pages {
     }
 
     fn query_string(&self, range: &Range, limit: usize) -> String {
-        let whole = if self.whole() { IN_ONE_PIECE } else { "" };
-        let mut query = format!("{whole}&limit={limit}{}", self.include.query());
+        let mut query = format!("&limit={limit}{}", self.include.query());
         if let Some(start) = &range.start {
             query.push_str(&format!("&startkey={}", in_query(&quoted(start))));
         }
@@ -341,7 +336,7 @@ impl Pages {
                 in_query(&quoted(end))
             ));
         }
-        query.trim_start_matches('&').to_owned()
+        query_of(self.whole(), &query)
     }
 
     fn page(
@@ -407,15 +402,10 @@ impl Server {
             let at_once = self.page_size(include).of(limit.min(left.len()));
             let (batch, rest) = left.split_at(at_once);
             let body = json!({ "keys": batch }).to_string();
-            let whole = if self.page_size(include).is_unlimited() {
-                IN_ONE_PIECE
-            } else {
-                ""
-            };
-            let query = format!("{whole}{}", include.query());
+            let query = query_of(self.page_size(include).is_unlimited(), include.query());
             let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs")
                 .of(database)
-                .query(query.trim_start_matches('&'))
+                .query(&query)
                 .body(body)
                 .at_most(largest(batch.len(), include));
             let read = |response: Response| found_of(database, batch, include, &response);
@@ -440,7 +430,7 @@ impl Server {
     }
 }
 
-/// What an answer says of each of these ids.
+/// The documents of an answer, one for each of these ids.
 fn found_of(
     database: &DatabaseName,
     ids: &[&str],
@@ -463,6 +453,15 @@ fn found_of(
                 .ok_or_else(|| bad_answer(database, "a key without an answer"))
         })
         .collect()
+}
+
+/// A query of these parameters, each after an `&`, and of the one that has the answer come in one piece.
+fn query_of(whole: bool, parameters: &str) -> String {
+    if whole {
+        format!("{IN_ONE_PIECE}{parameters}")
+    } else {
+        parameters.trim_start_matches('&').to_owned()
+    }
 }
 
 /// Where the page after this row starts. A page of one row would repeat that row for ever, so it starts at the next id that
@@ -505,13 +504,13 @@ fn answer_of<'a, A: Deserialize<'a>>(
     if is_not_found(response) {
         return Err(database_not_found(Operation::OPEN_DOCS, database));
     }
-    let wrong = |error: Option<&serde_json::Error>| {
-        unexpected(Operation::OPEN_DOCS, response, "_all_docs", error).in_database(database)
+    let (operation, what) = (Operation::OPEN_DOCS, "_all_docs");
+    let answer = if response.status.is_success() {
+        parsed(operation, response, what)
+    } else {
+        Err(unexpected(operation, response, what, None))
     };
-    if !response.status.is_success() {
-        return Err(wrong(None));
-    }
-    serde_json::from_slice(&response.body).map_err(|error| wrong(Some(&error)))
+    answer.map_err(|error| error.in_database(database))
 }
 
 pub(super) fn database_not_found(operation: Operation, database: &DatabaseName) -> Error {

@@ -83,7 +83,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
         .collect::<Result<_, _>>()
         .map_err(|_| failed("a certificate in it is damaged"))?;
     if all.is_empty() {
-        return Err(failed("there is none in it"));
+        return Err(failed("it holds no certificate"));
     }
     Ok(all)
 }
@@ -125,7 +125,7 @@ impl ServerCertVerifier for Verifier {
             }
             None => CertificateError::UnknownIssuer.into(),
         };
-        // The validity and the name of a certificate count, whoever trusts it.
+        // A certificate that the operator named must be valid, and for this name, too.
         let nobody_vouches = matches!(
             refused,
             rustls::Error::InvalidCertificate(

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{MOST_ROWS, rows, unexpected};
+use super::answer::{MOST_ROWS, parsed, rows};
 use super::body::{LARGEST_PAGE, LARGEST_STATUS};
 use super::error::{Error, Kind, Operation};
 use super::name::DatabaseName;
@@ -132,11 +132,8 @@ impl Server {
                     .clamp(LARGEST_STATUS, LARGEST_PAGE),
             );
         let response = self.send_within(&request, Some(keys.patience)).await?;
-        let answers: Results = serde_json::from_slice(&response.body).map_err(|error| {
-            unexpected(Operation::OPEN_DOCS, &response, "a view", Some(&error))
-                .in_database(database)
-                .on(self.url())
-        })?;
+        let answers: Results = parsed(Operation::OPEN_DOCS, &response, "a view")
+            .map_err(|error| error.in_database(database).on(self.url()))?;
         if answers.results.len() != queries.len() {
             return Err(bad_answer(database));
         }

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::thread;
+use std::time::Duration;
 
 use kazoo_numbers::couchdb::Method;
 use kazoo_numbers_testkit::server::{PASSWORD, ask};
@@ -90,6 +92,41 @@ fn warnings_of_a_conversion_are_on_standard_error() {
         "{}",
         ran.err
     );
+}
+
+/// A server that is away is announced after some seconds, and tried again for longer than a test can wait.
+#[test]
+fn outage_in_a_command_with_fixed_output_is_announced_on_standard_error() {
+    let mut running = program(&["--couchdb", "http://127.0.0.1:1", "carrier_module_usage"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut err = BufReader::new(running.stderr.take().unwrap());
+    let read = thread::spawn(move || {
+        err.read_line(&mut line).unwrap();
+        line
+    });
+    let mut out = running.stdout.take().unwrap();
+    let printed = thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).unwrap();
+        text
+    });
+    // Enough for the announcement; a run that announces it elsewhere is ended, too.
+    for _ in 0..200 {
+        if read.is_finished() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let line = read.join().unwrap();
+    assert!(line.starts_with("warning: cannot "), "{line:?}");
+    assert!(line.contains("trying again for"), "{line:?}");
+    assert_eq!(printed.join().unwrap(), "");
 }
 
 #[test]

@@ -141,6 +141,14 @@ pub enum Command {
         /// The module that it gets, as given.
         target: String,
     },
+    /// A conversion whose other argument is refused: an invalid target goes before that (contract section 9.10), and only the
+    /// host knows what is valid.
+    RefusedAfterTarget {
+        /// The module that the numbers would get, as given.
+        target: String,
+        /// Why the other argument is refused.
+        refusal: Refusal,
+    },
     /// The features that are allowed, back to the ten defaults.
     ResetFeatures,
     /// Which application a number is used by in an account.
@@ -206,6 +214,7 @@ impl Command {
             Self::CarrierUsage(_)
                 | Self::ConvertCarrier { .. }
                 | Self::ConvertCarrierOfNumber { .. }
+                | Self::RefusedAfterTarget { .. }
         )
     }
 }

@@ -124,14 +124,21 @@ fn read(given: &mut Given<'_>) -> Result<Command, Refusal> {
             C::RemoveFromNumberDatabases(NumberDatabases::One(given.number_database()?))
         }
         "carrier_module_usage" => C::CarrierUsage(given.prefix_or_all()?),
-        "convert_carrier_module" => C::ConvertCarrier {
-            source: given.text("a carrier module", "knm_bandwidth")?,
-            target: given.text("a carrier module", "knm_bandwidth2")?,
-            databases: given.prefix_or_all()?,
-        },
-        "convert_carrier_module_number" => C::ConvertCarrierOfNumber {
-            number: given.number()?,
-            target: given.text("a carrier module", "knm_bandwidth2")?,
+        "convert_carrier_module" => {
+            let source = given.text("a carrier module", "knm_bandwidth")?;
+            let target = given.target()?;
+            match given.prefix_or_all() {
+                Ok(databases) => C::ConvertCarrier {
+                    source,
+                    target,
+                    databases,
+                },
+                Err(refusal) => C::RefusedAfterTarget { target, refusal },
+            }
+        }
+        "convert_carrier_module_number" => match (given.number(), given.target()?) {
+            (Ok(number), target) => C::ConvertCarrierOfNumber { number, target },
+            (Err(refusal), target) => C::RefusedAfterTarget { target, refusal },
         },
         "reset_allowed_features_to_defaults_on_system_config" => C::ResetFeatures,
         "app_using" => C::AppUsing(given.number()?, given.account()?),
@@ -377,6 +384,10 @@ impl Given<'_> {
         Ok(numbers)
     }
 
+    fn target(&mut self) -> Result<String, Refusal> {
+        self.text("a carrier module", "knm_bandwidth2")
+    }
+
     fn feature(&mut self) -> Result<String, Refusal> {
         self.text("a feature", "e911")
     }
@@ -422,7 +433,7 @@ impl Given<'_> {
     }
 }
 
-/// What may be dialled, and is longer than the name of a database.
+/// Whether a text can be dialled, and is longer than the name of a number database.
 fn is_a_number(text: &str) -> bool {
     starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= 5
 }
@@ -463,8 +474,8 @@ fn database(text: &str) -> Option<DatabaseName> {
     number_database_of(&plain)
 }
 
-/// The first characters of a number, five or more of which name one database; or a database. All of a number is none: who
-/// gives one means that number, and not all that share its database.
+/// The first characters of a number, five or more of which name one database; or a database. A whole number is refused: the
+/// operator means that number, and not all that share its database.
 fn prefix(text: &str) -> Option<Selection> {
     if let Some(database) = database(text) {
         return Some(Selection::Database(database));
@@ -492,7 +503,10 @@ mod tests {
     }
 
     fn refused(function: &str, arguments: &[Argument]) -> String {
-        parse(function, arguments).unwrap_err().to_string()
+        match parse(function, arguments) {
+            Err(refusal) | Ok(Command::RefusedAfterTarget { refusal, .. }) => refusal.to_string(),
+            Ok(command) => panic!("{command:?} is not refused"),
+        }
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl Command {
             | C::Unlock
             | C::Audit(_)
             | C::Help(_)
+            | C::RefusedAfterTarget { .. }
             | C::NeedsKazoo(_) => None,
             C::CopyToNumberDatabases(accounts)
             | C::FixAppsInAccounts(accounts)

@@ -62,7 +62,7 @@ pub fn server_of_config_ini(paths: &[PathBuf]) -> Result<ServerUrl, Error> {
 /// and `password`.
 ///
 /// # Errors
-/// [`Kind::Config`]; the error holds nothing of what stands in the file but the names of sections.
+/// [`Kind::Config`]; of the file's content the error shows the names of sections alone.
 pub fn couchdb_url_of(text: &str, path: &Path) -> Result<String, Error> {
     Ok(connection(text.as_bytes(), path, &Node::here())?.url)
 }
@@ -83,7 +83,7 @@ impl Node {
     }
 }
 
-/// What a file says of CouchDB.
+/// The connection that a file configures.
 struct Connection {
     url: String,
     /// Why it is Kazoo's default, if it is.
@@ -215,7 +215,7 @@ fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, String> {
                 let key = key.trim_ascii();
                 let rest = rest.get(1..).unwrap_or_default().trim_ascii();
                 let value = value(key, rest).ok_or_else(wrong)?;
-                // What stands before the first section is in none.
+                // Lines before the first section belong to no section.
                 if let Some(section) = sections.last_mut() {
                     section.values.push((key, value));
                 }

@@ -43,7 +43,7 @@ impl Notes {
             }),
             // Strings, numbers, lists of them: serialising them cannot fail.
             Event::Audit(audit) => self.audit = serde_json::value::to_raw_value(audit).ok(),
-            // The report has the error of its own.
+            // The report has a field for the error.
             Event::Output(_)
             | Event::Error { .. }
             | Event::Progress(_)

@@ -75,9 +75,9 @@ pub enum Event {
     Warning(String),
     /// Why the run ends, or did not begin.
     Error {
-        /// What could not be done, and the reason, after `error: ` or `refused: `.
+        /// The operation that failed, and the reason, after `error: ` or `refused: `.
         line: String,
-        /// What to do about it, if there is something.
+        /// The hint for an operator, if there is one.
         hint: Option<String>,
     },
     /// A database is done.

@@ -12,7 +12,7 @@ use super::numbers::{self, NOT_FOUND, NOT_RECONCILABLE};
 use super::read::parsed;
 use super::settle::{Decision, End, InPlace, settle};
 use super::{Answer, FAILED, Returned, databases};
-use crate::command::NumberDatabases;
+use crate::command::{Command, NumberDatabases};
 use crate::journal::Journals;
 use crate::kazoo::{
     AccountId, Classification, DatabaseName, KazooDatabase, NumberFacts, is_valid_target,
@@ -39,12 +39,17 @@ pub(super) async fn ended(run: &Run) -> Answer {
     Answer::Only(Returned::Code(FAILED))
 }
 
-async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
-    if is_valid_target(target, run.host.carriers().as_deref()) {
+/// The one line of a conversion to a module that the host does not know. It goes before everything else, so that nothing is
+/// read or locked (contract section 9.10).
+pub(super) fn bad_target(run: &Run, command: &Command) -> Option<String> {
+    let (Command::ConvertCarrier { target, .. }
+    | Command::ConvertCarrierOfNumber { target, .. }
+    | Command::RefusedAfterTarget { target, .. }) = command
+    else {
         return None;
-    }
-    run.output(format!("Bad carrier module: {target}")).await;
-    Some(Answer::Only(Returned::Code(FAILED)))
+    };
+    let valid = is_valid_target(target, run.host.carriers().as_deref());
+    (!valid).then(|| format!("Bad carrier module: {target}"))
 }
 
 /// What is converted, as its lines want it.
@@ -61,9 +66,6 @@ pub(super) async fn convert(
     target: String,
     databases: NumberDatabases,
 ) -> Result<Answer, Error> {
-    if let Some(answer) = bad_target(run, &target).await {
-        return Ok(answer);
-    }
     let target: Arc<str> = stored_target(&target).into();
     let from: Arc<str> = source.as_str().into();
     let databases = databases::number_databases(run, databases).await?;
@@ -150,9 +152,6 @@ pub(super) async fn convert_number(
     given: String,
     target: String,
 ) -> Result<Answer, Error> {
-    if let Some(answer) = bad_target(run, &target).await {
-        return Ok(answer);
-    }
     let target = stored_target(&target);
     let normaliser = run.normaliser().await?;
     let number = normaliser.normalise(&given);

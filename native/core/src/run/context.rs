@@ -57,6 +57,15 @@ pub(super) struct Run {
     to_be_done: AtomicU64,
 }
 
+/// An event that is no answer of the command.
+fn beside_output(has_fixed_output: bool, event: Event) -> Event {
+    if has_fixed_output {
+        Event::Aside(Box::new(event))
+    } else {
+        event
+    }
+}
+
 impl Run {
     pub(super) fn new(job: &Job) -> Self {
         Self {
@@ -109,12 +118,7 @@ impl Run {
     }
 
     async fn tell_aside(&self, event: Event) {
-        let event = if self.has_fixed_output {
-            Event::Aside(Box::new(event))
-        } else {
-            event
-        };
-        self.tell(event).await;
+        self.tell(beside_output(self.has_fixed_output, event)).await;
     }
 
     /// Tells why the run ends, or did not begin.
@@ -162,10 +166,11 @@ impl Run {
         let mut http = self.settings.http.clone();
         http.answers = self.answers.clone();
         let events = self.events.clone();
+        let has_fixed_output = self.has_fixed_output;
         http.on_outage = Some(OnOutage(Arc::new(move |error, patience| {
             let line = format!("{error}; trying again for {} seconds", patience.as_secs());
             // The event is dropped when the channel is full: the outage is not worth waiting for it.
-            let _ = events.try_send(Event::Warning(line));
+            let _ = events.try_send(beside_output(has_fixed_output, Event::Warning(line)));
         })));
         let server = Arc::new(Server::new(
             url.clone(),

@@ -59,30 +59,29 @@ async fn one_number(
     Ok(None)
 }
 
-/// What is printed where the number cannot be read: the same line as Kazoo's own, and for a number that is absent the same
-/// return value.
+/// Prints the same line as Kazoo's own for a number that cannot be read, and returns the same as Kazoo for one that is absent.
 async fn tell_unread(run: &Run) -> Answer {
     let failures = run.tally.failures();
-    let mut returned = Returned::NoReturn;
     for failures in failures.by_database().values() {
         for (reason, numbers) in &failures.failed {
             let word = match reason.as_str() {
                 NOT_FOUND => "not_found",
-                other => {
-                    returned = Returned::Code(FAILED);
-                    other
-                }
+                other => other,
             };
             for number in numbers {
                 run.output(format!("Error with number {number}: {word}"))
                     .await;
             }
         }
-        if failures.last_error.is_some() {
-            returned = Returned::Code(FAILED);
-        }
     }
-    Answer::Only(returned)
+    let is_absent = failures.by_database().values().all(|failures| {
+        failures.last_error.is_none() && failures.failed.keys().all(|reason| reason == NOT_FOUND)
+    });
+    Answer::Only(if is_absent {
+        Returned::NoReturn
+    } else {
+        Returned::Code(FAILED)
+    })
 }
 
 /// How a command about features ends: a failure is told, success has told all already.

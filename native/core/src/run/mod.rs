@@ -134,9 +134,13 @@ async fn run_to_end(job: Job) -> Finished {
     let run = Arc::new(Run::new(&job));
     // Help is no run that anybody would count.
     let published = !matches!(job.command, Command::Help(_));
-    let taken = match before_the_lock(&run, &job.command).await {
-        Ok(()) => lock::take(&run, &job.command).await,
-        Err(error) => Err(error),
+    let bad_target = carriers::bad_target(&run, &job.command);
+    let taken = match bad_target {
+        Some(_) => Ok(Taken::Unneeded),
+        None => match before_the_lock(&run, &job.command).await {
+            Ok(()) => lock::take(&run, &job.command).await,
+            Err(error) => Err(error),
+        },
     };
     let (answer, held) = match taken {
         Ok(Taken::By(holder)) => {
@@ -149,7 +153,13 @@ async fn run_to_end(job: Job) -> Finished {
             (Ok(Answer::Only(returned)), None)
         }
         Ok(Taken::Ours(held)) => (dispatch(&run, job.command).await, Some(held)),
-        Ok(Taken::Unneeded) => (dispatch(&run, job.command).await, None),
+        Ok(Taken::Unneeded) => match bad_target {
+            Some(line) => {
+                run.output(line).await;
+                (Ok(Answer::Only(Returned::Code(FAILED))), None)
+            }
+            None => (dispatch(&run, job.command).await, None),
+        },
         Err(error) => (Err(error), None),
     };
     if let Some(line) = proxy::decodes_names(&run, answer.as_ref().err()).await {
@@ -308,6 +318,10 @@ async fn dispatch(run: &Arc<Run>, command: Command) -> Result<Answer, Error> {
         } => return carriers::convert(run, source, target, databases).await,
         C::ConvertCarrierOfNumber { number, target } => {
             return carriers::convert_number(run, number, target).await;
+        }
+        C::RefusedAfterTarget { refusal, .. } => {
+            run.error(format!("error: {refusal}"), None).await;
+            return Ok(Answer::Only(Returned::Code(FAILED)));
         }
         C::ResetFeatures => return features::reset(run).await,
         C::AppUsing(number, account) => return usage::app_using(run, number, account).await,

@@ -105,7 +105,7 @@ fn merged(database: &DatabaseName, text: &str, saved: &str) -> Result<Option<Box
         }
     }
     for (name, json) in document.fields() {
-        // A null that Kazoo was not shown is none that it took away.
+        // Kazoo was not shown the nulls, so it did not remove them.
         let is_kazoos = !name.starts_with("pvt_") || KAZOOS.contains(&name) && json != "null";
         if is_kazoos && !name.starts_with('_') && saved.get(name).is_none() {
             edits.push((name, None));

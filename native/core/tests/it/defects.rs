@@ -293,6 +293,34 @@ async fn an_emergency_number_has_no_number_database() {
     assert!(document(&read, "numbers/41555", "_design/numbers").is_some());
 }
 
+/// No server is there: whoever asked one would wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_target_goes_before_the_other_arguments_and_asks_no_server() {
+    let number = "+14155550100";
+    let as_people_write = "+1 (415) 555-0100";
+    for (function, given) in [
+        ("convert_carrier_module_number", [number].as_slice()),
+        ("convert_carrier_module_number", &[as_people_write]),
+        ("convert_carrier_module", &["knm_local"]),
+        ("convert_carrier_module", &["knm_local", number]),
+    ] {
+        let converted = async |target: &str| {
+            let mut arguments: Vec<Argument> = given.iter().copied().map(text).collect();
+            arguments.insert(1, text(target));
+            call("http://127.0.0.1:9", function, &arguments).await
+        };
+        let ran = converted("knm_bandwid").await;
+        assert_eq!(ran.lines, ["Bad carrier module: knm_bandwid"]);
+        assert_eq!(ran.returned, Returned::Code(2));
+        if given == [as_people_write] || given.len() == 2 {
+            let ran = converted("knm_telnyx").await;
+            assert_eq!(ran.lines.len(), 1, "{:?}", ran.lines);
+            assert!(ran.lines[0].starts_with(&format!("error: {function}: ")));
+            assert_eq!(ran.returned, Returned::Code(2));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_exist_is_one_line() {
     let whole = cluster(&[(NUMBERS, number("+14155550100", OURS))]);

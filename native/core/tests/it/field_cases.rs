@@ -1,4 +1,4 @@
-//! What the field brought, case by case: a small cluster, what an operator calls, and what must hold then. Each kind of fault
+//! Cases from the field: a small cluster, the calls of an operator, and the expected documents. Each kind of fault
 //! has several cases.
 //!
 //! In a cluster `"A"` and `"B"` are databases of two accounts, `"@A"` in a document is the id of the first, and a list of

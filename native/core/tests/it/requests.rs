@@ -66,7 +66,7 @@ async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
     let writes = stats.requests("POST", Endpoint::BulkDocs);
     assert!(writes <= ACCOUNTS as u64, "{writes} writes");
     let again = stats.requests("POST", Endpoint::AllDocs);
-    // What numbers/managed holds is looked up in the number databases that it names.
+    // Numbers of numbers/managed are looked up in their own number databases.
     let looked_up = NUMBER_DATABASES as u64;
     assert!(
         again <= looked_up,

@@ -15,6 +15,16 @@ fn impatient() -> HttpSettings {
     }
 }
 
+fn deletions(count: usize) -> Vec<Write> {
+    let deletion = |id| Write {
+        id,
+        rev: None,
+        body: None,
+        losers: Vec::new(),
+    };
+    ids(count).into_iter().map(deletion).collect()
+}
+
 #[tokio::test]
 async fn nodedown_shows_its_reason_and_is_temporary_for_reads_and_writes() {
     let fake = Fake::start(|_| Reply::error(412, "nodedown", "progress not possible"));
@@ -31,15 +41,7 @@ async fn nodedown_shows_its_reason_and_is_temporary_for_reads_and_writes() {
         "{error}"
     );
     let before = fake.requests();
-    let writes: Vec<Write> = ids(200)
-        .into_iter()
-        .map(|id| Write {
-            id,
-            rev: None,
-            body: None,
-            losers: Vec::new(),
-        })
-        .collect();
+    let writes = deletions(200);
     let landed = server.bulk_docs(&database(), &writes, 500).await;
     assert_eq!(landed.len(), writes.len());
     for landed in landed {
@@ -58,15 +60,7 @@ async fn nodedown_shows_its_reason_and_is_temporary_for_reads_and_writes() {
 #[tokio::test]
 async fn refusal_of_a_proxy_does_not_fan_out() {
     let fake = Fake::start(|_| Reply::Of(400, "<html><title>Blocked</title></html>".into()));
-    let writes: Vec<Write> = ids(100)
-        .into_iter()
-        .map(|id| Write {
-            id,
-            rev: None,
-            body: None,
-            losers: Vec::new(),
-        })
-        .collect();
+    let writes = deletions(100);
     let landed = fake.server().bulk_docs(&database(), &writes, 500).await;
     assert!(landed.iter().all(|one| matches!(one, Landed::Failed(_))));
     assert_eq!(fake.requests(), 1);

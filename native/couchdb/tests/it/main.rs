@@ -1,4 +1,4 @@
-//! The client against servers that answer as CouchDB, and what stands in front of it, answer in the field.
+//! The client against servers that answer as CouchDB and load balancers do in the field.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Answers that take too long for what stands in front of CouchDB are asked for again in smaller pieces.
+//! Answers that take too long for a load balancer are asked for again in smaller pieces.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -192,7 +192,7 @@ async fn https_to_an_http_port_says_so_and_the_other_way_round() {
 #[tokio::test]
 async fn file_of_certificates_that_cannot_be_used_is_named() {
     for (text, said) in [
-        ("no certificate", "there is none in it"),
+        ("no certificate", "it holds no certificate"),
         (
             "-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n",
             "damaged",

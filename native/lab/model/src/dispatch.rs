@@ -10,7 +10,7 @@ use crate::{
     carriers, copies, features, fixes, names,
     outcome::{Now, Outcome, Returned},
     removals, unassigned,
-    work::{Stopped, Work},
+    work::{Stopped, Work, is_written_by_people},
 };
 
 /// What the cluster is after the call, and what the call reports.
@@ -206,18 +206,16 @@ fn dispatch(work: &mut Work, call: &Call) -> Result<Option<Returned>, Stopped> {
         }
         ("convert_carrier_module", [source, target, prefix]) => {
             let source = text(source)?;
-            // What is no argument at all is refused before what is no carrier.
-            names::prefix(&text(prefix)?).ok_or_else(refused)?;
             let target = target_module(work, target)?;
             let databases = databases_of_prefix(work, prefix)?;
             carriers::convert(work, &databases, &source, &target);
         }
         ("convert_carrier_module_number", [number, target]) => {
+            let target = target_module(work, target)?;
             let number = text(number)?;
-            if crate::work::is_written_by_people(&number) {
+            if is_written_by_people(&number) {
                 return Err(refused());
             }
-            let target = target_module(work, target)?;
             carriers::convert_number(work, &number, &target);
         }
         ("reset_allowed_features_to_defaults_on_system_config", []) => {
