@@ -125,9 +125,9 @@ pub fn string(json: &str) -> Option<Cow<'_, str>> {
             Ok(Cow::Owned(text.to_owned()))
         }
     }
-    serde_json::Deserializer::from_str(json)
-        .deserialize_str(Text)
-        .ok()
+    let mut parser = serde_json::Deserializer::from_str(json);
+    let text = parser.deserialize_str(Text).ok()?;
+    parser.end().ok().map(|()| text)
 }
 
 /// A string as JSON text.
@@ -154,9 +154,9 @@ pub fn elements(json: &str) -> Option<Vec<&str>> {
             Ok(all)
         }
     }
-    serde_json::Deserializer::from_str(json)
-        .deserialize_seq(Elements)
-        .ok()
+    let mut parser = serde_json::Deserializer::from_str(json);
+    let all = parser.deserialize_seq(Elements).ok()?;
+    parser.end().ok().map(|()| all)
 }
 
 struct FieldsVisitor;
@@ -378,6 +378,15 @@ mod tests {
             object.with(&[("pvt_used_by", None), ("new", Some("[]"))]),
             r#"{"_id":"+1","n":1.0,"z":"\u0041","new":[]}"#
         );
+    }
+
+    #[test]
+    fn a_value_with_something_after_it_is_none() {
+        assert_eq!(string(r#""a" "#).as_deref(), Some("a"));
+        assert_eq!(string(r#""a"b"#), None);
+        assert_eq!(elements("[1] ").as_deref(), Some(["1"].as_slice()));
+        assert_eq!(elements("[1]]"), None);
+        assert!(Object::parse("{}}").is_err());
     }
 
     #[test]
