@@ -10,11 +10,12 @@
 #   make release   the optimised library and program, for production
 #   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
+#   make fuzz [SECONDS=60] [ONLY=frames]                      any bytes for what reads bytes from outside, a time for each target
 #   make soak [MINUTES=60]                                    random commands on a cluster that drifts
 #
 # demo, test, bench and soak use a CouchDB of your own when COUCHDB_URL says where it is.
 
-.PHONY: all demo test test-rust test-erlang check lint release bench stress soak prepare programs built-tests clean
+.PHONY: all demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
 
 # What every call of rebar3 uses: the library that is built already.
 REBAR3 = env KAZOO_NUMBERS_PREBUILT=1 rebar3
@@ -61,6 +62,7 @@ check: prepare
 
 lint: built-tests
 	cargo fmt --all --check
+	cargo fmt --manifest-path native/lab/fuzz/Cargo.toml --check
 	scripts/check-features
 	$(RUN) cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(RUN) $(REBAR3) check
@@ -78,6 +80,9 @@ bench: release
 stress:
 	exec env KAZOO_NUMBERS_CASES=$$(( ($(or $(CASES),50000) + 5) / 6 )) KAZOO_NUMBERS_SEED=$(or $(SEED),1) \
 	$(RUN) cargo test --locked -p kazoo_numbers_faults --test it -- --nocapture --test-threads 1 faults:: outside_writer::
+
+fuzz: prepare
+	$(RUN) scripts/fuzz $(or $(SECONDS),60) $(ONLY)
 
 soak: programs
 	env KAZOO_NUMBERS_SOAK_MINUTES=$(or $(MINUTES),60) \

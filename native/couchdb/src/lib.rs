@@ -38,6 +38,8 @@ pub use identity::ClusterIdentity;
 pub use limiter::Limiter;
 pub use name::{DatabaseName, encoded};
 pub use open::Opened;
+#[cfg(fuzzing)]
+pub use pages::fuzzing;
 pub use pages::{Found, Include, Page, Pages, Range, Row, in_query};
 pub use request::{Request, Response};
 pub use reqwest::Method;

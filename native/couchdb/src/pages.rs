@@ -346,42 +346,90 @@ impl Pages {
         body: &Bytes,
         answer: AllDocs<'_>,
     ) -> Result<Page, Error> {
-        let bad = |detail: &str| bad_answer(&self.database, detail);
-        if answer.rows.len() > limit {
-            return Err(bad("more rows than were asked for"));
+        page_of(&self.database, (range, limit, self.include), body, answer)
+    }
+}
+
+/// The rows of an answer, held against what was asked for.
+fn page_of(
+    database: &DatabaseName,
+    (range, limit, include): (&Range, usize, Include),
+    body: &Bytes,
+    answer: AllDocs<'_>,
+) -> Result<Page, Error> {
+    let bad = |detail: &str| bad_answer(database, detail);
+    if answer.rows.len() > limit {
+        return Err(bad("more rows than were asked for"));
+    }
+    let full = answer.rows.len() == limit;
+    let mut rows: Vec<Row> = Vec::with_capacity(answer.rows.len());
+    let mut last: Option<String> = None;
+    for row in answer.rows {
+        let id = row.key.into_owned();
+        let after_start = range.start.as_ref().is_none_or(|start| *start <= id);
+        let before_end = range.end.as_ref().is_none_or(|end| id < *end);
+        let in_order = last.as_ref().is_none_or(|last| *last < id);
+        if !(after_start && before_end && in_order) {
+            return Err(bad("rows out of order"));
         }
-        let full = answer.rows.len() == limit;
-        let mut rows: Vec<Row> = Vec::with_capacity(answer.rows.len());
-        let mut last: Option<String> = None;
-        for row in answer.rows {
-            let id = row.key.into_owned();
-            let after_start = range.start.as_ref().is_none_or(|start| *start <= id);
-            let before_end = range.end.as_ref().is_none_or(|end| id < *end);
-            let in_order = last.as_ref().is_none_or(|last| *last < id);
-            if !(after_start && before_end && in_order) {
-                return Err(bad("rows out of order"));
-            }
-            let value = row.value.ok_or_else(|| bad("a row without a revision"))?;
-            last = Some(id.clone());
-            let document = match (self.include, row.doc) {
-                (Include::Ids, _) => None,
-                (_, Some(text)) => Some(within(body, text.get())),
-                // Deleted between the row and its document: no row, then.
-                (_, None) => continue,
-            };
-            rows.push(Row {
-                id,
-                rev: Revision::parse(&value.rev),
-                document,
-            });
-        }
-        Ok(Page {
-            body: body.clone(),
-            rows,
-            next: last
-                .filter(|_| full)
-                .map(|last| starting_after(last, limit)),
-        })
+        let value = row.value.ok_or_else(|| bad("a row without a revision"))?;
+        last = Some(id.clone());
+        let document = match (include, row.doc) {
+            (Include::Ids, _) => None,
+            (_, Some(text)) => Some(within(body, text.get())),
+            // Deleted between the row and its document: no row, then.
+            (_, None) => continue,
+        };
+        rows.push(Row {
+            id,
+            rev: Revision::parse(&value.rev),
+            document,
+        });
+    }
+    Ok(Page {
+        body: body.clone(),
+        rows,
+        next: last
+            .filter(|_| full)
+            .map(|last| starting_after(last, limit)),
+    })
+}
+
+/// What reads the answers, without a server (`native/lab/fuzz`).
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::*;
+
+    fn answered(body: &[u8]) -> (DatabaseName, Response) {
+        let database = DatabaseName::new("numbers/+1415").unwrap_or_else(|| unreachable!());
+        let response = Response {
+            status: reqwest::StatusCode::OK,
+            date: None,
+            body: Bytes::copy_from_slice(body),
+        };
+        (database, response)
+    }
+
+    /// The page that an answer with this body is.
+    pub fn page_in_answer(
+        body: &[u8],
+        range: &Range,
+        limit: usize,
+        include: Include,
+    ) -> Result<Page, Error> {
+        let (database, response) = answered(body);
+        let answer = answer_of(&database, &response)?;
+        page_of(&database, (range, limit, include), &response.body, answer)
+    }
+
+    /// The documents that an answer with this body holds of those that were asked for by their ids.
+    pub fn found_in_answer(
+        body: &[u8],
+        ids: &[&str],
+        include: Include,
+    ) -> Result<Vec<Found>, Error> {
+        let (database, response) = answered(body);
+        found_of(&database, ids, include, &response)
     }
 }
 

@@ -1,0 +1,40 @@
+//! Documents and their digests: the digest does not see revisions, order and white space, and an edit changes one field.
+#![no_main]
+
+use couchdb::{Object, elements, is_about_revisions, quoted, string};
+use kazoo_numbers::kazoo::NumberFacts;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let _ = string(text);
+    let _ = elements(text);
+    let Ok(document) = Object::parse(text) else {
+        return;
+    };
+    let _ = NumberFacts::of(&document);
+    let same = document.with(&[]);
+    assert_eq!(parsed(&same).digest(), document.digest());
+
+    let fields: Vec<(&str, &str)> = document.fields().collect();
+    let reversed: Vec<String> = fields
+        .iter()
+        .rev()
+        .filter(|(name, _)| !is_about_revisions(name))
+        .map(|(name, value)| format!(" {} :\t{value}\n", quoted(name)))
+        .collect();
+    let reversed = format!("{{{}}}", reversed.join(","));
+    assert_eq!(parsed(&reversed).digest(), document.digest());
+
+    let edited = document.with(&[("pvt_used_by", Some("\"callflow\""))]);
+    let edited = parsed(&edited);
+    assert_eq!(edited.string("pvt_used_by").as_deref(), Some("callflow"));
+    for (name, value) in fields {
+        if name != "pvt_used_by" && !is_about_revisions(name) {
+            assert_eq!(edited.get(name), Some(value), "{name}");
+        }
+    }
+});
+
+fn parsed(text: &str) -> Object<'_> {
+    Object::parse(text).unwrap_or_else(|error| panic!("{error} in {text}"))
+}

@@ -1,0 +1,21 @@
+//! The system config's document with its expressions, and a number in the first line: an expression that does not compile is told
+//! and stops nothing, one that backtracks without end is given up, and a number that is not normalised stays as it was given.
+#![no_main]
+
+use couchdb::Object;
+use kazoo_numbers::kazoo::{Normaliser, SystemConfig};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let (number, document) = text.split_once('\n').unwrap_or(("4155550100", text));
+    let Ok(document) = Object::parse(document) else {
+        return;
+    };
+    let config = SystemConfig::new(&document, "kazoo_apps@127.0.0.1");
+    let _ = config.features_allowed();
+    let normaliser = Normaliser::new(&config.converters());
+    if let Some(line) = normaliser.unusable() {
+        assert!(!line.contains('\n'), "{line:?}");
+    }
+    let _ = normaliser.is_reconcilable(&normaliser.normalise(number));
+});
