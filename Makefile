@@ -11,7 +11,7 @@
 #   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
 #   make fuzz [SECONDS=60] [ONLY=frames]                      any bytes for what reads bytes from outside, a time for each target
-#   make soak [MINUTES=60]                                    random commands on a cluster that drifts
+#   make soak [MINUTES=60] [FAULTS=1]                         random commands on a cluster that drifts, through a server that misbehaves
 #
 # demo, test, bench and soak use a CouchDB of your own when COUCHDB_URL says where it is.
 
@@ -85,7 +85,9 @@ fuzz: prepare
 	$(RUN) scripts/fuzz $(or $(SECONDS),60) $(ONLY)
 
 soak: programs
+	$(if $(FAULTS),cargo build --locked -p kazoo_numbers_faults --bin kazoo-numbers-faults)
 	env KAZOO_NUMBERS_SOAK_MINUTES=$(or $(MINUTES),60) \
+	$(if $(FAULTS),KAZOO_NUMBERS_SOAK_FAULTS=$(CURDIR)/target/debug/kazoo-numbers-faults) \
 	$(RUN) scripts/with-couchdb $(REBAR3) ct --suite test/kazoo_numbers_soak_SUITE
 
 clean:

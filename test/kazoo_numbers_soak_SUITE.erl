@@ -5,7 +5,8 @@
 %% @doc Random commands, one batch after the other, on a cluster that somebody else
 %% changes meanwhile: whatever a node has more of at the end than after the warm-up
 %% leaks. `KAZOO_NUMBERS_SOAK_MINUTES' says for how long, over both transports
-%% together; `KAZOO_NUMBERS_SEED' where chance starts.
+%% together; `KAZOO_NUMBERS_SEED' where chance starts. With `KAZOO_NUMBERS_SOAK_FAULTS',
+%% the program of a proxy, the node reaches CouchDB through that, and anything goes wrong.
 -module(kazoo_numbers_soak_SUITE).
 
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2]).
@@ -27,7 +28,12 @@
                  ,processes => 2
                  ,ports => 1
                  ,tables => 1
+                 ,disk => ?JOURNALS
+                 ,litter => 0
                  }).
+
+%% What journals of runs that are over may take, in bytes.
+-define(JOURNALS, (1 * ?MEBIBYTE)).
 
 all() -> [{group, nif}, {group, port}].
 
@@ -38,20 +44,36 @@ all_transports() -> [nif, port].
 init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
+    Proxied = case os:getenv("KAZOO_NUMBERS_SOAK_FAULTS") of
+                  false -> test_couch:url();
+                  Program -> proxy(Program)
+              end,
     Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
-    [{standins, Standins} | Config].
+    [{standins, Standins}, {url, Proxied} | Config].
 
 end_per_suite(_Config) -> test_couch:end_suite().
 
 init_per_group(Transport, Config) ->
     cluster(),
-    Journal = filename:join(proplists:get_value(priv_dir, Config), "journal"),
+    Journal = filename:join([proplists:get_value(priv_dir, Config), Transport, "journal"]),
+    Temporary = filename:join([proplists:get_value(priv_dir, Config), Transport, "tmp"]),
+    ok = filelib:ensure_dir(filename:join(Temporary, "file")),
     Node = test_node:start(Transport
                           ,#{paths => [test_node:ebin(), proplists:get_value(standins, Config)]
-                            ,env => #{transport => Transport, journal => Journal, journal_keep_bytes => ?MEBIBYTE}
-                            ,os_env => [{"COUCHDB_URL", test_couch:url()}]
+                            ,env => #{transport => Transport, journal => Journal, journal_keep_bytes => ?JOURNALS}
+                            ,os_env => [{"COUCHDB_URL", proplists:get_value(url, Config)}, {"TMPDIR", Temporary}]
                             }),
-    [{node, Node} | Config].
+    [{node, Node}, {folders, {Journal, Temporary}} | Config].
+
+%% It lives for as long as the process that runs the suite.
+proxy(Program) ->
+    Caller = self(),
+    Keeper = spawn(fun() ->
+                           Port = open_port({spawn_executable, Program}, [{line, 1000}, {env, [{"COUCHDB_URL", test_couch:url()}]}]),
+                           receive {Port, {data, {eol, Url}}} -> Caller ! {self(), Url} end,
+                           receive stop -> ok end
+                   end),
+    receive {Keeper, Url} -> Url after 10000 -> error({no_proxy, Program}) end.
 
 end_per_group(_Transport, Config) ->
     test_node:stop(proplists:get_value(node, Config)),
@@ -63,13 +85,16 @@ nothing_grows(Config) ->
     _ = rand:seed(exsss, Seed),
     Milliseconds = round(minutes() * 60000 / length(all_transports())),
     Writer = spawn_link(fun() -> rand:seed(exsss, Seed + 1), drift() end),
-    Warm = soak(Node, round(Milliseconds * ?WARM_UP)),
-    Samples = soak(Node, round(Milliseconds * (1 - ?WARM_UP))),
+    Folders = proplists:get_value(folders, Config),
+    Warm = soak(Node, Folders, round(Milliseconds * ?WARM_UP)),
+    Samples = soak(Node, Folders, round(Milliseconds * (1 - ?WARM_UP))),
     unlink(Writer),
     exit(Writer, kill),
     Few = max(1, length(Samples) div 4),
     First = medians(lists:sublist(Samples, Few)),
     Last = medians(lists:nthtail(length(Samples) - Few, Samples)),
+    Disk = lists:max([maps:get(disk, Sample) || Sample <- Samples]),
+    true = Disk =< ?JOURNALS + ?MEBIBYTE,
     ct:pal("~b batches after ~b to warm up, from seed ~b~nat first ~p~nat last  ~p"
           ,[length(Samples), length(Warm), Seed, First, Last]),
     [] = [{Name, maps:get(Name, First), maps:get(Name, Last)}
@@ -87,15 +112,15 @@ minutes() ->
 %% What an operator does.
 
 %% Batches of commands for so long, and the node's figures after each.
-soak(Node, Milliseconds) -> batches(Node, erlang:monotonic_time(millisecond) + Milliseconds, []).
+soak(Node, Folders, Milliseconds) -> batches(Node, Folders, erlang:monotonic_time(millisecond) + Milliseconds, []).
 
-batches(Node, End, Samples) ->
+batches(Node, Folders, End, Samples) ->
     Callers = [spawn_monitor(fun() -> command(Node, Command) end) || Command <- [any(commands()), any(commands())]],
     killed(Node, rand:uniform(8)),
     [receive {'DOWN', Monitor, process, Pid, Reason} -> normal = Reason end || {Pid, Monitor} <- Callers],
-    Sample = sample(Node),
+    Sample = maps:merge(sample(Node), kept(Folders)),
     case erlang:monotonic_time(millisecond) < End of
-        true -> batches(Node, End, [Sample | Samples]);
+        true -> batches(Node, Folders, End, [Sample | Samples]);
         false -> lists:reverse([Sample | Samples])
     end.
 
@@ -103,7 +128,7 @@ command(Node, {Function, Arguments}) ->
     case test_operator:sup(Node, Function, Arguments) of
         {ok, _} -> ok;
         {no_return, _} -> ok;
-        %% Somebody else was faster, or there is nothing of that name any more.
+        %% Somebody else was faster, or there is nothing of that name any more, or a server said something odd.
         {{no_return, 2}, _} -> ok;
         Other -> error({Function, Arguments, Other})
     end.
@@ -210,6 +235,17 @@ sample(Node) ->
      ,ports => rpc:call(Node, erlang, system_info, [port_count])
      ,tables => length(rpc:call(Node, ets, all, []))
      }.
+
+%% On disk: journals of runs that are over, which are pruned by their size, and whatever else was left behind. Those of runs that
+%% were broken off stay until they are undone.
+kept({Journal, Temporary}) ->
+    #{disk => lists:sum([filelib:file_size(File) || File <- filelib:wildcard(filename:join(Journal, "*")), is_over(File)])
+     ,litter => length(filelib:wildcard(filename:join(Temporary, "**")))
+     }.
+
+is_over(File) ->
+    {ok, Text} = file:read_file(File),
+    binary:match(Text, <<"{\"end\":">>) =/= nomatch.
 
 rest(_Node, _Pid, _Before, 0) -> ok;
 rest(Node, Pid, Before, Tries) ->

@@ -16,7 +16,7 @@ sup(Node, Function, Arguments) ->
 sup(Node, Module, Function, Arguments) ->
     Terminal = start_terminal(),
     Result = with_terminal(Terminal
-                          ,fun() -> rpc:call(Node, sup, in_kazoo, [node(), Module, Function, Arguments], 120000) end
+                          ,fun() -> rpc:call(Node, sup, in_kazoo, [node(), Module, Function, Arguments], 600000) end
                           ),
     Output = printed(Terminal),
     stop_terminal(Terminal),

@@ -316,6 +316,7 @@ async fn run_without_a_usable_journal_stops_before_it_writes() {
         ran.lines
     );
     assert_eq!(stage.read().await.1, before);
+    assert_eq!(ran.finished.map(|end| end.summary.documents_read), Some(0));
     let settings = Settings {
         journals: None,
         ..journalled(&folder)

@@ -122,7 +122,11 @@ async fn more_rows_than_are_read_are_no_answer() {
         .read_keys(&database(), &["+1"], Include::Documents, 1)
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::BadAnswer, "{error}");
+    assert_eq!(error.kind(), Kind::BadAnswer);
+    assert!(
+        error.to_string().contains("more rows than are read"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

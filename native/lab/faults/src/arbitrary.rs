@@ -155,6 +155,19 @@ pub fn any_schedule() -> impl Strategy<Value = Schedule> {
         .prop_map(|(seed, rules)| Schedule { seed, rules })
 }
 
+/// As [`any_schedule`], with answers that have no end, are too large, or come a byte at a time.
+pub fn hostile_schedule() -> impl Strategy<Value = Schedule> {
+    let fault = prop_oneof![
+        Just(Fault::Endless),
+        (1_000..30_000_000_usize).prop_map(Fault::Huge),
+        (20..2000_u64).prop_map(|slow| Fault::Trickle(Duration::from_millis(slow))),
+    ];
+    (any_schedule(), rule(fault, 1..=10_u32)).prop_map(|(mut schedule, hostile)| {
+        schedule.rules.push(hostile);
+        schedule
+    })
+}
+
 /// As [`any_schedule`], with databases that are said not to exist.
 pub fn lying_schedule() -> impl Strategy<Value = Schedule> {
     (any_schedule(), rule(missing(), 1..=10_u32)).prop_map(|(mut schedule, lie)| {
