@@ -134,9 +134,9 @@ start(Command, Variables, Config) ->
     Root = filename:dirname(filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile)))),
     Output = filename:join(proplists:get_value(priv_dir, Config), lists:concat(["output_", erlang:unique_integer([positive])])),
     ok = file:write_file(Output, <<>>),
-    %% A shell starts what runs in its background with interrupts ignored, and this node may run there.
+    %% A shell starts what runs in its background with interrupts ignored, nohup with hang-ups, and this node may run there.
     Port = open_port({spawn_executable, "/bin/sh"}
-                    ,[{args, ["-c", "exec env --default-signal=INT,QUIT \"$@\" >\"$0\" 2>&1", Output | Command]}
+                    ,[{args, ["-c", "exec env --default-signal=HUP,INT,QUIT \"$@\" >\"$0\" 2>&1", Output | Command]}
                      ,{cd, Root}
                      ,{env, [{?MARK, os:getpid()}, {"KAZOO_NUMBERS_EBIN", test_node:ebin()} | Variables]}
                      ,exit_status
