@@ -180,6 +180,10 @@ impl Folder {
         fs::read_dir(self.0.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "journal")
+            })
             .collect()
     }
 

@@ -184,10 +184,23 @@ impl Folder {
     /// Whether a journal can be written here now.
     pub(super) fn has_room(&self) -> Result<(), Refused> {
         is_allowed(ROOM as u64)?;
+        Ok(self.nameless()?.write_all(&[b'\n'; ROOM])?)
+    }
+
+    /// A file that is gone with its process, however that ends, where the file system can do that.
+    fn nameless(&self) -> Result<File, Refused> {
+        #[cfg(target_os = "linux")]
+        {
+            let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&self.0, ".", flags, Mode::from_raw_mode(0o600));
+            if let Ok(file) = file {
+                return Ok(file.into());
+            }
+        }
         let name = format!(".{:016x}", rand::random::<u64>());
-        let mut file = self.create_file(&name)?;
+        let file = self.create_file(&name)?;
         rustix::fs::unlinkat(&self.0, &name, AtFlags::empty())?;
-        Ok(file.write_all(&[b'\n'; ROOM])?)
+        Ok(file)
     }
 }
 

@@ -96,8 +96,9 @@ impl Journal {
         self.send(intents, Lines::Intents(reserved, done))?;
         self.wait(written).await.map_err(|error| {
             error.hint(format!(
-                "what this run changed before can be undone: undo {}",
-                self.run
+                "what this run changed before can be undone: undo {} (its journal is {})",
+                self.run,
+                self.path.display()
             ))
         })?;
         Ok(reserved)

@@ -114,7 +114,8 @@ async fn announced_length_over_the_ceiling_is_refused_before_it_arrives() {
 #[tokio::test]
 async fn more_rows_than_are_read_are_no_answer() {
     let fake = Fake::start(|_| {
-        let rows = vec![r#"{"key":""}"#; 200_000].join(",");
+        let row = r#"{"id":"+1","key":"+1","value":{"rev":"1-a"},"doc":{}}"#;
+        let rows = vec![row; 200_000].join(",");
         Reply::json(format!(r#"{{"rows":[{rows}]}}"#))
     });
     let answer = fake.server_with(impatient());
@@ -122,11 +123,7 @@ async fn more_rows_than_are_read_are_no_answer() {
         .read_keys(&database(), &["+1"], Include::Documents, 1)
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), Kind::BadAnswer);
-    assert!(
-        error.to_string().contains("more rows than are read"),
-        "{error}"
-    );
+    assert_eq!(error.kind(), Kind::BadAnswer, "{error}");
 }
 
 #[tokio::test]
