@@ -30,7 +30,7 @@ listening(Tries) ->
 %% this one.
 start(Name, #{} = Options) ->
     Host = tl(string:find(atom_to_list(node()), "@")),
-    Node = list_to_atom(lists:concat([Name, "_", os:getpid(), "@", Host])),
+    Node = list_to_atom(lists:concat([Name, "_", os:getpid(), "_", erlang:unique_integer([positive]), "@", Host])),
     Environment = lists:append([["-kazoo_numbers_maintenance", atom_to_list(Key), lists:flatten(io_lib:format("~0p", [Value]))]
                                 || {Key, Value} <- maps:to_list(maps:get(env, Options, #{}))
                                ]),
