@@ -9,7 +9,7 @@
 %% the program of a proxy, the node reaches CouchDB through that, and anything goes wrong.
 -module(kazoo_numbers_soak_SUITE).
 
--export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2]).
+-export([all/0, groups/0, suite/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2]).
 -export([nothing_grows/1]).
 
 -define(MEBIBYTE, 1048576).
@@ -34,6 +34,9 @@
 
 %% What journals of runs that are over may take, in bytes.
 -define(JOURNALS, (1 * ?MEBIBYTE)).
+
+%% The last batch may wait for a server that is away.
+suite() -> [{timetrap, {minutes, ceil(minutes()) + 30}}].
 
 all() -> [{group, nif}, {group, port}].
 

@@ -290,7 +290,7 @@ impl Error {
     }
 
     /// CouchDB's own word for it, where CouchDB answered.
-    pub(super) fn said(&self) -> Option<&str> {
+    pub fn said(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 

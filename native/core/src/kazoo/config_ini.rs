@@ -100,7 +100,7 @@ fn connection(text: &[u8], path: &Path, node: &Node) -> Result<Connection, Error
         Some(name) => name.to_ascii_lowercase(),
         None => b"bigcouch".to_vec(),
     };
-    let shown = String::from_utf8_lossy(&name).into_owned();
+    let shown = shown(&name);
     let candidates = named(&name);
     if candidates.is_empty() {
         return Err(
@@ -147,6 +147,16 @@ fn connection(text: &[u8], path: &Path, node: &Node) -> Result<Connection, Error
             default: None,
         })
         .ok_or_else(|| config_error(path, &format!("[{shown}] ip is not an address")))
+}
+
+/// The name of a section as an error may show it: what is no name, but some other value on a damaged line, is not repeated.
+fn shown(name: &[u8]) -> String {
+    const LONGEST: usize = 64;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte);
+    match std::str::from_utf8(name) {
+        Ok(text) if text.len() <= LONGEST && name.iter().all(is_name) => text.to_owned(),
+        _ => "...".to_owned(),
+    }
 }
 
 /// The section that Kazoo takes for the connection: the last in the file that names neither a zone nor a host. Kazoo finds none
@@ -349,6 +359,24 @@ mod tests {
     }
 
     /// `kz_config` returns the section of this host or zone alone, and `kz_dataconfig` looks for the generic one in it.
+    #[test]
+    fn section_that_is_not_there_is_named_if_it_is_a_name() {
+        let told = |text: &str| {
+            let error = couchdb_url_of(text, Path::new("config.ini")).unwrap_err();
+            error.to_string()
+        };
+        let line = told("[data]\nconfig = cluster_2");
+        assert!(line.ends_with("there is no section [cluster_2]"), "{line}");
+        for damaged in [
+            "c\rpassword = topsecret",
+            "a:topsecret@b",
+            &"topsecret".repeat(9),
+        ] {
+            let line = told(&format!("[data]\nconfig = {damaged}"));
+            assert!(line.ends_with("there is no section [...]"), "{line}");
+        }
+    }
+
     #[test]
     fn section_for_this_node_leaves_kazoos_default() {
         let generic = "[bigcouch]\nip=generic\n";

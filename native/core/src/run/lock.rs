@@ -111,11 +111,11 @@ fn named(database: &str) -> Result<DatabaseName, Error> {
     })
 }
 
-/// The credentials are right, and do not reach to the lock. Where a database is to be created
-/// CouchDB answers 401 to who is not an administrator; that they are known has shown before.
+/// The credentials are right, and do not reach to the lock: CouchDB says so, and not a proxy in front of it. Where a database is
+/// to be created CouchDB answers 401 to who is not an administrator; that they are known has shown before.
 fn is_not_allowed(error: &Error) -> bool {
     match error.kind() {
-        Kind::Forbidden => true,
+        Kind::Forbidden => error.said().is_some(),
         Kind::Unauthorized => error.operation() == Operation::CREATE_DATABASE,
         _ => false,
     }

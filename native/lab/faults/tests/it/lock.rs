@@ -52,6 +52,33 @@ async fn lock_is_taken_though_the_server_asks_for_a_century_of_patience() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lock_is_left_out_on_the_word_of_couchdb_alone() {
+    let stage = ProxiedServer::begin().await;
+    for (html, returned) in [(true, Returned::Code(2)), (false, Returned::NoReturn)] {
+        let forbidden = Fault::Status {
+            code: 403,
+            acted: false,
+            html,
+            retry_after: None,
+        };
+        let lock = rule(On::Only(Kind::Other), forbidden, 100);
+        stage.proxy.arm(Schedule {
+            seed: 1,
+            rules: vec![lock],
+        });
+        let ran = call_with(&stage.proxy.url(), "purge_deleted", &[], settings()).await;
+        assert_eq!(ran.returned, returned, "{:?}", ran.lines);
+        let warned = ran
+            .lines
+            .iter()
+            .any(|line| line.contains("goes on without a lock"));
+        assert_eq!(warned, !html, "{:?}", ran.lines);
+        assert!(stage.proxy.disarm().await.1[0] > 0);
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lock_is_taken_and_renewed_through_an_outage() {
     let stage = ProxiedServer::begin().await;
     // More often than a request is tried, and for a shorter time than a server may be away.
