@@ -7,6 +7,9 @@ use thiserror::Error;
 /// Deeper than any frame of the protocol.
 const DEPTH: u32 = 16;
 
+/// The characters of the longest atom (Efficiency Guide, system limits).
+const LONGEST_ATOM: usize = 255;
+
 /// Why bytes are no term of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Malformed {
@@ -25,6 +28,9 @@ pub enum Malformed {
     /// Nested too deep.
     #[error("the term is nested too deep")]
     Depth,
+    /// An atom that Erlang could not have.
+    #[error("an atom that is too long or is not UTF-8")]
+    Atom,
 }
 
 /// The term in these bytes.
@@ -52,13 +58,13 @@ impl<'a> Reader<'a> {
             97 => Ok(Term::Integer(i64::from(self.byte()?))),
             98 => Ok(Term::Integer(i64::from(i32::from_be_bytes(self.array()?)))),
             110 => self.big(),
-            100 | 118 => {
+            tag @ (100 | 118) => {
                 let length = usize::from(u16::from_be_bytes(self.array()?));
-                self.atom(length)
+                self.atom(length, tag == 100)
             }
-            115 | 119 => {
+            tag @ (115 | 119) => {
                 let length = usize::from(self.byte()?);
-                self.atom(length)
+                self.atom(length, tag == 115)
             }
             109 => {
                 let length = self.length()?;
@@ -129,9 +135,20 @@ impl<'a> Reader<'a> {
             .map_err(|_| Malformed::Kind(110))
     }
 
-    fn atom(&mut self, length: usize) -> Result<Term, Malformed> {
+    /// Of at most 255 characters; OTP before 26 writes Latin-1 where that is enough.
+    fn atom(&mut self, length: usize, is_latin1: bool) -> Result<Term, Malformed> {
         let bytes = self.take(length)?;
-        Ok(Term::Atom(String::from_utf8_lossy(bytes).into_owned()))
+        let text = if is_latin1 {
+            bytes.iter().copied().map(char::from).collect()
+        } else {
+            std::str::from_utf8(bytes)
+                .map_err(|_| Malformed::Atom)?
+                .to_owned()
+        };
+        if text.chars().count() > LONGEST_ATOM {
+            return Err(Malformed::Atom);
+        }
+        Ok(Term::Atom(text))
     }
 
     fn length(&mut self) -> Result<usize, Malformed> {

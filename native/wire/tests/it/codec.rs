@@ -54,6 +54,28 @@ fn a_length_promises_nothing() {
 }
 
 #[test]
+fn an_atom_is_one_that_erlang_has() {
+    let latin1 = |tag: &[u8]| decode(&[&[131], tag, b"caf\xe9"].concat());
+    assert_eq!(latin1(&[100, 0, 4]), Ok(Term::atom("café")));
+    assert_eq!(latin1(&[115, 4]), Ok(Term::atom("café")));
+    assert_eq!(latin1(&[119, 4]), Err(Malformed::Atom));
+    let long = |length: u8| {
+        decode(
+            &[
+                &[131, 118, 1, length],
+                vec![b'a'; 256 + usize::from(length)].as_slice(),
+            ]
+            .concat(),
+        )
+    };
+    assert_eq!(
+        decode(&[&[131, 119, 255], [b'a'; 255].as_slice()].concat()),
+        Ok(Term::atom(&"a".repeat(255)))
+    );
+    assert_eq!(long(0), Err(Malformed::Atom));
+}
+
+#[test]
 fn nesting_has_an_end() {
     let mut bytes = vec![131];
     bytes.extend(std::iter::repeat_n([104, 1], 100_000).flatten());
