@@ -1,7 +1,6 @@
 //! Where what is done is written down, and what is written about who did it.
 
 use std::env;
-use std::time::Duration;
 
 use kazoo_numbers::command::Argument;
 use kazoo_numbers::journal::Journals;
@@ -9,21 +8,19 @@ use nix::unistd::{Uid, User};
 
 use crate::arguments::Options;
 
-const DAY: u64 = 24 * 60 * 60;
-
 /// The journals that were asked for: in a folder that was given and no other, else in the user's own.
 pub(crate) fn journals(options: &Options) -> Option<Journals> {
     if options.no_journal {
         return None;
     }
-    let mut journals = match &options.journal {
+    let journals = match &options.journal {
         Some(directory) => Journals::new(directory.clone()),
         None => Journals::usual(),
     };
-    if let Some(days) = options.journal_keep_days {
-        journals.keep = Duration::from_secs(u64::from(days) * DAY);
-    }
-    Some(journals)
+    Some(match options.journal_keep_days {
+        Some(days) => journals.kept_for(days.into()),
+        None => journals,
+    })
 }
 
 /// The user, as the system's tools would have it, and the machine.

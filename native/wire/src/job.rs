@@ -35,9 +35,7 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
     let command = match parse(&start.function, &arguments) {
         Ok(command) => command,
         Err(refusal) => {
-            let line = refusal.to_string();
-            let line = sanitise::line(&sanitise::without_credentials(&line)).into_owned();
-            let _ = lines.put(line).await;
+            let _ = lines.put(sanitise::message(&refusal.to_string())).await;
             return Ok(returned(run::Returned::of_refusal(
                 &start.function,
                 &refusal,
@@ -169,7 +167,7 @@ fn journals(asked: &Settings) -> Option<Journals> {
         Journal::Usual => Journals::usual(),
     };
     if let Some(days) = asked.journal_keep_days {
-        journals.keep = Duration::from_secs(days.saturating_mul(24 * 60 * 60));
+        journals = journals.kept_for(days);
     }
     if let Some(bytes) = asked.journal_keep_bytes {
         journals.keep_bytes = bytes;

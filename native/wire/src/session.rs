@@ -83,5 +83,5 @@ pub(crate) fn payload(panic: &(dyn Any + Send)) -> String {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a message");
-    sanitise::line(&sanitise::without_credentials(text)).into_owned()
+    sanitise::message(text)
 }

@@ -25,6 +25,10 @@ pub(crate) fn new_run_id(at: SystemTime) -> String {
     )
 }
 
+fn days(count: u64) -> Duration {
+    Duration::from_secs(count.saturating_mul(24 * 60 * 60))
+}
+
 /// Where journals are, and for how long.
 #[derive(Clone, Debug)]
 pub struct Journals {
@@ -77,8 +81,17 @@ impl Journals {
     fn within(directories: Vec<PathBuf>) -> Self {
         Self {
             directories,
-            keep: Duration::from_secs(30 * 24 * 60 * 60),
+            keep: days(30),
             keep_bytes: 1 << 30,
+        }
+    }
+
+    /// The same journals, kept for so many days.
+    #[must_use]
+    pub fn kept_for(self, count: u64) -> Self {
+        Self {
+            keep: days(count),
+            ..self
         }
     }
 
@@ -207,7 +220,7 @@ impl Journals {
         start_of(run, file).map_err(|error| failed(&path, &error))
     }
 
-    /// What a run did, without the documents; `check` sees each write once and refuses the journal by an error.
+    /// Reads the steps of a run without the documents. `check` sees each write once; its error refuses the journal.
     ///
     /// # Errors
     /// There is no such run, its journal cannot be used, or `check` refuses it.
@@ -224,7 +237,7 @@ impl Journals {
         })
     }
 
-    /// What a run did, by database and id, with all documents in memory.
+    /// Reads the steps of a run by database and id, with all documents in memory.
     ///
     /// # Errors
     /// There is no such run, or its journal cannot be used.

@@ -149,7 +149,7 @@ fn connection(text: &[u8], path: &Path, node: &Node) -> Result<Connection, Error
         .ok_or_else(|| config_error(path, &format!("[{shown}] ip is not an address")))
 }
 
-/// The name of a section as an error may show it: what is no name, but some other value on a damaged line, is not repeated.
+/// The name of a section for an error. A value that cannot be a name, as on a damaged line, is not repeated.
 fn shown(name: &[u8]) -> String {
     const LONGEST: usize = 64;
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-. ".contains(byte);
@@ -358,7 +358,6 @@ mod tests {
         }
     }
 
-    /// `kz_config` returns the section of this host or zone alone, and `kz_dataconfig` looks for the generic one in it.
     #[test]
     fn section_that_is_not_there_is_named_if_it_is_a_name() {
         let told = |text: &str| {
@@ -377,6 +376,7 @@ mod tests {
         }
     }
 
+    /// `kz_config` returns the section of this host or zone alone, and `kz_dataconfig` looks for the generic one in it.
     #[test]
     fn section_for_this_node_leaves_kazoos_default() {
         let generic = "[bigcouch]\nip=generic\n";

@@ -22,6 +22,11 @@ pub fn line(text: &str) -> Cow<'_, str> {
     without(text, is_unsafe)
 }
 
+/// One line that somebody else's URL may be in: its credentials are taken out.
+pub fn message(text: &str) -> String {
+    line(&without_credentials(text)).into_owned()
+}
+
 /// Text of several lines: line feeds stay.
 pub fn page(text: &str) -> Cow<'_, str> {
     without(text, |c| c != '\n' && is_unsafe(c))
@@ -50,7 +55,7 @@ pub fn cell(text: &str) -> String {
     safe
 }
 
-/// Whether a cell that begins so is a formula. A number (`+` and digits) is none, whoever reads it.
+/// Whether a spreadsheet takes a cell that begins with this for a formula. A phone number (`+` and digits) is not one.
 fn is_formula(c: char, rest: &str) -> bool {
     match c {
         '=' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}' => true,

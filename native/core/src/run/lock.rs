@@ -211,7 +211,7 @@ async fn write(
     // From here on a cancellation may come when it is written already, and others see how old it is.
     let was_written = std::mem::replace(&mut held.is_written, true);
     held.written = Instant::now();
-    let written = ledger.write(read.rev.clone(), with).await;
+    let written = ledger.write(false, read.rev.clone(), with).await;
     if matches!(written, Ok(false)) {
         held.is_written = was_written;
     }
@@ -433,8 +433,8 @@ impl Ledger {
         }
     }
 
-    /// What the document of version 0.1 means for this run: nodes are not upgraded all at once. None: there is none. Entries of
-    /// dead runs are removed from it: they would have to be watched again by every run.
+    /// Judges the lock's document of version 0.1, because nodes are not upgraded all at once. None if it does not exist. Removes
+    /// the entries of dead runs, which every later run would have to watch again.
     async fn former(&self, me: &Holder, watch: &mut Watch) -> Result<Option<Verdict>, Error> {
         let Some(read) = self.read_one(true).await? else {
             return Ok(None);
@@ -448,7 +448,7 @@ impl Ledger {
             && let Some(left) = read.holders.without_all(dead)
         {
             // Failing that, the next run does.
-            let _ = self.write_in(true, read.rev, &left).await;
+            let _ = self.write(true, read.rev, &left).await;
         }
         Ok(Some(verdict))
     }
@@ -457,33 +457,14 @@ impl Ledger {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// False: somebody else was faster, or there was no database, which there is now.
-    async fn write(&self, rev: Option<Revision>, holders: &Holders) -> Result<bool, Error> {
-        let landed = self.write_in(false, rev, holders).await;
-        match landed {
-            Some(Landed::Written(rev)) => {
-                if let Some(known) = &mut *self.known() {
-                    known.rev = Some(rev);
-                    known.holders = holders.clone();
-                }
-                Ok(true)
-            }
-            Some(Landed::Conflict) => Ok(false),
-            Some(Landed::Failed(error)) if error.kind() == Kind::DatabaseNotFound => {
-                self.server.create_database(&self.database).await?;
-                Ok(false)
-            }
-            Some(Landed::Failed(error)) => Err(error),
-            None => Err(self.no_answer()),
-        }
-    }
-
-    async fn write_in(
+    /// Writes the document, or that of version 0.1. False: somebody else was faster, or there was no database, which there is
+    /// now.
+    async fn write(
         &self,
         former: bool,
         rev: Option<Revision>,
         holders: &Holders,
-    ) -> Option<Landed> {
+    ) -> Result<bool, Error> {
         let (database, id) = if former {
             (&self.former, FORMER_DOCUMENT)
         } else {
@@ -496,7 +477,27 @@ impl Ledger {
             losers: Vec::new(),
         };
         let landed = self.server.bulk_docs(database, &[write], 1).await;
-        landed.into_iter().next()
+        match landed.into_iter().next() {
+            Some(Landed::Written(rev)) => {
+                if !former && let Some(known) = &mut *self.known() {
+                    known.rev = Some(rev);
+                    known.holders = holders.clone();
+                }
+                Ok(true)
+            }
+            Some(Landed::Conflict) => Ok(false),
+            Some(Landed::Failed(error)) if !former && error.kind() == Kind::DatabaseNotFound => {
+                self.server.create_database(database).await?;
+                Ok(false)
+            }
+            Some(Landed::Failed(error)) => Err(error),
+            None => Err(Error::new(
+                Kind::BadAnswer,
+                Operation::SAVE_DOCS,
+                "a document without an answer",
+            )
+            .in_database(database)),
+        }
     }
 
     /// Reads and writes until the change is done (true), or there is nothing to change (false).
@@ -512,17 +513,7 @@ impl Ledger {
             let Some(changed) = change(&read.holders, read.at) else {
                 return Ok(false);
             };
-            let written = if former {
-                match self.write_in(former, read.rev, &changed).await {
-                    Some(Landed::Written(_)) => true,
-                    Some(Landed::Conflict) => false,
-                    Some(Landed::Failed(error)) => return Err(error),
-                    None => return Err(self.no_answer()),
-                }
-            } else {
-                self.write(read.rev, &changed).await?
-            };
-            if written {
+            if self.write(former, read.rev, &changed).await? {
                 return Ok(true);
             }
             step_back().await;
@@ -535,7 +526,7 @@ impl Ledger {
         let known = self.known().take();
         if let Some(known) = known
             && let Some(left) = known.holders.without(run)
-            && self.write(known.rev, &left).await.unwrap_or(false)
+            && self.write(false, known.rev, &left).await.unwrap_or(false)
         {
             return Ok(());
         }
@@ -575,15 +566,6 @@ impl Ledger {
                 }
             }
         }
-    }
-
-    fn no_answer(&self) -> Error {
-        Error::new(
-            Kind::BadAnswer,
-            Operation::SAVE_DOCS,
-            "a document without an answer",
-        )
-        .in_database(&self.database)
     }
 
     fn moves_too_fast(&self) -> Error {

@@ -134,33 +134,25 @@ async fn run_to_end(job: Job) -> Finished {
     let run = Arc::new(Run::new(&job));
     // Help is no run that anybody would count.
     let published = !matches!(job.command, Command::Help(_));
-    let bad_target = carriers::bad_target(&run, &job.command);
-    let taken = match bad_target {
-        Some(_) => Ok(Taken::Unneeded),
-        None => match before_the_lock(&run, &job.command).await {
-            Ok(()) => lock::take(&run, &job.command).await,
-            Err(error) => Err(error),
-        },
-    };
-    let (answer, held) = match taken {
-        Ok(Taken::By(holder)) => {
-            let line = format!(
-                "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
-                holder.expires()
-            );
-            run.error(line.clone(), None).await;
-            let returned = Returned::refused(&job.function, &line);
-            (Ok(Answer::Only(returned)), None)
+    let (answer, held) = match carriers::bad_target(&run, &job.command) {
+        Some(line) => {
+            run.output(line).await;
+            (Ok(Answer::Only(Returned::Code(FAILED))), None)
         }
-        Ok(Taken::Ours(held)) => (dispatch(&run, job.command).await, Some(held)),
-        Ok(Taken::Unneeded) => match bad_target {
-            Some(line) => {
-                run.output(line).await;
-                (Ok(Answer::Only(Returned::Code(FAILED))), None)
+        None => match locked(&run, &job.command).await {
+            Ok(Taken::By(holder)) => {
+                let line = format!(
+                    "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
+                    holder.expires()
+                );
+                run.error(line.clone(), None).await;
+                let returned = Returned::refused(&job.function, &line);
+                (Ok(Answer::Only(returned)), None)
             }
-            None => (dispatch(&run, job.command).await, None),
+            Ok(Taken::Ours(held)) => (dispatch(&run, job.command).await, Some(held)),
+            Ok(Taken::Unneeded) => (dispatch(&run, job.command).await, None),
+            Err(error) => (Err(error), None),
         },
-        Err(error) => (Err(error), None),
     };
     if let Some(line) = proxy::decodes_names(&run, answer.as_ref().err()).await {
         run.warn(line).await;
@@ -232,19 +224,18 @@ async fn run_to_end(job: Job) -> Finished {
     }
 }
 
-/// What a run is refused for before it writes anything, the lock included. A run that only reads has journals pruned, too:
-/// customers' documents are kept for no longer than was asked for.
-async fn before_the_lock(run: &Run, command: &Command) -> Result<(), Error> {
+/// Refuses a run that could not be undone before it writes anything, the lock included, and takes the lock. Audits and the
+/// carrier usage prune journals, too: they often run alone for months, and a journal holds customers' documents.
+async fn locked(run: &Run, command: &Command) -> Result<Taken, Error> {
     undo::check(run, command).await?;
     if command.scope().is_some() && !run.settings.dry_run {
-        return run.check_journal();
-    }
-    if let (Some(journals), Command::Audit(_) | Command::CarrierUsage(_)) =
+        run.check_journal()?;
+    } else if let (Some(journals), Command::Audit(_) | Command::CarrierUsage(_)) =
         (&run.settings.journals, command)
     {
         journals.prune(None);
     }
-    Ok(())
+    lock::take(run, command).await
 }
 
 /// The moment, as RFC 3339 has it.
