@@ -68,9 +68,7 @@ groups() ->
 init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
-    Dir = filename:join(proplists:get_value(priv_dir, Config), "standins"),
-    _ = test_node:standins(Dir, [sup]),
-    _ = test_kazoo:modules(Dir),
+    Dir = test_kazoo:standins(Config),
     [{standins, Dir} | Config].
 
 end_per_suite(_Config) -> test_couch:end_suite().

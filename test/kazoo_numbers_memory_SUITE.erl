@@ -2,7 +2,7 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc A node under a limit on its memory, beside a server whose answers have no end. An allocation that fails in native code
+%% @doc A node under a memory limit, on a server whose answers have no end. An allocation that fails in native code
 %% would end the node.
 -module(kazoo_numbers_memory_SUITE).
 

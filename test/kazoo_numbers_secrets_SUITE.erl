@@ -38,9 +38,7 @@ groups() ->
 init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
-    Dir = filename:join(proplists:get_value(priv_dir, Config), "standins"),
-    _ = test_node:standins(Dir, [sup]),
-    _ = test_kazoo:modules(Dir),
+    Dir = test_kazoo:standins(Config),
     Log = filename:join(proplists:get_value(priv_dir, Config), "own.log"),
     ok = logger:add_handler(?MODULE, logger_std_h, #{config => #{file => Log}}),
     [{standins, Dir}, {own_log, Log} | Config].

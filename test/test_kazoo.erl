@@ -9,7 +9,7 @@
 %% @end
 -module(test_kazoo).
 
--export([modules/1, start/1, calls/0, calls/2, forget/0, set/2]).
+-export([standins/1, start/1, calls/0, calls/2, forget/0, set/2]).
 -export([answer/3]).
 
 -define(CALLS, test_kazoo_calls).
@@ -52,6 +52,13 @@ functions() ->
     ,{kzs_publish, [{publish_doc, 3}]}
     ,{lager, [{log, 4}, {md, 0}]}
     ].
+
+%% The stand-ins of Kazoo's modules and of `sup', in a folder of the suite for the code path of its nodes.
+standins(Config) ->
+    Dir = filename:join(proplists:get_value(priv_dir, Config), "standins"),
+    _ = test_node:standins(Dir, [sup]),
+    modules(Dir),
+    Dir.
 
 %% Writes the modules into a directory.
 modules(Dir) ->

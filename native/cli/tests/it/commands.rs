@@ -1,9 +1,8 @@
 //! Commands through the real program, on a real server.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
 
-use crate::support::{Ran, Stage};
+use crate::support::{Piped, Ran, Stage};
 use exact_json::{Value, json};
 use kazoo_numbers::report::sanitise::is_unsafe;
 use kazoo_numbers_generator::{Cluster, DriftKind, Options};
@@ -152,10 +151,7 @@ fn a_reader_that_goes_away_stops_the_run_as_a_failure() {
     let stage = Stage::seeded(&clean());
     let mut running = stage
         .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "20"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .piped();
     drop(running.stdout.take());
     let output = running.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -2,14 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use kazoo_numbers::couchdb::Method;
 use kazoo_numbers_testkit::server::{PASSWORD, ask};
 
-use crate::support::{Ran, Stage, program};
+use crate::support::{Piped, Ran, Stage, program};
 
 /// Calls the server of a stage.
 fn put(stage: &Stage, path: &str, body: &str) {
@@ -97,11 +96,7 @@ fn warnings_of_a_conversion_are_on_standard_error() {
 /// A server that is away is announced after some seconds, and tried again for longer than a test can wait.
 #[test]
 fn outage_in_a_command_with_fixed_output_is_announced_on_standard_error() {
-    let mut running = program(&["--couchdb", "http://127.0.0.1:1", "carrier_module_usage"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut running = program(&["--couchdb", "http://127.0.0.1:1", "carrier_module_usage"]).piped();
     let mut line = String::new();
     let mut err = BufReader::new(running.stderr.take().unwrap());
     let read = thread::spawn(move || {

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use crate::support::Stage;
+use crate::support::{Piped, Stage};
 use kazoo_numbers_generator::Options;
 use nix::pty::{OpenptyResult, openpty};
 use rustix::process::{Pid, Signal, kill_process};
@@ -42,10 +42,7 @@ fn once_ends_the_run_cleanly_and_a_second_run_completes_it() {
         let stage = Stage::seeded(&options(200));
         let mut running = stage
             .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "4"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .piped();
         let mut out = BufReader::new(running.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
@@ -76,10 +73,7 @@ fn twice_ends_it_at_once() {
     let stage = Stage::seeded(&options(4000));
     let mut running = stage
         .program(&["copy_number_dbs_to_accounts", "--dry-run", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .piped();
     let mut err = BufReader::new(running.stderr.take().unwrap());
     sleep(Duration::from_secs(2));
     assert_eq!(running.try_wait().unwrap(), None);

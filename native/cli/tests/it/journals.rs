@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Ran, Stage};
-use kazoo_numbers_generator::{DriftKind, Options, Revisions};
+use crate::support::{Piped, Ran, Stage};
+use kazoo_numbers_generator::{Cluster, DriftKind, Options, Revisions};
 
 /// A cluster of which a copy to the accounts changes every number.
 fn drifted() -> Stage {
@@ -37,6 +37,16 @@ fn changed(before: &Revisions, after: &Revisions) -> usize {
     };
     let (before, after) = (flat(before), flat(after));
     ids(before.symmetric_difference(&after).cloned().collect()).len()
+}
+
+/// Undoes a run, and finds the cluster as it was before.
+fn undoes(stage: &Stage, run: &str, journal: &str, before: Cluster) {
+    assert_eq!(stage.run(&["undo", run, "--journal", journal]).status, 0);
+    let after = stage.data().0.without_tombstones();
+    assert_eq!(
+        after.differences(&before.without_tombstones()),
+        Vec::<String>::new()
+    );
 }
 
 /// The program where its user's files are in these two folders.
@@ -198,12 +208,7 @@ fn disk_that_fills_up_stops_the_run_and_runs_counts_what_landed() {
     let line = format!("copy_number_dbs_to_accounts: {landed} documents written, broken off");
     assert!(runs.out.contains(&line), "{landed}: {}", runs.out);
     let run = runs.out.split_whitespace().next().unwrap();
-    assert_eq!(stage.run(&["undo", run, "--journal", journal]).status, 0);
-    let after = stage.data().0.without_tombstones();
-    assert_eq!(
-        after.differences(&before.without_tombstones()),
-        Vec::<String>::new()
-    );
+    undoes(&stage, run, journal, before);
 }
 
 #[test]
@@ -220,13 +225,10 @@ fn reader_that_goes_away_learns_what_was_changed_and_how_to_undo_it() {
             "--journal",
             journal,
         ])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .piped();
     let mut line = String::new();
     let mut out = BufReader::new(running.stdout.take().unwrap());
-    // Of an account in which something has landed.
+    // Reads until the line of an account with updated documents.
     while !line.starts_with("account%2F") || line.contains(", 0 updated,") {
         line.clear();
         assert!(out.read_line(&mut line).unwrap() > 0);
@@ -249,12 +251,7 @@ fn reader_that_goes_away_learns_what_was_changed_and_how_to_undo_it() {
              hint: to undo that: kazoo-numbers undo {run} --journal {journal}\n"
         )
     );
-    assert_eq!(stage.run(&["undo", run, "--journal", journal]).status, 0);
-    let after = stage.data().0.without_tombstones();
-    assert_eq!(
-        after.differences(&before.without_tombstones()),
-        Vec::<String>::new()
-    );
+    undoes(&stage, run, journal, before);
 }
 
 #[test]
@@ -270,17 +267,12 @@ fn reader_of_a_read_may_go_away_without_an_error() {
         &["help", "audit"],
         &["completion", "bash"],
     ] {
-        let mut running = stage
-            .program(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut running = stage.program(arguments).piped();
         drop(running.stdout.take());
         let output = running.wait_with_output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
-        // What a document of an audit leaves out is said there in any case.
+        // An audit as CSV prints one more line on standard error.
         let aside = if arguments.contains(&"csv") { 1 } else { 0 };
         assert_eq!(said.lines().count(), aside, "{arguments:?}: {said}");
         assert!(!said.contains("error"), "{arguments:?}: {said}");

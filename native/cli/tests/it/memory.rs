@@ -1,4 +1,4 @@
-//! The program under a limit on its memory, beside a server whose answers are larger than that.
+//! The program under a memory limit, on a server whose answers are larger than the limit.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::{Ran, program};
 
-/// What the program may have, its code and the stacks of its threads included.
+/// The program's address space, including its code and the stacks of its threads.
 const LIMIT_KIB: usize = 600 << 10;
 
 /// Above the size of any list that is read.

@@ -1,7 +1,7 @@
 //! The program of this crate, and a server for it to work on.
 
 use std::ops::Deref;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use kazoo_numbers_generator::Options;
 use kazoo_numbers_testkit::program;
@@ -19,6 +19,20 @@ pub fn program(arguments: &[&str]) -> Command {
 
 pub fn run(arguments: &[&str]) -> Ran {
     Ran::of(&program(arguments).output().unwrap())
+}
+
+/// A program under way, whose output a test reads.
+pub trait Piped {
+    fn piped(&mut self) -> Child;
+}
+
+impl Piped for Command {
+    fn piped(&mut self) -> Child {
+        self.stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
 }
 
 /// A server in this process, and the program on it.

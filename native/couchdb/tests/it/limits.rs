@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use kazoo_numbers_couchdb::{
     AnswerBudget, HttpSettings, Include, Kind, Landed, Pages, Range, Request, Server, ServerUrl,
-    Traffic, Write,
+    Traffic,
 };
 use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Fake, Reply, database, ids, page, settings};
+use crate::support::{Fake, Reply, database, ids, page, settings, writes};
 
 const MIB: usize = 1 << 20;
 
@@ -206,15 +206,7 @@ async fn answers_of_a_run_share_a_budget() {
 async fn write_whose_answer_is_too_large_is_not_sent_again() {
     let fake = Fake::start(|_| endless());
     let server = fake.server_with(impatient());
-    let writes: Vec<Write> = ids(4)
-        .into_iter()
-        .map(|id| Write {
-            body: Some(format!(r#"{{"_id":"{id}"}}"#).into()),
-            id,
-            rev: None,
-            losers: Vec::new(),
-        })
-        .collect();
+    let writes = writes(4);
     let landed = server.bulk_docs(&database(), &writes, 4).await;
     assert_eq!(fake.requests(), 1);
     for one in landed {

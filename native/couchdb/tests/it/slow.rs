@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kazoo_numbers_couchdb::{HttpSettings, Include, Landed, Pages, Range, Server, Write};
+use kazoo_numbers_couchdb::{HttpSettings, Include, Landed, Pages, Range, Server};
 
-use crate::support::{Asked, Fake, Reply, database, ids, keyed, page, settings};
+use crate::support::{Asked, Fake, Reply, database, ids, keyed, page, settings, writes};
 
 const DOCUMENTS: usize = 50;
 
@@ -161,15 +161,7 @@ async fn writes_shrink_at_the_next_try() {
         Reply::Of(201, format!("[{}]", rows.join(",")))
     });
     let server = fake.server();
-    let writes: Vec<Write> = ids(DOCUMENTS)
-        .into_iter()
-        .map(|id| Write {
-            body: Some(format!(r#"{{"_id":"{id}"}}"#).into()),
-            id,
-            rev: None,
-            losers: Vec::new(),
-        })
-        .collect();
+    let writes = writes(DOCUMENTS);
     let landed = server.bulk_docs(&database(), &writes, 500).await;
     assert!(
         landed

@@ -259,6 +259,19 @@ pub fn ids(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("+1415555{n:04}")).collect()
 }
 
+/// So many documents that are to be created.
+pub fn writes(count: usize) -> Vec<kazoo_numbers_couchdb::Write> {
+    ids(count)
+        .into_iter()
+        .map(|id| kazoo_numbers_couchdb::Write {
+            body: Some(format!(r#"{{"_id":"{id}"}}"#).into()),
+            id,
+            rev: None,
+            losers: Vec::new(),
+        })
+        .collect()
+}
+
 /// A page of `_all_docs` of these ids, as CouchDB answers this request.
 pub fn page(ids: &[String], asked: &Asked) -> String {
     let decoded = percent_encoding::percent_decode_str(&asked.line)
