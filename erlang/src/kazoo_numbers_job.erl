@@ -184,7 +184,7 @@ settings(Host) ->
                            }
                          ,kazoo_numbers_terminal:columns()
                          )
-               %% What the application's environment says goes before what Kazoo says.
+               %% The application's environment takes precedence over Kazoo's configuration.
               ,maps:merge(Host:settings(), kazoo_numbers_settings:configured())
               ).
 

@@ -74,7 +74,7 @@ async fn performed(
     let result = &finished.returned;
     let status = interrupted.status().unwrap_or(result.exit_status());
     match shown {
-        // What is lost of the output of a run that came to its end all the same was no failure of the run.
+        // The run came to its end, so losing a part of its output is not a failure of the run.
         Err(error) if result.exit_status() != 0 => output_lost(&error, &finished, None, options),
         Err(error) => output_lost(&error, &finished, Some(status), options),
         Ok(()) => match end(form, result, status) {

@@ -208,7 +208,7 @@ impl Entry {
         }
     }
 
-    /// Whether a run may not go on beside it.
+    /// Whether a run must not start while this entry lives.
     fn excludes(&self, me: &Holder) -> bool {
         self.holder()
             .is_none_or(|holder| holder.scope.excludes(me.scope))
@@ -303,7 +303,7 @@ pub enum Verdict {
     },
     /// This one excludes it.
     Taken(Box<Entry>),
-    /// This one looks dead. Whether it is only time tells.
+    /// This one looks dead by the server's clock. Watching it decides.
     Silent(Box<Entry>),
 }
 

@@ -30,15 +30,15 @@ pub(super) const LARGEST_STATUS: usize = 1 << 20;
 /// What the answers of a run may hold together unless it is set, in bytes: the largest one, and pages besides.
 const ANSWERS: usize = LARGEST_WITH_ATTACHMENTS + (64 << 20);
 
-/// So much of each answer is taken even when the budget is spent. Otherwise runs that hold pages and need more to let go of
-/// them would wait for each other.
+/// So much of each answer is taken even when the budget is spent. Otherwise runs that hold pages and need more memory to
+/// release them would wait for each other.
 const SMALL: usize = 1 << 20;
 
 /// An allocation of this many times a body must be possible when it has arrived: what is made of it (its text, the document that
 /// is written, the request that it goes into) is allocated where a failure ends the program.
 const COPIES: usize = 3;
 
-/// The largest answer that is taken for so many documents.
+/// The size limit of an answer about so many documents, in bytes.
 pub(super) fn largest(documents: usize, include: Include) -> usize {
     match include {
         _ if documents > 1 => LARGEST_PAGE,

@@ -180,7 +180,7 @@ pub enum Command {
     MigrateUnassigned(Unassigned),
     /// The runs that can be undone.
     Runs,
-    /// The lock, taken from whoever holds it.
+    /// Removes the lock, even if a run still holds it.
     Unlock,
     /// The documents of a run, back as they were.
     Undo(String, OnCluster),

@@ -15,7 +15,7 @@ use rustix::process::geteuid;
 
 use super::writer::is_allowed;
 
-/// What others may do with a file or a folder.
+/// The permission bits of other users.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
 
@@ -58,7 +58,7 @@ impl Refused {
 pub(super) struct Folder(OwnedFd);
 
 impl Folder {
-    /// Opens a folder; None where there is none.
+    /// Opens a folder. Returns None if it does not exist.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Refused> {
         match Self::existing(path) {
             Ok(folder) => Ok(Some(folder)),
@@ -133,7 +133,7 @@ impl Folder {
         Ok(runs)
     }
 
-    /// Opens a run's journal; None where there is none.
+    /// Opens a run's journal. Returns None if it does not exist.
     pub(super) fn read(&self, run: &str) -> Result<Option<File>, Refused> {
         // Without NONBLOCK a FIFO would be waited for until somebody writes to it.
         let flags =
@@ -220,7 +220,7 @@ fn name(run: &str) -> String {
     format!("{run}{EXTENSION}")
 }
 
-/// The run that a file of this name is of; None where it is none of ours.
+/// The id of the run whose journal has this file name. None for any other file.
 fn run_of(name: &str) -> Option<&str> {
     name.strip_suffix(EXTENSION).filter(|run| is_run(run))
 }

@@ -13,7 +13,7 @@ const NEWEST: usize = 3;
 /// When a run that wrote nothing after its first line is not going on any more.
 const BEGINNING: Duration = Duration::from_secs(60 * 60);
 
-/// What is known of a journal without reading all of it.
+/// The facts about a journal that need only its first and last line.
 struct Known {
     run: String,
     start: Start,

@@ -23,13 +23,13 @@ pub(super) struct Records {
     line: Vec<u8>,
 }
 
-/// A record, and where its line stands in the file, in bytes.
+/// A record and the position of its line in the file.
 pub(super) struct Located {
     pub(super) record: Record,
     pub(super) place: Place,
 }
 
-/// Where a line stands in a file, in bytes; without its line break.
+/// The position of a line in a file: offset and length in bytes, without the line break.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     offset: u64,
@@ -70,7 +70,7 @@ impl Records {
     }
 }
 
-/// What the first and the last line of a journal say.
+/// The facts in the first and the last line of a journal.
 pub(super) struct Summary {
     pub(super) start: Start,
     /// Documents that the run wrote, and failures, if it came to its end.
@@ -156,8 +156,8 @@ struct StepPlace {
     rev: Option<Box<str>>,
 }
 
-/// What a run did, by database and id. The documents stay on the disk until they are asked for: in memory is about as much as
-/// their ids take.
+/// The steps of a run by database and id. The documents stay on the disk until they are read; memory holds about the size of
+/// the ids.
 #[derive(Debug)]
 pub struct Steps {
     file: File,

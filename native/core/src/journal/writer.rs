@@ -14,11 +14,10 @@ use super::Record;
 use crate::operation;
 use couchdb::{Error, Kind};
 
-/// What the outcome of a write takes besides the names of its document and database, in bytes: a revision, the checksum and the
-/// names of the fields.
+/// The size of a write's outcome without the names of its document and database, in bytes: revision, checksum and field names.
 const OUTCOME: u64 = 160;
 
-/// What the end of a run takes, in bytes.
+/// The size of the line that ends a run, in bytes.
 const END: u64 = 512;
 
 /// Room that intents reserve for what comes of them, in bytes.

@@ -293,7 +293,7 @@ async fn an_emergency_number_has_no_number_database() {
     assert!(document(&read, "numbers/41555", "_design/numbers").is_some());
 }
 
-/// No server is there: whoever asked one would wait for it.
+/// No server listens there: a request would be retried for 75 seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_target_goes_before_the_other_arguments_and_asks_no_server() {
     let number = "+14155550100";

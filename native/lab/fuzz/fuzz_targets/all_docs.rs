@@ -1,5 +1,5 @@
-//! Answers of `_all_docs`: refused, or a page of at most the rows that were asked for, in order and in its range, whose documents
-//! are what the answer holds. The first byte says what was asked for.
+//! Answers of `_all_docs` are refused, or give a page with at most the requested rows, in order and in range, whose documents are
+//! parts of the answer. The first byte of the input selects the request.
 #![no_main]
 
 use couchdb::fuzzing::{found_in_answer, page_in_answer};

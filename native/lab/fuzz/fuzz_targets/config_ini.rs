@@ -1,4 +1,4 @@
-//! Kazoo's `config.ini`: a URL or one error, and neither tells the password.
+//! Kazoo's `config.ini` gives a URL or one error, and neither shows the password.
 #![no_main]
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use couchdb::ServerUrl;
 use kazoo_numbers::kazoo::couchdb_url_of;
 use libfuzzer_sys::fuzz_target;
 
-/// Nothing that a message could say by itself.
+/// A text that no message contains otherwise.
 const PASSWORD: &str = "n0t-t0-be-5een";
 
 fuzz_target!(|text: &str| {

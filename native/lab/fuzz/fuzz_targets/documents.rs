@@ -1,4 +1,4 @@
-//! Documents and their digests: the digest does not see revisions, order and white space, and an edit changes one field.
+//! Documents and their digests. The digest ignores revisions, order and white space, and an edit changes one field.
 #![no_main]
 
 use couchdb::{Object, elements, is_about_revisions, quoted, string};

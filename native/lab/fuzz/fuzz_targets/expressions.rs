@@ -1,5 +1,5 @@
-//! The system config's document with its expressions, and a number in the first line: an expression that does not compile is told
-//! and stops nothing, one that backtracks without end is given up, and a number that is not normalised stays as it was given.
+//! The system config's document with its expressions, and a number in the first line. An expression that does not compile is
+//! reported and stops nothing, and one that backtracks without end is given up.
 #![no_main]
 
 use couchdb::Object;

@@ -1,4 +1,4 @@
-//! Frames from Erlang, and the terms in them: read or refused, and a term that was read is written as it was.
+//! Frames from Erlang are read or refused, and a term that was read is written as it was.
 #![no_main]
 
 use kazoo_numbers_wire::decode::{Malformed, decode};

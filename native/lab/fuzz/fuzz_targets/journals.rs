@@ -1,5 +1,5 @@
-//! Journal files of whoever knows how their checksums are made: listed and read as what they say, or refused. Each line of the input
-//! gets its checksum, but one that starts with `!` stays as it is.
+//! Forged journal files: each line of the input gets a valid checksum, except lines that start with `!`. A journal is listed and
+//! read, or refused, and never changed.
 #![no_main]
 
 use std::fs::{self, Permissions};

@@ -1,5 +1,5 @@
-//! The lock's document, whatever somebody wrote there: what is written back is read as the same entries, nobody is shut out for
-//! longer than the longest lease, and a run that has the lock finds itself in it.
+//! The lock's document with any content. The entries survive a write, no entry excludes a run for longer than the longest lease,
+//! and a run that has the lock finds its entry.
 #![no_main]
 
 use std::time::{Duration, Instant, SystemTime};

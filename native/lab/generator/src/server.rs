@@ -95,7 +95,7 @@ pub async fn refuse_if_occupied(url: &str) -> Result<(), ServerError> {
     ClusterServer::at(url)?.names_if_ours().await.map(drop)
 }
 
-/// Refuses a server that holds databases of a Kazoo cluster, whoever made them.
+/// Refuses a server that holds databases of a Kazoo cluster, this program's included.
 ///
 /// # Errors
 /// [`ServerError::Occupied`], [`ServerError::Made`], or whatever kept the server from answering.

@@ -116,7 +116,7 @@ pub struct SandboxConfig {
     pub port: u16,
     /// The administrator's name and password. Without one everybody is the administrator.
     pub admin: Option<(String, String)>,
-    /// Names by which clients may call it, beside `localhost` and addresses: another name in a `Host` header is refused.
+    /// Names by which clients may call it, in addition to `localhost` and addresses. Another name in a `Host` header is refused.
     pub hosts: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The lock beside a server that does not answer, or asks for patience.
+//! The lock on a server that does not answer or sends `Retry-After`.
 
 use std::time::{Duration, Instant};
 

@@ -60,7 +60,7 @@ pub(crate) struct App {
     pub(crate) ranks: Ranks,
     pub(crate) indexes: Indexes,
     pub(crate) uuid: String,
-    /// The names by which it may be called, beside its addresses.
+    /// The names by which it may be called, in addition to its addresses.
     hosts: Vec<String>,
     /// The databases written to since they were opened, see [`crate::update::Update`].
     written: Mutex<HashSet<u64>>,
