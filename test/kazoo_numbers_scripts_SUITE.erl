@@ -9,7 +9,8 @@
 
 -export([all/0, init_per_suite/1, end_per_suite/1]).
 -export([an_interrupted_build_leaves_no_process/1, an_interrupted_make_leaves_no_process/1
-        ,an_interrupted_demo_leaves_no_process/1, a_demo_whose_seed_fails_leaves_no_process/1
+        ,an_interrupted_demo_leaves_no_process/1, an_interrupted_demo_kills_a_command_that_ignores_the_signal/1
+        ,a_demo_whose_seed_fails_leaves_no_process/1
         ,a_demo_whose_command_fails_leaves_no_process/1, a_demo_shows_all_steps/1
         ,a_group_passes_input_output_and_status/1, prepare_is_silent_when_nothing_is_missing/1
         ,prepare_reports_a_compiler_that_cannot_link/1, prepare_reports_a_system_without_a_package_of_rebar3/1
@@ -21,6 +22,7 @@ all() ->
     [an_interrupted_build_leaves_no_process
     ,an_interrupted_make_leaves_no_process
     ,an_interrupted_demo_leaves_no_process
+    ,an_interrupted_demo_kills_a_command_that_ignores_the_signal
     ,a_demo_whose_seed_fails_leaves_no_process
     ,a_demo_whose_command_fails_leaves_no_process
     ,a_demo_shows_all_steps
@@ -45,10 +47,17 @@ an_interrupted_make_leaves_no_process(Config) ->
     [interrupted(["make", "-s", "release"], To, "compiling", Config) || To <- [{process, "TERM"}, {group, "INT"}]].
 
 an_interrupted_demo_leaves_no_process(Config) ->
-    [begin
-         interrupted(["scripts/run-group", "scripts/demo"], To, "2. ", Config),
-         [] = [Db || "numbers/" ++ _ = Db <- test_couch:all_dbs()]
-     end || To <- [{process, "INT"}, {process, "TERM"}, {group, "INT"}]].
+    [interrupted_demo(To, [], Config) || To <- [{process, "INT"}, {process, "TERM"}, {group, "INT"}]].
+
+%% Erlang may ignore SIGTERM while it starts.
+an_interrupted_demo_kills_a_command_that_ignores_the_signal(Config) ->
+    Path = executable("escript", "trap '' TERM; while :; do sleep 1; done", Config),
+    interrupted_demo({process, "TERM"}, [Path], Config).
+
+%% It deletes its cluster.
+interrupted_demo(To, Variables, Config) ->
+    interrupted(["scripts/run-group", "scripts/demo"], To, "2. ", Variables, Config),
+    [] = [Db || "numbers/" ++ _ = Db <- test_couch:all_dbs()].
 
 %% Nothing listens on that port.
 a_demo_whose_seed_fails_leaves_no_process(Config) ->
@@ -109,10 +118,13 @@ prepare(Programs, Config) ->
     ended(start(["scripts/prepare"], [{"PATH", Dir}, {"KAZOO_NUMBERS_INSTALL", "no"}], Config)).
 
 %% Sends a signal once the command has printed that text: to its process alone as kill does, or to its group as a terminal does.
-interrupted(Command, {To, Signal}, Text, Config) ->
+interrupted(Command, To, Text, Config) ->
     %% It compiles for long, in a process of its own.
     Path = executable("cargo", "case $1 in --version) exit 0 ;; esac; echo compiling; sleep 60 & sleep 60", Config),
-    Variables = [Path, {"COUCHDB_URL", test_couch:url()}, {"KAZOO_NUMBERS_PREBUILT", false}],
+    interrupted(Command, To, Text, [Path], Config).
+
+interrupted(Command, {To, Signal}, Text, More, Config) ->
+    Variables = [{"COUCHDB_URL", test_couch:url()}, {"KAZOO_NUMBERS_PREBUILT", false} | More],
     {_, Pid, _} = Process = start(Command, Variables, Config),
     ok = printed(Process, Text),
     _ = os:cmd(lists:concat(["kill -s ", Signal, " -- ", case To of process -> ""; group -> "-" end, Pid])),
