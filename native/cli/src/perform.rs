@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use kazoo_numbers::command::{self, Argument, Command, Door, Effect};
-use kazoo_numbers::lock::Lock;
+use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::sanitise;
 use kazoo_numbers::run::{FAILED, Finished, Job, ReportTo, Returned, Settings, run};
 use kazoo_numbers_cli::program::in_runtime;

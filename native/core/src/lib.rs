@@ -10,14 +10,17 @@
 //! Nothing here prints, and nothing here knows Erlang.
 
 pub mod command;
+mod commands;
+mod engine;
 pub mod host;
 pub mod journal;
 pub mod kazoo;
-pub mod lock;
+pub mod lease;
 pub mod operation;
-mod packed;
 pub mod plan;
+mod repair;
 pub mod report;
 pub mod run;
 
 pub use couchdb::{self, Error, Kind, Operation};
+pub use document;

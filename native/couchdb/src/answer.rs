@@ -88,6 +88,19 @@ pub(super) fn parsed<'a, T: Deserialize<'a>>(
         .map_err(|error| unexpected(operation, response, what, Some(&error)))
 }
 
+/// The JSON of an answer whose text is known to be UTF-8.
+///
+/// # Errors
+/// [`unexpected`], where it is not that of `what`.
+pub(super) fn parsed_text<'a, T: Deserialize<'a>>(
+    operation: Operation,
+    response: &Response,
+    text: &'a str,
+    what: &str,
+) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| unexpected(operation, response, what, Some(&error)))
+}
+
 /// The hint for an answer that CouchDB did not give.
 const NOT_COUCHDB: &str =
     "is this the address of CouchDB, and does a proxy in front of it reach CouchDB?";

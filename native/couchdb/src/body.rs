@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use super::error::{Error, Kind, Operation};
-use super::pages::Include;
 use super::request::Request;
+use super::rows::Include;
 use super::turns::Access;
 
 /// The largest answer about many documents, in bytes; above it callers ask for fewer documents.
@@ -43,7 +43,7 @@ pub(super) fn largest(documents: usize, include: Include) -> usize {
     match include {
         _ if documents > 1 => LARGEST_PAGE,
         Include::Attachments => LARGEST_WITH_ATTACHMENTS,
-        Include::Ids | Include::Documents => LARGEST_DOCUMENT,
+        Include::Revisions | Include::Documents => LARGEST_DOCUMENT,
     }
 }
 

@@ -9,56 +9,84 @@ use std::collections::HashMap;
 use reqwest::{Method, StatusCode};
 
 use super::answer::{BulkRow, BulkRows, MOST_ROWS, is_not_found, parsed};
-use super::document::quoted;
 use super::error::{Error, Kind, Operation};
-use super::name::DatabaseName;
 use super::request::Request;
-use super::revision::Revision;
+use super::rows::database_not_found;
 use super::server::Server;
 use super::url::ServerUrl;
+use document::Revision;
+use document::quoted;
+use document::{DatabaseName, Document};
 
 /// The most bytes of documents in a batch, as CouchDB's replicator has it.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// A document that is to be written.
+/// One document to be written. Its texts are borrowed, and copied once: into the request.
 #[derive(Clone, Debug)]
-pub struct Write {
+pub struct Write<'a> {
     /// Its id.
-    pub id: String,
-    /// The revision that was read, and is replaced; None to create it.
-    pub rev: Option<Revision>,
-    /// The document with its `_id` and without `_rev`; None to delete it.
-    pub body: Option<Box<str>>,
+    pub id: &'a str,
+    /// The revision that was read, and is replaced; `None` to create the document.
+    pub rev: Option<&'a Revision>,
+    /// The document with its `_id` and without `_rev`; `None` to delete it.
+    pub body: Option<&'a str>,
     /// Losing leaves of the document that are deleted in the same request.
-    pub losers: Vec<Revision>,
+    pub losers: Vec<&'a Revision>,
 }
 
-impl Write {
-    /// The rows of a request: one for the document, and one for each losing leaf.
-    fn text(&self) -> String {
-        let mut text = self.row(self.rev.as_ref(), self.body.as_deref());
+impl Write<'_> {
+    /// Appends the rows of a request: one for the document, and one for each losing leaf.
+    fn push(&self, out: &mut String) {
+        push_row(out, self.id, self.rev, self.body);
         for loser in &self.losers {
-            text.push(',');
-            text.push_str(&self.row(Some(loser), None));
+            out.push(',');
+            push_row(out, self.id, Some(loser), None);
         }
-        text
     }
 
-    fn row(&self, rev: Option<&Revision>, body: Option<&str>) -> String {
-        let rev = rev.map(|rev| format!("\"_rev\":{}", quoted(&rev.to_string())));
-        match (body, rev) {
-            (Some(body), None) => body.to_owned(),
-            (Some(body), Some(rev)) => {
-                let rest = body.trim_start().trim_start_matches('{').trim_start();
-                let comma = if rest == "}" { "" } else { "," };
-                format!("{{{rev}{comma}{rest}")
-            }
-            (None, rev) => {
-                let rev = rev.map(|rev| format!("{rev},")).unwrap_or_default();
-                format!("{{\"_id\":{},{rev}\"_deleted\":true}}", quoted(&self.id))
-            }
-        }
+    /// The size of its rows, in bytes, roughly.
+    fn size(&self) -> usize {
+        const ROW: usize = 64;
+        let row = ROW + self.id.len();
+        row + self.body.map_or(0, str::len) + self.losers.len() * row
     }
+}
+
+fn push_row(out: &mut String, id: &str, rev: Option<&Revision>, body: Option<&str>) {
+    let rev = rev.map(|rev| format!("\"_rev\":{}", quoted(&rev.to_string())));
+    let Some(body) = body else {
+        let rev = rev.map(|rev| format!("{rev},")).unwrap_or_default();
+        out.push_str(&format!(
+            "{{\"_id\":{},{rev}\"_deleted\":true}}",
+            quoted(id)
+        ));
+        return;
+    };
+    document::effort::copied(body.len());
+    let Some(rev) = rev else {
+        out.push_str(body);
+        return;
+    };
+    let rest = body.trim_start().trim_start_matches('{').trim_start();
+    let comma = if rest == "}" { "" } else { "," };
+    for part in ["{", &rev, comma, rest] {
+        out.push_str(part);
+    }
+}
+
+/// The body of a request that writes these. `start` begins it, up to the name of the rows.
+fn request_body(start: &str, writes: &[Write<'_>]) -> String {
+    let size: usize = writes.iter().map(Write::size).sum();
+    let mut body = String::with_capacity(size + 64);
+    body.push_str(start);
+    for (index, write) in writes.iter().enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        write.push(&mut body);
+    }
+    body.push_str("]}");
+    body
 }
 
 /// What became of a write.
@@ -78,10 +106,9 @@ impl Server {
     pub async fn bulk_docs(
         &self,
         database: &DatabaseName,
-        writes: &[Write],
+        writes: &[Write<'_>],
         limit: usize,
     ) -> Vec<Landed> {
-        let texts: Vec<String> = writes.iter().map(Write::text).collect();
         // Each row of the answer must be read.
         let limit = self.write_size().of(limit.min(MOST_ROWS));
         let mut landed = Vec::with_capacity(writes.len());
@@ -89,11 +116,11 @@ impl Server {
         let mut start = 0;
         while start < writes.len() {
             let mut bytes = 0;
-            let fits = texts[start..]
+            let fits = writes[start..]
                 .iter()
                 .take(limit.max(1))
-                .take_while(|text| {
-                    bytes += text.len();
+                .take_while(|write| {
+                    bytes += write.size();
                     bytes <= BATCH_BYTES
                 })
                 .count()
@@ -104,8 +131,7 @@ impl Server {
         // Halves of a batch that was refused as a whole go to the front, so order is kept.
         batches.reverse();
         while let Some(batch) = batches.pop() {
-            let (writes, texts) = (&writes[batch.clone()], &texts[batch.clone()]);
-            match self.bulk_batch(database, writes, texts).await {
+            match self.bulk_batch(database, &writes[batch.clone()]).await {
                 Ok(rows) => landed.extend(rows),
                 Err(_) if batch.len() > 1 => {
                     let middle = batch.start + batch.len() / 2;
@@ -122,12 +148,11 @@ impl Server {
     async fn bulk_batch(
         &self,
         database: &DatabaseName,
-        writes: &[Write],
-        texts: &[String],
+        writes: &[Write<'_>],
     ) -> Result<Vec<Landed>, Landed> {
         let request = Request::write(Operation::SAVE_DOCS, Method::POST, "/_bulk_docs")
             .of(database)
-            .body(format!("{{\"docs\":[{}]}}", texts.join(",")));
+            .body(request_body("{\"docs\":[", writes));
         let all = |error: Error| vec![Landed::Failed(error); writes.len()];
         let response = match self.send(&request).await {
             Ok(response) => response,
@@ -144,10 +169,7 @@ impl Server {
             }
         };
         if is_not_found(&response) {
-            return Ok(all(super::pages::database_not_found(
-                Operation::SAVE_DOCS,
-                database,
-            )));
+            return Ok(all(database_not_found(Operation::SAVE_DOCS, database)));
         }
         // A stub of an attachment that is no longer there: that document has changed.
         if response.status == StatusCode::PRECONDITION_FAILED {
@@ -170,9 +192,7 @@ impl Server {
             }
         }
         let landed = writes.iter().map(|write| {
-            let answers = answers
-                .get(write.id.as_str())
-                .map_or(&[][..], Vec::as_slice);
+            let answers = answers.get(write.id).map_or(&[][..], Vec::as_slice);
             if answers.len() <= write.losers.len() {
                 return Landed::Failed(lost("a document without an answer"));
             }
@@ -189,43 +209,43 @@ impl Server {
         Ok(landed.collect())
     }
 
-    /// Adds leaves to documents, each as a branch of its own that does not win against a leaf that is longer or as long. The first
-    /// wins against those that follow. `leaves`: id, length of the branch, and document with its `_id` and without `_rev`. Sent again until it is known that
-    /// they are there, since a leaf that is there already stays as it is.
+    /// Adds leaves to documents, each as a branch of its own that loses against every leaf that is longer or as long; the first wins
+    /// against those that follow. Each leaf is a document with the revision that it had. Sent until it is known that they are there: a
+    /// leaf that is there already stays as it is.
     ///
     /// # Errors
     /// No answer, or a leaf was refused.
     pub async fn add_leaves(
         &self,
         database: &DatabaseName,
-        leaves: &[(&str, u32, &str)],
+        leaves: &[Document],
     ) -> Result<(), Error> {
         let ranks = (0..u32::try_from(leaves.len()).unwrap_or(u32::MAX)).rev();
-        let rows: Vec<String> = leaves
+        let revisions: Vec<Revision> = leaves
             .iter()
             .zip(ranks)
-            .map(|((id, length, body), rank)| {
-                let write = Write {
-                    id: (*id).to_owned(),
-                    rev: Some(Revision::losing(*length, rank)),
-                    body: Some((*body).into()),
-                    losers: Vec::new(),
-                };
-                write.text()
+            .map(|(leaf, rank)| {
+                let generation = leaf.rev().and_then(Revision::generation);
+                Revision::losing(generation.unwrap_or(1), rank)
+            })
+            .collect();
+        let bodies: Vec<Document> = leaves.iter().map(|leaf| leaf.edited(&[])).collect();
+        let writes: Vec<Write<'_>> = bodies
+            .iter()
+            .zip(&revisions)
+            .map(|(leaf, rev)| Write {
+                id: leaf.id(),
+                rev: Some(rev),
+                body: Some(leaf.text()),
+                losers: Vec::new(),
             })
             .collect();
         let request = Request::write(Operation::SAVE_DOCS, Method::POST, "/_bulk_docs")
             .of(database)
-            .body(format!(
-                "{{\"new_edits\":false,\"docs\":[{}]}}",
-                rows.join(",")
-            ));
+            .body(request_body("{\"new_edits\":false,\"docs\":[", &writes));
         self.send_repeatedly(request, |response| {
             if is_not_found(&response) {
-                return Err(super::pages::database_not_found(
-                    Operation::SAVE_DOCS,
-                    database,
-                ));
+                return Err(database_not_found(Operation::SAVE_DOCS, database));
             }
             // Only leaves that were refused have a row.
             match parsed(Operation::SAVE_DOCS, &response, "_bulk_docs") {
@@ -270,13 +290,10 @@ mod tests {
     use super::*;
 
     fn write(rev: Option<&str>, body: Option<&str>) -> String {
-        Write {
-            id: "+1".into(),
-            rev: rev.map(Revision::parse),
-            body: body.map(Into::into),
-            losers: Vec::new(),
-        }
-        .text()
+        let rev = rev.map(Revision::parse);
+        let mut text = String::new();
+        push_row(&mut text, "+1", rev.as_ref(), body);
+        text
     }
 
     #[test]
@@ -294,15 +311,16 @@ mod tests {
 
     #[test]
     fn losing_leaves_are_deleted_with_the_winner() {
+        let (winner, loser) = (Revision::parse("2-x"), Revision::parse("1-y"));
         let write = Write {
-            id: "+1".into(),
-            rev: Some(Revision::parse("2-x")),
+            id: "+1",
+            rev: Some(&winner),
             body: None,
-            losers: vec![Revision::parse("1-y")],
+            losers: vec![&loser],
         };
         assert_eq!(
-            write.text(),
-            r#"{"_id":"+1","_rev":"2-x","_deleted":true},{"_id":"+1","_rev":"1-y","_deleted":true}"#
+            request_body("[", &[write]),
+            r#"[{"_id":"+1","_rev":"2-x","_deleted":true},{"_id":"+1","_rev":"1-y","_deleted":true}]}"#
         );
     }
 }

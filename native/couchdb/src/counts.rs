@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use super::answer::{parsed, rows};
 use super::body::LARGEST_STATUS;
 use super::error::{Error, Operation};
-use super::name::DatabaseName;
 use super::request::Request;
 use super::server::Server;
+use document::DatabaseName;
 
 /// How many databases `_dbs_info` is asked for at once: CouchDB's limit, unless it is configured.
 const DATABASES_AT_ONCE: usize = 100;

@@ -8,12 +8,12 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::answer::{is_not_found, reason, unexpected};
 use super::body::{LARGEST_LIST, LARGEST_STATUS};
-use super::document::Object;
 use super::error::{Error, Kind, Operation};
-use super::name::DatabaseName;
 use super::pages::in_query;
 use super::request::{Request, Response};
 use super::server::Server;
+use document::DatabaseName;
+use document::Object;
 
 /// The most databases that are listed; a name takes some hundred bytes here.
 const MOST_DATABASES: usize = 1_000_000;
@@ -23,7 +23,7 @@ impl Server {
     /// refuse are left out.
     pub async fn databases(&self, prefix: &str) -> Result<Vec<DatabaseName>, Error> {
         let end = format!("{prefix}\u{fff0}");
-        let quoted = |text: &str| in_query(&super::document::quoted(text));
+        let quoted = |text: &str| in_query(&document::quoted(text));
         let query = format!("startkey={}&endkey={}", quoted(prefix), quoted(&end));
         let request = Request::read(Operation::LIST_DATABASES, Method::GET, "/_all_dbs")
             .query(&query)
@@ -41,7 +41,7 @@ impl Server {
 
     /// Whether the server lists a database of that name.
     pub async fn lists(&self, database: &DatabaseName) -> Result<bool, Error> {
-        let name = in_query(&super::document::quoted(database.plain()));
+        let name = in_query(&document::quoted(database.plain()));
         let query = format!("startkey={name}&endkey={name}");
         let request = Request::read(Operation::LIST_DATABASES, Method::GET, "/_all_dbs")
             .query(&query)

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::name::DatabaseName;
 use super::url::ServerUrl;
+use document::DatabaseName;
 
 /// What was being done when an error happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
     name: &'static str,
     phrase: &'static str,
@@ -51,7 +51,7 @@ impl Operation {
 }
 
 /// The kind of an error; it decides what is retried and what a report calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The database does not exist.
     DatabaseNotFound,
@@ -83,8 +83,10 @@ pub enum Kind {
     BadRequest,
     /// The run was cancelled before this was done.
     Cancelled,
-    /// The configuration does not tell how to go on.
+    /// The configuration is not complete, or not valid.
     Config,
+    /// A file of this machine cannot be read or written.
+    File,
     /// A bug of this library: a task that panicked.
     Internal,
 }
@@ -109,6 +111,7 @@ impl Kind {
             Self::BadRequest => "bad_request",
             Self::Cancelled => "cancelled",
             Self::Config => "config",
+            Self::File => "file",
             Self::Internal => "internal",
         }
     }
@@ -132,13 +135,25 @@ impl Kind {
             Self::BadRequest => "the server refused the request",
             Self::Cancelled => "the run was cancelled",
             Self::Config => "the configuration is not complete",
+            Self::File => "a file cannot be read or written",
             Self::Internal => "internal error",
         }
     }
 
     /// Whether the same request may succeed later.
     pub fn is_temporary(self) -> bool {
-        self.persistence() != Persistence::Final
+        self.severity() == Severity::Temporary
+    }
+
+    /// What an error of this kind means for the work that it interrupts.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Cancelled | Self::Unauthorized | Self::Internal | Self::Config | Self::File => {
+                Severity::Fatal
+            }
+            _ if self.persistence() == Persistence::Final => Severity::Failure,
+            _ => Severity::Temporary,
+        }
     }
 
     /// How long the same request is worth another try.
@@ -153,6 +168,17 @@ impl Kind {
             _ => Persistence::Final,
         }
     }
+}
+
+/// What an error means for the work that it interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing else can be done either: the run ends.
+    Fatal,
+    /// One database or document failed for good, and the rest goes on.
+    Failure,
+    /// The same as a failure, and the same request may succeed later.
+    Temporary,
 }
 
 /// How long a failed request is worth another try.
@@ -311,6 +337,11 @@ impl Error {
     /// Whether the same request may succeed later.
     pub fn is_temporary(&self) -> bool {
         self.0.kind.is_temporary()
+    }
+
+    /// Whether it ends the run.
+    pub fn is_fatal(&self) -> bool {
+        self.0.kind.severity() == Severity::Fatal
     }
 
     /// The hint for an operator, if there is one; one line.

@@ -4,23 +4,23 @@
 //! Nothing here knows Kazoo.
 
 mod answer;
+mod backoff;
 mod body;
 mod bulk;
 mod client;
 mod counts;
 mod databases;
-mod document;
 mod error;
 mod identity;
+mod keys;
 mod limiter;
-mod name;
 mod open;
 mod page_size;
 mod pages;
 mod probe;
 mod request;
 mod retry;
-mod revision;
+mod rows;
 mod server;
 mod settings;
 mod tls;
@@ -28,22 +28,22 @@ mod turns;
 mod url;
 mod view;
 
+pub use backoff::Backoff;
 pub use body::AnswerBudget;
 pub use bulk::{Landed, Write};
 pub use client::{Client, Traffic};
 pub use counts::DocumentCounts;
-pub use document::{Digest, Object, elements, is_about_revisions, quoted, string};
-pub use error::{Error, Kind, Operation};
+pub use document::{DatabaseName, Document, IdRange, Revision, encoded, quoted};
+pub use error::{Error, Kind, Operation, Severity};
 pub use identity::ClusterIdentity;
 pub use limiter::Limiter;
-pub use name::{DatabaseName, encoded};
 pub use open::Opened;
-#[cfg(fuzzing)]
-pub use pages::fuzzing;
-pub use pages::{Found, Include, Page, Pages, Range, Row, in_query};
+pub use pages::{Pages, in_query};
 pub use request::{Request, Response};
 pub use reqwest::Method;
-pub use revision::Revision;
+#[cfg(fuzzing)]
+pub use rows::fuzzing;
+pub use rows::{Attachments, Found, FromRow, Revised};
 pub use server::Server;
 pub use settings::{HttpSettings, OnOutage};
 pub use url::ServerUrl;

@@ -1,199 +1,80 @@
-//! Reading `_all_docs`: by ranges of ids, a page at a time, and by keys.
+//! Reading `_all_docs` by ranges of ids, a page at a time.
 //!
-//! Pages go by key and never by `skip`, so rows that vanish between two pages hide no others.
-//! `_all_docs` sorts ids by bytes; an answer that does not is no answer.
+//! Pages go by key and never by `skip`, so rows that vanish between two pages hide no others. `_all_docs` sorts ids by bytes; an
+//! answer in another order is refused.
 
-use std::collections::HashMap;
-use std::ops;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{AllDocs, AllDocsRow, MOST_ROWS, Results, is_not_found, parsed, unexpected};
+use document::{DatabaseName, Document, IdRange, quoted};
+
+use super::answer::{AllDocs, MOST_ROWS, Results};
 use super::body::largest;
-use super::document::quoted;
-use super::error::{Error, Kind, Operation};
-use super::name::DatabaseName;
+use super::error::{Error, Operation};
 use super::request::{Request, Response};
 use super::retry::Retries;
-use super::revision::Revision;
+use super::rows::{Attachments, FromRow, Include, Revised};
+use super::rows::{answer_of, bad_answer, page_rows, text_of};
 use super::server::Server;
 
-/// Has the server finish an answer before it sends any of it (CouchDB 3.1; older ones pay no heed).
-/// Otherwise it trickles in as rows are read, a chunk of 1 490 bytes at a time, each of which wakes
-/// us; and an error in the middle of an answer becomes an error status instead of a broken body. Left out where answers were
-/// too slow: a load balancer counts the seconds of silence.
+/// Makes the server finish an answer before it sends any of it; versions before CouchDB 3.1 ignore it. Otherwise the answer comes as
+/// its rows are read, in chunks of 1 490 bytes that each wake this process, and an error in the middle breaks the body instead of
+/// setting the status. Left out after an answer was too slow: load balancers count the seconds of silence.
 pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 
-/// What to read beside ids and revisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Include {
-    /// Nothing.
-    Ids,
-    /// The documents, attachments as stubs; those with conflicts list them in `_conflicts`.
-    Documents,
-    /// The same, attachments inline.
-    Attachments,
-}
-
-impl Include {
-    fn query(self) -> &'static str {
-        match self {
-            Self::Ids => "",
-            Self::Documents => "&include_docs=true&conflicts=true",
-            Self::Attachments => "&include_docs=true&conflicts=true&attachments=true",
-        }
-    }
-}
-
-/// A range of ids: from `start` (inclusive) to `end` (exclusive), in the order of bytes.
-#[derive(Clone, Debug, Default)]
-pub struct Range {
-    /// The first id; None for the beginning.
-    pub start: Option<String>,
-    /// The id before which it ends; None for the end of the database.
-    pub end: Option<String>,
-}
-
-impl Range {
-    /// All of a database.
-    pub fn all() -> Self {
-        Self::default()
-    }
-}
-
-/// One row of a page.
-#[derive(Debug)]
-pub struct Row {
-    /// The document's id.
-    pub id: String,
-    /// Its winning revision.
-    pub rev: Revision,
-    document: Option<ops::Range<usize>>,
-}
-
-impl Row {
-    /// A row that was read otherwise than in a page.
-    pub fn new(id: String, rev: Revision) -> Self {
-        Self {
-            id,
-            rev,
-            document: None,
-        }
-    }
-}
-
-/// Some rows, and the text that their documents lie in.
-#[derive(Debug)]
-pub struct Page {
-    body: Bytes,
-    rows: Vec<Row>,
-    /// Where the next page starts, if this one was full: at its last row, or after it if it is the only one.
+/// One page of a range.
+struct Page<T> {
+    rows: Vec<T>,
+    /// The start of the next page, if this one was full: its last row, or the id after that where a page is one row.
     next: Option<String>,
 }
 
-impl Page {
-    /// The rows, each with its document where documents were asked for.
-    pub fn rows(&self) -> impl Iterator<Item = (&Row, &str)> {
-        self.rows.iter().map(|row| {
-            let text = row
-                .document
-                .clone()
-                .and_then(|range| self.body.get(range))
-                .and_then(|bytes| std::str::from_utf8(bytes).ok())
-                .unwrap_or("{}");
-            (row, text)
-        })
-    }
-
-    /// Of documents that were read by their ids, those that are there.
-    pub fn of_found(ids: Vec<String>, found: Vec<Found>) -> Self {
-        let mut body = BytesMut::new();
-        let mut rows = Vec::new();
-        for (id, found) in ids.into_iter().zip(found) {
-            if let Found::Present { rev, text } = found {
-                let start = body.len();
-                body.extend_from_slice(text.as_bytes());
-                rows.push(Row {
-                    id,
-                    rev,
-                    document: Some(start..body.len()),
-                });
-            }
-        }
-        Self {
-            body: body.freeze(),
-            rows,
-            next: None,
-        }
-    }
-
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-}
-
-/// What is known of one key.
-#[derive(Clone, Debug)]
-pub enum Found {
-    /// The database never had it.
-    Missing,
-    /// It was deleted.
-    Deleted {
-        /// The revision that the deletion made.
-        rev: Revision,
-    },
-    /// It is there.
-    Present {
-        /// The winning revision.
-        rev: Revision,
-        /// The document's text; empty when only ids were asked for.
-        text: Box<str>,
-    },
-}
-
-impl Found {
-    /// Its text and revision, if it is there.
-    pub fn document(&self) -> Option<(&Revision, &str)> {
-        match self {
-            Self::Present { rev, text } => Some((rev, text)),
-            _ => None,
-        }
-    }
-
-    /// Whether it is there.
-    pub fn is_present(&self) -> bool {
-        matches!(self, Self::Present { .. })
-    }
-}
-
-/// A reading of a range, page by page.
-pub struct Pages {
+/// A range of a database, read page by page.
+pub struct Pages<T> {
     server: Arc<Server>,
     database: DatabaseName,
-    next: Option<Range>,
+    next: Option<IdRange>,
     /// A page that was read already.
-    ready: Option<Page>,
+    ready: Option<Page<T>>,
     include: Include,
     limit: usize,
     last: Option<String>,
+    rows: PhantomData<T>,
 }
 
-impl Pages {
-    /// A reading of `range`, at most `limit` rows at a time.
-    pub fn new(
+impl Pages<Document> {
+    /// The documents of `range`, at most `limit` a page.
+    pub fn of_documents(
         server: Arc<Server>,
         database: DatabaseName,
-        range: Range,
+        range: IdRange,
+        attachments: Attachments,
+        limit: usize,
+    ) -> Self {
+        Self::new(server, database, range, attachments.into(), limit)
+    }
+}
+
+impl Pages<Revised> {
+    /// The ids and revisions of `range`, at most `limit` a page.
+    pub fn of_revisions(
+        server: Arc<Server>,
+        database: DatabaseName,
+        range: IdRange,
+        limit: usize,
+    ) -> Self {
+        Self::new(server, database, range, Include::Revisions, limit)
+    }
+}
+
+impl<T: FromRow> Pages<T> {
+    fn new(
+        server: Arc<Server>,
+        database: DatabaseName,
+        range: IdRange,
         include: Include,
         limit: usize,
     ) -> Self {
@@ -206,11 +87,15 @@ impl Pages {
             // Every page but the first repeats the last row of the one before.
             limit: limit.clamp(2, MOST_ROWS),
             last: None,
+            rows: PhantomData,
         }
     }
 
-    /// The next page; None when there is no more.
-    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
+    /// The rows of the next page; `None` after the last.
+    ///
+    /// # Errors
+    /// The database does not exist, or an answer could not be had.
+    pub async fn next(&mut self) -> Result<Option<Vec<T>>, Error> {
         let Some(range) = self.next.take() else {
             return Ok(None);
         };
@@ -218,21 +103,23 @@ impl Pages {
             Some(page) => page,
             None => self.read(&range).await?,
         };
-        self.next = page.next.take().map(|last| Range {
+        self.next = page.next.take().map(|last| IdRange {
             start: Some(last),
             end: range.end,
         });
-        if self.last.is_some() && page.rows.first().map(|row| &row.id) == self.last.as_ref() {
+        if self.last.is_some() && page.rows.first().map(FromRow::id) == self.last.as_deref() {
             page.rows.remove(0);
         }
-        self.last = page.rows.last().map(|row| row.id.clone());
-        Ok(Some(page))
+        self.last = page.rows.last().map(|row| row.id().to_owned());
+        Ok(Some(page.rows))
     }
 
-    /// Reads the first pages of two ranges of a database in one request, by
-    /// `_all_docs/queries`, which CouchDB has since 2.2. After an error each still can be read
-    /// for itself; where both together take too long, each is.
-    pub async fn begin_with(&mut self, other: &mut Self) -> Result<(), Error> {
+    /// Reads the first pages of two ranges of a database with one request, by `_all_docs/queries`, which CouchDB has since 2.2.
+    /// After an error each can still be read alone; where both together are too slow, each is.
+    ///
+    /// # Errors
+    /// The database does not exist, or the answer could not be had.
+    pub async fn begin_with<U: FromRow>(&mut self, other: &mut Pages<U>) -> Result<(), Error> {
         let (Some(range), Some(others)) = (&self.next, &other.next) else {
             return Ok(());
         };
@@ -244,11 +131,12 @@ impl Pages {
             .query(&query)
             .body(json!({ "queries": queries }).to_string());
         let read = |response: Response| {
-            let answers: Results<'_> = answer_of(&self.database, &response)?;
+            let text = text_of(&response)?;
+            let answers: Results<'_> = answer_of(&self.database, &response, &text)?;
             let [answer, of_others] = <[AllDocs<'_>; 2]>::try_from(answers.results)
                 .map_err(|_| bad_answer(&self.database, "not an answer to each query"))?;
-            let page = self.page(range, limits[0], &response.body, answer)?;
-            let others = other.page(others, limits[1], &response.body, of_others)?;
+            let page = page_of(&self.database, range, limits[0], answer, &text)?;
+            let others = page_of(&self.database, others, limits[1], of_others, &text)?;
             Ok((page, others))
         };
         let mut retries = Retries::of(&self.server);
@@ -277,12 +165,12 @@ impl Pages {
         self.server.page_size(self.include).is_unlimited()
     }
 
-    /// A reading of a range as one of several queries.
-    fn query(&self, range: &Range, limit: usize) -> Value {
+    /// A range as one of several queries.
+    fn query(&self, range: &IdRange, limit: usize) -> Value {
         let mut query = json!({
             "limit": limit,
-            "include_docs": self.include != Include::Ids,
-            "conflicts": self.include != Include::Ids,
+            "include_docs": self.include != Include::Revisions,
+            "conflicts": self.include != Include::Revisions,
             "attachments": self.include == Include::Attachments,
             "inclusive_end": false,
         });
@@ -295,8 +183,8 @@ impl Pages {
         query
     }
 
-    /// Reads a page, a smaller one where that takes too long or is too large.
-    async fn read(&mut self, range: &Range) -> Result<Page, Error> {
+    /// Reads a page, a smaller one where that is too slow or too large.
+    async fn read(&mut self, range: &IdRange) -> Result<Page<T>, Error> {
         let server = Arc::clone(&self.server);
         let mut retries = Retries::of(&server);
         loop {
@@ -307,8 +195,9 @@ impl Pages {
                 .query(&query)
                 .at_most(largest(limit, self.include));
             let read = |response: Response| {
-                let answer = answer_of(&self.database, &response)?;
-                self.page(range, limit, &response.body, answer)
+                let text = text_of(&response)?;
+                let answer = answer_of(&self.database, &response, &text)?;
+                page_of(&self.database, range, limit, answer, &text)
             };
             match server.send_and_read(&request, read).await {
                 Ok(page) => return Ok(page),
@@ -325,7 +214,7 @@ impl Pages {
         }
     }
 
-    fn query_string(&self, range: &Range, limit: usize) -> String {
+    fn query_string(&self, range: &IdRange, limit: usize) -> String {
         let mut query = format!("&limit={limit}{}", self.include.query());
         if let Some(start) = &range.start {
             query.push_str(&format!("&startkey={}", in_query(&quoted(start))));
@@ -338,56 +227,18 @@ impl Pages {
         }
         query_of(self.whole(), &query)
     }
-
-    fn page(
-        &self,
-        range: &Range,
-        limit: usize,
-        body: &Bytes,
-        answer: AllDocs<'_>,
-    ) -> Result<Page, Error> {
-        page_of(&self.database, (range, limit, self.include), body, answer)
-    }
 }
 
-/// The rows of an answer, held against what was asked for.
-fn page_of(
+fn page_of<T: FromRow>(
     database: &DatabaseName,
-    (range, limit, include): (&Range, usize, Include),
-    body: &Bytes,
+    range: &IdRange,
+    limit: usize,
     answer: AllDocs<'_>,
-) -> Result<Page, Error> {
-    let bad = |detail: &str| bad_answer(database, detail);
-    if answer.rows.len() > limit {
-        return Err(bad("more rows than were asked for"));
-    }
+    text: &bytestring::ByteString,
+) -> Result<Page<T>, Error> {
     let full = answer.rows.len() == limit;
-    let mut rows: Vec<Row> = Vec::with_capacity(answer.rows.len());
-    let mut last: Option<String> = None;
-    for row in answer.rows {
-        let id = row.key.into_owned();
-        let after_start = range.start.as_ref().is_none_or(|start| *start <= id);
-        let before_end = range.end.as_ref().is_none_or(|end| id < *end);
-        let in_order = last.as_ref().is_none_or(|last| *last < id);
-        if !(after_start && before_end && in_order) {
-            return Err(bad("rows out of order"));
-        }
-        let value = row.value.ok_or_else(|| bad("a row without a revision"))?;
-        last = Some(id.clone());
-        let document = match (include, row.doc) {
-            (Include::Ids, _) => None,
-            (_, Some(text)) => Some(within(body, text.get())),
-            // Deleted between the row and its document: no row, then.
-            (_, None) => continue,
-        };
-        rows.push(Row {
-            id,
-            rev: Revision::parse(&value.rev),
-            document,
-        });
-    }
+    let (rows, last) = page_rows(database, range, limit, answer, text)?;
     Ok(Page {
-        body: body.clone(),
         rows,
         next: last
             .filter(|_| full)
@@ -395,116 +246,8 @@ fn page_of(
     })
 }
 
-/// What reads the answers, without a server (`native/lab/fuzz`).
-#[cfg(fuzzing)]
-pub mod fuzzing {
-    use super::*;
-
-    fn answered(body: &[u8]) -> (DatabaseName, Response) {
-        let database = DatabaseName::new("numbers/+1415").unwrap_or_else(|| unreachable!());
-        let response = Response {
-            status: reqwest::StatusCode::OK,
-            date: None,
-            body: Bytes::copy_from_slice(body),
-        };
-        (database, response)
-    }
-
-    /// The page that an answer with this body is.
-    pub fn page_in_answer(
-        body: &[u8],
-        range: &Range,
-        limit: usize,
-        include: Include,
-    ) -> Result<Page, Error> {
-        let (database, response) = answered(body);
-        let answer = answer_of(&database, &response)?;
-        page_of(&database, (range, limit, include), &response.body, answer)
-    }
-
-    /// The documents that an answer with this body holds of those that were asked for by their ids.
-    pub fn found_in_answer(
-        body: &[u8],
-        ids: &[&str],
-        include: Include,
-    ) -> Result<Vec<Found>, Error> {
-        let (database, response) = answered(body);
-        found_of(&database, ids, include, &response)
-    }
-}
-
-impl Server {
-    /// Reads these ids, in this order: one answer for each.
-    pub async fn read_keys(
-        &self,
-        database: &DatabaseName,
-        ids: &[&str],
-        include: Include,
-        limit: usize,
-    ) -> Result<Vec<Found>, Error> {
-        let mut all = Vec::with_capacity(ids.len());
-        let mut left = ids;
-        let mut limit = limit.clamp(1, MOST_ROWS);
-        let mut retries = Retries::of(self);
-        while !left.is_empty() {
-            let at_once = self.page_size(include).of(limit.min(left.len()));
-            let (batch, rest) = left.split_at(at_once);
-            let body = json!({ "keys": batch }).to_string();
-            let query = query_of(self.page_size(include).is_unlimited(), include.query());
-            let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_all_docs")
-                .of(database)
-                .query(&query)
-                .body(body)
-                .at_most(largest(batch.len(), include));
-            let read = |response: Response| found_of(database, batch, include, &response);
-            match self.send_and_read(&request, read).await {
-                Ok(found) => {
-                    all.extend(found);
-                    left = rest;
-                    retries = Retries::of(self);
-                }
-                Err(error) if error.is_too_slow() && batch.len() > 1 => {
-                    self.page_size(include).too_slow(batch.len());
-                    retries.pause(&request, &error).await?;
-                }
-                Err(error) if error.is_too_much() && batch.len() > 1 => {
-                    limit = batch.len() / 2;
-                    retries.pause_for_memory(&request, &error).await?;
-                }
-                Err(error) => retries.after(&request, error).await?,
-            }
-        }
-        Ok(all)
-    }
-}
-
-/// The documents of an answer, one for each of these ids.
-fn found_of(
-    database: &DatabaseName,
-    ids: &[&str],
-    include: Include,
-    response: &Response,
-) -> Result<Vec<Found>, Error> {
-    let answer: AllDocs<'_> = answer_of(database, response)?;
-    let mut found = HashMap::with_capacity(answer.rows.len());
-    for row in answer.rows {
-        let (id, state) = found_in(row, include)
-            .ok_or_else(|| bad_answer(database, "a row that says nothing"))?;
-        found.insert(id, state);
-    }
-    // By id and not by place: a shard that answers late must not move a document.
-    ids.iter()
-        .map(|id| {
-            found
-                .get(*id)
-                .cloned()
-                .ok_or_else(|| bad_answer(database, "a key without an answer"))
-        })
-        .collect()
-}
-
-/// A query of these parameters, each after an `&`, and of the one that has the answer come in one piece.
-fn query_of(whole: bool, parameters: &str) -> String {
+/// A query of these parameters, each after an `&`, with the one that makes the answer come in one piece.
+pub(super) fn query_of(whole: bool, parameters: &str) -> String {
     if whole {
         format!("{IN_ONE_PIECE}{parameters}")
     } else {
@@ -512,67 +255,13 @@ fn query_of(whole: bool, parameters: &str) -> String {
     }
 }
 
-/// Where the page after this row starts. A page of one row would repeat that row for ever, so it starts at the next id that
-/// could be.
+/// The start of the page after this row. A page of one row would repeat that row for ever, so the next starts at the smallest id
+/// that can follow it.
 fn starting_after(mut last: String, limit: usize) -> String {
     if limit == 1 {
         last.push('\0');
     }
     last
-}
-
-fn found_in(row: AllDocsRow<'_>, include: Include) -> Option<(String, Found)> {
-    let id = row.key.into_owned();
-    let Some(value) = row.value else {
-        // Only `not_found` says that it is not there; a shard's error says nothing.
-        return (row.error.as_deref() == Some("not_found")).then_some((id, Found::Missing));
-    };
-    if value.deleted {
-        let rev = Revision::parse(&value.rev);
-        return Some((id, Found::Deleted { rev }));
-    }
-    let text = match (include, row.doc) {
-        (Include::Ids, _) => "",
-        (_, Some(text)) => text.get(),
-        (_, None) => return None,
-    };
-    Some((
-        id,
-        Found::Present {
-            rev: Revision::parse(&value.rev),
-            text: text.into(),
-        },
-    ))
-}
-
-fn answer_of<'a, A: Deserialize<'a>>(
-    database: &DatabaseName,
-    response: &'a Response,
-) -> Result<A, Error> {
-    if is_not_found(response) {
-        return Err(database_not_found(Operation::OPEN_DOCS, database));
-    }
-    let (operation, what) = (Operation::OPEN_DOCS, "_all_docs");
-    let answer = if response.status.is_success() {
-        parsed(operation, response, what)
-    } else {
-        Err(unexpected(operation, response, what, None))
-    };
-    answer.map_err(|error| error.in_database(database))
-}
-
-pub(super) fn database_not_found(operation: Operation, database: &DatabaseName) -> Error {
-    Error::new(Kind::DatabaseNotFound, operation, "").in_database(database)
-}
-
-fn bad_answer(database: &DatabaseName, detail: &str) -> Error {
-    Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, detail).in_database(database)
-}
-
-/// Where a part of the body lies in it.
-fn within(body: &Bytes, part: &str) -> ops::Range<usize> {
-    let start = (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
-    start..start + part.len()
 }
 
 /// Text as it goes into a query string or a path, percent-encoded.

@@ -7,11 +7,11 @@ use reqwest::{Method, StatusCode};
 
 use super::body::{LARGEST_PAGE, LARGEST_STATUS};
 use super::error::{Error, Kind, Operation};
-use super::name::DatabaseName;
 use super::retry::Retries;
 use super::server::Server;
 use super::turns::Access;
 use super::url::ServerUrl;
+use document::DatabaseName;
 
 /// After a cancellation a write in flight may still finish, for this long.
 const LAST_WRITE: Duration = Duration::from_millis(700);

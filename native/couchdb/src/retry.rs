@@ -3,16 +3,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 
+use super::backoff::Backoff;
 use super::client::Traffic;
 use super::error::{Error, Kind, Persistence};
 use super::request::Request;
 use super::server::Server;
-
-/// How much shorter the pauses of our own are at most than those that a server may ask for.
-const SHORTER: u32 = 6;
 
 /// The part of the patience after which somebody learns of an outage.
 const NOTICED: u32 = 30;
@@ -54,21 +51,16 @@ impl Outage {
 /// The tries of one request.
 pub(super) struct Retries<'a> {
     server: &'a Server,
-    pauses: ExponentialBackoff,
+    pauses: Backoff,
     failed: usize,
     since: Option<Instant>,
 }
 
 impl<'a> Retries<'a> {
     pub(super) fn of(server: &'a Server) -> Self {
-        let settings = &server.settings;
         Self {
             server,
-            pauses: ExponentialBuilder::default()
-                .with_min_delay(settings.first_pause)
-                .with_max_delay((settings.longest_pause / SHORTER).max(settings.first_pause))
-                .without_max_times()
-                .build(),
+            pauses: Backoff::new(&server.settings),
             failed: 0,
             since: None,
         }
@@ -120,14 +112,7 @@ impl<'a> Retries<'a> {
         request: &Request<'_>,
         error: &Error,
     ) -> Result<(), Error> {
-        let settings = &self.server.settings;
-        let most = self.pauses.next().unwrap_or(settings.longest_pause);
-        // The server's own wish first, else full jitter (AWS's "exponential backoff and
-        // jitter"): clients that failed together must not come back together.
-        let pause = match error.pause() {
-            Some(asked) => asked.min(settings.longest_pause),
-            None => most.mul_f64(rand::random::<f64>()),
-        };
+        let pause = self.pauses.after(error);
         Traffic::count(&self.server.client.traffic().retries, 1);
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),

@@ -11,8 +11,8 @@ use super::client::{Client, Traffic};
 use super::error::Error;
 use super::limiter::Limiter;
 use super::page_size::PageSize;
-use super::pages::Include;
 use super::retry::Outage;
+use super::rows::Include;
 use super::settings::HttpSettings;
 use super::url::ServerUrl;
 
@@ -86,7 +86,7 @@ impl Server {
     /// How much is asked for at once in pages of this kind.
     pub(super) fn page_size(&self, include: Include) -> &PageSize {
         match include {
-            Include::Ids => &self.sizes.ids,
+            Include::Revisions => &self.sizes.ids,
             Include::Documents | Include::Attachments => &self.sizes.documents,
         }
     }

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use super::answer::{MOST_ROWS, parsed, rows};
 use super::body::{LARGEST_PAGE, LARGEST_STATUS};
 use super::error::{Error, Kind, Operation};
-use super::name::DatabaseName;
 use super::pages::IN_ONE_PIECE;
 use super::request::Request;
 use super::server::Server;
+use document::DatabaseName;
 
 /// A row is an id, and a key with an id in it: its largest share of an answer, in bytes.
 const LARGEST_ROW: usize = 1 << 10;

@@ -8,7 +8,7 @@ use crate::printer::{Lines, Printer};
 use crate::request::{Argument, Journal, Lock, Settings, Start};
 use kazoo_numbers::command::{self, parse};
 use kazoo_numbers::journal::Journals;
-use kazoo_numbers::lock;
+use kazoo_numbers::lease;
 use kazoo_numbers::report::{Event, Progress, Renderer, sanitise};
 use kazoo_numbers::run;
 use std::env;
@@ -110,9 +110,9 @@ fn settings(start: &Start) -> run::Settings {
         command_line: command_line(start),
         journals: journals(asked),
         lock: match asked.lock {
-            Lock::Refuse => lock::Lock::Refuse,
-            Lock::Wait => lock::Lock::Wait,
-            Lock::Off => lock::Lock::Off,
+            Lock::Refuse => lease::Lock::Refuse,
+            Lock::Wait => lease::Lock::Wait,
+            Lock::Off => lease::Lock::Off,
         },
         who: asked.who.clone().unwrap_or_default(),
         report: asked

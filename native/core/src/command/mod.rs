@@ -115,6 +115,8 @@ pub enum Command {
     FixNumbersAppsInNumberDatabases(Vec<String>),
     /// Numbers of other accounts out of account databases.
     RemoveWrongAssigned(Accounts),
+    /// Copies out of account databases whose numbers belong to another account, or to nobody.
+    RemoveFormerCopies(Accounts),
     /// Everything for one account.
     FixAccount(AccountId),
     /// Everything for some numbers of an account.

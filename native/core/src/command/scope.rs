@@ -49,6 +49,7 @@ impl Command {
             | C::FixAppsInAccounts(accounts)
             | C::FixAppsInNumberDatabasesOf(accounts)
             | C::RemoveWrongAssigned(accounts)
+            | C::RemoveFormerCopies(accounts)
             | C::RemoveFromAccounts(accounts) => Some(match accounts {
                 Accounts::One(_) => Scope::Shared,
                 Accounts::All | Accounts::List(_) => Scope::Exclusive,

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 use super::folder::{Folder, Refused, is_run};
 use super::prune::prune;
 use super::reader::{self, Summary};
-use super::{Entry, Journal, Record, Start, Step, Steps};
+use super::{Entry, Journal, Record, Start, Steps};
 use crate::operation;
+use crate::plan::Step;
 use couchdb::{ClusterIdentity, Error, Kind};
 
 /// An id for a run that began at this moment: the second and the microsecond, so that ids sort by
@@ -112,7 +113,7 @@ impl Journals {
         }
         Err(first.unwrap_or_else(|| {
             Error::new(
-                Kind::Config,
+                Kind::File,
                 operation::JOURNAL,
                 "this user has no home directory",
             )
@@ -267,7 +268,7 @@ impl Journals {
     /// A journal that could be read cannot be any more.
     pub(crate) fn failed_in(run: &str, error: &io::Error) -> Error {
         Error::new(
-            Kind::Config,
+            Kind::File,
             operation::JOURNAL,
             format!("of run {run}: {error}"),
         )
@@ -320,7 +321,7 @@ fn path(directory: &Path, run: &str) -> PathBuf {
 
 fn failed(path: &Path, why: &Refused) -> Error {
     Error::new(
-        Kind::Config,
+        Kind::File,
         operation::JOURNAL,
         format!("{}: {why}", path.display()),
     )

@@ -17,6 +17,6 @@ mod writer;
 
 pub(crate) use files::new_run_id;
 pub use files::{Done, Journals, RunSummary};
-pub use reader::{Step, Steps};
-pub use record::{Entry, LeafEntry, Record, Start};
+pub use reader::Steps;
+pub use record::{Entry, Intent, LeafEntry, Record, Start};
 pub use writer::{Journal, Reserved};

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
 use std::os::unix::fs::FileExt;
 
 use super::{Entry, Record, Start};
-use crate::plan::Leaf;
-use couchdb::Revision;
+use crate::plan::Step;
+use document::{Document, NotAnObject, Revision};
 
 /// The longest line that is read, in bytes. CouchDB takes documents of this size, attachments included, only when it is set up
 /// to; a longer line is no line of ours.
@@ -136,19 +136,6 @@ pub(super) fn outcomes(file: File) -> io::Result<(u64, u64)> {
     Ok((landed, intents.saturating_sub(landed)))
 }
 
-/// One write that a run made of a document, or may have made.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The document before, attachments and all; None: it was not there.
-    pub before: Option<String>,
-    /// The document after; None: it was deleted.
-    pub after: Option<String>,
-    /// The revision that it landed as. None: it failed, or its answer was lost.
-    pub rev: Option<String>,
-    /// Losing leaves that went with the document, or were put back with it.
-    pub leaves: Vec<Leaf>,
-}
-
 /// Where a step stands, and the revision that it landed as.
 #[derive(Debug)]
 struct StepPlace {
@@ -240,33 +227,27 @@ impl Steps {
         let line = String::from_utf8(line).map_err(|_| changed())?;
         match Record::read(&line) {
             Some(Record::Intent(entry)) if entry.database == database && entry.id == id => {
-                Ok(Step {
-                    rev: step.rev.as_deref().map(str::to_owned),
-                    ..entry.into()
-                })
+                let rev = step.rev.as_deref().map(Revision::parse);
+                step_of(entry, rev).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
             }
             _ => Err(changed()),
         }
     }
 }
 
-impl From<Entry> for Step {
-    fn from(entry: Entry) -> Self {
-        let text = |raw: Option<Box<serde_json::value::RawValue>>| {
-            raw.map(|raw| Box::<str>::from(raw).into_string())
-        };
-        Self {
-            before: text(entry.before),
-            after: text(entry.after),
-            rev: None,
-            leaves: entry
-                .leaves
-                .into_iter()
-                .map(|leaf| Leaf {
-                    rev: Revision::parse(&leaf.rev),
-                    text: leaf.text.get().into(),
-                })
-                .collect(),
-        }
-    }
+fn step_of(entry: Entry, rev: Option<Revision>) -> Result<Step, NotAnObject> {
+    let id = entry.id;
+    let document = |raw: Box<serde_json::value::RawValue>| {
+        Document::new(&id, Box::<str>::from(raw).into_string())
+    };
+    let leaves = entry.leaves.into_iter().map(|leaf| {
+        let text = Box::<str>::from(leaf.text).into_string();
+        Document::read(&id, Revision::parse(&leaf.rev), text.into())
+    });
+    Ok(Step {
+        before: entry.before.map(document).transpose()?,
+        after: entry.after.map(document).transpose()?,
+        rev,
+        leaves: leaves.collect::<Result<_, _>>()?,
+    })
 }

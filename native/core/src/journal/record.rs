@@ -1,6 +1,7 @@
 //! The lines of a journal.
 
 use couchdb::ClusterIdentity;
+use document::{Change, DatabaseName, Document, Revision, quoted};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -33,6 +34,17 @@ impl Start {
     /// The run that this one undoes, if that is what it does.
     pub fn undoes(&self) -> Option<&str> {
         Self::undone_by(&self.command)
+    }
+
+    /// Whether the run converts numbers to another carrier module.
+    pub(crate) fn converts_carriers(&self) -> bool {
+        let function = self.command.split_whitespace().next();
+        function.is_some_and(|function| {
+            matches!(
+                function,
+                "convert_carrier_module" | "convert_carrier_module_number"
+            )
+        })
     }
 
     /// The run that a command undoes, if that is what it does.
@@ -103,14 +115,37 @@ pub struct LeafEntry {
 }
 
 impl Record {
-    /// The record as a line: its checksum, and JSON.
-    pub fn line(&self) -> Result<String, serde_json::Error> {
-        let json = serde_json::to_string(self)?;
-        let sum = crc32fast::hash(json.as_bytes());
-        Ok(format!("{sum:08x} {json}\n"))
+    /// A document was written, as this revision.
+    pub(crate) fn landed(database: &DatabaseName, id: &str, rev: &Revision) -> Self {
+        Self::Landed {
+            database: database.plain().to_owned(),
+            id: id.to_owned(),
+            rev: rev.to_string(),
+        }
     }
 
-    /// Reads a line; None for one that is not whole.
+    /// Appends the record as a line: its checksum, and JSON.
+    ///
+    /// # Errors
+    /// The record cannot be serialised.
+    pub fn push_line(&self, lines: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        let start = begin_line(lines);
+        serde_json::to_writer(&mut *lines, self)?;
+        end_line(lines, start);
+        Ok(())
+    }
+
+    /// The record as a line.
+    ///
+    /// # Errors
+    /// The record cannot be serialised.
+    pub fn line(&self) -> Result<String, serde_json::Error> {
+        let mut line = Vec::new();
+        self.push_line(&mut line)?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
+    }
+
+    /// Reads a line; `None` for one that is not whole.
     pub fn read(line: &str) -> Option<Self> {
         let (sum, json) = line.split_once(' ')?;
         let sum = u32::from_str_radix(sum, 16).ok()?;
@@ -121,20 +156,103 @@ impl Record {
     }
 }
 
+/// The size of a checksum and the space after it, in bytes.
+const CHECKSUM: usize = 9;
+
+/// Appends room for a checksum. Returns the start of the line.
+fn begin_line(lines: &mut Vec<u8>) -> usize {
+    let start = lines.len();
+    lines.extend_from_slice(&[b' '; CHECKSUM]);
+    start
+}
+
+/// Ends the line that began there: the checksum of its JSON goes before it.
+fn end_line(lines: &mut Vec<u8>, start: usize) {
+    let sum = crc32fast::hash(lines.get(start + CHECKSUM..).unwrap_or_default());
+    let digits = format!("{sum:08x}");
+    if let Some(room) = lines.get_mut(start..start + digits.len()) {
+        room.copy_from_slice(digits.as_bytes());
+    }
+    lines.push(b'\n');
+}
+
+/// An intent as it is written: the texts are borrowed, and copied once, into the line. It reads as [`Record::Intent`].
+#[derive(Clone, Copy, Debug)]
+pub struct Intent<'a> {
+    /// The database's plain name.
+    pub database: &'a str,
+    /// The change that is about to be made.
+    pub change: &'a Change,
+    /// The document before it, attachments inline, where `change` has only stubs of them.
+    pub whole: Option<&'a Document>,
+}
+
+impl Intent<'_> {
+    /// Appends the intent as a line.
+    pub fn push_line(&self, lines: &mut Vec<u8>) {
+        let start = begin_line(lines);
+        let before = self.whole.or(self.change.before()).map(Document::text);
+        let after = self.change.after().map(Document::text);
+        lines.extend_from_slice(b"{\"intent\":{\"database\":");
+        lines.extend_from_slice(quoted(self.database).as_bytes());
+        lines.extend_from_slice(b",\"id\":");
+        lines.extend_from_slice(quoted(self.change.id()).as_bytes());
+        for (name, text) in [("before", before), ("after", after)] {
+            lines.extend_from_slice(format!(",\"{name}\":").as_bytes());
+            push_document(lines, text.unwrap_or("null"));
+        }
+        let leaves = self.change.leaves();
+        if !leaves.is_empty() {
+            lines.extend_from_slice(b",\"leaves\":[");
+            for (index, leaf) in leaves.iter().enumerate() {
+                let comma = if index == 0 { "" } else { "," };
+                let rev = leaf.rev().map(ToString::to_string).unwrap_or_default();
+                let name = format!("{comma}{{\"rev\":{},\"text\":", quoted(&rev));
+                lines.extend_from_slice(name.as_bytes());
+                push_document(lines, leaf.text());
+                lines.push(b'}');
+            }
+            lines.push(b']');
+        }
+        lines.extend_from_slice(b"}}");
+        end_line(lines, start);
+    }
+}
+
+/// Appends the text of a document. A line break in it, which can only stand between two tokens, becomes a space.
+fn push_document(lines: &mut Vec<u8>, text: &str) {
+    document::effort::copied(text.len());
+    let start = lines.len();
+    lines.extend_from_slice(text.as_bytes());
+    for byte in lines.iter_mut().skip(start) {
+        if matches!(*byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn document(text: &str) -> Document {
+        Document::read("+1", Revision::parse("1-a"), text.to_owned().into()).unwrap()
+    }
+
+    fn line(change: &Change) -> String {
+        let mut lines = Vec::new();
+        let intent = Intent {
+            database: "numbers/+1415",
+            change,
+            whole: None,
+        };
+        intent.push_line(&mut lines);
+        String::from_utf8(lines).unwrap()
+    }
+
     #[test]
-    fn a_line_that_is_not_whole_is_none() {
-        let record = Record::Intent(Entry {
-            database: "numbers/+1415".into(),
-            id: "+14155550100".into(),
-            before: Some(RawValue::from_string(r#"{"n":1.0}"#.into()).unwrap()),
-            after: None,
-            leaves: Vec::new(),
-        });
-        let line = record.line().unwrap();
+    fn line_that_is_not_whole_is_none() {
+        let line = line(&Change::delete(document(r#"{"n":1.0}"#)));
         let Some(Record::Intent(entry)) = Record::read(line.trim_end()) else {
             panic!("{line}");
         };
@@ -144,5 +262,37 @@ mod tests {
             assert!(Record::read(&line[..end]).is_none(), "{end}");
         }
         assert!(Record::read(&line.replace("1.0", "1.1")).is_none());
+    }
+
+    #[test]
+    fn intent_reads_as_it_was_written() {
+        let before = document("{\"_id\":\"+1\",\n\"n\":1.0}");
+        let after = before.edited(&[("n", Some("2"))]);
+        let Some(Record::Intent(entry)) =
+            Record::read(line(&Change::update(before, after)).trim_end())
+        else {
+            panic!();
+        };
+        assert_eq!(
+            (entry.database.as_str(), entry.id.as_str()),
+            ("numbers/+1415", "+1")
+        );
+        assert_eq!(entry.before.unwrap().get(), "{\"_id\":\"+1\", \"n\":1.0}");
+        assert_eq!(entry.after.unwrap().get(), r#"{"_id":"+1","n":2}"#);
+        assert!(entry.leaves.is_empty());
+        let restored = Change::Create {
+            after: document("{}"),
+            leaves: vec![document(r#"{"a":1}"#), document("{}")],
+        };
+        let Some(Record::Intent(entry)) = Record::read(line(&restored).trim_end()) else {
+            panic!();
+        };
+        assert!(entry.before.is_none());
+        let leaves: Vec<_> = entry
+            .leaves
+            .iter()
+            .map(|leaf| (leaf.rev.as_str(), leaf.text.get()))
+            .collect();
+        assert_eq!(leaves, [("1-a", r#"{"a":1}"#), ("1-a", "{}")]);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 
 use tokio::sync::oneshot;
 
-use super::Record;
+use super::{Intent, Record};
 use crate::operation;
 use couchdb::{Error, Kind};
 
@@ -26,11 +26,10 @@ pub struct Reserved(u64);
 
 impl Reserved {
     /// The room for the outcomes of these intents. Control characters of a name take six bytes each.
-    fn for_outcomes(intents: &[Record]) -> Self {
-        let bytes = intents.iter().map(|record| match record {
-            Record::Intent(entry) => OUTCOME + 6 * (entry.database.len() + entry.id.len()) as u64,
-            _ => 0,
-        });
+    fn for_outcomes(intents: &[Intent<'_>]) -> Self {
+        let bytes = intents
+            .iter()
+            .map(|intent| OUTCOME + 6 * (intent.database.len() + intent.change.id().len()) as u64);
         Self(bytes.sum())
     }
 }
@@ -40,7 +39,7 @@ type Written = Result<(), String>;
 
 /// Lines that wait to be written.
 struct Waiting {
-    lines: String,
+    lines: Vec<u8>,
     kind: Lines,
 }
 
@@ -89,10 +88,14 @@ impl Journal {
 
     /// Appends what is about to be done; returns when it is on the disk. What comes of it goes to [`Journal::note`], with the
     /// room that this reserved.
-    pub async fn append(&self, intents: &[Record]) -> Result<Reserved, Error> {
+    pub async fn append(&self, intents: &[Intent<'_>]) -> Result<Reserved, Error> {
         let reserved = Reserved::for_outcomes(intents);
         let (done, written) = oneshot::channel();
-        self.send(intents, Lines::Intents(reserved, done))?;
+        let mut lines = Vec::new();
+        for intent in intents {
+            intent.push_line(&mut lines);
+        }
+        self.send(lines, Lines::Intents(reserved, done))?;
         self.wait(written).await.map_err(|error| {
             error.hint(format!(
                 "what this run changed before can be undone: undo {} (its journal is {})",
@@ -105,13 +108,13 @@ impl Journal {
 
     /// Appends outcomes. They need not be on the disk before the work goes on.
     pub fn note(&self, outcomes: &[Record], reserved: Reserved) -> Result<(), Error> {
-        self.send(outcomes, Lines::Outcomes(reserved))
+        self.send(self.lines(outcomes)?, Lines::Outcomes(reserved))
     }
 
     /// Appends the end of the run; returns when it is on the disk.
     pub async fn end(&self, end: Record) -> Result<(), Error> {
         let (done, written) = oneshot::channel();
-        self.send(&[end], Lines::End(done))?;
+        self.send(self.lines(&[end])?, Lines::End(done))?;
         self.wait(written).await
     }
 
@@ -123,15 +126,17 @@ impl Journal {
         }
     }
 
-    fn send(&self, records: &[Record], kind: Lines) -> Result<(), Error> {
-        let mut lines = String::new();
+    fn lines(&self, records: &[Record]) -> Result<Vec<u8>, Error> {
+        let mut lines = Vec::new();
         for record in records {
-            lines.push_str(
-                &record
-                    .line()
-                    .map_err(|error| self.failed(&error.to_string()))?,
-            );
+            record
+                .push_line(&mut lines)
+                .map_err(|error| self.failed(&error.to_string()))?;
         }
+        Ok(lines)
+    }
+
+    fn send(&self, lines: Vec<u8>, kind: Lines) -> Result<(), Error> {
         self.queue
             .send(Waiting { lines, kind })
             .map_err(|_| self.failed("its thread is gone"))
@@ -140,7 +145,7 @@ impl Journal {
     /// Without a journal nothing is written: what cannot be undone is not done.
     fn failed(&self, detail: &str) -> Error {
         Error::new(
-            Kind::Config,
+            Kind::File,
             operation::JOURNAL,
             format!("{}: {detail}", self.path.display()),
         )
@@ -216,7 +221,7 @@ impl Disk {
         }
     }
 
-    fn intents(&mut self, lines: &str, reserved: Reserved) -> Written {
+    fn intents(&mut self, lines: &[u8], reserved: Reserved) -> Written {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -236,8 +241,8 @@ impl Disk {
         }
     }
 
-    fn append(&mut self, lines: &str) -> io::Result<()> {
-        match self.file.write_all(lines.as_bytes()) {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        match self.file.write_all(lines) {
             Ok(()) => {
                 self.length += lines.len() as u64;
                 Ok(())
@@ -270,17 +275,17 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use document::{Change, Document};
 
     #[test]
     fn outcome_fits_into_the_room_that_its_intent_reserved() {
         let id = "\u{1}\"+14155550100";
-        let intent = Record::Intent(super::super::Entry {
-            database: "numbers/+1415".into(),
-            id: id.into(),
-            before: None,
-            after: None,
-            leaves: Vec::new(),
-        });
+        let change = Change::create(Document::new(id, "{}".to_owned()).unwrap());
+        let intent = Intent {
+            database: "numbers/+1415",
+            change: &change,
+            whole: None,
+        };
         let outcome = Record::Landed {
             database: "numbers/+1415".into(),
             id: id.into(),
@@ -294,7 +299,12 @@ mod tests {
             failed: u64::MAX,
         };
         let reserved = Reserved::for_outcomes(&[intent]);
-        assert!(outcome.line().unwrap().len() as u64 <= reserved.0);
-        assert!(end.line().unwrap().len() as u64 <= END);
+        let length = |record: Record| {
+            let mut line = Vec::new();
+            record.push_line(&mut line).unwrap();
+            line.len() as u64
+        };
+        assert!(length(outcome) <= reserved.0);
+        assert!(length(end) <= END);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use couchdb::DatabaseName;
+use document::DatabaseName;
 
 /// An account's id. Kept as its 16 bytes, so that the case in which a document spells it
 /// makes no difference.

@@ -1,6 +1,6 @@
 //! Kazoo's databases: number databases, account databases, and how they are named.
 
-use couchdb::{DatabaseName, encoded};
+use document::{DatabaseName, encoded};
 use percent_encoding::percent_decode_str;
 
 use super::AccountId;
@@ -21,8 +21,30 @@ pub enum Classification {
     Other,
 }
 
+/// The number databases that no prefix names. They hold any number, and each gives way to those before it: a number's document in
+/// the database of its prefix counts, then the one in `numbers/inum`, then the one in `numbers/managed`.
+const UNPREFIXED: [&str; 2] = ["numbers/inum", "numbers/managed"];
+
+/// The number databases that no prefix names, in the order in which they count.
+pub fn unprefixed_number_databases() -> impl Iterator<Item = DatabaseName> {
+    UNPREFIXED.iter().filter_map(|name| DatabaseName::new(name))
+}
+
+/// The number databases that may hold a number, in the order in which their documents count.
+pub fn number_databases_of(number: &str) -> impl Iterator<Item = DatabaseName> {
+    number_database_of(number)
+        .into_iter()
+        .chain(unprefixed_number_databases())
+}
+
 /// What Kazoo knows of a database by its name.
 pub trait KazooDatabase {
+    /// Whether it is a number database that no prefix names, so that another can hold the same number.
+    fn is_unprefixed(&self) -> bool;
+
+    /// The number databases whose document of a number counts instead of this one's.
+    fn gives_way_to(&self, number: &str) -> Vec<DatabaseName>;
+
     /// The kind of database.
     fn classification(&self) -> Classification;
 
@@ -39,6 +61,19 @@ pub trait KazooDatabase {
 }
 
 impl KazooDatabase for DatabaseName {
+    fn is_unprefixed(&self) -> bool {
+        UNPREFIXED.contains(&self.plain())
+    }
+
+    fn gives_way_to(&self, number: &str) -> Vec<DatabaseName> {
+        if !self.is_unprefixed() {
+            return Vec::new();
+        }
+        number_databases_of(number)
+            .take_while(|database| database != self)
+            .collect()
+    }
+
     fn classification(&self) -> Classification {
         if self.plain().starts_with("numbers/") {
             return Classification::Numbers;
@@ -68,11 +103,9 @@ impl KazooDatabase for DatabaseName {
     }
 
     fn holds(&self, number: &str) -> bool {
-        match self.plain().strip_prefix("numbers/") {
-            Some("inum" | "managed") => true,
-            Some(_) => number_database_of(number).as_ref() == Some(self),
-            None => false,
-        }
+        self.is_unprefixed()
+            || (self.classification() == Classification::Numbers
+                && number_database_of(number).as_ref() == Some(self))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The features of a number document: how `pvt_features` keeps them, and which public fields belong to each.
 //! Source: `knm_phone_number` of Kazoo 5.
 
-use couchdb::{Object, elements, quoted, string};
+use document::{Document, Object, elements, quoted, string};
 
 /// The name that Kazoo has for a feature today.
 pub fn current_feature_name(name: &str) -> &str {
@@ -38,7 +38,7 @@ pub fn public_fields_of(feature: &str) -> Vec<Vec<&str>> {
 /// Kazoo 3 kept `pvt_features` as a list of names, and the settings of each feature in the document's public fields. This
 /// is the object that Kazoo makes of such a list, as JSON text; None where `json` is no list. A feature without settings
 /// is kept, too.
-pub fn features_of_list(json: &str, document: &Object<'_>) -> Option<String> {
+pub fn features_of_list(json: &str, document: &Document) -> Option<String> {
     let mut features: Vec<(String, String)> = Vec::new();
     for name in elements(json)?.into_iter().filter_map(string) {
         let settings = settings_of(&name, document);
@@ -57,7 +57,7 @@ pub fn features_of_list(json: &str, document: &Object<'_>) -> Option<String> {
 }
 
 /// The settings of a feature that a list names, from the document's public fields.
-fn settings_of(feature: &str, document: &Object<'_>) -> String {
+fn settings_of(feature: &str, document: &Document) -> String {
     let some_of = |field: &str, names: &[&str]| {
         let object = document
             .get(field)
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn features(list: &str, document: &str) -> Option<String> {
-        features_of_list(list, &Object::parse(document).unwrap())
+        features_of_list(list, &Document::new("", document.to_owned()).unwrap())
     }
 
     #[test]

@@ -1,9 +1,7 @@
-//! What a number document says of itself, read from its text.
-
-use std::borrow::Cow;
+//! The facts in a number document that decide about it.
 
 use super::AccountId;
-use couchdb::{Object, Range};
+use document::{Document, IdRange, Object, string};
 
 /// The application that a number document says it is used by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +18,8 @@ pub enum UsedBy {
 
 /// The fields that decide about a number document. Fields of odd types count as what the
 /// contract's sections 2 and 9 make of them: an assignment that is no account id is none.
-#[derive(Clone, Debug)]
-pub struct NumberFacts<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct NumberFacts {
     /// `pvt_type` is `"number"`, or there is none and the id is `+` and digits: Kazoo wrote no type before 3.15
     /// (contract section 10.1).
     pub is_number: bool,
@@ -35,15 +33,13 @@ pub struct NumberFacts<'a> {
     pub has_conflicts: bool,
     /// `pvt_used_by`.
     pub used_by: UsedBy,
-    /// `pvt_module_name`, when it is a string.
-    pub module_name: Option<Cow<'a, str>>,
     /// Whether the document has attachments.
     pub has_attachments: bool,
 }
 
-impl<'a> NumberFacts<'a> {
+impl NumberFacts {
     /// Reads them from a document.
-    pub fn of(document: &Object<'a>) -> Self {
+    pub fn of(document: &Document) -> Self {
         let mut facts = Self {
             is_number: false,
             soft_deleted: false,
@@ -51,14 +47,13 @@ impl<'a> NumberFacts<'a> {
             is_assignment_odd: false,
             has_conflicts: false,
             used_by: UsedBy::Nobody,
-            module_name: None,
             has_attachments: false,
         };
         let mut has_type = false;
         let mut is_id_a_number = false;
         for (key, value) in document.fields() {
             match key {
-                "_id" => is_id_a_number = couchdb::string(value).is_some_and(|id| is_e164(&id)),
+                "_id" => is_id_a_number = string(value).is_some_and(|id| is_e164(&id)),
                 "_conflicts" => facts.has_conflicts = true,
                 "pvt_type" => {
                     has_type = true;
@@ -66,8 +61,7 @@ impl<'a> NumberFacts<'a> {
                 }
                 "pvt_deleted" => facts.soft_deleted = value == "true",
                 "pvt_assigned_to" => {
-                    facts.assigned_to =
-                        couchdb::string(value).as_deref().and_then(AccountId::parse);
+                    facts.assigned_to = string(value).as_deref().and_then(AccountId::parse);
                     facts.is_assignment_odd = facts.assigned_to.is_none() && value != "null";
                 }
                 "pvt_used_by" => {
@@ -77,7 +71,6 @@ impl<'a> NumberFacts<'a> {
                         _ => UsedBy::Other,
                     }
                 }
-                "pvt_module_name" => facts.module_name = couchdb::string(value),
                 "_attachments" => facts.has_attachments = value != "{}",
                 _ => {}
             }
@@ -105,6 +98,18 @@ impl<'a> NumberFacts<'a> {
     }
 }
 
+/// Whether a document has attachments whose content it does not hold.
+pub(crate) fn has_attachment_stubs(document: &Document) -> bool {
+    let attachments = document
+        .get("_attachments")
+        .and_then(|json| Object::parse(json).ok());
+    attachments.is_some_and(|attachments| {
+        attachments.fields().any(|(_, attachment)| {
+            Object::parse(attachment).is_ok_and(|attachment| attachment.get("data").is_none())
+        })
+    })
+}
+
 /// Whether an id is `+` and digits.
 fn is_e164(id: &str) -> bool {
     id.strip_prefix('+')
@@ -112,16 +117,16 @@ fn is_e164(id: &str) -> bool {
 }
 
 /// The range of ids up to the last that starts with `+`. Hardly any id sorts before `+`.
-pub(crate) fn range_of_numbers() -> Range {
-    Range {
+pub(crate) fn range_of_numbers() -> IdRange {
+    IdRange {
         start: None,
         end: Some(",".into()),
     }
 }
 
 /// The range of ids after the last that starts with `+`.
-pub(crate) fn range_after_numbers() -> Range {
-    Range {
+pub(crate) fn range_after_numbers() -> IdRange {
+    IdRange {
         start: Some(",".into()),
         end: None,
     }
@@ -131,8 +136,8 @@ pub(crate) fn range_after_numbers() -> Range {
 mod tests {
     use super::*;
 
-    fn facts(text: &str) -> NumberFacts<'_> {
-        NumberFacts::of(&Object::parse(text).unwrap())
+    fn facts(text: &str) -> NumberFacts {
+        NumberFacts::of(&Document::new("", text.to_owned()).unwrap())
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! and which features are allowed (contract sections 3, 8 and 9.13).
 
 use super::Converters;
-use couchdb::{Object, elements, string};
+use document::{Document, Object, elements, string};
 
 /// The document's id.
 pub const DOCUMENT: &str = "number_manager";
@@ -28,7 +28,7 @@ pub struct SystemConfig<'a> {
 
 impl<'a> SystemConfig<'a> {
     /// Reads the node's own section and `default`, in this order.
-    pub fn new(document: &Object<'a>, section: &str) -> Self {
+    pub fn new(document: &'a Document, section: &str) -> Self {
         let sections = [section, "default"]
             .iter()
             .filter_map(|name| document.get(name))
@@ -92,7 +92,7 @@ mod tests {
     fn the_nodes_own_section_counts_first() {
         let text = r#"{"default":{"reconcile_regex":"^d$","features":{"allow":["cnam"]}},
             "kazoo@here":{"e164_converters":{"^(\\d{3})$":{"prefix":"+999","suffix":"0"}}}}"#;
-        let document = Object::parse(text).unwrap();
+        let document = Document::new("number_manager", text.to_owned()).unwrap();
         let config = SystemConfig::new(&document, "kazoo@here");
         let converters = config.converters();
         assert_eq!(converters.reconcile, "^d$");

@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 
 use super::Normaliser;
-use crate::packed::Packed;
-use couchdb::{Object, elements, string};
+use document::{Document, Object, SortedIdMap, elements, string};
 
 const CALLFLOW: u8 = 1;
 const TRUNKSTORE: u8 = 2;
@@ -29,7 +28,7 @@ pub struct AppUsage {
     /// As they are read.
     numbers: HashMap<Box<str>, u8>,
     /// When all are read.
-    packed: Packed<u8>,
+    packed: SortedIdMap<u8>,
 }
 
 impl AppUsage {
@@ -47,8 +46,8 @@ impl AppUsage {
 
     /// Takes in one document of the account; documents that say nothing of numbers are passed
     /// over. Numbers count as they are written and as they normalise, since people type both.
-    pub fn add(&mut self, document: &Object<'_>, normaliser: &Normaliser) {
-        if document.is_true("pvt_deleted") {
+    pub fn add(&mut self, document: &Document, normaliser: &Normaliser) {
+        if document.get("pvt_deleted") == Some("true") {
             return;
         }
         match document.get("pvt_type") {
@@ -79,7 +78,7 @@ impl AppUsage {
 
     /// All documents are taken in: what they said of numbers is kept in little memory.
     pub fn packed(self) -> Self {
-        let mut packed = Packed::default();
+        let mut packed = SortedIdMap::default();
         for (number, apps) in &self.numbers {
             packed.push(number, *apps);
         }
@@ -138,7 +137,10 @@ mod tests {
         let normaliser = Normaliser::new(&Converters::default());
         let mut usage = AppUsage::default();
         for document in documents {
-            usage.add(&Object::parse(document).unwrap(), &normaliser);
+            usage.add(
+                &Document::new("", (*document).to_owned()).unwrap(),
+                &normaliser,
+            );
         }
         usage
     }

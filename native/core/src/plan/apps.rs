@@ -1,57 +1,60 @@
 //! Which application uses a number (contract section 4).
 
-use crate::kazoo::{Usage, UsedBy};
-use couchdb::Object;
+use document::Document;
 
-/// What fixing `pvt_used_by` comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fix {
-    /// It is right.
-    Unchanged,
-    /// Both applications name the number: it is left alone and reported.
-    UsedByBoth,
-    /// The document with `pvt_used_by` set right, and nothing else changed.
-    Update(Box<str>),
+use super::Decision;
+use crate::kazoo::{NumberFacts, Usage, UsedBy};
+
+/// The right `pvt_used_by` of a number. `None`: both applications name the number, so nobody can tell (contract section 9.7).
+fn right_used_by(usage: Usage) -> Option<UsedBy> {
+    match usage {
+        Usage::Both => None,
+        Usage::None => Some(UsedBy::Nobody),
+        Usage::Callflow => Some(UsedBy::Callflow),
+        Usage::Trunkstore => Some(UsedBy::Trunkstore),
+    }
 }
 
-/// Sets `pvt_used_by` to what the account's documents say, or takes it out where they say
-/// nothing. Usage that is not known is no usage: that case never comes here.
-pub fn fix_used_by(document: &Object<'_>, used_by: UsedBy, usage: Usage) -> Fix {
-    let right = match usage {
-        Usage::Both => return Fix::UsedByBoth,
-        Usage::None => (UsedBy::Nobody, None),
-        Usage::Callflow => (UsedBy::Callflow, Some("\"callflow\"")),
-        Usage::Trunkstore => (UsedBy::Trunkstore, Some("\"trunkstore\"")),
-    };
-    if used_by == right.0 {
-        return Fix::Unchanged;
+/// Whether `pvt_used_by` is known to be other than what the account's documents say.
+pub fn is_used_by_wrong(used_by: UsedBy, usage: Usage) -> bool {
+    right_used_by(usage).is_some_and(|right| used_by != right)
+}
+
+/// Sets `pvt_used_by` of a number document right. A document that is right, or for which nobody can tell, is unchanged.
+pub fn decide_used_by(document: &Document, usage: Usage) -> Decision {
+    if !is_used_by_wrong(NumberFacts::of(document).used_by, usage) {
+        return Decision::Unchanged;
     }
-    Fix::Update(document.with(&[("pvt_used_by", right.1)]).into())
+    let json = match right_used_by(usage) {
+        Some(UsedBy::Callflow) => Some("\"callflow\""),
+        Some(UsedBy::Trunkstore) => Some("\"trunkstore\""),
+        _ => None,
+    };
+    Decision::Write(document.edited(&[("pvt_used_by", json)]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kazoo::NumberFacts;
-
-    fn fix(document: &str, usage: Usage) -> Fix {
-        let document = Object::parse(document).unwrap();
-        fix_used_by(&document, NumberFacts::of(&document).used_by, usage)
-    }
+    use crate::plan::tests::{document, shown};
 
     #[test]
-    fn the_rules_of_section_4() {
+    fn used_by_is_what_the_accounts_documents_say() {
         let callflow = r#"{"_id":"+1","pvt_used_by":"callflow","n":1.0}"#;
         let none = r#"{"_id":"+1","n":1.0}"#;
         let null = r#"{"_id":"+1","pvt_used_by":null,"n":1.0}"#;
-        assert_eq!(fix(callflow, Usage::Callflow), Fix::Unchanged);
-        assert_eq!(fix(none, Usage::None), Fix::Unchanged);
-        assert_eq!(fix(callflow, Usage::Both), Fix::UsedByBoth);
-        assert_eq!(fix(callflow, Usage::None), Fix::Update(none.into()));
-        assert_eq!(fix(null, Usage::None), Fix::Update(none.into()));
-        assert_eq!(
-            fix(callflow, Usage::Trunkstore),
-            Fix::Update(r#"{"_id":"+1","pvt_used_by":"trunkstore","n":1.0}"#.into())
-        );
+        let trunkstore = r#"{"_id":"+1","pvt_used_by":"trunkstore","n":1.0}"#;
+        for (before, usage, expected) in [
+            (callflow, Usage::Callflow, "unchanged"),
+            (none, Usage::None, "unchanged"),
+            (callflow, Usage::Both, "unchanged"),
+            (callflow, Usage::None, none),
+            (null, Usage::None, none),
+            (callflow, Usage::Trunkstore, trunkstore),
+        ] {
+            assert_eq!(shown(&decide_used_by(&document(before), usage)), expected);
+        }
+        assert!(is_used_by_wrong(UsedBy::Other, Usage::None));
+        assert!(!is_used_by_wrong(UsedBy::Other, Usage::Both));
     }
 }

@@ -1,11 +1,11 @@
 //! Conversion of a number to another carrier module (contract section 5).
 
 use crate::kazoo::{features_of_list, wants_local_feature};
-use couchdb::{Object, quoted};
+use document::{Document, Object, quoted};
 
 /// The document with its carrier module set to `target` (a stored name) and its features as that module wants them; None
 /// where it is so already. `now` is in gregorian seconds.
-pub fn convert(document: &Object<'_>, target: &str, now: u64) -> Option<Box<str>> {
+pub fn convert(document: &Document, target: &str, now: u64) -> Option<Document> {
     let module = quoted(target);
     let current = document.get("pvt_features");
     let features = features(document, wants_local_feature(target));
@@ -18,12 +18,17 @@ pub fn convert(document: &Object<'_>, target: &str, now: u64) -> Option<Box<str>
         ("pvt_modified", Some(modified.as_str())),
         ("pvt_features", features.as_deref()),
     ];
-    Some(document.with(&edits).into())
+    Some(document.edited(&edits))
+}
+
+/// Whether a number has this carrier module.
+pub fn has_module(document: &Document, module: &str) -> bool {
+    document.string("pvt_module_name").as_deref() == Some(module)
 }
 
 /// `pvt_features` with or without `local`; None where the field is to go. A list becomes the object that Kazoo makes of it
 /// (contract section 10.2), and an object without features goes (10.21). Any other value has no features.
-fn features(document: &Object<'_>, local: bool) -> Option<String> {
+fn features(document: &Document, local: bool) -> Option<String> {
     let current = document.get("pvt_features");
     let of_list = current.and_then(|json| features_of_list(json, document));
     let object = of_list.as_deref().or(current);
@@ -50,7 +55,8 @@ mod tests {
     use super::*;
 
     fn converted(document: &str, target: &str) -> Option<String> {
-        convert(&Object::parse(document).unwrap(), target, 7).map(Into::into)
+        let converted = convert(&crate::plan::tests::document(document), target, 7);
+        converted.map(|converted| converted.text().to_owned())
     }
 
     #[test]

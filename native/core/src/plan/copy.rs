@@ -1,39 +1,46 @@
 //! Copies of number documents, in both directions.
 
+use document::{Digest, Document};
+
+use super::Decision;
 use crate::kazoo::{DatabaseName, NumberFacts};
-use couchdb::{Digest, Object};
+use crate::report::Reason;
 
-/// What a copy comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Copy {
-    /// The target is as the source.
-    Unchanged,
-    /// There is no target.
-    Create,
-    /// The target differs, and the source counts.
-    Overwrite,
-    /// The target differs, and must not be touched: `save_docs-conflict`.
-    Conflict,
-}
-
-/// Number database → account database: the number database is the authority, also over what is
-/// soft-deleted in the account (contract section 9.1); but never over a document of another type
-/// (section 9.2).
-pub fn to_account(source: Digest, target: Option<&Object<'_>>) -> Copy {
+/// Number database → account database: the number database is the authority, also over what is soft-deleted in the account (contract
+/// section 9.1), but never over a document of another type (section 9.2). `whole`: both documents have the content of their
+/// attachments. Digests of the same content can differ between servers, so copies with attachments are compared by content.
+pub fn copy_to_account(source: &Document, target: Option<&Document>, whole: bool) -> Decision {
     match target {
-        None => Copy::Create,
-        Some(target) if target.digest() == source => Copy::Unchanged,
-        Some(target) if NumberFacts::of(target).is_number => Copy::Overwrite,
-        Some(_) => Copy::Conflict,
+        Some(target) if target.digest() == source.digest() => Decision::Unchanged,
+        Some(target) if !NumberFacts::of(target).is_number => Decision::Failed(Reason::CONFLICT),
+        _ if !whole && NumberFacts::of(source).has_attachments => Decision::NeedsAttachments,
+        _ => Decision::Write(source.edited(&[])),
     }
 }
 
-/// Account database → number database: only what is missing is written.
-pub fn to_number_database(source: Digest, target: Option<Digest>) -> Copy {
+/// Account database → number database: only what is missing is written. `source`: the account's document.
+pub fn copy_to_number_database(
+    source: &Document,
+    target: Option<&Document>,
+    whole: bool,
+) -> Decision {
+    let facts = NumberFacts::of(source);
+    if !facts.is_live_number() {
+        return Decision::Skip;
+    }
     match target {
-        None => Copy::Create,
-        Some(target) if target == source => Copy::Unchanged,
-        Some(_) => Copy::Conflict,
+        Some(target) => compare_with_number_database(source.digest(), target.digest()),
+        None if !whole && facts.has_attachments => Decision::NeedsAttachments,
+        None => Decision::Write(source.edited(&[])),
+    }
+}
+
+/// An account's copy of a number that its number database holds: the same, or in conflict with it.
+pub fn compare_with_number_database(copy: Digest, number: Digest) -> Decision {
+    if copy == number {
+        Decision::Unchanged
+    } else {
+        Decision::Failed(Reason::CONFLICT)
     }
 }
 
@@ -81,36 +88,42 @@ pub fn pick(candidates: &[Candidate]) -> Pick {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn object(text: &str) -> Object<'_> {
-        Object::parse(text).unwrap()
-    }
+    use crate::plan::tests::{document, shown};
 
     #[test]
-    fn the_number_database_is_the_authority_over_numbers_only() {
-        let source = object(r#"{"_id":"+1","pvt_type":"number","a":1}"#).digest();
+    fn number_database_is_the_authority_over_numbers_only() {
+        let source = document(r#"{"_id":"+1","pvt_type":"number","a":1}"#);
+        let written = source.text();
         for (target, expected) in [
             (
                 r#"{"a":1,"_rev":"9-x","pvt_type":"number","_id":"+1"}"#,
-                Copy::Unchanged,
+                "unchanged",
             ),
-            (
-                r#"{"_id":"+1","pvt_type":"number","a":1.0}"#,
-                Copy::Overwrite,
-            ),
+            (r#"{"_id":"+1","pvt_type":"number","a":1.0}"#, written),
             (
                 r#"{"_id":"+1","pvt_type":"number","a":1,"pvt_deleted":true}"#,
-                Copy::Overwrite,
+                written,
             ),
-            (r#"{"_id":"+1","pvt_type":"user","a":1}"#, Copy::Conflict),
+            (
+                r#"{"_id":"+1","pvt_type":"user","a":1}"#,
+                "failed: save_docs-conflict",
+            ),
         ] {
-            assert_eq!(
-                to_account(source, Some(&object(target))),
-                expected,
-                "{target}"
-            );
+            let decision = copy_to_account(&source, Some(&document(target)), false);
+            assert_eq!(shown(&decision), expected, "{target}");
         }
-        assert_eq!(to_account(source, None), Copy::Create);
+        assert_eq!(shown(&copy_to_account(&source, None, false)), written);
+    }
+
+    #[test]
+    fn copy_with_attachments_is_decided_with_their_content() {
+        let source = document(r#"{"pvt_type":"number","_attachments":{"a":{"stub":true}}}"#);
+        let needs = "needs attachments";
+        assert_eq!(shown(&copy_to_account(&source, None, false)), needs);
+        assert_eq!(shown(&copy_to_account(&source, None, true)), source.text());
+        assert_eq!(shown(&copy_to_number_database(&source, None, false)), needs);
+        let same = shown(&copy_to_account(&source, Some(&source), false));
+        assert_eq!(same, "unchanged");
     }
 
     #[test]
@@ -118,7 +131,7 @@ mod tests {
         let candidate = |name: &str, at_home, text: &str| Candidate {
             database: DatabaseName::new(name).unwrap(),
             at_home,
-            digest: object(text).digest(),
+            digest: document(text).digest(),
         };
         let mut all = vec![
             candidate("account/b", false, "{}"),

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::kazoo::{AccountId, NumberFacts, Usage, UsedBy};
-use couchdb::{Object, quoted};
+use document::{Document, Object, quoted};
 
 /// A kind of drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -112,81 +111,8 @@ impl From<Drift> for &'static str {
     }
 }
 
-/// Whether `pvt_used_by` is known to be other than what the account's documents say. Of a number
-/// that both applications name nobody can tell (contract section 9.7).
-pub fn is_used_by_wrong(used_by: UsedBy, usage: Usage) -> bool {
-    match usage {
-        Usage::Both => false,
-        Usage::None => used_by != UsedBy::Nobody,
-        Usage::Callflow => used_by != UsedBy::Callflow,
-        Usage::Trunkstore => used_by != UsedBy::Trunkstore,
-    }
-}
-
-/// Whether a number that no account has says that something uses it.
-pub fn is_said_to_be_used(document: &Object<'_>) -> bool {
-    document
-        .get("pvt_used_by")
-        .is_some_and(|used_by| used_by != "null")
-}
-
-/// What number databases, and the other accounts, hold of a number that an account has a live copy of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Elsewhere {
-    /// A number database that may hold it has a document of it, whatever that is.
-    pub exists: bool,
-    /// One of these is a live number that an account has.
-    pub is_held: bool,
-    /// That account is the one that was looked at, for one of these.
-    pub is_held_here: bool,
-    /// One of these is a live number that is assigned to nobody.
-    pub is_released: bool,
-    /// Another account has a copy that says it is that account's.
-    pub is_claimed: bool,
-}
-
-/// Whose an account's live copy says that it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// The account that it lies in.
-    Here,
-    /// Another account.
-    Another,
-    /// Nobody.
-    Nobody,
-    /// Something that is no account id.
-    Odd,
-}
-
-impl Owner {
-    /// Of a copy in this account's database.
-    pub fn of(account: AccountId, facts: &NumberFacts<'_>) -> Self {
-        match facts.assigned_to {
-            Some(owner) if owner == account => Self::Here,
-            Some(_) => Self::Another,
-            None if facts.is_assignment_odd => Self::Odd,
-            None => Self::Nobody,
-        }
-    }
-}
-
-/// What an account's live copy is in the light of the number databases and of the other accounts.
-pub fn place_in_account(owner: Owner, elsewhere: Elsewhere) -> Option<Drift> {
-    if !elsewhere.exists {
-        return Some(match owner {
-            Owner::Here if elsewhere.is_claimed => Drift::Contested,
-            _ => Drift::OnlyInAccount,
-        });
-    }
-    let is_former = match (elsewhere.is_held, elsewhere.is_held_here) {
-        (true, here) => !here,
-        (false, _) => elsewhere.is_released,
-    };
-    (is_former && matches!(owner, Owner::Here | Owner::Nobody)).then_some(Drift::FormerAccount)
-}
-
 /// The fields in which two documents differ, by name.
-pub fn differing_fields(one: &Object<'_>, other: &Object<'_>) -> Vec<String> {
+pub fn differing_fields(one: &Document, other: &Document) -> Vec<String> {
     let names: BTreeSet<&str> = one
         .fields()
         .chain(other.fields())
@@ -219,75 +145,15 @@ fn is_same_field(name: &str, one: Option<&str>, other: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::tests::document;
 
     #[test]
     fn fields_differ_by_content() {
-        let one = Object::parse(
+        let one = document(
             r#"{"_id":"+1","_rev":"1-a","a":1,"b":{"x":1,"y":2},"c":"\u00e9","only":null}"#,
-        )
-        .unwrap();
-        let other = Object::parse(
-            r#"{"b":{"y":2,"x":1},"_id":"+1","_rev":"2-b","a":1.0,"c":"é","\"odd\"":[]}"#,
-        )
-        .unwrap();
+        );
+        let other =
+            document(r#"{"b":{"y":2,"x":1},"_id":"+1","_rev":"2-b","a":1.0,"c":"é","\"odd\"":[]}"#);
         assert_eq!(differing_fields(&one, &other), ["\"odd\"", "a", "only"]);
-    }
-
-    #[test]
-    fn copy_is_placed_by_what_number_databases_and_other_accounts_hold() {
-        let absent = Elsewhere::default();
-        let assigned_to_another = Elsewhere {
-            exists: true,
-            is_held: true,
-            ..absent
-        };
-        let assigned_here = Elsewhere {
-            is_held_here: true,
-            ..assigned_to_another
-        };
-        let released = Elsewhere {
-            exists: true,
-            is_released: true,
-            ..absent
-        };
-        let claimed = Elsewhere {
-            is_claimed: true,
-            ..absent
-        };
-        let deleted = Elsewhere {
-            exists: true,
-            ..absent
-        };
-        for (owner, elsewhere, expected) in [
-            (Owner::Here, absent, Some(Drift::OnlyInAccount)),
-            (Owner::Here, claimed, Some(Drift::Contested)),
-            (Owner::Nobody, claimed, Some(Drift::OnlyInAccount)),
-            (Owner::Here, assigned_to_another, Some(Drift::FormerAccount)),
-            (
-                Owner::Nobody,
-                assigned_to_another,
-                Some(Drift::FormerAccount),
-            ),
-            (Owner::Another, assigned_to_another, None),
-            (Owner::Odd, assigned_to_another, None),
-            (Owner::Here, assigned_here, None),
-            (Owner::Here, released, Some(Drift::FormerAccount)),
-            (Owner::Odd, released, None),
-            (Owner::Here, deleted, None),
-        ] {
-            assert_eq!(
-                place_in_account(owner, elsewhere),
-                expected,
-                "{owner:?} {elsewhere:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn null_is_no_use_and_still_not_absent() {
-        assert!(is_used_by_wrong(UsedBy::Other, Usage::None));
-        assert!(!is_used_by_wrong(UsedBy::Other, Usage::Both));
-        let null = Object::parse(r#"{"pvt_used_by":null}"#).unwrap();
-        assert!(!is_said_to_be_used(&null));
     }
 }

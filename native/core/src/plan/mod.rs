@@ -1,121 +1,82 @@
-//! What must change: pure functions from documents to changes. No I/O, no clock, no VM; all of
-//! the contract's sections 4 and 5 is here, and nowhere else.
+//! The rules: pure functions from documents to decisions. No I/O, no clock, no VM. Each rule stands here once, for repairs and audits.
 
 mod apps;
 mod assignment;
 mod carrier;
 mod copy;
 mod drift;
+mod elsewhere;
 mod features;
+mod put_back;
+mod removal;
+mod unassigned;
 
-pub use apps::{Fix, fix_used_by};
-pub use assignment::{Source, is_wrongly_assigned, source_in_number_database};
-pub use carrier::convert;
-pub use copy::{Candidate, Copy, Pick, pick, to_account, to_number_database};
-pub use drift::{
-    Drift, Elsewhere, Owner, differing_fields, is_said_to_be_used, is_used_by_wrong,
-    place_in_account,
+use document::{Document, Leaf};
+
+use crate::report::Reason;
+
+pub use apps::{decide_used_by, is_used_by_wrong};
+pub use assignment::{Source, source_in_number_database};
+pub use carrier::{convert, has_module};
+pub use copy::{
+    Candidate, Pick, compare_with_number_database, copy_to_account, copy_to_number_database, pick,
 };
+pub use drift::{Drift, differing_fields};
+pub use elsewhere::{Elsewhere, Owner, place_in_account};
 pub(crate) use features::features_of;
-pub use features::{KNOWN_FEATURES, edit_features, edited_list, migrate_unassigned};
+pub use features::{KNOWN_FEATURES, edit_features, edited_list};
+pub use put_back::{Step, put_back, was_restored_by};
+pub use removal::{former_copy, other_account, state};
+pub use unassigned::{
+    KAZOOS_FIELDS, for_kazoo, is_migrated, is_said_to_be_used, merged, migrate_unassigned,
+};
 
-use couchdb::Revision;
-
-/// A losing leaf of a document with conflicts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leaf {
-    /// Its revision.
-    pub rev: Revision,
-    /// Its content, attachments and all.
-    pub text: Box<str>,
+/// What a rule decides about one document.
+#[derive(Debug)]
+pub enum Decision {
+    /// The document is as it should be.
+    Unchanged,
+    /// The document becomes this one; it is created where it does not exist.
+    Write(Document),
+    /// As [`Decision::Write`]; where the document does not exist, these losing leaves are restored with it.
+    Restore(Document, Vec<Leaf>),
+    /// The document is deleted.
+    Delete,
+    /// It cannot be done.
+    Failed(Reason),
+    /// The rule depends on the content of attachments: it is asked again with documents that have it.
+    NeedsAttachments,
+    /// The rule is not about this document.
+    Skip,
 }
 
-/// A change to one document of one database, planned and not yet made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The document is to be there.
-    Create {
-        /// It, with `_id` and without `_rev`.
-        body: Box<str>,
-        /// What are to be its losing leaves, where a deletion of them is undone: the revisions that they had.
-        leaves: Vec<Leaf>,
-    },
-    /// The document is to be another.
-    Update {
-        /// The revision that was read.
-        rev: Revision,
-        /// The document that was read.
-        before: Box<str>,
-        /// The document that it becomes, with `_id` and without `_rev`.
-        body: Box<str>,
-    },
-    /// The document is to go, with all its leaves.
-    Delete {
-        /// The revision that was read.
-        rev: Revision,
-        /// The document that was read.
-        before: Box<str>,
-        /// Its losing leaves, as they were read.
-        leaves: Vec<Leaf>,
-    },
+impl Decision {
+    /// Writes an edited document, or nothing where there is no edit.
+    pub(crate) fn edit(edited: Option<Document>) -> Self {
+        edited.map_or(Self::Unchanged, Self::Write)
+    }
 }
 
-impl Change {
-    /// The document is to be there; `body` has `_id` and no `_rev`.
-    pub fn create(body: Box<str>) -> Self {
-        Self::Create {
-            body,
-            leaves: Vec::new(),
-        }
+#[cfg(test)]
+pub(crate) mod tests {
+    use document::{Document, Revision};
+
+    use super::Decision;
+
+    /// A document that was read at revision `1-a`.
+    pub(crate) fn document(text: &str) -> Document {
+        Document::read("+1", Revision::parse("1-a"), text.to_owned().into()).unwrap()
     }
 
-    /// The document that was read becomes another; `body` has `_id` and no `_rev`.
-    pub fn update(rev: &Revision, before: &str, body: Box<str>) -> Self {
-        Self::Update {
-            rev: rev.clone(),
-            before: before.into(),
-            body,
-        }
-    }
-
-    /// The document that was read goes.
-    pub fn delete(rev: &Revision, before: &str) -> Self {
-        Self::Delete {
-            rev: rev.clone(),
-            before: before.into(),
-            leaves: Vec::new(),
-        }
-    }
-
-    /// The document as it is to be, if it is to be.
-    pub fn body(&self) -> Option<&str> {
-        match self {
-            Self::Create { body, .. } | Self::Update { body, .. } => Some(body),
-            Self::Delete { .. } => None,
-        }
-    }
-
-    /// The document as it was read, if there was one.
-    pub fn before(&self) -> Option<&str> {
-        match self {
-            Self::Create { .. } => None,
-            Self::Update { before, .. } | Self::Delete { before, .. } => Some(before),
-        }
-    }
-
-    /// The revision that was read, if there was one.
-    pub fn rev(&self) -> Option<&Revision> {
-        match self {
-            Self::Create { .. } => None,
-            Self::Update { rev, .. } | Self::Delete { rev, .. } => Some(rev),
-        }
-    }
-
-    /// The losing leaves that go with it, or come back with it.
-    pub fn leaves(&self) -> &[Leaf] {
-        match self {
-            Self::Create { leaves, .. } | Self::Delete { leaves, .. } => leaves,
-            Self::Update { .. } => &[],
+    /// A decision as text: the document that is written, or the decision's name.
+    pub(crate) fn shown(decision: &Decision) -> String {
+        match decision {
+            Decision::Write(after) | Decision::Restore(after, _) => after.text().to_owned(),
+            Decision::Failed(reason) => format!("failed: {}", reason.key()),
+            Decision::Unchanged => "unchanged".to_owned(),
+            Decision::Delete => "delete".to_owned(),
+            Decision::NeedsAttachments => "needs attachments".to_owned(),
+            Decision::Skip => "skip".to_owned(),
         }
     }
 }

@@ -2,17 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use super::Reason;
+use couchdb::Kind;
 
 /// What failed in one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DatabaseFailures {
     /// Numbers by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub failed: BTreeMap<String, BTreeSet<String>>,
+    pub failed: BTreeMap<Reason, BTreeSet<String>>,
     /// Why the database could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<String>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "kind_by_name"
+    )]
+    pub last_error: Option<Kind>,
+}
+
+fn kind_by_name<S: Serializer>(kind: &Option<Kind>, to: S) -> Result<S::Ok, S::Error> {
+    kind.map(Kind::name).serialize(to)
 }
 
 impl DatabaseFailures {
@@ -30,19 +40,32 @@ pub struct Failures(BTreeMap<String, DatabaseFailures>);
 
 impl Failures {
     /// Notes that a number failed; true if that is news.
-    pub fn number(&mut self, database: &str, reason: &str, number: &str) -> bool {
+    pub fn number(&mut self, database: &str, reason: Reason, number: &str) -> bool {
         self.0
             .entry(database.to_owned())
             .or_default()
             .failed
-            .entry(reason.to_owned())
+            .entry(reason)
             .or_default()
             .insert(number.to_owned())
     }
 
     /// Notes that a database could not be read.
-    pub fn database(&mut self, database: &str, reason: &str) {
-        self.0.entry(database.to_owned()).or_default().last_error = Some(reason.to_owned());
+    pub fn database(&mut self, database: &str, kind: Kind) {
+        self.0.entry(database.to_owned()).or_default().last_error = Some(kind);
+    }
+
+    /// The reasons for which a number failed, each with the encoded name of its database.
+    pub fn of_number<'a>(
+        &'a self,
+        number: &'a str,
+    ) -> impl Iterator<Item = (&'a str, Reason)> + 'a {
+        self.0.iter().flat_map(move |(database, failures)| {
+            let failed = failures.failed.iter();
+            failed
+                .filter(move |(_, numbers)| numbers.contains(number))
+                .map(move |(reason, _)| (database.as_str(), *reason))
+        })
     }
 
     /// By database.
@@ -74,10 +97,10 @@ mod tests {
     #[test]
     fn the_shape_that_scripts_parse() {
         let mut failures = Failures::default();
-        failures.number("numbers%2F%2B1415", "save_docs-conflict", "+14155550101");
-        failures.number("numbers%2F%2B1415", "save_docs-conflict", "+14155550100");
-        failures.number("numbers%2F%2B1415", "save_docs-conflict", "+14155550100");
-        failures.database("numbers%2F%2B1416", "db_not_found");
+        failures.number("numbers%2F%2B1415", Reason::CONFLICT, "+14155550101");
+        failures.number("numbers%2F%2B1415", Reason::CONFLICT, "+14155550100");
+        failures.number("numbers%2F%2B1415", Reason::CONFLICT, "+14155550100");
+        failures.database("numbers%2F%2B1416", Kind::DatabaseNotFound);
         assert_eq!(
             failures.to_json(),
             r#"{"numbers%2F%2B1415":{"failed":{"save_docs-conflict":["+14155550100","+14155550101"]}},"numbers%2F%2B1416":{"last_error":"db_not_found"}}"#

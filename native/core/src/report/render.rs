@@ -116,9 +116,11 @@ mod tests {
             ..Summary::default()
         };
         summary.counts.failed = 1;
-        summary
-            .failures
-            .number("numbers%2F%2B1415", "save_docs-conflict", "+14155550100");
+        summary.failures.number(
+            "numbers%2F%2B1415",
+            crate::report::Reason::CONFLICT,
+            "+14155550100",
+        );
         let lines = Renderer.lines(&Event::Finished {
             summary: Box::new(summary),
             figures: true,

@@ -5,8 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::Failures;
+use super::{Failures, Reason};
 use crate::kazoo::DatabaseName;
+use couchdb::Kind;
+use document::Change;
 
 /// What became of a document that a command decided about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The outcome of a change that was made.
+    pub(crate) fn of(change: &Change) -> Self {
+        match change {
+            Change::Create { .. } => Self::Created,
+            Change::Update { .. } => Self::Updated,
+            Change::Delete { .. } => Self::Deleted,
+        }
+    }
+
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -59,7 +70,7 @@ impl Counts {
     }
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Figures {
     databases: BTreeMap<DatabaseName, (u64, Counts)>,
     failures: Failures,
@@ -69,7 +80,7 @@ struct Figures {
 }
 
 /// The figures of a run, shared by its tasks.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Tally(Mutex<Figures>);
 
 impl Tally {
@@ -95,13 +106,13 @@ impl Tally {
     }
 
     /// A number failed in a database, by its encoded name.
-    pub fn failed(&self, database: &str, reason: &str, number: &str) {
+    pub fn failed(&self, database: &str, reason: Reason, number: &str) {
         self.figures().failures.number(database, reason, number);
     }
 
     /// A database could not be read.
-    pub fn database_failed(&self, database: &str, reason: &str) {
-        self.figures().failures.database(database, reason);
+    pub fn database_failed(&self, database: &str, kind: Kind) {
+        self.figures().failures.database(database, kind);
     }
 
     /// How many documents were delivered so far, and how many changed.

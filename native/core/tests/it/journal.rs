@@ -448,7 +448,7 @@ async fn undo_of_no_run_is_refused_before_the_lock_is_taken() {
         ("../../etc/passwd".to_owned(), "error: cannot undo \"../../etc/passwd\": there is no such run; `runs` lists those that can be undone".to_owned()),
     ] {
         let settings = Settings {
-            lock: kazoo_numbers::lock::Lock::Refuse,
+            lock: kazoo_numbers::lease::Lock::Refuse,
             ..journalled(&folder)
         };
         let ran = call_with(&stage.url, "undo", &[text(&run)], settings).await;

@@ -10,7 +10,7 @@ use kazoo_numbers::command::{self, Argument};
 use kazoo_numbers::couchdb::{Landed, Server, ServerUrl, Traffic, Write};
 use kazoo_numbers::host::Host;
 use kazoo_numbers::kazoo::DatabaseName;
-use kazoo_numbers::lock::{
+use kazoo_numbers::lease::{
     DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holder, Holders, Lock,
 };
 use kazoo_numbers::report::{Event, Renderer};
@@ -206,7 +206,7 @@ impl Document {
     async fn holders(&self) -> Vec<Holder> {
         let opened = self.server.open_doc(&self.database, self.id).await;
         match opened.unwrap().document {
-            Some((_, text)) => Holders::parse(&text).holders().cloned().collect(),
+            Some(document) => Holders::parse(document.text()).holders().cloned().collect(),
             None => Vec::new(),
         }
     }
@@ -227,10 +227,11 @@ impl Document {
         self.server.create_database(&self.database).await.unwrap();
         loop {
             let opened = self.server.open_doc(&self.database, self.id).await;
+            let known = opened.unwrap().document;
             let write = Write {
-                id: self.id.to_owned(),
-                rev: opened.unwrap().document.map(|(rev, _)| rev),
-                body: Some(body.clone().into()),
+                id: self.id,
+                rev: known.as_ref().and_then(couchdb::Document::rev),
+                body: Some(&body),
                 losers: Vec::new(),
             };
             let landed = self.server.bulk_docs(&self.database, &[write], 1).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kazoo_numbers_couchdb::{HttpSettings, Include, Kind, Landed, Write};
+use kazoo_numbers_couchdb::{Attachments, HttpSettings, Kind, Landed, Write};
 
 use crate::support::{Asked, Fake, Reply, database, ids, settings};
 
@@ -15,14 +15,14 @@ fn impatient() -> HttpSettings {
     }
 }
 
-fn deletions(count: usize) -> Vec<Write> {
+fn deletions(ids: &[String]) -> Vec<Write<'_>> {
     let deletion = |id| Write {
         id,
         rev: None,
         body: None,
         losers: Vec::new(),
     };
-    ids(count).into_iter().map(deletion).collect()
+    ids.iter().map(String::as_str).map(deletion).collect()
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn nodedown_shows_its_reason_and_is_temporary_for_reads_and_writes() {
     let fake = Fake::start(|_| Reply::error(412, "nodedown", "progress not possible"));
     let server = fake.server_with(impatient());
     let error = server
-        .read_keys(&database(), &["+14155550100"], Include::Documents, 10)
+        .read_documents(&database(), &["+14155550100"], Attachments::Stubs, 10)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::ServerError);
@@ -41,7 +41,8 @@ async fn nodedown_shows_its_reason_and_is_temporary_for_reads_and_writes() {
         "{error}"
     );
     let before = fake.requests();
-    let writes = deletions(200);
+    let ids = ids(200);
+    let writes = deletions(&ids);
     let landed = server.bulk_docs(&database(), &writes, 500).await;
     assert_eq!(landed.len(), writes.len());
     for landed in landed {
@@ -60,7 +61,8 @@ async fn nodedown_shows_its_reason_and_is_temporary_for_reads_and_writes() {
 #[tokio::test]
 async fn refusal_of_a_proxy_does_not_fan_out() {
     let fake = Fake::start(|_| Reply::Of(400, "<html><title>Blocked</title></html>".into()));
-    let writes = deletions(100);
+    let ids = ids(100);
+    let writes = deletions(&ids);
     let landed = fake.server().bulk_docs(&database(), &writes, 500).await;
     assert!(landed.iter().all(|one| matches!(one, Landed::Failed(_))));
     assert_eq!(fake.requests(), 1);
@@ -72,7 +74,7 @@ async fn reason_is_shown_for_every_status() {
         let fake = Fake::start(move |_| Reply::error(status, "odd", "because of this"));
         let server = fake.server_with(impatient());
         let database = database();
-        let read = server.read_keys(&database, &["+1"], Include::Ids, 1);
+        let read = server.read_revisions(&database, &["+1"], 1);
         let error = read.await.unwrap_err().to_string();
         assert!(
             error.contains(&format!("odd: because of this ({status})")),

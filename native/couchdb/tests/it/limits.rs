@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use kazoo_numbers_couchdb::{
-    AnswerBudget, HttpSettings, Include, Kind, Landed, Pages, Range, Request, Server, ServerUrl,
-    Traffic,
+    AnswerBudget, Attachments, HttpSettings, IdRange, Kind, Landed, Pages, Request, Server,
+    ServerUrl, Traffic,
 };
 use reqwest::Method;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Fake, Reply, database, ids, page, settings, writes};
+use crate::support::{Fake, Reply, database, documents, ids, page, settings, writes};
 
 const MIB: usize = 1 << 20;
 
@@ -43,7 +43,7 @@ async fn endless_answer_about_one_document_is_refused_at_64_mib() {
     let fake = Fake::start(|_| endless());
     let (server, traffic) = counted(&fake, impatient());
     let database = database();
-    let answer = server.read_keys(&database, &["+1"], Include::Documents, 1);
+    let answer = server.read_documents(&database, &["+1"], Attachments::Stubs, 1);
     let error = answer.await.unwrap_err();
     assert_eq!(error.kind(), Kind::TooLarge, "{error}");
     assert!(
@@ -61,7 +61,7 @@ async fn endless_answer_about_one_document_is_refused_at_64_mib() {
 async fn endless_page_is_asked_for_in_halves_and_then_refused() {
     let fake = Fake::start(|_| endless());
     let (server, traffic) = counted(&fake, impatient());
-    let mut pages = Pages::new(server, database(), Range::all(), Include::Ids, 4);
+    let mut pages = Pages::of_revisions(server, database(), IdRange::all(), 4);
     let error = pages.next().await.unwrap_err();
     assert_eq!(error.kind(), Kind::TooLarge, "{error}");
     let limits: Vec<String> = fake.lines.lock().unwrap().clone();
@@ -86,16 +86,16 @@ async fn document_larger_than_a_page_is_read_by_itself() {
             body
         })
     });
-    let mut pages = Pages::new(
+    let mut pages = Pages::of_documents(
         fake.server(),
         database(),
-        Range::all(),
-        Include::Documents,
+        IdRange::all(),
+        Attachments::Stubs,
         3,
     );
     let mut read = Vec::new();
     while let Some(page) = pages.next().await.unwrap() {
-        read.extend(page.rows().map(|(row, _)| row.id.clone()));
+        read.extend(page.iter().map(|document| document.id().to_owned()));
     }
     assert_eq!(read, ids(3));
 }
@@ -120,7 +120,7 @@ async fn more_rows_than_are_read_are_no_answer() {
     });
     let answer = fake.server_with(impatient());
     let error = answer
-        .read_keys(&database(), &["+1"], Include::Documents, 1)
+        .read_documents(&database(), &["+1"], Attachments::Stubs, 1)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::BadAnswer, "{error}");
@@ -185,14 +185,13 @@ async fn answers_of_a_run_share_a_budget() {
         let server = servers[one % 2].clone();
         async move {
             let database = database();
-            server
-                .read_keys(&database, &["+1"], Include::Documents, 1)
-                .await
+            let read = server.read_documents(&database, &["+1"], Attachments::Stubs, 1);
+            read.await.map(|found| found[0].is_present())
         }
     }));
     tokio::select! {
-        all = reads => for found in all {
-            assert!(found.unwrap()[0].is_present());
+        all = reads => for is_present in all {
+            assert!(is_present.unwrap());
         },
         () = watched => {}
     }
@@ -206,7 +205,8 @@ async fn answers_of_a_run_share_a_budget() {
 async fn write_whose_answer_is_too_large_is_not_sent_again() {
     let fake = Fake::start(|_| endless());
     let server = fake.server_with(impatient());
-    let writes = writes(4);
+    let documents = documents(4);
+    let writes = writes(&documents);
     let landed = server.bulk_docs(&database(), &writes, 4).await;
     assert_eq!(fake.requests(), 1);
     for one in landed {

@@ -3,23 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kazoo_numbers_couchdb::{HttpSettings, Include, Landed, Pages, Range, Server};
+use kazoo_numbers_couchdb::{Attachments, HttpSettings, IdRange, Landed, Pages, Server};
 
-use crate::support::{Asked, Fake, Reply, database, ids, keyed, page, settings, writes};
+use crate::support::{Asked, Fake, Reply, database, documents, ids, keyed, page, settings, writes};
 
 const DOCUMENTS: usize = 50;
 
 async fn all(server: &Arc<Server>, limit: usize) -> Vec<String> {
-    let mut pages = Pages::new(
+    let mut pages = Pages::of_documents(
         server.clone(),
         database(),
-        Range::all(),
-        Include::Documents,
+        IdRange::all(),
+        Attachments::Stubs,
         limit,
     );
     let mut read = Vec::new();
     while let Some(page) = pages.next().await.unwrap() {
-        read.extend(page.rows().map(|(row, _)| row.id.clone()));
+        read.extend(page.iter().map(|document| document.id().to_owned()));
     }
     read
 }
@@ -136,12 +136,12 @@ async fn reads_by_keys_and_queries_shrink_too() {
     let ids = ids(DOCUMENTS);
     let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
     let database = database();
-    let found = server.read_keys(&database, &wanted, Include::Documents, 500);
+    let found = server.read_documents(&database, &wanted, Attachments::Stubs, 500);
     let found = found.await.unwrap();
     assert!(found.len() == DOCUMENTS && found.iter().all(|one| one.is_present()));
-    let reading =
-        |include| Pages::new(server.clone(), database.clone(), Range::all(), include, 100);
-    let (mut numbers, mut others) = (reading(Include::Documents), reading(Include::Ids));
+    let (all, stubs) = (IdRange::all, Attachments::Stubs);
+    let mut numbers = Pages::of_documents(server.clone(), database.clone(), all(), stubs, 100);
+    let mut others = Pages::of_revisions(server.clone(), database.clone(), all(), 100);
     numbers.begin_with(&mut others).await.unwrap();
     assert!(!numbers.next().await.unwrap().unwrap().is_empty());
     assert!(!others.next().await.unwrap().unwrap().is_empty());
@@ -161,7 +161,8 @@ async fn writes_shrink_at_the_next_try() {
         Reply::Of(201, format!("[{}]", rows.join(",")))
     });
     let server = fake.server();
-    let writes = writes(DOCUMENTS);
+    let documents = documents(DOCUMENTS);
+    let writes = writes(&documents);
     let landed = server.bulk_docs(&database(), &writes, 500).await;
     assert!(
         landed

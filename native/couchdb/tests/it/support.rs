@@ -259,14 +259,20 @@ pub fn ids(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("+1415555{n:04}")).collect()
 }
 
-/// So many documents that are to be created.
-pub fn writes(count: usize) -> Vec<kazoo_numbers_couchdb::Write> {
-    ids(count)
-        .into_iter()
-        .map(|id| kazoo_numbers_couchdb::Write {
-            body: Some(format!(r#"{{"_id":"{id}"}}"#).into()),
+/// Ids and texts of documents that are to be created.
+pub fn documents(count: usize) -> Vec<(String, String)> {
+    let document = |id: String| (id.clone(), format!(r#"{{"_id":"{id}"}}"#));
+    ids(count).into_iter().map(document).collect()
+}
+
+/// The writes that create these documents.
+pub fn writes(documents: &[(String, String)]) -> Vec<kazoo_numbers_couchdb::Write<'_>> {
+    documents
+        .iter()
+        .map(|(id, text)| kazoo_numbers_couchdb::Write {
             id,
             rev: None,
+            body: Some(text),
             losers: Vec::new(),
         })
         .collect()

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use exact_json::{Value, json};
-use kazoo_numbers::journal::{Journals, Step};
+use kazoo_numbers::document;
+use kazoo_numbers::journal::Journals;
+use kazoo_numbers::plan::Step;
 use kazoo_numbers_generator::Document;
 
 use crate::http::{Method, Request};
@@ -145,16 +147,16 @@ fn change(steps: &[Step]) -> Result<Option<Change>> {
     };
     let last = landed.next_back().unwrap_or(first);
     Ok(Some(Change {
-        before: document(first.before.as_deref())?,
-        after: document(last.after.as_deref())?,
+        before: tree(first.before.as_ref())?,
+        after: tree(last.after.as_ref())?,
     }))
 }
 
-fn document(text: Option<&str>) -> Result<Option<Document>> {
-    let Some(text) = text else {
+fn tree(document: Option<&document::Document>) -> Result<Option<Document>> {
+    let Some(document) = document else {
         return Ok(None);
     };
-    let mut document: Document = exact_json::from_str(text)?;
+    let mut document: Document = exact_json::from_str(document.text())?;
     document.shift_remove("_rev");
     Ok(Some(document))
 }
@@ -194,12 +196,16 @@ fn bulk(database: &str, rows: Vec<Value>) -> Request {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> document::Document {
+        document::Document::new("+1", text.to_owned()).unwrap()
+    }
+
     fn step(before: Option<&str>, after: Option<&str>, rev: Option<&str>) -> Step {
-        let own = |text: Option<&str>| text.map(str::to_owned);
+        let own = |text: Option<&str>| text.map(read);
         Step {
             before: own(before),
             after: own(after),
-            rev: own(rev),
+            rev: rev.map(document::Revision::parse),
             leaves: Vec::new(),
         }
     }
@@ -225,7 +231,7 @@ mod tests {
     fn writes_carry_the_present_revisions_and_numbers_go_first() {
         let change = Change {
             before: None,
-            after: document(Some(r#"{"_id":"+1","n":1.0}"#)).unwrap(),
+            after: tree(Some(&read(r#"{"_id":"+1","n":1.0}"#))).unwrap(),
         };
         let account = "account/ab/cd/ef0123456789abcdef0123456789";
         let documents = BTreeMap::from([("+1".to_owned(), change)]);

@@ -1,7 +1,7 @@
 //! Documents and their digests. The digest ignores revisions, order and white space, and an edit changes one field.
 #![no_main]
 
-use couchdb::{Object, elements, is_about_revisions, quoted, string};
+use document::{Document, Object, elements, is_about_revisions, quoted, string};
 use kazoo_numbers::kazoo::NumberFacts;
 use libfuzzer_sys::fuzz_target;
 
@@ -11,7 +11,17 @@ fuzz_target!(|text: &str| {
     let Ok(document) = Object::parse(text) else {
         return;
     };
-    let _ = NumberFacts::of(&document);
+    let whole = match Document::new("+1", text.to_owned()) {
+        Ok(whole) => whole,
+        Err(error) => panic!("{error} in {text}"),
+    };
+    let _ = NumberFacts::of(&whole);
+    assert!(whole.fields().eq(document.fields()));
+    assert_eq!(whole.digest(), document.digest());
+    let edits = [("pvt_used_by", Some("\"callflow\"")), ("a\n", None)];
+    let edit = whole.edited(&edits);
+    assert_eq!(edit.text(), document.with(&edits));
+    assert!(edit.fields().eq(parsed(edit.text()).fields()));
     let same = document.with(&[]);
     assert_eq!(parsed(&same).digest(), document.digest());
 

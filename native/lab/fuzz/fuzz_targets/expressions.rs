@@ -2,13 +2,13 @@
 //! reported and stops nothing, and one that backtracks without end is given up.
 #![no_main]
 
-use couchdb::Object;
+use document::Document;
 use kazoo_numbers::kazoo::{Normaliser, SystemConfig};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let (number, document) = text.split_once('\n').unwrap_or(("4155550100", text));
-    let Ok(document) = Object::parse(document) else {
+    let Ok(document) = Document::new("number_manager", document.to_owned()) else {
         return;
     };
     let config = SystemConfig::new(&document, "kazoo_apps@127.0.0.1");

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use couchdb::elements;
+use document::elements;
 use kazoo_numbers::command::Scope;
-use kazoo_numbers::lock::{Holder, Holders, Verdict, Watch};
+use kazoo_numbers::lease::{Holder, Holders, Verdict, Watch};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use couchdb::{
-    DatabaseName, HttpSettings, Include, Kind, Landed, Method, Operation, Pages, Range, Request,
-    Server, ServerUrl, Write, in_query,
+    Attachments, DatabaseName, HttpSettings, IdRange, Kind, Landed, Method, Operation, Pages,
+    Request, Server, ServerUrl, Write, in_query,
 };
 use exact_json::{Value, json};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -329,22 +329,22 @@ impl ClusterServer {
                 what: format!("{name}: {id}"),
                 error,
             })?;
-            Ok::<_, ServerError>((id, Some(text.into_boxed_str())))
+            Ok::<_, ServerError>((id, Some(text)))
         });
         // A deletion without a revision, of an id that never was, leaves a tombstone.
         let tombstones = database.deleted.iter().map(|id| Ok((id, None)));
-        let writes = documents
+        let rows: Vec<(&String, Option<String>)> = documents
             .chain(tombstones)
-            .map(|row| {
-                let (id, body) = row?;
-                Ok(Write {
-                    id: id.clone(),
-                    rev: None,
-                    body,
-                    losers: Vec::new(),
-                })
+            .collect::<Result<_, ServerError>>()?;
+        let writes: Vec<Write<'_>> = rows
+            .iter()
+            .map(|(id, body)| Write {
+                id,
+                rev: None,
+                body: body.as_deref(),
+                losers: Vec::new(),
             })
-            .collect::<Result<Vec<Write>, ServerError>>()?;
+            .collect();
         let leaves = leaves(database);
         let database = legal(name)?;
         let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
@@ -365,7 +365,7 @@ impl ClusterServer {
             };
             return Err(ServerError::Row {
                 database: name.to_owned(),
-                id: write.id.clone(),
+                id: write.id.to_owned(),
                 error,
             });
         }
@@ -403,18 +403,14 @@ impl ClusterServer {
         let mut database = Database::default();
         let mut revisions = BTreeMap::new();
         let server = Arc::clone(&self.0);
-        let mut pages = Pages::new(
-            server,
-            legal.clone(),
-            Range::all(),
-            Include::Attachments,
-            BATCH,
-        );
+        let (name_of, inline) = (legal.clone(), Attachments::Inline);
+        let mut pages = Pages::of_documents(server, name_of, IdRange::all(), inline, BATCH);
         while let Some(page) = pages.next().await? {
-            for (row, text) in page.rows() {
-                let document = parsed(&name, text.as_bytes())?;
-                let document = self.whole(&legal, &row.id, document).await?;
-                revisions.insert(row.id.clone(), row.rev.to_string());
+            for read in page {
+                let document = parsed(&name, read.text().as_bytes())?;
+                let document = self.whole(&legal, read.id(), document).await?;
+                let rev = read.rev().map(ToString::to_string).unwrap_or_default();
+                revisions.insert(read.id().to_owned(), rev);
                 database.insert(document);
             }
         }

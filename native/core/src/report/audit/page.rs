@@ -98,8 +98,9 @@ fn state(page: &mut String, audit: &Audit) {
         audit.unchecked
     );
     for (database, failures) in audit.unread.by_database() {
-        let reasons = failures.last_error.iter().chain(failures.failed.keys());
-        let reasons: Vec<&str> = reasons.map(String::as_str).collect();
+        let last_error = failures.last_error.map(|kind| kind.name().into());
+        let failed = failures.failed.keys().map(|reason| reason.key());
+        let reasons: Vec<_> = last_error.into_iter().chain(failed).collect();
         let (database, reasons) = (escaped(database), escaped(&reasons.join(", ")));
         put!(page, "<p><code>{database}</code>: {reasons}</p>");
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kazoo_numbers::lock::Lock;
+use kazoo_numbers::lease::Lock;
 use kazoo_numbers::run::{Returned, Settings};
 use kazoo_numbers_faults::{Fault, Kind, On, RetryAfter, Rule, Schedule};
 use kazoo_numbers_generator::{Cluster, Database};

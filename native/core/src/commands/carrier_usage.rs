@@ -1,0 +1,144 @@
+//! `carrier_module_usage`: how many numbers each carrier module has.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::answer::Answer;
+use crate::command::NumberDatabases;
+use crate::engine::Run;
+use crate::kazoo::DatabaseName;
+use couchdb::Error;
+use document::{Document, IdRange, string};
+
+/// The index that Kazoo keeps of carrier modules: a row a document, reduced by a sum.
+const DESIGN: &str = "numbers";
+const VIEW: &str = "module_name";
+
+/// A number database has one design document, the one that the index is in.
+const DESIGN_DOCUMENTS: u64 = 1;
+
+/// Numbers by carrier module.
+type Counts = BTreeMap<String, u64>;
+
+/// The same as the index has it: keys in JSON.
+type Rows = Vec<(Box<str>, u64)>;
+
+/// `carrier_module_usage`
+pub(crate) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<Answer, Error> {
+    let databases = run.number_databases(databases).await?;
+    let (held, indexed) = futures::try_join!(
+        held(run, &databases),
+        run.each(databases.clone(), |run, database| async move {
+            indexed(&run, &database).await
+        })
+    )?;
+    let asked = databases
+        .into_iter()
+        .zip(indexed)
+        .map(|(database, indexed)| {
+            let whole = indexed.filter(|rows| is_whole(rows, held.get(&database).copied()));
+            (database, whole)
+        })
+        .collect();
+    let counted = run
+        .each(asked, |run, (database, indexed)| async move {
+            let counts = match indexed {
+                Some(rows) => Ok(by_name(rows)),
+                None => count_documents(&run, &database).await,
+            };
+            let counts = run.or_failed(&database, counts)?;
+            Ok(counts.map(|counts| (database, counts)))
+        })
+        .await?;
+    let mut totals = Counts::new();
+    for (database, counts) in counted.into_iter().flatten() {
+        run.reporter.output(format!("{database}:")).await;
+        for (module, numbers) in counts {
+            run.reporter.output(format!("{module}: {numbers}")).await;
+            *totals.entry(module).or_default() += numbers;
+        }
+    }
+    run.reporter.output("Totals:".to_owned()).await;
+    for (module, numbers) in totals {
+        run.reporter.output(format!("{module}: {numbers}")).await;
+    }
+    Ok(Answer::printed_or_failed(run).await)
+}
+
+/// The numbers of documents that the databases hold, where their servers report them.
+async fn held(run: &Run, databases: &[DatabaseName]) -> Result<HashMap<DatabaseName, u64>, Error> {
+    let mut by_server: HashMap<String, Vec<&DatabaseName>> = HashMap::new();
+    for database in databases {
+        let server = run.cluster.server(Some(database)).await?;
+        by_server
+            .entry(server.url().to_string())
+            .or_default()
+            .push(database);
+    }
+    let mut held = HashMap::new();
+    for databases in by_server.into_values() {
+        let server = run.cluster.server(databases.first().copied()).await?;
+        match server.document_counts(&databases).await {
+            Ok(counts) => held.extend(counts.into_iter().map(|(name, counts)| (name, counts.live))),
+            Err(error) if error.is_fatal() => return Err(error),
+            // The documents are counted.
+            Err(_) => {}
+        }
+    }
+    Ok(held)
+}
+
+/// The counts in the index of a database; `None` where it has none.
+async fn indexed(run: &Run, database: &DatabaseName) -> Result<Option<Rows>, Error> {
+    let server = run.cluster.server(Some(database)).await?;
+    match server.grouped_counts(database, DESIGN, VIEW).await {
+        Ok(rows) => Ok(Some(rows)),
+        Err(error) if error.is_fatal() => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether an index has a row for each document that the database held at that moment. Otherwise it is missing, of another version
+/// or broken, or another writer is at work, and the documents are read. Every document counts that is no design document (contract
+/// section 9.2).
+fn is_whole(rows: &Rows, held: Option<u64>) -> bool {
+    let indexed = rows
+        .iter()
+        .try_fold(0_u64, |sum, (_, rows)| sum.checked_add(*rows));
+    let indexed = indexed.and_then(|sum| sum.checked_add(DESIGN_DOCUMENTS));
+    indexed.is_some() && indexed == held
+}
+
+fn by_name(rows: Rows) -> Counts {
+    let mut counts = Counts::new();
+    for (key, rows) in rows {
+        *counts.entry(shown(&key)).or_default() += rows;
+    }
+    counts
+}
+
+async fn count_documents(run: &Run, database: &DatabaseName) -> Result<Counts, Error> {
+    let mut counts = Counts::new();
+    let mut scan = run.scan(database, IdRange::all()).await?;
+    while let Some(page) = scan.next().await? {
+        for document in &page {
+            if document.id().starts_with("_design/") {
+                continue;
+            }
+            let module = module_of(document);
+            *counts.entry(module).or_default() += 1;
+        }
+    }
+    Ok(counts)
+}
+
+fn module_of(document: &Document) -> String {
+    document
+        .get("pvt_module_name")
+        .map_or_else(|| "null".to_owned(), shown)
+}
+
+/// A module as it is printed: a string bare, anything else as JSON.
+fn shown(json: &str) -> String {
+    string(json).map_or_else(|| json.to_owned(), Into::into)
+}

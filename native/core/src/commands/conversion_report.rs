@@ -1,0 +1,100 @@
+//! The lines of a conversion: which numbers were converted, and which failed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::engine::Run;
+use crate::kazoo::{AccountId, DatabaseName};
+
+/// The databases in which numbers that failed somewhere were converted. Two number databases can hold the same number, and a failure
+/// of one is no failure of the other.
+pub(super) struct Origins(HashMap<(String, String), DatabaseName>);
+
+impl Origins {
+    /// `lists`: the numbers of each number database. `copies`: the account, number and number database of each copy that follows.
+    pub(super) fn of<'a>(
+        lists: &'a [(DatabaseName, BTreeSet<String>)],
+        copies: impl Iterator<Item = (AccountId, &'a str, &'a DatabaseName)> + Clone,
+    ) -> Self {
+        let listed = || {
+            lists.iter().flat_map(|(database, numbers)| {
+                numbers
+                    .iter()
+                    .map(move |number| (number.as_str(), database))
+            })
+        };
+        // Only numbers that are in two databases matter, and they are few.
+        let mut seen: HashMap<&str, &DatabaseName> = HashMap::new();
+        let mut twice: HashSet<&str> = HashSet::new();
+        let copied = copies.clone().map(|(_, number, from)| (number, from));
+        for (number, database) in listed().chain(copied) {
+            if *seen.entry(number).or_insert(database) != database {
+                twice.insert(number);
+            }
+        }
+        let converted = listed().map(|(number, database)| (number, database.clone(), database));
+        let copied = copies.map(|(account, number, from)| (number, account.database(), from));
+        let origins = converted
+            .chain(copied)
+            .filter(|(number, ..)| twice.contains(number))
+            .map(|(number, place, from)| ((place.encoded(), number.to_owned()), from.clone()));
+        Self(origins.collect())
+    }
+
+    /// Whether a failure of a number at a place (an encoded name) is one of this database.
+    pub(super) fn concerns(&self, database: &DatabaseName, place: &str, number: &str) -> bool {
+        let origin = self.0.get(&(place.to_owned(), number.to_owned()));
+        origin.is_none_or(|origin| origin == database)
+    }
+}
+
+/// Those of the numbers that failed at a place that concerns them, each with the first reason, as one word.
+pub(super) fn failures_of(
+    run: &Run,
+    numbers: &BTreeSet<String>,
+    concerns: impl Fn(&str, &str) -> bool,
+) -> BTreeMap<String, String> {
+    let failures = run.reporter.failures();
+    let mut failed = BTreeMap::new();
+    for (place, of_place) in failures.by_database() {
+        for (reason, failed_numbers) in &of_place.failed {
+            for number in failed_numbers.intersection(numbers) {
+                if !failed.contains_key(number) && concerns(place, number) {
+                    failed.insert(number.clone(), reason.word().into_owned());
+                }
+            }
+        }
+    }
+    failed
+}
+
+/// Prints which numbers were converted, and which failed.
+pub(super) async fn print(
+    run: &Run,
+    target: &str,
+    numbers: &BTreeSet<String>,
+    failed: &BTreeMap<String, String>,
+) {
+    let converted: Vec<&String> = numbers
+        .iter()
+        .filter(|number| !failed.contains_key(*number))
+        .collect();
+    let reporter = &run.reporter;
+    reporter
+        .output(format!(
+            "updated carrier module to {target} for {}:",
+            converted.len()
+        ))
+        .await;
+    for number in converted {
+        reporter.output(number.clone()).await;
+    }
+    reporter
+        .output(format!(
+            "updating carrier module failed for {}:",
+            failed.len()
+        ))
+        .await;
+    for (number, reason) in failed {
+        reporter.output(format!("{number}: {reason}")).await;
+    }
+}

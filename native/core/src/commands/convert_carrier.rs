@@ -1,0 +1,300 @@
+//! `convert_carrier_module`, `convert_carrier_module_number`: numbers from one carrier module to another, and their accounts' copies
+//! after them. The output has the manual's lines and no others.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::conversion_report::{Origins, failures_of, print};
+use crate::command::{Command, NumberDatabases};
+use crate::engine::{End, InPlace, Run, Target};
+use crate::journal::Journals;
+use crate::kazoo::{
+    AccountId, Classification, DatabaseName, KazooDatabase, NumberFacts, is_valid_target,
+    stored_target,
+};
+use crate::plan::{self, Decision, Source, has_module, source_in_number_database};
+use crate::repair::{Assignment, Copies, CopySource, copy_to_account};
+use couchdb::Error;
+use document::{Document, IdRange};
+
+/// The one line for a conversion to a module that the host does not know. It comes before everything else, so that nothing is read or
+/// locked (contract section 9.10).
+pub(crate) fn bad_target(run: &Run, command: &Command) -> Option<String> {
+    let (Command::ConvertCarrier { target, .. }
+    | Command::ConvertCarrierOfNumber { target, .. }
+    | Command::RefusedAfterTarget { target, .. }) = command
+    else {
+        return None;
+    };
+    let carriers = run.cluster.host().carriers();
+    let valid = is_valid_target(target, carriers.as_deref());
+    (!valid).then(|| format!("Bad carrier module: {target}"))
+}
+
+/// The numbers that a conversion of one database is about, and the copies that follow.
+#[derive(Default)]
+struct Converted {
+    numbers: BTreeSet<String>,
+    followers: Vec<(AccountId, CopySource)>,
+}
+
+/// `convert_carrier_module`
+pub(crate) async fn convert(
+    run: &Arc<Run>,
+    source: String,
+    target: String,
+    databases: NumberDatabases,
+) -> Result<Answer, Error> {
+    let target: Arc<str> = stored_target(&target).into();
+    let from: Arc<str> = source.as_str().into();
+    let databases = run.number_databases(databases).await?;
+    let converted = run
+        .each_number_database(databases, |run, database| {
+            let (from, target) = (from.clone(), target.clone());
+            async move {
+                let converted = convert_in(&run, &database, &from, &target).await;
+                let converted = run.or_failed(&database, converted)?;
+                Ok((database, converted.unwrap_or_default()))
+            }
+        })
+        .await?;
+    let mut lists = Vec::new();
+    let mut followers = Vec::new();
+    for (database, converted) in converted {
+        lists.push((database, converted.numbers));
+        followers.extend(converted.followers);
+    }
+    followers.extend(broken_off(run, &followers).await?);
+    let origins = Origins::of(
+        &lists,
+        followers
+            .iter()
+            .map(|(account, one)| (*account, one.id.as_str(), &one.from)),
+    );
+    follow(run, followers).await?;
+    for (database, numbers) in lists {
+        run.reporter
+            .output(format!(
+                "attempt to convert numbers with carrier module {source} to {target} in database {database}"
+            ))
+            .await;
+        let failed = failures_of(run, &numbers, |place, number| {
+            origins.concerns(&database, place, number)
+        });
+        print(run, &target, &numbers, &failed).await;
+    }
+    Ok(Answer::printed_or_failed(run).await)
+}
+
+/// `convert_carrier_module_number`
+pub(crate) async fn convert_number(
+    run: &Arc<Run>,
+    given: String,
+    target: String,
+) -> Result<Answer, Error> {
+    let target = stored_target(&target);
+    let checked = run.checked(vec![given.clone()]).await?;
+    let listed = checked.good.first().cloned().unwrap_or(given);
+    run.fail_not_reconcilable(None, checked.bad);
+    for (database, live) in run.read_numbers(checked.good).await? {
+        let documents = live.into_iter().map(|number| number.document).collect();
+        let converted = convert_documents(run, &database, None, target, documents).await?;
+        follow(run, converted.followers).await?;
+    }
+    let listed = BTreeSet::from([listed]);
+    let failed = failures_of(run, &listed, |_, _| true);
+    print(run, target, &listed, &failed).await;
+    Ok(Answer::printed_or_failed(run).await)
+}
+
+/// Converts in one number database, a page at a time.
+async fn convert_in(
+    run: &Run,
+    database: &DatabaseName,
+    source: &str,
+    target: &str,
+) -> Result<Converted, Error> {
+    let mut all = Converted::default();
+    let mut scan = run.scan(database, IdRange::all()).await?;
+    loop {
+        // What is converted so far must be followed by its copies, even if the rest cannot be read: another run would not find it by
+        // its module any more.
+        let page = match run.or_failed(database, scan.next().await)? {
+            Some(Some(page)) => page,
+            Some(None) | None => break,
+        };
+        let mut documents = Vec::new();
+        let mut misfiled = Vec::new();
+        for document in page {
+            if !has_module(&document, source) {
+                continue;
+            }
+            let facts = NumberFacts::of(&document);
+            match source_in_number_database(database, document.id(), &facts) {
+                Source::Misfiled => misfiled.push(document.id().to_owned()),
+                source if source.is_filed() => documents.push(document),
+                _ => {}
+            }
+        }
+        run.warn_misfiled(database, &misfiled).await;
+        let converted = convert_documents(run, database, Some(source), target, documents).await?;
+        all.numbers.extend(converted.numbers);
+        all.followers.extend(converted.followers);
+    }
+    Ok(all)
+}
+
+/// Converts documents of a number database. `source`: the module that they must still have.
+async fn convert_documents(
+    run: &Run,
+    database: &DatabaseName,
+    source: Option<&str>,
+    target: &str,
+    documents: Vec<Document>,
+) -> Result<Converted, Error> {
+    let rule = InPlace(|document: &Document| {
+        let is_asked = source.is_none_or(|source| has_module(document, source))
+            || has_module(document, target);
+        let place = source_in_number_database(database, document.id(), &NumberFacts::of(document));
+        if is_asked && place.is_filed() {
+            Decision::edit(plan::convert(document, target, run.now))
+        } else {
+            Decision::Skip
+        }
+    });
+    let mut converted = Converted::default();
+    let mut assigned: Vec<(AccountId, String)> = Vec::new();
+    for document in &documents {
+        converted.numbers.insert(document.id().to_owned());
+        if let Some(account) = NumberFacts::of(document).assigned_to {
+            assigned.push((account, document.id().to_owned()));
+        }
+    }
+    let targets = documents.into_iter().map(Target::present).collect();
+    let mut ends = run.reconcile(database, &rule, targets).await?;
+    converted
+        .numbers
+        .retain(|id| !matches!(ends.get(id), Some(End::Skipped)));
+    assigned.retain(|(_, id)| ends.get(id).is_some_and(End::is_done));
+    for (account, id) in unshadowed(run, database, assigned).await? {
+        let written = match ends.remove(&id) {
+            Some(End::Done { written, .. }) => written,
+            _ => None,
+        };
+        let source = CopySource {
+            from: database.clone(),
+            document: written.and_then(|document| run.budget.keep(document).ok()),
+            id,
+        };
+        converted.followers.push((account, source));
+    }
+    Ok(converted)
+}
+
+/// Those of the numbers of a database whose copies follow it: where another number database holds one too, the account's copy is that
+/// one's. Numbers for which that cannot be read fail.
+async fn unshadowed(
+    run: &Run,
+    database: &DatabaseName,
+    mut assigned: Vec<(AccountId, String)>,
+) -> Result<Vec<(AccountId, String)>, Error> {
+    if assigned.is_empty() || !database.is_unprefixed() {
+        return Ok(assigned);
+    }
+    let ids: Vec<_> = assigned
+        .iter()
+        .map(|(account, id)| (*account, id.as_str()))
+        .collect();
+    match run.shadowed(database, &ids).await {
+        Ok(shadowed) => assigned.retain(|(_, id)| !shadowed.contains(id)),
+        Err(error) => {
+            let ids = ids.into_iter().map(|(_, id)| id);
+            run.numbers_failed(database, &error, (&error).into(), ids)?;
+            assigned.clear();
+        }
+    }
+    Ok(assigned)
+}
+
+/// Makes the accounts' copies follow, an account at a time, and has services reconciled.
+async fn follow(run: &Arc<Run>, followers: Vec<(AccountId, CopySource)>) -> Result<(), Error> {
+    let mut by_account: BTreeMap<AccountId, Copies> = BTreeMap::new();
+    for (account, source) in followers {
+        by_account.entry(account).or_default().compare(source);
+    }
+    run.each(
+        by_account.into_iter().collect(),
+        |run, (account, copies)| async move {
+            copy_to_account(&run, account, copies, Assignment::ToTheAccount).await?;
+            Ok(())
+        },
+    )
+    .await?;
+    run.reconcile_services().await
+}
+
+/// Numbers whose conversion an earlier run began and did not complete. Their number databases have the new module already, so a search
+/// for the old one passes them by, while their accounts' copies may still have it. The journal knows them.
+async fn broken_off(
+    run: &Run,
+    known: &[(AccountId, CopySource)],
+) -> Result<Vec<(AccountId, CopySource)>, Error> {
+    let Some(journals) = &run.settings.journals else {
+        return Ok(Vec::new());
+    };
+    let mut left: Vec<(AccountId, CopySource)> = Vec::new();
+    let mut followed: HashSet<(AccountId, String)> = known
+        .iter()
+        .map(|(account, one)| (*account, one.id.clone()))
+        .collect();
+    let (earlier, refused) = journals.runs_and_refused();
+    for error in refused {
+        let line = format!("{error}: a conversion that it may be of is not completed");
+        run.reporter.warn(line).await;
+    }
+    for earlier in earlier {
+        let start = &earlier.start;
+        // A failure that was reported is tried again by the same command, and by no other.
+        let is_over = earlier.ended && (earlier.failed == 0 || start.command != run.command_line());
+        if is_over
+            || !start.converts_carriers()
+            || run.journal_id() == Some(start.run.as_str())
+            || !run.cluster.is_of(start).await?
+        {
+            continue;
+        }
+        let steps = journals.steps(&start.run, |_| Ok(()))?;
+        for name in steps.databases() {
+            let Some(database) = DatabaseName::new(name) else {
+                continue;
+            };
+            if database.classification() != Classification::Numbers {
+                continue;
+            }
+            let mut assigned = Vec::new();
+            for (id, _) in steps.documents(name) {
+                let of_document = steps
+                    .read(name, id)
+                    .map_err(|error| Journals::failed_in(&start.run, &error))?;
+                let after = of_document.last().and_then(|step| step.after.as_ref());
+                // Two number databases can give a number to two accounts, and each has a copy.
+                if let Some(account) = after.and_then(|after| NumberFacts::of(after).assigned_to)
+                    && !followed.contains(&(account, id.to_owned()))
+                {
+                    assigned.push((account, id.to_owned()));
+                }
+            }
+            for (account, id) in unshadowed(run, &database, assigned).await? {
+                followed.insert((account, id.clone()));
+                let source = CopySource {
+                    id,
+                    from: database.clone(),
+                    document: None,
+                };
+                left.push((account, source));
+            }
+        }
+    }
+    Ok(left)
+}

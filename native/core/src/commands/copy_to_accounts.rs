@@ -1,0 +1,375 @@
+//! `copy_number_dbs_to_accounts` and the narrower commands: from number databases to the databases of the accounts that numbers are
+//! assigned to.
+//!
+//! A whole cluster is read once: first the account databases, of which a digest of each number is kept, and the documents while there
+//! is room; then the number databases, whose documents are compared page by page. The changes are collected by account, across number
+//! databases, and written an account at a time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::answer::{Answer, Returned};
+use crate::command::NumberDatabases;
+use crate::engine::{AccountFilter, AllAccounts, Budget, Charge, Kept, Run};
+use crate::kazoo::{
+    AccountId, DatabaseName, KazooDatabase, encoded_number_database_of, number_database_of,
+    range_of_numbers,
+};
+use crate::plan::{Decision, copy_to_account as decide};
+use crate::repair::{Assignment, Copies, CopySource, copy_to_account, copy_to_accounts};
+use crate::report::{Outcome, Reason};
+use couchdb::{Error, Kind};
+use document::{Change, Digest, Document, SortedIdMap};
+
+/// `copy_number_dbs_to_accounts`, `copy_single_number_db_to_accounts`, `copy_assigned_number_dbs_to_account`,
+/// `copy_single_assigned_number_db_to_account`. `only`: the account whose numbers are copied.
+pub(crate) async fn copy(
+    run: &Arc<Run>,
+    databases: NumberDatabases,
+    only: Option<AccountId>,
+) -> Result<(), Error> {
+    if let Some(account) = only {
+        run.must_exist(account).await?;
+    }
+    let whole = databases == NumberDatabases::All;
+    let databases = run.number_databases(databases).await?;
+    // Of a few number databases only some accounts' documents are needed: they are read by their ids when it is known which.
+    let snapshots = match only {
+        Some(account) => Snapshots::read(run, vec![account]).await?,
+        None if whole => Snapshots::read(run, run.all_accounts().await?).await?,
+        None => Snapshots::default(),
+    };
+    let copying = Arc::new(Copying {
+        snapshots,
+        only,
+        outbox: Mutex::default(),
+    });
+    run.each_number_database(databases, |run, database| {
+        let copying = copying.clone();
+        async move {
+            let scanned = copying.scan(&run, &database).await;
+            run.or_failed(&database, scanned)?;
+            run.reporter.finished(&database).await;
+            Ok(())
+        }
+    })
+    .await?;
+    let mut left: BTreeMap<AccountId, Copies> = copying.outbox().drain().collect();
+    for account in copying.snapshots.0.keys() {
+        left.entry(*account).or_default();
+    }
+    copy_to_accounts(run, left).await
+}
+
+/// `copy_numbers_from_dbs_to_assigned_accounts`
+pub(crate) async fn copy_numbers(run: &Arc<Run>, given: Vec<String>) -> Result<(), Error> {
+    let numbers = run.normalised(given).await?;
+    let mut by_account: BTreeMap<AccountId, Copies> = BTreeMap::new();
+    for (database, live) in run.read_numbers(numbers).await? {
+        for (account, document) in run.assigned_of(&database, live) {
+            let source = kept_source(run, &database, document);
+            by_account.entry(account).or_default().compare(source);
+        }
+        run.reporter.finished(&database).await;
+    }
+    copy_to_accounts(run, by_account).await
+}
+
+fn kept_source(run: &Run, database: &DatabaseName, document: Document) -> CopySource {
+    CopySource {
+        id: document.id().to_owned(),
+        from: database.clone(),
+        document: Some(run.budget.keep_anyway(document)),
+    }
+}
+
+/// `copy_single_number_to_account_db`: whatever the assignment.
+pub(crate) async fn copy_number_to(
+    run: &Arc<Run>,
+    given: String,
+    account: AccountId,
+) -> Result<Answer, Error> {
+    let error = |text: String| Ok(Answer::FiguresAnd(Returned::Value(Err(text))));
+    let normaliser = run.normaliser().await?;
+    let number = normaliser.normalise(&given);
+    let shown = number_database_of(&number).map_or_else(
+        || encoded_number_database_of(&number),
+        |database| database.encoded(),
+    );
+    let unread = |reason: &str| format!("can read number '{number}' from '{shown}': {reason}");
+    if !normaliser.is_reconcilable(&number) {
+        return error(unread(&Reason::NotReconcilable.key()));
+    }
+    let read = run.read_numbers(vec![number.clone()]).await?;
+    let live = read
+        .into_iter()
+        .find_map(|(database, live)| Some((database, live.into_iter().next()?)));
+    let Some((database, found)) = live else {
+        return error(unread(&reason_of(run, &number)));
+    };
+    let mut copies = Copies::default();
+    copies.compare(kept_source(run, &database, found.document));
+    let ends = copy_to_account(run, account, copies, Assignment::Any).await?;
+    run.reporter.finished(&account.database()).await;
+    if ends.get(&number).is_some_and(crate::engine::End::is_done) {
+        return Ok(Answer::FiguresAnd(Returned::Value(Ok(number))));
+    }
+    error(format!(
+        "can save number '{number}' to account db: {}",
+        reason_of(run, &number)
+    ))
+}
+
+/// Why a number failed, as the original says it: it does not distinguish what was not found.
+fn reason_of(run: &Run, number: &str) -> String {
+    let failures = run.reporter.failures();
+    let reason = failures.of_number(number).next();
+    let reason = reason.map_or(Reason::NOT_FOUND, |(_, reason)| reason);
+    match reason.kind() {
+        Some(Kind::DatabaseNotFound) => Kind::NotFound.name().to_owned(),
+        _ => reason.word().into_owned(),
+    }
+}
+
+/// What account databases hold.
+#[derive(Default)]
+struct Snapshots(HashMap<AccountId, Snapshot>);
+
+/// The numbers of one account database.
+#[derive(Default)]
+struct Snapshot {
+    digests: SortedIdMap<Digest>,
+    /// The documents of the first ids, as many as there was room for. A document that is about to be replaced need not be read
+    /// again: its revision decides whether it is still there.
+    documents: Mutex<Vec<Option<Kept>>>,
+}
+
+impl Snapshots {
+    async fn read(run: &Arc<Run>, accounts: Vec<AccountId>) -> Result<Self, Error> {
+        // Room of its own: the changes that are written must not wait for it.
+        let room = Budget::new(run.settings.memory);
+        let read = run
+            .each(accounts, |run, account| {
+                let room = room.clone();
+                async move {
+                    // Without a snapshot the account's documents are read by their ids, and it fails then if it must.
+                    match Snapshot::read(&run, account, &room).await {
+                        Ok(snapshot) => Ok(Some((account, snapshot))),
+                        Err(error) if error.is_fatal() => Err(error),
+                        Err(_) => Ok(None),
+                    }
+                }
+            })
+            .await?;
+        Ok(Self(read.into_iter().flatten().collect()))
+    }
+
+    /// Compares a number with what its account holds.
+    fn compare(&self, account: AccountId, source: &Document) -> Compared {
+        let Some(snapshot) = self.0.get(&account) else {
+            return Compared::Unknown;
+        };
+        let Some((index, digest)) = snapshot.digests.find(source.id()) else {
+            // Only numbers that start with `+` are in a snapshot.
+            return if source.id().starts_with('+') {
+                Compared::Absent
+            } else {
+                Compared::Unknown
+            };
+        };
+        let kept = locked(&snapshot.documents)
+            .get_mut(index)
+            .and_then(Option::take);
+        if digest == source.digest() {
+            return Compared::Same;
+        }
+        kept.map_or(Compared::Unknown, Compared::Differs)
+    }
+}
+
+impl Snapshot {
+    async fn read(run: &Run, account: AccountId, room: &Budget) -> Result<Self, Error> {
+        let mut digests = SortedIdMap::default();
+        let mut documents = Vec::new();
+        let mut scan = run.scan(&account.database(), range_of_numbers()).await?;
+        while let Some(page) = scan.next().await? {
+            let charge = if documents.len() == digests.len() {
+                room.charge_page(&page)
+            } else {
+                None
+            };
+            for document in page {
+                digests.push(document.id(), document.digest());
+                if let Some(charge) = &charge {
+                    documents.push(Some(Kept::in_page(document, charge)));
+                }
+            }
+        }
+        documents.shrink_to_fit();
+        Ok(Self {
+            // `_all_docs` is sorted, so the order of the ids is that of the documents.
+            digests: digests.sorted(),
+            documents: Mutex::new(documents),
+        })
+    }
+}
+
+/// What comparing a number with a snapshot says of its copy.
+enum Compared {
+    /// The account holds just this.
+    Same,
+    /// It holds nothing in its place.
+    Absent,
+    /// It holds this document.
+    Differs(Kept),
+    /// The copy must be read.
+    Unknown,
+}
+
+struct Copying {
+    snapshots: Snapshots,
+    only: Option<AccountId>,
+    /// What is to be copied, by account.
+    outbox: Mutex<HashMap<AccountId, Copies>>,
+}
+
+impl Copying {
+    fn outbox(&self) -> MutexGuard<'_, HashMap<AccountId, Copies>> {
+        locked(&self.outbox)
+    }
+
+    /// Compares the documents of a number database with their copies.
+    async fn scan(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
+        let mut unchanged: HashMap<AccountId, u64> = HashMap::new();
+        let accounts: &dyn AccountFilter = match &self.only {
+            Some(account) => account,
+            None => &AllAccounts,
+        };
+        let mut scan = run.scan_assigned(database, accounts).await?;
+        while let Some(mut page) = scan.next().await? {
+            if database.is_unprefixed() {
+                let ids: Vec<(AccountId, &str)> = page
+                    .iter()
+                    .map(|(account, document)| (*account, document.id()))
+                    .collect();
+                let shadowed = run.shadowed(database, &ids).await?;
+                page.retain(|(_, document)| !shadowed.contains(document.id()));
+            }
+            for (account, document) in page {
+                match self.snapshots.compare(account, &document) {
+                    Compared::Same => *unchanged.entry(account).or_default() += 1,
+                    Compared::Absent => {
+                        self.put(run, database, account, document, None).await?;
+                    }
+                    Compared::Differs(kept) => {
+                        self.put(run, database, account, document, Some(kept))
+                            .await?;
+                    }
+                    Compared::Unknown => {
+                        let source = self.keep(run, document).await?;
+                        self.compare_later(database, account, source);
+                    }
+                }
+            }
+        }
+        for (account, times) in unchanged {
+            run.reporter
+                .decided(&account.database(), Outcome::Unchanged, times);
+        }
+        Ok(())
+    }
+
+    /// Decides about a number whose copy is known.
+    async fn put(
+        &self,
+        run: &Run,
+        database: &DatabaseName,
+        account: AccountId,
+        source: Document,
+        copy: Option<Kept>,
+    ) -> Result<(), Error> {
+        let decision = decide(&source, copy.as_ref().map(Kept::document), false);
+        // Other decisions are rare, and are made from fresh reads.
+        let Decision::Write(after) = decision else {
+            let source = self.keep(run, source).await?;
+            self.compare_later(database, account, source);
+            return Ok(());
+        };
+        drop(source);
+        let Some(charge) = self.charge(run, after.size()).await? else {
+            self.compare_later(database, account, Err(after.id().to_owned()));
+            return Ok(());
+        };
+        let (change, of_copy) = match copy {
+            Some(copy) => {
+                let (before, charge) = copy.into_parts();
+                (Change::update(before, after), Some(charge))
+            }
+            None => (Change::create(after), None),
+        };
+        let charges = of_copy.into_iter().chain([charge]);
+        let mut outbox = self.outbox();
+        let copies = outbox.entry(account).or_default();
+        copies.change(change, database.clone(), charges);
+        Ok(())
+    }
+
+    /// Keeps a source until it is compared; where there is no room, its id.
+    async fn keep(&self, run: &Run, source: Document) -> Result<Result<Kept, String>, Error> {
+        let source = match run.budget.keep(source) {
+            Ok(kept) => return Ok(Ok(kept)),
+            Err(source) => source,
+        };
+        self.spill(run).await?;
+        Ok(run
+            .budget
+            .keep(source)
+            .map_err(|source| source.id().to_owned()))
+    }
+
+    async fn charge(&self, run: &Run, bytes: usize) -> Result<Option<Arc<Charge>>, Error> {
+        if let Some(charge) = run.budget.charge(bytes) {
+            return Ok(Some(Arc::new(charge)));
+        }
+        self.spill(run).await?;
+        Ok(run.budget.charge(bytes).map(Arc::new))
+    }
+
+    fn compare_later(
+        &self,
+        database: &DatabaseName,
+        account: AccountId,
+        source: Result<Kept, String>,
+    ) {
+        let (id, document) = match source {
+            Ok(kept) => (kept.document().id().to_owned(), Some(kept)),
+            Err(id) => (id, None),
+        };
+        let source = CopySource {
+            id,
+            from: database.clone(),
+            document,
+        };
+        self.outbox().entry(account).or_default().compare(source);
+    }
+
+    /// Makes room: writes the copies of the account that has the most.
+    async fn spill(&self, run: &Run) -> Result<(), Error> {
+        let largest = {
+            let mut outbox = self.outbox();
+            let account = outbox
+                .iter()
+                .max_by_key(|(_, copies)| copies.len())
+                .map(|(account, _)| *account);
+            account.and_then(|account| Some((account, outbox.remove(&account)?)))
+        };
+        if let Some((account, copies)) = largest {
+            copy_to_account(run, account, copies, Assignment::ToTheAccount).await?;
+        }
+        Ok(())
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

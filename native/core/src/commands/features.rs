@@ -1,0 +1,140 @@
+//! The commands about features of a number (contract section 8).
+
+use std::sync::Arc;
+
+use super::answer::{Answer, FAILED, Returned};
+use crate::command::{Edit, FeatureList};
+use crate::engine::{InPlace, Numbered, Run};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::plan::{Decision, KNOWN_FEATURES, edit_features, features_of};
+use crate::report::Reason;
+use couchdb::Error;
+use document::Document;
+
+const ALLOWED: &str = "pvt_features_allowed";
+const DENIED: &str = "pvt_features_denied";
+
+/// `all_features/0`
+pub(crate) async fn all(run: &Run) -> Result<Answer, Error> {
+    print_known(run).await;
+    Ok(Answer::Only(Returned::NoReturn))
+}
+
+async fn print_known(run: &Run) {
+    run.reporter.output("Known features:".to_owned()).await;
+    run.reporter
+        .output(format!("\t{}", KNOWN_FEATURES.join(" ")))
+        .await;
+}
+
+/// The end of a command about a feature that does not exist; `None` for one that does.
+pub(super) async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
+    if KNOWN_FEATURES.contains(&feature) {
+        return None;
+    }
+    run.reporter
+        .output(format!("Feature '{feature}' is not a known feature."))
+        .await;
+    print_known(run).await;
+    Some(Answer::Only(Returned::NoReturn))
+}
+
+/// Reads one number. `None`: it cannot be read, and the report says why.
+async fn one_number(
+    run: &Arc<Run>,
+    given: String,
+) -> Result<Option<(DatabaseName, Numbered)>, Error> {
+    let numbers = run.normalised(vec![given]).await?;
+    for (database, live) in run.read_numbers(numbers).await? {
+        if let Some(number) = live.into_iter().next() {
+            return Ok(Some((database, number)));
+        }
+    }
+    Ok(None)
+}
+
+/// Prints Kazoo's own line for a number that cannot be read, and returns what Kazoo returns for one that is absent.
+async fn print_unread(run: &Run) -> Answer {
+    let failures = run.reporter.failures();
+    let mut is_absent = true;
+    for failures in failures.by_database().values() {
+        is_absent &= failures.last_error.is_none();
+        for (reason, numbers) in &failures.failed {
+            is_absent &= *reason == Reason::NOT_FOUND;
+            let word = match *reason {
+                Reason::NOT_FOUND => reason.word(),
+                reason => reason.key(),
+            };
+            for number in numbers {
+                let line = format!("Error with number {number}: {word}");
+                run.reporter.output(line).await;
+            }
+        }
+    }
+    Answer::Only(if is_absent {
+        Returned::NoReturn
+    } else {
+        Returned::Code(FAILED)
+    })
+}
+
+/// `feature_permissions_on_number/1`
+pub(crate) async fn show_on_number(run: &Arc<Run>, given: String) -> Result<Answer, Error> {
+    let Some((_, number)) = one_number(run, given).await? else {
+        return Ok(print_unread(run).await);
+    };
+    print_number(run, &number.document).await;
+    Ok(Answer::printed(run, Returned::NoReturn).await)
+}
+
+async fn print_number(run: &Run, document: &Document) {
+    run.reporter
+        .output(format!("Feature permissions on {}:", document.id()))
+        .await;
+    for (title, field) in [("allowed", ALLOWED), ("denied", DENIED)] {
+        let features = features_of(document, field);
+        run.reporter
+            .output(format!("\tFeatures {title}: {}", features.join(" ")))
+            .await;
+    }
+}
+
+/// The four editors of a number's features: both copies of its document are edited.
+pub(crate) async fn edit_on_number(
+    run: &Arc<Run>,
+    edit: Edit,
+    list: FeatureList,
+    feature: String,
+    given: String,
+) -> Result<Answer, Error> {
+    if let Some(answer) = unknown(run, &feature).await {
+        return Ok(answer);
+    }
+    let Some((database, number)) = one_number(run, given).await? else {
+        return Ok(print_unread(run).await);
+    };
+    let field = match list {
+        FeatureList::Allowed => ALLOWED,
+        FeatureList::Denied => DENIED,
+    };
+    let add = edit == Edit::Add;
+    let rule = InPlace(|document: &Document| {
+        if NumberFacts::of(document).is_live_number() {
+            Decision::edit(edit_features(document, field, &feature, add))
+        } else {
+            Decision::Skip
+        }
+    });
+    let id = number.document.id().to_owned();
+    let copy = number.assigned_to.map(AccountId::database);
+    for database in std::iter::once(database.clone()).chain(copy) {
+        let ids = std::slice::from_ref(&id);
+        run.reconcile_ids(&database, &rule, ids).await?;
+    }
+    let found = run.present(&database, &[&id]).await?;
+    if let Some(document) = found.first().and_then(Option::as_ref) {
+        print_number(run, document).await;
+    }
+    run.reconcile_services().await?;
+    Ok(Answer::printed(run, Returned::NoReturn).await)
+}

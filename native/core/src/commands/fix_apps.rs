@@ -1,0 +1,212 @@
+//! `fix_apps_…`: which application uses a number (`pvt_used_by`), in account databases and in number databases.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::command::{Accounts, NumberDatabases};
+use crate::engine::{AccountFilter, AllAccounts, Kept, Run, Target};
+use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, UsedBy};
+use crate::plan::{Decision, decide_used_by, is_used_by_wrong};
+use crate::repair::{AccountUsage, AssignedUsage, usage_of, usages_of, warn_used_by_both};
+use crate::report::{Outcome, Reason};
+use couchdb::Error;
+use document::{Change, Document, IdRange};
+
+/// `fix_apps_for_account_dbs`, `fix_apps_for_single_account_db`
+pub(crate) async fn in_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
+    let accounts = run.accounts(accounts).await?;
+    run.each_database(
+        accounts,
+        |account| account.database(),
+        |run, account| async move { in_account(&run, account).await },
+    )
+    .await?;
+    Ok(())
+}
+
+/// A live number that waits until the whole account is read.
+enum Waiting {
+    Kept(Kept),
+    /// There was no room for the document.
+    Id(String, UsedBy),
+}
+
+/// One account's database in one scan: its callflows and trunkstore documents say what uses a number, and its numbers wait until all
+/// of them are read.
+async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
+    let normaliser = run.normaliser().await?;
+    let database = account.database();
+    let mut usage = AppUsage::default();
+    let mut waiting = Vec::new();
+    let mut scan = run.scan(&database, IdRange::all()).await?;
+    while let Some(page) = scan.next().await? {
+        let charge = run.budget.charge_page(&page);
+        for document in page {
+            let facts = NumberFacts::of(&document);
+            if !facts.is_live_number() {
+                usage.add(&document, &normaliser);
+                continue;
+            }
+            waiting.push(match &charge {
+                Some(charge) => Waiting::Kept(Kept::in_page(document, charge)),
+                None => Waiting::Id(document.id().to_owned(), facts.used_by),
+            });
+        }
+    }
+    let mut changes = Vec::new();
+    let mut charges = Vec::new();
+    let mut undecided = Vec::new();
+    for one in waiting {
+        match one {
+            Waiting::Kept(kept) => {
+                let (document, charge) = kept.into_parts();
+                if let Some(change) = change_of(run, &database, document, &usage).await {
+                    changes.push(change);
+                    charges.push(charge);
+                }
+            }
+            // Only a document that must change is worth another read.
+            Waiting::Id(id, used_by) if is_used_by_wrong(used_by, usage.of(&id)) => {
+                undecided.push(id);
+            }
+            Waiting::Id(..) => run.reporter.decided(&database, Outcome::Unchanged, 1),
+        }
+    }
+    let reconciler = AccountUsage(&usage);
+    run.apply(&database, &reconciler, changes).await?;
+    drop(charges);
+    run.reconcile_ids(&database, &reconciler, &undecided)
+        .await?;
+    Ok(())
+}
+
+/// The change that a document needs. A document that stays as it is counts as unchanged, with a warning where both applications use
+/// its number.
+async fn change_of(
+    run: &Run,
+    database: &DatabaseName,
+    document: Document,
+    usage: &AppUsage,
+) -> Option<Change> {
+    if let Decision::Write(after) = decide_used_by(&document, usage.of(document.id())) {
+        return Some(Change::update(document, after));
+    }
+    warn_used_by_both(run, database, &document, usage).await;
+    run.reporter.decided(database, Outcome::Unchanged, 1);
+    None
+}
+
+/// `fix_numbers_apps_in_accountdb`
+pub(crate) async fn numbers_in_account(
+    run: &Arc<Run>,
+    account: AccountId,
+    given: Vec<String>,
+) -> Result<(), Error> {
+    let numbers = run.normalised_of(account, given).await?;
+    let database = account.database();
+    let usage = match usage_of(run, account).await {
+        Ok(usage) => usage,
+        Err(error) => {
+            let ids = numbers.iter().map(String::as_str);
+            return run.numbers_failed(&database, &error, Reason::AppUsage(error.kind()), ids);
+        }
+    };
+    let ids: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let mut targets = Vec::new();
+    for (id, found) in ids.iter().zip(run.present(&database, &ids).await?) {
+        match found {
+            Some(document) if NumberFacts::of(&document).is_live_number() => {
+                warn_used_by_both(run, &database, &document, &usage).await;
+                targets.push(Target::present(document));
+            }
+            _ => run
+                .reporter
+                .failed(&database.encoded(), Reason::NOT_FOUND, id),
+        }
+    }
+    run.reconcile(&database, &AccountUsage(&usage), targets)
+        .await?;
+    run.reporter.finished(&database).await;
+    Ok(())
+}
+
+/// `fix_apps_in_number_dbs_for_accounts`, `fix_apps_in_number_dbs_for_single_account`
+pub(crate) async fn of_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
+    let accounts: BTreeSet<AccountId> = run.accounts(accounts).await?.into_iter().collect();
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    in_some(run, NumberDatabases::All, Arc::new(accounts)).await
+}
+
+/// `fix_apps_for_number_dbs`, `fix_apps_for_single_number_db`
+pub(crate) async fn in_number_databases(
+    run: &Arc<Run>,
+    databases: NumberDatabases,
+) -> Result<(), Error> {
+    in_some(run, databases, Arc::new(AllAccounts)).await
+}
+
+async fn in_some(
+    run: &Arc<Run>,
+    databases: NumberDatabases,
+    accounts: Arc<dyn AccountFilter>,
+) -> Result<(), Error> {
+    let databases = run.number_databases(databases).await?;
+    run.each_number_database(databases, |run, database| {
+        let accounts = accounts.clone();
+        async move {
+            let fixed = in_number_database(&run, &database, &*accounts).await;
+            run.or_failed(&database, fixed)?;
+            run.reporter.finished(&database).await;
+            Ok(())
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+async fn in_number_database(
+    run: &Run,
+    database: &DatabaseName,
+    accounts: &dyn AccountFilter,
+) -> Result<(), Error> {
+    let mut scan = run.scan_assigned(database, accounts).await?;
+    while let Some(page) = scan.next().await? {
+        fix_assigned(run, database, page).await?;
+    }
+    Ok(())
+}
+
+/// Fixes assigned documents of a number database.
+async fn fix_assigned(
+    run: &Run,
+    database: &DatabaseName,
+    assigned: Vec<(AccountId, Document)>,
+) -> Result<(), Error> {
+    let usages = usages_of(run, &assigned).await?;
+    let mut targets = Vec::with_capacity(assigned.len());
+    for (account, document) in assigned {
+        if let Some(usage) = usages.get(&account) {
+            warn_used_by_both(run, database, &document, usage).await;
+            targets.push(Target::present(document));
+        }
+    }
+    let reconciler = AssignedUsage { run, database };
+    run.reconcile(database, &reconciler, targets).await?;
+    Ok(())
+}
+
+/// `fix_numbers_apps_in_numbdb`
+pub(crate) async fn numbers_in_number_databases(
+    run: &Arc<Run>,
+    given: Vec<String>,
+) -> Result<(), Error> {
+    let numbers = run.normalised(given).await?;
+    for (database, live) in run.read_numbers(numbers).await? {
+        let assigned = run.assigned_of(&database, live);
+        fix_assigned(run, &database, assigned).await?;
+        run.reporter.finished(&database).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! `migrate_unassigned_numbers`: fields that unassigned numbers should not have. Kazoo decides where it is there to ask.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::command::Unassigned;
+use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
+use crate::host::Migrated;
+use crate::kazoo::{DatabaseName, NumberFacts};
+use crate::operation;
+use crate::plan::{
+    Decision, Source, for_kazoo, is_migrated, merged, migrate_unassigned as migrate,
+    source_in_number_database,
+};
+use crate::report::{Outcome, Reason};
+use couchdb::{Error, Kind};
+use document::{Document, IdRange};
+
+/// `migrate_unassigned_numbers`
+pub(crate) async fn migrate_unassigned(run: &Arc<Run>, what: Unassigned) -> Result<(), Error> {
+    let databases = match what {
+        Unassigned::Number(number) => return migrate_number(run, number).await,
+        Unassigned::Databases(databases) => databases,
+    };
+    let databases = run.number_databases(databases).await?;
+    run.each_database(databases, DatabaseName::clone, |run, database| async move {
+        migrate_database(&run, &database).await
+    })
+    .await?;
+    Ok(())
+}
+
+async fn migrate_number(run: &Arc<Run>, number: String) -> Result<(), Error> {
+    let numbers = run.normalised(vec![number]).await?;
+    for (database, live) in run.read_numbers(numbers).await? {
+        let mut targets = Vec::new();
+        for number in live {
+            if is_migrated(&database, &number.document) {
+                targets.push(Target::present(number.document));
+            } else {
+                run.reporter.decided(&database, Outcome::Unchanged, 1);
+            }
+        }
+        let reconciler = Migration {
+            run,
+            database: &database,
+        };
+        run.reconcile(&database, &reconciler, targets).await?;
+        run.reporter.finished(&database).await;
+    }
+    Ok(())
+}
+
+async fn migrate_database(run: &Run, database: &DatabaseName) -> Result<(), Error> {
+    let mut scan = run.scan(database, IdRange::all()).await?;
+    while let Some(page) = scan.next().await? {
+        let misfiled: Vec<String> = page
+            .iter()
+            .filter(|document| {
+                let facts = NumberFacts::of(document);
+                source_in_number_database(database, document.id(), &facts) == Source::Misfiled
+            })
+            .map(|document| document.id().to_owned())
+            .collect();
+        run.warn_misfiled(database, &misfiled).await;
+        let targets = page.into_iter().map(Target::present).collect();
+        let reconciler = Migration { run, database };
+        run.reconcile(database, &reconciler, targets).await?;
+    }
+    Ok(())
+}
+
+/// Documents of unassigned numbers.
+struct Migration<'a> {
+    run: &'a Run,
+    database: &'a DatabaseName,
+}
+
+/// What the host says of one document.
+enum Asked {
+    /// The command is not about the document.
+    No,
+    /// The host leaves the decision to the rule.
+    NoHost,
+    /// The host's answer.
+    Host(Migrated),
+}
+
+#[async_trait]
+impl Reconciler for Migration<'_> {
+    type Other = Asked;
+
+    async fn other_side(
+        &self,
+        targets: &[Target],
+        _: Read,
+    ) -> Result<Vec<OtherSide<Asked>>, Error> {
+        let eligible: Vec<&Document> = targets
+            .iter()
+            .filter_map(|target| target.document.as_ref())
+            .filter(|document| is_migrated(self.database, document))
+            .collect();
+        let mut answers = self.ask(&eligible).await?.map(Vec::into_iter);
+        let mut others = Vec::with_capacity(targets.len());
+        for target in targets {
+            let document = target.document.as_ref();
+            let is_eligible = document.is_some_and(|document| is_migrated(self.database, document));
+            others.push(match &mut answers {
+                _ if !is_eligible => Ok(Asked::No),
+                None => Ok(Asked::NoHost),
+                Some(answers) => match answers.next() {
+                    Some(Migrated::Failed(line)) => Err(self.failed(&target.id, line).await),
+                    Some(answer) => Ok(Asked::Host(answer)),
+                    None => Ok(Asked::No),
+                },
+            });
+        }
+        Ok(others)
+    }
+
+    fn decide(&self, target: &Target, asked: &Asked, _: Read) -> Decision {
+        match (&target.document, asked) {
+            (Some(document), Asked::NoHost) => migrate(document),
+            (Some(document), Asked::Host(Migrated::Document(saved))) => merged(document, saved)
+                .unwrap_or(Decision::Failed(Reason::Failed(
+                    operation::HOST,
+                    Kind::BadAnswer,
+                ))),
+            (Some(_), Asked::Host(_)) => Decision::Unchanged,
+            _ => Decision::Skip,
+        }
+    }
+}
+
+impl Migration<'_> {
+    /// The host's answers, one for each document and in their order. `None`: the host leaves that to the rule.
+    async fn ask(&self, documents: &[&Document]) -> Result<Option<Vec<Migrated>>, Error> {
+        let mut answers = Vec::with_capacity(documents.len());
+        for some in documents.chunks(self.run.settings.max_bulk_insert.max(1)) {
+            let shown: Vec<Option<String>> =
+                some.iter().map(|document| for_kazoo(document)).collect();
+            let texts: Vec<&str> = some
+                .iter()
+                .zip(&shown)
+                .map(|(document, shown)| shown.as_deref().unwrap_or(document.text()))
+                .collect();
+            let asked = self.run.cluster.host().migrate_unassigned(&texts).await?;
+            let Some(migrated) = asked else {
+                return Ok(None);
+            };
+            if migrated.len() != some.len() {
+                let line = "Kazoo did not answer for each number";
+                let error = Error::new(Kind::BadAnswer, operation::HOST, line);
+                return Err(error.in_database(self.database));
+            }
+            answers.extend(migrated);
+        }
+        Ok(Some(answers))
+    }
+
+    /// Warns that the host cannot read a document.
+    async fn failed(&self, id: &str, line: String) -> (String, Reason) {
+        let database = self.database;
+        self.run
+            .reporter
+            .warn(format!("cannot migrate {id} in {database}: {line}"))
+            .await;
+        let reason = Reason::Failed(operation::HOST, Kind::BadRequest);
+        (database.encoded(), reason)
+    }
+}

@@ -1,0 +1,47 @@
+//! `purge_deleted`, `purge_discovery`: numbers of a state out of the number databases.
+
+use std::sync::Arc;
+
+use super::answer::{Answer, Returned};
+use crate::command::NumberDatabases;
+use crate::engine::{End, InPlace, Run, Target};
+use crate::kazoo::DatabaseName;
+use crate::plan;
+use couchdb::Error;
+use document::{Document, IdRange};
+
+/// `purge_deleted` and `purge_discovery`
+pub(crate) async fn purge(
+    run: &Arc<Run>,
+    state: &'static str,
+    databases: NumberDatabases,
+) -> Result<Answer, Error> {
+    let databases = run.number_databases(databases).await?;
+    let purged = run
+        .each(databases, |run, database| async move {
+            let purged = purge_one(&run, &database, state).await;
+            let purged = run.or_failed(&database, purged)?.unwrap_or_default();
+            Ok((database, purged))
+        })
+        .await?;
+    for (database, purged) in purged {
+        run.reporter
+            .output(format!(
+                "{database}: purged {purged} numbers in state {state}"
+            ))
+            .await;
+    }
+    Ok(Answer::printed(run, Returned::NoReturn).await)
+}
+
+async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<usize, Error> {
+    let rule = InPlace(|document: &Document| plan::state(database, document, state));
+    let mut purged = 0;
+    let mut scan = run.scan(database, IdRange::all()).await?;
+    while let Some(page) = scan.next().await? {
+        let targets = page.into_iter().map(Target::present).collect();
+        let ends = run.reconcile(database, &rule, targets).await?;
+        purged += ends.values().filter(|end| End::is_done(end)).count();
+    }
+    Ok(purged)
+}

@@ -1,0 +1,161 @@
+//! `remove_wrong_assigned_…` and `remove_former_copies`: copies out of account databases that are not the account's.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::command::Accounts;
+use crate::engine::{InPlace, OtherSide, Read, Reconciler, Run, Target};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_databases_of};
+use crate::plan::{
+    Decision, Elsewhere, Source, former_copy, other_account, source_in_number_database,
+};
+use crate::report::Reason;
+use couchdb::{Error, Kind};
+use document::{Change, Document, Leaf};
+
+/// `remove_wrong_assigned_from_accounts`, `remove_wrong_assigned_from_single_accountdb`
+pub(crate) async fn wrong_assigned(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
+    from_accounts(run, accounts, |run, account| async move {
+        let rule = InPlace(move |document: &Document| other_account(account, document));
+        from_account(&run, account, &rule).await
+    })
+    .await
+}
+
+/// `remove_former_copies/0`, `/1`
+pub(crate) async fn former_copies(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
+    from_accounts(run, accounts, |run, account| async move {
+        let rule = FormerCopies { run: &run, account };
+        from_account(&run, account, &rule).await
+    })
+    .await
+}
+
+async fn from_accounts<F>(
+    run: &Arc<Run>,
+    accounts: Accounts,
+    work: impl Fn(Arc<Run>, AccountId) -> F,
+) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let accounts = run.accounts(accounts).await?;
+    run.each_database(accounts, |account| account.database(), work)
+        .await?;
+    Ok(())
+}
+
+/// Applies a rule to the numbers of an account, a page at a time.
+async fn from_account<R: Reconciler>(run: &Run, account: AccountId, rule: &R) -> Result<(), Error> {
+    let mut pages = Vec::new();
+    run.scan_numbers_of(account, |page| pages.extend(page))
+        .await?;
+    let targets = pages.into_iter().map(Target::present).collect();
+    run.reconcile(&account.database(), rule, targets).await?;
+    Ok(())
+}
+
+/// Copies of an account, by what the number databases say of their numbers.
+struct FormerCopies<'a> {
+    run: &'a Run,
+    account: AccountId,
+}
+
+/// What the number databases have of one number.
+#[derive(Clone, Copy, Default)]
+struct Numbers {
+    elsewhere: Elsewhere,
+    /// One of the documents has losing leaves.
+    conflicted: bool,
+    /// One of the documents is assigned to something that is no account id.
+    odd: bool,
+}
+
+#[async_trait]
+impl Reconciler for FormerCopies<'_> {
+    type Other = Numbers;
+
+    async fn other_side(
+        &self,
+        targets: &[Target],
+        _: Read,
+    ) -> Result<Vec<OtherSide<Numbers>>, Error> {
+        let mut by_database: BTreeMap<DatabaseName, Vec<&str>> = BTreeMap::new();
+        let live = targets.iter().filter(|target| {
+            let document = target.document.as_ref();
+            document.is_some_and(|document| NumberFacts::of(document).is_live_number())
+        });
+        for target in live {
+            for database in number_databases_of(&target.id) {
+                by_database.entry(database).or_default().push(&target.id);
+            }
+        }
+        let mut others: HashMap<&str, OtherSide<Numbers>> = HashMap::new();
+        for (database, ids) in by_database {
+            let found = match self.run.present(&database, &ids).await {
+                Ok(found) => found,
+                Err(error) if error.kind() == Kind::DatabaseNotFound => continue,
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => {
+                    let failed = || Err((database.encoded(), Reason::from(&error)));
+                    others.extend(ids.into_iter().map(|id| (id, failed())));
+                    continue;
+                }
+            };
+            for (id, document) in ids.into_iter().zip(found) {
+                let (Some(document), Ok(other)) = (
+                    document,
+                    others.entry(id).or_insert_with(|| Ok(Numbers::default())),
+                ) else {
+                    continue;
+                };
+                let facts = NumberFacts::of(&document);
+                let source = source_in_number_database(&database, id, &facts);
+                other.elsewhere.add(source, self.account);
+                other.conflicted |= facts.has_conflicts;
+                other.odd |= source == Source::OddlyAssigned;
+            }
+        }
+        let mut all = Vec::with_capacity(targets.len());
+        for target in targets {
+            let other = others.remove(target.id.as_str());
+            let other = other.unwrap_or_else(|| Ok(Numbers::default()));
+            self.warn_odd(target, &other).await;
+            all.push(other);
+        }
+        Ok(all)
+    }
+
+    fn decide(&self, target: &Target, numbers: &Numbers, _: Read) -> Decision {
+        match &target.document {
+            Some(copy) => former_copy(self.account, copy, numbers.elsewhere, numbers.conflicted),
+            None => Decision::Skip,
+        }
+    }
+
+    /// No leaf permits the deletion: copies with conflicts are kept.
+    fn permits(&self, _: &Change, _: &Leaf) -> bool {
+        false
+    }
+}
+
+impl FormerCopies<'_> {
+    /// Warns of a copy that is kept although it may be a former one, because an assignment is odd.
+    async fn warn_odd(&self, target: &Target, numbers: &OtherSide<Numbers>) {
+        let (Some(copy), Ok(numbers)) = (&target.document, numbers) else {
+            return;
+        };
+        let facts = NumberFacts::of(copy);
+        let is_odd = numbers.odd || (facts.is_assignment_odd && numbers.elsewhere.is_former());
+        if facts.is_live_number() && is_odd {
+            let line = format!(
+                "{}: {} is kept: its pvt_assigned_to, or that of its number, is no account id",
+                self.account.database(),
+                target.id
+            );
+            self.run.reporter.warn(line).await;
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! `destructively_remove_…`: numbers out of one side that the other side lacks.
+//!
+//! A scan finds what may be missing on the other side. Each of those numbers is then looked for there again, by its id, and deleted at
+//! the revision that was read: nothing is deleted on the strength of an old reading, of one that failed, or of a missing database.
+//!
+//! By id, because a listing shows what one copy of each shard holds: on a cluster, a node that was away lists an old state. A document
+//! that is asked for by its id is read from a majority of the copies.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::command::{Accounts, NumberDatabases};
+use crate::engine::may_be_a_number;
+use crate::engine::{AllAccounts, Kept, OncePerKey, OtherSide, Read, Reconciler, Run, Target};
+use crate::kazoo::{
+    AccountId, DatabaseName, NumberFacts, number_database_of, unprefixed_number_databases,
+};
+use crate::plan::{Decision, Source, source_in_number_database};
+use crate::report::{Outcome, Reason};
+use couchdb::{Error, Found, Kind};
+use document::{Change, Document, IdRange, Leaf, Revision, SortedIdMap};
+
+/// The ids that databases of the other side hold, each read once a run.
+type Listings = OncePerKey<DatabaseName, SortedIdMap<()>>;
+
+/// The ids of a database that a number could have.
+async fn listed(run: &Run, database: &DatabaseName) -> Result<SortedIdMap<()>, Error> {
+    let mut ids = SortedIdMap::default();
+    let mut scan = run.scan_ids(database, IdRange::all()).await?;
+    while let Some(page) = scan.next().await? {
+        for row in page.iter().filter(|row| may_be_a_number(&row.id)) {
+            ids.push(&row.id, ());
+        }
+    }
+    Ok(ids.sorted())
+}
+
+/// A number that may be an orphan.
+struct Suspect {
+    id: String,
+    rev: Option<Revision>,
+    /// Its document, while there is room for it.
+    document: Option<Kept>,
+}
+
+impl Suspect {
+    fn of(run: &Run, document: Document) -> Self {
+        Self {
+            id: document.id().to_owned(),
+            rev: document.rev().cloned(),
+            document: run.budget.keep(document).ok(),
+        }
+    }
+}
+
+/// Numbers of one database, by the database of the other side that should hold them.
+type ByOther = BTreeMap<DatabaseName, Vec<Suspect>>;
+
+/// `destructively_remove_from_account_db_if_not_in_numdb`, `…_single_account_db_…`
+pub(crate) async fn in_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
+    let listings = (accounts == Accounts::All).then(Arc::<Listings>::default);
+    let accounts = run.accounts(accounts).await?;
+    let found = run
+        .each(accounts, |run, account| {
+            let listings = listings.clone();
+            async move {
+                let read = numbers_of(&run, account).await;
+                missing(&run, account.database(), read, listings).await
+            }
+        })
+        .await?;
+    remove(run, Side::Accounts, found).await
+}
+
+async fn numbers_of(run: &Run, account: AccountId) -> Result<ByOther, Error> {
+    let database = account.database();
+    let mut numbers = ByOther::new();
+    run.scan_numbers_of(account, |page| {
+        for document in page {
+            if !NumberFacts::of(&document).is_live_number() {
+                continue;
+            }
+            match number_database_of(document.id()) {
+                Some(other) => {
+                    let suspect = Suspect::of(run, document);
+                    numbers.entry(other).or_default().push(suspect);
+                }
+                None => run.reporter.failed(
+                    &database.encoded(),
+                    Reason::NoNumberDatabase,
+                    document.id(),
+                ),
+            }
+        }
+    })
+    .await?;
+    Ok(numbers)
+}
+
+/// `destructively_remove_from_number_dbs_if_not_in_accountdb`, `…_single_numdb_…`
+pub(crate) async fn in_number_databases(
+    run: &Arc<Run>,
+    databases: NumberDatabases,
+) -> Result<(), Error> {
+    let listings = (databases == NumberDatabases::All).then(Arc::<Listings>::default);
+    let databases = run.number_databases(databases).await?;
+    let found = run
+        .each_number_database(databases, |run, database| {
+            let listings = listings.clone();
+            async move {
+                let read = assigned_in(&run, &database).await;
+                missing(&run, database, read, listings).await
+            }
+        })
+        .await?;
+    remove(run, Side::NumberDatabases, found).await
+}
+
+async fn assigned_in(run: &Run, database: &DatabaseName) -> Result<ByOther, Error> {
+    let mut numbers = ByOther::new();
+    let mut scan = run.scan_assigned(database, &AllAccounts).await?;
+    while let Some(page) = scan.next().await? {
+        for (account, document) in page {
+            let suspects = numbers.entry(account.database()).or_default();
+            suspects.push(Suspect::of(run, document));
+        }
+    }
+    Ok(numbers)
+}
+
+/// What a scan of one database found missing on the other side.
+type Missing = (DatabaseName, ByOther);
+
+/// Leaves out what the other side holds. With listings that side is read whole, once a run; without, it is asked by id later.
+async fn missing(
+    run: &Run,
+    database: DatabaseName,
+    read: Result<ByOther, Error>,
+    listings: Option<Arc<Listings>>,
+) -> Result<Missing, Error> {
+    let mut numbers = run.or_failed(&database, read)?.unwrap_or_default();
+    if let Some(listings) = listings {
+        let listed = futures::future::join_all(numbers.keys().map(async |other| {
+            let read = || -> std::pin::Pin<Box<dyn Future<Output = _> + Send + '_>> {
+                Box::pin(listed(run, other))
+            };
+            (other.clone(), listings.of(other.clone(), read).await)
+        }))
+        .await;
+        for (other, listed) in listed {
+            let Some(suspects) = numbers.get_mut(&other) else {
+                continue;
+            };
+            match listed {
+                Ok(listed) => {
+                    let all = suspects.len();
+                    suspects.retain(|one| listed.find(&one.id).is_none());
+                    let present = (all - suspects.len()) as u64;
+                    run.reporter.decided(&database, Outcome::Unchanged, present);
+                }
+                Err(error) => {
+                    let ids = suspects.iter().map(|one| one.id.as_str());
+                    run.numbers_failed(&other, &error, (&error).into(), ids)?;
+                    suspects.clear();
+                }
+            }
+        }
+        numbers.retain(|_, suspects| !suspects.is_empty());
+    }
+    if numbers.is_empty() {
+        run.reporter.finished(&database).await;
+    }
+    Ok((database, numbers))
+}
+
+/// The side that numbers are deleted from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Accounts,
+    NumberDatabases,
+}
+
+/// Looks for what is missing again, and deletes what still is.
+async fn remove(run: &Arc<Run>, side: Side, found: Vec<Missing>) -> Result<(), Error> {
+    let mut by_owner: BTreeMap<DatabaseName, Vec<Suspect>> = BTreeMap::new();
+    let mut by_other: BTreeMap<DatabaseName, Vec<(DatabaseName, Suspect)>> = BTreeMap::new();
+    for (database, numbers) in found {
+        if !numbers.is_empty() {
+            by_owner.insert(database.clone(), Vec::new());
+        }
+        for (other, suspects) in numbers {
+            let of = suspects.into_iter().map(|one| (database.clone(), one));
+            by_other.entry(other).or_default().extend(of);
+        }
+    }
+    let lacking = run
+        .each(
+            by_other.into_iter().collect(),
+            |run, (other, suspects)| async move {
+                lacking(&run, &other, suspects, Absent::IsAFailure).await
+            },
+        )
+        .await?;
+    let mut lacking: Vec<_> = lacking.into_iter().flatten().collect();
+    if side == Side::Accounts {
+        // "Any number database", as the manual says.
+        for other in unprefixed_number_databases() {
+            lacking = self::lacking(run, &other, lacking, Absent::HoldsNothing).await?;
+        }
+    }
+    for (owner, suspect) in lacking {
+        by_owner.entry(owner).or_default().push(suspect);
+    }
+    run.each(
+        by_owner.into_iter().collect(),
+        |run, (database, orphans)| async move {
+            delete(&run, &database, side, orphans).await?;
+            run.reporter.finished(&database).await;
+            Ok(())
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// What it means that a database of the other side does not exist.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Absent {
+    IsAFailure,
+    HoldsNothing,
+}
+
+/// Those of the suspects that a database of the other side lacks, asked by id.
+async fn lacking(
+    run: &Run,
+    other: &DatabaseName,
+    suspects: Vec<(DatabaseName, Suspect)>,
+    absent: Absent,
+) -> Result<Vec<(DatabaseName, Suspect)>, Error> {
+    let mut ids: Vec<&str> = suspects.iter().map(|(_, one)| one.id.as_str()).collect();
+    // Several accounts can hold a number.
+    ids.sort_unstable();
+    ids.dedup();
+    let found = match run.revisions(other, &ids).await {
+        Ok(found) => found,
+        Err(error) if absent == Absent::HoldsNothing && error.kind() == Kind::DatabaseNotFound => {
+            return Ok(suspects);
+        }
+        Err(error) => {
+            run.numbers_failed(other, &error, (&error).into(), ids)?;
+            return Ok(Vec::new());
+        }
+    };
+    let present: HashSet<String> = ids
+        .into_iter()
+        .zip(&found)
+        .filter(|(_, found)| found.is_present())
+        .map(|(id, _)| id.to_owned())
+        .collect();
+    let (held, lacking): (Vec<_>, Vec<_>) = suspects
+        .into_iter()
+        .partition(|(_, one)| present.contains(&one.id));
+    for (owner, _) in held {
+        run.reporter.decided(&owner, Outcome::Unchanged, 1);
+    }
+    Ok(lacking)
+}
+
+/// Deletes the orphans of one database at the revisions that were read.
+async fn delete(
+    run: &Run,
+    database: &DatabaseName,
+    side: Side,
+    orphans: Vec<Suspect>,
+) -> Result<(), Error> {
+    let mut changes = Vec::new();
+    let mut charges = Vec::new();
+    let mut unread = Vec::new();
+    for one in orphans {
+        match one.document {
+            Some(kept) => {
+                let (document, charge) = kept.into_parts();
+                changes.push(Change::delete(document));
+                charges.push(charge);
+            }
+            None => unread.push((one.id, one.rev)),
+        }
+    }
+    let reconciler = Orphans {
+        run,
+        database,
+        side,
+    };
+    run.apply(database, &reconciler, changes).await?;
+    drop(charges);
+    // There was no room for these: no more at a time than are written at a time.
+    for some in unread.chunks(run.settings.max_bulk_insert.max(1)) {
+        let ids: Vec<&str> = some.iter().map(|(id, _)| id.as_str()).collect();
+        let found = match run.present(database, &ids).await {
+            Ok(found) => found,
+            Err(error) => {
+                run.numbers_failed(database, &error, (&error).into(), ids)?;
+                continue;
+            }
+        };
+        let (mut changes, mut changed) = (Vec::new(), Vec::new());
+        for ((_, rev), document) in some.iter().zip(found) {
+            match document {
+                // The other side was asked after this revision was read.
+                Some(document) if document.rev() == rev.as_ref() => {
+                    changes.push(Change::delete(document));
+                }
+                Some(document) => changed.push(Target::present(document)),
+                None => {}
+            }
+        }
+        run.apply(database, &reconciler, changes).await?;
+        run.reconcile(database, &reconciler, changed).await?;
+    }
+    Ok(())
+}
+
+/// Numbers that the other side may lack.
+struct Orphans<'a> {
+    run: &'a Run,
+    database: &'a DatabaseName,
+    side: Side,
+}
+
+#[async_trait]
+impl Reconciler for Orphans<'_> {
+    /// Whether the other side holds the number; `None` for a document that the command is not about.
+    type Other = Option<bool>;
+
+    async fn other_side(
+        &self,
+        targets: &[Target],
+        _: Read,
+    ) -> Result<Vec<OtherSide<Self::Other>>, Error> {
+        let mut asked: BTreeMap<DatabaseName, Vec<&str>> = BTreeMap::new();
+        for target in targets {
+            let counterpart = target.document.as_ref();
+            if let Some(other) = counterpart.and_then(|document| self.counterpart(document)) {
+                asked.entry(other).or_default().push(&target.id);
+            }
+        }
+        let mut present: HashMap<&str, OtherSide<Option<bool>>> = HashMap::new();
+        for (other, ids) in asked {
+            match self.present(&other, &ids).await {
+                Ok(found) => {
+                    let found = ids.into_iter().zip(found);
+                    present.extend(found.map(|(id, found)| (id, Ok(Some(found)))));
+                }
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(error) => {
+                    let failed = |id| (id, Err((other.encoded(), Reason::from(&error))));
+                    present.extend(ids.into_iter().map(failed));
+                }
+            }
+        }
+        let of = |target: &Target| present.remove(target.id.as_str()).unwrap_or(Ok(None));
+        Ok(targets.iter().map(of).collect())
+    }
+
+    fn decide(&self, _: &Target, present: &Self::Other, _: Read) -> Decision {
+        match present {
+            Some(true) => Decision::Unchanged,
+            Some(false) => Decision::Delete,
+            None => Decision::Skip,
+        }
+    }
+
+    fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
+        let other = self.counterpart(leaf);
+        other.is_some() && other == self.counterpart(change.document())
+    }
+}
+
+impl Orphans<'_> {
+    /// Which of these the other side holds.
+    async fn present(&self, other: &DatabaseName, ids: &[&str]) -> Result<Vec<bool>, Error> {
+        let found = self.run.revisions(other, ids).await?;
+        let mut present: Vec<bool> = found.iter().map(Found::is_present).collect();
+        if self.side == Side::NumberDatabases {
+            return Ok(present);
+        }
+        for other in unprefixed_number_databases() {
+            match self.run.revisions(&other, ids).await {
+                Ok(found) => {
+                    for (present, found) in present.iter_mut().zip(&found) {
+                        *present |= found.is_present();
+                    }
+                }
+                Err(error) if error.kind() == Kind::DatabaseNotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(present)
+    }
+
+    /// The database that must hold a number for it to stay; `None` for a document that the command is not about.
+    fn counterpart(&self, document: &Document) -> Option<DatabaseName> {
+        let facts = NumberFacts::of(document);
+        match self.side {
+            Side::Accounts if facts.is_live_number() => number_database_of(document.id()),
+            Side::Accounts => None,
+            Side::NumberDatabases => {
+                match source_in_number_database(self.database, document.id(), &facts) {
+                    Source::Assigned(account) => Some(account.database()),
+                    _ => None,
+                }
+            }
+        }
+    }
+}

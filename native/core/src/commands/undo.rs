@@ -1,0 +1,230 @@
+//! `undo/1`, `undo/2`: the documents of a run are put back where no other writer has changed them since.
+//!
+//! The documents stay in the journal until they are put back, some at a time: memory does not grow with the journal.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use super::runs::journals;
+use crate::command::{Command, OnCluster};
+use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
+use crate::journal::{Entry, Journals, Start, Steps};
+use crate::kazoo::{DatabaseName, KazooDatabase};
+use crate::operation;
+use crate::plan::{Decision, Step, put_back, was_restored_by};
+use couchdb::{Attachments, Error, Kind};
+use document::{Change, Leaf, Object};
+
+/// Bytes of a journal that are put back with one request, if one document is not larger.
+const AT_ONCE: u64 = 1 << 20;
+
+/// The unit in which room for documents is counted, in bytes.
+const UNIT: u64 = 1 << 10;
+
+/// Refuses to undo what cannot be undone here, before anything else is done, the lock included.
+pub(crate) async fn check(run: &Run, command: &Command) -> Result<(), Error> {
+    let Command::Undo(id, on) = command else {
+        return Ok(());
+    };
+    let journals = journals(run)?;
+    journals.prune(Some(id));
+    let start = journals.start(id).map_err(|error| match error.kind() {
+        Kind::NotFound => refused(format!(
+            "cannot undo {id:?}: there is no such run; `runs` lists those that can be undone"
+        )),
+        _ => error,
+    })?;
+    let Some(start) = start else {
+        return Ok(());
+    };
+    if *on == OnCluster::Same && !run.cluster.is_of(&start).await? {
+        return Err(refused(format!(
+            "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here all the same: undo {id} {}",
+            start.server,
+            run.cluster.url().await?,
+            OnCluster::ANY
+        )));
+    }
+    Ok(())
+}
+
+fn refused(line: String) -> Error {
+    Error::new(Kind::BadRequest, operation::ARGUMENTS, line)
+}
+
+/// `undo/1`, `undo/2`
+pub(crate) async fn undo(run: &Arc<Run>, id: String) -> Result<(), Error> {
+    let journals = journals(run)?;
+    let Some(start) = journals.start(&id)? else {
+        run.reporter
+            .output(format!(
+                "run {id} changed nothing: there is nothing to undo"
+            ))
+            .await;
+        return Ok(());
+    };
+    let steps = Arc::new(journals.steps(&id, |entry| is_ours(&start, entry))?);
+    if let Some(line) = earlier(&journals, &id) {
+        run.reporter.output(line).await;
+    }
+    let room = run.settings.memory as u64 / 4 / UNIT;
+    let room = u32::try_from(room).unwrap_or(u32::MAX).max(1);
+    let undoing = Arc::new(Undoing {
+        id,
+        steps,
+        room,
+        free: Semaphore::new(usize::try_from(room).unwrap_or(Semaphore::MAX_PERMITS)),
+    });
+    let databases: Vec<DatabaseName> = undoing
+        .steps
+        .databases()
+        .filter_map(DatabaseName::new)
+        .collect();
+    run.each(databases, |run, database| {
+        let undoing = undoing.clone();
+        async move {
+            undoing.database(&run, &database).await?;
+            run.reporter.finished(&database).await;
+            Ok(())
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+/// A line about earlier attempts to undo a run.
+fn earlier(journals: &Journals, id: &str) -> Option<String> {
+    let (runs, _) = journals.runs_and_refused();
+    let last_of = |id: &str| {
+        let mut undoing = runs.iter().filter(|one| one.start.undoes() == Some(id));
+        undoing.next_back().filter(|one| one.ended)
+    };
+    let undone = last_of(id)?;
+    let back = &undone.start;
+    Some(match last_of(&back.run) {
+        Some(again) => format!(
+            "run {id} was undone by run {}, and that was undone by run {}: to undo it again, undo {}",
+            back.run, again.start.run, again.start.run
+        ),
+        None => format!(
+            "run {id} was undone before, by run {} at {}",
+            back.run, back.at
+        ),
+    })
+}
+
+/// Refuses a journal with a change that no run makes: no run of this library wrote it.
+fn is_ours(start: &Start, entry: &Entry) -> Result<(), Error> {
+    let database = DatabaseName::new(&entry.database);
+    let before = entry.before.iter().map(|text| text.get());
+    let mut texts = before.chain(entry.leaves.iter().map(|leaf| leaf.text.get()));
+    let has_its_id = |text: &str| {
+        let id = Object::parse(text)
+            .ok()
+            .and_then(|object| object.string("_id"));
+        id.as_deref() == Some(&entry.id)
+    };
+    if database.is_some_and(|database| database.may_be_restored(&entry.id)) && texts.all(has_its_id)
+    {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "cannot undo {}: its journal has a change of {:?} in {:?}, which no run makes; nothing is undone",
+        start.run, entry.id, entry.database
+    )))
+}
+
+/// A run that is undone.
+struct Undoing {
+    id: String,
+    steps: Arc<Steps>,
+    /// Bytes of the journal that may be in memory at the same time, in units; and how many of them are free.
+    room: u32,
+    free: Semaphore,
+}
+
+impl Undoing {
+    async fn database(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
+        let reconciler = PutBack {
+            database,
+            undoing: self,
+        };
+        let mut ids = Vec::new();
+        let mut bytes = 0;
+        for (id, size) in self.steps.documents(database.plain()) {
+            if !ids.is_empty()
+                && (bytes + size > AT_ONCE || ids.len() >= run.settings.max_bulk_insert)
+            {
+                self.some(run, &reconciler, &std::mem::take(&mut ids), bytes)
+                    .await?;
+                bytes = 0;
+            }
+            ids.push(id.to_owned());
+            bytes += size;
+        }
+        self.some(run, &reconciler, &ids, bytes).await
+    }
+
+    async fn some(
+        &self,
+        run: &Run,
+        reconciler: &PutBack<'_>,
+        ids: &[String],
+        bytes: u64,
+    ) -> Result<(), Error> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        // Never closed; without room the work would still be right.
+        let _room = self.free.acquire_many(units.min(self.room)).await.ok();
+        run.reconcile_ids(reconciler.database, reconciler, ids)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Documents that a run wrote.
+struct PutBack<'a> {
+    database: &'a DatabaseName,
+    undoing: &'a Undoing,
+}
+
+impl PutBack<'_> {
+    fn steps(&self, id: &str) -> Result<Vec<Step>, Error> {
+        let read = self.undoing.steps.read(self.database.plain(), id);
+        read.map_err(|error| Journals::failed_in(&self.undoing.id, &error))
+    }
+}
+
+#[async_trait]
+impl Reconciler for PutBack<'_> {
+    /// What the run did to the document.
+    type Other = Vec<Step>;
+
+    fn attachments(&self) -> Attachments {
+        Attachments::Inline
+    }
+
+    async fn other_side(
+        &self,
+        targets: &[Target],
+        _: Read,
+    ) -> Result<Vec<OtherSide<Vec<Step>>>, Error> {
+        targets
+            .iter()
+            .map(|target| self.steps(&target.id).map(Ok))
+            .collect()
+    }
+
+    fn decide(&self, target: &Target, steps: &Vec<Step>, _: Read) -> Decision {
+        put_back(steps, target.document.as_ref())
+    }
+
+    /// A leaf goes when the run restored it.
+    fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
+        !matches!(change, Change::Delete { .. })
+            || self
+                .steps(change.id())
+                .is_ok_and(|steps| was_restored_by(&steps, leaf))
+    }
+}

@@ -1,0 +1,133 @@
+//! Announcing: who is to learn of changes that were made, or are planned.
+
+use document::{Change, Revision};
+
+use super::run::Run;
+use crate::host::{ChangedRow, NOTICE_FIELDS};
+use crate::journal::{Record, Reserved};
+use crate::kazoo::{AccountId, DatabaseName, KazooDatabase};
+use crate::report::{Event, Outcome, PlannedChange, Reason, field_changes};
+use couchdb::{Error, Found};
+
+impl Run {
+    /// Announces rows that were written. One that cannot be announced is a failure of its number: nodes that cached the document do
+    /// not learn of the change.
+    pub(super) async fn announce(&self, database: &DatabaseName, rows: Vec<ChangedRow>) {
+        if rows.is_empty() {
+            return;
+        }
+        let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
+        let (ids, line) = match self.cluster.host().changed(database, rows).await {
+            Ok(unannounced) if unannounced.ids.is_empty() => return,
+            Ok(unannounced) => {
+                let line = format!(
+                    "cannot announce {} changes in {database}: {}",
+                    unannounced.ids.len(),
+                    unannounced.reason
+                );
+                (unannounced.ids, line)
+            }
+            Err(error) => (ids, unannounced(database, &error)),
+        };
+        for id in &ids {
+            self.reporter
+                .failed(&database.encoded(), Reason::NotAnnounced, id);
+        }
+        self.reporter.warn(line).await;
+    }
+
+    /// Announces writes whose answer was lost and which turned out to have landed. The revisions that they made are read first.
+    pub(super) async fn announce_lost(
+        &self,
+        database: &DatabaseName,
+        changes: &[Change],
+    ) -> Result<(), Error> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = changes.iter().map(Change::id).collect();
+        let found = match self.revisions(database, &ids).await {
+            Ok(found) => found,
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => {
+                for change in changes {
+                    self.touch(database, change);
+                    let encoded = database.encoded();
+                    self.reporter
+                        .failed(&encoded, Reason::NotAnnounced, change.id());
+                }
+                self.reporter.warn(unannounced(database, &error)).await;
+                return Ok(());
+            }
+        };
+        let mut rows = Vec::new();
+        let mut noted = Vec::new();
+        for (change, found) in changes.iter().zip(found) {
+            let rev = match found {
+                Found::Present(revised) => revised.rev,
+                Found::Deleted(rev) => rev,
+                Found::Missing => continue,
+            };
+            noted.push(Record::landed(database, change.id(), &rev));
+            rows.push(self.changed_row(database, change, rev));
+        }
+        if let Some(journal) = self.journal().await? {
+            journal.note(&noted, Reserved::default())?;
+        }
+        self.announce(database, rows).await;
+        Ok(())
+    }
+
+    /// Notes the account whose numbers a change is about.
+    fn touch(&self, database: &DatabaseName, change: &Change) {
+        let assigned_to = || {
+            let assigned_to = change.document().string("pvt_assigned_to");
+            assigned_to.as_deref().and_then(AccountId::parse)
+        };
+        if let Some(account) = database.account().or_else(assigned_to) {
+            self.services.touch(account);
+        }
+    }
+
+    /// A change that was made, as caches must learn of it.
+    pub(super) fn changed_row(
+        &self,
+        database: &DatabaseName,
+        change: &Change,
+        rev: Revision,
+    ) -> ChangedRow {
+        self.touch(database, change);
+        let document = change.document();
+        let fields = NOTICE_FIELDS
+            .iter()
+            .filter_map(|name| Some((*name, document.get(name)?.to_owned())))
+            .collect();
+        ChangedRow {
+            id: change.id().to_owned(),
+            old_rev: change.rev().cloned(),
+            rev,
+            deleted: matches!(change, Change::Delete { .. }),
+            fields,
+        }
+    }
+
+    /// Lists a change that a dry run plans.
+    pub(super) async fn announce_plan(&self, database: &DatabaseName, change: &Change) {
+        let fields = match change {
+            Change::Update { before, after } => field_changes(before, after),
+            Change::Create { .. } | Change::Delete { .. } => Vec::new(),
+        };
+        self.reporter
+            .send(Event::Planned(PlannedChange {
+                database: database.encoded(),
+                id: change.id().to_owned(),
+                outcome: Outcome::of(change).name(),
+                fields,
+            }))
+            .await;
+    }
+}
+
+fn unannounced(database: &DatabaseName, error: &Error) -> String {
+    format!("cannot announce changes in {database}: {error}")
+}

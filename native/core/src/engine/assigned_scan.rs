@@ -1,0 +1,110 @@
+//! Scanning number databases for assigned numbers.
+
+use document::Document;
+
+use super::index::Assigned;
+use super::run::Run;
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::plan::{Source, source_in_number_database};
+use couchdb::Error;
+
+/// The accounts whose numbers a scan is about.
+pub(crate) trait AccountFilter: Send + Sync {
+    /// Whether this account is one of them.
+    fn hold(&self, account: AccountId) -> bool;
+
+    /// The account, if it is the only one.
+    fn only(&self) -> Option<AccountId> {
+        None
+    }
+
+    /// Whether all accounts are meant, so that numbers of no account count, too.
+    fn are_all(&self) -> bool {
+        false
+    }
+}
+
+/// All accounts.
+pub(crate) struct AllAccounts;
+
+impl AccountFilter for AllAccounts {
+    fn hold(&self, _: AccountId) -> bool {
+        true
+    }
+
+    fn are_all(&self) -> bool {
+        true
+    }
+}
+
+impl AccountFilter for AccountId {
+    fn hold(&self, account: AccountId) -> bool {
+        *self == account
+    }
+
+    fn only(&self) -> Option<AccountId> {
+        Some(*self)
+    }
+}
+
+impl AccountFilter for std::collections::BTreeSet<AccountId> {
+    fn hold(&self, account: AccountId) -> bool {
+        self.contains(&account)
+    }
+
+    fn only(&self) -> Option<AccountId> {
+        self.first().copied().filter(|_| self.len() == 1)
+    }
+}
+
+/// A scan of the numbers of a number database that are assigned to some accounts. Misfiled ones are left out, with a warning each.
+pub(crate) struct AssignedScan<'a> {
+    run: &'a Run,
+    database: &'a DatabaseName,
+    accounts: &'a dyn AccountFilter,
+    documents: Assigned<'a>,
+}
+
+impl Run {
+    /// A scan of the numbers of a number database that are assigned to these accounts.
+    pub(crate) async fn scan_assigned<'a>(
+        &'a self,
+        database: &'a DatabaseName,
+        accounts: &'a dyn AccountFilter,
+    ) -> Result<AssignedScan<'a>, Error> {
+        Ok(AssignedScan {
+            run: self,
+            database,
+            accounts,
+            documents: self.assigned(database, accounts.only()).await?,
+        })
+    }
+}
+
+impl AssignedScan<'_> {
+    /// The assigned numbers of the next page, each with its account; `None` after the last page.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<(AccountId, Document)>>, Error> {
+        let Some(page) = self.documents.next().await? else {
+            return Ok(None);
+        };
+        let mut assigned = Vec::with_capacity(page.len());
+        let mut misfiled = Vec::new();
+        for document in page {
+            let facts = NumberFacts::of(&document);
+            match source_in_number_database(self.database, document.id(), &facts) {
+                Source::Assigned(account) if self.accounts.hold(account) => {
+                    assigned.push((account, document));
+                }
+                Source::Misfiled
+                    if self.accounts.are_all()
+                        || facts.assigned_to.is_some_and(|one| self.accounts.hold(one)) =>
+                {
+                    misfiled.push(document.id().to_owned());
+                }
+                _ => {}
+            }
+        }
+        self.run.warn_misfiled(self.database, &misfiled).await;
+        Ok(Some(assigned))
+    }
+}

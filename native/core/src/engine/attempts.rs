@@ -1,0 +1,171 @@
+//! The states of one write, from its decision to its end. Nothing here sends anything.
+//!
+//! A batch is sent once. When its answer is lost, nobody knows what landed; sending it again could restore what another writer deleted
+//! in between. So a lost write is decided again from a fresh read: where the document turns out as it was wanted, the write was ours.
+
+use std::collections::HashMap;
+
+use document::{Change, Revision};
+
+use crate::report::{Outcome, Reason};
+use couchdb::{Error, Landed};
+
+/// What a rule decides about one document.
+#[derive(Debug)]
+pub(crate) enum Decided {
+    /// It is as it should be.
+    Unchanged,
+    /// It must change.
+    Change(Change),
+    /// It cannot be done: the encoded name of the database in which it failed, and the reason.
+    Failed(String, Reason),
+    /// The rule is no longer about it.
+    Skip,
+}
+
+/// What happens next to a document that was decided about.
+#[derive(Debug)]
+pub(crate) enum AfterDecision {
+    /// It is written.
+    Write(Change),
+    /// It is done. `lost`: the write whose answer was lost, and which turns out to have landed.
+    Done {
+        outcome: Outcome,
+        lost: Option<Change>,
+    },
+    /// It failed.
+    Failed(String, Reason),
+    /// There was nothing to do.
+    Skipped,
+}
+
+/// What happens next to a document that was sent.
+#[derive(Debug)]
+pub(crate) enum AfterAnswer {
+    /// It landed as this revision.
+    Written(Change, Revision),
+    /// It is decided again: another writer was faster, or the answer was lost.
+    Again(Option<Error>),
+    /// It failed for good.
+    Failed(Error),
+}
+
+/// The writes whose answer was lost, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts(HashMap<String, Change>);
+
+impl Attempts {
+    /// Takes in a decision about a document.
+    pub(crate) fn decided(&mut self, id: &str, decided: Decided) -> AfterDecision {
+        match (decided, self.0.remove(id)) {
+            (Decided::Change(change), lost) => {
+                if let Some(lost) = lost {
+                    self.0.insert(id.to_owned(), lost);
+                }
+                AfterDecision::Write(change)
+            }
+            (Decided::Unchanged, Some(lost))
+            | (Decided::Skip, Some(lost @ Change::Delete { .. })) => AfterDecision::Done {
+                outcome: Outcome::of(&lost),
+                lost: Some(lost),
+            },
+            (Decided::Unchanged, None) => AfterDecision::Done {
+                outcome: Outcome::Unchanged,
+                lost: None,
+            },
+            (Decided::Failed(database, reason), _) => AfterDecision::Failed(database, reason),
+            (Decided::Skip, _) => AfterDecision::Skipped,
+        }
+    }
+
+    /// Takes in the answer to a change that was sent.
+    pub(crate) fn answered(&mut self, change: Change, landed: Landed) -> AfterAnswer {
+        match landed {
+            Landed::Written(rev) => {
+                self.0.remove(change.id());
+                AfterAnswer::Written(change, rev)
+            }
+            Landed::Conflict => AfterAnswer::Again(None),
+            Landed::Failed(error) if error.is_temporary() => {
+                self.0.insert(change.id().to_owned(), change);
+                AfterAnswer::Again(Some(error))
+            }
+            Landed::Failed(error) => AfterAnswer::Failed(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use couchdb::{Kind, Operation};
+    use document::Document;
+
+    fn change(text: &str) -> Change {
+        Change::create(Document::new("+1", text.to_owned()).unwrap())
+    }
+
+    fn lost() -> Landed {
+        Landed::Failed(Error::new(Kind::Timeout, Operation::SAVE_DOCS, ""))
+    }
+
+    #[test]
+    fn lost_write_is_ours_when_the_document_is_as_it_was_wanted() {
+        let mut attempts = Attempts::default();
+        let after = attempts.answered(change("{}"), lost());
+        assert!(matches!(after, AfterAnswer::Again(Some(_))));
+        let AfterDecision::Done { outcome, lost } = attempts.decided("+1", Decided::Unchanged)
+        else {
+            panic!();
+        };
+        assert_eq!((outcome, lost.is_some()), (Outcome::Created, true));
+        let again = attempts.decided("+1", Decided::Unchanged);
+        assert!(matches!(
+            again,
+            AfterDecision::Done {
+                outcome: Outcome::Unchanged,
+                lost: None
+            }
+        ));
+    }
+
+    #[test]
+    fn document_that_is_gone_is_ours_only_after_a_lost_deletion() {
+        let mut attempts = Attempts::default();
+        attempts.answered(change("{}"), lost());
+        assert!(matches!(
+            attempts.decided("+1", Decided::Skip),
+            AfterDecision::Skipped
+        ));
+        let before = Document::read("+1", Revision::parse("1-a"), "{}".into()).unwrap();
+        attempts.answered(Change::delete(before), lost());
+        assert!(matches!(
+            attempts.decided("+1", Decided::Skip),
+            AfterDecision::Done {
+                outcome: Outcome::Deleted,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn conflict_forgets_nothing_of_an_earlier_lost_write() {
+        let mut attempts = Attempts::default();
+        attempts.answered(change("{}"), lost());
+        assert!(matches!(
+            attempts.decided("+1", Decided::Change(change("{}"))),
+            AfterDecision::Write(_)
+        ));
+        assert!(matches!(
+            attempts.answered(change("{}"), Landed::Conflict),
+            AfterAnswer::Again(None)
+        ));
+        assert!(matches!(
+            attempts.decided("+1", Decided::Unchanged),
+            AfterDecision::Done {
+                outcome: Outcome::Created,
+                lost: Some(_)
+            }
+        ));
+    }
+}

@@ -1,0 +1,63 @@
+//! The memory that documents may take in a run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+/// A number of bytes, shared by the tasks of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget(Arc<AtomicIsize>);
+
+/// Bytes taken from a budget until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    bytes: isize,
+    budget: Budget,
+}
+
+impl Budget {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(AtomicIsize::new(signed(bytes))))
+    }
+
+    /// Takes bytes, if so many are left.
+    pub(crate) fn charge(&self, bytes: usize) -> Option<Charge> {
+        let charge = self.charge_anyway(bytes);
+        // Taken first, and given back when it was too much: tasks that charge at the same moment must see each other.
+        (self.0.load(Ordering::Relaxed) >= 0).then_some(charge)
+    }
+
+    /// Takes bytes for what cannot be read again, even if fewer are left.
+    pub(crate) fn charge_anyway(&self, bytes: usize) -> Charge {
+        let bytes = signed(bytes);
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+        Charge {
+            bytes,
+            budget: self.clone(),
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.0.fetch_add(self.bytes, Ordering::Relaxed);
+    }
+}
+
+fn signed(bytes: usize) -> isize {
+    isize::try_from(bytes).unwrap_or(isize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charge_is_given_back_when_it_is_dropped() {
+        let budget = Budget::new(10);
+        let first = budget.charge(6);
+        assert!(first.is_some());
+        assert!(budget.charge(5).is_none());
+        drop(first);
+        assert!(budget.charge(5).is_some());
+    }
+}

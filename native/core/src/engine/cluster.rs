@@ -1,0 +1,164 @@
+//! The cluster that a run is on: its servers, its identity, its system configuration.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::{Mutex, OnceCell};
+use tokio_util::sync::CancellationToken;
+
+use crate::host::Host;
+use crate::journal::Start;
+use crate::kazoo::{Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig};
+use crate::report::{Reporter, Summary};
+use couchdb::{
+    AnswerBudget, Attachments, ClusterIdentity, Error, Found, HttpSettings, Kind, OnOutage, Server,
+    ServerUrl, Traffic,
+};
+
+/// The servers of a cluster, and what is known of it.
+pub(crate) struct Cluster {
+    host: Arc<dyn Host>,
+    http: HttpSettings,
+    cancel: CancellationToken,
+    servers: Mutex<HashMap<ServerUrl, Arc<Server>>>,
+    traffic: Arc<Traffic>,
+    identity: OnceCell<ClusterIdentity>,
+    normaliser: OnceCell<Arc<Normaliser>>,
+    /// The section of the system configuration that is read first.
+    section: String,
+}
+
+impl Cluster {
+    /// A cluster that this host knows. Outages are reported as warnings.
+    pub(super) fn new(
+        host: Arc<dyn Host>,
+        http: &HttpSettings,
+        section: &str,
+        reporter: &Reporter,
+        cancel: CancellationToken,
+    ) -> Self {
+        let mut http = http.clone();
+        // What answers of all its servers may hold at once.
+        http.answers = AnswerBudget::default();
+        let warn = reporter.warner();
+        http.on_outage = Some(OnOutage(Arc::new(move |error, patience| {
+            warn(format!(
+                "{error}; trying again for {} seconds",
+                patience.as_secs()
+            ));
+        })));
+        Self {
+            host,
+            http,
+            cancel,
+            servers: Mutex::default(),
+            traffic: Arc::default(),
+            identity: OnceCell::new(),
+            normaliser: OnceCell::new(),
+            section: section.to_owned(),
+        }
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    /// The server of a database; without one, the server that lists the cluster's databases.
+    pub(crate) async fn server(
+        &self,
+        database: Option<&DatabaseName>,
+    ) -> Result<Arc<Server>, Error> {
+        let url = self.host.server(database).await?;
+        let mut servers = self.servers.lock().await;
+        if let Some(server) = servers.get(&url) {
+            return Ok(server.clone());
+        }
+        let (traffic, cancel) = (self.traffic.clone(), self.cancel.clone());
+        let server = Server::new(url.clone(), self.http.clone(), traffic, cancel)?;
+        let server = Arc::new(server);
+        servers.insert(url, server.clone());
+        Ok(server)
+    }
+
+    /// All databases whose names start so, sorted: those of every server that the host uses.
+    pub(crate) async fn databases(&self, prefix: &str) -> Result<Vec<DatabaseName>, Error> {
+        match self.host.databases(prefix).await? {
+            Some(mut databases) => {
+                databases.sort();
+                databases.dedup();
+                Ok(databases)
+            }
+            None => self.server(None).await?.databases(prefix).await,
+        }
+    }
+
+    /// What the cluster says that it is.
+    pub(crate) async fn identity(&self) -> Result<&ClusterIdentity, Error> {
+        self.identity
+            .get_or_try_init(|| async { self.server(None).await?.identity().await })
+            .await
+    }
+
+    /// The URL of the server that lists the cluster's databases; prints without credentials.
+    pub(crate) async fn url(&self) -> Result<ServerUrl, Error> {
+        self.host.server(None).await
+    }
+
+    /// Whether an earlier run was on this cluster.
+    pub(crate) async fn is_of(&self, earlier: &Start) -> Result<bool, Error> {
+        let url = self.url().await?.to_string();
+        Ok(earlier.is_on(self.identity().await?, &url))
+    }
+
+    /// How numbers are normalised in this cluster: by its system configuration, else by Kazoo's defaults.
+    pub(crate) async fn normaliser(&self, reporter: &Reporter) -> Result<Arc<Normaliser>, Error> {
+        self.normaliser
+            .get_or_try_init(|| async {
+                let converters = self
+                    .system_config(|config| config.converters())
+                    .await?
+                    .unwrap_or_else(Converters::default);
+                let normaliser = Normaliser::new(&converters);
+                if let Some(unusable) = normaliser.unusable() {
+                    reporter
+                        .warn(format!(
+                            "system_config/number_manager holds expressions that do not compile, and match nothing: {unusable}"
+                        ))
+                        .await;
+                }
+                Ok(Arc::new(normaliser))
+            })
+            .await
+            .cloned()
+    }
+
+    /// Reads something out of the system configuration; `None` where it has no document of numbers.
+    pub(crate) async fn system_config<T>(
+        &self,
+        read: impl FnOnce(&SystemConfig<'_>) -> T,
+    ) -> Result<Option<T>, Error> {
+        let Some(database) = DatabaseName::new("system_config") else {
+            return Ok(None);
+        };
+        let server = self.server(Some(&database)).await?;
+        let found = match server
+            .read_documents(&database, &[NUMBER_MANAGER], Attachments::Stubs, 1)
+            .await
+        {
+            Ok(found) => found,
+            Err(error) if error.kind() == Kind::DatabaseNotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let document = found.into_iter().next().and_then(Found::present);
+        Ok(document.map(|document| read(&SystemConfig::new(&document, &self.section))))
+    }
+
+    /// Adds the requests so far to a summary.
+    pub(crate) fn add_traffic(&self, summary: &mut Summary) {
+        summary.requests = self.traffic.requests.load(Relaxed);
+        summary.retries = self.traffic.retries.load(Relaxed);
+        summary.bytes_received = self.traffic.received.load(Relaxed);
+        summary.bytes_sent = self.traffic.sent.load(Relaxed);
+    }
+}

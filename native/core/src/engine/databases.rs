@@ -1,0 +1,181 @@
+//! The databases that a command is about.
+
+use std::sync::Arc;
+
+use super::run::Run;
+use crate::command::{Accounts, NumberDatabases, Selection};
+use crate::kazoo::{
+    AccountId, Classification, DatabaseName, KazooDatabase, encoded_number_database_of,
+};
+use couchdb::{Error, Kind, Operation};
+
+impl Run {
+    /// All number databases, by name.
+    pub(crate) async fn all_number_databases(&self) -> Result<Vec<DatabaseName>, Error> {
+        let databases = self.cluster.databases("numbers/").await?;
+        Ok(databases
+            .into_iter()
+            .filter(|database| database.classification() == Classification::Numbers)
+            .collect())
+    }
+
+    /// All accounts that have a database, by its name.
+    pub(crate) async fn all_accounts(&self) -> Result<Vec<AccountId>, Error> {
+        let databases = self.cluster.databases("account/").await?;
+        Ok(databases
+            .iter()
+            .filter_map(KazooDatabase::account)
+            .collect())
+    }
+
+    /// An account that the operator named: its database must exist.
+    pub(crate) async fn must_exist(&self, account: AccountId) -> Result<(), Error> {
+        self.database_must_exist(&account.database()).await
+    }
+
+    async fn database_must_exist(&self, database: &DatabaseName) -> Result<(), Error> {
+        let server = self.cluster.server(Some(database)).await?;
+        if server.exists(database).await? {
+            Ok(())
+        } else {
+            Err(missing(database))
+        }
+    }
+
+    /// The accounts of a command. One that was named alone must exist; in a list, one that does not
+    /// is a failure of its own.
+    pub(crate) async fn accounts(
+        self: &Arc<Self>,
+        accounts: Accounts,
+    ) -> Result<Vec<AccountId>, Error> {
+        match accounts {
+            Accounts::All => self.all_accounts().await,
+            Accounts::One(account) => {
+                self.must_exist(account).await?;
+                Ok(vec![account])
+            }
+            Accounts::List(list) => {
+                let checked = self
+                    .each(list, |run, account| async move {
+                        match run.must_exist(account).await {
+                            Ok(()) => Ok(Some(account)),
+                            Err(error) => run
+                                .is_left_to_the_scan(&account.database(), error)
+                                .map(|left| left.then_some(account)),
+                        }
+                    })
+                    .await?;
+                Ok(checked.into_iter().flatten().collect())
+            }
+        }
+    }
+
+    /// The number databases of a command, by name. One that was named alone must exist; in a list,
+    /// one that does not is a failure of its own.
+    ///
+    /// The cluster's databases are listed only where a selection needs it: not every user may.
+    pub(crate) async fn number_databases(
+        self: &Arc<Self>,
+        databases: NumberDatabases,
+    ) -> Result<Vec<DatabaseName>, Error> {
+        let mut chosen = match databases {
+            NumberDatabases::All => return self.all_number_databases().await,
+            NumberDatabases::One(Selection::Database(name)) => {
+                self.database_must_exist(&name).await?;
+                vec![name]
+            }
+            NumberDatabases::One(Selection::StartingWith(prefix)) => {
+                let matching = starting_with(&self.all_number_databases().await?, &prefix);
+                if matching.is_empty() {
+                    return Err(Error::new(
+                        Kind::NotFound,
+                        Operation::LIST_DATABASES,
+                        format!("there is no number database that starts with {prefix}"),
+                    ));
+                }
+                matching
+            }
+            NumberDatabases::List(selections) => self.selected(selections).await?,
+        };
+        chosen.sort();
+        chosen.dedup();
+        Ok(chosen)
+    }
+
+    /// The number databases of a list.
+    async fn selected(
+        self: &Arc<Self>,
+        selections: Vec<Selection>,
+    ) -> Result<Vec<DatabaseName>, Error> {
+        let mut chosen = Vec::new();
+        let mut named = Vec::new();
+        let mut all = None;
+        for selection in selections {
+            match selection {
+                Selection::Database(name) => named.push(name),
+                Selection::StartingWith(prefix) => {
+                    let all = match &mut all {
+                        Some(all) => all,
+                        None => all.insert(self.all_number_databases().await?),
+                    };
+                    let matching = starting_with(all, &prefix);
+                    if matching.is_empty() {
+                        self.reporter.database_failed(
+                            &encoded_number_database_of(&prefix),
+                            Kind::DatabaseNotFound,
+                        );
+                    }
+                    chosen.extend(matching);
+                }
+            }
+        }
+        if let Some(all) = all {
+            // What is listed exists.
+            named.retain(|name| {
+                let known = all.contains(name);
+                if known {
+                    chosen.push(name.clone());
+                }
+                !known
+            });
+        }
+        let checked = self
+            .each(named, |run, name| async move {
+                match run.database_must_exist(&name).await {
+                    Ok(()) => Ok(Some(name)),
+                    Err(error) => run
+                        .is_left_to_the_scan(&name, error)
+                        .map(|left| left.then_some(name)),
+                }
+            })
+            .await?;
+        chosen.extend(checked.into_iter().flatten());
+        Ok(chosen)
+    }
+
+    /// Whether a database of a list that could not be checked is scanned all the same. One that does not exist is a failure, and is not.
+    /// Another may exist, and its scan reports the error: a command must report each database that it could not read.
+    fn is_left_to_the_scan(&self, database: &DatabaseName, error: Error) -> Result<bool, Error> {
+        if error.kind() == Kind::DatabaseNotFound {
+            self.database_failed(database, error)?;
+            return Ok(false);
+        }
+        if error.is_fatal() {
+            return Err(error);
+        }
+        Ok(true)
+    }
+}
+
+fn missing(database: &DatabaseName) -> Error {
+    Error::new(Kind::DatabaseNotFound, Operation::OPEN_DOCS, "").in_database(database)
+}
+
+/// Those of the number databases whose numbers start so.
+fn starting_with(all: &[DatabaseName], prefix: &str) -> Vec<DatabaseName> {
+    let start = format!("numbers/{prefix}");
+    all.iter()
+        .filter(|database| database.plain().starts_with(&start))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,168 @@
+//! The numbers of one account in the number databases, found by their index where it answers.
+//!
+//! These commands are called from a web page, and a large cluster has a thousand documents of others for each of the account's. Only
+//! ids are taken from the index; the documents are read, and decide. A number that the index lacks is not copied and not fixed by
+//! this run, and nothing is deleted for it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::run::Run;
+use super::scan::Scan;
+use crate::kazoo::{AccountId, DatabaseName};
+use couchdb::{Error, Keyed, Keys, Kind, Operation};
+use document::{Document, IdRange};
+
+/// The time that an index may take. One that is up to date answers in milliseconds; one that must be built first takes longer than
+/// reading the documents.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is known of the cluster's indexes.
+#[derive(Debug, Default)]
+pub(super) struct Indexes {
+    /// One timed out: they are not built, and the others are no better.
+    are_slow: AtomicBool,
+}
+
+/// The documents of a number database, at least those that are assigned to an account.
+pub(crate) enum Assigned<'a> {
+    /// All its documents.
+    All(Scan<'a, Document>),
+    /// Those that an index has for the account.
+    Of {
+        run: &'a Run,
+        database: DatabaseName,
+        ids: std::vec::IntoIter<String>,
+    },
+}
+
+impl Assigned<'_> {
+    /// The next page; `None` after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Document>>, Error> {
+        match self {
+            Self::All(scan) => scan.next().await,
+            Self::Of { run, database, ids } => {
+                let some: Vec<String> = ids.by_ref().take(run.settings.max_bulk_read).collect();
+                if some.is_empty() {
+                    return Ok(None);
+                }
+                let keys: Vec<&str> = some.iter().map(String::as_str).collect();
+                let found = run.present(database, &keys).await?;
+                Ok(Some(found.into_iter().flatten().collect()))
+            }
+        }
+    }
+}
+
+impl Run {
+    /// The documents of a number database that may be assigned to an account; all documents without one.
+    pub(crate) async fn assigned(
+        &self,
+        database: &DatabaseName,
+        only: Option<AccountId>,
+    ) -> Result<Assigned<'_>, Error> {
+        if let Some(account) = only {
+            match self.ids_assigned_to(database, account).await {
+                Ok(ids) => {
+                    return Ok(Assigned::Of {
+                        run: self,
+                        database: database.clone(),
+                        ids: ids.into_iter(),
+                    });
+                }
+                Err(error) if error.is_fatal() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let scan = self.scan(database, IdRange::all());
+        Ok(Assigned::All(scan.await?))
+    }
+
+    async fn ids_assigned_to(
+        &self,
+        database: &DatabaseName,
+        account: AccountId,
+    ) -> Result<Vec<String>, Error> {
+        let unusable = |kind, detail: &str| {
+            Error::new(kind, Operation::OPEN_DOCS, detail).in_database(database)
+        };
+        if self.indexes.are_slow.load(Ordering::Relaxed) {
+            return Err(unusable(Kind::Timeout, "the indexes are not built"));
+        }
+        let server = self.cluster.server(Some(database)).await?;
+        let keys = keys_of(account);
+        let asked = server.rows_in_range(database, &keys, self.settings.max_bulk_read);
+        let found = asked.await.inspect_err(|error| {
+            if error.kind() == Kind::Timeout {
+                self.indexes.are_slow.store(true, Ordering::Relaxed);
+            }
+        })?;
+        // Keys of another kind would all lie out of range, and a server that cannot run the view leaves it empty: an empty answer
+        // counts only of an index that has rows of this kind.
+        if !found.first_of_all.as_ref().is_some_and(is_of_kazoo) {
+            return Err(unusable(Kind::BadAnswer, "another index than Kazoo's"));
+        }
+        let mut ids = Vec::new();
+        for row in found.rows {
+            if !(is_of_kazoo(&row) && account_in(&row.key) == Some(account)) {
+                return Err(unusable(Kind::BadAnswer, "not an answer of the index"));
+            }
+            ids.push(row.id);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+}
+
+/// `numbers/assigned_to`: keys are `[pvt_assigned_to, _id]`. Views compare letters first without their case, small ones before: every
+/// spelling of an account lies in between.
+fn keys_of(account: AccountId) -> Keys {
+    let id = account.to_string();
+    Keys {
+        design: "numbers",
+        view: "assigned_to",
+        start: json!([id]),
+        end: json!([id.to_uppercase(), {}]),
+        patience: PATIENCE,
+    }
+}
+
+/// Whether a row's key is of this kind.
+fn is_of_kazoo(row: &Keyed) -> bool {
+    matches!(row.key.as_array().map(Vec::as_slice), Some([_, Value::String(id)]) if *id == row.id)
+}
+
+/// The account in a key, if it names one.
+fn account_in(key: &Value) -> Option<AccountId> {
+    AccountId::parse(key.get(0)?.as_str()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_an_account_in_any_case_and_the_id() {
+        let row = |key: Value| Keyed {
+            id: "+14155550100".to_owned(),
+            key,
+        };
+        let own = json!(["Ab000000000000000000000000000001", "+14155550100"]);
+        assert_eq!(
+            account_in(&own),
+            AccountId::parse("ab000000000000000000000000000001")
+        );
+        assert!(is_of_kazoo(&row(own)));
+        assert!(is_of_kazoo(&row(json!([7, "+14155550100"]))));
+        for other in [
+            json!("ab000000000000000000000000000001"),
+            json!(["ab000000000000000000000000000001"]),
+            json!(["ab000000000000000000000000000001", "+14155550101"]),
+        ] {
+            assert!(!is_of_kazoo(&row(other)));
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Scan and apply: how documents are read in bounded memory, decided about by a [`Reconciler`], and written. Knows no command.
+
+mod announce;
+mod apply;
+mod assigned_scan;
+mod attempts;
+mod budget;
+mod cluster;
+mod databases;
+mod duplicates;
+mod given;
+mod index;
+mod journal;
+mod keep;
+mod once;
+mod proxy;
+mod reconcile;
+mod run;
+mod scan;
+mod services;
+mod settings;
+mod tasks;
+
+pub(crate) use apply::{End, Ends};
+pub(crate) use assigned_scan::{AccountFilter, AllAccounts};
+pub(crate) use budget::{Budget, Charge};
+pub(crate) use duplicates::Duplicate;
+pub(crate) use given::Numbered;
+pub(crate) use keep::Kept;
+pub(crate) use once::OncePerKey;
+pub(crate) use proxy::decodes_names;
+pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler, Target};
+pub(crate) use run::Run;
+pub(crate) use scan::may_be_a_number;
+pub use settings::Settings;

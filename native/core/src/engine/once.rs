@@ -1,0 +1,43 @@
+//! Values that are made once a key and run, however many tasks ask for them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OnceCell};
+
+use couchdb::Error;
+
+type Cell<V> = Arc<OnceCell<Result<Arc<V>, Error>>>;
+
+/// A cache of values that are read from the cluster. An error is kept, too, and not asked for again.
+pub(crate) struct OncePerKey<K, V>(Mutex<HashMap<K, Cell<V>>>);
+
+impl<K, V> Default for OncePerKey<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V> OncePerKey<K, V> {
+    /// The value of a key, made by `read` when the key is first asked for.
+    pub(crate) async fn of<'r>(
+        &self,
+        key: K,
+        // Boxed: hundreds of tasks wait for a value that one of them reads.
+        read: impl FnOnce() -> Pin<Box<dyn Future<Output = Result<V, Error>> + Send + 'r>>,
+    ) -> Result<Arc<V>, Error> {
+        let cell = self.0.lock().await.entry(key).or_default().clone();
+        cell.get_or_init(|| async { read().await.map(Arc::new) })
+            .await
+            .clone()
+    }
+
+    /// Sets the value of a key that was read together with something else.
+    pub(crate) async fn set(&self, key: K, value: V) {
+        let cell = Cell::new(OnceCell::new_with(Some(Ok(Arc::new(value)))));
+        self.0.lock().await.insert(key, cell);
+    }
+}

@@ -1,0 +1,49 @@
+//! A proxy between the library and CouchDB that takes names of databases for paths.
+
+use super::run::Run;
+use crate::kazoo::DatabaseName;
+use couchdb::{Error, Kind};
+use percent_encoding::percent_decode_str;
+
+/// One line, if a database that the server lists does not exist when it is read: something in front of CouchDB decodes the
+/// escapes in the names of databases. That is looked for where a database was missing.
+pub(crate) async fn decodes_names(run: &Run, fatal: Option<&Error>) -> Option<String> {
+    if run.cancel.is_cancelled() && fatal.is_none() {
+        return None;
+    }
+    let database = match fatal {
+        Some(error) if error.kind() == Kind::DatabaseNotFound => error.database().cloned()?,
+        Some(_) => return None,
+        None => missing(run)?,
+    };
+    let server = run.cluster.server(Some(&database)).await.ok()?;
+    // A user who may not list databases, and a server that is gone, tell nothing.
+    if !server.lists(&database).await.ok()? || server.exists(&database).await.ok()? {
+        return None;
+    }
+    Some(format!(
+        "{url} lists the database {plain}, and says that {encoded} does not exist: a proxy in front of CouchDB seems to decode \
+         %2F or %2B in paths. Have it pass paths on as they are (nginx: proxy_pass without a path; Apache: \
+         AllowEncodedSlashes NoDecode and nocanon; Traefik: allow encoded slashes)",
+        url = server.url(),
+        plain = database.plain(),
+        encoded = database.encoded(),
+    ))
+}
+
+/// A database that the failure report says is missing.
+fn missing(run: &Run) -> Option<DatabaseName> {
+    let failures = run.reporter.failures();
+    failures
+        .by_database()
+        .iter()
+        .find(|(_, failures)| {
+            let of_database = failures.last_error == Some(Kind::DatabaseNotFound);
+            let of_numbers = || {
+                let mut reasons = failures.failed.keys();
+                reasons.any(|reason| reason.kind() == Some(Kind::DatabaseNotFound))
+            };
+            of_database || of_numbers()
+        })
+        .and_then(|(name, _)| DatabaseName::new(&percent_decode_str(name).decode_utf8().ok()?))
+}

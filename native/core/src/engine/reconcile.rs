@@ -1,0 +1,236 @@
+//! Reconcilers: what a repair reads, and its rule.
+
+use async_trait::async_trait;
+
+use document::{Change, Document, Leaf};
+
+use super::attempts::Decided;
+use crate::kazoo::DatabaseName;
+use crate::plan::Decision;
+use crate::report::Reason;
+use couchdb::{Attachments, Error};
+
+/// A document that a repair may change: its id, and the document if it exists.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) id: String,
+    pub(crate) document: Option<Document>,
+}
+
+impl Target {
+    pub(crate) fn present(document: Document) -> Self {
+        Self {
+            id: document.id().to_owned(),
+            document: Some(document),
+        }
+    }
+}
+
+/// How the other side is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    /// False for the first decision, which may use what was read before. After that everything is read anew.
+    pub(crate) fresh: bool,
+    /// How attachments are read.
+    pub(crate) attachments: Attachments,
+}
+
+impl Read {
+    /// The first decision.
+    pub(crate) const FIRST: Self = Self {
+        fresh: false,
+        attachments: Attachments::Stubs,
+    };
+
+    /// A decision from fresh reads.
+    pub(crate) const AGAIN: Self = Self {
+        fresh: true,
+        attachments: Attachments::Stubs,
+    };
+
+    /// A decision from fresh reads with the content of attachments.
+    pub(crate) const WHOLE: Self = Self {
+        fresh: true,
+        attachments: Attachments::Inline,
+    };
+}
+
+/// What it means that the database of the documents does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MissingDatabase {
+    /// The documents cannot be read.
+    FailsToRead,
+    /// The documents cannot be written: the database is never created.
+    FailsToWrite,
+    /// The run creates it. In a dry run, which creates nothing, it holds nothing.
+    IsCreated,
+}
+
+/// What the other side says of one document, or why that is not known: the encoded name of a database, and the reason.
+pub(crate) type OtherSide<T> = Result<T, (String, Reason)>;
+
+/// A repair of documents of one database. The first pass and every retry call the same [`Reconciler::decide`].
+#[async_trait]
+pub(crate) trait Reconciler: Send + Sync {
+    /// What the rule needs besides the document.
+    type Other: Send + Sync;
+
+    /// How the documents themselves are read.
+    fn attachments(&self) -> Attachments {
+        Attachments::Stubs
+    }
+
+    /// What it means that the database of the documents does not exist.
+    fn missing_database(&self) -> MissingDatabase {
+        MissingDatabase::FailsToRead
+    }
+
+    /// Reads the other side of each document.
+    ///
+    /// # Errors
+    /// One error for all of them.
+    async fn other_side(
+        &self,
+        targets: &[Target],
+        read: Read,
+    ) -> Result<Vec<OtherSide<Self::Other>>, Error>;
+
+    /// The rule, without I/O.
+    fn decide(&self, target: &Target, other: &Self::Other, read: Read) -> Decision;
+
+    /// Whether a losing leaf of a document with conflicts permits the change: the rule must treat it as the document itself. Where one
+    /// does not, the document is left alone ([`Reason::Conflicted`]).
+    fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
+        let _ = leaf;
+        !matches!(change, Change::Delete { .. })
+    }
+
+    /// Whether losing leaves are read before the change is made. Those of a deletion always are.
+    fn asks_leaves(&self, change: &Change) -> bool {
+        matches!(change, Change::Delete { .. })
+    }
+}
+
+/// A reconciler without its type of other side.
+#[async_trait]
+pub(super) trait Decide: Send + Sync {
+    fn attachments(&self) -> Attachments;
+
+    fn missing_database(&self) -> MissingDatabase;
+
+    /// One decision a document.
+    async fn decide_all(
+        &self,
+        database: &DatabaseName,
+        targets: Vec<Target>,
+        read: Read,
+    ) -> Result<Vec<DecidedAbout>, Error>;
+
+    fn permits(&self, change: &Change, leaf: &Leaf) -> bool;
+
+    fn asks_leaves(&self, change: &Change) -> bool;
+}
+
+#[async_trait]
+impl<R: Reconciler> Decide for R {
+    fn attachments(&self) -> Attachments {
+        Reconciler::attachments(self)
+    }
+
+    fn missing_database(&self) -> MissingDatabase {
+        Reconciler::missing_database(self)
+    }
+
+    async fn decide_all(
+        &self,
+        database: &DatabaseName,
+        targets: Vec<Target>,
+        read: Read,
+    ) -> Result<Vec<DecidedAbout>, Error> {
+        let others = self.other_side(&targets, read).await?;
+        let mut decided = Vec::with_capacity(targets.len());
+        for (target, other) in targets.into_iter().zip(others) {
+            let decision = match other {
+                Ok(other) => self.decide(&target, &other, read),
+                Err((place, reason)) => {
+                    decided.push(DecidedAbout {
+                        id: target.id,
+                        decided: Some(Decided::Failed(place, reason)),
+                        unchanged: None,
+                    });
+                    continue;
+                }
+            };
+            decided.push(planned(database, target, decision));
+        }
+        Ok(decided)
+    }
+
+    fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
+        Reconciler::permits(self, change, leaf)
+    }
+
+    fn asks_leaves(&self, change: &Change) -> bool {
+        Reconciler::asks_leaves(self, change)
+    }
+}
+
+/// A decision about one document.
+pub(super) struct DecidedAbout {
+    pub(super) id: String,
+    /// `None`: it depends on the content of attachments.
+    pub(super) decided: Option<Decided>,
+    /// The document, where it stays as it is.
+    pub(super) unchanged: Option<Document>,
+}
+
+/// What a decision makes of a document.
+fn planned(database: &DatabaseName, target: Target, decision: Decision) -> DecidedAbout {
+    let Target { id, document } = target;
+    let mut unchanged = None;
+    let decided = match (decision, document) {
+        (Decision::Unchanged, document) => {
+            unchanged = document;
+            Some(Decided::Unchanged)
+        }
+        (Decision::Skip, _) | (Decision::Delete, None) => Some(Decided::Skip),
+        (Decision::Failed(reason), _) => Some(Decided::Failed(database.encoded(), reason)),
+        (Decision::NeedsAttachments, _) => None,
+        (Decision::Write(after), None) => Some(Decided::Change(Change::create(after))),
+        (Decision::Restore(after, leaves), None) => {
+            Some(Decided::Change(Change::Create { after, leaves }))
+        }
+        (Decision::Write(after) | Decision::Restore(after, _), Some(before)) => {
+            Some(Decided::Change(Change::update(before, after)))
+        }
+        (Decision::Delete, Some(before)) => Some(Decided::Change(Change::delete(before))),
+    };
+    DecidedAbout {
+        id,
+        decided,
+        unchanged,
+    }
+}
+
+/// A reconciler whose rule needs nothing but the document, which must exist.
+pub(crate) struct InPlace<F>(pub(crate) F);
+
+#[async_trait]
+impl<F> Reconciler for InPlace<F>
+where
+    F: Fn(&Document) -> Decision + Send + Sync,
+{
+    type Other = ();
+
+    async fn other_side(&self, targets: &[Target], _: Read) -> Result<Vec<OtherSide<()>>, Error> {
+        Ok(targets.iter().map(|_| Ok(())).collect())
+    }
+
+    fn decide(&self, target: &Target, (): &(), _: Read) -> Decision {
+        target.document.as_ref().map_or(Decision::Skip, &self.0)
+    }
+
+    fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
+        !matches!(change, Change::Delete { .. }) || matches!((self.0)(leaf), Decision::Delete)
+    }
+}

@@ -1,0 +1,113 @@
+//! What the tasks of a run share.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio_util::sync::CancellationToken;
+
+use super::budget::Budget;
+use super::cluster::Cluster;
+use super::index::Indexes;
+use super::journal::RunJournal;
+use super::once::OncePerKey;
+use super::services::Services;
+use super::settings::Settings;
+use crate::host::Host;
+use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
+use crate::report::{Reason, Reporter};
+use couchdb::Error;
+
+/// One run: its settings, and one object for each of its concerns.
+pub(crate) struct Run {
+    pub(crate) settings: Settings,
+    /// The function's name.
+    pub(crate) function: String,
+    pub(crate) cluster: Cluster,
+    pub(crate) reporter: Reporter,
+    pub(crate) services: Services,
+    pub(crate) budget: Budget,
+    pub(crate) cancel: CancellationToken,
+    /// The moment of the run in gregorian seconds: one for all that it writes.
+    pub(crate) now: u64,
+    /// The applications that accounts use their numbers for.
+    pub(crate) usages: OncePerKey<AccountId, AppUsage>,
+    pub(super) indexes: Indexes,
+    pub(super) run_journal: RunJournal,
+}
+
+impl Run {
+    pub(crate) fn new(
+        function: String,
+        settings: Settings,
+        host: Arc<dyn Host>,
+        reporter: Reporter,
+        cancel: &CancellationToken,
+    ) -> Self {
+        // Its own: an error that ends the run stops the rest of it, and not its caller.
+        let cancel = cancel.child_token();
+        Self {
+            cluster: Cluster::new(
+                host,
+                &settings.http,
+                &settings.config_section,
+                &reporter,
+                cancel.clone(),
+            ),
+            budget: Budget::new(settings.memory),
+            now: gregorian_seconds(SystemTime::now()),
+            services: Services::default(),
+            usages: OncePerKey::default(),
+            indexes: Indexes::default(),
+            run_journal: RunJournal::default(),
+            function,
+            settings,
+            reporter,
+            cancel,
+        }
+    }
+
+    /// How numbers are normalised in this cluster.
+    pub(crate) async fn normaliser(&self) -> Result<Arc<Normaliser>, Error> {
+        self.cluster.normaliser(&self.reporter).await
+    }
+
+    /// The function and its arguments, as journals and locks have them.
+    pub(crate) fn command_line(&self) -> &str {
+        match self.settings.command_line.as_str() {
+            "" => &self.function,
+            line => line,
+        }
+    }
+
+    /// A database could not be read: a failure of it, unless the error ends the run.
+    pub(crate) fn database_failed(
+        &self,
+        database: &DatabaseName,
+        error: Error,
+    ) -> Result<(), Error> {
+        if error.is_fatal() {
+            return Err(error);
+        }
+        self.reporter
+            .database_failed(&database.encoded(), error.kind());
+        Ok(())
+    }
+
+    /// Numbers failed because of this error, in the database that it names, unless the error ends the run.
+    pub(crate) fn numbers_failed<'a>(
+        &self,
+        database: &DatabaseName,
+        error: &Error,
+        reason: Reason,
+        numbers: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Error> {
+        if error.is_fatal() {
+            return Err(error.clone());
+        }
+        let database = error.database().unwrap_or(database).encoded();
+        for number in numbers {
+            self.reporter.failed(&database, reason, number);
+        }
+        Ok(())
+    }
+}

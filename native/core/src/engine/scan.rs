@@ -1,0 +1,208 @@
+//! Scanning: the documents of a database, page by page or by their ids.
+
+use super::run::Run;
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts, range_after_numbers, range_of_numbers};
+use couchdb::{
+    Attachments, DatabaseName as Name, Document, Error, Found, FromRow, Kind, Operation, Pages,
+    Revised,
+};
+use document::{IdRange, Leaf, Revision};
+
+/// How many times as many rows a page may have that holds ids only.
+const IDS_IN_A_PAGE: usize = 10;
+
+/// The most documents that are asked for by their ids with one request.
+const KEYS_AT_ONCE: usize = 500;
+
+/// The most that the losing leaves of one document may take together, in bytes: as much as one answer.
+const LARGEST_LEAVES: usize = 256 << 20;
+
+/// A range of a database, read page by page. What it delivers is counted.
+pub(crate) struct Scan<'a, T> {
+    run: &'a Run,
+    database: Name,
+    pages: Pages<T>,
+    /// Whether its rows count as documents that were read.
+    counts: bool,
+}
+
+impl<T: FromRow> Scan<'_, T> {
+    /// The next page; `None` after the last.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<T>>, Error> {
+        let page = self.pages.next().await?;
+        if let Some(page) = &page {
+            let documents = if self.counts { page.len() } else { 0 };
+            self.run.reporter.read(&self.database, documents);
+        }
+        Ok(page)
+    }
+}
+
+impl Run {
+    /// A scan of the documents of a range.
+    pub(crate) async fn scan(
+        &self,
+        database: &DatabaseName,
+        range: IdRange,
+    ) -> Result<Scan<'_, Document>, Error> {
+        let server = self.cluster.server(Some(database)).await?;
+        let limit = self.settings.max_bulk_read;
+        let (name, stubs) = (database.clone(), Attachments::Stubs);
+        Ok(Scan {
+            run: self,
+            database: database.clone(),
+            pages: Pages::of_documents(server, name, range, stubs, limit),
+            counts: true,
+        })
+    }
+
+    /// A scan of the ids and revisions of a range.
+    pub(crate) async fn scan_ids(
+        &self,
+        database: &DatabaseName,
+        range: IdRange,
+    ) -> Result<Scan<'_, Revised>, Error> {
+        let server = self.cluster.server(Some(database)).await?;
+        let limit = self.settings.max_bulk_read.saturating_mul(IDS_IN_A_PAGE);
+        Ok(Scan {
+            run: self,
+            database: database.clone(),
+            pages: Pages::of_revisions(server, database.clone(), range, limit),
+            counts: false,
+        })
+    }
+
+    /// Reads documents by their ids: one answer for each, in the same order.
+    pub(crate) async fn documents(
+        &self,
+        database: &DatabaseName,
+        ids: &[&str],
+        attachments: Attachments,
+    ) -> Result<Vec<Found<Document>>, Error> {
+        let server = self.cluster.server(Some(database)).await?;
+        let limit = self.settings.max_bulk_read.min(KEYS_AT_ONCE);
+        let found = server
+            .read_documents(database, ids, attachments, limit)
+            .await?;
+        let present = found.iter().filter(|found| found.is_present()).count();
+        self.reporter.read(database, present);
+        // The content of attachments is large: two such documents could hold all that answers may hold.
+        Ok(match attachments {
+            Attachments::Stubs => found,
+            Attachments::Inline => found.into_iter().map(detached).collect(),
+        })
+    }
+
+    /// Reads the documents of these ids that exist, attachments as stubs: one answer for each, in the same order.
+    pub(crate) async fn present(
+        &self,
+        database: &DatabaseName,
+        ids: &[&str],
+    ) -> Result<Vec<Option<Document>>, Error> {
+        let found = self.documents(database, ids, Attachments::Stubs).await?;
+        Ok(found.into_iter().map(Found::present).collect())
+    }
+
+    /// Reads the revisions of ids: one answer for each, in the same order.
+    pub(crate) async fn revisions(
+        &self,
+        database: &DatabaseName,
+        ids: &[&str],
+    ) -> Result<Vec<Found<Revised>>, Error> {
+        let server = self.cluster.server(Some(database)).await?;
+        let limit = self.settings.max_bulk_read.min(KEYS_AT_ONCE);
+        server.read_revisions(database, ids, limit).await
+    }
+
+    /// Reads the losing leaves of a document, attachments inline. A leaf that no longer exists is left out.
+    pub(super) async fn losing_leaves(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+        revisions: Vec<Revision>,
+    ) -> Result<Vec<Leaf>, Error> {
+        let server = self.cluster.server(Some(database)).await?;
+        let mut leaves = Vec::new();
+        let mut bytes = 0;
+        for rev in revisions {
+            let Some(leaf) = server.open_revision(database, id, &rev).await? else {
+                continue;
+            };
+            bytes += leaf.text().len();
+            if bytes > LARGEST_LEAVES {
+                let mib = LARGEST_LEAVES >> 20;
+                let line = format!("the conflicts of {id} take more than {mib} MiB");
+                let error = Error::new(Kind::TooLarge, Operation::OPEN_DOCS, line);
+                return Err(error.in_database(database));
+            }
+            leaves.push(leaf);
+        }
+        Ok(leaves)
+    }
+
+    /// Reads the number documents of an account's database, whatever their ids, and passes them on page by page: those whose ids start
+    /// with `+`, and of the others those whose ids could be a number's. Kazoo's own ids are 32 hexadecimal digits; reading those
+    /// documents to learn that they are no numbers would be most of the work.
+    pub(crate) async fn scan_numbers_of(
+        &self,
+        account: AccountId,
+        mut each_page: impl FnMut(Vec<Document>),
+    ) -> Result<(), Error> {
+        let database = account.database();
+        let mut see = |page: Vec<Document>| {
+            each_page(
+                page.into_iter()
+                    .filter(|document| NumberFacts::of(document).is_number)
+                    .collect(),
+            );
+        };
+        let mut numbers = self.scan(&database, range_of_numbers()).await?;
+        let mut others = self.scan_ids(&database, range_after_numbers()).await?;
+        match numbers.pages.begin_with(&mut others.pages).await {
+            // Each of the two reports for itself what is wrong, or too large for one answer.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    Kind::BadAnswer
+                        | Kind::BadRequest
+                        | Kind::DatabaseNotFound
+                        | Kind::TooLarge
+                        | Kind::OutOfMemory
+                ) => {}
+            begun => begun?,
+        }
+        let read = async {
+            while let Some(page) = numbers.next().await? {
+                see(page);
+            }
+            Ok(())
+        };
+        let list = async {
+            let mut odd = Vec::new();
+            while let Some(page) = others.next().await? {
+                let ids = page.into_iter().map(|row| row.id);
+                odd.extend(ids.filter(|id| may_be_a_number(id)));
+            }
+            Ok(odd)
+        };
+        let ((), odd) = futures::try_join!(read, list)?;
+        if !odd.is_empty() {
+            let ids: Vec<&str> = odd.iter().map(String::as_str).collect();
+            let found = self.present(&database, &ids).await?;
+            see(found.into_iter().flatten().collect());
+        }
+        Ok(())
+    }
+}
+
+fn detached(found: Found<Document>) -> Found<Document> {
+    match found {
+        Found::Present(document) => Found::Present(document.detached()),
+        other => other,
+    }
+}
+
+/// Whether a document of this id could be a number's.
+pub(crate) fn may_be_a_number(id: &str) -> bool {
+    !id.starts_with("_design/") && AccountId::parse(id).is_none()
+}

@@ -1,0 +1,157 @@
+//! Work on many databases at the same time.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
+
+use super::run::Run;
+use crate::kazoo::DatabaseName;
+use crate::operation;
+use couchdb::{Error, Kind};
+
+impl Run {
+    /// Does something for each, several at a time, each in a task of its own. The first error stops the rest; a panic is an error.
+    pub(crate) async fn each<T, R, F, W>(
+        self: &Arc<Self>,
+        all: Vec<T>,
+        work: W,
+    ) -> Result<Vec<R>, Error>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: Future<Output = Result<R, Error>> + Send + 'static,
+        W: Fn(Arc<Self>, T) -> F,
+    {
+        self.some_at_once(self.settings.databases_at_once, all, work)
+            .await
+    }
+
+    /// The same for number databases that are read whole: half as many at a time, since their pages are full of documents and are kept
+    /// until the other side is read.
+    pub(crate) async fn each_number_database<R, F, W>(
+        self: &Arc<Self>,
+        all: Vec<DatabaseName>,
+        work: W,
+    ) -> Result<Vec<R>, Error>
+    where
+        R: Send + 'static,
+        F: Future<Output = Result<R, Error>> + Send + 'static,
+        W: Fn(Arc<Self>, DatabaseName) -> F,
+    {
+        self.some_at_once(self.settings.databases_at_once.div_ceil(2), all, work)
+            .await
+    }
+
+    /// Works on each database. One whose work fails is a failure of it (`None`), unless the error ends the run; then it is reported.
+    pub(crate) async fn each_database<T, R, F, W>(
+        self: &Arc<Self>,
+        all: Vec<T>,
+        database_of: fn(&T) -> DatabaseName,
+        work: W,
+    ) -> Result<Vec<Option<R>>, Error>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: Future<Output = Result<R, Error>> + Send + 'static,
+        W: Fn(Arc<Self>, T) -> F,
+    {
+        self.each(all, |run, one| {
+            let database = database_of(&one);
+            let work = work(run.clone(), one);
+            async move {
+                let result = run.or_failed(&database, work.await)?;
+                run.reporter.finished(&database).await;
+                Ok(result)
+            }
+        })
+        .await
+    }
+
+    /// The result, or `None` and a failure of the database.
+    pub(crate) fn or_failed<R>(
+        &self,
+        database: &DatabaseName,
+        result: Result<R, Error>,
+    ) -> Result<Option<R>, Error> {
+        match result {
+            Ok(result) => Ok(Some(result)),
+            Err(error) => {
+                self.database_failed(database, error)?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn some_at_once<T, R, F, W>(
+        self: &Arc<Self>,
+        at_once: usize,
+        all: Vec<T>,
+        work: W,
+    ) -> Result<Vec<R>, Error>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: Future<Output = Result<R, Error>> + Send + 'static,
+        W: Fn(Arc<Self>, T) -> F,
+    {
+        let places = Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS)));
+        let mut tasks = JoinSet::new();
+        let mut results = BTreeMap::new();
+        let mut stopped = None;
+        // The first error stops the others at their next request and not in the middle of one: the answer to a write in flight is
+        // still counted and announced.
+        let mut take = |done, stopped: &mut Option<Error>| match joined(done) {
+            Ok((index, result)) => {
+                results.insert(index, result);
+            }
+            Err(error) => {
+                self.cancel.cancel();
+                stopped.get_or_insert(error);
+            }
+        };
+        self.reporter.to_do(all.len()).await;
+        for (index, one) in all.into_iter().enumerate() {
+            while let Some(done) = tasks.try_join_next() {
+                take(done, &mut stopped);
+            }
+            if stopped.is_some() {
+                break;
+            }
+            // Never closed; without a place the work would still be right.
+            let place = places.clone().acquire_owned().await.ok();
+            let task = work(self.clone(), one);
+            let run = self.clone();
+            tasks.spawn(async move {
+                let result = task.await;
+                run.reporter.one_done().await;
+                let pause = run.settings.time_between_databases;
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+                drop(place);
+                (index, result)
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            take(done, &mut stopped);
+        }
+        match stopped {
+            Some(error) => Err(error),
+            None => Ok(results.into_values().collect()),
+        }
+    }
+}
+
+fn joined<R>(done: Result<(usize, Result<R, Error>), JoinError>) -> Result<(usize, R), Error> {
+    match done {
+        Ok((index, result)) => Ok((index, result?)),
+        Err(_) => Err(Error::new(
+            Kind::Internal,
+            operation::HOST,
+            "a task of the run panicked: this is a bug of kazoo_numbers_maintenance",
+        )),
+    }
+}

@@ -1,0 +1,652 @@
+//! Which cluster-wide runs write to a cluster at this moment: one document, written with its
+//! revision, so that no two runs can both take what excludes the other.
+//!
+//! Each cluster-wide run that writes has a [`Holder`] in it, and renews it while it lives. An entry that stays as it is for its
+//! lease belongs to a run that died, and the next run removes it. How long that is a run sees for itself, on its own monotonic
+//! clock ([`Watch`]): clocks of servers differ, and jump. Moments in the document are the server's, from the `Date` of its
+//! answers. They only tell whether watching is worth it at once: an entry that looks alive refuses a run that does not wait.
+//!
+//! The document is read as something that anybody may have written: an entry that cannot be read is watched like the others,
+//! and removed.
+//!
+//! Everything here is pure; `run::lock` reads and writes.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use document::{Object, elements, quoted};
+use serde::{Deserialize, Serialize};
+
+use crate::command::Scope;
+
+/// The database that holds the document: Kazoo's own for background tasks. A database of our own
+/// would be one that Kazoo cannot classify, and it logs a stack trace each time it meets one.
+pub const DATABASE: &str = "tasks";
+
+/// The document's id.
+pub const DOCUMENT: &str = "kazoo_numbers_maintenance";
+
+/// The document's `pvt_type`: Kazoo's views in that database look at those of its tasks alone.
+const TYPE: &str = "numbers_maintenance_lock";
+
+/// The database that held the document in version 0.1, under the id [`FORMER_DOCUMENT`].
+pub const FORMER_DATABASE: &str = "kazoo_numbers_maintenance";
+
+/// The document's id in version 0.1.
+pub const FORMER_DOCUMENT: &str = "lock";
+
+/// The longest command line that an entry carries, and the longest text that is shown of one; a list of numbers can be very
+/// long.
+const LONGEST: usize = 120;
+
+/// The longest lease that is believed. No setting makes a longer one.
+const LONGEST_LEASE: Duration = Duration::from_secs(600);
+
+/// For how long an entry that cannot be read must stay as it is until it is removed.
+const LEASE_OF_UNREADABLE: Duration = Duration::from_secs(90);
+
+/// More entries than this are not read one by one.
+const MOST_ENTRIES: usize = 1000;
+
+/// What a run does about the lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lock {
+    /// It neither takes it nor looks.
+    #[default]
+    Off,
+    /// It takes it, or is refused.
+    Refuse,
+    /// It takes it, or waits until it can.
+    Wait,
+}
+
+/// A run that writes, or one that did and died.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// An id of this run alone.
+    pub run: String,
+    /// The function and its arguments, not endless.
+    pub command: String,
+    /// Who runs it.
+    pub who: String,
+    /// Where it runs: a node, or a process of a machine.
+    pub place: String,
+    /// How much it may change.
+    pub scope: Scope,
+    /// When it took the lock.
+    #[serde(with = "moment")]
+    pub since: SystemTime,
+    /// When it last said that it lives.
+    #[serde(with = "moment")]
+    pub renewed: SystemTime,
+    /// After how many seconds of silence it counts as dead.
+    pub lease_seconds: u64,
+    /// How often it said that it lives: two renewals within a second differ by it. Version 0.1 has none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub renewals: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Holder {
+    /// A run that is about to take the lock.
+    pub fn new(command: &str, who: &str, place: &str, scope: Scope, lease: Duration) -> Self {
+        let mut line: String = command.chars().take(LONGEST).collect();
+        if line.len() < command.len() {
+            line.push_str("...");
+        }
+        Self {
+            run: format!("{:016x}", rand::random::<u64>()),
+            command: line,
+            who: who.to_owned(),
+            place: place.to_owned(),
+            scope,
+            since: SystemTime::UNIX_EPOCH,
+            renewed: SystemTime::UNIX_EPOCH,
+            // The server's dates are whole seconds.
+            lease_seconds: lease.min(LONGEST_LEASE).as_secs().max(1),
+            renewals: 0,
+        }
+    }
+
+    /// For how long it may be silent.
+    fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds.max(1)).min(LONGEST_LEASE)
+    }
+
+    /// Whether the server's clock says that it has been silent for longer than its lease. A moment as far in the future is of a
+    /// clock that was wrong.
+    fn looks_dead(&self, now: SystemTime) -> bool {
+        let away = now
+            .duration_since(self.renewed)
+            .unwrap_or_else(|ahead| ahead.duration());
+        away > self.lease()
+    }
+
+    /// When its lock expires if it does not say again that it lives, for people.
+    fn expires(&self) -> String {
+        rfc3339(
+            self.renewed
+                .checked_add(self.lease())
+                .unwrap_or(self.renewed),
+        )
+    }
+}
+
+/// A moment as people read it (RFC 3339), to the second. Later ones than it can say are the last that it can.
+fn rfc3339(at: SystemTime) -> String {
+    // 9999-12-31T23:59:59Z
+    const LAST: u64 = 253_402_300_799;
+    let seconds = at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+        .min(LAST);
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+/// `purge_deleted by ann on kazoo@a has been running since 2026-11-24T03:00:00Z`
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It was written by another program: nothing of it steers the terminal, or fills it.
+        let plain = |text: &str| -> String {
+            let shown = text.chars().filter(|c| !c.is_control());
+            shown.take(LONGEST + 3).collect()
+        };
+        write!(f, "{}", plain(&self.command))?;
+        if !self.who.is_empty() {
+            write!(f, " by {}", plain(&self.who))?;
+        }
+        if !self.place.is_empty() {
+            write!(f, " on {}", plain(&self.place))?;
+        }
+        write!(f, " has been running since {}", rfc3339(self.since))
+    }
+}
+
+/// One entry of the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A run's.
+    Holder(Holder),
+    /// One that this version cannot read: its JSON text. It excludes every run.
+    Unreadable(Box<str>),
+}
+
+impl Entry {
+    fn parse(json: &str) -> Self {
+        serde_json::from_str(json).map_or_else(|_| Self::Unreadable(json.into()), Self::Holder)
+    }
+
+    /// What is the same in two versions of an entry.
+    fn key(&self) -> &str {
+        match self {
+            Self::Holder(holder) => &holder.run,
+            Self::Unreadable(json) => json,
+        }
+    }
+
+    fn holder(&self) -> Option<&Holder> {
+        match self {
+            Self::Holder(holder) => Some(holder),
+            Self::Unreadable(_) => None,
+        }
+    }
+
+    /// For how long it must stay as it is to count as dead.
+    pub fn lease(&self) -> Duration {
+        match self {
+            Self::Holder(holder) => holder.lease(),
+            Self::Unreadable(_) => LEASE_OF_UNREADABLE,
+        }
+    }
+
+    /// Whether a run must not start while this entry lives.
+    fn excludes(&self, me: &Holder) -> bool {
+        self.holder()
+            .is_none_or(|holder| holder.scope.excludes(me.scope))
+    }
+
+    /// Whether the server's clock gives a reason to believe that its run died.
+    pub fn looks_dead(&self, now: SystemTime) -> bool {
+        self.holder().is_none_or(|holder| holder.looks_dead(now))
+    }
+
+    /// When it expires if it does not say again that it lives, for people; empty where nobody knows.
+    pub fn expires(&self) -> String {
+        self.holder().map(Holder::expires).unwrap_or_default()
+    }
+
+    /// `, last heard of at 2026-11-24T03:00:00Z`, for people; empty where nobody knows.
+    pub fn last_seen(&self) -> String {
+        let since = |holder: &Holder| format!(", last heard of at {}", rfc3339(holder.renewed));
+        self.holder().map(since).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Holder(holder) => holder.fmt(f),
+            Self::Unreadable(_) => {
+                f.write_str("an entry of the lock that this version cannot read")
+            }
+        }
+    }
+}
+
+/// Since when a run sees entries unchanged, on its own monotonic clock.
+#[derive(Debug, Default)]
+pub struct Watch(Vec<Seen>);
+
+#[derive(Clone, Debug)]
+struct Seen {
+    entry: Entry,
+    since: Instant,
+    changed: bool,
+}
+
+impl Watch {
+    /// Notes what was read. An entry that changed begins anew, one that is gone is forgotten.
+    pub fn see(&mut self, holders: &Holders, at: Instant) {
+        let seen = holders.entries.iter().map(|entry| match self.of(entry) {
+            Some(known) => known.clone(),
+            None => Seen {
+                entry: entry.clone(),
+                since: at,
+                changed: self.0.iter().any(|seen| seen.entry.key() == entry.key()),
+            },
+        });
+        self.0 = seen.collect();
+    }
+
+    fn of(&self, entry: &Entry) -> Option<&Seen> {
+        self.0.iter().find(|seen| seen.entry == *entry)
+    }
+
+    /// Whether it was seen unchanged for its whole lease.
+    fn is_dead(&self, entry: &Entry, at: Instant) -> bool {
+        self.of(entry)
+            .is_some_and(|seen| at.saturating_duration_since(seen.since) > entry.lease())
+    }
+
+    /// Whether it was seen to change.
+    fn has_changed(&self, entry: &Entry) -> bool {
+        self.of(entry).is_some_and(|seen| seen.changed)
+    }
+}
+
+/// The content of the document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    entries: Vec<Entry>,
+}
+
+/// What the document means for a run that would take the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has it.
+    Held,
+    /// It may take it.
+    Free {
+        /// What is to be written then.
+        with: Holders,
+        /// Entries of dead runs that are no longer in it.
+        dead: Vec<Entry>,
+    },
+    /// This one excludes it.
+    Taken(Box<Entry>),
+    /// This one looks dead by the server's clock. Watching it decides.
+    Silent(Box<Entry>),
+}
+
+impl Holders {
+    /// Reads the document, whatever it holds.
+    pub fn parse(text: &str) -> Self {
+        let unreadable = |json: &str| vec![Entry::Unreadable(json.into())];
+        let entries = match Object::parse(text) {
+            Err(_) => unreadable(text),
+            Ok(document) => match document.get("holders") {
+                None | Some("null") => Vec::new(),
+                Some(json) => match elements(json) {
+                    Some(all) if all.len() <= MOST_ENTRIES => {
+                        all.into_iter().map(Entry::parse).collect()
+                    }
+                    _ => unreadable(json),
+                },
+            },
+        };
+        Self { entries }
+    }
+
+    /// The document of this id without its revision.
+    pub fn document(&self, id: &str) -> String {
+        let entries: Vec<String> = self.entries.iter().map(Entry::json).collect();
+        format!(
+            r#"{{"_id":{},"pvt_type":{},"holders":[{}]}}"#,
+            quoted(id),
+            quoted(TYPE),
+            entries.join(",")
+        )
+    }
+
+    /// All entries, those of dead runs too.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// The entries of runs.
+    pub fn holders(&self) -> impl Iterator<Item = &Holder> {
+        self.entries.iter().filter_map(Entry::holder)
+    }
+
+    /// Whether a run may go on. `now` is the server's moment, `at` the local one; `watch` has seen these entries.
+    pub fn judge(&self, me: &Holder, now: SystemTime, watch: &Watch, at: Instant) -> Verdict {
+        if self.holders().any(|one| one.run == me.run) {
+            return Verdict::Held;
+        }
+        let (dead, mut entries): (Vec<Entry>, Vec<Entry>) = self
+            .entries
+            .iter()
+            .cloned()
+            .partition(|one| watch.is_dead(one, at));
+        let excluding = |one: &&Entry| one.excludes(me);
+        let lives = |one: &&Entry| !one.looks_dead(now) || watch.has_changed(one);
+        if let Some(other) = entries.iter().filter(excluding).find(lives) {
+            return Verdict::Taken(Box::new(other.clone()));
+        }
+        if let Some(other) = entries.iter().find(excluding) {
+            return Verdict::Silent(Box::new(other.clone()));
+        }
+        entries.push(Entry::Holder(Holder {
+            since: now,
+            renewed: now,
+            ..me.clone()
+        }));
+        Verdict::Free {
+            with: Self { entries },
+            dead,
+        }
+    }
+
+    /// With this run's entry renewed; None: it is no longer in it.
+    pub fn renewed(&self, run: &str, now: SystemTime) -> Option<Self> {
+        let mut all = self.clone();
+        let mine = all.entries.iter_mut().find_map(|one| match one {
+            Entry::Holder(holder) if holder.run == run => Some(holder),
+            _ => None,
+        })?;
+        mine.renewed = now;
+        mine.renewals = mine.renewals.wrapping_add(1);
+        Some(all)
+    }
+
+    /// Without this run's entry; None: it is no longer in it.
+    pub fn without(&self, run: &str) -> Option<Self> {
+        self.retain(|one| one.holder().is_none_or(|holder| holder.run != run))
+    }
+
+    /// Without these entries, in whatever state they are now; None: none of them is in it any more.
+    pub fn without_all(&self, gone: &[Entry]) -> Option<Self> {
+        self.retain(|one| gone.iter().all(|gone| gone.key() != one.key()))
+    }
+
+    fn retain(&self, stays: impl Fn(&Entry) -> bool) -> Option<Self> {
+        let entries: Vec<Entry> = self
+            .entries
+            .iter()
+            .filter(|one| stays(one))
+            .cloned()
+            .collect();
+        (entries.len() < self.entries.len()).then_some(Self { entries })
+    }
+}
+
+impl Entry {
+    fn json(&self) -> String {
+        match self {
+            // All of it is text and numbers, of which serde_json refuses none.
+            Self::Holder(holder) => serde_json::to_string(holder).unwrap_or_else(|_| "null".into()),
+            Self::Unreadable(json) => json.to_string(),
+        }
+    }
+}
+
+/// A moment as people read it (RFC 3339), to the second.
+mod moment {
+    use std::time::SystemTime;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::rfc3339(*at))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+        let text = String::deserialize(from)?;
+        humantime::parse_rfc3339(&text).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 + seconds)
+    }
+
+    fn holder(scope: Scope) -> Holder {
+        Holder::new("purge_deleted", "ann", "a", scope, Duration::from_secs(60))
+    }
+
+    /// As a run reads it that has not read it before.
+    fn judge(holders: &Holders, me: &Holder, now: SystemTime) -> Verdict {
+        let mut watch = Watch::default();
+        let start = Instant::now();
+        watch.see(holders, start);
+        holders.judge(me, now, &watch, start)
+    }
+
+    fn taken(holders: &Holders, me: &Holder, now: SystemTime) -> Holders {
+        match judge(holders, me, now) {
+            Verdict::Free { with, .. } => with,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn runs(holders: &Holders) -> Vec<&str> {
+        holders.holders().map(|one| one.run.as_str()).collect()
+    }
+
+    #[test]
+    fn cluster_wide_runs_exclude_each_other_and_nothing_else() {
+        let (one, two) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
+        // Version 0.1 made entries of this scope, too.
+        let (three, four) = (holder(Scope::Shared), holder(Scope::Shared));
+        let empty = Holders::default();
+        let exclusive = taken(&empty, &one, at(0));
+        assert_eq!(judge(&exclusive, &one, at(1)), Verdict::Held);
+        match judge(&exclusive, &two, at(60)) {
+            Verdict::Taken(by) => assert_eq!(by.key(), one.run),
+            free => panic!("{free:?}"),
+        }
+        assert_eq!(taken(&exclusive, &three, at(1)).iter().count(), 2);
+        let shared = taken(&taken(&empty, &three, at(0)), &four, at(0));
+        assert_eq!(taken(&shared, &one, at(1)).iter().count(), 3);
+        assert_eq!(exclusive.without(&one.run), Some(empty));
+        assert_eq!(exclusive.without(&two.run), None);
+    }
+
+    #[test]
+    fn entry_is_dead_only_when_it_was_seen_unchanged_for_its_lease() {
+        let (dead, me) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
+        let holders = taken(&Holders::default(), &dead, at(100));
+        // Whatever the clocks say: an hour later, a lease later, or in the past.
+        for now in [at(4000), at(161), at(101)] {
+            let mut watch = Watch::default();
+            let start = Instant::now();
+            watch.see(&holders, start);
+            let later = |seconds| start + Duration::from_secs(seconds);
+            let expected = |verdict: &Verdict| match now == at(101) {
+                true => matches!(verdict, Verdict::Taken(_)),
+                false => matches!(verdict, Verdict::Silent(_)),
+            };
+            for seconds in [0, 30, 60] {
+                watch.see(&holders, later(seconds));
+                assert!(expected(&holders.judge(&me, now, &watch, later(seconds))));
+            }
+            match holders.judge(&me, now, &watch, later(61)) {
+                Verdict::Free { with, dead: gone } => {
+                    assert_eq!(gone[0].key(), dead.run);
+                    assert_eq!(runs(&with), [&me.run]);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn entry_that_is_renewed_lives_though_the_clocks_call_it_dead() {
+        let (other, me) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
+        let mut holders = taken(&Holders::default(), &other, at(0));
+        let mut watch = Watch::default();
+        let start = Instant::now();
+        watch.see(&holders, start);
+        // Two minutes ahead, and a clock that stands still: only the count changes.
+        let now = at(120);
+        assert!(matches!(
+            holders.judge(&me, now, &watch, start),
+            Verdict::Silent(_)
+        ));
+        for seconds in [40, 80, 120] {
+            holders = holders.renewed(&other.run, at(0)).unwrap();
+            let later = start + Duration::from_secs(seconds);
+            watch.see(&holders, later);
+            let verdict = holders.judge(&me, now, &watch, later + Duration::from_secs(59));
+            assert!(matches!(verdict, Verdict::Taken(_)), "{verdict:?}");
+        }
+        assert_eq!(holders.renewed(&me.run, at(150)), None);
+    }
+
+    #[test]
+    fn lease_of_a_hundred_years_is_ten_minutes_and_prints() {
+        let me = holder(Scope::Exclusive);
+        for lease in [1_000_000_000_000, u64::MAX, 3_153_600_000] {
+            for renewed in ["2026-01-02T03:04:05Z", "9999-12-31T23:59:59Z"] {
+                let text = format!(
+                    r#"{{"holders":[{{"run":"a","command":"b","who":"","place":"","scope":"exclusive","since":"{renewed}","renewed":"{renewed}","lease_seconds":{lease}}}]}}"#
+                );
+                let holders = Holders::parse(&text);
+                let entry = holders.iter().next().unwrap();
+                assert!(matches!(entry, Entry::Holder(_)));
+                assert_eq!(entry.lease(), LONGEST_LEASE);
+                let shown = format!("{entry} {} {}", entry.expires(), entry.last_seen());
+                assert!(shown.is_ascii() && !shown.contains("+1"), "{shown}");
+                let mut watch = Watch::default();
+                let start = Instant::now();
+                watch.see(&holders, start);
+                let later = start + LONGEST_LEASE + Duration::from_secs(1);
+                let verdict = holders.judge(&me, at(0), &watch, later);
+                assert!(matches!(verdict, Verdict::Free { .. }), "{verdict:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn entries_that_cannot_be_read_are_watched_and_then_removed() {
+        let me = holder(Scope::Exclusive);
+        for text in [
+            r#"{"holders":"x"}"#,
+            r#"{"holders":{"run":"a"}}"#,
+            r#"{"holders":[17]}"#,
+            r#"{"holders":[{"run":"a","lease_seconds":-1}]}"#,
+            r#"{"holders":[{"run":"a","command":"b","who":"","place":"","scope":"exclusive","since":"1912-01-02T03:04:05Z","renewed":"x","lease_seconds":60}]}"#,
+            r#"{"holders":[{"run":"a","a":1},{"run":"a","a":1},{"run":"a","a":2}]}"#,
+            "[]",
+        ] {
+            let holders = Holders::parse(text);
+            let mut watch = Watch::default();
+            let start = Instant::now();
+            watch.see(&holders, start);
+            let silent = holders.judge(&me, at(0), &watch, start);
+            assert!(matches!(silent, Verdict::Silent(_)), "{text}: {silent:?}");
+            let later = start + LEASE_OF_UNREADABLE + Duration::from_secs(1);
+            match holders.judge(&me, at(0), &watch, later) {
+                Verdict::Free { with, dead } => {
+                    assert_eq!(runs(&with), [&me.run]);
+                    assert_eq!(dead.len(), holders.iter().count());
+                    assert!(Holders::parse(&with.document(DOCUMENT)) == with);
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+        for text in ["{}", r#"{"holders":null}"#, r#"{"holders":[]}"#] {
+            assert_eq!(Holders::parse(text), Holders::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn two_entries_of_one_run_do_not_keep_each_other_alive() {
+        let (other, me) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
+        let mut holders = taken(&Holders::default(), &other, at(0));
+        let twin = holders.renewed(&other.run, at(5)).unwrap();
+        holders.entries.extend(twin.entries);
+        let mut watch = Watch::default();
+        let start = Instant::now();
+        watch.see(&holders, start);
+        let later = start + Duration::from_secs(61);
+        watch.see(&holders, later);
+        let verdict = holders.judge(&me, at(500), &watch, later);
+        assert!(matches!(verdict, Verdict::Free { .. }), "{verdict:?}");
+    }
+
+    #[test]
+    fn readable_entry_excludes_beside_one_that_is_not() {
+        let (other, me) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
+        let mut holders = taken(&Holders::default(), &other, at(0));
+        holders.entries.insert(0, Entry::parse("17"));
+        match judge(&holders, &me, at(1)) {
+            Verdict::Taken(by) => assert_eq!(by.key(), other.run),
+            verdict => panic!("{verdict:?}"),
+        }
+        // Who renews or leaves changes its own entry alone.
+        let text = holders
+            .renewed(&other.run, at(2))
+            .unwrap()
+            .document(DOCUMENT);
+        assert!(text.contains(r#""holders":[17,{"run""#), "{text}");
+        assert_eq!(holders.without(&other.run).unwrap().iter().count(), 1);
+    }
+
+    #[test]
+    fn the_document_reads_back_and_is_for_people_too() {
+        let long = "fix_numbers ".repeat(50);
+        let me = Holder::new(&long, "ann", "a", Scope::Shared, Duration::from_secs(60));
+        let holders = taken(&Holders::default(), &me, at(0));
+        let text = holders.document(DOCUMENT);
+        assert_eq!(Holders::parse(&text), holders);
+        assert!(text.contains(r#""since":"2026-09-21T"#), "{text}");
+        assert!(text.len() < 500, "{text}");
+    }
+
+    #[test]
+    fn nothing_in_an_entry_steers_or_fills_the_terminal() {
+        let mut one = holder(Scope::Shared);
+        one.command = "purge\u{1b}[2J\n_deleted".into();
+        one.since = at(0);
+        assert_eq!(
+            one.to_string(),
+            "purge[2J_deleted by ann on a has been running since 2026-09-21T14:13:20Z"
+        );
+        one.who = "x".repeat(1 << 20);
+        assert!(one.to_string().len() < 500);
+    }
+}

@@ -1,0 +1,182 @@
+//! Undoing: back from a document as it is, write by write, to what it was before a run.
+
+use document::{Digest, Document, Leaf, Object, Revision};
+
+use super::Decision;
+use crate::kazoo::NumberFacts;
+use crate::report::Reason;
+
+/// One write that a run made of a document, or may have made.
+#[derive(Debug)]
+pub struct Step {
+    /// The document before, attachments inline; `None`: it did not exist.
+    pub before: Option<Document>,
+    /// The document after; `None`: it was deleted.
+    pub after: Option<Document>,
+    /// The revision that the write made. `None`: it failed, or its answer was lost.
+    pub rev: Option<Revision>,
+    /// Losing leaves that were deleted with the document, or restored with it.
+    pub leaves: Vec<Leaf>,
+}
+
+/// Puts a document back, unless another writer changed it after the run. `now`: the document as it is, attachments inline.
+pub fn put_back(steps: &[Step], now: Option<&Document>) -> Decision {
+    let Some(target) = unwound(steps, now) else {
+        return Decision::Failed(Reason::ChangedSince);
+    };
+    match (target, now) {
+        (None, None) => Decision::Unchanged,
+        (None, Some(_)) => Decision::Delete,
+        (Some(target), Some(now)) if is_equal(target, now) => Decision::Unchanged,
+        (Some(target), _) => Decision::Restore(target.edited(&[]), deleted_leaves(steps)),
+    }
+}
+
+/// Whether a run restored this losing leaf.
+pub fn was_restored_by(steps: &[Step], leaf: &Leaf) -> bool {
+    let restoring = steps.iter().filter(|step| step.after.is_some());
+    let mut restored = restoring.flat_map(|step| &step.leaves);
+    restored.any(|known| is_equal(known, leaf))
+}
+
+/// The losing leaves that a run deleted with a document. It may have tried more than once.
+fn deleted_leaves(steps: &[Step]) -> Vec<Leaf> {
+    let mut leaves: Vec<&Leaf> = Vec::new();
+    let deletions = steps.iter().filter(|step| step.after.is_none());
+    for leaf in deletions.flat_map(|step| &step.leaves) {
+        if leaves.iter().all(|known| known.rev() != leaf.rev()) {
+            leaves.push(leaf);
+        }
+    }
+    leaves.into_iter().cloned().collect()
+}
+
+/// The document before the run. The outer `None`: another writer has changed it since.
+///
+/// A write that is known to have landed must be there as the revision that it made; one whose answer was lost is known by its content.
+/// Writes that never landed are passed over.
+fn unwound<'a>(steps: &'a [Step], now: Option<&'a Document>) -> Option<Option<&'a Document>> {
+    let mut state = now;
+    let mut moved = false;
+    for step in steps.iter().rev() {
+        let content = match (&step.after, state) {
+            (None, None) => true,
+            (Some(after), Some(state)) => is_as_written(after, state),
+            _ => false,
+        };
+        let ours = match (&step.rev, state) {
+            // A deleted document is gone, whatever revision its tombstone has.
+            (Some(made), Some(state)) if !moved => state.rev() == Some(made),
+            _ => content,
+        };
+        if ours {
+            state = step.before.as_ref();
+            moved = true;
+        }
+    }
+    let first = steps.first().and_then(|step| step.before.as_ref());
+    let untouched = match (first, now) {
+        (None, None) => true,
+        (Some(first), Some(now)) => is_equal(first, now),
+        _ => false,
+    };
+    (moved || untouched).then_some(state)
+}
+
+/// Whether two documents are the same, to the content of their attachments.
+fn is_equal(one: &Document, other: &Document) -> bool {
+    one.digest() == other.digest()
+}
+
+/// Whether a document is what a run wrote. The run wrote attachments as stubs or inline, so only their names count here.
+fn is_as_written(written: &Document, now: &Document) -> bool {
+    content(written) == content(now)
+}
+
+/// The digest of a document without its attachments, and their names.
+fn content(document: &Document) -> (Digest, Vec<String>) {
+    let attachments = document
+        .get("_attachments")
+        .and_then(|json| Object::parse(json).ok());
+    let mut names: Vec<String> = attachments
+        .map(|all| all.fields().map(|(name, _)| name.to_owned()).collect())
+        .unwrap_or_default();
+    names.sort_unstable();
+    if !NumberFacts::of(document).has_attachments {
+        return (document.digest(), names);
+    }
+    (document.edited(&[("_attachments", None)]).digest(), names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str, rev: Option<&str>) -> Document {
+        let rev = Revision::parse(rev.unwrap_or("1-a"));
+        Document::read("+1", rev, text.to_owned().into()).unwrap()
+    }
+
+    fn step(before: Option<&str>, after: Option<&str>, rev: Option<&str>) -> Step {
+        let own = |text: Option<&str>| text.map(|text| document(text, None));
+        Step {
+            before: own(before),
+            after: own(after),
+            rev: rev.map(Revision::parse),
+            leaves: Vec::new(),
+        }
+    }
+
+    fn back(steps: &[Step], now: Option<&str>, rev: Option<&str>) -> Option<Option<String>> {
+        let now = now.map(|text| document(text, rev));
+        let target = unwound(steps, now.as_ref());
+        target.map(|target| target.map(|document| document.text().to_owned()))
+    }
+
+    const A: &str = r#"{"a":1}"#;
+    const B: &str = r#"{"b":1}"#;
+    const C: &str = r#"{"c":1}"#;
+
+    fn to(text: &str) -> Option<Option<String>> {
+        Some(Some(text.to_owned()))
+    }
+
+    #[test]
+    fn write_that_landed_is_unwound_and_those_of_others_are_not() {
+        let steps = [step(Some(A), Some(B), Some("2-x"))];
+        assert_eq!(back(&steps, Some(B), Some("2-x")), to(A));
+        assert_eq!(back(&steps, Some(B), Some("3-y")), None);
+        assert_eq!(back(&steps, Some(C), Some("3-y")), None);
+        assert_eq!(back(&steps, None, None), None);
+        assert_eq!(back(&steps, Some(A), Some("3-y")), to(A));
+    }
+
+    #[test]
+    fn write_whose_answer_was_lost_is_known_by_its_content() {
+        let steps = [step(Some(A), Some(B), None)];
+        assert_eq!(back(&steps, Some(B), Some("2-x")), to(A));
+        assert_eq!(back(&steps, Some(A), Some("1-x")), to(A));
+        assert_eq!(back(&steps, Some(C), Some("2-y")), None);
+    }
+
+    #[test]
+    fn conflict_in_between_keeps_the_other_writers_document() {
+        let steps = [
+            step(Some(A), Some(B), None),
+            step(Some(C), Some(B), Some("3-x")),
+        ];
+        assert_eq!(back(&steps, Some(B), Some("3-x")), to(C));
+    }
+
+    #[test]
+    fn two_writes_are_unwound_one_after_the_other() {
+        let steps = [
+            step(None, Some(A), Some("1-x")),
+            step(Some(A), Some(B), Some("2-x")),
+        ];
+        assert_eq!(back(&steps, Some(B), Some("2-x")), Some(None));
+        let deleted = [step(Some(A), None, Some("2-x"))];
+        assert_eq!(back(&deleted, None, None), to(A));
+        assert_eq!(back(&deleted, Some(B), Some("4-x")), None);
+    }
+}

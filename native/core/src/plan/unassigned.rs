@@ -1,0 +1,246 @@
+//! Numbers of no account: what they may not have (contract section 8), and what Kazoo makes of them.
+
+use std::collections::BTreeMap;
+
+use document::{Document, NotAnObject, Object, digest_of_value, elements, string};
+
+use super::removal::has_state;
+use super::{Decision, Source, features_of, source_in_number_database};
+use crate::kazoo::{DatabaseName, NumberFacts, current_feature_name, public_fields_of};
+
+/// Whether a number that no account has says that an application uses it.
+pub fn is_said_to_be_used(document: &Document) -> bool {
+    document
+        .get("pvt_used_by")
+        .is_some_and(|used_by| used_by != "null")
+}
+
+/// Whether `migrate_unassigned_numbers` is about a document: a filed number of no account, but for those that are deleted, or only
+/// discovered.
+pub fn is_migrated(database: &DatabaseName, document: &Document) -> bool {
+    let source = source_in_number_database(database, document.id(), &NumberFacts::of(document));
+    let is_past = has_state(document, "deleted") || has_state(document, "discovery");
+    source == Source::Unassigned && !is_past
+}
+
+/// The document of an unassigned number without `pvt_used_by`, and without the features that its `pvt_features_denied` names: not in
+/// `pvt_features`, nor in the public fields that belong to them.
+pub fn migrate_unassigned(document: &Document) -> Decision {
+    let denied = features_of(document, "pvt_features_denied");
+    // The new values of fields; `None` for those that go.
+    let mut fields: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    fields.insert("pvt_used_by", None);
+    if let Some(features) = document.get("pvt_features") {
+        fields.insert("pvt_features", features_without(features, &denied));
+    }
+    for path in denied.iter().flat_map(|feature| public_fields_of(feature)) {
+        let Some((field, inner)) = path.split_first() else {
+            continue;
+        };
+        let value = match fields.get(field) {
+            Some(value) => value.clone(),
+            None => document.get(field).map(str::to_owned),
+        };
+        if let Some(value) = value {
+            fields.insert(field, without_field(value, inner.first().copied()));
+        }
+    }
+    let edits: Vec<(&str, Option<&str>)> = fields
+        .iter()
+        .map(|(field, value)| (*field, value.as_deref()))
+        .collect();
+    let migrated = document.edited(&edits);
+    Decision::edit((migrated.digest() != document.digest()).then_some(migrated))
+}
+
+/// A value without one of its fields, or without any (`None`). An object that becomes empty goes with its field.
+fn without_field(value: String, field: Option<&str>) -> Option<String> {
+    let field = field?;
+    match Object::parse(&value) {
+        Ok(object) if object.get(field).is_some() => {
+            Some(object.with(&[(field, None)])).filter(|left| left != "{}")
+        }
+        _ => Some(value),
+    }
+}
+
+/// `pvt_features` without those denied; None where none is left of some.
+fn features_without(features: &str, denied: &[String]) -> Option<String> {
+    let is_denied = |name: &str| {
+        let current = current_feature_name(name);
+        denied
+            .iter()
+            .any(|denied| denied == name || current_feature_name(denied) == current)
+    };
+    if let Some(listed) = elements(features) {
+        let left: Vec<&str> = listed
+            .iter()
+            .copied()
+            .filter(|json| !string(json).is_some_and(|name| is_denied(&name)))
+            .collect();
+        return match left.len() {
+            0 if !listed.is_empty() => None,
+            kept if kept == listed.len() => Some(features.to_owned()),
+            _ => Some(format!("[{}]", left.join(","))),
+        };
+    }
+    let Ok(object) = Object::parse(features) else {
+        return Some(features.to_owned());
+    };
+    let gone: Vec<(&str, Option<&str>)> = object
+        .fields()
+        .filter(|(name, _)| is_denied(name))
+        .map(|(name, _)| (name, None))
+        .collect();
+    match gone.len() {
+        0 => Some(features.to_owned()),
+        all if all == object.fields().count() => None,
+        _ => Some(object.with(&gone)),
+    }
+}
+
+/// The private fields that Kazoo leaves out where they are empty when it saves a number. Other fields that are missing from its answer
+/// are fields that it does not know: they stay.
+pub const KAZOOS_FIELDS: [&str; 10] = [
+    "pvt_assigned_to",
+    "pvt_carrier_data",
+    "pvt_features",
+    "pvt_features_allowed",
+    "pvt_features_denied",
+    "pvt_number_state",
+    "pvt_previously_assigned_to",
+    "pvt_region",
+    "pvt_reserve_history",
+    "pvt_used_by",
+];
+
+/// A document as Kazoo can read it, as JSON text: its code takes a field that is there for one that has a value, and fails on
+/// `"pvt_assigned_to": null`. `None`: it can be read as it is.
+pub fn for_kazoo(document: &Document) -> Option<String> {
+    let nulls: Vec<(&str, Option<&str>)> = document
+        .fields()
+        .filter(|(name, json)| KAZOOS_FIELDS.contains(name) && *json == "null")
+        .map(|(name, _)| (name, None))
+        .collect();
+    if nulls.is_empty() {
+        return None;
+    }
+    let shown = document.edited(&nulls);
+    Some(
+        match (document.get("_rev"), shown.text().strip_prefix('{')) {
+            (Some(rev), Some(rest)) => format!("{{\"_rev\":{rev},{rest}"),
+            _ => shown.text().to_owned(),
+        },
+    )
+}
+
+/// A document with what Kazoo changed in it. `saved`: the document as Kazoo would save it, as JSON text. Fields that Kazoo left alone
+/// keep their text.
+///
+/// # Errors
+/// `saved` is no JSON object.
+pub fn merged(document: &Document, saved: &str) -> Result<Decision, NotAnObject> {
+    let saved = Object::parse(saved)?;
+    let mut edits: Vec<(&str, Option<&str>)> = Vec::new();
+    for (name, json) in saved.fields().filter(|(name, _)| !name.starts_with('_')) {
+        let is_same = |old: &str| digest_of_value(old) == digest_of_value(json);
+        if !document.get(name).is_some_and(is_same) {
+            edits.push((name, Some(json)));
+        }
+    }
+    for (name, json) in document.fields() {
+        // Kazoo was not shown the nulls, so it did not remove them.
+        let is_kazoos =
+            !name.starts_with("pvt_") || KAZOOS_FIELDS.contains(&name) && json != "null";
+        if is_kazoos && !name.starts_with('_') && saved.get(name).is_none() {
+            edits.push((name, None));
+        }
+    }
+    Ok(Decision::edit(
+        (!edits.is_empty()).then(|| document.edited(&edits)),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::{document, shown};
+
+    fn migrated(text: &str) -> String {
+        shown(&migrate_unassigned(&document(text)))
+    }
+
+    fn merge(text: &str, saved: &str) -> String {
+        shown(&merged(&document(text), saved).unwrap())
+    }
+
+    #[test]
+    fn null_is_no_use() {
+        assert!(!is_said_to_be_used(&document(r#"{"pvt_used_by":null}"#)));
+        assert!(is_said_to_be_used(&document(r#"{"pvt_used_by":7}"#)));
+    }
+
+    #[test]
+    fn unassigned_number_loses_its_use_and_the_features_denied_to_it() {
+        let text = r#"{"_id":"+1","pvt_used_by":"callflow","pvt_features_denied":["e911","cnam","port"],
+            "pvt_features":{"dash_e911":{},"cnam":{},"port":{},"sms":{}},
+            "e911":{"a":1},"telnyx_e911":{},"cnam":{"display_name":"N"},"failover":{"sip":"x"}}"#;
+        assert_eq!(
+            migrated(text),
+            r#"{"_id":"+1","pvt_features_denied":["e911","cnam","port"],"pvt_features":{"sms":{}},"failover":{"sip":"x"}}"#
+        );
+        let listed = r#"{"pvt_features_denied":["e911"],"pvt_features":["vitelity_e911","sms"]}"#;
+        assert_eq!(
+            migrated(listed),
+            r#"{"pvt_features_denied":["e911"],"pvt_features":["sms"]}"#
+        );
+        let emptied = r#"{"pvt_features_denied":["prepend"],"pvt_features":{"prepend":{}},"prepend":{"name":"x","other":1}}"#;
+        assert_eq!(
+            migrated(emptied),
+            r#"{"pvt_features_denied":["prepend"],"prepend":{"other":1}}"#
+        );
+        for same in [
+            r#"{"pvt_features_denied":["port"],"pvt_features":{"e911":{}}}"#,
+            r#"{"pvt_features_denied":["e911"],"pvt_features":{}}"#,
+            r#"{"pvt_features":{"e911":{}},"e911":{}}"#,
+        ] {
+            assert_eq!(migrated(same), "unchanged", "{same}");
+        }
+    }
+
+    #[test]
+    fn merge_keeps_what_the_host_does_not_know() {
+        let text = r#"{"_id":"+1","_rev":"1-a","_attachments":{"a":{"stub":true}},"pvt_own":1.0,"pvt_used_by":"callflow","cnam":{"x":1},"n":1.0}"#;
+        let saved =
+            r#"{"_id":"+1","_rev":"1-a","n":1.0,"pvt_type":"number","pvt_ported_in":false}"#;
+        assert_eq!(
+            merge(text, saved),
+            r#"{"_id":"+1","_attachments":{"a":{"stub":true}},"pvt_own":1.0,"n":1.0,"pvt_type":"number","pvt_ported_in":false}"#
+        );
+    }
+
+    #[test]
+    fn nulls_are_hidden_from_the_host_and_kept_in_the_document() {
+        let text = r#"{"_id":"+1","_rev":"1-a","pvt_assigned_to":null,"pvt_own":null,"pvt_used_by":"x","n":1}"#;
+        let shown = for_kazoo(&document(text)).unwrap();
+        assert_eq!(
+            shown,
+            r#"{"_rev":"1-a","_id":"+1","pvt_own":null,"pvt_used_by":"x","n":1}"#
+        );
+        assert_eq!(merge(text, &shown), "unchanged");
+        assert_eq!(
+            merge(text, r#"{"_id":"+1","n":1}"#),
+            r#"{"_id":"+1","pvt_assigned_to":null,"pvt_own":null,"n":1}"#
+        );
+        assert_eq!(for_kazoo(&document(r#"{"n":null}"#)), None);
+    }
+
+    #[test]
+    fn merge_of_equal_documents_changes_nothing() {
+        let text = r#"{"_id":"+1","_rev":"1-a","a":{"b":1,"c":"é"},"pvt_own":true}"#;
+        assert_eq!(
+            merge(text, r#"{"a":{"c":"\u00e9","b":1},"_id":"+1"}"#),
+            "unchanged"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! `pvt_used_by` of number documents: by what the documents of their accounts say.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
+use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, Usage, range_after_numbers};
+use crate::plan::{Decision, Source, decide_used_by, source_in_number_database};
+use crate::report::Reason;
+use couchdb::Error;
+use document::Document;
+
+/// The applications that an account uses its numbers for, read once a run.
+///
+/// They are read from the account's documents: the views for them can be missing, not built yet, or silently empty (contract section
+/// 4). Documents with ids of numbers are not read: callflows and trunkstore documents have ids of 32 hexadecimal digits.
+pub(crate) async fn usage_of(run: &Run, account: AccountId) -> Result<Arc<AppUsage>, Error> {
+    let read =
+        || -> std::pin::Pin<Box<dyn Future<Output = Result<AppUsage, Error>> + Send + '_>> {
+            Box::pin(async move {
+                let normaliser = run.normaliser().await?;
+                let mut usage = AppUsage::default();
+                let mut scan = run.scan(&account.database(), range_after_numbers()).await?;
+                while let Some(page) = scan.next().await? {
+                    for document in &page {
+                        usage.add(document, &normaliser);
+                    }
+                }
+                Ok(usage.packed())
+            })
+        };
+    run.usages.of(account, read).await
+}
+
+/// The usages of accounts that could be read. The numbers of the others are failures of their accounts.
+pub(crate) async fn usages_of(
+    run: &Run,
+    assigned: &[(AccountId, Document)],
+) -> Result<HashMap<AccountId, Arc<AppUsage>>, Error> {
+    let accounts: BTreeSet<AccountId> = assigned.iter().map(|(account, _)| *account).collect();
+    let read =
+        futures::future::join_all(accounts.iter().map(|account| usage_of(run, *account))).await;
+    let mut usages = HashMap::new();
+    for (account, usage) in accounts.into_iter().zip(read) {
+        match usage {
+            Ok(usage) => {
+                usages.insert(account, usage);
+            }
+            Err(error) => {
+                let ids = assigned
+                    .iter()
+                    .filter(|(other, _)| *other == account)
+                    .map(|(_, document)| document.id());
+                let reason = Reason::AppUsage(error.kind());
+                run.numbers_failed(&account.database(), &error, reason, ids)?;
+            }
+        }
+    }
+    Ok(usages)
+}
+
+/// Warns of a number that both applications name, and which is left alone (contract section 9.7).
+pub(crate) async fn warn_used_by_both(
+    run: &Run,
+    database: &DatabaseName,
+    document: &Document,
+    usage: &AppUsage,
+) {
+    if usage.of(document.id()) == Usage::Both {
+        let line = format!(
+            "{database}: {} is used by callflow and by trunkstore, and is left alone",
+            document.id()
+        );
+        run.reporter.warn(line).await;
+    }
+}
+
+/// Number documents of an account's database, by the usage of that account.
+pub(crate) struct AccountUsage<'a>(pub(crate) &'a AppUsage);
+
+#[async_trait]
+impl Reconciler for AccountUsage<'_> {
+    type Other = ();
+
+    async fn other_side(&self, targets: &[Target], _: Read) -> Result<Vec<OtherSide<()>>, Error> {
+        Ok(targets.iter().map(|_| Ok(())).collect())
+    }
+
+    fn decide(&self, target: &Target, (): &(), _: Read) -> Decision {
+        match &target.document {
+            Some(document) if NumberFacts::of(document).is_live_number() => {
+                decide_used_by(document, self.0.of(document.id()))
+            }
+            _ => Decision::Skip,
+        }
+    }
+}
+
+/// Assigned documents of a number database, by the usage of the account that each is assigned to.
+pub(crate) struct AssignedUsage<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) database: &'a DatabaseName,
+}
+
+#[async_trait]
+impl Reconciler for AssignedUsage<'_> {
+    /// The usage of the account that the number is assigned to; `None` where it is assigned to none.
+    type Other = Option<Arc<AppUsage>>;
+
+    async fn other_side(
+        &self,
+        targets: &[Target],
+        _: Read,
+    ) -> Result<Vec<OtherSide<Self::Other>>, Error> {
+        let mut usages = Vec::with_capacity(targets.len());
+        for target in targets {
+            let source = target.document.as_ref().map(|document| {
+                source_in_number_database(self.database, &target.id, &NumberFacts::of(document))
+            });
+            usages.push(match source {
+                Some(Source::Assigned(account)) => match usage_of(self.run, account).await {
+                    Ok(usage) => Ok(Some(usage)),
+                    Err(error) if error.is_fatal() => return Err(error),
+                    Err(error) => {
+                        Err((account.database().encoded(), Reason::AppUsage(error.kind())))
+                    }
+                },
+                _ => Ok(None),
+            });
+        }
+        Ok(usages)
+    }
+
+    fn decide(&self, target: &Target, usage: &Self::Other, _: Read) -> Decision {
+        match (&target.document, usage) {
+            (Some(document), Some(usage)) => decide_used_by(document, usage.of(document.id())),
+            _ => Decision::Skip,
+        }
+    }
+}

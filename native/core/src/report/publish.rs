@@ -1,0 +1,168 @@
+//! What a run leaves in files when it is asked to: its report, and counters for Prometheus. A
+//! file that cannot be written is a warning, and no failure of the run.
+
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use tempfile::NamedTempFile;
+
+use super::{About, Metrics, Reporter, Summary, document};
+
+/// A report names accounts and numbers: it is for its owner alone.
+const PRIVATE: u32 = 0o600;
+
+/// What is counted is for Prometheus, which is another user.
+const PUBLIC: u32 = 0o644;
+
+/// How often the counters are asked for while another run adds to them, and how long is waited
+/// in between: half a second, where adding takes a millisecond.
+const TURNS: u32 = 50;
+const TURN: Duration = Duration::from_millis(10);
+
+/// Where a run's report is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportTo {
+    /// To this file, over the one that is there.
+    File(PathBuf),
+    /// Into this directory, which is made if it is missing: to a file of its own.
+    Directory(PathBuf),
+}
+
+impl ReportTo {
+    /// The file: in a directory it is named after the run and the function, so that they sort by
+    /// time.
+    fn path(&self, run: &str, function: &str) -> PathBuf {
+        match self {
+            Self::File(path) => path.clone(),
+            Self::Directory(directory) => directory.join(format!("{run}-{function}.json")),
+        }
+    }
+}
+
+/// Writes the report and adds to the counters, where that was asked for. `run`: the run's id, or a new one for a run without.
+pub(crate) async fn publish(
+    reporter: &Reporter,
+    to: Option<&ReportTo>,
+    metrics: Option<&Path>,
+    run: &str,
+    about: &About,
+    summary: &Summary,
+) {
+    if let Some(to) = to {
+        let path = to.path(run, &summary.command);
+        let text = reporter.noted(|notes| document(about, summary, notes));
+        let make = matches!(to, ReportTo::Directory(_));
+        let written = aside({
+            let path = path.clone();
+            move || {
+                if make {
+                    directory_of(&path)?;
+                }
+                replace(&path, text.as_bytes(), PRIVATE)
+            }
+        });
+        if let Err(error) = written.await {
+            reporter
+                .warn(format!(
+                    "the report cannot be written to {}: {error}",
+                    path.display()
+                ))
+                .await;
+        }
+    }
+    if let Some(path) = metrics.map(Path::to_owned) {
+        let summary = summary.clone();
+        let added = aside({
+            let path = path.clone();
+            move || add(&path, &summary)
+        });
+        if let Err(error) = added.await {
+            reporter
+                .warn(format!(
+                    "the metrics cannot be written to {}: {error}",
+                    path.display()
+                ))
+                .await;
+        }
+    }
+}
+
+/// Does what waits for a disk where nothing else waits for it.
+async fn aside(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
+}
+
+fn directory_of(path: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(parent(path))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Puts a whole file in the place of another: whoever reads it finds the one or the other.
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = NamedTempFile::new_in(parent(path))?;
+    file.write_all(bytes)?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Adds a run to the counters. Runs that end together take turns, those of other programs too.
+fn add(path: &Path, summary: &Summary) -> io::Result<()> {
+    let _turn = turn(path)?;
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    let mut metrics = Metrics::parse(&text).map_err(io::Error::other)?;
+    let ended = SystemTime::now().duration_since(UNIX_EPOCH);
+    metrics.add(summary, ended.unwrap_or_default().as_secs());
+    replace(path, metrics.render().as_bytes(), PUBLIC)
+}
+
+/// The lock lies beside the file, which is another one after each run; closing it lets it go.
+fn turn(path: &Path) -> io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    // A link would have us create or lock somebody else's file, and a FIFO would have us wait.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .mode(PRIVATE)
+        .custom_flags(flags.bits().cast_signed())
+        .open(PathBuf::from(name))?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("the lock file is no regular file"));
+    }
+    for _ in 1..TURNS {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(TURN),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(io::Error::new(
+        ErrorKind::TimedOut,
+        "another run does not let them go",
+    ))
+}

@@ -1,0 +1,275 @@
+//! Why a number, or a database, failed: the keys of the failure report, what they mean and what to do.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use serde::{Serialize, Serializer};
+
+use couchdb::{Error, Kind, Operation};
+
+/// Why a number failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Kazoo would not take it for a phone number.
+    NotReconcilable,
+    /// No account has the number, and the command needs one.
+    NotAssigned,
+    /// Several accounts claim a number that its number database lacks.
+    Contested,
+    /// The id of a number document names no number database.
+    NoNumberDatabase,
+    /// The document has losing leaves that the command would treat differently.
+    Conflicted,
+    /// The document was written, and its change could not be announced.
+    NotAnnounced,
+    /// Another writer changed the document after the run that is undone.
+    ChangedSince,
+    /// The services of an account could not be reconciled.
+    Services,
+    /// The account's documents, which say what uses a number, could not be read.
+    AppUsage(Kind),
+    /// A request failed.
+    Failed(Operation, Kind),
+}
+
+impl Reason {
+    /// The number database lacks the number, or holds it soft-deleted.
+    pub const NOT_FOUND: Self = Self::Failed(Operation::OPEN_DOCS, Kind::NotFound);
+
+    /// The target holds another document, or it changed again and again.
+    pub const CONFLICT: Self = Self::Failed(Operation::SAVE_DOCS, Kind::Conflict);
+
+    /// The key in a failure report, which scripts parse.
+    pub fn key(self) -> Cow<'static, str> {
+        match self {
+            Self::NotReconcilable => "not_reconcilable".into(),
+            Self::NotAssigned => "not_assigned".into(),
+            Self::Contested => "contested".into(),
+            Self::NoNumberDatabase => "no_number_db".into(),
+            Self::Conflicted => "conflicted".into(),
+            Self::NotAnnounced => "notice".into(),
+            Self::ChangedSince => "changed_since".into(),
+            Self::Services => "services".into(),
+            Self::AppUsage(kind) => format!("app_usage-{}", kind.name()).into(),
+            Self::Failed(operation, kind) => format!("{}-{}", operation.name(), kind.name()).into(),
+        }
+    }
+
+    /// The key without the operation: the word that Kazoo's own functions return.
+    pub fn word(self) -> Cow<'static, str> {
+        match self {
+            Self::AppUsage(kind) | Self::Failed(_, kind) => kind.name().into(),
+            _ => self.key(),
+        }
+    }
+
+    /// The kind of the error behind it, if there is one.
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Self::AppUsage(kind) | Self::Failed(_, kind) => Some(kind),
+            _ => None,
+        }
+    }
+}
+
+impl From<&Error> for Reason {
+    fn from(error: &Error) -> Self {
+        Self::Failed(error.operation(), error.kind())
+    }
+}
+
+/// By key, as reports list them.
+impl Ord for Reason {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Reason {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.key())
+    }
+}
+
+/// One row of the table of reasons in `docs/kazoo.md`.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation {
+    /// The keys that it is about, as the table has them. `…` stands for any operation or kind.
+    pub keys: &'static str,
+    /// What happened.
+    pub meaning: &'static str,
+    /// What an operator does about it.
+    pub remedy: &'static str,
+}
+
+/// The rows of the table, in its order. Each reason is in one of them.
+pub const EXPLANATIONS: &[Explanation] = &[
+    Explanation {
+        keys: "`save_docs-conflict`",
+        meaning: "account → number: the number database holds another document. Number → account: a document of another type lies there, or it changed again and again",
+        remedy: "look at both; `copy_number_from_db_to_assigned_account` makes the account follow",
+    },
+    Explanation {
+        keys: "`contested`",
+        meaning: "several accounts claim a number that its number database lacks; the warning names them",
+        remedy: "decide: `copy_number_from_accountdb_to_numbdb ACCOUNT NUMBER`",
+    },
+    Explanation {
+        keys: "`conflicted`",
+        meaning: "the document has losing leaves, and the command would treat one of them differently",
+        remedy: "open it with `?conflicts=true` and delete the leaves that are wrong",
+    },
+    Explanation {
+        keys: "`save_docs-db_not_found`",
+        meaning: "the account that a number is assigned to has no database",
+        remedy: "reassign the number, or restore the account",
+    },
+    Explanation {
+        keys: "`open_doc-not_found`",
+        meaning: "the number does not exist, or is soft-deleted",
+        remedy: "check the number",
+    },
+    Explanation {
+        keys: "`open_doc-db_not_found`",
+        meaning: "the database of the other side is missing; nothing was deleted",
+        remedy: "as above",
+    },
+    Explanation {
+        keys: "`app_usage-…`",
+        meaning: "the account's documents could not be read; `pvt_used_by` was left alone",
+        remedy: "see the kind after the dash: `db_not_found`, `timeout`, …",
+    },
+    Explanation {
+        keys: "`no_number_db`",
+        meaning: "the id of a number document is too short, or cannot be part of the name of a database",
+        remedy: "delete or rename the document by hand",
+    },
+    Explanation {
+        keys: "`not_reconcilable`",
+        meaning: "Kazoo would not take this for a phone number",
+        remedy: "check the number, or `reconcile_regex`",
+    },
+    Explanation {
+        keys: "`not_assigned`",
+        meaning: "the number has no account",
+        remedy: "assign it",
+    },
+    Explanation {
+        keys: "`changed_since`",
+        meaning: "`undo`: another writer changed the document after the run",
+        remedy: "look at it",
+    },
+    Explanation {
+        keys: "`notice`",
+        meaning: "the number was written, and no AMQP worker took the notice of it: nodes may route by their caches for up to an hour",
+        remedy: "look at the broker; `sup kz_datamgr flush_cache_docs` on each node",
+    },
+    Explanation {
+        keys: "`host-bad_request`",
+        meaning: "Kazoo cannot read the number's document; a warning says why",
+        remedy: "look at the document",
+    },
+    Explanation {
+        keys: "`services`",
+        meaning: "reconciling failed in Kazoo",
+        remedy: "`sup kz_services_maintenance reconcile ACCOUNT`",
+    },
+    Explanation {
+        keys: "`last_error`",
+        meaning: "a whole database could not be read",
+        remedy: "see the kind; the other databases were done",
+    },
+    Explanation {
+        keys: "`…-timeout`, `-connection`, `-server_error`, `-rate_limited`, `-bad_answer`",
+        meaning: "CouchDB, or the network path to it, kept failing after several tries",
+        remedy: "run it again: what is done stays done",
+    },
+    Explanation {
+        keys: "`…-too_large`",
+        meaning: "the request is larger than CouchDB takes, or an answer larger than the limit (64 MiB a document, 256 MiB with attachments)",
+        remedy: "look at the document",
+    },
+    Explanation {
+        keys: "`…-out_of_memory`",
+        meaning: "the answers that the run holds would take more than 320 MiB, or memory could not be had",
+        remedy: "run it again, with fewer requests at a time",
+    },
+    Explanation {
+        keys: "`…-unauthorized`, `-forbidden`",
+        meaning: "the credentials are wrong, or do not suffice",
+        remedy: "the run ends at the first; CouchDB locks a user out after five",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANUAL: &str = include_str!("../../../../docs/kazoo.md");
+
+    #[test]
+    fn table_in_the_docs_is_the_one_here() {
+        let rows: String = EXPLANATIONS
+            .iter()
+            .map(|row| format!("| {} | {} | {} |\n", row.keys, row.meaning, row.remedy))
+            .collect();
+        let header = "| in the report | meaning | what to do |\n| --- | --- | --- |\n";
+        let found = MANUAL.split_once(header).map(|(_, rest)| rest);
+        let table = found.and_then(|rest| rest.split_once("\n\n"));
+        assert_eq!(table.map(|(table, _)| format!("{table}\n")), Some(rows));
+    }
+
+    #[test]
+    fn each_reason_is_explained() {
+        let operations = [
+            Operation::LIST_DATABASES,
+            Operation::OPEN_DOCS,
+            Operation::SAVE_DOCS,
+            Operation::CREATE_DATABASE,
+        ];
+        let kinds = [
+            Kind::Timeout,
+            Kind::Connection,
+            Kind::ServerError,
+            Kind::RateLimited,
+            Kind::BadAnswer,
+            Kind::TooLarge,
+            Kind::OutOfMemory,
+            Kind::Forbidden,
+        ];
+        let mut all = vec![
+            Reason::NotReconcilable,
+            Reason::NotAssigned,
+            Reason::Contested,
+            Reason::NoNumberDatabase,
+            Reason::Conflicted,
+            Reason::NotAnnounced,
+            Reason::ChangedSince,
+            Reason::Services,
+            Reason::AppUsage(Kind::Timeout),
+            Reason::NOT_FOUND,
+            Reason::CONFLICT,
+        ];
+        for kind in kinds {
+            all.extend(operations.map(|operation| Reason::Failed(operation, kind)));
+        }
+        for reason in all {
+            let key = reason.key();
+            let is_explained = EXPLANATIONS.iter().any(|row| {
+                row.keys.split('`').any(|pattern| {
+                    let pattern = pattern.trim_matches('…');
+                    pattern == key
+                        || (pattern.ends_with('-') && key.starts_with(pattern))
+                        || (pattern.starts_with('-') && key.ends_with(pattern))
+                })
+            });
+            assert!(is_explained, "{key}");
+        }
+    }
+}

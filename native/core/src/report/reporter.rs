@@ -1,0 +1,167 @@
+//! Reporting while a run goes on: events to its caller, figures, and notes for the report at its end.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+
+use super::{Event, Failures, Notes, Outcome, Progress, Reason, Tally};
+use crate::kazoo::DatabaseName;
+use couchdb::Kind;
+
+/// Where a run reports to.
+#[derive(Debug)]
+pub(crate) struct Reporter {
+    events: mpsc::Sender<Event>,
+    /// Whether the output has the manual's lines and no others.
+    has_fixed_output: bool,
+    /// What the report says besides figures, where a report is asked for.
+    notes: Option<Mutex<Notes>>,
+    tally: Tally,
+    /// Databases that are done, of those that are to be done as far as is known.
+    done: AtomicU64,
+    to_be_done: AtomicU64,
+}
+
+/// An event that is no answer of the command.
+fn aside(has_fixed_output: bool, event: Event) -> Event {
+    if has_fixed_output {
+        Event::Aside(Box::new(event))
+    } else {
+        event
+    }
+}
+
+impl Reporter {
+    pub(crate) fn new(
+        events: mpsc::Sender<Event>,
+        has_fixed_output: bool,
+        keeps_notes: bool,
+    ) -> Self {
+        Self {
+            events,
+            has_fixed_output,
+            notes: keeps_notes.then(Mutex::default),
+            tally: Tally::default(),
+            done: AtomicU64::new(0),
+            to_be_done: AtomicU64::new(0),
+        }
+    }
+
+    /// Sends an event. A receiver that is gone does not stop the run: its caller cancels it.
+    pub(crate) async fn send(&self, event: Event) {
+        if let Some(notes) = &self.notes {
+            notes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .saw(&event);
+        }
+        let _ = self.events.send(event).await;
+    }
+
+    /// Reports a line of the command's answer.
+    pub(crate) async fn output(&self, line: String) {
+        self.send(Event::Output(line)).await;
+    }
+
+    /// Reports a warning.
+    pub(crate) async fn warn(&self, line: String) {
+        self.send_aside(Event::Warning(line)).await;
+    }
+
+    /// Reports a line that is no part of the command's answer.
+    pub(crate) async fn note(&self, line: String) {
+        self.send_aside(Event::Output(line)).await;
+    }
+
+    async fn send_aside(&self, event: Event) {
+        self.send(aside(self.has_fixed_output, event)).await;
+    }
+
+    /// Reports why the run ends, or did not begin.
+    pub(crate) async fn error(&self, line: String, hint: Option<String>) {
+        self.send(Event::Error { line, hint }).await;
+    }
+
+    /// A function that reports warnings from where nothing can wait. The warning is dropped when the channel is full.
+    pub(crate) fn warner(&self) -> impl Fn(String) + Send + Sync + 'static {
+        let events = self.events.clone();
+        let has_fixed_output = self.has_fixed_output;
+        move |line| {
+            let _ = events.try_send(aside(has_fixed_output, Event::Warning(line)));
+        }
+    }
+
+    /// Reads what was noted for the report.
+    pub(crate) fn noted<T>(&self, read: impl FnOnce(&Notes) -> T) -> T {
+        match &self.notes {
+            Some(notes) => read(&notes.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => read(&Notes::default()),
+        }
+    }
+
+    /// So many databases more are to be done.
+    pub(crate) async fn to_do(&self, databases: usize) {
+        self.to_be_done.fetch_add(databases as u64, Relaxed);
+        self.progress().await;
+    }
+
+    /// One of them is done.
+    pub(crate) async fn one_done(&self) {
+        self.done.fetch_add(1, Relaxed);
+        self.progress().await;
+    }
+
+    async fn progress(&self) {
+        let (documents, changed) = self.tally.so_far();
+        self.send(Event::Progress(Progress {
+            databases: self.done.load(Relaxed),
+            of: self.to_be_done.load(Relaxed),
+            documents,
+            changed,
+        }))
+        .await;
+    }
+
+    /// Reports the figures of a database that is done.
+    pub(crate) async fn finished(&self, database: &DatabaseName) {
+        let (read, counts) = self.tally.database(database);
+        self.send(Event::Database {
+            database: database.encoded(),
+            read,
+            counts,
+        })
+        .await;
+    }
+
+    /// A database delivered so many documents.
+    pub(crate) fn read(&self, database: &DatabaseName, documents: usize) {
+        self.tally.read(database, documents);
+    }
+
+    /// So many documents of a database ended so.
+    pub(crate) fn decided(&self, database: &DatabaseName, outcome: Outcome, times: u64) {
+        self.tally.decided(database, outcome, times);
+    }
+
+    /// A number failed in a database, by its encoded name.
+    pub(crate) fn failed(&self, database: &str, reason: Reason, number: &str) {
+        self.tally.failed(database, reason, number);
+    }
+
+    /// A database could not be read, by its encoded name.
+    pub(crate) fn database_failed(&self, database: &str, kind: Kind) {
+        self.tally.database_failed(database, kind);
+    }
+
+    /// The failures so far.
+    pub(crate) fn failures(&self) -> Failures {
+        self.tally.failures()
+    }
+
+    /// The figures of the run.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+}

@@ -1,0 +1,216 @@
+//! A run: one command, from its first read to its last line.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use crate::commands::{FAILED, NOT_HERE, Returned};
+pub use crate::engine::Settings;
+pub use crate::report::ReportTo;
+
+use crate::command::Command;
+use crate::commands::{Answer, bad_target, check_undo, dispatch};
+use crate::engine::{Run, decodes_names};
+use crate::host::Host;
+use crate::journal::new_run_id;
+use crate::lease::{self, Taken};
+use crate::operation;
+use crate::report::{About, Event, Reporter, Summary, publish};
+use couchdb::{Error, Kind};
+
+/// A command to be run, where it runs, and where its events go.
+pub struct Job {
+    /// The function's name, for the summary.
+    pub function: String,
+    /// The command.
+    pub command: Command,
+    /// Where the library runs.
+    pub host: Arc<dyn Host>,
+    /// How the run goes about its work.
+    pub settings: Settings,
+    /// The receiver of events. A full channel slows the run down.
+    pub events: mpsc::Sender<Event>,
+    /// Cancelled: the request in flight is finished, and nothing more is written.
+    pub cancel: CancellationToken,
+}
+
+/// The end of a run.
+#[derive(Debug)]
+pub struct Finished {
+    /// What the caller gets.
+    pub returned: Returned,
+    /// The figures.
+    pub summary: Summary,
+    /// The id that `undo` takes; `None` for a run that has no journal.
+    pub run: Option<String>,
+}
+
+/// Runs a command. It never fails otherwise than by what its events and its result say.
+// Boxed, so that this crate compiles it once: an `async fn` is compiled anew in every crate that polls it.
+pub fn run(job: Job) -> BoxFuture<'static, Finished> {
+    Box::pin(run_to_end(job))
+}
+
+async fn run_to_end(job: Job) -> Finished {
+    let (started, started_at) = (Instant::now(), now());
+    let reporter = Reporter::new(
+        job.events,
+        job.command.has_fixed_output(),
+        job.settings.report.is_some(),
+    );
+    let run = Arc::new(Run::new(
+        job.function.clone(),
+        job.settings,
+        job.host,
+        reporter,
+        &job.cancel,
+    ));
+    // Help is no run that is counted.
+    let is_published = !matches!(job.command, Command::Help(_));
+    let (answer, lock) = match bad_target(&run, &job.command) {
+        Some(line) => {
+            run.reporter.output(line).await;
+            (Ok(Answer::Only(Returned::Code(FAILED))), None)
+        }
+        None => match locked(&run, &job.command).await {
+            Ok(Taken::By(holder)) => {
+                let line = format!(
+                    "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
+                    holder.expires()
+                );
+                run.reporter.error(line.clone(), None).await;
+                let returned = Returned::refused(&job.function, &line);
+                (Ok(Answer::Only(returned)), None)
+            }
+            Ok(Taken::Ours(lock)) => (dispatch(&run, job.command).await, Some(lock)),
+            Ok(Taken::Unneeded) => (dispatch(&run, job.command).await, None),
+            Err(error) => (Err(error), None),
+        },
+    };
+    if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
+        run.reporter.warn(line).await;
+    }
+    let summary = summary(&run, job.function, started);
+    // A run that was stopped counts as broken off: the next conversion completes it.
+    if answer.is_ok() {
+        run.end_journal(&summary).await;
+    }
+    let lost = match lock {
+        Some(lock) => lock.release().await,
+        None => None,
+    };
+    let (returned, figures, error) = ended(&run, answer, &summary, lost).await;
+    if is_published {
+        let about = About {
+            command_line: run.command_line().to_owned(),
+            who: run.settings.who.clone(),
+            run: run.journal_id().map(str::to_owned),
+            started: started_at,
+            ended: now(),
+            exit_status: returned.exit_status(),
+            error,
+        };
+        let (to, metrics) = (&run.settings.report, &run.settings.metrics);
+        publish(
+            &run.reporter,
+            to.as_ref(),
+            metrics.as_deref(),
+            &run.journal_id()
+                .map_or_else(|| new_run_id(SystemTime::now()), str::to_owned),
+            &about,
+            &summary,
+        )
+        .await;
+    }
+    run.reporter
+        .send(Event::Finished {
+            summary: Box::new(summary.clone()),
+            figures,
+        })
+        .await;
+    Finished {
+        returned,
+        summary,
+        run: run.journal_id().map(str::to_owned),
+    }
+}
+
+fn summary(run: &Run, function: String, started: Instant) -> Summary {
+    let (databases, documents_read, counts, failures) = run.reporter.tally().total();
+    let mut summary = Summary {
+        command: function,
+        databases,
+        documents_read,
+        counts,
+        seconds: started.elapsed(),
+        dry_run: run.settings.dry_run,
+        failures,
+        services: run.services.left(),
+        ..Summary::default()
+    };
+    run.cluster.add_traffic(&mut summary);
+    summary
+}
+
+/// What the caller gets, whether the figures are printed, and the line of a fatal error. `lost`: why the lock was lost.
+async fn ended(
+    run: &Run,
+    answer: Result<Answer, Error>,
+    summary: &Summary,
+    lost: Option<String>,
+) -> (Returned, bool, Option<String>) {
+    let fatal = match answer {
+        Ok(Answer::Figures) if summary.failures.is_empty() => return (Returned::Ok, true, None),
+        Ok(Answer::Figures) => return (Returned::Code(FAILED), true, None),
+        Ok(Answer::FiguresAnd(returned)) => return (returned, true, None),
+        Ok(Answer::Only(returned)) => return (returned, false, None),
+        Err(fatal) => fatal,
+    };
+    let (line, hint) = match lost {
+        Some(line) => (line, None),
+        None => (refused_as_a_whole(&fatal), fatal.advice()),
+    };
+    if fatal.kind() == Kind::Cancelled {
+        run.reporter.output(line.clone()).await;
+    } else {
+        run.reporter.error(format!("error: {line}"), hint).await;
+    }
+    // The figures are printed where something was done before the end.
+    let wrote = summary.counts.created + summary.counts.updated + summary.counts.deleted;
+    (Returned::Code(FAILED), wrote > 0, Some(line))
+}
+
+/// Refuses a run that could not be undone before it writes anything, the lock included, and takes the lock. Audits and carrier usage
+/// prune journals, too: they often run alone for months, and a journal holds customers' documents.
+async fn locked(run: &Run, command: &Command) -> Result<Taken, Error> {
+    check_undo(run, command).await?;
+    if command.scope().is_some() && !run.settings.dry_run {
+        run.check_journal()?;
+    } else if let (Some(journals), Command::Audit(_) | Command::CarrierUsage(_)) =
+        (&run.settings.journals, command)
+    {
+        journals.prune(None);
+    }
+    lease::take(run, command).await
+}
+
+/// The moment, as RFC 3339 writes it.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+fn refused_as_a_whole(error: &Error) -> String {
+    match (error.kind(), error.database()) {
+        (Kind::DatabaseNotFound, Some(database)) => {
+            format!("the database {database} does not exist")
+        }
+        (Kind::Cancelled, _) => "stopped: the run was cancelled".to_owned(),
+        (Kind::BadRequest, None) if error.operation() == operation::ARGUMENTS => {
+            error.detail().to_owned()
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,82 @@
+//! Revisions: `3-` and 32 hexadecimal digits.
+
+use std::fmt;
+
+/// A document's revision. The usual hash is kept as a number, because millions of revisions are held. CouchDB 1.x and BigCouch hash
+/// otherwise, and those are kept as text.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Revision {
+    /// Generation and the 16 bytes of the hash.
+    Usual(u32, u128),
+    /// Anything else that a server calls a revision.
+    Other(Box<str>),
+}
+
+impl Revision {
+    /// Takes what a server sent.
+    pub fn parse(text: &str) -> Self {
+        let usual = || {
+            let (generation, hash) = text.split_once('-')?;
+            if hash.len() != 32 || generation.starts_with(['+', '0']) {
+                return None;
+            }
+            let lower = hash
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+            if !lower {
+                return None;
+            }
+            let hash = u128::from_str_radix(hash, 16).ok()?;
+            Some(Self::Usual(generation.parse().ok()?, hash))
+        };
+        usual().unwrap_or_else(|| Self::Other(text.into()))
+    }
+
+    /// A new revision of this generation that loses against every other of it, but for those made here with a lower rank:
+    /// CouchDB lets the longest branch win, and of equally long ones the one with the greater hash.
+    pub fn losing(generation: u32, rank: u32) -> Self {
+        let hash = u128::from(rank) << 64 | u128::from(rand::random::<u64>());
+        Self::Usual(generation.max(1), hash)
+    }
+
+    /// How many revisions the branch has that ends in this one; None where the server counts otherwise.
+    pub fn generation(&self) -> Option<u32> {
+        match self {
+            Self::Usual(generation, _) => Some(*generation),
+            Self::Other(text) => text.split_once('-')?.0.parse().ok(),
+        }
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usual(generation, hash) => write!(f, "{generation}-{hash:032x}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_what_it_read() {
+        for text in [
+            "3-917fa2381192822767f010b95b45325b",
+            "1-0",
+            "10-0000000000000000000000000000000f",
+            "1-917FA2381192822767F010B95B45325B",
+            "",
+        ] {
+            assert_eq!(Revision::parse(text).to_string(), text);
+        }
+    }
+}
