@@ -12,6 +12,7 @@ mod audit;
 mod broken_off;
 mod defects;
 mod dry_run;
+mod effort;
 mod field;
 mod field_cases;
 mod host;
