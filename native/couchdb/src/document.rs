@@ -1,5 +1,5 @@
-//! A document as the text that CouchDB sent: read without building a tree, changed without
-//! touching what does not change, so that numbers keep their digits and unknown fields pass.
+//! A document as the text that CouchDB sent. It is read without building a tree. A change keeps the
+//! text of all other fields, so numbers keep their digits and unknown fields are preserved.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,36 +9,39 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Nesting beyond this is compared as text. CouchDB's own answers are far flatter.
+/// Values nested deeper than this are compared as text. CouchDB's answers are far less deep.
 const DEEPEST: usize = 100;
 
-/// Fields of an object and elements of an array beyond these are not read; each takes some forty bytes here, and two or six of
-/// those that came.
+/// The most fields of an object and elements of an array. Each takes about 40 bytes in memory and 2
+/// to 6 bytes in the answer.
 const MOST: usize = 1 << 20;
 
-/// A number document has some twenty fields.
+/// A number document has about 20 fields.
 const FEW_FIELDS: usize = 64;
 
-/// The fields of one JSON object, in its order, values untouched.
+/// The fields of one JSON object, in order, with unparsed values.
 #[derive(Default)]
 pub struct Object<'a> {
     fields: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
-/// Whether a field is about a document's revisions and no part of its content: `_rev`, and
-/// `_conflicts`, which lists the losing leaves where they were asked for.
+/// Whether a field describes revisions and is not content: `_rev`, and `_conflicts`, which lists
+/// the losing leaves if the request asked for them.
 pub fn is_about_revisions(field: &str) -> bool {
     matches!(field, "_rev" | "_conflicts")
 }
 
-/// A digest of a document's content: equal contents have equal digests, whatever the order of
-/// their keys, and the spelling of a number counts. Fields about revisions are left out, and of an
-/// attachment its name, type, length and digest count.
+/// A digest of a document's content. Equal contents have equal digests; the order of keys does not
+/// matter, and the digits of a number do. Fields about revisions are ignored. Of an attachment the
+/// name, type, length and digest count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(u128);
 
 impl<'a> Object<'a> {
-    /// Reads the outermost level of a JSON object.
+    /// Parses the outermost level of a JSON object.
+    ///
+    /// # Errors
+    /// The text is not a JSON object, or a key occurs twice.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         let mut parser = serde_json::Deserializer::from_str(text);
         let fields = parser.deserialize_map(FieldsVisitor)?;
@@ -46,7 +49,7 @@ impl<'a> Object<'a> {
         Ok(Self { fields })
     }
 
-    /// A field's JSON text.
+    /// The JSON text of a field.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.fields
             .iter()
@@ -54,24 +57,24 @@ impl<'a> Object<'a> {
             .map(|(_, value)| value.get())
     }
 
-    /// A field that is a JSON string.
+    /// The content of a field that is a JSON string.
     pub fn string(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name).and_then(string)
     }
 
-    /// A field that is a JSON `true`.
+    /// Whether a field is the JSON value `true`.
     pub fn is_true(&self, name: &str) -> bool {
         self.get(name) == Some("true")
     }
 
-    /// The fields in their order: name, JSON text.
+    /// The fields in order: name and JSON text.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.fields
             .iter()
             .map(|(key, value)| (key.as_ref(), value.get()))
     }
 
-    /// The digest of the content.
+    /// The digest of the document's content.
     pub fn digest(&self) -> Digest {
         let mut sum = ObjectSum::default();
         for (key, value) in self.fields() {
@@ -84,8 +87,8 @@ impl<'a> Object<'a> {
         Digest(sum.finish())
     }
 
-    /// The document without fields about revisions and with some fields set (`Some`, JSON text) or removed
-    /// (`None`). Fields keep their place; new ones go to the end.
+    /// The document without fields about revisions, with some fields set (`Some`, JSON text) or
+    /// removed (`None`). Existing fields keep their position; new fields go to the end.
     pub fn with(&self, edits: &[(&str, Option<&str>)]) -> String {
         let mut out = Writer::default();
         for (key, value) in self.fields() {
@@ -107,7 +110,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A JSON string's content; None for any other value.
+/// The content of a JSON string. None for any other value.
 pub fn string(json: &str) -> Option<Cow<'_, str>> {
     if !json.starts_with('"') {
         return None;
@@ -130,12 +133,12 @@ pub fn string(json: &str) -> Option<Cow<'_, str>> {
     parser.end().ok().map(|()| text)
 }
 
-/// A string as JSON text.
+/// Quotes a string as JSON text.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The elements of a JSON array, as texts; None for any other value.
+/// The elements of a JSON array as JSON texts. None for any other value.
 pub fn elements(json: &str) -> Option<Vec<&str>> {
     struct Elements;
     impl<'de> Visitor<'de> for Elements {
@@ -147,7 +150,7 @@ pub fn elements(json: &str) -> Option<Vec<&str>> {
             let mut all = Vec::new();
             while let Some(element) = seq.next_element::<&RawValue>()? {
                 if all.len() == MOST {
-                    return Err(A::Error::custom("more elements than are read"));
+                    return Err(A::Error::custom("more elements than the limit"));
                 }
                 all.push(element.get());
             }
@@ -172,22 +175,23 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         let mut fields: Self::Value = Vec::with_capacity(24);
         while let Some(Key(key)) = map.next_key()? {
             if fields.len() == MOST {
-                return Err(A::Error::custom("more fields than are read"));
+                return Err(A::Error::custom("more fields than the limit"));
             }
             let value = map.next_value()?;
             fields.push((key, value));
         }
-        // CouchDB never sends one twice; were it to, which one counts would be a guess.
-        match twice(&fields) {
-            Some(key) => Err(A::Error::custom(format!("the key {key:?} stands twice"))),
+        // CouchDB never sends a key twice. If it did, the choice between the two values would be a
+        // guess.
+        match duplicate_key(&fields) {
+            Some(key) => Err(A::Error::custom(format!("the key {key:?} occurs twice"))),
             None => Ok(fields),
         }
     }
 }
 
-/// A key that stands twice. Looking at every pair is fastest for the few fields of a document,
-/// and takes for ever for the many of a hostile one.
-fn twice<'a>(fields: &'a [(Cow<'_, str>, &RawValue)]) -> Option<&'a str> {
+/// A key that occurs twice. Comparing every pair is fastest for the few fields of a document, but
+/// too slow for the many fields of a hostile one.
+fn duplicate_key<'a>(fields: &'a [(Cow<'_, str>, &RawValue)]) -> Option<&'a str> {
     let keys = || fields.iter().map(|(key, _)| key.as_ref());
     if fields.len() <= FEW_FIELDS {
         return keys()
@@ -199,7 +203,7 @@ fn twice<'a>(fields: &'a [(Cow<'_, str>, &RawValue)]) -> Option<&'a str> {
     keys().find(|key| !known.insert(*key))
 }
 
-/// A key that borrows where it can: `Cow` of serde alone always copies.
+/// A key that borrows where possible. Serde's own `Cow` always copies.
 #[derive(serde::Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -225,7 +229,7 @@ impl Writer {
     }
 }
 
-/// The digest of an object that does not depend on the order of its keys: a sum over its fields.
+/// An order-independent digest of an object: a sum over its fields.
 #[derive(Default)]
 struct ObjectSum {
     sum: u128,
@@ -292,17 +296,16 @@ fn value_digest(json: &str, depth: usize) -> u128 {
     tagged(b'=', json.as_bytes())
 }
 
-/// `revpos` tells in which revision an attachment came, so it differs between two copies of the
-/// same document; `stub` only tells how it was sent. Of an attachment that came whole its bytes
-/// count, and not the digest that its server made of them: stubs compare with stubs, and whole
-/// documents with whole ones.
+/// Ignores `revpos`, which differs between two copies of the same document, and `stub`, which only
+/// says how the attachment was sent. For an inline attachment the bytes count and the server's
+/// digest does not. Stubs are compared with stubs, inline attachments with inline attachments.
 fn attachments_digest(json: &str) -> u128 {
     let Ok(attachments) = Object::parse(json) else {
         return value_digest(json, 0);
     };
     let mut all = ObjectSum::default();
     for (name, attachment) in attachments.fields() {
-        let mut one = ObjectSum::default();
+        let mut sum = ObjectSum::default();
         if let Ok(attachment) = Object::parse(attachment) {
             let whole = attachment.get("data").is_some();
             for (key, value) in attachment.fields() {
@@ -312,11 +315,11 @@ fn attachments_digest(json: &str) -> u128 {
                     _ => true,
                 };
                 if counts {
-                    one.add(key, value_digest(value, 0));
+                    sum.add(key, value_digest(value, 0));
                 }
             }
         }
-        all.add(name, one.finish());
+        all.add(name, sum.finish());
     }
     all.finish()
 }
@@ -330,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_ignore_order_and_revision_and_nothing_else() {
+    fn digest_ignores_order_and_revision_only() {
         let one = digest(r#"{"_id":"a","_rev":"1-x","b":{"c":1.0,"d":[1,2]},"e":"\u00e9"}"#);
         assert_eq!(
             one,
@@ -348,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_digits_count() {
+    fn digest_keeps_all_digits_of_a_number() {
         assert_ne!(
             digest(r#"{"n":12345678901234567890}"#),
             digest(r#"{"n":12345678901234567891}"#)
@@ -356,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn attachments_are_compared_by_content() {
+    fn digest_compares_attachments_by_content() {
         let stub = |digest: &str, revpos: u8| {
             format!(
                 r#"{{"_attachments":{{"a.txt":{{"content_type":"text/plain","revpos":{revpos},"digest":"{digest}","length":3,"stub":true}}}}}}"#
@@ -367,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn edits_leave_the_rest_as_it_was() {
+    fn edit_keeps_other_fields_unchanged() {
         let text = r#"{"_id":"+1","_rev":"3-abc","n":1.0,"pvt_used_by":"callflow","z":"\u0041"}"#;
         let object = Object::parse(text).unwrap();
         assert_eq!(
@@ -381,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_something_after_it_is_none() {
+    fn value_with_trailing_text_is_rejected() {
         assert_eq!(string(r#""a" "#).as_deref(), Some("a"));
         assert_eq!(string(r#""a"b"#), None);
         assert_eq!(elements("[1] ").as_deref(), Some(["1"].as_slice()));
@@ -390,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_has_no_limit() {
+    fn deep_nesting_is_compared() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
         let other = format!("{{\"a\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
         assert_ne!(digest(&deep), digest(&other));

@@ -6,28 +6,28 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything but what CouchDB allows in a name and a URL leaves alone.
+/// All characters except those that are unreserved in a URL.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'-')
     .remove(b'.')
     .remove(b'~');
 
-/// A name as it goes into a URL, whether it is a legal one or not.
+/// Percent-encodes a name for a URL, whether the name is legal or not.
 pub fn encoded(name: &str) -> String {
     utf8_percent_encode(name, ENCODED).to_string()
 }
 
-/// The name of a database that exists, or could. Cheap to clone.
+/// A legal database name. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseName(Arc<str>);
 
 impl DatabaseName {
-    /// The longest name that is accepted, in bytes; CouchDB's own limit.
+    /// The longest accepted name, in bytes: CouchDB's limit.
     pub const LONGEST: usize = 238;
 
-    /// The name as a server lists it. Refused is what CouchDB itself would refuse, so that no
-    /// name leaves its place in a URL.
+    /// Creates a name from the form that a server lists. None for a name that CouchDB would refuse,
+    /// so that no name changes the structure of a URL.
     pub fn new(name: &str) -> Option<Self> {
         let legal = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_$()+-/".contains(&byte)
@@ -43,7 +43,7 @@ impl DatabaseName {
         &self.0
     }
 
-    /// The name as it goes into a URL, and as Kazoo prints it.
+    /// The percent-encoded name, for URLs and as Kazoo prints it.
     pub fn encoded(&self) -> String {
         encoded(&self.0)
     }

@@ -1,4 +1,4 @@
-//! One document by its id, and the server's clock.
+//! Reads one document by its id, with the server's time.
 
 use std::time::SystemTime;
 
@@ -13,18 +13,19 @@ use super::revision::Revision;
 use super::server::Server;
 use reqwest::Method;
 
-/// A document as it was at a moment.
+/// The result of reading a document.
 #[derive(Clone, Debug)]
-pub struct Opened {
-    /// Its revision and text; None: there is none, or no such database.
+pub struct OpenedDocument {
+    /// Revision and text. None if the document or the database does not exist.
     pub document: Option<(Revision, Box<str>)>,
-    /// When, by the server's clock; by ours, if it did not say.
+    /// The time of the answer by the server's clock, or by the local clock if the server sent no
+    /// date.
     pub at: SystemTime,
 }
 
 impl Server {
-    /// Reads one leaf of a document with conflicts, attachments inline. None: there is no such revision, or it was compacted
-    /// away.
+    /// Reads one leaf of a document, with inline attachments. None if the revision does not exist
+    /// or was compacted.
     pub async fn open_revision(
         &self,
         database: &DatabaseName,
@@ -51,14 +52,18 @@ impl Server {
         .await
     }
 
-    /// Reads a document.
-    pub async fn open_doc(&self, database: &DatabaseName, id: &str) -> Result<Opened, Error> {
+    /// Reads the winning revision of a document.
+    pub async fn open_doc(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+    ) -> Result<OpenedDocument, Error> {
         let path = format!("/{}", in_query(id));
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path).of(database);
         self.send_repeatedly(request, |response| {
             let at = response.date.unwrap_or_else(SystemTime::now);
             if is_not_found(&response) {
-                return Ok(Opened { document: None, at });
+                return Ok(OpenedDocument { document: None, at });
             }
             let text = std::str::from_utf8(&response.body).unwrap_or_default();
             let rev = Object::parse(text)
@@ -69,7 +74,7 @@ impl Server {
                     unexpected(Operation::OPEN_DOCS, &response, "a document", None)
                         .in_database(database)
                 })?;
-            Ok(Opened {
+            Ok(OpenedDocument {
                 document: Some((rev, text.into())),
                 at,
             })

@@ -1,7 +1,7 @@
-//! Reading `_all_docs`: by ranges of ids, a page at a time, and by keys.
+//! Reads `_all_docs` by ranges of ids, one page at a time, and by keys.
 //!
-//! Pages go by key and never by `skip`, so rows that vanish between two pages hide no others.
-//! `_all_docs` sorts ids by bytes; an answer that does not is no answer.
+//! Pages continue by key and never by `skip`, so a row deleted between two pages hides no other
+//! row. `_all_docs` sorts ids by bytes; an answer in another order is an error.
 
 use std::collections::HashMap;
 use std::ops;
@@ -22,20 +22,21 @@ use super::retry::Retries;
 use super::revision::Revision;
 use super::server::Server;
 
-/// Has the server finish an answer before it sends any of it (CouchDB 3.1; older ones pay no heed).
-/// Otherwise it trickles in as rows are read, a chunk of 1 490 bytes at a time, each of which wakes
-/// us; and an error in the middle of an answer becomes an error status instead of a broken body. Left out where answers were
-/// too slow: a load balancer counts the seconds of silence.
+/// Asks the server to complete an answer before it sends any of it (CouchDB 3.1; older versions
+/// ignore it). Otherwise the answer arrives in chunks of 1 490 bytes as rows are read, each of
+/// which wakes the client; and an error in the middle of an answer becomes an invalid body instead
+/// of an error status. Not used after answers were too slow: a load balancer limits the seconds
+/// without any byte.
 pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 
-/// What to read beside ids and revisions.
+/// What to read in addition to ids and revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Include {
     /// Nothing.
     Ids,
-    /// The documents, attachments as stubs; those with conflicts list them in `_conflicts`.
+    /// Documents with attachment stubs. Documents with conflicts list them in `_conflicts`.
     Documents,
-    /// The same, attachments inline.
+    /// Documents with inline attachments and `_conflicts`.
     Attachments,
 }
 
@@ -52,14 +53,14 @@ impl Include {
 /// A range of ids: from `start` (inclusive) to `end` (exclusive), in the order of bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Range {
-    /// The first id; None for the beginning.
+    /// The first id. None for the beginning of the database.
     pub start: Option<String>,
-    /// The id before which it ends; None for the end of the database.
+    /// The first id after the range. None for the end of the database.
     pub end: Option<String>,
 }
 
 impl Range {
-    /// All of a database.
+    /// All ids of a database.
     pub fn all() -> Self {
         Self::default()
     }
@@ -70,13 +71,13 @@ impl Range {
 pub struct Row {
     /// The document's id.
     pub id: String,
-    /// Its winning revision.
+    /// The winning revision.
     pub rev: Revision,
     document: Option<ops::Range<usize>>,
 }
 
 impl Row {
-    /// A row that was read otherwise than in a page.
+    /// Creates a row that does not come from a page.
     pub fn new(id: String, rev: Revision) -> Self {
         Self {
             id,
@@ -86,17 +87,18 @@ impl Row {
     }
 }
 
-/// Some rows, and the text that their documents lie in.
+/// Rows, and the body that holds their documents.
 #[derive(Debug)]
 pub struct Page {
     body: Bytes,
     rows: Vec<Row>,
-    /// Where the next page starts, if this one was full: at its last row, or after it if it is the only one.
+    /// The start of the next page if this one was full: its last row, or the id after it if the
+    /// page has only one row.
     next: Option<String>,
 }
 
 impl Page {
-    /// The rows, each with its document where documents were asked for.
+    /// The rows, each with its document if documents were requested.
     pub fn rows(&self) -> impl Iterator<Item = (&Row, &str)> {
         self.rows.iter().map(|row| {
             let text = row
@@ -109,8 +111,8 @@ impl Page {
         })
     }
 
-    /// Of documents that were read by their ids, those that are there.
-    pub fn of_found(ids: Vec<String>, found: Vec<Found>) -> Self {
+    /// Creates a page from documents that were read by ids. Missing documents are left out.
+    pub fn from_found(ids: Vec<String>, found: Vec<Found>) -> Self {
         let mut body = BytesMut::new();
         let mut rows = Vec::new();
         for (id, found) in ids.into_iter().zip(found) {
@@ -131,38 +133,38 @@ impl Page {
         }
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is none.
+    /// Whether the page has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 }
 
-/// What is known of one key.
+/// The state of one document that was read by key.
 #[derive(Clone, Debug)]
 pub enum Found {
-    /// The database never had it.
+    /// The document never existed.
     Missing,
-    /// It was deleted.
+    /// The document was deleted.
     Deleted {
-        /// The revision that the deletion made.
+        /// The revision of the deletion.
         rev: Revision,
     },
-    /// It is there.
+    /// The document exists.
     Present {
         /// The winning revision.
         rev: Revision,
-        /// The document's text; empty when only ids were asked for.
+        /// The document's text. Empty if only ids were requested.
         text: Box<str>,
     },
 }
 
 impl Found {
-    /// Its text and revision, if it is there.
+    /// The revision and text, if the document exists.
     pub fn document(&self) -> Option<(&Revision, &str)> {
         match self {
             Self::Present { rev, text } => Some((rev, text)),
@@ -170,18 +172,18 @@ impl Found {
         }
     }
 
-    /// Whether it is there.
+    /// Whether the document exists.
     pub fn is_present(&self) -> bool {
         matches!(self, Self::Present { .. })
     }
 }
 
-/// A reading of a range, page by page.
+/// Reads a range page by page.
 pub struct Pages {
     server: Arc<Server>,
     database: DatabaseName,
     next: Option<Range>,
-    /// A page that was read already.
+    /// A page that was read in advance.
     ready: Option<Page>,
     include: Include,
     limit: usize,
@@ -189,7 +191,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// A reading of `range`, at most `limit` rows at a time.
+    /// Creates a reader of `range` with at most `limit` rows a page.
     pub fn new(
         server: Arc<Server>,
         database: DatabaseName,
@@ -203,13 +205,13 @@ impl Pages {
             next: Some(range),
             ready: None,
             include,
-            // Every page but the first repeats the last row of the one before.
+            // Every page after the first repeats the last row of the previous page.
             limit: limit.clamp(2, MOST_ROWS),
             last: None,
         }
     }
 
-    /// The next page; None when there is no more.
+    /// The next page. None at the end of the range.
     pub async fn next(&mut self) -> Result<Option<Page>, Error> {
         let Some(range) = self.next.take() else {
             return Ok(None);
@@ -229,10 +231,10 @@ impl Pages {
         Ok(Some(page))
     }
 
-    /// Reads the first pages of two ranges of a database in one request, by
-    /// `_all_docs/queries`, which CouchDB has since 2.2. After an error each still can be read
-    /// for itself; where both together take too long, each is.
-    pub async fn begin_with(&mut self, other: &mut Self) -> Result<(), Error> {
+    /// Reads the first pages of two ranges of a database in one request, by `_all_docs/queries`
+    /// (CouchDB 2.2). After an error, or if both together take too long, each range can still be
+    /// read alone.
+    pub async fn read_first_pages_with(&mut self, other: &mut Self) -> Result<(), Error> {
         let (Some(range), Some(others)) = (&self.next, &other.next) else {
             return Ok(());
         };
@@ -267,17 +269,17 @@ impl Pages {
         Ok(())
     }
 
-    /// How many rows the server is asked for now.
+    /// The number of rows to ask for now.
     fn documents_at_once(&self) -> usize {
         self.server.page_size(self.include).of(self.limit)
     }
 
-    /// Whether the server can take the time to finish an answer before it sends any of it.
+    /// Whether to ask for an answer in one piece.
     fn whole(&self) -> bool {
         self.server.page_size(self.include).is_unlimited()
     }
 
-    /// A reading of a range as one of several queries.
+    /// One range as an entry of `queries`.
     fn query(&self, range: &Range, limit: usize) -> Value {
         let mut query = json!({
             "limit": limit,
@@ -295,7 +297,7 @@ impl Pages {
         query
     }
 
-    /// Reads a page, a smaller one where that takes too long or is too large.
+    /// Reads a page. If it takes too long or is too large, reads a smaller one.
     async fn read(&mut self, range: &Range) -> Result<Page, Error> {
         let server = Arc::clone(&self.server);
         let mut retries = Retries::of(&server);
@@ -350,7 +352,7 @@ impl Pages {
     }
 }
 
-/// The rows of an answer, held against what was asked for.
+/// Checks the rows of an answer against the request.
 fn page_of(
     database: &DatabaseName,
     (range, limit, include): (&Range, usize, Include),
@@ -370,14 +372,14 @@ fn page_of(
         let before_end = range.end.as_ref().is_none_or(|end| id < *end);
         let in_order = last.as_ref().is_none_or(|last| *last < id);
         if !(after_start && before_end && in_order) {
-            return Err(bad("rows out of order"));
+            return Err(bad("rows in the wrong order"));
         }
         let value = row.value.ok_or_else(|| bad("a row without a revision"))?;
         last = Some(id.clone());
         let document = match (include, row.doc) {
             (Include::Ids, _) => None,
             (_, Some(text)) => Some(within(body, text.get())),
-            // Deleted between the row and its document: no row, then.
+            // The document was deleted between the reading of the row and of the document.
             (_, None) => continue,
         };
         rows.push(Row {
@@ -395,7 +397,7 @@ fn page_of(
     })
 }
 
-/// What reads the answers, without a server (`native/lab/fuzz`).
+/// The parsers of answers, without a server (`native/lab/fuzz`).
 #[cfg(fuzzing)]
 pub mod fuzzing {
     use super::*;
@@ -410,7 +412,7 @@ pub mod fuzzing {
         (database, response)
     }
 
-    /// The page that an answer with this body is.
+    /// Parses an answer body as a page.
     pub fn page_in_answer(
         body: &[u8],
         range: &Range,
@@ -422,7 +424,7 @@ pub mod fuzzing {
         page_of(&database, (range, limit, include), &response.body, answer)
     }
 
-    /// The documents that an answer with this body holds of those that were asked for by their ids.
+    /// Parses an answer body as the documents of `ids`.
     pub fn found_in_answer(
         body: &[u8],
         ids: &[&str],
@@ -434,7 +436,7 @@ pub mod fuzzing {
 }
 
 impl Server {
-    /// Reads these ids, in this order: one answer for each.
+    /// Reads documents by id. Returns one result for each id, in the same order.
     pub async fn read_keys(
         &self,
         database: &DatabaseName,
@@ -478,7 +480,7 @@ impl Server {
     }
 }
 
-/// The documents of an answer, one for each of these ids.
+/// The documents in an answer, one for each id.
 fn found_of(
     database: &DatabaseName,
     ids: &[&str],
@@ -488,11 +490,12 @@ fn found_of(
     let answer: AllDocs<'_> = answer_of(database, response)?;
     let mut found = HashMap::with_capacity(answer.rows.len());
     for row in answer.rows {
-        let (id, state) = found_in(row, include)
-            .ok_or_else(|| bad_answer(database, "a row that says nothing"))?;
+        let (id, state) =
+            found_in(row, include).ok_or_else(|| bad_answer(database, "a row without a result"))?;
         found.insert(id, state);
     }
-    // By id and not by place: a shard that answers late must not move a document.
+    // Rows are matched by id and not by position: a late answer of a shard must not shift
+    // documents.
     ids.iter()
         .map(|id| {
             found
@@ -503,7 +506,7 @@ fn found_of(
         .collect()
 }
 
-/// A query of these parameters, each after an `&`, and of the one that has the answer come in one piece.
+/// Builds a query string from parameters that each start with `&`. `whole` adds [`IN_ONE_PIECE`].
 fn query_of(whole: bool, parameters: &str) -> String {
     if whole {
         format!("{IN_ONE_PIECE}{parameters}")
@@ -512,8 +515,8 @@ fn query_of(whole: bool, parameters: &str) -> String {
     }
 }
 
-/// Where the page after this row starts. A page of one row would repeat that row for ever, so it starts at the next id that
-/// could be.
+/// The start key of the next page. A page of one row would repeat that row forever, so it continues
+/// at the next possible id.
 fn starting_after(mut last: String, limit: usize) -> String {
     if limit == 1 {
         last.push('\0');
@@ -524,7 +527,8 @@ fn starting_after(mut last: String, limit: usize) -> String {
 fn found_in(row: AllDocsRow<'_>, include: Include) -> Option<(String, Found)> {
     let id = row.key.into_owned();
     let Some(value) = row.value else {
-        // Only `not_found` says that it is not there; a shard's error says nothing.
+        // Only `not_found` means that the document does not exist. The error of a shard means
+        // nothing.
         return (row.error.as_deref() == Some("not_found")).then_some((id, Found::Missing));
     };
     if value.deleted {
@@ -569,13 +573,13 @@ fn bad_answer(database: &DatabaseName, detail: &str) -> Error {
     Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, detail).in_database(database)
 }
 
-/// Where a part of the body lies in it.
+/// The position of a part of the body.
 fn within(body: &Bytes, part: &str) -> ops::Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
     start..start + part.len()
 }
 
-/// Text as it goes into a query string or a path, percent-encoded.
+/// Percent-encodes text for a query string or a path.
 pub fn in_query(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

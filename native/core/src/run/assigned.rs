@@ -51,7 +51,7 @@ impl Assigned<'_> {
                 }
                 let keys: Vec<&str> = some.iter().map(String::as_str).collect();
                 let found = run.keys(database, &keys, Include::Documents).await?;
-                Ok(Some(Page::of_found(some, found)))
+                Ok(Some(Page::from_found(some, found)))
             }
         }
     }

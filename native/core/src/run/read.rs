@@ -106,7 +106,7 @@ impl Run {
         let mut others = self
             .pages(&database, range_after_numbers(), Include::Ids)
             .await?;
-        match numbers.pages.begin_with(&mut others.pages).await {
+        match numbers.pages.read_first_pages_with(&mut others.pages).await {
             // What is wrong, or too large for one answer, each learns for itself.
             Err(error)
                 if matches!(
