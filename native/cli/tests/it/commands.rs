@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{Piped, Ran, Stage};
+use crate::support::{Piped, ProgramRun, Stage};
 use exact_json::{Value, json};
 use kazoo_numbers::report::sanitise::is_unsafe;
 use kazoo_numbers_generator::{Cluster, DriftKind, Options};
@@ -19,7 +19,7 @@ fn clean() -> Options {
     }
 }
 
-fn summary(ran: &Ran) -> &str {
+fn summary(ran: &ProgramRun) -> &str {
     ran.lines()
         .into_iter()
         .find(|line| line.contains(" documents read, "))
@@ -91,7 +91,7 @@ fn json_is_an_object_a_line_with_the_summary_and_the_result_at_the_end() {
     assert_eq!(figures["command"], "copy_number_dbs_to_accounts");
     assert_eq!(figures["dry_run"], true);
     let planned = rest.iter().filter(|event| event["event"] == "planned");
-    let would_be = |ran: &Ran| {
+    let would_be = |ran: &ProgramRun| {
         ran.lines()
             .iter()
             .filter(|line| line.contains(": would be "))

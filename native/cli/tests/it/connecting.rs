@@ -6,15 +6,15 @@ use std::thread;
 use std::time::Duration;
 
 use kazoo_numbers::couchdb::Method;
-use kazoo_numbers_testkit::server::{PASSWORD, ask};
+use kazoo_numbers_testkit::server::{PASSWORD, send};
 
-use crate::support::{Piped, Ran, Stage, program};
+use crate::support::{Piped, ProgramRun, Stage, program};
 
 /// Calls the server of a stage.
 fn put(stage: &Stage, path: &str, body: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let body = (!body.is_empty()).then(|| body.to_owned());
-    let answer = runtime.block_on(ask(&stage.url(), Method::PUT, path, body));
+    let answer = runtime.block_on(send(&stage.url(), Method::PUT, path, body));
     assert!(answer.status.is_success(), "{path}: {}", answer.status);
 }
 
@@ -28,7 +28,7 @@ fn one_number() -> Stage {
 }
 
 /// The usage of carriers with this config.ini, `$HOST` and `$PORT` replaced.
-fn usage_with(stage: &Stage, ini: &str) -> Ran {
+fn usage_with(stage: &Stage, ini: &str) -> ProgramRun {
     let address = stage.address();
     let (host, port) = address.split_once(':').unwrap();
     let text = ini
@@ -38,7 +38,7 @@ fn usage_with(stage: &Stage, ini: &str) -> Ran {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let mut program = program(&["carrier_module_usage"]);
-    Ran::of(&program.env("KAZOO_CONFIG", file.path()).output().unwrap())
+    ProgramRun::of(&program.env("KAZOO_CONFIG", file.path()).output().unwrap())
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn proxies_of_the_environment_are_not_used() {
         program.env(name, "http://127.0.0.1:9");
         program.env(name.to_uppercase(), "http://127.0.0.1:9");
     }
-    let ran = Ran::of(&program.output().unwrap());
+    let ran = ProgramRun::of(&program.output().unwrap());
     assert!(
         ran.status == 0 && ran.out.contains("knm_local: 1"),
         "{}{}",
@@ -229,7 +229,7 @@ fn proxy_that_decodes_names_of_databases_is_pointed_out_once() {
         &["carrier_module_usage"],
     ] {
         let mut program = program(line);
-        let ran = Ran::of(&program.env("COUCHDB_URL", &url).output().unwrap());
+        let ran = ProgramRun::of(&program.env("COUCHDB_URL", &url).output().unwrap());
         assert_eq!(ran.status, 2, "{line:?}: {}{}", ran.out, ran.err);
         let said = format!("{}{}", ran.out, ran.err);
         assert_eq!(
@@ -268,7 +268,7 @@ fn file_of_certificates_is_named_by_option_or_environment() {
             .env("COUCHDB_CA_FILE", file)
             .output(),
     ] {
-        let ran = Ran::of(&ran.unwrap());
+        let ran = ProgramRun::of(&ran.unwrap());
         assert_eq!(ran.status, 2);
         let start = "error: cannot connect to CouchDB on https://127.0.0.1:1 (from --couchdb): ";
         assert!(ran.err.starts_with(start), "{}", ran.err);
@@ -279,14 +279,14 @@ fn file_of_certificates_is_named_by_option_or_environment() {
         );
     }
     let mut empty = program(&["all_features"]);
-    let ran = Ran::of(&empty.env("COUCHDB_CA_FILE", "").output().unwrap());
+    let ran = ProgramRun::of(&empty.env("COUCHDB_CA_FILE", "").output().unwrap());
     assert_eq!(ran.status, 0, "{}", ran.err);
 }
 
 #[test]
 fn invisible_characters_are_shown_and_a_clean_number_offered() {
     let ran = program(&["fix_numbers_apps_in_numbdb", "+1 (415)\u{200b}555-0100"]).output();
-    let ran = Ran::of(&ran.unwrap());
+    let ran = ProgramRun::of(&ran.unwrap());
     assert_eq!(ran.status, 2);
     assert_eq!(ran.out, "");
     assert!(

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Piped, Ran, Stage};
+use crate::support::{Piped, ProgramRun, Stage};
 use kazoo_numbers_generator::{Cluster, DriftKind, Options, Revisions};
 
 /// A cluster of which a copy to the accounts changes every number.
@@ -58,8 +58,8 @@ fn with_homes(stage: &Stage, data: &Path, state: &Path, arguments: &[&str]) -> C
     program
 }
 
-fn output(mut program: Command) -> Ran {
-    Ran::of(&program.output().unwrap())
+fn output(mut program: Command) -> ProgramRun {
+    ProgramRun::of(&program.output().unwrap())
 }
 
 /// The same program, which may write files of so many blocks: to it a disk with no more room.

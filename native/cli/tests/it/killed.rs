@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, program};
+use crate::support::{ProgramRun, program};
 use futures::future::BoxFuture;
-use kazoo_numbers_faults::{Asked, Bystander, Passed, Proxy, Schedule};
+use kazoo_numbers_faults::{Exchange, Interceptor, ParsedRequest, Proxy, Schedule};
 use kazoo_numbers_generator::Cluster;
 use kazoo_numbers_model::{self as model, Argument, Call, arbitrary};
 use kazoo_numbers_testkit::cases;
@@ -137,14 +137,14 @@ struct Tripwire {
 }
 
 impl Tripwire {
-    fn reaches(&self, asked: &Asked, writing: bool, nth: u32) -> bool {
+    fn reaches(&self, asked: &ParsedRequest, writing: bool, nth: u32) -> bool {
         let counts = !writing || asked.kind.writes();
         counts && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == nth
     }
 }
 
-impl Bystander for Tripwire {
-    fn comes<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, ()> {
+impl Interceptor for Tripwire {
+    fn comes<'a>(&'a self, asked: &'a ParsedRequest) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             if let Point::Sends { writing, nth } = self.point
                 && self.reaches(asked, writing, nth)
@@ -155,7 +155,7 @@ impl Bystander for Tripwire {
         })
     }
 
-    fn act<'a>(&'a self, passed: Passed<'a>) -> BoxFuture<'a, ()> {
+    fn act<'a>(&'a self, passed: Exchange<'a>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             if let Point::Acted { writing, nth } = self.point
                 && self.reaches(passed.asked, writing, nth)
@@ -272,7 +272,7 @@ impl Stage {
     }
 
     /// Lets it run to its end.
-    async fn run(&self, folder: &Folder, words: &[String]) -> Ran {
+    async fn run(&self, folder: &Folder, words: &[String]) -> ProgramRun {
         let began = Instant::now();
         let mut program = self.program(folder, words);
         let output = spawn_blocking(move || program.output());
@@ -283,7 +283,7 @@ impl Stage {
             .unwrap();
         let took = u64::try_from(began.elapsed().as_micros()).unwrap();
         self.usual.store(took, Ordering::Relaxed);
-        Ran::of(&output)
+        ProgramRun::of(&output)
     }
 
     /// Kills it at a point, and says whether that came before its end; returns when the server
@@ -295,7 +295,7 @@ impl Stage {
             reached: Notify::new(),
             killed: Notify::new(),
         });
-        self.proxy.watched(Schedule::quiet(), Some(wire.clone()));
+        self.proxy.arm_with(Schedule::quiet(), Some(wire.clone()));
         let known = folder.journals();
         let usual = self.usual.load(Ordering::Relaxed);
         let mut running = self
@@ -327,7 +327,7 @@ impl Stage {
         };
         let status = status.unwrap().unwrap();
         wire.killed.notify_one();
-        self.proxy.deserted().await.unwrap();
+        self.proxy.wait_until_disconnected().await.unwrap();
         self.proxy.disarm().await;
         status.signal() == Some(9)
     }

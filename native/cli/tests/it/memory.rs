@@ -3,12 +3,12 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kazoo_numbers_faults::{Fault, Kind, On, Proxy, Schedule};
+use kazoo_numbers_faults::{Fault, Proxy, RequestFilter, RequestKind, Schedule};
 use kazoo_numbers_generator::{Options, Plan};
 use kazoo_numbers_testkit::server::TestServer;
 use tokio::runtime::Runtime;
 
-use crate::support::{Ran, program};
+use crate::support::{ProgramRun, program};
 
 /// The program's address space, including its code and the stacks of its threads.
 const LIMIT_KIB: usize = 600 << 10;
@@ -56,26 +56,36 @@ fn answers_without_end_under_a_memory_limit_are_errors_and_no_abort() {
         "--no-journal",
     ];
     for (call, on, fault, expected) in [
-        (copy, Kind::Databases, Fault::Endless, "larger than 64 MiB"),
         (
             copy,
-            Kind::Databases,
+            RequestKind::Databases,
+            Fault::Endless,
+            "larger than 64 MiB",
+        ),
+        (
+            copy,
+            RequestKind::Databases,
             Fault::Huge(NAMES),
             "larger than 64 MiB",
         ),
         (
             copy,
-            Kind::Range,
+            RequestKind::Range,
             Fault::Endless,
             "\"last_error\":\"too_large\"",
         ),
-        (remove, Kind::Keys, Fault::Endless, "too_large"),
-        (copy, Kind::BulkDocs, Fault::Endless, "save_docs-bad_answer"),
+        (remove, RequestKind::Keys, Fault::Endless, "too_large"),
+        (
+            copy,
+            RequestKind::BulkDocs,
+            Fault::Endless,
+            "save_docs-bad_answer",
+        ),
     ] {
-        let schedule = Schedule::first(u32::MAX, On::Only(on), fault);
+        let schedule = Schedule::first(u32::MAX, RequestFilter::Only(on), fault);
         proxy.arm(schedule);
         let began = Instant::now();
-        let ran = Ran::of(&limited(call, &proxy.url()).output().unwrap());
+        let ran = ProgramRun::of(&limited(call, &proxy.url()).output().unwrap());
         let said = format!("{}{}", ran.out, ran.err);
         assert_eq!(ran.status, 2, "{fault:?} on {on:?}: {said}");
         assert!(said.contains(expected), "{fault:?} on {on:?}: {said}");
@@ -84,6 +94,6 @@ fn answers_without_end_under_a_memory_limit_are_errors_and_no_abort() {
     // And without them it works under this limit.
     proxy.arm(Schedule::quiet());
     let usage: &[&str] = &["carrier_module_usage"];
-    let ran = Ran::of(&limited(usage, &proxy.url()).output().unwrap());
+    let ran = ProgramRun::of(&limited(usage, &proxy.url()).output().unwrap());
     assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
 }

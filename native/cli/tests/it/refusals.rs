@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, Stage, program, run};
+use crate::support::{ProgramRun, Stage, program, run};
 use kazoo_numbers_testkit::server::PASSWORD;
 
 const ACCOUNT: &str = "4b87ccf02d8846f06c3b1f0e04e76bfd";
@@ -164,7 +164,7 @@ fn kazoo_s_own_configuration_is_found() {
         "[bigcouch]\nip = \"{host}\"\nport = {port}\nusername = admin\npassword = {PASSWORD}\n"
     );
     std::fs::write(&path, text).unwrap();
-    let ran = Ran::of(
+    let ran = ProgramRun::of(
         &program(&["copy_number_dbs_to_accounts"])
             .env("KAZOO_CONFIG", &path)
             .output()

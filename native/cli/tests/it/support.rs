@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use kazoo_numbers_generator::Options;
 use kazoo_numbers_testkit::program;
-pub use kazoo_numbers_testkit::program::Ran;
+pub use kazoo_numbers_testkit::program::ProgramRun;
 use kazoo_numbers_testkit::server::EmbeddedServer;
 
 /// The program, in an environment that names no CouchDB.
@@ -17,8 +17,8 @@ pub fn program(arguments: &[&str]) -> Command {
     )
 }
 
-pub fn run(arguments: &[&str]) -> Ran {
-    Ran::of(&program(arguments).output().unwrap())
+pub fn run(arguments: &[&str]) -> ProgramRun {
+    ProgramRun::of(&program(arguments).output().unwrap())
 }
 
 /// A program under way, whose output a test reads.
@@ -61,7 +61,7 @@ impl Stage {
         program
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(&self.program(arguments).output().unwrap())
+    pub fn run(&self, arguments: &[&str]) -> ProgramRun {
+        ProgramRun::of(&self.program(arguments).output().unwrap())
     }
 }

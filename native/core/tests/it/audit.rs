@@ -20,7 +20,7 @@ use kazoo_numbers::report::{
 use kazoo_numbers::run::{Job, Returned, run};
 use kazoo_numbers_generator::{Cluster, Document, DriftKind, Options, generate};
 use kazoo_numbers_model::{self as model, arbitrary};
-use kazoo_numbers_testkit::command::{Ran, call, settings, text};
+use kazoo_numbers_testkit::command::{CommandRun, call, settings, text};
 use kazoo_numbers_testkit::server::TestServer;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -36,7 +36,7 @@ const NUMBERS: &str = "numbers/+1415";
 /// Kinds by name, each with the (plain) database and the number.
 type Found = BTreeSet<(&'static str, String, String)>;
 
-fn report(ran: &Ran) -> &Audit {
+fn report(ran: &CommandRun) -> &Audit {
     let audits: Vec<&Audit> = ran
         .events
         .iter()
@@ -524,7 +524,7 @@ fn cluster(documents: &[(&str, Value)]) -> Cluster {
     cluster
 }
 
-async fn audited(cluster: &Cluster, arguments: &[Argument]) -> Ran {
+async fn audited(cluster: &Cluster, arguments: &[Argument]) -> CommandRun {
     let stage = TestServer::start().await;
     cluster.load(&stage.url).await.unwrap();
     let ran = call(&stage.url, "audit", arguments).await;

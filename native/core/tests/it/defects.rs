@@ -11,7 +11,7 @@ use kazoo_numbers::kazoo::DatabaseName;
 use kazoo_numbers::report::Summary;
 use kazoo_numbers::run::{Job, Returned, run};
 use kazoo_numbers_generator::{Cluster, Document};
-use kazoo_numbers_testkit::command::{Ran, call, settings, text};
+use kazoo_numbers_testkit::command::{CommandRun, call, settings, text};
 use kazoo_numbers_testkit::server::TestServer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +64,7 @@ fn trunkstore(id: &str, number: &str) -> Value {
 }
 
 /// Runs a command on a cluster: what it did, and the cluster afterwards.
-async fn after(cluster: &Cluster, function: &str, arguments: &[Argument]) -> (Ran, Cluster) {
+async fn after(cluster: &Cluster, function: &str, arguments: &[Argument]) -> (CommandRun, Cluster) {
     let stage = TestServer::start().await;
     cluster.load(&stage.url).await.unwrap();
     let ran = call(&stage.url, function, arguments).await;
@@ -73,7 +73,7 @@ async fn after(cluster: &Cluster, function: &str, arguments: &[Argument]) -> (Ra
     (ran, read)
 }
 
-fn summary(ran: &Ran) -> &Summary {
+fn summary(ran: &CommandRun) -> &Summary {
     &ran.finished.as_ref().unwrap().summary
 }
 

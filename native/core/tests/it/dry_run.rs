@@ -15,9 +15,9 @@ use kazoo_numbers_generator::{Cluster, Database, Document};
 use kazoo_numbers_model::Call;
 use kazoo_numbers_sandbox::Endpoint;
 use kazoo_numbers_testkit::cases;
-use kazoo_numbers_testkit::command::{Ran, arguments, call_with, journalled, text};
+use kazoo_numbers_testkit::command::{CommandRun, arguments, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
-use kazoo_numbers_testkit::work;
+use kazoo_numbers_testkit::write_commands;
 use proptest::prelude::*;
 use proptest::test_runner::TestError;
 
@@ -43,7 +43,7 @@ fn timeless(field: &str, value: Option<Value>) -> Option<Value> {
     }
 }
 
-fn announced(ran: &Ran) -> Result<Changes, TestCaseError> {
+fn announced(ran: &CommandRun) -> Result<Changes, TestCaseError> {
     let mut changes = Changes::new();
     for event in &ran.events {
         let Event::Planned(planned) = event else {
@@ -212,20 +212,20 @@ async fn check(
 fn what_is_announced_is_done() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stage = runtime.block_on(TestServer::start());
-    let functions = work::writing().count() as u64;
+    let functions = write_commands::write_commands().count() as u64;
     let count = cases::count(if stage.is_real() { 100 } else { 150 })
         .div_ceil(functions)
         .max(2);
     let seed = cases::seed();
     let mut documents = 0;
-    for (number, spec) in work::writing().enumerate() {
+    for (number, spec) in write_commands::write_commands().enumerate() {
         let changed = std::cell::Cell::new(0);
         let mut runner = cases::runner(
-            count * work::rarity(spec),
+            count * write_commands::case_factor(spec),
             seed,
             100 + u8::try_from(number).unwrap(),
         );
-        let outcome = runner.run(&work::work(spec), |(cluster, given)| {
+        let outcome = runner.run(&write_commands::cases_for(spec), |(cluster, given)| {
             let one = runtime.block_on(check(&stage, &cluster, &given))?;
             changed.set(changed.get() + one);
             Ok(())
@@ -234,7 +234,7 @@ fn what_is_announced_is_done() {
             panic!("seed {seed}: {given}\n{reason}");
         }
         outcome.unwrap();
-        let name = work::signature(spec);
+        let name = write_commands::signature(spec);
         assert!(changed.get() > 0, "{name} never changed anything");
         documents += changed.get();
     }

@@ -7,7 +7,7 @@ use kazoo_numbers::journal::Journals;
 use kazoo_numbers::report::Event;
 use kazoo_numbers::run::Returned;
 use kazoo_numbers_generator::{Cluster, Document};
-use kazoo_numbers_testkit::command::{Ran, call, call_with, journalled, text};
+use kazoo_numbers_testkit::command::{CommandRun, call, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
 
 const OURS: &str = "abcdef0123456789abcdef0123456789";
@@ -46,7 +46,7 @@ async fn add_leaves(server: &TestServer, database: &str, leaves: &[Value]) {
     let body = json!({"new_edits": false, "docs": leaves}).to_string();
     let path = path(database, "_bulk_docs", "");
     let response =
-        kazoo_numbers_testkit::server::ask(&server.url, Method::POST, &path, Some(body)).await;
+        kazoo_numbers_testkit::server::send(&server.url, Method::POST, &path, Some(body)).await;
     assert!(response.status.is_success(), "{response:?}");
 }
 
@@ -60,7 +60,7 @@ fn leaf(rev: &str, fields: Value) -> Value {
 async fn leaves(server: &TestServer, database: &str) -> Vec<i64> {
     let read = async |query: &str| {
         let response = server
-            .ask(Method::GET, &path(database, NUMBER, query))
+            .send(Method::GET, &path(database, NUMBER, query))
             .await;
         exact_json::from_slice::<Value>(&response.body).unwrap()
     };
@@ -87,7 +87,7 @@ fn n(n: i64) -> (&'static str, Value) {
     ("n", json!(n))
 }
 
-fn warned(ran: &Ran, text: &str) -> bool {
+fn warned(ran: &CommandRun, text: &str) -> bool {
     let is_it = |line: &str| line.contains(text);
     ran.events
         .iter()

@@ -13,7 +13,7 @@ use kazoo_numbers::run::{Job, Returned, run};
 use kazoo_numbers_generator::Cluster;
 use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, Server};
 use kazoo_numbers_testkit::command::{call, settings, text};
-use kazoo_numbers_testkit::server::ask;
+use kazoo_numbers_testkit::server::send;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -187,7 +187,7 @@ async fn number_that_cannot_be_announced_is_written_and_failed() {
         r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"failed":{"notice":["+12005550101"]}}}"#
     );
     let path = "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/%2B12005550101";
-    let written = ask(&server.url(), Method::GET, path, None).await;
+    let written = send(&server.url(), Method::GET, path, None).await;
     assert!(written.status.is_success());
     server.shutdown().await;
 }

@@ -9,7 +9,7 @@ use kazoo_numbers::couchdb::{ClusterIdentity, Method};
 use kazoo_numbers::journal::{Entry, Journals, LeafEntry, Record, Start};
 use kazoo_numbers::run::{Returned, Settings};
 use kazoo_numbers_generator::Cluster;
-use kazoo_numbers_testkit::command::{Ran, call_with, journalled, text};
+use kazoo_numbers_testkit::command::{CommandRun, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::value::RawValue;
@@ -115,7 +115,7 @@ async fn cluster(url: &str) {
     cluster.load(url).await.unwrap();
 }
 
-async fn remove(url: &str, settings: Settings) -> Ran {
+async fn remove(url: &str, settings: Settings) -> CommandRun {
     call_with(
         url,
         "remove_wrong_assigned_from_single_accountdb",
@@ -125,7 +125,7 @@ async fn remove(url: &str, settings: Settings) -> Ran {
     .await
 }
 
-async fn undo(url: &str, run: &str, folder: &tempfile::TempDir) -> Ran {
+async fn undo(url: &str, run: &str, folder: &tempfile::TempDir) -> CommandRun {
     let settings = Settings {
         command_line: format!("undo {run}"),
         ..journalled(folder)
@@ -216,7 +216,7 @@ async fn forged_journal_is_refused_as_a_whole() {
         let differences = before.differences(&stage.read().await.0);
         assert!(differences.is_empty(), "{names}: {differences:?}");
         for path in ["/_users", "/_replicator"] {
-            let answer = stage.ask(Method::GET, &format!("{path}/_all_docs")).await;
+            let answer = stage.send(Method::GET, &format!("{path}/_all_docs")).await;
             let body = String::from_utf8_lossy(&answer.body).into_owned();
             assert!(!body.contains("eve") && !body.contains("evil"), "{body}");
         }

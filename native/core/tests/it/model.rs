@@ -10,7 +10,9 @@ use kazoo_numbers::run::Returned;
 use kazoo_numbers_generator::{Cluster, Revisions};
 use kazoo_numbers_model::{self as model, Call, Outcome};
 use kazoo_numbers_testkit::cases;
-use kazoo_numbers_testkit::command::{Ran, arguments, call, clusters_and_calls, unix_seconds};
+use kazoo_numbers_testkit::command::{
+    CommandRun, arguments, call, clusters_and_calls, unix_seconds,
+};
 use kazoo_numbers_testkit::server::TestServer;
 use proptest::prelude::TestCaseError;
 
@@ -28,7 +30,7 @@ fn same_return(expected: &model::Returned, got: &Returned) -> bool {
 }
 
 /// Everything in which an outcome and a run differ.
-fn disagreements(given: &Call, expected: &Outcome, ran: &Ran) -> Vec<String> {
+fn disagreements(given: &Call, expected: &Outcome, ran: &CommandRun) -> Vec<String> {
     let mut all = Vec::new();
     if !same_return(&expected.returned, &ran.returned) {
         all.push(format!(

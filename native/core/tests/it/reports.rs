@@ -7,7 +7,7 @@ use kazoo_numbers::command::Argument;
 use kazoo_numbers::report::Event;
 use kazoo_numbers::run::{Finished, ReportTo, Returned, Settings};
 use kazoo_numbers_generator::{DriftKind, Options, Plan};
-use kazoo_numbers_testkit::command::{Ran, call_with, settings, text};
+use kazoo_numbers_testkit::command::{CommandRun, call_with, settings, text};
 use kazoo_numbers_testkit::server::TestServer;
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ async fn drifted(stage: &TestServer) {
     Plan::new(&options).load(&stage.url).await.unwrap();
 }
 
-fn warnings(ran: &Ran) -> Vec<&String> {
+fn warnings(ran: &CommandRun) -> Vec<&String> {
     let warnings = ran.events.iter().filter_map(|event| match event {
         Event::Warning(line) if line.contains("cannot be written") => Some(line),
         _ => None,
@@ -50,7 +50,7 @@ fn warnings(ran: &Ran) -> Vec<&String> {
     warnings.collect()
 }
 
-fn finished(ran: &Ran) -> &Finished {
+fn finished(ran: &CommandRun) -> &Finished {
     ran.finished.as_ref().unwrap()
 }
 

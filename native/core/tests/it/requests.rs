@@ -6,8 +6,8 @@ use kazoo_numbers::couchdb::{Method, encoded};
 use kazoo_numbers::run::Settings;
 use kazoo_numbers_generator::{DriftKind, Options, Plan};
 use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, Server};
-use kazoo_numbers_testkit::command::{Ran, call, call_with};
-use kazoo_numbers_testkit::server::ask;
+use kazoo_numbers_testkit::command::{CommandRun, call, call_with};
+use kazoo_numbers_testkit::server::send;
 
 const ACCOUNTS: usize = 50;
 const NUMBER_DATABASES: usize = 11;
@@ -31,7 +31,7 @@ async fn cluster() -> Server {
     server
 }
 
-fn requests(ran: &Ran) -> u64 {
+fn requests(ran: &CommandRun) -> u64 {
     ran.finished.as_ref().unwrap().summary.requests
 }
 
@@ -185,7 +185,7 @@ async fn an_accounts_numbers_are_read_by_one_request() {
 }
 
 async fn get(server: &str, path: &str) -> Value {
-    let answer = ask(server, Method::GET, path, None).await;
+    let answer = send(server, Method::GET, path, None).await;
     exact_json::from_slice(&answer.body).unwrap()
 }
 
@@ -206,7 +206,7 @@ async fn change_views(server: &str, change: impl Fn(usize, &mut Map<String, Valu
         let path = format!("/{}/_design/numbers", encoded(database));
         let mut design = get(server, &path).await;
         change(index, design["views"].as_object_mut().unwrap());
-        let put = ask(server, Method::PUT, &path, Some(design.to_string())).await;
+        let put = send(server, Method::PUT, &path, Some(design.to_string())).await;
         assert!(put.status.is_success());
     }
 }
@@ -238,7 +238,7 @@ async fn what_an_account_has_is_asked_of_the_index_where_it_is_kazoos() {
                     "/{}/_design/numbers/_view/assigned_to?limit=0",
                     encoded(&database)
                 );
-                let built = ask(&url, Method::GET, &path, None).await;
+                let built = send(&url, Method::GET, &path, None).await;
                 assert!(built.status.is_success(), "{path}");
             }
         }

@@ -10,7 +10,7 @@ use kazoo_numbers_model::Call;
 use kazoo_numbers_testkit::cases;
 use kazoo_numbers_testkit::command::{arguments, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
-use kazoo_numbers_testkit::work;
+use kazoo_numbers_testkit::write_commands;
 use proptest::prelude::*;
 use proptest::test_runner::TestError;
 
@@ -85,20 +85,20 @@ async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<Se
 fn undo_restores_every_document() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stage = runtime.block_on(TestServer::start());
-    let functions = work::writing().count() as u64;
+    let functions = write_commands::write_commands().count() as u64;
     // With fewer, some function finds nothing to change.
     let count = cases::count(150).div_ceil(functions).max(2);
     let seed = cases::seed();
     let (mut undone, mut deleted, mut attachments) = (0, 0, 0);
-    for (number, spec) in work::writing().enumerate() {
-        let name = work::signature(spec);
+    for (number, spec) in write_commands::write_commands().enumerate() {
+        let name = write_commands::signature(spec);
         let seen = std::cell::Cell::new(Seen::default());
         let mut runner = cases::runner(
-            count * work::rarity(spec),
+            count * write_commands::case_factor(spec),
             seed,
             u8::try_from(number).unwrap(),
         );
-        let outcome = runner.run(&work::work(spec), |(cluster, given)| {
+        let outcome = runner.run(&write_commands::cases_for(spec), |(cluster, given)| {
             let one = runtime.block_on(check(&stage, &cluster, &given))?;
             let all = seen.get();
             seen.set(Seen {

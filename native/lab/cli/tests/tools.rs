@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use exact_json::Value;
 use kazoo_numbers_generator::{Options, Plan};
-use kazoo_numbers_testkit::program::{self, Ran};
+use kazoo_numbers_testkit::program::{self, ProgramRun};
 use kazoo_numbers_testkit::server::{EmbeddedServer, PASSWORD};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -55,12 +55,12 @@ fn program(arguments: &[&str]) -> Command {
     )
 }
 
-fn run(arguments: &[&str]) -> Ran {
-    Ran::of(&program(arguments).output().unwrap())
+fn run(arguments: &[&str]) -> ProgramRun {
+    ProgramRun::of(&program(arguments).output().unwrap())
 }
 
-fn on(url: &str, arguments: &[&str]) -> Ran {
-    Ran::of(&program(arguments).env("COUCHDB_URL", url).output().unwrap())
+fn on(url: &str, arguments: &[&str]) -> ProgramRun {
+    ProgramRun::of(&program(arguments).env("COUCHDB_URL", url).output().unwrap())
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn only_the_kinds_that_were_asked_for() {
 
 #[test]
 fn a_server_of_somebody_else_s_is_refused() {
-    let server = EmbeddedServer::of_somebody_else();
+    let server = EmbeddedServer::with_foreign_database();
     for line in [&["seed", "--numbers", "5"][..], &["wipe", "--yes"]] {
         let refused = on(&server.url(), line);
         assert_eq!(refused.status, 2, "{line:?}");

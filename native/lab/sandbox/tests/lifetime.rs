@@ -21,7 +21,7 @@ impl Client {
         Self(sender)
     }
 
-    async fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
+    async fn send(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         self.ask_as("admin:secret", method, path, body).await
     }
 
@@ -58,42 +58,42 @@ async fn a_directory_keeps_everything() {
     let directory = tempfile::tempdir().unwrap();
     let server = open(directory.path()).await;
     let mut client = Client::new(&server).await;
-    let (status, _) = client.ask("PUT", "/numbers%2F%2B1555", "").await;
+    let (status, _) = client.send("PUT", "/numbers%2F%2B1555", "").await;
     assert_eq!(status, 201);
     let docs = r#"{"new_edits":false,"docs":[
         {"_id":"+15550001","_rev":"2-a","n":1e21,"_attachments":{"a":{"data":"aGVsbG8="}}},
         {"_id":"+15550001","_rev":"2-b","n":12345678901234567890},
         {"_id":"+15550002","_rev":"1-c","_deleted":true}]}"#;
     let (status, _) = client
-        .ask("POST", "/numbers%2F%2B1555/_bulk_docs", docs)
+        .send("POST", "/numbers%2F%2B1555/_bulk_docs", docs)
         .await;
     assert_eq!(status, 201);
     let security = r#"{"members":{"roles":["r"]}}"#;
     client
-        .ask("PUT", "/numbers%2F%2B1555/_security", security)
+        .send("PUT", "/numbers%2F%2B1555/_security", security)
         .await;
-    let before = client.ask("GET", ALL, "").await;
+    let before = client.send("GET", ALL, "").await;
     assert!(before.1.contains("12345678901234567890"), "{}", before.1);
     assert!(
         before.1.contains("\"_conflicts\":[\"2-a\"]"),
         "{}",
         before.1
     );
-    let changes = client.ask("GET", "/numbers%2F%2B1555/_changes", "").await;
+    let changes = client.send("GET", "/numbers%2F%2B1555/_changes", "").await;
     // The connection is still open, and must not keep the file open.
     server.shutdown().await;
 
     let server = open(directory.path()).await;
     let mut client = Client::new(&server).await;
-    assert_eq!(client.ask("GET", ALL, "").await, before);
-    let again = client.ask("GET", "/numbers%2F%2B1555/_changes", "").await;
+    assert_eq!(client.send("GET", ALL, "").await, before);
+    let again = client.send("GET", "/numbers%2F%2B1555/_changes", "").await;
     assert_eq!(again, changes);
-    let kept = client.ask("GET", "/numbers%2F%2B1555/_security", "").await;
+    let kept = client.send("GET", "/numbers%2F%2B1555/_security", "").await;
     assert_eq!(kept.1.trim(), security);
     // A database made now is none of the old ones.
-    client.ask("DELETE", "/numbers%2F%2B1555", "").await;
-    client.ask("PUT", "/numbers%2F%2B1555", "").await;
-    let (_, empty) = client.ask("GET", ALL, "").await;
+    client.send("DELETE", "/numbers%2F%2B1555", "").await;
+    client.send("PUT", "/numbers%2F%2B1555", "").await;
+    let (_, empty) = client.send("GET", ALL, "").await;
     assert!(empty.starts_with("{\"total_rows\":0,"), "{empty}");
     server.shutdown().await;
 }
@@ -126,7 +126,7 @@ async fn requests_are_counted() {
         ("GET", "/a%2Fb/_design/d/_view/v"),
         ("GET", "/_sandbox/stats"),
     ] {
-        client.ask(method, path, "").await;
+        client.send(method, path, "").await;
     }
     let stats = server.stats();
     assert_eq!(stats.total.requests, 6);
@@ -135,10 +135,10 @@ async fn requests_are_counted() {
     assert_eq!(stats.requests_in("a/b", "GET", Endpoint::AllDocs), 2);
     assert_eq!(stats.requests("GET", Endpoint::AllDbs), 1);
     assert_eq!(stats.requests("GET", Endpoint::View), 1);
-    let (status, seen) = client.ask("GET", "/_sandbox/stats", "").await;
+    let (status, seen) = client.send("GET", "/_sandbox/stats", "").await;
     assert_eq!(status, 200);
     assert!(seen.starts_with("{\"requests\":6,"), "{seen}");
-    client.ask("POST", "/_sandbox/reset", "").await;
+    client.send("POST", "/_sandbox/reset", "").await;
     assert_eq!(server.stats().total.requests, 0);
 }
 
@@ -150,9 +150,9 @@ async fn wrong_passwords_lock_a_user_out_until_unlocked() {
         let answer = client.ask_as("admin:wrong", "GET", "/_up", "").await;
         assert_eq!(answer.0, 401);
     }
-    assert_eq!(client.ask("GET", "/_up", "").await.0, 403);
+    assert_eq!(client.send("GET", "/_up", "").await.0, 403);
     server.unlock();
-    assert_eq!(client.ask("GET", "/_up", "").await.0, 200);
+    assert_eq!(client.send("GET", "/_up", "").await.0, 200);
 }
 
 /// The status line of what a server answers to these bytes.

@@ -25,7 +25,7 @@ async fn connect(server: &Server) -> Sender {
     sender
 }
 
-async fn ask(sender: &mut Sender, method: &str, path: &str, body: String) -> bytes::Bytes {
+async fn send(sender: &mut Sender, method: &str, path: &str, body: String) -> bytes::Bytes {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -48,7 +48,7 @@ fn id(number: usize) -> String {
 async fn the_last_page_costs_what_the_first_does() {
     let server = Server::start(SandboxConfig::default()).await.unwrap();
     let mut sender = connect(&server).await;
-    ask(&mut sender, "PUT", "/numbers", String::new()).await;
+    send(&mut sender, "PUT", "/numbers", String::new()).await;
     let filling = "x".repeat(400);
     for batch in 0..DOCUMENTS / BATCH {
         let mut docs = String::new();
@@ -60,7 +60,7 @@ async fn the_last_page_costs_what_the_first_does() {
             )
             .unwrap();
         }
-        ask(
+        send(
             &mut sender,
             "POST",
             "/numbers/_bulk_docs",
@@ -76,7 +76,7 @@ async fn the_last_page_costs_what_the_first_does() {
             PAGE + 1
         );
         let began = Instant::now();
-        let body = ask(&mut sender, "GET", &path, String::new()).await;
+        let body = send(&mut sender, "GET", &path, String::new()).await;
         times.push(began.elapsed());
         let offset = format!("\"offset\":{},", page * PAGE);
         assert!(body.len() > PAGE * 400, "page {page} is too short");

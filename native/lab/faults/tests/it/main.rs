@@ -1,4 +1,4 @@
-//! Tests of the proxy, and of the library through it.
+//! Tests of the proxy, and of the library through the proxy.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,

@@ -65,7 +65,7 @@ async fn conflicts_are_read_back_in_the_order_in_which_they_win() {
     let path = "/numbers%2F%2B1415/%2B14155550100";
     let winner = &revisions["numbers/+1415"]["+14155550100"];
     let winner = format!("{path}?rev={winner}");
-    let deleted = target.ask(Method::DELETE, &winner).await;
+    let deleted = target.send(Method::DELETE, &winner).await;
     assert!(deleted.status.is_success());
     let (read, _) = Cluster::read(&target.url).await.unwrap();
     let database = &read.databases["numbers/+1415"];
@@ -100,14 +100,14 @@ async fn a_plan_is_loaded_without_the_whole_in_memory() {
 async fn wiping_takes_what_commands_made_too_and_nothing_else() {
     let target = TestServer::start().await;
     let bystander = "/kazoo_bystander";
-    target.ask(Method::PUT, bystander).await;
+    target.send(Method::PUT, bystander).await;
 
     generate(&Options::tiny(3))
         .cluster
         .load(&target.url)
         .await
         .unwrap();
-    target.ask(Method::PUT, "/numbers%2F%2B9999").await;
+    target.send(Method::PUT, "/numbers%2F%2B9999").await;
     let (read, _) = Cluster::read(&target.url).await.unwrap();
     assert!(read.databases.contains_key("numbers/+9999"));
     assert!(!read.databases.contains_key("kazoo_bystander"));
@@ -115,10 +115,10 @@ async fn wiping_takes_what_commands_made_too_and_nothing_else() {
 
     let (read, _) = Cluster::read(&target.url).await.unwrap();
     assert_eq!(read, Cluster::default());
-    assert_eq!(target.ask(Method::GET, bystander).await.status, 200);
-    let marker = target.ask(Method::GET, &format!("/{MARKER}")).await;
+    assert_eq!(target.send(Method::GET, bystander).await.status, 200);
+    let marker = target.send(Method::GET, &format!("/{MARKER}")).await;
     assert_eq!(marker.status, 404);
-    target.ask(Method::DELETE, bystander).await;
+    target.send(Method::DELETE, bystander).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,16 +131,16 @@ async fn databases_of_somebody_else_are_refused() {
         "system_config",
     ] {
         let database = format!("/{name}");
-        target.ask(Method::PUT, &database).await;
+        target.send(Method::PUT, &database).await;
         let refused = refuse_if_occupied(&target.url).await.unwrap_err();
         assert!(matches!(refused, ServerError::Occupied(_)), "{refused}");
         let refused = Cluster::wipe(&target.url).await.unwrap_err();
         assert!(matches!(refused, ServerError::Occupied(_)), "{refused}");
-        assert_eq!(target.ask(Method::GET, &database).await.status, 200);
+        assert_eq!(target.send(Method::GET, &database).await.status, 200);
         claim(&target.url).await.unwrap();
         refuse_if_occupied(&target.url).await.unwrap();
-        target.ask(Method::DELETE, &format!("/{MARKER}")).await;
-        target.ask(Method::DELETE, &database).await;
+        target.send(Method::DELETE, &format!("/{MARKER}")).await;
+        target.send(Method::DELETE, &database).await;
     }
     // Ours are no reason to refuse, though a run was broken off.
     generate(&Options::tiny(1))
@@ -189,7 +189,7 @@ async fn what_is_added_to_somebodys_cluster_is_not_ours_to_wipe() {
     let url = server.url.clone();
     let theirs = generate(&Options::tiny(1)).cluster;
     theirs.load(&url).await.unwrap();
-    let deleted = server.ask(Method::DELETE, &format!("/{MARKER}")).await;
+    let deleted = server.send(Method::DELETE, &format!("/{MARKER}")).await;
     assert!(deleted.status.is_success());
     let mut ours = Cluster::default();
     ours.databases.entry("numbers/+9999".into()).or_default();

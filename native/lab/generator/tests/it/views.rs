@@ -15,7 +15,7 @@ impl Views {
     async fn rows(&self, database: &str, view: &str) -> Vec<(Value, Value)> {
         let (design, view) = view.split_once('/').unwrap();
         let path = format!("/{}/_design/{design}/_view/{view}", encoded(database));
-        let answer = self.0.ask(Method::GET, &path).await;
+        let answer = self.0.send(Method::GET, &path).await;
         assert_eq!(answer.status, 200, "{database} {design}/{view}");
         let answer: Value = exact_json::from_slice(&answer.body).unwrap();
         let rows = answer["rows"].as_array().unwrap().iter();
