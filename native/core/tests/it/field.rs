@@ -7,7 +7,7 @@ use kazoo_numbers::journal::Journals;
 use kazoo_numbers::report::Event;
 use kazoo_numbers::run::Returned;
 use kazoo_numbers_generator::{Cluster, Document};
-use kazoo_numbers_testkit::command::{CommandRun, call, call_with, journalled, text};
+use kazoo_numbers_testkit::command::{CommandRun, WriteCounts, call, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
 
 const OURS: &str = "abcdef0123456789abcdef0123456789";
@@ -107,7 +107,10 @@ async fn deletion_takes_every_leaf_and_undo_brings_them_back() {
     let folder = tempfile::tempdir().unwrap();
     let function = "remove_wrong_assigned_from_single_accountdb";
     let ran = call_with(&server.url, function, &[text(OURS)], journalled(&folder)).await;
-    assert_eq!((&ran.returned, ran.writes()), (&Returned::Ok, [0, 0, 1]));
+    assert_eq!(
+        (&ran.returned, ran.writes()),
+        (&Returned::Ok, WriteCounts::deleted(1))
+    );
     assert!(leaves(&server, OURS_DB).await.is_empty());
 
     let run = |nth: usize| {
@@ -159,7 +162,7 @@ async fn leaf_that_may_not_go_keeps_the_document() {
         server.replace(&cluster(&[])).await;
         add_leaves(&server, database, &two).await;
         let ran = call(&server.url, function, &arguments).await;
-        assert_eq!(ran.writes(), [0, 0, 0], "{function}");
+        assert_eq!(ran.writes(), WriteCounts::default(), "{function}");
         assert!(ran.failed_ids().contains(NUMBER), "{function}");
         assert!(ran.lines.join("\n").contains("conflicted"), "{function}");
         assert_eq!(leaves(&server, database).await, [2, 1], "{function}");
@@ -186,7 +189,11 @@ async fn copy_with_conflicts_is_overwritten_only_where_its_leaves_agree() {
         add_leaves(&server, OURS_DB, &two).await;
         let ran = call(&server.url, "copy_number_dbs_to_accounts", &[]).await;
         let is_overwritten = expected[0] == 7;
-        assert_eq!(ran.writes(), [0, u64::from(is_overwritten), 0], "{two:?}");
+        assert_eq!(
+            ran.writes(),
+            WriteCounts::updated(u64::from(is_overwritten)),
+            "{two:?}"
+        );
         assert_eq!(ran.failed_ids().contains(NUMBER), !is_overwritten);
         assert_eq!(leaves(&server, OURS_DB).await, expected);
     }
@@ -201,7 +208,7 @@ async fn number_that_two_accounts_claim_is_left_to_the_operator() {
     let ran = call(&server.url, "copy_accounts_to_number_dbs", &[]).await;
     assert_eq!(
         (&ran.returned, ran.writes()),
-        (&Returned::Code(2), [0, 0, 0])
+        (&Returned::Code(2), WriteCounts::default())
     );
     assert!(ran.lines.join("\n").contains("contested"));
     assert!(
@@ -215,7 +222,10 @@ async fn number_that_two_accounts_claim_is_left_to_the_operator() {
         &[text(OURS)],
     )
     .await;
-    assert_eq!((&ran.returned, ran.writes()), (&Returned::Ok, [1, 0, 0]));
+    assert_eq!(
+        (&ran.returned, ran.writes()),
+        (&Returned::Ok, WriteCounts::created(1))
+    );
     server.end().await;
 }
 
@@ -354,7 +364,7 @@ async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
     let refused = call_with(&twin.url, "undo", only, journalled(&folder)).await;
     assert_eq!(
         (&refused.returned, refused.writes()),
-        (&Returned::Code(2), [0, 0, 0])
+        (&Returned::Code(2), WriteCounts::default())
     );
     assert!(
         refused.lines.join("\n").contains("another cluster"),
@@ -366,12 +376,12 @@ async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
     // The twin's own run wrote the very same revision.
     assert_eq!(
         (&undone.returned, undone.writes()),
-        (&Returned::Ok, [0, 0, 1])
+        (&Returned::Ok, WriteCounts::deleted(1))
     );
     let undone = call_with(&one.url, "undo", &[run], journalled(&folder)).await;
     assert_eq!(
         (&undone.returned, undone.writes()),
-        (&Returned::Ok, [0, 0, 1])
+        (&Returned::Ok, WriteCounts::deleted(1))
     );
     one.end().await;
     twin.end().await;
@@ -398,7 +408,7 @@ async fn command_with_no_usable_number_is_refused() {
         let ran = call(&server.url, function, &arguments).await;
         assert_eq!(
             (&ran.returned, ran.writes()),
-            (&Returned::Code(2), [0, 0, 0]),
+            (&Returned::Code(2), WriteCounts::default()),
             "{function}"
         );
         assert!(

@@ -9,7 +9,7 @@ use kazoo_numbers::couchdb::{ClusterIdentity, Method};
 use kazoo_numbers::journal::{Entry, Journals, LeafEntry, Record, Start};
 use kazoo_numbers::run::{Returned, Settings};
 use kazoo_numbers_generator::Cluster;
-use kazoo_numbers_testkit::command::{CommandRun, call_with, journalled, text};
+use kazoo_numbers_testkit::command::{CommandRun, WriteCounts, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::value::RawValue;
@@ -321,7 +321,10 @@ async fn run_without_a_usable_journal_stops_before_it_writes() {
         journals: None,
         ..journalled(&folder)
     };
-    assert_eq!(remove(&stage.url, settings).await.writes(), [0, 0, 1]);
+    assert_eq!(
+        remove(&stage.url, settings).await.writes(),
+        WriteCounts::deleted(1)
+    );
     stage.end().await;
 }
 
@@ -413,7 +416,7 @@ async fn reads_prune_and_undo_keeps_the_run_that_it_undoes() {
     file.set_modified(SystemTime::now() - DAY * 31).unwrap();
     let ran = undo(&stage.url, &run, &folder).await;
     assert_eq!(ran.returned, Returned::Ok, "{:?}", ran.lines);
-    assert_eq!(ran.writes(), [1, 0, 0]);
+    assert_eq!(ran.writes(), WriteCounts::created(1));
     stage.end().await;
 }
 
@@ -430,7 +433,10 @@ async fn folder_of_version_0_1_is_taken_over() {
         journals: Some(Journals::new(old.clone())),
         ..journalled(&folder)
     };
-    assert_eq!(remove(&stage.url, settings).await.writes(), [0, 0, 1]);
+    assert_eq!(
+        remove(&stage.url, settings).await.writes(),
+        WriteCounts::deleted(1)
+    );
     assert_eq!(
         fs::metadata(&old).unwrap().permissions().mode() & 0o777,
         0o700
@@ -472,7 +478,7 @@ async fn second_undo_says_what_the_first_did() {
     let undone = runs()[1].start.clone();
     let second = undo(&stage.url, &run, &folder).await;
     assert_eq!(second.returned, Returned::Ok);
-    assert_eq!(second.writes(), [0, 0, 0]);
+    assert_eq!(second.writes(), WriteCounts::default());
     let line = format!(
         "run {run} was undone before, by run {} at {}",
         undone.run, undone.at

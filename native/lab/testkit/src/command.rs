@@ -23,6 +23,41 @@ pub fn journalled(folder: &tempfile::TempDir) -> Settings {
     }
 }
 
+/// The numbers of documents that a command wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteCounts {
+    pub created: u64,
+    pub updated: u64,
+    pub deleted: u64,
+}
+
+impl WriteCounts {
+    pub fn total(self) -> u64 {
+        self.created + self.updated + self.deleted
+    }
+
+    pub fn created(created: u64) -> Self {
+        Self {
+            created,
+            ..Self::default()
+        }
+    }
+
+    pub fn updated(updated: u64) -> Self {
+        Self {
+            updated,
+            ..Self::default()
+        }
+    }
+
+    pub fn deleted(deleted: u64) -> Self {
+        Self {
+            deleted,
+            ..Self::default()
+        }
+    }
+}
+
 /// The result of a command that ran or was refused.
 pub struct CommandRun {
     pub returned: Returned,
@@ -47,11 +82,17 @@ impl CommandRun {
     }
 
     /// The numbers of created, updated and deleted documents.
-    pub fn writes(&self) -> [u64; 3] {
-        self.finished.as_ref().map_or([0; 3], |finished| {
-            let counts = &finished.summary.counts;
-            [counts.created, counts.updated, counts.deleted]
-        })
+    pub fn writes(&self) -> WriteCounts {
+        self.finished
+            .as_ref()
+            .map_or(WriteCounts::default(), |finished| {
+                let counts = &finished.summary.counts;
+                WriteCounts {
+                    created: counts.created,
+                    updated: counts.updated,
+                    deleted: counts.deleted,
+                }
+            })
     }
 }
 

@@ -237,7 +237,7 @@ async fn check(server: &ProxiedServer, case: &Case, faultless: bool) -> Result<(
     let changes = writer.changes.lock().unwrap().clone();
     let mut all = bad_writes(&given.function, &recording);
     all.extend(overwritten(&changes, &recording, &after.1));
-    let counted: u64 = ran.writes().iter().sum();
+    let counted = ran.writes().total();
     let landed_ids: BTreeSet<&str> = recording.changed().map(|write| write.id.as_str()).collect();
     // On a busy machine a request can time out and be retried without an injected fault. If the
     // other client then replaced the document, the outcome is unknown, and the run reports it as

@@ -1,4 +1,4 @@
-//! Small clusters in which little is as it should be.
+//! Small clusters with much drift.
 
 use exact_json::{Value, json};
 use kazoo_numbers_generator::{Cluster, Database, Document};
@@ -12,7 +12,7 @@ const ACCOUNTS: [&str; 3] = [
     "cc000000000000000000000000000003",
 ];
 
-/// Numbers, and ids that are none but may lie in account databases.
+/// Numbers, and other ids that account databases may hold.
 const IDS: [&str; 9] = [
     "+14155550100",
     "+14155550101",
@@ -33,26 +33,26 @@ const NUMBER_DATABASES: [&str; 5] = [
     "numbers/managed",
 ];
 
-/// What lies in one of the places where a number may lie.
+/// The state of a number in one database.
 #[derive(Clone, Debug)]
 enum Place {
     Nothing,
     Tombstone,
-    /// The document that all places share.
+    /// The document that is the same in all places.
     Same,
     Another(Value),
     SoftDeleted,
     OtherType,
-    /// The shared document, and leaves that lost against it.
+    /// The shared document with losing leaves.
     Conflicted(Vec<Leaf>),
 }
 
-/// A leaf that lost against the winner.
+/// A losing leaf.
 #[derive(Clone, Debug)]
 enum Leaf {
-    /// As the winner.
+    /// Equal to the winner.
     Same,
-    /// As the winner in all but one field.
+    /// The winner without one field.
     Without(&'static str),
     With(&'static str, Value),
     Another(Value),
@@ -65,7 +65,7 @@ struct Number {
     accounts: Vec<Place>,
     /// A copy in the number database of another prefix.
     misfiled: bool,
-    /// Documents in the databases that take any number.
+    /// Documents in the databases that accept any number.
     special: Vec<Place>,
 }
 
@@ -205,10 +205,10 @@ fn number() -> impl Strategy<Value = Number> {
             prop_oneof![6 => Just(Place::Nothing), 1 => place_strategy()],
             2,
         ),
-        // What becomes of the whole: nothing, claimed by several accounts, or released.
+        // A change of the whole number: none, claimed by several accounts, or unassigned.
         prop_oneof![8 => Just(0_u8), 1 => Just(1), 1 => Just(2)],
     )
-        .prop_map(|(document, home, accounts, misfiled, special, turn)| {
+        .prop_map(|(document, home, accounts, misfiled, special, variant)| {
             let mut number = Number {
                 document,
                 home,
@@ -220,15 +220,15 @@ fn number() -> impl Strategy<Value = Number> {
                 let claim = with(&number.document, "pvt_assigned_to", Value::from(account));
                 Place::Another(with(&claim, "pvt_state", Value::from("in_service")))
             };
-            if turn > 0 {
+            if variant > 0 {
                 number.accounts = ACCOUNTS.iter().map(|account| claim(account)).collect();
-                number.accounts.truncate(3 - usize::from(turn));
+                number.accounts.truncate(3 - usize::from(variant));
                 number.accounts.resize(ACCOUNTS.len(), Place::Same);
             }
-            if turn == 1 {
+            if variant == 1 {
                 number.home = Place::Nothing;
                 number.special = vec![Place::Nothing, Place::Nothing];
-            } else if turn == 2 {
+            } else if variant == 2 {
                 let released = without(&number.document, "pvt_assigned_to");
                 number.home = Place::Another(with(&released, "pvt_state", Value::from("aging")));
             }
@@ -248,7 +248,7 @@ fn place_strategy() -> impl Strategy<Value = Place> {
     ]
 }
 
-/// Leaves that agree with the winner, and those that differ in what commands decide by.
+/// Leaves that agree with the winner, or differ in a property that decides.
 fn leaf() -> impl Strategy<Value = Leaf> {
     let one_field = select(vec![
         ("pvt_assigned_to", json!(ACCOUNTS[0])),
@@ -396,7 +396,7 @@ fn public_feature() -> impl Strategy<Value = (&'static str, Value)> {
     ])
 }
 
-/// What a copy must keep as it is: numbers by their digits, text of any script, attachments.
+/// Fields that a copy must preserve exactly: digits of numbers, any script, attachments.
 fn payload() -> impl Strategy<Value = (&'static str, Value)> {
     let spelled = |text: &str| exact_json::from_str(text).unwrap_or(Value::Null);
     let attachment = |data: &str| json!({"a.txt": {"content_type": "text/plain", "data": data}});
@@ -410,7 +410,7 @@ fn payload() -> impl Strategy<Value = (&'static str, Value)> {
     ])
 }
 
-/// A document that names numbers: a callflow, or a trunkstore account.
+/// A document with numbers: a callflow or a trunkstore account.
 fn application() -> impl Strategy<Value = Value> {
     let ids = || vec(select(&IDS[..]), 0..4);
     let deleted = prop_oneof![8 => Just(false), 1 => Just(true)];

@@ -1,4 +1,4 @@
-//! What the reference model must make of small clusters, and properties of it.
+//! Tests of the reference model: small clusters and general properties.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,

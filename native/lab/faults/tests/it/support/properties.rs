@@ -29,6 +29,14 @@ pub struct Observed<'a> {
     ended: u64,
 }
 
+/// Ids of changed documents.
+#[derive(Default)]
+struct Changes {
+    created: Vec<String>,
+    updated: Vec<String>,
+    deleted: Vec<String>,
+}
+
 /// Statistics over all cases.
 #[derive(Clone, Debug, Default)]
 struct Figures {
@@ -119,8 +127,8 @@ impl Observed<'_> {
     }
 
     /// The ids of created, updated and deleted documents.
-    fn changes(&self) -> [Vec<String>; 3] {
-        let mut changes = [const { Vec::new() }; 3];
+    fn changes(&self) -> Changes {
+        let mut changes = Changes::default();
         let none = Database::default();
         let names: BTreeSet<&String> = self
             .before
@@ -143,9 +151,9 @@ impl Observed<'_> {
                 let changed = self.before.1.get(name).and_then(|revs| revs.get(id))
                     != self.after.1.get(name).and_then(|revs| revs.get(id));
                 match (was, is) {
-                    (false, true) => changes[0].push(id.clone()),
-                    (true, true) if changed => changes[1].push(id.clone()),
-                    (true, false) => changes[2].push(id.clone()),
+                    (false, true) => changes.created.push(id.clone()),
+                    (true, true) if changed => changes.updated.push(id.clone()),
+                    (true, false) => changes.deleted.push(id.clone()),
                     _ => {}
                 }
             }
@@ -159,8 +167,13 @@ impl Observed<'_> {
         let mut all = Vec::new();
         let failed = self.ran.failed_ids();
         let broken_off = self.recording.statuses.contains_key(&401);
-        let words = ["created", "updated", "deleted"];
-        for ((word, counted), ids) in words.iter().zip(self.ran.writes()).zip(self.changes()) {
+        let counts = self.ran.writes();
+        let changes = self.changes();
+        for (word, counted, ids) in [
+            ("created", counts.created, changes.created),
+            ("updated", counts.updated, changes.updated),
+            ("deleted", counts.deleted, changes.deleted),
+        ] {
             let known = ids.iter().filter(|id| !failed.contains(*id)).count() as u64;
             let most = ids.len() as u64;
             let least = if broken_off { 0 } else { known };
