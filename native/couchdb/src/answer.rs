@@ -20,7 +20,7 @@ pub(super) const MOST_ROWS: usize = 100_000;
 
 /// `{"error": …, "reason": …}`
 #[derive(serde::Deserialize)]
-pub(super) struct Failure<'a> {
+pub(super) struct ErrorBody<'a> {
     #[serde(borrow)]
     pub(super) error: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -30,8 +30,8 @@ pub(super) struct Failure<'a> {
 /// Returns CouchDB's error code, if the body has one, and the reason for the operator.
 pub(super) fn reason(status: StatusCode, body: &[u8]) -> (Option<String>, String) {
     let body = body.get(..LONGEST_REASON).unwrap_or(body);
-    match serde_json::from_slice::<Failure<'_>>(body) {
-        Ok(Failure { error, reason }) => {
+    match serde_json::from_slice::<ErrorBody<'_>>(body) {
+        Ok(ErrorBody { error, reason }) => {
             let line = match reason {
                 Some(reason) => format!("{error}: {reason} ({})", status.as_u16()),
                 None => format!("{error} ({})", status.as_u16()),
@@ -122,7 +122,7 @@ fn html(status: StatusCode, body: &[u8]) -> String {
 /// also answers 404. That must not be read as "the database is deleted".
 pub(super) fn is_not_found(response: &Response) -> bool {
     response.status == StatusCode::NOT_FOUND
-        && serde_json::from_slice::<Failure<'_>>(&response.body)
+        && serde_json::from_slice::<ErrorBody<'_>>(&response.body)
             .is_ok_and(|failure| failure.error == "not_found")
 }
 

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use kazoo_numbers_cli::program::{FAILED, USAGE};
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, json_argument, own_event};
-use kazoo_numbers_sandbox::{SandboxConfig, Server, made_up_password};
+use kazoo_numbers_sandbox::{SandboxConfig, Server, random_password};
 use serde_json::json;
 
 const USER: &str = "admin";
@@ -69,7 +69,7 @@ pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
     let user = text("user");
     let given = matches.get_one::<String>("password").cloned();
     let own_password = given.is_some();
-    let password = given.unwrap_or_else(made_up_password);
+    let password = given.unwrap_or_else(random_password);
     let bind = matches
         .get_one::<IpAddr>("bind")
         .copied()

@@ -1,4 +1,4 @@
-//! What outlives a server, what ends with it, and what it counts.
+//! Persistence, shutdown and counters of the server.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end so")]
 
@@ -22,10 +22,16 @@ impl Client {
     }
 
     async fn send(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
-        self.ask_as("admin:secret", method, path, body).await
+        self.send_as("admin:secret", method, path, body).await
     }
 
-    async fn ask_as(&mut self, login: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    async fn send_as(
+        &mut self,
+        login: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, String) {
         let login = base64::engine::general_purpose::STANDARD.encode(login);
         let request = Request::builder()
             .method(method)
@@ -54,7 +60,7 @@ async fn open(directory: &Path) -> Server {
 const ALL: &str = "/numbers%2F%2B1555/_all_docs?include_docs=true&conflicts=true&attachments=true";
 
 #[tokio::test]
-async fn a_directory_keeps_everything() {
+async fn data_directory_keeps_all_data() {
     let directory = tempfile::tempdir().unwrap();
     let server = open(directory.path()).await;
     let mut client = Client::new(&server).await;
@@ -80,7 +86,7 @@ async fn a_directory_keeps_everything() {
         before.1
     );
     let changes = client.send("GET", "/numbers%2F%2B1555/_changes", "").await;
-    // The connection is still open, and must not keep the file open.
+    // The connection is still open and must not keep the file open.
     server.shutdown().await;
 
     let server = open(directory.path()).await;
@@ -90,7 +96,7 @@ async fn a_directory_keeps_everything() {
     assert_eq!(again, changes);
     let kept = client.send("GET", "/numbers%2F%2B1555/_security", "").await;
     assert_eq!(kept.1.trim(), security);
-    // A database made now is none of the old ones.
+    // A new database with an old name is empty.
     client.send("DELETE", "/numbers%2F%2B1555", "").await;
     client.send("PUT", "/numbers%2F%2B1555", "").await;
     let (_, empty) = client.send("GET", ALL, "").await;
@@ -99,7 +105,7 @@ async fn a_directory_keeps_everything() {
 }
 
 #[tokio::test]
-async fn one_directory_serves_one_server() {
+async fn data_directory_is_used_by_one_server_only() {
     let directory = tempfile::tempdir().unwrap();
     let _server = open(directory.path()).await;
     let config = SandboxConfig {
@@ -143,11 +149,11 @@ async fn requests_are_counted() {
 }
 
 #[tokio::test]
-async fn wrong_passwords_lock_a_user_out_until_unlocked() {
+async fn wrong_passwords_lock_user_out_until_unlock() {
     let server = Server::start(SandboxConfig::default()).await.unwrap();
     let mut client = Client::new(&server).await;
     for _ in 0..5 {
-        let answer = client.ask_as("admin:wrong", "GET", "/_up", "").await;
+        let answer = client.send_as("admin:wrong", "GET", "/_up", "").await;
         assert_eq!(answer.0, 401);
     }
     assert_eq!(client.send("GET", "/_up", "").await.0, 403);
@@ -155,7 +161,7 @@ async fn wrong_passwords_lock_a_user_out_until_unlocked() {
     assert_eq!(client.send("GET", "/_up", "").await.0, 200);
 }
 
-/// The status line of what a server answers to these bytes.
+/// Sends raw bytes and returns the status line.
 async fn raw(server: &Server, request: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(server.address())

@@ -1,5 +1,5 @@
-//! Reading must not depend on how much lies before what is read. Work is compared with work done
-//! beside it, never with a clock on the wall, so a busy machine changes nothing.
+//! The time of a read must not depend on the number of rows before it. It is compared with a read
+//! at the same time, not with a fixed limit, so a busy machine does not matter.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end so")]
 
@@ -45,7 +45,7 @@ fn id(number: usize) -> String {
 }
 
 #[tokio::test]
-async fn the_last_page_costs_what_the_first_does() {
+async fn last_page_takes_as_long_as_first() {
     let server = Server::start(SandboxConfig::default()).await.unwrap();
     let mut sender = connect(&server).await;
     send(&mut sender, "PUT", "/numbers", String::new()).await;
@@ -85,7 +85,7 @@ async fn the_last_page_costs_what_the_first_does() {
             "page {page}"
         );
     }
-    // The quickest of each end: what a page takes when nothing else is going on.
+    // The fastest of each: the time of a page without other load.
     let quickest = |times: &[Duration]| times.iter().min().copied().unwrap();
     let first = quickest(&times[1..11]);
     let last = quickest(&times[times.len() - 10..]);

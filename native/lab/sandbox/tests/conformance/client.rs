@@ -1,4 +1,4 @@
-//! Sending what a step says, letter for letter: no URL is made nicer on the way.
+//! Sends the requests of a step exactly as recorded. URLs are not normalised.
 
 use crate::json::Value;
 use crate::variables::Variables;
@@ -56,7 +56,7 @@ impl Target {
     pub(crate) async fn delete(&self, path: &str) {
         let login = basic(&self.user, &self.password);
         let headers = vec![("authorization".into(), login)];
-        // What is not there need not be deleted.
+        // A missing database is not an error.
         let _ = self.send("DELETE", path, &headers, None).await;
     }
 
