@@ -190,7 +190,9 @@ fn wanted(matches: &ArgMatches) -> cluster::Options {
         options.seed = seed;
     }
     if let Some(kinds) = matches.get_many::<String>("kinds") {
-        options.kinds = kinds.filter_map(|name| DriftKind::named(name)).collect();
+        options.kinds = kinds
+            .filter_map(|name| DriftKind::from_name(name))
+            .collect();
     }
     options.ugly = if matches.get_flag("ugly") {
         UglyKind::all()

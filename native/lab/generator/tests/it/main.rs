@@ -1,4 +1,4 @@
-//! Tests of generated clusters, in memory and on a server.
+//! Tests of generated clusters in memory and on a server.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
