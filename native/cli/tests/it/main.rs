@@ -1,4 +1,4 @@
-//! Tests of the program as its users start it.
+//! Tests of the program as a user starts it.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,

@@ -21,7 +21,7 @@ fn with_proxies(tests: &[&str]) {
 }
 
 #[test]
-fn proxies_of_the_environment_are_not_used() {
+fn environment_proxies_are_ignored() {
     with_proxies(&[
         "slow::pages_shrink_to_one_document",
         "tls::private_authority_from_file_is_trusted",
