@@ -1,10 +1,10 @@
-//! The handle of a running job, as Erlang holds it.
+//! The Erlang handle of a running job.
 
 use kazoo_numbers_wire::frame::ToNative;
 use kazoo_numbers_wire::session::Session;
 use rustler::{Env, LocalPid, Monitor, Resource};
 
-/// A job whose caller is watched.
+/// A job that monitors its caller.
 pub(crate) struct Job {
     session: Session,
 }
@@ -18,8 +18,8 @@ impl Job {
         self.session.receive(frame);
     }
 
-    pub(crate) fn leave(&self) {
-        self.session.leave();
+    pub(crate) fn mark_gone(&self) {
+        self.session.mark_gone();
     }
 }
 
@@ -28,6 +28,6 @@ impl Resource for Job {
     const IMPLEMENTS_DOWN: bool = true;
 
     fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {
-        self.leave();
+        self.mark_gone();
     }
 }

@@ -1,7 +1,7 @@
 //! Frames from Erlang are read or refused, and a term that was read is written as it was.
 #![no_main]
 
-use kazoo_numbers_wire::decode::{Malformed, decode};
+use kazoo_numbers_wire::decode::{MalformedTerm, decode};
 use kazoo_numbers_wire::encode::encode;
 use kazoo_numbers_wire::frame::ToNative;
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(term) = decode(bytes) {
         match decode(&encode(&term)) {
             // A string of Erlang, which is one byte an element, is written as a list, which nests.
-            Err(Malformed::Depth) => {}
+            Err(MalformedTerm::Depth) => {}
             read => assert_eq!(read, Ok(term)),
         }
     }
