@@ -1,4 +1,4 @@
-//! Data that the field brought (contract sections 9 and 10): documents with conflicts, contested numbers, released copies, odd
+//! Cases from production: documents with conflicts, contested numbers, released copies, unusual
 //! assignments, and runs of another cluster.
 
 use exact_json::{Value, json};
@@ -41,7 +41,7 @@ fn path(database: &str, id: &str, query: &str) -> String {
     format!("/{}/{}{query}", escaped(database), escaped(id))
 }
 
-/// Adds leaves to a document; each gets the revision that its `_rev` says.
+/// Adds leaves to a document, each with the revision in its `_rev`.
 async fn add_leaves(server: &TestServer, database: &str, leaves: &[Value]) {
     let body = json!({"new_edits": false, "docs": leaves}).to_string();
     let path = path(database, "_bulk_docs", "");
@@ -56,7 +56,7 @@ fn leaf(rev: &str, fields: Value) -> Value {
     leaf
 }
 
-/// The values of `n` in the leaves of a document, the winner's first; empty when it is deleted.
+/// The values of `n` in the leaves of a document, the winner first. Empty if it is deleted.
 async fn leaves(server: &TestServer, database: &str) -> Vec<i64> {
     let read = async |query: &str| {
         let response = server
@@ -95,7 +95,7 @@ fn warned(ran: &CommandRun, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn deletion_takes_every_leaf_and_undo_brings_them_back() {
+async fn deletion_removes_all_leaves_and_undo_restores_them() {
     let server = TestServer::start().await;
     server.replace(&cluster(&[(NUMBERS, number(THEIRS))])).await;
     let two = [
@@ -127,7 +127,7 @@ async fn deletion_takes_every_leaf_and_undo_brings_them_back() {
 }
 
 #[tokio::test]
-async fn leaf_that_may_not_go_keeps_the_document() {
+async fn leaf_that_must_stay_prevents_document_deletion() {
     let server = TestServer::start().await;
     let in_state = |rev, state: &str, value| {
         let fields = [("pvt_state", json!(state)), n(value)];
@@ -171,7 +171,7 @@ async fn leaf_that_may_not_go_keeps_the_document() {
 }
 
 #[tokio::test]
-async fn copy_with_conflicts_is_overwritten_only_where_its_leaves_agree() {
+async fn conflicted_copy_is_overwritten_only_if_leaves_agree() {
     let server = TestServer::start().await;
     for (loser, expected) in [
         (with(number(OURS), &[n(1)]), vec![7, 1]),
@@ -180,7 +180,7 @@ async fn copy_with_conflicts_is_overwritten_only_where_its_leaves_agree() {
             with(number(OURS), &[("pvt_type", json!("user")), n(1)]),
             vec![2, 1],
         ),
-        // As the source is.
+        // Equal to the source.
         (with(number(OURS), &[n(7)]), vec![2, 7]),
     ] {
         let source = with(number(OURS), &[n(7)]);
@@ -201,7 +201,7 @@ async fn copy_with_conflicts_is_overwritten_only_where_its_leaves_agree() {
 }
 
 #[tokio::test]
-async fn number_that_two_accounts_claim_is_left_to_the_operator() {
+async fn number_claimed_by_two_accounts_is_left_to_operator() {
     let server = TestServer::start().await;
     let both = [(OURS_DB, number(OURS)), (THEIRS_DB, number(THEIRS))];
     server.replace(&cluster(&both)).await;
@@ -229,10 +229,10 @@ async fn number_that_two_accounts_claim_is_left_to_the_operator() {
     server.end().await;
 }
 
-/// What an audit finds: kind, database, account and the account that the number is assigned to.
-type Found = (String, String, Option<String>, Option<String>);
+/// A finding: kind, database, account, and the account that the number is assigned to.
+type AuditFinding = (String, String, Option<String>, Option<String>);
 
-async fn findings(server: &TestServer, target: &[&str]) -> Vec<Found> {
+async fn findings(server: &TestServer, target: &[&str]) -> Vec<AuditFinding> {
     let arguments: Vec<_> = target.iter().map(|target| text(target)).collect();
     let ran = call(&server.url, "audit", &arguments).await;
     let audit = ran.events.into_iter().find_map(|event| match event {
@@ -252,7 +252,7 @@ async fn findings(server: &TestServer, target: &[&str]) -> Vec<Found> {
         .collect()
 }
 
-fn finding(kind: &str, database: &str, account: Option<&str>, other: Option<&str>) -> Found {
+fn finding(kind: &str, database: &str, account: Option<&str>, other: Option<&str>) -> AuditFinding {
     let own = |text: Option<&str>| text.map(str::to_owned);
     (kind.into(), database.into(), own(account), own(other))
 }
@@ -288,7 +288,7 @@ async fn audit_finds_former_copies_and_names_both_accounts() {
 }
 
 #[tokio::test]
-async fn audit_finds_conflicts_odd_assignments_and_contested_numbers() {
+async fn audit_finds_conflicts_invalid_assignments_and_contested_numbers() {
     let server = TestServer::start().await;
     let odd = number("account%2Fab%2Fcd%2Fef0123456789abcdef0123456789");
     server
@@ -347,7 +347,7 @@ async fn audit_finds_conflicts_odd_assignments_and_contested_numbers() {
 }
 
 #[tokio::test]
-async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
+async fn run_of_other_cluster_is_undone_only_with_any_cluster() {
     let one = TestServer::embedded().await;
     let twin = TestServer::embedded().await;
     let before = cluster(&[(NUMBERS, number(OURS))]);
@@ -373,7 +373,7 @@ async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
     );
     let insisting = [run.clone(), text("any_cluster")];
     let undone = call_with(&twin.url, "undo", &insisting, journalled(&folder)).await;
-    // The twin's own run wrote the very same revision.
+    // The twin's run wrote the same revision.
     assert_eq!(
         (&undone.returned, undone.writes()),
         (&Returned::Ok, WriteCounts::deleted(1))
@@ -388,7 +388,7 @@ async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
 }
 
 #[tokio::test]
-async fn command_with_no_usable_number_is_refused() {
+async fn command_without_usable_number_is_refused() {
     let server = TestServer::start().await;
     let wrong = [(NUMBERS, number(THEIRS)), (OURS_DB, number(THEIRS))];
     server.replace(&cluster(&wrong)).await;

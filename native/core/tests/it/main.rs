@@ -1,4 +1,5 @@
-//! Tests of the library through its public interface, on a server: the workspace's own, or that of `COUCHDB_URL`.
+//! Tests of the library's public interface on a server: the embedded one, or the one at
+//! `COUCHDB_URL`.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
@@ -9,13 +10,14 @@
 )]
 
 mod audit;
-mod broken_off;
+
 mod defects;
 mod dry_run;
 mod field;
 mod field_cases;
 mod host;
 mod hostile_input;
+mod interrupted;
 mod journal;
 mod lock;
 mod manual;
