@@ -11,7 +11,7 @@ use kazoo_numbers::couchdb::HttpSettings;
 use kazoo_numbers_cli::address;
 use kazoo_numbers_cli::terminal::json_argument;
 
-use crate::output::Document;
+use crate::output::AuditFormat;
 use crate::{functions, tools};
 
 const ABOUT: &str = "Keeps Kazoo's number databases and account databases in sync";
@@ -120,7 +120,7 @@ pub(crate) fn format() -> Arg {
     Arg::new("format")
         .long("format")
         .value_name("FORMAT")
-        .value_parser(EnumValueParser::<Document>::new())
+        .value_parser(EnumValueParser::<AuditFormat>::new())
         .conflicts_with("json")
         .help("Print the audit in this format, and all other output on standard error")
 }
@@ -148,7 +148,7 @@ pub(crate) struct Options {
     pub(crate) metrics: Option<PathBuf>,
     pub(crate) wait: bool,
     pub(crate) no_lock: bool,
-    pub(crate) format: Option<Document>,
+    pub(crate) format: Option<AuditFormat>,
 }
 
 impl Options {

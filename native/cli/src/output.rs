@@ -16,7 +16,7 @@ const BATCH: usize = 256;
 
 /// The format of an audit document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Document {
+pub(crate) enum AuditFormat {
     /// One JSON object
     Json,
     /// One row for each finding
@@ -33,14 +33,14 @@ pub(crate) enum Form {
     /// One JSON object on each line.
     Json,
     /// Only the audit. All other output goes to standard error.
-    Document(Document),
+    AuditFormat(AuditFormat),
 }
 
 impl Form {
     /// The form that the options request.
     pub(crate) fn of(options: &Options) -> Self {
         match options.format {
-            Some(document) => Self::Document(document),
+            Some(document) => Self::AuditFormat(document),
             None if options.json => Self::Json,
             None => Self::Lines,
         }
@@ -59,12 +59,12 @@ impl Form {
                 text.extend_from_slice(sanitise::line(&line).as_bytes());
                 text.push(b'\n');
             }
-            Self::Document(document) => match event {
+            Self::AuditFormat(document) => match event {
                 Event::Audit(audit) => {
                     let whole = match document {
-                        Document::Json => audit::to_json(audit),
-                        Document::Csv => audit::to_csv(audit),
-                        Document::Html => audit::to_html(audit),
+                        AuditFormat::Json => audit::to_json(audit),
+                        AuditFormat::Csv => audit::to_csv(audit),
+                        AuditFormat::Html => audit::to_html(audit),
                     };
                     text.extend_from_slice(whole.as_bytes());
                     if !whole.ends_with('\n') {

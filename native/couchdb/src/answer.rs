@@ -135,7 +135,7 @@ pub(super) struct AllDocs<'a> {
 
 /// `_all_docs/queries`
 #[derive(serde::Deserialize)]
-pub(super) struct Results<'a> {
+pub(super) struct AllDocsResults<'a> {
     #[serde(borrow)]
     pub(super) results: Vec<AllDocs<'a>>,
 }

@@ -53,10 +53,10 @@ pub(super) fn largest(documents: usize, include: Include) -> usize {
 
 /// The limit on the bytes that all answers of a run hold at the same time. Clones share the budget.
 #[derive(Clone, Debug)]
-pub struct AnswerBudget(Arc<State>);
+pub struct AnswerBudget(Arc<BudgetState>);
 
 #[derive(Debug)]
-struct State {
+struct BudgetState {
     bytes: usize,
     held: AtomicUsize,
 }
@@ -64,7 +64,7 @@ struct State {
 impl AnswerBudget {
     /// Creates a budget of `bytes` bytes.
     pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(State {
+        Self(Arc::new(BudgetState {
             bytes,
             held: AtomicUsize::new(0),
         }))

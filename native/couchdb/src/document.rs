@@ -90,7 +90,7 @@ impl<'a> Object<'a> {
     /// The document without fields about revisions, with some fields set (`Some`, JSON text) or
     /// removed (`None`). Existing fields keep their position; new fields go to the end.
     pub fn with(&self, edits: &[(&str, Option<&str>)]) -> String {
-        let mut out = Writer::default();
+        let mut out = ObjectWriter::default();
         for (key, value) in self.fields() {
             if is_about_revisions(key) {
                 continue;
@@ -208,11 +208,11 @@ fn duplicate_key<'a>(fields: &'a [(Cow<'_, str>, &RawValue)]) -> Option<&'a str>
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Default)]
-struct Writer {
+struct ObjectWriter {
     text: String,
 }
 
-impl Writer {
+impl ObjectWriter {
     fn field(&mut self, name: &str, json: &str) {
         self.text.push(if self.text.is_empty() { '{' } else { ',' });
         self.text.push_str(&quoted(name));

@@ -168,10 +168,10 @@ pub(super) enum Persistence {
 
 /// An error. It prints as one line and never holds credentials.
 #[derive(Clone, Debug)]
-pub struct Error(Box<Fields>);
+pub struct Error(Box<ErrorFields>);
 
 #[derive(Clone, Debug)]
-struct Fields {
+struct ErrorFields {
     kind: Kind,
     operation: Operation,
     database: Option<DatabaseName>,
@@ -187,7 +187,7 @@ struct Fields {
 impl Error {
     /// Creates an error. `detail` is for people and must hold no secret.
     pub fn new(kind: Kind, operation: Operation, detail: impl Into<String>) -> Self {
-        Self(Box::new(Fields {
+        Self(Box::new(ErrorFields {
             kind,
             operation,
             database: None,

@@ -22,11 +22,11 @@ const SETTLE: Duration = Duration::from_millis(250);
 /// (AIMD), as TCP does.
 pub struct Limiter {
     ceiling: usize,
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
     pace: Option<Mutex<Pace>>,
 }
 
-struct State {
+struct LimiterState {
     limit: usize,
     /// Can exceed the limit after it was halved, until enough requests have finished.
     in_flight: usize,
@@ -58,7 +58,7 @@ impl Limiter {
         let limit = START.min(ceiling);
         Arc::new(Self {
             ceiling,
-            state: Mutex::new(State {
+            state: Mutex::new(LimiterState {
                 limit,
                 in_flight: 0,
                 queue: RequestQueue::new(Instant::now()),
@@ -149,7 +149,7 @@ impl Limiter {
         Some(turn - now)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

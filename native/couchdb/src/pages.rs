@@ -12,7 +12,9 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{AllDocs, AllDocsRow, MOST_ROWS, Results, is_not_found, parsed, unexpected};
+use super::answer::{
+    AllDocs, AllDocsResults, AllDocsRow, MOST_ROWS, is_not_found, parsed, unexpected,
+};
 use super::body::largest;
 use super::document::quoted;
 use super::error::{Error, Kind, Operation};
@@ -29,7 +31,7 @@ use super::server::Server;
 /// without any byte.
 pub(super) const IN_ONE_PIECE: &str = "buffer_response=true";
 
-/// What to read in addition to ids and revisions.
+/// Data to read in addition to ids and revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Include {
     /// Nothing.
@@ -246,7 +248,7 @@ impl Pages {
             .query(&query)
             .body(json!({ "queries": queries }).to_string());
         let read = |response: Response| {
-            let answers: Results<'_> = answer_of(&self.database, &response)?;
+            let answers: AllDocsResults<'_> = answer_of(&self.database, &response)?;
             let [answer, of_others] = <[AllDocs<'_>; 2]>::try_from(answers.results)
                 .map_err(|_| bad_answer(&self.database, "not an answer to each query"))?;
             let page = self.page(range, limits[0], &response.body, answer)?;

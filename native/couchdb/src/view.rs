@@ -59,7 +59,7 @@ pub struct ViewRows {
 }
 
 #[derive(Deserialize)]
-struct Results {
+struct ViewResults {
     results: Vec<QueryResult>,
 }
 
@@ -135,7 +135,7 @@ impl Server {
                     .clamp(LARGEST_STATUS, LARGEST_PAGE),
             );
         let response = self.send_within(&request, Some(keys.patience)).await?;
-        let answers: Results = parsed(Operation::OPEN_DOCS, &response, "a view")
+        let answers: ViewResults = parsed(Operation::OPEN_DOCS, &response, "a view")
             .map_err(|error| error.in_database(database).on(self.url()))?;
         if answers.results.len() != queries.len() {
             return Err(bad_answer(database));

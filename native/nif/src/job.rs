@@ -5,11 +5,11 @@ use kazoo_numbers_wire::session::Session;
 use rustler::{Env, LocalPid, Monitor, Resource};
 
 /// A job that monitors its caller.
-pub(crate) struct Job {
+pub(crate) struct JobHandle {
     session: Session,
 }
 
-impl Job {
+impl JobHandle {
     pub(crate) fn new(session: Session) -> Self {
         Self { session }
     }
@@ -24,7 +24,7 @@ impl Job {
 }
 
 #[rustler::resource_impl]
-impl Resource for Job {
+impl Resource for JobHandle {
     const IMPLEMENTS_DOWN: bool = true;
 
     fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {

@@ -8,7 +8,7 @@
 mod job;
 mod mailbox;
 
-use job::Job;
+use job::JobHandle;
 use kazoo_numbers::command::{extras, table};
 use kazoo_numbers_wire::frame::ToNative;
 use kazoo_numbers_wire::panics;
@@ -36,7 +36,7 @@ fn begin<'a>(
     env: Env<'a>,
     reference: Reference<'a>,
     request: &[u8],
-) -> Result<ResourceArc<Job>, String> {
+) -> Result<ResourceArc<JobHandle>, String> {
     let start = match ToNative::decode(request).map_err(|error| error.to_string())? {
         ToNative::Start(start) => *start,
         _ => return Err("bad frame: expected a start request".to_owned()),
@@ -45,7 +45,7 @@ fn begin<'a>(
     let mailbox = Mailbox::of_caller(env, reference);
     let caller = mailbox.owner();
     let (session, _task) = Session::start(runtime.handle(), start, mailbox);
-    let job = ResourceArc::new(Job::new(session));
+    let job = ResourceArc::new(JobHandle::new(session));
     if env.monitor(&job, &caller).is_none() {
         // The caller died during this function.
         job.mark_gone();
@@ -55,7 +55,7 @@ fn begin<'a>(
 
 /// Delivers the answer to a batch of lines or a call.
 #[rustler::nif]
-fn reply<'a>(env: Env<'a>, job: ResourceArc<Job>, frame: Binary<'a>) -> Term<'a> {
+fn reply<'a>(env: Env<'a>, job: ResourceArc<JobHandle>, frame: Binary<'a>) -> Term<'a> {
     match ToNative::decode(&frame) {
         Ok(frame) => {
             job.receive(frame);
@@ -67,7 +67,7 @@ fn reply<'a>(env: Env<'a>, job: ResourceArc<Job>, frame: Binary<'a>) -> Term<'a>
 
 /// Stops the job within a second. Its last frame is still sent.
 #[rustler::nif]
-fn cancel(job: ResourceArc<Job>) -> rustler::Atom {
+fn cancel(job: ResourceArc<JobHandle>) -> rustler::Atom {
     job.receive(ToNative::Cancel);
     atoms::ok()
 }

@@ -64,7 +64,7 @@ impl Caller {
 
     /// Prints lines and waits until they are printed.
     pub async fn print(&self, lines: Vec<String>) -> Result<(), CallerGone> {
-        self.ask(|number| FromNative::Lines(number, lines))
+        self.ask(|number| FromNative::LineSender(number, lines))
             .await
             .map(|_| ())
     }

@@ -35,7 +35,7 @@ pub enum MalformedTerm {
 
 /// Decodes one term.
 pub fn decode(bytes: &[u8]) -> Result<Term, MalformedTerm> {
-    let mut reader = Reader { bytes };
+    let mut reader = TermReader { bytes };
     if reader.byte()? != 131 {
         return Err(MalformedTerm::Version);
     }
@@ -47,11 +47,11 @@ pub fn decode(bytes: &[u8]) -> Result<Term, MalformedTerm> {
     }
 }
 
-struct Reader<'a> {
+struct TermReader<'a> {
     bytes: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TermReader<'a> {
     fn term(&mut self, depth: u32) -> Result<Term, MalformedTerm> {
         let depth = depth.checked_sub(1).ok_or(MalformedTerm::Depth)?;
         match self.byte()? {

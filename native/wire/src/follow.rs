@@ -34,9 +34,9 @@ mod tests {
     use crate::term::Term;
     use tokio::sync::mpsc;
 
-    struct Recorder(mpsc::UnboundedSender<Vec<u8>>);
+    struct RecordingSink(mpsc::UnboundedSender<Vec<u8>>);
 
-    impl FrameSink for Recorder {
+    impl FrameSink for RecordingSink {
         fn send(&self, frame: Vec<u8>) -> bool {
             self.0.send(frame).is_ok()
         }
@@ -53,7 +53,7 @@ mod tests {
     #[tokio::test]
     async fn intermediate_progress_is_skipped() {
         let (sender, mut frames) = mpsc::unbounded_channel();
-        let caller = Arc::new(Caller::new(Recorder(sender)));
+        let caller = Arc::new(Caller::new(RecordingSink(sender)));
         let (progress, latest) = watch::channel(Progress::default());
         let following = tokio::spawn(follow(Arc::clone(&caller), latest));
         for (number, last) in [(1, 100), (2, 150)] {

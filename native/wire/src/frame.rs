@@ -66,7 +66,7 @@ pub enum JobResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromNative {
     /// Lines to print. Requires a reply.
-    Lines(u64, Vec<String>),
+    LineSender(u64, Vec<String>),
     /// Lines to log, outside the output. Requires a reply.
     Log(u64, Vec<String>),
     /// The progress of the run. Requires a reply.
@@ -87,7 +87,7 @@ impl FromNative {
 
     fn to_term(&self) -> Term {
         match self {
-            Self::Lines(number, lines) => Term::tagged("lines", numbered(*number, lines)),
+            Self::LineSender(number, lines) => Term::tagged("lines", numbered(*number, lines)),
             Self::Log(number, lines) => Term::tagged("log", numbered(*number, lines)),
             Self::Progress(number, line) => {
                 Term::tagged("progress", [sequence(*number), Term::text(line)])

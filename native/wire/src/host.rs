@@ -1,7 +1,7 @@
 //! The host of the library, implemented by the calling process.
 
 use crate::caller::{Caller, CallerGone};
-use crate::printer::Lines;
+use crate::printer::LineSender;
 use crate::request::{Connection, HostKind, StartRequest};
 use crate::term::Term;
 use async_trait::async_trait;
@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 pub(crate) fn of(
     start: &StartRequest,
     caller: &Arc<Caller>,
-    lines: Option<Lines>,
+    lines: Option<LineSender>,
 ) -> Arc<dyn Host> {
     let server = match &start.connection {
         Connection::Url(url) => Some(given(url)),
@@ -76,7 +76,7 @@ impl Host for StandaloneHost {
 struct Kazoo {
     caller: Arc<Caller>,
     /// The output for warnings. None if the output of the command is fixed; then they are logged.
-    lines: Option<Lines>,
+    lines: Option<LineSender>,
     given: Option<Result<ServerUrl, Error>>,
     /// The servers that were looked up. Storage plans do not change during a run, and each lookup
     /// is a round trip.

@@ -5,8 +5,8 @@ use crate::caller::Caller;
 use crate::follow::follow;
 use crate::frame::JobResult;
 use crate::host;
-use crate::printer::{Lines, Printer};
-use crate::request::{Argument, JournalMode, LockMode, Settings, StartRequest};
+use crate::printer::{LineSender, Printer};
+use crate::request::{Argument, JobSettings, JournalMode, LockMode, StartRequest};
 use kazoo_numbers::command::{self, parse};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::lock;
@@ -34,7 +34,7 @@ pub(crate) async fn run(start: StartRequest, caller: &Arc<Caller>) -> Result<Job
 async fn perform(
     start: StartRequest,
     caller: &Arc<Caller>,
-    lines: Lines,
+    lines: LineSender,
 ) -> Result<JobResult, String> {
     let arguments: Vec<command::Argument> = start.arguments.iter().cloned().map(argument).collect();
     let command = match parse(&start.function, &arguments) {
@@ -86,7 +86,7 @@ async fn perform(
 async fn forward_events(
     mut events: mpsc::Receiver<Event>,
     caller: Arc<Caller>,
-    lines: Lines,
+    lines: LineSender,
     progress: watch::Sender<Progress>,
 ) {
     let renderer = Renderer;
@@ -171,7 +171,7 @@ fn command_line(start: &StartRequest) -> String {
         .join(" ")
 }
 
-fn journals(requested: &Settings) -> Option<Journals> {
+fn journals(requested: &JobSettings) -> Option<Journals> {
     let mut journals = match &requested.journal {
         JournalMode::Off => return None,
         JournalMode::In(directory) => Journals::new(PathBuf::from(directory)),

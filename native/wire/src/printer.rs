@@ -16,18 +16,18 @@ const BATCH: usize = 4096;
 
 /// The sending end of the printer.
 #[derive(Clone)]
-pub struct Lines {
+pub struct LineSender {
     sender: mpsc::Sender<String>,
 }
 
-impl Lines {
+impl LineSender {
     /// Queues one line, and waits while the queue is full.
     pub async fn put(&self, line: String) -> Result<(), CallerGone> {
         self.sender.send(line).await.map_err(|_| CallerGone)
     }
 }
 
-/// The printer. It ends when every [`Lines`] is dropped and all lines are printed.
+/// The printer. It ends when every [`LineSender`] is dropped and all lines are printed.
 pub struct Printer {
     caller: Arc<Caller>,
     receiver: mpsc::Receiver<String>,
@@ -35,9 +35,9 @@ pub struct Printer {
 
 impl Printer {
     /// Creates a printer for a caller.
-    pub fn new(caller: Arc<Caller>) -> (Lines, Self) {
+    pub fn new(caller: Arc<Caller>) -> (LineSender, Self) {
         let (sender, receiver) = mpsc::channel(BATCH);
-        (Lines { sender }, Self { caller, receiver })
+        (LineSender { sender }, Self { caller, receiver })
     }
 
     /// Prints until the end.

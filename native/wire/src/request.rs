@@ -22,7 +22,7 @@ pub enum Connection {
     Host,
 }
 
-/// Who answers the calls of a job.
+/// The side that answers the calls of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostKind {
     /// There is no Kazoo in this node: the job works on the documents alone.
@@ -68,7 +68,7 @@ pub enum LockMode {
 
 /// The settings of a job. Absent settings have the defaults of the code that reads them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct JobSettings {
     /// The number of concurrent databases.
     pub parallel_jobs_count: Option<u64>,
     /// The pause between databases in milliseconds.
@@ -120,10 +120,10 @@ pub struct StartRequest {
     pub arguments: Vec<Argument>,
     /// The address of the databases.
     pub connection: Connection,
-    /// Who answers the job's calls.
+    /// The side that answers the job's calls.
     pub host: HostKind,
     /// The settings.
-    pub settings: Settings,
+    pub settings: JobSettings,
 }
 
 impl TryFrom<&Term> for StartRequest {
@@ -154,7 +154,7 @@ impl TryFrom<&Term> for StartRequest {
             },
             settings: term
                 .get("settings")
-                .map_or(Ok(Settings::default()), Settings::try_from)?,
+                .map_or(Ok(JobSettings::default()), JobSettings::try_from)?,
         })
     }
 }
@@ -186,7 +186,7 @@ impl TryFrom<&Term> for Connection {
     }
 }
 
-impl TryFrom<&Term> for Settings {
+impl TryFrom<&Term> for JobSettings {
     type Error = Unexpected;
 
     fn try_from(term: &Term) -> Result<Self, Unexpected> {

@@ -35,8 +35,8 @@ fn copy_prints_line_per_database_summary_and_ok() {
     assert_eq!(first.lines().last(), Some(&"ok"));
     let databases = before.number_databases().count() + before.account_databases().count();
     let lines = first.lines();
-    let told = lines.iter().filter(|line| line.contains(": ")).count();
-    assert_eq!(told, databases + 1, "{}", first.out);
+    let reported = lines.iter().filter(|line| line.contains(": ")).count();
+    assert_eq!(reported, databases + 1, "{}", first.out);
     assert!(summary(&first).contains(&format!(": {databases} databases, ")));
     assert!(!summary(&first).contains(" 0 created, 0 updated, "));
 

@@ -116,7 +116,7 @@ fn cases() -> impl Strategy<Value = Case> {
         })
 }
 
-/// The command line of a call. None if there is none: an empty list has no words.
+/// The words of a call's command line. None for a call with an empty list, which has no words.
 fn words(given: &Call) -> Option<Vec<String>> {
     let mut words = vec![given.function.clone()];
     for argument in &given.arguments {
@@ -169,9 +169,9 @@ impl Interceptor for KillTrigger {
 }
 
 /// A folder of journals.
-struct Folder(tempfile::TempDir);
+struct JournalFolder(tempfile::TempDir);
 
-impl Folder {
+impl JournalFolder {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -259,7 +259,7 @@ impl ProxiedProgram {
         self.server.read().await.0
     }
 
-    fn program(&self, folder: &Folder, words: &[String]) -> Command {
+    fn program(&self, folder: &JournalFolder, words: &[String]) -> Command {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut program = program(&["--journal", folder.0.path().to_str().unwrap()]);
         // The next run must not wait until the killed run's lease expires.
@@ -273,7 +273,7 @@ impl ProxiedProgram {
     }
 
     /// Runs the program to its end.
-    async fn run(&self, folder: &Folder, words: &[String]) -> ProgramRun {
+    async fn run(&self, folder: &JournalFolder, words: &[String]) -> ProgramRun {
         let began = Instant::now();
         let mut program = self.program(folder, words);
         let output = spawn_blocking(move || program.output());
@@ -289,7 +289,7 @@ impl ProxiedProgram {
 
     /// Kills the program at a point. Returns whether it was still running, after the server has
     /// finished all its requests.
-    async fn kill(&self, folder: &Folder, words: &[String], point: Point) -> bool {
+    async fn kill(&self, folder: &JournalFolder, words: &[String], point: Point) -> bool {
         let wire = Arc::new(KillTrigger {
             point,
             seen: AtomicU32::new(0),
@@ -336,7 +336,7 @@ impl ProxiedProgram {
 
 /// Statistics over all cases.
 #[derive(Debug, Default)]
-struct Figures {
+struct KillStatistics {
     /// Killed runs: those that were undone, and those that were run again.
     killed: [AtomicU64; 2],
     /// Killed runs that had written something.
@@ -351,7 +351,7 @@ fn same(wanted: &Cluster, found: &Cluster) -> Vec<String> {
 
 async fn check(
     server: &ProxiedProgram,
-    figures: &Figures,
+    figures: &KillStatistics,
     case: &Case,
 ) -> Result<(), TestCaseError> {
     killed_and_undone(server, figures, case).await?;
@@ -360,7 +360,7 @@ async fn check(
 
 /// The start of a case: the generated cluster, the cluster that the command finds, and the command.
 struct CaseStart {
-    folder: Folder,
+    folder: JournalFolder,
     made: Cluster,
     start: Cluster,
     words: Vec<String>,
@@ -368,7 +368,7 @@ struct CaseStart {
 
 impl CaseStart {
     async fn of(case: &Case, server: &ProxiedProgram) -> Self {
-        let folder = Folder::new();
+        let folder = JournalFolder::new();
         let (made, _) = server.server.set(&case.cluster).await;
         let mut words = words(&case.given).unwrap();
         let mut start = made.clone();
@@ -389,7 +389,7 @@ impl CaseStart {
 
 async fn killed_and_undone(
     server: &ProxiedProgram,
-    figures: &Figures,
+    figures: &KillStatistics,
     case: &Case,
 ) -> Result<(), TestCaseError> {
     let at = CaseStart::of(case, server).await;
@@ -412,7 +412,7 @@ async fn killed_and_undone(
 
 async fn killed_and_repeated(
     server: &ProxiedProgram,
-    figures: &Figures,
+    figures: &KillStatistics,
     case: &Case,
 ) -> Result<(), TestCaseError> {
     let started = unix_seconds();
@@ -447,8 +447,8 @@ async fn killed_and_repeated(
 /// Undoes a run, if it has a journal.
 async fn undo(
     server: &ProxiedProgram,
-    figures: &Figures,
-    folder: &Folder,
+    figures: &KillStatistics,
+    folder: &JournalFolder,
     journal: Option<PathBuf>,
     killed: bool,
 ) -> Result<String, TestCaseError> {
@@ -475,7 +475,7 @@ fn killed_run_can_be_undone_and_repeated() {
     let began = Instant::now();
     let count = cases::count(136).div_ceil(THREADS);
     let first = cases::seed();
-    let figures = Figures::default();
+    let figures = KillStatistics::default();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let figures = &figures;

@@ -469,7 +469,7 @@ async fn named_commands_leave_only_unrepairable_drift() {
     server.end().await;
     assert!(
         cleaned > 50,
-        "{cleaned} were there to be mended, {whole} ended clean"
+        "{cleaned} findings were repaired, {whole} accounts ended without drift"
     );
 }
 

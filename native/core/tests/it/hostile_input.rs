@@ -187,8 +187,8 @@ proptest! {
         for name in names.into_iter().flatten() {
             prop_assert!(name.plain().len() <= 238);
             let encoded = name.encoded();
-            let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"%_-.~".contains(&byte);
-            prop_assert!(encoded.bytes().all(harmless), "{encoded}");
+            let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"%_-.~".contains(&byte);
+            prop_assert!(encoded.bytes().all(is_safe), "{encoded}");
             prop_assert!(!encoded.contains(".."), "{encoded}");
             if let Classification::Account(id) = name.classification() {
                 prop_assert_eq!(id.database(), name);

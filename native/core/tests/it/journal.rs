@@ -189,7 +189,7 @@ async fn forged_journal_is_refused_completely() {
     let (before, _) = server.read().await;
     for (record, names) in forged() {
         let folder = tempfile::tempdir().unwrap();
-        let harmless = intent(
+        let valid = intent(
             "system_config",
             "number_manager",
             r#"{"_id":"number_manager","default":{}}"#,
@@ -198,7 +198,7 @@ async fn forged_journal_is_refused_completely() {
         write(
             folder.path(),
             &id(1),
-            &[start(&id(1), "purge_deleted", &address), harmless, record],
+            &[start(&id(1), "purge_deleted", &address), valid, record],
         );
         let run = id(1);
         let ran = call_with(

@@ -165,7 +165,7 @@ async fn cluster(url: &str, databases: usize) {
     cluster.load(url).await.unwrap();
 }
 
-struct Document {
+struct LockDocument {
     server: Server,
     database: DatabaseName,
     id: &'static str,
@@ -186,7 +186,7 @@ fn entry(run: &str, scope: &str, renewed: &str) -> String {
     )
 }
 
-impl Document {
+impl LockDocument {
     fn new(url: &str) -> Self {
         let settings = kazoo_numbers_testkit::command::settings().http;
         let url = ServerUrl::parse(url).unwrap();
@@ -274,7 +274,7 @@ async fn one_of_many_exclusive_runs_proceeds_and_others_name_it() {
     for line in lines {
         assert!(line.starts_with(&start), "{line}, and {who} ran");
     }
-    assert!(Document::new(&server.url).holders().await.is_empty());
+    assert!(LockDocument::new(&server.url).holders().await.is_empty());
     server.end().await;
 }
 
@@ -299,7 +299,7 @@ async fn twenty_single_accounts_and_numbers_run_concurrently() {
         let (returned, lines) = one.end().await;
         assert_eq!(returned, Returned::Ok, "{lines:?}");
     }
-    assert!(Document::new(&server.url).holders().await.is_empty());
+    assert!(LockDocument::new(&server.url).holders().await.is_empty());
     server.end().await;
 }
 
@@ -315,7 +315,7 @@ async fn cluster_wide_runs_exclude_each_other_and_account_runs_do_not() {
         settings("ann", Lock::Refuse),
         ServerHook::WaitForPermit(hook.clone()),
     );
-    Document::new(&server.url).has(1).await;
+    LockDocument::new(&server.url).has(1).await;
     let two = RunningCommand::new(
         &server.url,
         &["fix_apps_for_number_dbs"],
@@ -349,7 +349,7 @@ async fn cluster_wide_runs_exclude_each_other_and_account_runs_do_not() {
         let other = RunningCommand::new(&server.url, call, settings, ServerHook::Open);
         let (returned, lines) = other.end().await;
         assert_eq!(returned, Returned::Ok, "{lines:?}");
-        assert_eq!(Document::new(&server.url).holders().await.len(), 1);
+        assert_eq!(LockDocument::new(&server.url).holders().await.len(), 1);
     }
     hook.add_permits(1);
     assert_eq!(first.end().await.0, Returned::Ok);
@@ -377,10 +377,10 @@ async fn cluster_wide_runs_exclude_each_other_and_account_runs_do_not() {
 async fn lock_of_version_0_1_excludes_cluster_wide_runs_until_it_expires() {
     let server = TestServer::start().await;
     cluster(&server.url, 1).await;
-    let former = Document {
+    let former = LockDocument {
         database: DatabaseName::new(FORMER_DATABASE).unwrap(),
         id: FORMER_DOCUMENT,
-        ..Document::new(&server.url)
+        ..LockDocument::new(&server.url)
     };
     let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let call = ["purge_deleted"];
@@ -438,7 +438,7 @@ async fn waiting_run_continues_after_the_first_and_can_be_cancelled() {
         settings("ann", Lock::Refuse),
         ServerHook::WaitForPermit(hook.clone()),
     );
-    let document = Document::new(&server.url);
+    let document = LockDocument::new(&server.url);
     document.has(1).await;
     let waiting = |who| {
         let call = ["fix_apps_for_number_dbs"];
@@ -498,7 +498,7 @@ async fn racing_runs_never_hold_the_lock_together() {
 async fn expired_lock_is_removed_and_live_lock_is_kept() {
     let server = TestServer::start().await;
     cluster(&server.url, 1).await;
-    let document = Document::new(&server.url);
+    let document = LockDocument::new(&server.url);
     document
         .put(&format!("[{}]", leased("dead", "2026-01-02T03:05:05Z", 2)))
         .await;
@@ -542,7 +542,7 @@ async fn run_renews_its_lease_and_stops_without_it() {
         slowly("ann"),
         ServerHook::Open,
     );
-    let document = Document::new(&server.url);
+    let document = LockDocument::new(&server.url);
     document.has(1).await;
     let began = document.holders().await[0].since;
     let renewed = async {
@@ -565,7 +565,7 @@ async fn run_renews_its_lease_and_stops_without_it() {
 async fn cancelled_or_dropped_run_releases_the_lock() {
     let server = TestServer::start().await;
     cluster(&server.url, 40).await;
-    let document = Document::new(&server.url);
+    let document = LockDocument::new(&server.url);
     let run = RunningCommand::new(
         &server.url,
         &["purge_deleted"],
@@ -594,7 +594,7 @@ async fn cancelled_or_dropped_run_releases_the_lock() {
 async fn renewed_lock_is_kept_despite_clock_skew() {
     let server = TestServer::start().await;
     cluster(&server.url, 1).await;
-    let document = Arc::new(Document::new(&server.url));
+    let document = Arc::new(LockDocument::new(&server.url));
     let ahead = std::time::SystemTime::now() - Duration::from_secs(120);
     let put = |renewals: u64| {
         let document = document.clone();
@@ -639,7 +639,7 @@ async fn renewed_lock_is_kept_despite_clock_skew() {
 async fn forged_locks_exclude_or_expire_and_unlock_removes_them() {
     let server = TestServer::start().await;
     cluster(&server.url, 1).await;
-    let document = Document::new(&server.url);
+    let document = LockDocument::new(&server.url);
     let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let call = ["purge_deleted"];
     let run = || {
@@ -714,7 +714,7 @@ async fn run_stops_after_its_lock_is_removed() {
         slowly("ann"),
         ServerHook::Open,
     );
-    Document::new(&server.url).has(1).await;
+    LockDocument::new(&server.url).has(1).await;
     let unlocked = RunningCommand::new(
         &server.url,
         &["unlock"],

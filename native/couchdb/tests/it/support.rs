@@ -134,7 +134,7 @@ fn in_pieces(
     Ok(())
 }
 
-type Answer = dyn Fn(&ReceivedRequest) -> Reply + Send + Sync;
+type Responder = dyn Fn(&ReceivedRequest) -> Reply + Send + Sync;
 
 /// A server on its own port, for the duration of the test.
 pub struct Fake {
@@ -155,7 +155,7 @@ impl Fake {
         Self::serve(Some(Arc::new(config)), Arc::new(answer))
     }
 
-    fn serve(config: Option<Arc<ServerConfig>>, answer: Arc<Answer>) -> Self {
+    fn serve(config: Option<Arc<ServerConfig>>, answer: Arc<Responder>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let fake = Self {
             address: listener.local_addr().unwrap(),

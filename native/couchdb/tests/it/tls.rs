@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{Fake, Reply, settings};
 
 /// A certificate with its key, and the PEM text to trust.
-pub struct Identity {
+pub struct TestCertificate {
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
     trusted: String,
@@ -29,13 +29,13 @@ fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {
 }
 
 /// A self-signed certificate. `openssl req -x509` marks its certificates as authorities.
-fn self_signed(mut parameters: CertificateParams, is_authority: bool) -> Identity {
+fn self_signed(mut parameters: CertificateParams, is_authority: bool) -> TestCertificate {
     if is_authority {
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     }
     let key = KeyPair::generate().unwrap();
     let certificate = parameters.self_signed(&key).unwrap();
-    Identity {
+    TestCertificate {
         certificate: certificate.der().clone(),
         key: private_key(&key),
         trusted: certificate.pem(),
@@ -43,7 +43,7 @@ fn self_signed(mut parameters: CertificateParams, is_authority: bool) -> Identit
 }
 
 /// A certificate of a private authority.
-pub fn of_private_authority(parameters: &CertificateParams) -> Identity {
+pub fn of_private_authority(parameters: &CertificateParams) -> TestCertificate {
     let mut authority = self::parameters(&[]);
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
@@ -51,14 +51,14 @@ pub fn of_private_authority(parameters: &CertificateParams) -> Identity {
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
     let certificate = parameters.signed_by(&key, &issuer).unwrap();
-    Identity {
+    TestCertificate {
         certificate: certificate.der().clone(),
         key: private_key(&key),
         trusted,
     }
 }
 
-pub fn serve(identity: &Identity) -> Fake {
+pub fn serve(identity: &TestCertificate) -> Fake {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// Measure, and write the figures and the table
-    Run(Run),
+    RunOptions(RunOptions),
     /// Write the table again from existing figures
     Table(Files),
     /// Send the requests in a file (the floor)
@@ -42,7 +42,7 @@ pub(crate) enum BenchCommand {
 
 /// Options of a measurement.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Run {
+pub(crate) struct RunOptions {
     /// Numbers in a cluster, smallest first
     #[arg(
         long,

@@ -4,26 +4,26 @@
 use anyhow::{Context as _, Result, ensure};
 use kazoo_numbers_generator::{Cluster, DriftKind, refuse_if_occupied};
 
-use crate::changes::{ChangeDirection, Changes, run_in};
+use crate::changes::{ChangeDirection, JournaledChanges, run_in};
 use crate::children::{Children, JournaledRun, OurRun};
 use crate::conditions::Conditions;
 use crate::current::{CurrentDocuments, documents_of};
-use crate::family::{Family, FamilyKind};
+use crate::family::{CommandFamily, FamilyKind};
 use crate::floor::{AT_ONCE, FloorRun};
 use crate::http::Client;
 use crate::idle;
-use crate::measurement::{Measurement, State};
+use crate::measurement::{ClusterState, Measurement};
 use crate::progress::log;
 use crate::request_plan;
 use crate::requests::RequestPlan;
-use crate::server::Server;
+use crate::server::MeasuredServer;
 use crate::shape::ClusterShape;
 use crate::snapshot::Snapshot;
 
 /// Measures commands on one server.
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
-    server: &'a Server,
+    server: &'a MeasuredServer,
     children: Children,
     client: Client,
     conditions: Conditions,
@@ -39,7 +39,7 @@ struct Runs {
 
 impl<'a> Bench<'a> {
     /// Creates a bench. A server with a foreign cluster is refused.
-    pub(crate) async fn new(server: &'a Server, children: Children) -> Result<Self> {
+    pub(crate) async fn new(server: &'a MeasuredServer, children: Children) -> Result<Self> {
         refuse_if_occupied(server.url()).await?;
         let client = Client::new(server.url(), AT_ONCE)?;
         let conditions = Conditions::of(server, &client).await?;
@@ -58,7 +58,7 @@ impl<'a> Bench<'a> {
     pub(crate) async fn cluster(
         &self,
         shape: ClusterShape,
-        families: &[&Family],
+        families: &[&CommandFamily],
         turns: usize,
         mut each: impl FnMut(Measurement) -> Result<()>,
     ) -> Result<()> {
@@ -89,20 +89,28 @@ impl<'a> Bench<'a> {
         self.idle().await
     }
 
-    async fn measure_reading(&self, family: &Family, turns: usize) -> Result<Vec<(State, Runs)>> {
+    async fn measure_reading(
+        &self,
+        family: &CommandFamily,
+        turns: usize,
+    ) -> Result<Vec<(ClusterState, Runs)>> {
         let snapshot = Snapshot::of(&self.client).await?;
         let floor = request_plan::plan_without_writes(family, &snapshot);
         self.ours(family)?;
         self.children.floor(&floor)?;
         let turns = self.alternate(family, &floor, turns)?;
-        Ok(vec![(State::Drifted, turns)])
+        Ok(vec![(ClusterState::Drifted, turns)])
     }
 
-    async fn measure_writing(&self, family: &Family, turns: usize) -> Result<Vec<(State, Runs)>> {
+    async fn measure_writing(
+        &self,
+        family: &CommandFamily,
+        turns: usize,
+    ) -> Result<Vec<(ClusterState, Runs)>> {
         let drifted = Snapshot::of(&self.client).await?;
         // The first run is not counted. It warms up caches and determines the changes.
         let first = self.ours(family)?;
-        let mut changes = Changes::of_journal(first.journal.path())?;
+        let mut changes = JournaledChanges::of_journal(first.journal.path())?;
         ensure!(!changes.is_empty(), "the command changed nothing");
         let in_sync = Snapshot::of(&self.client).await?;
         for database in in_sync.new_since(&drifted) {
@@ -140,22 +148,25 @@ impl<'a> Bench<'a> {
         }
         let left = Snapshot::of(&self.client).await?;
         ensure!(left == drifted, "the cluster is not as it was");
-        Ok(vec![(State::Drifted, to_do), (State::InSync, again)])
+        Ok(vec![
+            (ClusterState::Drifted, to_do),
+            (ClusterState::InSync, again),
+        ])
     }
 
     /// Measures `undo`. Each turn undoes a separate run.
     async fn measure_undoing(
         &self,
-        family: &Family,
+        family: &CommandFamily,
         function: &str,
         turns: usize,
-    ) -> Result<Vec<(State, Runs)>> {
+    ) -> Result<Vec<(ClusterState, Runs)>> {
         let mut done = Runs::default();
         for turn in 0..=turns {
             for ours in [turn % 2 == 0, turn % 2 == 1] {
                 let ran = self.children.ours(function, &[])?;
                 let journal = ran.journal.path();
-                let changes = Changes::of_journal(journal)?;
+                let changes = JournaledChanges::of_journal(journal)?;
                 let run = run_in(journal)?.context("the command changed nothing")?;
                 self.idle().await?;
                 if ours {
@@ -172,11 +183,11 @@ impl<'a> Bench<'a> {
         // The first turn warms up caches.
         done.ours.remove(0);
         done.floor.remove(0);
-        Ok(vec![(State::Drifted, done)])
+        Ok(vec![(ClusterState::Drifted, done)])
     }
 
     /// Runs the command and the floor alternately on a cluster that neither changes.
-    fn alternate(&self, family: &Family, floor: &RequestPlan, turns: usize) -> Result<Runs> {
+    fn alternate(&self, family: &CommandFamily, floor: &RequestPlan, turns: usize) -> Result<Runs> {
         let mut done = Runs::default();
         for turn in 0..turns {
             // The order alternates, because the second one finds warm caches.
@@ -192,10 +203,10 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs the command, and checks that its journal has all reported writes.
-    fn ours(&self, family: &Family) -> Result<JournaledRun> {
+    fn ours(&self, family: &CommandFamily) -> Result<JournaledRun> {
         let ran = self.children.ours(family.name, family.arguments)?;
         let reported = ran.run.summary.outcome.written();
-        let journalled = Changes::of_journal(ran.journal.path())?.count() as u64;
+        let journalled = JournaledChanges::of_journal(ran.journal.path())?.count() as u64;
         ensure!(
             reported == journalled,
             "{reported} documents were written, and {journalled} are in the journal"
@@ -211,7 +222,7 @@ impl<'a> Bench<'a> {
             "another run did something else: {outcome:?}, not {first_outcome:?}"
         );
         let written = |ran: &JournaledRun| -> Result<Vec<(String, String)>> {
-            let changes = Changes::of_journal(ran.journal.path())?;
+            let changes = JournaledChanges::of_journal(ran.journal.path())?;
             let documents = changes.ids().flat_map(|(database, ids)| {
                 ids.into_iter()
                     .map(|id| (database.to_owned(), id.to_owned()))
@@ -227,7 +238,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Restores the cluster to its state before these changes.
-    async fn restore(&self, changes: &Changes) -> Result<()> {
+    async fn restore(&self, changes: &JournaledChanges) -> Result<()> {
         let current = CurrentDocuments::of(&self.client, changes).await?;
         let requests = RequestPlan {
             phases: changes.writes(ChangeDirection::Before, &current),
@@ -246,7 +257,11 @@ impl<'a> Bench<'a> {
     }
 
     /// The current documents of these changes. They must be on this side of the changes.
-    async fn current(&self, changes: &Changes, side: ChangeDirection) -> Result<CurrentDocuments> {
+    async fn current(
+        &self,
+        changes: &JournaledChanges,
+        side: ChangeDirection,
+    ) -> Result<CurrentDocuments> {
         let current = CurrentDocuments::of(&self.client, changes).await?;
         current.ensure_state(changes, side)?;
         Ok(current)
@@ -254,9 +269,9 @@ impl<'a> Bench<'a> {
 
     fn measurement(
         &self,
-        family: &Family,
+        family: &CommandFamily,
         shape: ClusterShape,
-        state: State,
+        state: ClusterState,
         turns: Runs,
     ) -> Measurement {
         let words: Vec<&str> = std::iter::once(family.name)

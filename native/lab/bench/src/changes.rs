@@ -10,7 +10,7 @@ use kazoo_numbers::journal::{Journals, Step};
 use kazoo_numbers_generator::Document;
 
 use crate::current::CurrentDocuments;
-use crate::http::{Method, Request};
+use crate::http::{FloorRequest, Method};
 use crate::requests::{Chain, Phase};
 use crate::snapshot::is_of_numbers;
 
@@ -19,12 +19,12 @@ const IN_A_WRITE: usize = 500;
 
 /// One document before and after a run. None if it did not exist.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Change {
+pub(crate) struct JournaledChange {
     pub(crate) before: Option<Document>,
     pub(crate) after: Option<Document>,
 }
 
-impl Change {
+impl JournaledChange {
     /// The document that the change leads to.
     pub(crate) fn target(&self, direction: ChangeDirection) -> Option<&Document> {
         match direction {
@@ -45,14 +45,14 @@ pub(crate) enum ChangeDirection {
 
 /// All changes of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Changes {
+pub(crate) struct JournaledChanges {
     /// Documents of existing databases, by database and id.
-    pub(crate) documents: BTreeMap<String, BTreeMap<String, Change>>,
+    pub(crate) documents: BTreeMap<String, BTreeMap<String, JournaledChange>>,
     /// Created databases with all their documents.
     pub(crate) created: BTreeMap<String, Vec<Document>>,
 }
 
-impl Changes {
+impl JournaledChanges {
     /// The changes of the only run with a journal in this folder. Empty without a journal.
     pub(crate) fn of_journal(directory: &Path) -> Result<Self> {
         let mut changes = Self::default();
@@ -121,9 +121,11 @@ impl Changes {
         self.created
             .iter()
             .map(|(database, documents)| match direction {
-                ChangeDirection::Before => vec![Request::to(Method::Delete, database, "", None)],
+                ChangeDirection::Before => {
+                    vec![FloorRequest::to(Method::Delete, database, "", None)]
+                }
                 ChangeDirection::After => {
-                    std::iter::once(Request::to(Method::Put, database, "", None))
+                    std::iter::once(FloorRequest::to(Method::Put, database, "", None))
                         .chain(documents.chunks(IN_A_WRITE).map(|some| {
                             let rows = some.iter().cloned().map(Value::Object).collect();
                             bulk(database, rows)
@@ -143,13 +145,13 @@ pub(crate) fn run_in(directory: &Path) -> Result<Option<String>> {
 }
 
 /// The change from before the first successful write to after the last. None if none succeeded.
-fn change(steps: &[Step]) -> Result<Option<Change>> {
+fn change(steps: &[Step]) -> Result<Option<JournaledChange>> {
     let mut landed = steps.iter().filter(|step| step.rev.is_some());
     let Some(first) = landed.next() else {
         return Ok(None);
     };
     let last = landed.next_back().unwrap_or(first);
-    Ok(Some(Change {
+    Ok(Some(JournaledChange {
         before: document(first.before.as_deref())?,
         after: document(last.after.as_deref())?,
     }))
@@ -166,7 +168,7 @@ fn document(text: Option<&str>) -> Result<Option<Document>> {
 
 fn writes(
     database: &str,
-    documents: &BTreeMap<String, Change>,
+    documents: &BTreeMap<String, JournaledChange>,
     direction: ChangeDirection,
     current: &CurrentDocuments,
 ) -> Chain {
@@ -190,9 +192,9 @@ fn row(id: &str, target: Option<&Document>, revision: Option<&str>) -> Value {
     row
 }
 
-fn bulk(database: &str, rows: Vec<Value>) -> Request {
+fn bulk(database: &str, rows: Vec<Value>) -> FloorRequest {
     let body = json!({ "docs": rows }).to_string();
-    Request::to(Method::Post, database, "/_bulk_docs", Some(body))
+    FloorRequest::to(Method::Post, database, "/_bulk_docs", Some(body))
 }
 
 #[cfg(test)]
@@ -228,13 +230,13 @@ mod tests {
 
     #[test]
     fn writes_have_current_revisions_and_numbers_come_first() {
-        let change = Change {
+        let change = JournaledChange {
             before: None,
             after: document(Some(r#"{"_id":"+1","n":1.0}"#)).unwrap(),
         };
         let account = "account/ab/cd/ef0123456789abcdef0123456789";
         let documents = BTreeMap::from([("+1".to_owned(), change)]);
-        let changes = Changes {
+        let changes = JournaledChanges {
             documents: BTreeMap::from([
                 (account.to_owned(), documents.clone()),
                 ("numbers/+1415".to_owned(), documents),

@@ -28,7 +28,7 @@ pub(crate) struct Children {
 
 /// The summary that the program prints at the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RunSummary {
+pub(crate) struct ProgramSummary {
     pub(crate) documents_read: u64,
     pub(crate) requests: u64,
     pub(crate) retries: u64,
@@ -61,7 +61,7 @@ pub(crate) struct OurRun {
     #[serde(flatten)]
     pub(crate) usage: ProcessUsage,
     #[serde(flatten)]
-    pub(crate) summary: RunSummary,
+    pub(crate) summary: ProgramSummary,
 }
 
 /// A run, and the folder with its journal.
@@ -165,7 +165,7 @@ impl Children {
     }
 }
 
-fn summary(output: &Path) -> Result<RunSummary> {
+fn summary(output: &Path) -> Result<ProgramSummary> {
     for line in BufReader::new(File::open(output)?).lines() {
         let line = line?;
         // Most lines are other events, and some are long.

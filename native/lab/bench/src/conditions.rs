@@ -8,8 +8,8 @@ use exact_json::Value;
 use serde::{Deserialize, Serialize};
 use sysinfo::System;
 
-use crate::http::{Client, Request};
-use crate::server::Server;
+use crate::http::{Client, FloorRequest};
+use crate::server::MeasuredServer;
 
 /// The conditions of a measurement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,13 +28,13 @@ pub(crate) struct Conditions {
 
 impl Conditions {
     /// The current conditions.
-    pub(crate) async fn of(server: &Server, client: &Client) -> Result<Self> {
+    pub(crate) async fn of(server: &MeasuredServer, client: &Client) -> Result<Self> {
         let system = System::new_all()?;
         let processor = system
             .cpus()
             .first()
             .map_or("unknown", |cpu| cpu.brand().trim());
-        let welcome: Value = client.json(&Request::get("/")).await?;
+        let welcome: Value = client.json(&FloorRequest::get("/")).await?;
         let version = welcome["version"].as_str().unwrap_or("of no version");
         let server = if server.is_embedded() {
             format!("the embedded server, as CouchDB {version}")
@@ -56,7 +56,7 @@ impl Conditions {
 
 /// The default shards and copies, if the server reports them.
 async fn shards(client: &Client) -> String {
-    let request = Request::get("/_node/_local/_config/cluster");
+    let request = FloorRequest::get("/_node/_local/_config/cluster");
     let reported: Value = client.json(&request).await.unwrap_or_default();
     match (reported["q"].as_str(), reported["n"].as_str()) {
         (Some(shards), Some(copies)) => format!(" (q={shards}, n={copies})"),

@@ -8,9 +8,9 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kazoo_numbers_generator::Document;
 use serde::Deserialize;
 
-use crate::changes::{ChangeDirection, Changes};
+use crate::changes::{ChangeDirection, JournaledChanges};
 use crate::floor::AT_ONCE;
-use crate::http::{Client, Method, Request};
+use crate::http::{Client, FloorRequest, Method};
 
 const KEYS_IN_A_READ: usize = 1000;
 
@@ -43,7 +43,7 @@ struct RowValue {
 
 impl CurrentDocuments {
     /// Reads the documents of these changes.
-    pub(crate) async fn of(client: &Client, changes: &Changes) -> Result<Self> {
+    pub(crate) async fn of(client: &Client, changes: &JournaledChanges) -> Result<Self> {
         let read = stream::iter(changes.ids())
             .map(|(database, ids)| async move {
                 let mut found = BTreeMap::new();
@@ -69,7 +69,11 @@ impl CurrentDocuments {
     }
 
     /// Fails unless every document is on this side of the changes.
-    pub(crate) fn ensure_state(&self, changes: &Changes, direction: ChangeDirection) -> Result<()> {
+    pub(crate) fn ensure_state(
+        &self,
+        changes: &JournaledChanges,
+        direction: ChangeDirection,
+    ) -> Result<()> {
         for (database, documents) in &changes.documents {
             for (id, change) in documents {
                 let current = self.found(database, id).map(|found| &found.document);
@@ -99,15 +103,15 @@ fn of_row(row: Row) -> Option<(String, CurrentDocument)> {
     Some((row.key, CurrentDocument { revision, document }))
 }
 
-fn with_documents(database: &str, keys: &[&str]) -> Request {
+fn with_documents(database: &str, keys: &[&str]) -> FloorRequest {
     let body = json!({ "keys": keys }).to_string();
     let path = "/_all_docs?include_docs=true";
-    Request::to(Method::Post, database, path, Some(body))
+    FloorRequest::to(Method::Post, database, path, Some(body))
 }
 
 /// All documents of a database without revisions.
 pub(crate) async fn documents_of(client: &Client, database: &str) -> Result<Vec<Document>> {
-    let request = Request::to(Method::Get, database, "/_all_docs?include_docs=true", None);
+    let request = FloorRequest::to(Method::Get, database, "/_all_docs?include_docs=true", None);
     let answer: AllDocs = client.json(&request).await?;
     Ok(answer
         .rows

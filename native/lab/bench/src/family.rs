@@ -6,7 +6,7 @@ use crate::reads::FloorRead;
 
 /// A command, the drift that it is measured on, and the reads of its floor.
 #[derive(Debug)]
-pub(crate) struct Family {
+pub(crate) struct CommandFamily {
     /// The function.
     pub(crate) name: &'static str,
     pub(crate) arguments: &'static [&'static str],
@@ -57,8 +57,8 @@ const USAGE: &[DriftKind] = &[
 const STRAYS: &[DriftKind] = &[DriftKind::WrongAccount];
 
 /// The commands in the order of measurement. Those that share a cluster are adjacent.
-pub(crate) const FAMILIES: &[Family] = &[
-    Family {
+pub(crate) const FAMILIES: &[CommandFamily] = &[
+    CommandFamily {
         name: "copy_accounts_to_number_dbs",
         arguments: &[],
         drift: ONLY_IN_ACCOUNT,
@@ -67,7 +67,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Nothing,
         work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "destructively_remove_from_account_db_if_not_in_numdb",
         arguments: &[],
         drift: ONLY_IN_ACCOUNT,
@@ -80,7 +80,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Nothing,
         work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "copy_number_dbs_to_accounts",
         arguments: &[],
         drift: COPIES,
@@ -88,7 +88,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Nothing,
         work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "undo",
         arguments: &[],
         drift: COPIES,
@@ -97,7 +97,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Revisions,
         work: FamilyKind::Undoes("copy_number_dbs_to_accounts"),
     },
-    Family {
+    CommandFamily {
         name: "destructively_remove_from_number_dbs_if_not_in_accountdb",
         arguments: &[],
         drift: COPIES,
@@ -108,7 +108,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Nothing,
         work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "carrier_module_usage",
         arguments: &[],
         drift: COPIES,
@@ -116,7 +116,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Nothing,
         work: FamilyKind::Reads,
     },
-    Family {
+    CommandFamily {
         name: "convert_carrier_module",
         // One number in eight, converted to a carrier without special features.
         arguments: &["knm_telnyx", "knm_flowroute"],
@@ -127,7 +127,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::RevisionsInAccounts,
         work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "fix_apps_for_number_dbs",
         arguments: &[],
         drift: USAGE,
@@ -135,7 +135,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Nothing,
         work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "fix_apps_for_account_dbs",
         arguments: &[],
         drift: USAGE,
@@ -143,7 +143,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Nothing,
         work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "remove_wrong_assigned_from_accounts",
         arguments: &[],
         drift: STRAYS,
@@ -151,7 +151,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         then: SecondRead::Nothing,
         work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "audit",
         arguments: &[],
         drift: &DriftKind::ALL,

@@ -20,14 +20,14 @@ pub(crate) enum Method {
 
 /// A prepared request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Request {
+pub(crate) struct FloorRequest {
     pub(crate) method: Method,
     /// The path after the server's address; begins with `/`.
     pub(crate) path: String,
     pub(crate) body: Option<String>,
 }
 
-impl Request {
+impl FloorRequest {
     /// A GET request to the server itself.
     pub(crate) fn get(path: &str) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Client {
     }
 
     /// Sends a request and reads the answer.
-    pub(crate) async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: &FloorRequest) -> Result<T> {
         let response = self.0.send(&of_couchdb(request)).await;
         let response = response.with_context(|| what(request))?;
         ensure!(
@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// Sends a request and discards the answer as it arrives.
-    pub(crate) async fn drain(&self, request: &Request) -> Result<TrafficTotal> {
+    pub(crate) async fn drain(&self, request: &FloorRequest) -> Result<TrafficTotal> {
         let drained = self.0.drain(&of_couchdb(request)).await;
         let (status, received) = drained.with_context(|| what(request))?;
         ensure!(status.is_success(), "{}: {status}", what(request));
@@ -118,7 +118,7 @@ impl Client {
     }
 }
 
-fn of_couchdb(request: &Request) -> couchdb::Request<'_> {
+fn of_couchdb(request: &FloorRequest) -> couchdb::Request<'_> {
     let method = request.method.of_couchdb();
     let made = couchdb::Request::read(Operation::OPEN_DOCS, method, &request.path);
     match &request.body {
@@ -128,6 +128,6 @@ fn of_couchdb(request: &Request) -> couchdb::Request<'_> {
     .at_most(LARGEST)
 }
 
-fn what(request: &Request) -> String {
+fn what(request: &FloorRequest) -> String {
     format!("{:?} {}", request.method, request.path)
 }

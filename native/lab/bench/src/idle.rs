@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use exact_json::Value;
 
-use crate::http::{Client, Request};
+use crate::http::{Client, FloorRequest};
 use crate::progress::log;
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -23,7 +23,7 @@ pub(crate) async fn wait(client: &Client) -> Result<()> {
     let mut quiet_since = Instant::now();
     while quiet_since.elapsed() < QUIET {
         tokio::time::sleep(LOOK_EVERY).await;
-        let tasks: Vec<Value> = client.json(&Request::get("/_active_tasks")).await?;
+        let tasks: Vec<Value> = client.json(&FloorRequest::get("/_active_tasks")).await?;
         if !tasks.is_empty() {
             quiet_since = Instant::now();
         }

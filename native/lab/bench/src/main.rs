@@ -3,7 +3,7 @@
 //! Generated clusters are written to a server ([`shape`]), and one command of each family
 //! ([`family`]) is run by the real program, alternating with its *floor*: a minimal program that
 //! sends the fewest requests for the work ([`request_plan`], [`reads`]), with the same number in
-//! flight, and discards the answers. The changes are reverted in between ([`bench`], [`changes`]).
+//! flight, and discards the answers. The changes are reverted in between ([`bench`](mod@bench), [`changes`]).
 //! Everything that is measured is a separate process ([`children`]). The figures are written to a
 //! file ([`results`]) and to a page ([`page`]), which reports whether the targets are met
 //! ([`targets`]).
@@ -39,12 +39,12 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 
-use arguments::{Arguments, BenchCommand, Files, Run};
+use arguments::{Arguments, BenchCommand, Files, RunOptions};
 use bench::Bench;
 use children::Children;
-use family::{FAMILIES, Family};
+use family::{CommandFamily, FAMILIES};
 use results::Results;
-use server::Server;
+use server::MeasuredServer;
 use shape::ClusterShape;
 
 /// Up to this size a run is short and is repeated more often.
@@ -52,7 +52,7 @@ const SMALL: usize = 20_000;
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        BenchCommand::Run(options) => in_runtime(run(options)),
+        BenchCommand::RunOptions(options) => in_runtime(run(options)),
         BenchCommand::Table(files) => table(&files),
         BenchCommand::Floor { requests } => {
             let url = env::var("COUCHDB_URL").context("COUCHDB_URL")?;
@@ -76,8 +76,8 @@ fn in_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
         .block_on(work)
 }
 
-async fn run(options: Run) -> Result<()> {
-    let families: Vec<&Family> = FAMILIES
+async fn run(options: RunOptions) -> Result<()> {
+    let families: Vec<&CommandFamily> = FAMILIES
         .iter()
         .filter(|family| {
             let only = &options.only;
@@ -87,7 +87,7 @@ async fn run(options: Run) -> Result<()> {
     ensure!(!families.is_empty(), "no command matches --only");
     let program = program(options.program)?;
     let url = env::var("COUCHDB_URL").ok().filter(|url| !url.is_empty());
-    let server = Server::start(url.as_deref())?;
+    let server = MeasuredServer::start(url.as_deref())?;
     let mut results = Results::open(&options.files.figures)?;
     let children = Children::new(program, server.url().to_owned())?;
     let bench = Bench::new(&server, children).await?;

@@ -10,7 +10,7 @@ use crate::shape::ClusterShape;
 /// The state of the cluster before the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub(crate) enum ClusterState {
     /// One number in ten had drift.
     Drifted,
     /// The command had run before and had nothing left to do.
@@ -23,7 +23,7 @@ pub(crate) struct Measurement {
     /// The function and its arguments.
     pub(crate) command: String,
     pub(crate) shape: ClusterShape,
-    pub(crate) state: State,
+    pub(crate) state: ClusterState,
     pub(crate) conditions: Conditions,
     /// The peak memory of a run that does nothing.
     pub(crate) trivial_peak_bytes: u64,

@@ -8,7 +8,7 @@ use tabled::builder::Builder;
 use tabled::settings::Style;
 
 use crate::conditions::Conditions;
-use crate::measurement::{Measurement, State};
+use crate::measurement::{ClusterState, Measurement};
 use crate::shape::ClusterShape;
 use crate::targets::{TARGETS, Target};
 
@@ -129,15 +129,15 @@ fn markdown(table: Builder) -> String {
 
 fn command(measurement: &Measurement) -> String {
     match measurement.state {
-        State::Drifted => format!("`{}`", measurement.command),
-        State::InSync => "… in sync".to_owned(),
+        ClusterState::Drifted => format!("`{}`", measurement.command),
+        ClusterState::InSync => "… in sync".to_owned(),
     }
 }
 
 fn of(measurement: &Measurement) -> String {
     let in_sync = match measurement.state {
-        State::Drifted => "",
-        State::InSync => " in sync",
+        ClusterState::Drifted => "",
+        ClusterState::InSync => " in sync",
     };
     let numbers = with_thousands(measurement.shape.numbers as f64);
     format!("`{}`{in_sync}, {numbers} numbers", measurement.command)

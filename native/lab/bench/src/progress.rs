@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use crate::measurement::{Measurement, State};
+use crate::measurement::{ClusterState, Measurement};
 
 /// Prints a line. Errors are ignored.
 pub(crate) fn log(line: &str) {
@@ -12,8 +12,8 @@ pub(crate) fn log(line: &str) {
 /// Prints a measurement.
 pub(crate) fn measured(measurement: &Measurement) {
     let state = match measurement.state {
-        State::Drifted => "",
-        State::InSync => ", in sync",
+        ClusterState::Drifted => "",
+        ClusterState::InSync => ", in sync",
     };
     log(&format!(
         "  {}{state}: {:.2} s and {} requests, the floor {:.2} s and {}: {:.2}",

@@ -11,7 +11,7 @@
 
 use exact_json::{Value, json};
 
-use crate::http::{Method, Request};
+use crate::http::{FloorRequest, Method};
 use crate::requests::{Chain, Phase};
 use crate::snapshot::Snapshot;
 
@@ -55,30 +55,30 @@ impl FloorRead {
         let numbers = snapshot.number_databases();
         let accounts = snapshot.account_databases();
         match self {
-            Self::NumberDatabases => of_each(numbers, &Range::ALL, Rows::Documents),
-            Self::IdsOfNumberDatabases => of_each(numbers, &Range::ALL, Rows::Ids),
+            Self::NumberDatabases => of_each(numbers, &IdRange::ALL, Rows::Documents),
+            Self::IdsOfNumberDatabases => of_each(numbers, &IdRange::ALL, Rows::Ids),
             Self::Carriers => numbers
                 .map(|(name, _)| vec![carriers_request(name)])
                 .collect(),
-            Self::NumbersOfAccounts => of_each(accounts, &Range::NUMBERS, Rows::Documents),
+            Self::NumbersOfAccounts => of_each(accounts, &IdRange::NUMBERS, Rows::Documents),
             Self::AnyNumbersOfAccounts => accounts
                 .map(|(name, ids)| numbers_and_ids(name, ids))
                 .collect(),
-            Self::IdsOfNumbersOfAccounts => of_each(accounts, &Range::NUMBERS, Rows::Ids),
-            Self::UsesOfAccounts => of_each(accounts, &Range::AFTER_NUMBERS, Rows::Documents),
-            Self::AccountDatabases => of_each(accounts, &Range::ALL, Rows::Documents),
+            Self::IdsOfNumbersOfAccounts => of_each(accounts, &IdRange::NUMBERS, Rows::Ids),
+            Self::UsesOfAccounts => of_each(accounts, &IdRange::AFTER_NUMBERS, Rows::Documents),
+            Self::AccountDatabases => of_each(accounts, &IdRange::ALL, Rows::Documents),
         }
     }
 }
 
 /// The list of databases, which every command on the whole cluster needs.
 pub(crate) fn list_of_databases() -> Phase {
-    vec![vec![Request::get("/_all_dbs")]]
+    vec![vec![FloorRequest::get("/_all_dbs")]]
 }
 
-fn carriers_request(database: &str) -> Request {
+fn carriers_request(database: &str) -> FloorRequest {
     let view = "/_design/numbers/_view/module_name?group=true";
-    Request::to(Method::Get, database, view, None)
+    FloorRequest::to(Method::Get, database, view, None)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -104,12 +104,12 @@ impl Rows {
 }
 
 /// Ids from `start` (inclusive) to `end` (exclusive).
-struct Range {
+struct IdRange {
     start: Option<&'static str>,
     end: Option<&'static str>,
 }
 
-impl Range {
+impl IdRange {
     const ALL: Self = Self {
         start: None,
         end: None,
@@ -130,7 +130,7 @@ impl Range {
 
 fn of_each<'a>(
     databases: impl Iterator<Item = (&'a str, &'a [String])>,
-    range: &Range,
+    range: &IdRange,
     rows: Rows,
 ) -> Phase {
     databases
@@ -138,7 +138,7 @@ fn of_each<'a>(
         .collect()
 }
 
-fn pages(database: &str, ids: &[String], range: &Range, rows: Rows) -> Chain {
+fn pages(database: &str, ids: &[String], range: &IdRange, rows: Rows) -> Chain {
     let ids: Vec<&str> = ids
         .iter()
         .map(String::as_str)
@@ -159,15 +159,15 @@ fn pages(database: &str, ids: &[String], range: &Range, rows: Rows) -> Chain {
             if let Some(end) = range.end {
                 rest.push_str(&format!("&endkey={}&inclusive_end=false", in_query(end)));
             }
-            Request::to(Method::Get, database, &rest, None)
+            FloorRequest::to(Method::Get, database, &rest, None)
         })
         .collect()
 }
 
 /// The first pages of both ranges in one request, then the rest of each.
 fn numbers_and_ids(database: &str, ids: &[String]) -> Chain {
-    let numbers = pages(database, ids, &Range::NUMBERS, Rows::Documents);
-    let others = pages(database, ids, &Range::AFTER_NUMBERS, Rows::Ids);
+    let numbers = pages(database, ids, &IdRange::NUMBERS, Rows::Documents);
+    let others = pages(database, ids, &IdRange::AFTER_NUMBERS, Rows::Ids);
     let queries = json!({ "queries": [
         {
             "limit": DOCUMENTS_IN_A_PAGE, "include_docs": true,
@@ -176,7 +176,7 @@ fn numbers_and_ids(database: &str, ids: &[String]) -> Chain {
         { "limit": IDS_IN_A_PAGE, "startkey": NUMBERS_END },
     ]});
     let rest = "/_all_docs/queries?buffer_response=true";
-    let first = Request::to(Method::Post, database, rest, Some(queries.to_string()));
+    let first = FloorRequest::to(Method::Post, database, rest, Some(queries.to_string()));
     let later = numbers.into_iter().skip(1);
     std::iter::once(first)
         .chain(later)

@@ -2,16 +2,16 @@
 
 use exact_json::json;
 
-use crate::changes::{ChangeDirection, Changes};
+use crate::changes::{ChangeDirection, JournaledChanges};
 use crate::current::CurrentDocuments;
-use crate::family::{Family, SecondRead};
-use crate::http::{Method, Request};
+use crate::family::{CommandFamily, SecondRead};
+use crate::http::{FloorRequest, Method};
 use crate::reads::list_of_databases;
 use crate::requests::{Phase, RequestPlan};
 use crate::snapshot::{Snapshot, is_of_numbers};
 
 /// The requests if there is nothing to write.
-pub(crate) fn plan_without_writes(family: &Family, snapshot: &Snapshot) -> RequestPlan {
+pub(crate) fn plan_without_writes(family: &CommandFamily, snapshot: &Snapshot) -> RequestPlan {
     let documents = family.reads.iter().flat_map(|read| read.phase(snapshot));
     RequestPlan {
         phases: vec![list_of_databases(), documents.collect()],
@@ -20,9 +20,9 @@ pub(crate) fn plan_without_writes(family: &Family, snapshot: &Snapshot) -> Reque
 
 /// The requests to make these changes to the current documents.
 pub(crate) fn plan_with_writes(
-    family: &Family,
+    family: &CommandFamily,
     snapshot: &Snapshot,
-    changes: &Changes,
+    changes: &JournaledChanges,
     current: &CurrentDocuments,
 ) -> RequestPlan {
     let mut requests = plan_without_writes(family, snapshot);
@@ -35,8 +35,8 @@ pub(crate) fn plan_with_writes(
 
 /// The requests to undo these changes, which also determine the reads.
 pub(crate) fn plan_undo(
-    family: &Family,
-    changes: &Changes,
+    family: &CommandFamily,
+    changes: &JournaledChanges,
     current: &CurrentDocuments,
 ) -> RequestPlan {
     let mut phases: Vec<Phase> = then(family, changes).into_iter().collect();
@@ -45,7 +45,7 @@ pub(crate) fn plan_undo(
 }
 
 /// The read after the work is known.
-fn then(family: &Family, changes: &Changes) -> Option<Phase> {
+fn then(family: &CommandFamily, changes: &JournaledChanges) -> Option<Phase> {
     match family.then {
         SecondRead::Nothing => None,
         SecondRead::RevisionsInAccounts => {
@@ -56,13 +56,13 @@ fn then(family: &Family, changes: &Changes) -> Option<Phase> {
 }
 
 /// The revisions of documents to write: one request for each database.
-fn revisions(changes: &Changes, wanted: impl Fn(&str) -> bool) -> Phase {
+fn revisions(changes: &JournaledChanges, wanted: impl Fn(&str) -> bool) -> Phase {
     changes
         .ids()
         .filter(|(database, _)| wanted(database))
         .map(|(database, ids)| {
             let body = json!({ "keys": ids }).to_string();
-            let request = Request::to(Method::Post, database, "/_all_docs", Some(body));
+            let request = FloorRequest::to(Method::Post, database, "/_all_docs", Some(body));
             vec![request]
         })
         .collect()

@@ -4,10 +4,10 @@ use anyhow::Result;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Client, Request, TrafficTotal};
+use crate::http::{Client, FloorRequest, TrafficTotal};
 
 /// Sequential requests, each after the answer to the previous one: the pages of a database.
-pub(crate) type Chain = Vec<Request>;
+pub(crate) type Chain = Vec<FloorRequest>;
 
 /// Independent chains, which run concurrently.
 pub(crate) type Phase = Vec<Chain>;
@@ -36,7 +36,7 @@ impl RequestPlan {
     }
 }
 
-async fn through(client: &Client, chain: &[Request]) -> Result<TrafficTotal> {
+async fn through(client: &Client, chain: &[FloorRequest]) -> Result<TrafficTotal> {
     let mut traffic = TrafficTotal::default();
     for request in chain {
         traffic += client.drain(request).await?;

@@ -9,7 +9,7 @@ use kazoo_numbers_sandbox::SandboxConfig;
 
 /// A server to measure on.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct MeasuredServer {
     url: String,
     /// The embedded server's process. Its cost is not part of the commands' cost.
     process: Option<Process>,
@@ -27,7 +27,7 @@ impl Drop for Process {
     }
 }
 
-impl Server {
+impl MeasuredServer {
     /// Uses the server at this address, or starts an embedded one in a separate process.
     pub(crate) fn start(url: Option<&str>) -> Result<Self> {
         if let Some(url) = url {

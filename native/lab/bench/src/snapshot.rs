@@ -8,7 +8,7 @@ use kazoo_numbers_generator::names::account_of_database;
 use serde::Deserialize;
 
 use crate::floor::AT_ONCE;
-use crate::http::{Client, Method, Request};
+use crate::http::{Client, FloorRequest, Method};
 
 /// The ids in each number database and account database, by plain name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,10 +29,10 @@ struct Row {
 impl Snapshot {
     /// Reads a snapshot from a server.
     pub(crate) async fn of(client: &Client) -> Result<Self> {
-        let names: Vec<String> = client.json(&Request::get("/_all_dbs")).await?;
+        let names: Vec<String> = client.json(&FloorRequest::get("/_all_dbs")).await?;
         let databases = stream::iter(names.into_iter().filter(|name| is_of_a_cluster(name)))
             .map(|name| async move {
-                let request = Request::to(Method::Get, &name, "/_all_docs", None);
+                let request = FloorRequest::to(Method::Get, &name, "/_all_docs", None);
                 let answer: AllDocs = client.json(&request).await?;
                 let ids = answer.rows.into_iter().map(|row| row.id).collect();
                 anyhow::Ok((name, ids))

@@ -1,5 +1,5 @@
 //! A small but complete run, so that the bench keeps working.
-#![allow(clippy::unwrap_used, reason = "a test text what it expected")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,17 @@ use exact_json::Value;
 
 const PAGE: &str = include_str!("../../../../docs/performance.md");
 
-/// The real program. A build of the with_thousands workspace includes it; otherwise it is built here.
+/// The real program. A build of the whole workspace includes it; otherwise it is built here.
 fn program() -> PathBuf {
-    let beside =
-        Path::new(env!("CARGO_BIN_EXE_kazoo-numbers-bench")).with_file_name("kazoo-numbers");
-    if !beside.is_file() {
+    let path = Path::new(env!("CARGO_BIN_EXE_kazoo-numbers-bench")).with_file_name("kazoo-numbers");
+    if !path.is_file() {
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--idle", "--package", "kazoo-numbers"])
+            .args(["build", "--quiet", "--package", "kazoo-numbers"])
             .status()
             .unwrap();
         assert!(built.success());
     }
-    beside
+    path
 }
 
 /// Runs one turn on an embedded server and writes figures and page to these files.

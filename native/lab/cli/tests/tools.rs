@@ -1,5 +1,5 @@
 //! Tests of the laboratory's program.
-#![allow(clippy::unwrap_used, reason = "a test says what it expected")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

@@ -456,7 +456,7 @@ impl ClusterServer {
     ) -> Result<(), ServerError> {
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_changes");
         let request = request.of(name).query("style=all_docs");
-        let changes: Changes = self.json(request, name).await?;
+        let changes: ChangesAnswer = self.json(request, name).await?;
         for change in changes.results {
             if change.deleted {
                 let winner = change.changes.into_iter().next();
@@ -565,19 +565,19 @@ fn parsed<T: DeserializeOwned>(what: &str, text: &[u8]) -> Result<T, ServerError
 }
 
 #[derive(Deserialize)]
-struct Rev {
+struct ChangeRev {
     rev: String,
 }
 
 #[derive(Deserialize)]
-struct Changes {
-    results: Vec<Change>,
+struct ChangesAnswer {
+    results: Vec<ChangeRow>,
 }
 
 #[derive(Deserialize)]
-struct Change {
+struct ChangeRow {
     id: String,
-    changes: Vec<Rev>,
+    changes: Vec<ChangeRev>,
     #[serde(default)]
     deleted: bool,
 }

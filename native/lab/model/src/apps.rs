@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// The numbers that an account's documents name.
-struct Usage {
+struct AccountUsage {
     callflow: BTreeSet<String>,
     trunkstore: BTreeSet<String>,
 }
 
 /// `None` if the account's database is missing: the usage is then unknown.
-fn usage(run: &RunState, account: &str) -> Option<Usage> {
-    let mut usage = Usage {
+fn usage(run: &RunState, account: &str) -> Option<AccountUsage> {
+    let mut usage = AccountUsage {
         callflow: BTreeSet::new(),
         trunkstore: BTreeSet::new(),
     };

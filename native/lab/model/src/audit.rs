@@ -23,7 +23,7 @@ use crate::{
 /// not count as copies. A number in use by both applications is not drift.
 pub fn audit(cluster: &Cluster) -> BTreeMap<DriftKind, BTreeSet<(String, String)>> {
     let mut run = RunState::on(cluster, Now::marker());
-    let mut drift = Drift::default();
+    let mut drift = FoundDrift::default();
     for account in run.all_account_databases() {
         of_account(&run, &account, &mut drift);
     }
@@ -55,11 +55,11 @@ pub fn in_sync(cluster: &Cluster) -> BTreeSet<(String, String)> {
 }
 
 #[derive(Default)]
-struct Drift {
+struct FoundDrift {
     found: BTreeMap<DriftKind, BTreeSet<(String, String)>>,
 }
 
-impl Drift {
+impl FoundDrift {
     fn add(&mut self, kind: DriftKind, database: &str, number: &str) {
         let place = (database.to_owned(), number.to_owned());
         self.found.entry(kind).or_default().insert(place);
@@ -79,7 +79,7 @@ fn assigned(run: &mut RunState) -> Vec<(String, String, Document)> {
         .collect()
 }
 
-fn of_account(run: &RunState, account: &str, drift: &mut Drift) {
+fn of_account(run: &RunState, account: &str, drift: &mut FoundDrift) {
     for (number, document) in numbers::live_numbers(&run.cluster, account) {
         if apps::is_wrong(run, &document, &number, account) {
             drift.add(DriftKind::WrongUsedByInAccount, account, &number);
@@ -140,7 +140,7 @@ fn places_of(run: &RunState, number: &str) -> Vec<String> {
     places
 }
 
-fn of_number_database(run: &mut RunState, database: &str, drift: &mut Drift) {
+fn of_number_database(run: &mut RunState, database: &str, drift: &mut FoundDrift) {
     for (number, document) in numbers::live_numbers(&run.cluster, database) {
         if !numbers::is_filed(database, &number) {
             drift.add(DriftKind::Misfiled, database, &number);

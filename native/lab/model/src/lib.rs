@@ -4,7 +4,7 @@
 //! It uses no network, clock, pages, batches or retries, and shares no code with the library. If
 //! the two disagree, one of them is wrong. Clarity matters here; speed does not.
 //!
-//! [`run`] is the model. [`same_end_state`] compares its result with a server's data, [`audit`]
+//! [`run`] is the model. [`same_end_state`] compares its result with a server's data, [`audit()`]
 //! lists the drift of a cluster, and [`arbitrary`] generates random clusters and commands.
 //!
 //! A command is a [`Call`]: a name and arguments as an operator gives them. There is a module for

@@ -58,7 +58,7 @@ impl User {
 }
 
 #[derive(Debug)]
-pub(crate) struct Accounts {
+pub(crate) struct Users {
     /// Without an administrator, everybody is one.
     admin: Option<(String, String)>,
     failures: Mutex<HashMap<(String, IpAddr), (u32, Instant)>>,
@@ -73,7 +73,7 @@ fn wrong() -> RequestError {
     RequestError::unauthorized("Name or password is incorrect.")
 }
 
-impl Accounts {
+impl Users {
     pub(crate) fn new(admin: Option<(String, String)>) -> Self {
         Self {
             admin,

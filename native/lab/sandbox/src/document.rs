@@ -13,7 +13,7 @@ pub(crate) const LOCAL: &str = "_local/";
 
 /// A document to write.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Edit {
+pub(crate) struct DocumentEdit {
     /// Empty if the server must choose the id.
     pub(crate) id: String,
     pub(crate) rev: Option<Rev>,
@@ -25,13 +25,13 @@ pub(crate) struct Edit {
     pub(crate) attachments: Vec<AttachmentEdit>,
 }
 
-impl Edit {
+impl DocumentEdit {
     /// Splits a document. The id is checked by [`check_id`].
     pub(crate) fn from_json(document: Json) -> Result<Self, RequestError> {
         let Json::Object(members) = document else {
             return Err(RequestError::bad_request("Document must be a JSON object"));
         };
-        let mut edit = Edit::default();
+        let mut edit = DocumentEdit::default();
         let mut fields = Vec::with_capacity(members.len());
         for (name, value) in members {
             if !name.starts_with('_') || name.starts_with("_replication_") {

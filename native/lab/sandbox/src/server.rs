@@ -1,6 +1,6 @@
 //! Starts and stops the server.
 
-use crate::auth::{Accounts, USERS};
+use crate::auth::{USERS, Users};
 use crate::hex;
 use crate::http::{self, App};
 use crate::stats::Stats;
@@ -209,7 +209,7 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let accounts = Accounts::new(config.admin.clone());
+        let accounts = Users::new(config.admin.clone());
         let app = Arc::new(App::new(
             sandbox.store,
             accounts,

@@ -182,11 +182,11 @@ impl Stats {
 
 /// Counts requests as they arrive.
 #[derive(Debug, Default)]
-pub(crate) struct Recorder {
+pub(crate) struct StatsRecorder {
     stats: Mutex<Stats>,
 }
 
-impl Recorder {
+impl StatsRecorder {
     fn lock(&self) -> MutexGuard<'_, Stats> {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
 //! Writes documents: assigns revisions and refuses conflicts.
 
 use crate::attachment::{self, AttachmentEdit, Stub};
-use crate::document::{DESIGN, Edit};
+use crate::document::{DESIGN, DocumentEdit};
 use crate::hex;
 use crate::request_error::RequestError;
 use crate::revision::Rev;
@@ -39,7 +39,7 @@ impl<'w, 't> Update<'w, 't> {
     }
 
     /// A normal write, as the child of the named revision or as a new document.
-    pub(crate) fn edit(&mut self, mut edit: Edit) -> Result<Rev, RequestError> {
+    pub(crate) fn edit(&mut self, mut edit: DocumentEdit) -> Result<Rev, RequestError> {
         let id = std::mem::take(&mut edit.id);
         let before = self.writer.doc(self.db.number, &id)?;
         let parent = self.parent(before.as_ref(), &edit)?;
@@ -63,7 +63,7 @@ impl<'w, 't> Update<'w, 't> {
     }
 
     /// A write with a revision chosen by the client.
-    pub(crate) fn replicate(&mut self, mut edit: Edit) -> Result<Rev, RequestError> {
+    pub(crate) fn replicate(&mut self, mut edit: DocumentEdit) -> Result<Rev, RequestError> {
         let path = replicated_path(&edit)?;
         let rev = path[0].clone();
         let id = std::mem::take(&mut edit.id);
@@ -87,7 +87,11 @@ impl<'w, 't> Update<'w, 't> {
     }
 
     /// The parent of the new revision.
-    fn parent(&self, before: Option<&DocRecord>, edit: &Edit) -> Result<Option<Rev>, RequestError> {
+    fn parent(
+        &self,
+        before: Option<&DocRecord>,
+        edit: &DocumentEdit,
+    ) -> Result<Option<Rev>, RequestError> {
         match (before, &edit.rev) {
             (None, None) => Ok(None),
             (None, Some(rev)) if self.trusting && self.validators.is_empty() => {
@@ -120,7 +124,7 @@ impl<'w, 't> Update<'w, 't> {
     fn allow(
         &mut self,
         id: &str,
-        edit: &Edit,
+        edit: &DocumentEdit,
         before: Option<&DocRecord>,
         parent: Option<&Rev>,
         old: Option<&Body>,
@@ -139,7 +143,7 @@ impl<'w, 't> Update<'w, 't> {
     fn body(
         &mut self,
         id: &str,
-        edit: &mut Edit,
+        edit: &mut DocumentEdit,
         old: Option<&Body>,
         generation: u64,
     ) -> Result<Body, RequestError> {
@@ -199,7 +203,7 @@ impl<'w, 't> Update<'w, 't> {
     }
 
     /// Local documents have no conflicts: the revision is the named one plus one.
-    pub(crate) fn edit_local(&mut self, edit: &Edit) -> Result<Rev, RequestError> {
+    pub(crate) fn edit_local(&mut self, edit: &DocumentEdit) -> Result<Rev, RequestError> {
         let db = self.db.number;
         if edit.deleted {
             if !self.writer.delete_local(db, &edit.id)? {
@@ -220,7 +224,7 @@ impl<'w, 't> Update<'w, 't> {
     }
 }
 
-fn replicated_path(edit: &Edit) -> Result<Vec<Rev>, RequestError> {
+fn replicated_path(edit: &DocumentEdit) -> Result<Vec<Rev>, RequestError> {
     if !edit.history.is_empty() {
         return Ok(edit.history.clone());
     }

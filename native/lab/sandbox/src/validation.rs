@@ -1,7 +1,7 @@
 //! Write permissions: administrators write design documents, and `validate_doc_update` functions
 //! check all other documents.
 
-use crate::document::Edit;
+use crate::document::DocumentEdit;
 use crate::json::{self, Json};
 use crate::render;
 use crate::request_error::RequestError;
@@ -20,7 +20,7 @@ pub(crate) struct Author {
 }
 
 impl Author {
-    pub(crate) fn may_design(&self, edit: &Edit) -> Result<(), RequestError> {
+    pub(crate) fn may_design(&self, edit: &DocumentEdit) -> Result<(), RequestError> {
         if !self.db_admin {
             return Err(RequestError::forbidden("You are not a db or server admin."));
         }
@@ -86,7 +86,7 @@ impl Validators {
     pub(crate) fn validate(
         &self,
         id: &str,
-        edit: &Edit,
+        edit: &DocumentEdit,
         old: Option<(&Body, &Rev)>,
         author: &Author,
         db: &Database,

@@ -91,7 +91,7 @@ async fn last_page_takes_as_long_as_first() {
     let last = quickest(&times[times.len() - 10..]);
     assert!(
         last < first * 4,
-        "a page takes {first:?} at first, {last:?} at last"
+        "the first page takes {first:?}, the last one {last:?}"
     );
     server.shutdown().await;
 }

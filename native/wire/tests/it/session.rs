@@ -3,7 +3,7 @@
 use kazoo_numbers_wire::caller::FrameSink;
 use kazoo_numbers_wire::decode::decode;
 use kazoo_numbers_wire::frame::ToNative;
-use kazoo_numbers_wire::request::{Connection, HostKind, InjectedFault, Settings, StartRequest};
+use kazoo_numbers_wire::request::{Connection, HostKind, InjectedFault, JobSettings, StartRequest};
 use kazoo_numbers_wire::session::Session;
 use kazoo_numbers_wire::term::Term;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
-struct Recorder(UnboundedSender<Term>);
+struct RecordingSink(UnboundedSender<Term>);
 
-impl FrameSink for Recorder {
+impl FrameSink for RecordingSink {
     fn send(&self, frame: Vec<u8>) -> bool {
         self.0.send(decode(&frame).expect("a frame")).is_ok()
     }
@@ -25,9 +25,9 @@ fn start(fault: Option<InjectedFault>) -> StartRequest {
         arguments: vec![],
         connection: Connection::Url("http://127.0.0.1:1".to_owned()),
         host: HostKind::Standalone,
-        settings: Settings {
+        settings: JobSettings {
             fault,
-            ..Settings::default()
+            ..JobSettings::default()
         },
     }
 }
@@ -40,7 +40,7 @@ fn begin(
     UnboundedReceiver<Term>,
 ) {
     let (sender, receiver) = unbounded_channel();
-    let (session, job) = Session::start(&Handle::current(), start(fault), Recorder(sender));
+    let (session, job) = Session::start(&Handle::current(), start(fault), RecordingSink(sender));
     (session, job, receiver)
 }
 

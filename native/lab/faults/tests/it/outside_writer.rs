@@ -25,7 +25,7 @@ use proptest::prelude::*;
 
 /// A change by the other client.
 #[derive(Clone, Debug)]
-struct Change {
+struct OutsideChange {
     database: String,
     id: String,
     /// The replaced revision.
@@ -51,15 +51,15 @@ fn activity() -> impl Strategy<Value = Activity> {
     })
 }
 
-struct Writer {
+struct OutsideWriter {
     activity: Activity,
     /// The databases that a number may be in.
     databases: Vec<String>,
-    changes: Mutex<Vec<Change>>,
+    changes: Mutex<Vec<OutsideChange>>,
     turns: Mutex<BTreeMap<u64, u64>>,
 }
 
-impl Writer {
+impl OutsideWriter {
     fn dice(&self, exchange: &Exchange<'_>) -> Dice {
         let fingerprint = exchange.request.fingerprint(self.activity.seed);
         let mut turns = self.turns.lock().unwrap();
@@ -118,7 +118,7 @@ impl Writer {
         let Some(to) = self.put(server, &target, &document).await else {
             return;
         };
-        let act = |from, to: &str, deletes| Change {
+        let act = |from, to: &str, deletes| OutsideChange {
             database: database.into(),
             id: id.into(),
             from,
@@ -152,7 +152,7 @@ impl Writer {
     }
 }
 
-impl Interceptor for Writer {
+impl Interceptor for OutsideWriter {
     fn after_answer<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, ()> {
         async move {
             let ids = Self::ids(&exchange);
@@ -211,7 +211,7 @@ async fn check(server: &ProxiedServer, case: &Case, faultless: bool) -> Result<(
     let ((cluster, given), run_settings, activity, schedule) = case;
     let before = server.set(cluster).await;
     let databases = before.0.databases.keys();
-    let writer = Arc::new(Writer {
+    let writer = Arc::new(OutsideWriter {
         activity: activity.clone(),
         databases: databases
             .filter(|name| name.starts_with("account/") || name.starts_with("numbers/"))
@@ -290,7 +290,7 @@ async fn check(server: &ProxiedServer, case: &Case, faultless: bool) -> Result<(
 
 /// Changes of the other client that disappeared without having been read.
 fn overwritten(
-    changes: &[Change],
+    changes: &[OutsideChange],
     recording: &Recording,
     last: &BTreeMap<String, BTreeMap<String, String>>,
 ) -> Vec<String> {

@@ -11,7 +11,7 @@ use kazoo_numbers_faults::{
 use kazoo_numbers_sandbox::{SandboxConfig, Server};
 use tokio::net::TcpStream;
 
-struct Fixture {
+struct ProxyFixture {
     sandbox: Server,
     proxy: Proxy,
     client: Upstream,
@@ -19,7 +19,7 @@ struct Fixture {
 
 const WRITE: &str = r#"{"docs":[{"_id":"a","n":1},{"_id":"b"}]}"#;
 
-impl Fixture {
+impl ProxyFixture {
     async fn new() -> Self {
         let sandbox = Server::start(SandboxConfig::default()).await.unwrap();
         let proxy = Proxy::start(&sandbox.url()).await.unwrap();
@@ -56,7 +56,7 @@ fn text(answer: &UpstreamAnswer) -> String {
 
 #[tokio::test]
 async fn resets_happen_before_or_after_the_write() {
-    let scene = Fixture::new().await;
+    let scene = ProxyFixture::new().await;
     scene.proxy.arm(Schedule::first(
         1,
         RequestFilter::Writes,
@@ -80,7 +80,7 @@ async fn resets_happen_before_or_after_the_write() {
 
 #[tokio::test]
 async fn answers_are_changed_by_the_fault() {
-    let scene = Fixture::new().await;
+    let scene = ProxyFixture::new().await;
     scene.write().await.unwrap();
     let whole = text(&scene.read().await.unwrap());
     for (fault, check) in [
@@ -109,7 +109,7 @@ async fn answers_are_changed_by_the_fault() {
 
 #[tokio::test]
 async fn statuses_have_matching_bodies() {
-    let scene = Fixture::new().await;
+    let scene = ProxyFixture::new().await;
     for (code, acted) in [(401, false), (413, false), (429, false), (503, true)] {
         let before = scene.documents().await;
         let fault = Fault::Status {
@@ -144,7 +144,7 @@ async fn statuses_have_matching_bodies() {
 
 #[tokio::test]
 async fn restart_resets_connections_and_refuses_new_ones() {
-    let scene = Fixture::new().await;
+    let scene = ProxyFixture::new().await;
     let url = url::Url::parse(&scene.proxy.url()).unwrap();
     let address = (url.host_str().unwrap(), url.port().unwrap());
     for acted in [false, true] {
@@ -170,7 +170,7 @@ async fn restart_resets_connections_and_refuses_new_ones() {
 
 #[tokio::test]
 async fn disarm_waits_for_late_write() {
-    let scene = Fixture::new().await;
+    let scene = ProxyFixture::new().await;
     let late = Fault::ActsLate(Duration::from_millis(200));
     scene
         .proxy
@@ -187,7 +187,7 @@ async fn disarm_waits_for_late_write() {
 
 #[tokio::test]
 async fn recording_knows_which_revisions_were_read() {
-    let scene = Fixture::new().await;
+    let scene = ProxyFixture::new().await;
     scene.write().await.unwrap();
     let listing = text(
         &scene

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::assign::portion;
-use super::number::{Assignee, DriftCase, StrayCopy, Usage};
+use super::number::{Assignee, DriftCase, NumberUsage, StrayCopy};
 use super::ugly_documents::ODD_ASSIGNMENTS;
 use crate::drift::DriftKind;
 use crate::names::account_database;
@@ -85,7 +85,7 @@ impl Plan {
                 if random.one_in(3) {
                     // Released: the number is unassigned now.
                     self.numbers[index].assignee = Assignee::Unassigned;
-                    self.numbers[index].usage = Usage::None;
+                    self.numbers[index].usage = NumberUsage::None;
                 }
                 DriftCase::StrayCopy(stray)
             }
@@ -111,7 +111,7 @@ impl Plan {
                 let twice = random.one_in(3);
                 if !twice && random.one_in(2) {
                     self.numbers[index].assignee = Assignee::Unassigned;
-                    self.numbers[index].usage = Usage::None;
+                    self.numbers[index].usage = NumberUsage::None;
                 }
                 DriftCase::Misfiled {
                     prefix: (home + shift) % self.options.number_databases,
@@ -120,12 +120,12 @@ impl Plan {
             }
             DriftKind::UnassignedButUsed => {
                 self.numbers[index].assignee = Assignee::Unassigned;
-                self.numbers[index].usage = Usage::None;
+                self.numbers[index].usage = NumberUsage::None;
                 DriftCase::UnassignedButUsed
             }
             DriftKind::OddAssignment => {
                 self.numbers[index].assignee = Assignee::Unassigned;
-                self.numbers[index].usage = Usage::None;
+                self.numbers[index].usage = NumberUsage::None;
                 DriftCase::OddAssignment(random.below(ODD_ASSIGNMENTS))
             }
             DriftKind::Conflicted => {
@@ -143,7 +143,7 @@ impl Plan {
                         account: stray.account,
                     }
                 } else {
-                    stray.used &= self.numbers[index].usage == Usage::None;
+                    stray.used &= self.numbers[index].usage == NumberUsage::None;
                     DriftCase::OnlyInAccount {
                         in_own: true,
                         strays: vec![stray],

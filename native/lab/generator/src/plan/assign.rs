@@ -1,7 +1,7 @@
 //! Assigns numbers to accounts and selects the ugly ones.
 
 use super::Plan;
-use super::number::{Assignee, DriftCase, NumberPlan, Usage};
+use super::number::{Assignee, DriftCase, NumberPlan, NumberUsage};
 use crate::drift::DriftKind;
 use crate::names::account_database;
 use crate::random::RandomStream;
@@ -24,9 +24,9 @@ impl Plan {
                 self.any_account(&mut random)
             };
             let usage = match (assignee, random.below(20)) {
-                (Assignee::Unassigned, _) | (_, 16..) => Usage::None,
-                (_, ..11) => Usage::Callflow,
-                _ => Usage::Trunkstore,
+                (Assignee::Unassigned, _) | (_, 16..) => NumberUsage::None,
+                (_, ..11) => NumberUsage::Callflow,
+                _ => NumberUsage::Trunkstore,
             };
             let serial = self.serials[prefix];
             self.serials[prefix] += 1;
@@ -96,9 +96,11 @@ impl Plan {
         };
         let planned = &mut self.numbers[index];
         let usage = match kind {
-            UglyKind::UsedByBoth => Some(Usage::Both),
-            UglyKind::ForeignUsage => Some(Usage::None),
-            UglyKind::UnnormalisedUsage => Some(random.pick(&[Usage::Callflow, Usage::Trunkstore])),
+            UglyKind::UsedByBoth => Some(NumberUsage::Both),
+            UglyKind::ForeignUsage => Some(NumberUsage::None),
+            UglyKind::UnnormalisedUsage => {
+                Some(random.pick(&[NumberUsage::Callflow, NumberUsage::Trunkstore]))
+            }
             UglyKind::UpperCaseAssignment => Some(planned.usage),
             _ => None,
         };

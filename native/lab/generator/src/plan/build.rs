@@ -3,8 +3,8 @@
 use exact_json::json;
 
 use super::Plan;
-use super::number::{Assignee, DriftCase, NumberPlan, Usage};
-use super::ugly_documents::{Side, apply_exclusive_kind, odd_assignments, set_used_by};
+use super::number::{Assignee, DriftCase, NumberPlan, NumberUsage};
+use super::ugly_documents::{DocumentSide, apply_exclusive_kind, odd_assignments, set_used_by};
 use crate::account_documents::{AccountWriter, Did};
 use crate::design_documents::{account_designs, number_database_design};
 use crate::documents::{Database, Document};
@@ -101,7 +101,7 @@ impl Plan {
                 }) => database.insert_conflict(self.losing_leaf(index, &document, *agree)),
                 _ => {}
             }
-            self.put(&mut database, index, document, Side::Number);
+            self.put(&mut database, index, document, DocumentSide::Number);
         }
         database
     }
@@ -152,7 +152,7 @@ impl Plan {
         database: &mut Database,
         index: usize,
         document: Document,
-        side: Side,
+        side: DocumentSide,
     ) {
         let planned = &self.numbers[index];
         let Some(kind) = planned.ugly_documents else {
@@ -263,7 +263,7 @@ impl Plan {
             }) => database.insert_conflict(self.losing_leaf(index, &document, *agree)),
             _ => {}
         }
-        self.put(database, index, document, Side::Account);
+        self.put(database, index, document, DocumentSide::Account);
     }
 
     pub(super) fn use_number(
@@ -283,12 +283,12 @@ impl Plan {
                 .strip_prefix("+1")
                 .map_or(number.clone(), String::from);
         }
-        if matches!(planned.usage, Usage::Callflow | Usage::Both) {
+        if matches!(planned.usage, NumberUsage::Callflow | NumberUsage::Both) {
             callflow.push(number.clone());
         }
         // A number on a disabled server does not count as used.
-        let enabled = matches!(planned.usage, Usage::Trunkstore | Usage::Both);
-        if enabled || (planned.usage == Usage::None && index.is_multiple_of(5)) {
+        let enabled = matches!(planned.usage, NumberUsage::Trunkstore | NumberUsage::Both);
+        if enabled || (planned.usage == NumberUsage::None && index.is_multiple_of(5)) {
             dids.push(Did { number, enabled });
         }
     }
@@ -313,7 +313,7 @@ impl Plan {
     pub(crate) fn unused_numbers(&self, count: usize) -> Vec<(usize, String)> {
         let planned = self.numbers.iter();
         planned
-            .filter(|planned| planned.usage == Usage::None)
+            .filter(|planned| planned.usage == NumberUsage::None)
             .filter_map(|planned| match planned.assignee {
                 Assignee::Account(own) => Some((own, self.number(planned))),
                 _ => None,

@@ -130,14 +130,14 @@ impl Plan {
         } else {
             Database::default()
         };
-        if let Some(beside) = self.overlay.get(name) {
-            for document in beside.documents.values() {
+        if let Some(overlay) = self.overlay.get(name) {
+            for document in overlay.documents.values() {
                 database.insert(document.clone());
             }
-            for leaf in beside.conflicts.values().flatten() {
+            for leaf in overlay.conflicts.values().flatten() {
                 database.insert_conflict(leaf.clone());
             }
-            for id in &beside.deleted {
+            for id in &overlay.deleted {
                 database.delete(id);
             }
         }

@@ -15,14 +15,14 @@ pub(crate) enum Assignee {
 
 /// The usage of a number by the account's documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Usage {
+pub(crate) enum NumberUsage {
     None,
     Callflow,
     Trunkstore,
     Both,
 }
 
-impl Usage {
+impl NumberUsage {
     pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -95,7 +95,7 @@ pub(super) struct NumberPlan {
     pub(super) prefix: u32,
     pub(super) serial: u32,
     pub(super) assignee: Assignee,
-    pub(super) usage: Usage,
+    pub(super) usage: NumberUsage,
     pub(super) drift_case: Option<Box<DriftCase>>,
     pub(super) ugly_documents: Option<UglyKind>,
     pub(super) content: Option<UglyKind>,

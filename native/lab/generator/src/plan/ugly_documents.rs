@@ -8,7 +8,7 @@ use crate::random::RandomStream;
 use crate::ugly::UglyKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum DocumentSide {
     Number,
     Account,
 }
@@ -38,12 +38,12 @@ pub(super) fn odd_assignments(id: &str) -> [Value; ODD_ASSIGNMENTS] {
 pub(super) fn apply_exclusive_kind(
     kind: UglyKind,
     mut document: Document,
-    side: Side,
+    side: DocumentSide,
     seed: u64,
     index: usize,
 ) -> Option<Document> {
     let mut random = RandomStream::new(seed, "fate", index as u64);
-    let number_side = side == Side::Number;
+    let number_side = side == DocumentSide::Number;
     match kind {
         UglyKind::Tombstone => return None,
         UglyKind::SoftDeleted => {

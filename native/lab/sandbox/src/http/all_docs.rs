@@ -9,9 +9,9 @@ use crate::request_error::RequestError;
 use crate::store::{Database, DocRow, Reader, StoreError};
 use std::ops::Bound;
 
-type Range = (Bound<String>, Bound<String>);
+type IdBounds = (Bound<String>, Bound<String>);
 
-const EVERYTHING: Range = (Bound::Unbounded, Bound::Unbounded);
+const EVERYTHING: IdBounds = (Bound::Unbounded, Bound::Unbounded);
 
 pub(super) fn all_docs(
     app: &App,
@@ -19,7 +19,7 @@ pub(super) fn all_docs(
     db: &Database,
 ) -> Result<HttpAnswer, RequestError> {
     let options = read_options(request)?;
-    let page = Page::read(app, db, &EVERYTHING, &options)?;
+    let page = PageWriter::read(app, db, &EVERYTHING, &options)?;
     Ok(HttpAnswer::text(200, page))
 }
 
@@ -35,7 +35,7 @@ pub(super) fn design_docs(
     );
     Ok(HttpAnswer::text(
         200,
-        Page::read(app, db, &designs, &options)?,
+        PageWriter::read(app, db, &designs, &options)?,
     ))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn queries(
         if index > 0 {
             out.push(',');
         }
-        out.push_str(&Page::read(app, db, &EVERYTHING, &options)?);
+        out.push_str(&PageWriter::read(app, db, &EVERYTHING, &options)?);
     }
     out.push_str("]}");
     Ok(HttpAnswer::text(200, out))
@@ -84,7 +84,7 @@ pub(super) fn read_options(request: &Request) -> Result<RowOptions, RequestError
 }
 
 /// An answer while it is written.
-struct Page<'a> {
+struct PageWriter<'a> {
     app: &'a App,
     reader: Reader,
     db: u64,
@@ -92,11 +92,11 @@ struct Page<'a> {
     out: String,
 }
 
-impl<'a> Page<'a> {
+impl<'a> PageWriter<'a> {
     fn read(
         app: &'a App,
         db: &Database,
-        within: &Range,
+        within: &IdBounds,
         options: &'a RowOptions,
     ) -> Result<String, RequestError> {
         let mut page = Self {
@@ -146,7 +146,12 @@ impl<'a> Page<'a> {
     }
 
     /// The number of documents before the range, in reading direction.
-    fn rows_before(&self, range: &Range, within: &Range, total: u64) -> Result<u64, StoreError> {
+    fn rows_before(
+        &self,
+        range: &IdBounds,
+        within: &IdBounds,
+        total: u64,
+    ) -> Result<u64, StoreError> {
         let counters = self.reader.counters(self.db)?;
         if self.options.descending {
             let above = match &range.1 {
@@ -179,7 +184,7 @@ impl<'a> Page<'a> {
     }
 
     /// Writes the rows of a range. Returns their number and the last id.
-    fn rows(&mut self, range: &Range) -> Result<(usize, Option<String>), StoreError> {
+    fn rows(&mut self, range: &IdBounds) -> Result<(usize, Option<String>), StoreError> {
         let (mut skip, limit) = (self.options.skip(), self.options.limit());
         let rows = self.reader.docs(self.db, as_ref(range))?;
         if self.options.descending {
@@ -306,7 +311,7 @@ fn write_head(out: &mut String, id: &str, rev: &str) {
     write_string(out, rev);
 }
 
-fn as_ref(range: &Range) -> (Bound<&str>, Bound<&str>) {
+fn as_ref(range: &IdBounds) -> (Bound<&str>, Bound<&str>) {
     (
         range.0.as_ref().map(String::as_str),
         range.1.as_ref().map(String::as_str),
@@ -314,7 +319,7 @@ fn as_ref(range: &Range) -> (Bound<&str>, Bound<&str>) {
 }
 
 /// The part of a range that the options select, the lower id first.
-fn narrow(within: &Range, options: &RowOptions) -> Range {
+fn narrow(within: &IdBounds, options: &RowOptions) -> IdBounds {
     let (lower, upper) = if options.descending {
         (&options.end, &options.start)
     } else {

@@ -3,7 +3,7 @@
 use super::{App, HttpAnswer, Request, documents, request};
 use crate::attachment::{self, AttachmentEdit, Stub};
 use crate::auth::User;
-use crate::document::{Edit, check_id};
+use crate::document::{DocumentEdit, check_id};
 use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::store::{Body, Database, StoreError};
@@ -62,7 +62,12 @@ fn get(
 }
 
 /// An edit that keeps the document except for one attachment.
-fn edit_without(id: &str, rev: Option<Rev>, body: Body, name: &str) -> Result<Edit, RequestError> {
+fn edit_without(
+    id: &str,
+    rev: Option<Rev>,
+    body: Body,
+    name: &str,
+) -> Result<DocumentEdit, RequestError> {
     let kept = Stub::read_all(&body.stubs)?
         .into_iter()
         .filter(|stub| stub.name != name)
@@ -70,12 +75,12 @@ fn edit_without(id: &str, rev: Option<Rev>, body: Body, name: &str) -> Result<Ed
             name: stub.name,
             revpos: None,
         });
-    Ok(Edit {
+    Ok(DocumentEdit {
         id: id.to_owned(),
         rev,
         fields: body.fields,
         attachments: kept.collect(),
-        ..Edit::default()
+        ..DocumentEdit::default()
     })
 }
 

@@ -3,7 +3,7 @@
 use super::{App, HttpAnswer, Request, documents};
 use crate::access;
 use crate::auth::User;
-use crate::document::{Edit, check_id};
+use crate::document::{DocumentEdit, check_id};
 use crate::hex;
 use crate::json::{Json, write_string};
 use crate::request_error::RequestError;
@@ -63,7 +63,7 @@ fn take_documents(body: Json) -> Result<(Vec<Json>, Fields), RequestError> {
     }
 }
 
-fn all_or_nothing(edits: &[Edit]) -> HttpAnswer {
+fn all_or_nothing(edits: &[DocumentEdit]) -> HttpAnswer {
     let rows = edits.iter().map(|edit| {
         let rev = edit.rev.as_ref().map_or("0-".to_owned(), Rev::to_string);
         Json::object([
@@ -80,7 +80,7 @@ fn write_all(
     app: &App,
     db: &Database,
     user: &User,
-    edits: Vec<Edit>,
+    edits: Vec<DocumentEdit>,
     new_edits: bool,
 ) -> Result<HttpAnswer, RequestError> {
     let author = access::author(db, user);

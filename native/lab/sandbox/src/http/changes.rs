@@ -15,12 +15,12 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a request may wait, and its start sequence if `since` is `now`.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct LongPoll {
     until: Option<Instant>,
     now: OnceLock<u64>,
 }
 
-impl Waiting {
+impl LongPoll {
     pub(super) fn new(request: &Request) -> Self {
         let polls = request.part(1) == "_changes" && request.query("feed") == Some("longpoll");
         let timeout = request
@@ -41,7 +41,7 @@ impl Waiting {
     }
 }
 
-struct Options {
+struct ChangesOptions {
     since: u64,
     limit: usize,
     descending: bool,
@@ -106,7 +106,7 @@ pub(super) fn changes(
     app: &App,
     request: &Request,
     db: &Database,
-    waiting: &Waiting,
+    waiting: &LongPoll,
 ) -> Result<Option<HttpAnswer>, RequestError> {
     let body = match request.method() {
         "GET" => Json::Null,
@@ -164,7 +164,7 @@ fn read_options(
     request: &Request,
     body: &Json,
     now: u64,
-) -> Result<Options, RequestError> {
+) -> Result<ChangesOptions, RequestError> {
     let since = match request.query("since") {
         None => 0,
         Some("now") => now,
@@ -181,7 +181,7 @@ fn read_options(
             RequestError::query_parse(format!("Invalid value for integer: \"{text}\""))
         })?,
     };
-    Ok(Options {
+    Ok(ChangesOptions {
         since,
         limit,
         descending: request.asks("descending"),
@@ -272,15 +272,15 @@ fn filter_request(request: &Request) -> Json {
     ])
 }
 
-type Rows = (Vec<String>, u64, usize);
+type ChangeRows = (Vec<String>, u64, usize);
 
 /// The rows, the next sequence, and the number of pending changes.
 fn rows(
     reader: &Reader,
     db: &Database,
-    options: &Options,
+    options: &ChangesOptions,
     newest: u64,
-) -> Result<Rows, RequestError> {
+) -> Result<ChangeRows, RequestError> {
     let mut found = Vec::new();
     let mut last = if options.descending {
         options.since
@@ -319,7 +319,7 @@ fn rows(
 fn row(
     reader: &Reader,
     db: &Database,
-    options: &Options,
+    options: &ChangesOptions,
     seq: u64,
     id: &str,
     record: &DocRecord,

@@ -4,7 +4,7 @@ use super::{App, HttpAnswer, Request, attachments, request, view};
 use crate::access;
 use crate::attachment::{AttachmentEdit, Stub};
 use crate::auth::{self, User};
-use crate::document::{DESIGN, Edit, check_id};
+use crate::document::{DESIGN, DocumentEdit, check_id};
 use crate::hex;
 use crate::json::{self, Json};
 use crate::render::{self, DocOptions};
@@ -77,11 +77,11 @@ fn document(
 }
 
 /// Parses a document in a request.
-pub(super) fn read_edit(db: &Database, mut document: Json) -> Result<Edit, RequestError> {
+pub(super) fn read_edit(db: &Database, mut document: Json) -> Result<DocumentEdit, RequestError> {
     if db.name == auth::USERS {
         auth::hide_password(&mut document);
     }
-    Edit::from_json(document)
+    DocumentEdit::from_json(document)
 }
 
 /// Writes one document in a separate transaction.
@@ -89,7 +89,7 @@ pub(super) fn write(
     app: &App,
     db: &Database,
     user: &User,
-    edit: Edit,
+    edit: DocumentEdit,
     new_edits: bool,
 ) -> Result<Rev, RequestError> {
     let author = access::author(db, user);
@@ -356,11 +356,11 @@ fn delete(
         Some(true) => return Err(RequestError::deleted()),
         Some(false) => {}
     }
-    let edit = Edit {
+    let edit = DocumentEdit {
         id: id.to_owned(),
         rev: request.rev()?,
         deleted: true,
-        ..Edit::default()
+        ..DocumentEdit::default()
     };
     let rev = write(app, db, user, edit, true)?.to_string();
     Ok(HttpAnswer::written(200, id, &rev).etag(&rev))
@@ -410,12 +410,12 @@ fn copy(
         let content_type = Some(stub.content_type.as_str());
         attachments.push(AttachmentEdit::new(&stub.name, content_type, content));
     }
-    let edit = Edit {
+    let edit = DocumentEdit {
         id: target.clone(),
         rev,
         fields: body.fields,
         attachments,
-        ..Edit::default()
+        ..DocumentEdit::default()
     };
     let rev = write(app, db, user, edit, true)?.to_string();
     Ok(HttpAnswer::written(201, &target, &rev)

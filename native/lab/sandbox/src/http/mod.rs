@@ -26,16 +26,16 @@ pub(crate) use http_answer::HttpAnswer;
 pub(crate) use request::{Request, escape};
 
 use crate::access;
-use crate::auth::{Accounts, User};
+use crate::auth::{User, Users};
 use crate::ranks::Ranks;
 use crate::request_error::RequestError;
-use crate::stats::{Endpoint, Recorder};
+use crate::stats::{Endpoint, StatsRecorder};
 use crate::store::{Database, Store};
 use crate::views::index::Indexes;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Response};
-use changes::Waiting;
+use changes::LongPoll;
 use http_body_util::{BodyExt as _, Limited};
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -54,8 +54,8 @@ type Identity = (User, &'static str);
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) store: Store,
-    pub(crate) accounts: Accounts,
-    pub(crate) stats: Recorder,
+    pub(crate) accounts: Users,
+    pub(crate) stats: StatsRecorder,
     pub(crate) ranks: Ranks,
     pub(crate) indexes: Indexes,
     pub(crate) uuid: String,
@@ -66,13 +66,13 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(store: Store, accounts: Accounts, uuid: String, hosts: Vec<String>) -> Self {
+    pub(crate) fn new(store: Store, accounts: Users, uuid: String, hosts: Vec<String>) -> Self {
         Self {
             store,
             accounts,
             uuid,
             hosts,
-            stats: Recorder::default(),
+            stats: StatsRecorder::default(),
             ranks: Ranks::default(),
             indexes: Indexes::default(),
             written: Mutex::default(),
@@ -206,7 +206,7 @@ async fn identify(
 async fn answer(app: Arc<App>, request: Request, identity: Identity) -> HttpAnswer {
     let request = Arc::new(request);
     let identity = Arc::new(identity);
-    let waiting = Arc::new(Waiting::new(&request));
+    let waiting = Arc::new(LongPoll::new(&request));
     let mut commits = app.store.commits();
     loop {
         commits.mark_unchanged();
@@ -237,7 +237,7 @@ fn route(
     app: &App,
     request: &Request,
     (user, handler): &Identity,
-    waiting: &Waiting,
+    waiting: &LongPoll,
 ) -> Result<Option<HttpAnswer>, RequestError> {
     let answer = match request.part(0) {
         _ if request.path.is_empty() => server_info::welcome(app, request),
@@ -259,7 +259,7 @@ fn in_database(
     app: &App,
     request: &Request,
     user: &User,
-    waiting: &Waiting,
+    waiting: &LongPoll,
 ) -> Result<Option<HttpAnswer>, RequestError> {
     let db = app.database(request.part(0))?;
     access::must_be_member(&db, user)?;

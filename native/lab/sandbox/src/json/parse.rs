@@ -229,7 +229,7 @@ impl Parser<'_> {
     }
 }
 
-/// Of a repeated field the last value counts, in its own position.
+/// Keeps the last value of a repeated field, in the position of that value.
 fn last_of_each(fields: Vec<(String, Json)>) -> Vec<(String, Json)> {
     let repeated = if fields.len() <= FEW_FIELDS {
         (1..fields.len()).any(|i| fields[..i].iter().any(|(name, _)| *name == fields[i].0))

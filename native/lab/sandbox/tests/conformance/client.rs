@@ -17,7 +17,7 @@ pub(crate) struct Target {
     pub(crate) password: String,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct ActualAnswer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -61,7 +61,11 @@ impl Target {
     }
 
     /// Sends a step.
-    pub(crate) async fn step(&self, step: &Value, variables: &Variables) -> Result<Answer, String> {
+    pub(crate) async fn step(
+        &self,
+        step: &Value,
+        variables: &Variables,
+    ) -> Result<ActualAnswer, String> {
         let text = |name| step.get(name).and_then(Value::text);
         let fill = |text: &str| variables.fill(text, str::to_owned);
         let path = variables.fill(text("path").unwrap(), unreserved)?;
@@ -102,7 +106,7 @@ impl Target {
         path: &str,
         headers: &[(String, String)],
         body: Option<Vec<u8>>,
-    ) -> Result<Answer, String> {
+    ) -> Result<ActualAnswer, String> {
         let failed = |error: &dyn std::fmt::Display| format!("no answer: {error}");
         let stream = TcpStream::connect(&self.address)
             .await
@@ -127,7 +131,7 @@ impl Target {
         let request = request.body(body).map_err(|e| failed(&e))?;
         let answer = sender.send_request(request).await.map_err(|e| failed(&e))?;
         let (parts, body) = answer.into_parts();
-        Ok(Answer {
+        Ok(ActualAnswer {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: body

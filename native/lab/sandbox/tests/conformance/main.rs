@@ -11,7 +11,7 @@ mod compare;
 mod json;
 mod variables;
 
-use client::{Answer, Target};
+use client::{ActualAnswer, Target};
 use compare::Comparison;
 use json::Value;
 use kazoo_numbers_sandbox::{SandboxConfig, Server};
@@ -140,7 +140,7 @@ async fn replay(scenario: &Value, target: &Target, prefix: &str) -> Vec<String> 
 }
 
 /// The differences between an answer and its recording.
-fn check(step: &Value, variables: &mut Variables, answer: &Answer) -> Vec<String> {
+fn check(step: &Value, variables: &mut Variables, answer: &ActualAnswer) -> Vec<String> {
     let mut check = Comparison::new(variables, step);
     let status = Value::Number(answer.status.to_string());
     if step.get("status") != Some(&status) {

@@ -31,7 +31,7 @@ pub struct Observed<'a> {
 
 /// Ids of changed documents.
 #[derive(Default)]
-struct Changes {
+struct ChangedIds {
     created: Vec<String>,
     updated: Vec<String>,
     deleted: Vec<String>,
@@ -127,8 +127,8 @@ impl Observed<'_> {
     }
 
     /// The ids of created, updated and deleted documents.
-    fn changes(&self) -> Changes {
-        let mut changes = Changes::default();
+    fn changes(&self) -> ChangedIds {
+        let mut changes = ChangedIds::default();
         let none = Database::default();
         let names: BTreeSet<&String> = self
             .before
