@@ -1,11 +1,12 @@
-//! The library has threads, so the VM must never unmap it.
+//! Link options. The library has threads, so the VM must never unload it.
 fn main() {
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
-        // Only a VM has the functions that rustler calls. `cargo build --all-targets` links a test program all the same.
+        // Only a VM has the functions that rustler calls, but `cargo build --all-targets` also
+        // links a test program.
         println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-all");
     } else if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "macos") {
-        // The VM provides its own functions when it loads the library.
+        // The VM provides its functions when it loads the library.
         println!("cargo:rustc-cdylib-link-arg=-undefined");
         println!("cargo:rustc-cdylib-link-arg=dynamic_lookup");
     }

@@ -1,4 +1,5 @@
-//! The address of CouchDB as it was given, and how it stays secret.
+//! The address of CouchDB from the command line or the environment, and how its password stays
+//! secret.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,22 +12,22 @@ use clap::Arg;
 const VARIABLE: &str = "COUCHDB_URL";
 const OPTION: &[u8] = b"--couchdb";
 
-/// Tells the program that it started anew that the address came from the option.
-const MOVED: &str = "KAZOO_NUMBERS_COUCHDB_OPTION";
+/// Set for the restarted program: the address came from the option.
+const FROM_OPTION: &str = "KAZOO_NUMBERS_COUCHDB_OPTION";
 
-/// The address that was given, and by what: by the option, else by the environment.
+/// The given address and its source: the option, else the environment.
 pub fn given(couchdb: Option<&str>) -> Option<(String, &'static str)> {
     let option = couchdb.map(|url| (url.to_owned(), "--couchdb"));
     option
         .or_else(|| {
             let url = env::var(VARIABLE).ok()?;
-            let moved = env::var_os(MOVED).is_some();
+            let moved = env::var_os(FROM_OPTION).is_some();
             Some((url, if moved { "--couchdb" } else { VARIABLE }))
         })
         .filter(|(url, _)| !url.trim().is_empty())
 }
 
-/// The option that names the address.
+/// The option for the address.
 pub fn argument() -> Arg {
     Arg::new("couchdb")
         .long("couchdb")
@@ -34,9 +35,9 @@ pub fn argument() -> Arg {
         .help("CouchDB, as http://user:password@host:port; COUCHDB_URL in the environment is safer")
 }
 
-/// Takes a password off the command line, which every user of the machine can read in the list
-/// of processes: the program starts itself anew with the address in its environment, which only
-/// its owner can read. Returns when there is nothing to hide, or where that cannot be done.
+/// Removes a password from the command line, which every user of the machine can read in the list
+/// of processes: the program restarts itself with the address in its environment, which only its
+/// owner can read. Returns if there is nothing to hide, or if the restart fails.
 pub fn hide(url: &str) {
     if !url.contains('@') {
         return;
@@ -45,7 +46,7 @@ pub fn hide(url: &str) {
     let name = arguments.next().unwrap_or_default();
     let given: Vec<OsString> = arguments.collect();
     let kept = without_option(&given);
-    // Without this a program that cannot hide it would start itself without end.
+    // Prevents an endless restart if the option cannot be removed.
     if kept.len() == given.len() {
         return;
     }
@@ -54,7 +55,7 @@ pub fn hide(url: &str) {
             .arg0(name)
             .args(kept)
             .env(VARIABLE, url)
-            .env(MOVED, "1")
+            .env(FROM_OPTION, "1")
             .exec();
     }
 }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_option_goes_in_both_spellings_and_nothing_else() {
+    fn option_is_removed_in_both_spellings() {
         assert_eq!(kept("--couchdb u fix --json a"), "fix --json a");
         assert_eq!(kept("fix --couchdb=u a"), "fix a");
         assert_eq!(kept("fix -- --couchdb u"), "fix -- --couchdb u");

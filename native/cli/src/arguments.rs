@@ -1,4 +1,4 @@
-//! The command line as a whole, and the options that commands share.
+//! The command line, and the options of all commands.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,29 +11,28 @@ use kazoo_numbers::couchdb::HttpSettings;
 use kazoo_numbers_cli::address;
 use kazoo_numbers_cli::terminal::json_argument;
 
-use crate::output::Document;
+use crate::output::AuditFormat;
 use crate::{functions, tools};
 
-const ABOUT: &str = "Keeps Kazoo's number databases and account databases in step";
+const ABOUT: &str = "Keeps Kazoo's number databases and account databases in sync";
 
 const LONG_ABOUT: &str = "\
-Keeps Kazoo's number databases and account databases in step.
+Keeps Kazoo's number databases and account databases in sync.
 
-The functions of kazoo_numbers_maintenance under their own names, with the same arguments, output \
-and exit status as through sup, and no Erlang needed. \"kazoo-numbers help FUNCTION\" tells about \
-one. A number database may be given as numbers%2F%2B1415, numbers/+1415 or +1415, an account by \
-its id or its database.";
+The functions of kazoo_numbers_maintenance have the same names, arguments, output and exit status \
+as through sup, without Erlang. \"kazoo-numbers help FUNCTION\" describes one. A number database may \
+be given as numbers%2F%2B1415, numbers/+1415 or +1415, an account by its id or its database.";
 
 const AFTER: &str = "\
-CouchDB is found at --couchdb, else at COUCHDB_URL, else where Kazoo's config.ini says \
+The address of CouchDB is --couchdb, else COUCHDB_URL, else the one in Kazoo's config.ini \
 (KAZOO_CONFIG, /etc/kazoo/config.ini, /etc/kazoo/core/config.ini).
 
-Exit status: 0 done; 1 not understood, or not possible without Kazoo; 2 refused, or something \
-failed (the last line says what, as JSON), or a value was printed; 130 interrupted.
+Exit status: 0 done; 1 invalid command line, or Kazoo is required; 2 refused, or some documents \
+failed (the last line lists them as JSON), or a value was printed; 130 interrupted.
 
-Caches of a running Kazoo are not told of changes that are made from here: there, prefer sup.";
+This program does not flush the caches of a running Kazoo. Next to a running Kazoo, prefer sup.";
 
-/// The whole command line.
+/// The command line.
 pub(crate) fn command() -> Command {
     Command::new("kazoo-numbers")
         .version(env!("CARGO_PKG_VERSION"))
@@ -50,7 +49,7 @@ pub(crate) fn command() -> Command {
         .subcommands(tools::subcommands())
 }
 
-/// The options of every function, before its name or after it.
+/// The options of every function. They may come before or after its name.
 pub(crate) fn shared() -> [Arg; 13] {
     [
         address::argument(),
@@ -60,45 +59,45 @@ pub(crate) fn shared() -> [Arg; 13] {
             .value_name("FILE")
             .env("COUCHDB_CA_FILE")
             .value_parser(value_parser!(OsString))
-            .help("Trust the certificates in this PEM file, too: a private authority's, or CouchDB's own"),
+            .help("Also trust the certificates in this PEM file: of a private authority, or CouchDB's own"),
         Arg::new("dry-run")
             .long("dry-run")
             .action(ArgAction::SetTrue)
-            .help("Say what would be changed, and change nothing"),
+            .help("Print what would change, and change nothing"),
         Arg::new("parallel")
             .long("parallel")
             .value_name("N")
             .value_parser(value_parser!(u16).range(1..))
             .help(format!(
-                "Requests in flight at once, at most [default: {}]",
+                "Maximum number of requests in flight [default: {}]",
                 HttpSettings::default().ceiling
             )),
         Arg::new("requests-per-second")
             .long("requests-per-second")
             .value_name("N")
             .value_parser(positive)
-            .help("Requests a second, at most [default: no limit]"),
+            .help("Maximum number of requests a second [default: no limit]"),
         Arg::new("journal")
             .long("journal")
             .value_name("DIR")
             .value_parser(value_parser!(PathBuf))
-            .help("Keep the journal, which \"undo\" works from, here [default: in your data directory]"),
+            .help("Write the journal for \"undo\" to this directory [default: in your data directory]"),
         Arg::new("no-journal")
             .long("no-journal")
             .action(ArgAction::SetTrue)
             .conflicts_with("journal")
-            .help("Keep no journal: what is done cannot be undone"),
+            .help("Write no journal. WARNING: the run cannot be undone"),
         Arg::new("journal-keep-days")
             .long("journal-keep-days")
             .value_name("N")
             .value_parser(value_parser!(u32))
             .conflicts_with("no-journal")
-            .help("Delete journals, which hold customers' documents, after so many days [default: 30]"),
+            .help("Delete journals after N days; they contain customers' documents [default: 30]"),
         Arg::new("report")
             .long("report")
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
-            .help("Write the result to this file, as JSON"),
+            .help("Write the result to this file as JSON"),
         Arg::new("metrics")
             .long("metrics")
             .value_name("FILE")
@@ -107,33 +106,33 @@ pub(crate) fn shared() -> [Arg; 13] {
         Arg::new("wait")
             .long("wait")
             .action(ArgAction::SetTrue)
-            .help("Wait while another run writes to the cluster, instead of being refused"),
+            .help("Wait while another run holds the cluster lock, instead of failing"),
         Arg::new("no-lock")
             .long("no-lock")
             .action(ArgAction::SetTrue)
             .conflicts_with("wait")
-            .help("Neither look for other runs that write to the cluster, nor be seen by them"),
+            .help("Skip the cluster lock (dangerous)"),
     ]
 }
 
-/// How an audit is handed on.
+/// The output format of an audit.
 pub(crate) fn format() -> Arg {
     Arg::new("format")
         .long("format")
         .value_name("FORMAT")
-        .value_parser(EnumValueParser::<Document>::new())
+        .value_parser(EnumValueParser::<AuditFormat>::new())
         .conflicts_with("json")
-        .help("Print the audit as a document of this kind, and everything else on standard error")
+        .help("Print the audit in this format, and all other output on standard error")
 }
 
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        _ => Err("not a number above nought".to_owned()),
+        _ => Err("must be greater than 0".to_owned()),
     }
 }
 
-/// The shared options, as given.
+/// The values of the shared options.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) couchdb: Option<String>,
@@ -149,32 +148,32 @@ pub(crate) struct Options {
     pub(crate) metrics: Option<PathBuf>,
     pub(crate) wait: bool,
     pub(crate) no_lock: bool,
-    pub(crate) format: Option<Document>,
+    pub(crate) format: Option<AuditFormat>,
 }
 
 impl Options {
-    /// Those given after the command's name, else those given before it.
+    /// Options after the command's name take precedence over those before it.
     pub(crate) fn of(top: &ArgMatches, sub: &ArgMatches) -> Self {
         Self {
-            couchdb: one(top, sub, "couchdb"),
+            couchdb: value_of(top, sub, "couchdb"),
             ca_file: ca_file(top, sub),
             json: flag(top, sub, "json"),
             dry_run: flag(top, sub, "dry-run"),
-            parallel: one(top, sub, "parallel"),
-            requests_per_second: one(top, sub, "requests-per-second"),
-            journal: one(top, sub, "journal"),
+            parallel: value_of(top, sub, "parallel"),
+            requests_per_second: value_of(top, sub, "requests-per-second"),
+            journal: value_of(top, sub, "journal"),
             no_journal: flag(top, sub, "no-journal"),
-            journal_keep_days: one(top, sub, "journal-keep-days"),
-            report: one(top, sub, "report"),
-            metrics: one(top, sub, "metrics"),
+            journal_keep_days: value_of(top, sub, "journal-keep-days"),
+            report: value_of(top, sub, "report"),
+            metrics: value_of(top, sub, "metrics"),
             wait: flag(top, sub, "wait"),
             no_lock: flag(top, sub, "no-lock"),
-            format: one(top, sub, "format"),
+            format: value_of(top, sub, "format"),
         }
     }
 }
 
-fn one<T: Clone + Send + Sync + 'static>(
+fn value_of<T: Clone + Send + Sync + 'static>(
     top: &ArgMatches,
     sub: &ArgMatches,
     id: &str,
@@ -184,7 +183,7 @@ fn one<T: Clone + Send + Sync + 'static>(
         .find_map(|matches| matches.try_get_one::<T>(id).ok().flatten().cloned())
 }
 
-/// The file that was named by the option, on either side of the command's name, else by the environment.
+/// The file from the option, on either side of the command's name, else from the environment.
 fn ca_file(top: &ArgMatches, sub: &ArgMatches) -> Option<PathBuf> {
     let named = |matches: &ArgMatches, source| {
         let path = matches.try_get_one::<OsString>("ca-file").ok().flatten()?;

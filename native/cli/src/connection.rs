@@ -1,4 +1,4 @@
-//! The server that a command works on.
+//! The server for a command.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use kazoo_numbers::host::Host;
 use kazoo_numbers::kazoo::{DatabaseName, default_paths, server_of_config_ini};
 use kazoo_numbers_cli::address;
 
-/// The server that was given, else that of Kazoo's configuration, as a host without a Kazoo.
+/// The given server, else that of Kazoo's configuration, as a host without Kazoo.
 pub(crate) fn host(couchdb: Option<&str>) -> Arc<dyn Host> {
-    Arc::new(Alone {
+    Arc::new(StandaloneServer {
         server: server(couchdb),
     })
 }
@@ -21,7 +21,7 @@ pub(crate) fn host(couchdb: Option<&str>) -> Arc<dyn Host> {
 fn server(couchdb: Option<&str>) -> Result<ServerUrl, Error> {
     match address::given(couchdb) {
         Some((url, source)) => Ok(ServerUrl::parse(&url)
-            .map_err(|error| error.hint(format!("check {source}: it must be like http://user:password@127.0.0.1:5984, special characters of the password percent-encoded")))?
+            .map_err(|error| error.hint(format!("check {source}: it must have the form http://user:password@127.0.0.1:5984; percent-encode special characters of the password")))?
             .from(source)),
         None => {
             let config = env::var_os("KAZOO_CONFIG").filter(|path| !path.is_empty());
@@ -30,13 +30,14 @@ fn server(couchdb: Option<&str>) -> Result<ServerUrl, Error> {
     }
 }
 
-/// One server, and nobody to tell. A command that needs no database does not miss it.
-struct Alone {
+/// A host with one server and no Kazoo to notify. An error in the configuration is reported only by
+/// a command that needs the server.
+struct StandaloneServer {
     server: Result<ServerUrl, Error>,
 }
 
 #[async_trait]
-impl Host for Alone {
+impl Host for StandaloneServer {
     async fn server(&self, _: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
         self.server.clone()
     }

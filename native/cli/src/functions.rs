@@ -1,4 +1,4 @@
-//! The library's table of functions as subcommands.
+//! The library's functions as subcommands.
 
 use clap::{Arg, ArgMatches, Command};
 use kazoo_numbers::command::{
@@ -7,10 +7,10 @@ use kazoo_numbers::command::{
 
 use crate::arguments;
 
-/// A function, with the parameters of all its arities: those of the shortest are required.
+/// A function with all its arities. The parameters of the shortest arity are required.
 struct Function {
     name: &'static str,
-    /// By arity, the longest last; the shorter ones are its beginnings.
+    /// Sorted by arity. Shorter ones are prefixes of the longest.
     forms: Vec<&'static Spec>,
 }
 
@@ -41,12 +41,12 @@ fn functions() -> Vec<Function> {
     all
 }
 
-/// Kazoo's functions, then those that it does not have.
+/// Kazoo's functions, then the additional ones.
 fn specs() -> impl Iterator<Item = &'static Spec> {
     table().iter().chain(extras())
 }
 
-/// A subcommand a function, in the table's order.
+/// One subcommand for each function, in the table's order.
 pub(crate) fn subcommands() -> Vec<Command> {
     functions().iter().map(subcommand).collect()
 }
@@ -81,7 +81,7 @@ fn positional(at: usize, parameter: &Parameter, required: bool) -> Arg {
 fn long_about(function: &Function) -> String {
     let mut text: Vec<String> = match function.forms.as_slice() {
         [only] => vec![only.help.to_owned()],
-        forms => forms.iter().map(|spec| of_several(spec)).collect(),
+        forms => forms.iter().map(|spec| about_form(spec)).collect(),
     };
     if let Some(spec) = function.forms.last() {
         text.push(effect(spec, Door::CommandLine));
@@ -90,7 +90,7 @@ fn long_about(function: &Function) -> String {
     text.join("\n\n")
 }
 
-fn of_several(spec: &Spec) -> String {
+fn about_form(spec: &Spec) -> String {
     if spec.parameters.is_empty() {
         format!("Without arguments: {}", spec.help)
     } else {
@@ -98,8 +98,7 @@ fn of_several(spec: &Spec) -> String {
     }
 }
 
-/// The arguments of a function as the library takes them: what a list's parameter was given is
-/// one list.
+/// The arguments of a function for the library. The values of a list parameter are one list.
 pub(crate) fn arguments(name: &str, matches: &ArgMatches) -> Vec<Argument> {
     let all = functions();
     let Some(function) = all.iter().find(|function| function.name == name) else {
@@ -138,12 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn command_line_is_valid() {
         arguments::command().debug_assert();
     }
 
     #[test]
-    fn every_row_of_the_table_can_be_given() {
+    fn every_function_can_be_called() {
         for spec in specs() {
             let mut line = vec![spec.name];
             line.extend(spec.parameters.iter().map(Parameter::example));
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn shorter_forms_are_beginnings_of_longer_ones_and_lists_stand_last() {
+    fn shorter_forms_are_prefixes_and_lists_come_last() {
         for function in functions() {
             let longest = function.parameters();
             for spec in &function.forms {
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_the_list() {
+    fn remaining_words_are_the_list() {
         assert_eq!(
             given(&["fix_numbers", "--dry-run", "account", "+1", "+2", "+3"]),
             [Argument::Text("account".into()), list(&["+1", "+2", "+3"])]

@@ -1,4 +1,4 @@
-//! Ctrl-C: once stops cleanly, twice at once.
+//! Ctrl-C: the first one stops cleanly, the second one immediately.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::live::Live;
 
-/// Whether a run was interrupted.
+/// The exit status of an interrupted run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupted(Arc<AtomicU8>);
 
 impl Interrupted {
-    /// The exit status of a run that was interrupted.
+    /// The exit status, if the run was interrupted.
     pub(crate) fn status(&self) -> Option<u8> {
         match self.0.load(Ordering::Relaxed) {
             0 => None,
@@ -22,19 +22,19 @@ impl Interrupted {
     }
 }
 
-/// Watches over a run: the first signal cancels it, the second ends the program.
+/// Handles signals during a run: the first one cancels the run, the second one ends the program.
 pub(crate) fn watch(
     mut signals: Signals,
     cancel: CancellationToken,
     live: Arc<Live>,
 ) -> Interrupted {
     let interrupted = Interrupted::default();
-    let noted = interrupted.clone();
+    let flag = interrupted.clone();
     tokio::spawn(async move {
         let status = signals.next().await;
-        noted.0.store(status, Ordering::Relaxed);
+        flag.0.store(status, Ordering::Relaxed);
         cancel.cancel();
-        live.say("stopping: what is under way is finished first; once more stops at once");
+        live.say("stopping: finishing writes in progress; press Ctrl-C again to stop immediately");
         let status = signals.next().await;
         live.end();
         std::process::exit(i32::from(status));

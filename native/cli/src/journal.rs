@@ -1,4 +1,4 @@
-//! Where what is done is written down, and what is written about who did it.
+//! The journals of a run, and its entries about user and command.
 
 use std::env;
 
@@ -8,7 +8,7 @@ use nix::unistd::{Uid, User};
 
 use crate::arguments::Options;
 
-/// The journals that were asked for: in a folder that was given and no other, else in the user's own.
+/// The journals: in the given folder only, else in the user's default folder.
 pub(crate) fn journals(options: &Options) -> Option<Journals> {
     if options.no_journal {
         return None;
@@ -23,7 +23,7 @@ pub(crate) fn journals(options: &Options) -> Option<Journals> {
     })
 }
 
-/// The user, as the system's tools would have it, and the machine.
+/// User and machine for the journal.
 pub(crate) fn who() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .into_iter()
@@ -34,7 +34,7 @@ pub(crate) fn who() -> String {
     format!("{user}@{machine}")
 }
 
-/// The name that the system has for the user of this process, which cron and systemd do not put into its environment.
+/// The system's name of the process's user, because cron and systemd do not set the environment.
 fn system_user() -> String {
     let id = Uid::current();
     match User::from_uid(id) {
@@ -43,7 +43,7 @@ fn system_user() -> String {
     }
 }
 
-/// The command as it was typed, without its options.
+/// The command line without options.
 pub(crate) fn command_line(name: &str, arguments: &[Argument]) -> String {
     let mut words = vec![name.to_owned()];
     for argument in arguments {

@@ -1,5 +1,5 @@
-//! Shared by the command lines of the workspace: where CouchDB is, how a password stays secret, what is printed, how a
-//! program begins and ends.
+//! Shared by the command lines of the workspace: the address of CouchDB, hiding of passwords,
+//! output, and the start and end of a program.
 
 pub mod address;
 pub mod program;

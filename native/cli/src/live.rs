@@ -1,5 +1,4 @@
-//! The live line at the bottom of a terminal: what is done so far, of how much, and how long the
-//! rest takes.
+//! The progress line at the bottom of a terminal: work done, total work and remaining time.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +10,7 @@ use kazoo_numbers_cli::terminal;
 
 const TICK: Duration = Duration::from_millis(120);
 
-/// The live line, where standard error is a terminal; nothing elsewhere.
+/// The progress line. Absent if standard error is not a terminal.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     bar: Option<ProgressBar>,
@@ -19,17 +18,17 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// A line for a run that begins now.
+    /// Creates the line at the start of a run.
     pub(crate) fn begin() -> Self {
         if !io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
             return Self::default();
         }
         let bar = ProgressBar::new_spinner();
         let progress = Arc::<Mutex<Progress>>::default();
-        // The template is ours, and right; without it there is indicatif's own.
+        // The template is valid. If it were not, indicatif's default would be used.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {progress}") {
             let shown = progress.clone();
-            // Made anew whenever it is drawn: what is left shrinks while a database takes long.
+            // Computed at each draw: the remaining time changes while a database is processed.
             let draw = move |state: &ProgressState, to: &mut dyn std::fmt::Write| {
                 let _ = to.write_str(&now(&shown).line(state.elapsed()));
             };
@@ -42,27 +41,27 @@ impl Live {
         }
     }
 
-    /// Takes note of an event.
-    pub(crate) fn saw(&self, event: &Event) {
+    /// Records an event.
+    pub(crate) fn record(&self, event: &Event) {
         if let (Some(_), Event::Progress(progress)) = (&self.bar, event) {
             *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = *progress;
         }
     }
 
-    /// Does something that prints, with the line out of its way.
-    pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+    /// Prints with the line hidden.
+    pub(crate) fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(print),
             None => print(),
         }
     }
 
-    /// Says something beside the output.
+    /// Prints a line on standard error.
     pub(crate) fn say(&self, line: &str) {
-        self.aside(|| terminal::say(line));
+        self.suspended(|| terminal::say(line));
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,8 +1,8 @@
-//! `kazoo-numbers`: the number maintenance without Erlang, and the program behind Erlang's port.
+//! `kazoo-numbers`: the number maintenance without Erlang, and the port program for Erlang.
 //!
-//! Every function of the library's table is a subcommand of the same name with the same
-//! arguments ([`functions`]); it prints what `sup` prints and exits as `sup` exits ([`perform`],
-//! [`returned`]). Two tools come with them: shell completion, and the port.
+//! Every function of the library is a subcommand with the same name and arguments ([`functions`]).
+//! It prints and exits like `sup` ([`perform`], [`returned`]). There are two additional tools:
+//! shell completion and the port.
 //!
 //! Only [`terminal`] writes to the terminal.
 
@@ -28,37 +28,37 @@ use tools::Tool;
 fn main() -> ExitCode {
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return program::not_run(&error),
+        Err(error) => return program::print_usage_error(&error),
     };
     let Some((name, sub)) = matches.subcommand() else {
         return ExitCode::from(program::USAGE);
     };
     let options = Options::of(&matches, sub);
-    if let Some(text) = help_of_ours(name, sub, &options) {
-        return program::ended(terminal::print(&text).map(|()| 0));
+    if let Some(text) = program_help(name, sub, &options) {
+        return program::exit_code(terminal::print(&text).map(|()| 0));
     }
     if let Some(url) = &options.couchdb {
         address::hide(url);
     }
-    let ended = match Tool::named(name) {
+    let ended = match Tool::from_name(name) {
         Some(tool) => tools::run(tool, sub, &options),
         None => perform::function(name, &functions::arguments(name, sub), &options),
     };
-    program::ended(ended)
+    program::exit_code(ended)
 }
 
-/// The help that the library has none of: of the program, and of its tools.
-fn help_of_ours(name: &str, sub: &ArgMatches, options: &Options) -> Option<String> {
+/// Help that the library does not have: for the program and its tools.
+fn program_help(name: &str, sub: &ArgMatches, options: &Options) -> Option<String> {
     if name != "help" || options.json {
         return None;
     }
     let mut all = arguments::command();
     all.build();
-    let told = match functions::arguments(name, sub).as_slice() {
+    let topic = match functions::arguments(name, sub).as_slice() {
         [Argument::Text(topic)] => {
-            Tool::named(topic).and_then(|_| all.find_subcommand_mut(topic))?
+            Tool::from_name(topic).and_then(|_| all.find_subcommand_mut(topic))?
         }
         _ => &mut all,
     };
-    Some(told.render_long_help().to_string())
+    Some(topic.render_long_help().to_string())
 }

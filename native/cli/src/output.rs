@@ -1,4 +1,4 @@
-//! Prints a run: its events as lines, as JSON, or as one document.
+//! Prints the events of a run as lines, as JSON, or as one document.
 
 use std::io;
 
@@ -11,67 +11,67 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::Options;
 use crate::live::Live;
 
-/// Events that are printed together, at most.
+/// The most events that are printed together.
 const BATCH: usize = 256;
 
-/// A kind of document that an audit can be handed on as.
+/// The format of an audit document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Document {
+pub(crate) enum AuditFormat {
     /// One JSON object
     Json,
-    /// One row a finding
+    /// One row for each finding
     Csv,
-    /// One page that needs nothing else
+    /// One self-contained page
     Html,
 }
 
-/// How the output looks.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Lines to read.
+    /// Lines for people.
     Lines,
-    /// One JSON object a line.
+    /// One JSON object on each line.
     Json,
-    /// The audit alone; what there is to say beside it goes to standard error.
-    Document(Document),
+    /// Only the audit. All other output goes to standard error.
+    AuditFormat(AuditFormat),
 }
 
 impl Form {
-    /// The one that was asked for.
+    /// The form that the options request.
     pub(crate) fn of(options: &Options) -> Self {
         match options.format {
-            Some(document) => Self::Document(document),
+            Some(document) => Self::AuditFormat(document),
             None if options.json => Self::Json,
             None => Self::Lines,
         }
     }
 
-    /// Adds an event to what is printed, and to what is said beside it.
-    fn event(self, event: &Event, text: &mut Vec<u8>, beside: &mut Vec<u8>) {
+    /// Adds an event to the text for standard output or for standard error.
+    fn event(self, event: &Event, text: &mut Vec<u8>, errors: &mut Vec<u8>) {
         match self {
             Self::Lines => match event {
-                Event::Error { .. } | Event::Aside(_) => lines(event, beside),
+                Event::Error { .. } | Event::Aside(_) => lines(event, errors),
                 event => lines(event, text),
             },
             Self::Json => {
-                // Strings and numbers: serialising them cannot fail.
+                // Serialising strings and numbers cannot fail.
                 let line = serde_json::to_string(event).unwrap_or_default();
                 text.extend_from_slice(sanitise::line(&line).as_bytes());
                 text.push(b'\n');
             }
-            Self::Document(document) => match event {
+            Self::AuditFormat(document) => match event {
                 Event::Audit(audit) => {
                     let whole = match document {
-                        Document::Json => audit::to_json(audit),
-                        Document::Csv => audit::to_csv(audit),
-                        Document::Html => audit::to_html(audit),
+                        AuditFormat::Json => audit::to_json(audit),
+                        AuditFormat::Csv => audit::to_csv(audit),
+                        AuditFormat::Html => audit::to_html(audit),
                     };
                     text.extend_from_slice(whole.as_bytes());
                     if !whole.ends_with('\n') {
                         text.push(b'\n');
                     }
                 }
-                event => lines(event, beside),
+                event => lines(event, errors),
             },
         }
     }
@@ -84,8 +84,8 @@ fn lines(event: &Event, text: &mut Vec<u8>) {
     }
 }
 
-/// Prints events until there are no more. When nobody reads them any longer the run is stopped,
-/// as a run is whose terminal is gone, and its events are let go: it must not wait for them.
+/// Prints events until the channel is closed. If output fails, the run is cancelled as after the
+/// loss of its terminal, and its remaining events are discarded so that it does not wait.
 pub(crate) fn show(
     mut events: mpsc::Receiver<Event>,
     form: Form,
@@ -94,23 +94,23 @@ pub(crate) fn show(
 ) -> io::Result<()> {
     let mut batch = Vec::with_capacity(BATCH);
     let mut text = Vec::new();
-    let mut beside = Vec::new();
+    let mut errors = Vec::new();
     let mut result = Ok(());
     while events.blocking_recv_many(&mut batch, BATCH) > 0 {
         text.clear();
-        beside.clear();
+        errors.clear();
         for event in batch.drain(..) {
-            live.saw(&event);
-            form.event(&event, &mut text, &mut beside);
+            live.record(&event);
+            form.event(&event, &mut text, &mut errors);
         }
         if result.is_ok() {
-            result = live.aside(|| print_bytes(&text));
+            result = live.suspended(|| print_bytes(&text));
             if result.is_err() {
                 cancel.cancel();
             }
         }
-        if !beside.is_empty() {
-            live.aside(|| say_bytes(&beside));
+        if !errors.is_empty() {
+            live.suspended(|| say_bytes(&errors));
         }
     }
     result

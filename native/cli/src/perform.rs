@@ -1,4 +1,4 @@
-//! A function of the table, from its arguments to the exit status.
+//! Runs a function: from its arguments to the exit status.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::live::Live;
 use crate::output::{self, Form};
 use crate::{connection, journal, returned};
 
-/// Events under way, at most; beyond them the run waits for the terminal.
+/// The most events in the channel. If it is full, the run waits for the terminal.
 const EVENTS: usize = 1024;
 
-/// Runs a function of the library, prints what it says, and returns the exit status.
+/// Runs a function of the library, prints its output and returns the exit status.
 pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) -> io::Result<u8> {
     let form = Form::of(options);
     match command::parse(name, arguments) {
@@ -33,7 +33,7 @@ pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) ->
             let line = sanitise::without_credentials(&refusal.to_string()).into_owned();
             match form {
                 Form::Json => terminal::print(&own_event("refused", &json!(line)))?,
-                Form::Lines | Form::Document(_) => terminal::say(&format!("error: {line}")),
+                Form::Lines | Form::AuditFormat(_) => terminal::say(&format!("error: {line}")),
             }
             let result = Returned::of_refusal(name, &refusal);
             end(form, &result, result.exit_status())
@@ -74,7 +74,7 @@ async fn performed(
     let result = &finished.returned;
     let status = interrupted.status().unwrap_or(result.exit_status());
     match shown {
-        // The run came to its end, so losing a part of its output is not a failure of the run.
+        // The run is complete, so losing part of its output is not a failure of the run.
         Err(error) if result.exit_status() != 0 => output_lost(&error, &finished, None, options),
         Err(error) => output_lost(&error, &finished, Some(status), options),
         Ok(()) => match end(form, result, status) {
@@ -84,8 +84,8 @@ async fn performed(
     }
 }
 
-/// Nobody reads the output any longer. What a run changed is said where it may still be read; of one that changed nothing
-/// nobody misses anything. `complete`: the exit status of a run that was not stopped by it.
+/// Handles lost output. The changes of a run are reported on standard error. `complete` is the exit
+/// status of a run that was not stopped.
 fn output_lost(
     error: &io::Error,
     finished: &Finished,
@@ -104,7 +104,7 @@ fn output_lost(
         };
     }
     let (severity, end) = match complete {
-        Some(_) => ("warning", "the run is complete, and changed"),
+        Some(_) => ("warning", "the run is complete and changed"),
         None => ("error", "the run was stopped after it changed"),
     };
     terminal::say(&format!(
@@ -112,8 +112,11 @@ fn output_lost(
     ));
     if changed > 0 {
         terminal::say(&match &finished.run {
-            Some(run) => format!("hint: to undo that: {}", undo_line(run, options)),
-            None => "hint: without a journal that cannot be undone".to_owned(),
+            Some(run) => format!(
+                "hint: to undo the changes, run: {}",
+                undo_line(run, options)
+            ),
+            None => "hint: the changes cannot be undone, because there is no journal".to_owned(),
         });
     }
     Ok(complete.unwrap_or(FAILED))
@@ -132,7 +135,7 @@ fn is_read_only(function: &str) -> bool {
     of_that_name.all(|spec| spec.effect == Effect::Reads)
 }
 
-/// Prints the result as `sup` does; the exit status is what comes of it all.
+/// Prints the result as `sup` does and returns the exit status.
 fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
     match form {
         Form::Lines => {
@@ -144,7 +147,7 @@ fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
             "result",
             &json!({"returned": returned::value(result), "exit_status": status}),
         ))?,
-        Form::Document(_) => {}
+        Form::AuditFormat(_) => {}
     }
     Ok(status)
 }

@@ -1,4 +1,4 @@
-//! The beginning and the end of a command line: what is wrong with it, the runtime, the exit status.
+//! The start and end of a program: errors of the command line, the runtime, the exit status.
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
@@ -7,13 +7,13 @@ use kazoo_numbers::report::sanitise;
 
 use crate::terminal;
 
-/// The exit status of a command line that cannot be understood, as `sup` has it.
+/// The exit status for an invalid command line, as in `sup`.
 pub const USAGE: u8 = 1;
 
-/// The exit status of a tool that could not do its work.
+/// The exit status for a failed tool.
 pub const FAILED: u8 = 2;
 
-/// Runs to its end what waits for the network.
+/// Runs a future to its end.
 pub fn in_runtime(work: impl Future<Output = io::Result<u8>>) -> io::Result<u8> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -21,28 +21,28 @@ pub fn in_runtime(work: impl Future<Output = io::Result<u8>>) -> io::Result<u8> 
         .block_on(work)
 }
 
-/// Help that was asked for, or what is wrong with the command line.
-pub fn not_run(error: &clap::Error) -> ExitCode {
-    let asked_for = matches!(
+/// Prints requested help, or an error of the command line.
+pub fn print_usage_error(error: &clap::Error) -> ExitCode {
+    let is_help = matches!(
         error.kind(),
         clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
     );
     let text = error.render().to_string();
     let clean = sanitise::without_credentials(&text);
     let clean = sanitise::page(&without_line_feeds(&clean)).into_owned();
-    if asked_for || clean == text {
-        // In colours, where there are colours. Nobody there to read it: nobody misses it.
+    if is_help || clean == text {
+        // With colours if available. Errors are ignored.
         let _ = error.print();
     } else {
         terminal::say_bytes(format!("{}\n", clean.trim_end()).as_bytes());
     }
-    ExitCode::from(if asked_for { 0 } else { USAGE })
+    ExitCode::from(if is_help { 0 } else { USAGE })
 }
 
-/// The text with the line feeds of arguments escaped; those of the text itself stay.
+/// Escapes line feeds from arguments in a text. Its own line feeds stay.
 fn without_line_feeds(text: &str) -> String {
     let escaped = |text: String, argument: String| {
-        // clap leaves some control characters out, so that only the parts between them are found.
+        // clap removes some control characters, so only the parts between them are found.
         let parts = argument.split('\n').skip(1);
         let parts = parts.filter_map(|part| part.split(char::is_control).next());
         let parts = parts.filter(|part| !part.is_empty());
@@ -55,9 +55,9 @@ fn without_line_feeds(text: &str) -> String {
         .fold(text.to_owned(), escaped)
 }
 
-/// The exit status of a program that ran, after its error was printed, if there was one. A reader that has seen enough is no
-/// error: `| head` takes what it wants.
-pub fn ended(status: io::Result<u8>) -> ExitCode {
+/// The exit status of a program, after printing its error. A closed output is not an error: `|
+/// head` stops reading early.
+pub fn exit_code(status: io::Result<u8>) -> ExitCode {
     ExitCode::from(match status {
         Ok(status) => status,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => 0,

@@ -1,10 +1,10 @@
-//! What a command returned: the Erlang term that `sup` prints for it, and the same as JSON.
+//! The result of a command, as the Erlang term that `sup` prints and as JSON.
 
 use kazoo_numbers::report::sanitise;
 use kazoo_numbers::run::Returned;
 use serde_json::{Value, json};
 
-/// The line that `sup` ends with; none for what it leaves unsaid.
+/// The last line of `sup`. None where `sup` prints no term.
 pub(crate) fn term(returned: &Returned) -> Option<String> {
     match returned {
         Returned::Ok => Some("ok".to_owned()),
@@ -16,7 +16,7 @@ pub(crate) fn term(returned: &Returned) -> Option<String> {
     }
 }
 
-/// What it returned, for machines.
+/// The result as JSON.
 pub(crate) fn value(returned: &Returned) -> Value {
     match returned {
         Returned::Ok => json!("ok"),
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terms_as_erlang_writes_them() {
+    fn terms_are_printed_as_erlang_does() {
         for (returned, shown) in [
             (Returned::Ok, Some("ok")),
             (Returned::NoReturn, None),

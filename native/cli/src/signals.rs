@@ -1,21 +1,21 @@
-//! The signals that end a program of ours.
+//! The signals that end a program.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A shell reports this, plus the signal's number, for a program that a signal ended.
+/// The exit status for a signal is this plus the signal's number, as in a shell.
 const SIGNALLED: u8 = 128;
 
-/// The signals that end this program: Ctrl-C and `kill`. Not the hang-up, which `nohup` has
-/// ignored and a handler would bring back.
+/// Ctrl-C and `kill`. SIGHUP is not handled, because `nohup` ignores it and a handler would
+/// override that.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    /// Takes them from now on.
+    /// Installs the handlers.
     pub fn take() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -23,7 +23,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next, and returns the exit status that it asks for.
+    /// Waits for the next signal and returns its exit status.
     pub async fn next(&mut self) -> u8 {
         tokio::select! {
             _ = self.interrupt.recv() => SIGNALLED + 2,

@@ -1,4 +1,4 @@
-//! The subcommands that are no functions of the table.
+//! The subcommands that are not functions of the library.
 
 use std::io;
 
@@ -26,14 +26,14 @@ impl Tool {
         }
     }
 
-    /// The tool of that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    /// The tool with this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tool| tool.name() == name)
     }
 
-    /// An option for functions that was given before the tool's name: `--dry-run port` must not
-    /// run without the dry run.
-    fn stray(options: &Options) -> Option<&'static str> {
+    /// An option of functions that was given before a tool's name. `--dry-run port` must not run
+    /// without the dry run.
+    fn unsupported_option(options: &Options) -> Option<&'static str> {
         [
             (options.dry_run, "--dry-run"),
             (options.parallel.is_some(), "--parallel"),
@@ -54,15 +54,15 @@ impl Tool {
     }
 }
 
-/// A subcommand a tool.
+/// One subcommand for each tool.
 pub(crate) fn subcommands() -> Vec<Command> {
     Tool::ALL
         .into_iter()
         .map(|tool| match tool {
             Tool::Completion => Command::new(tool.name())
-                .about("Tool: prints a script that makes a shell complete this command line")
+                .about("Tool: prints a shell completion script")
                 .long_about(
-                    "Prints a script that makes a shell complete this command line. For bash:\n\n  \
+                    "Prints a shell completion script for this command line. For bash:\n\n  \
                      kazoo-numbers completion bash > /etc/bash_completion.d/kazoo-numbers",
                 )
                 .arg(
@@ -72,16 +72,19 @@ pub(crate) fn subcommands() -> Vec<Command> {
                         .value_parser(value_parser!(Shell)),
                 ),
             Tool::Port => Command::new(tool.name()).about(
-                "Tool: serves one call of the Erlang application, on standard input and output",
+                "Tool: serves one call of the Erlang application on standard input and output",
             ),
         })
         .collect()
 }
 
-/// Runs a tool, and returns the exit status.
+/// Runs a tool and returns the exit status.
 pub(crate) fn run(tool: Tool, matches: &ArgMatches, options: &Options) -> io::Result<u8> {
-    if let Some(option) = Tool::stray(options) {
-        terminal::say(&format!("error: {} knows no {option}", tool.name()));
+    if let Some(option) = Tool::unsupported_option(options) {
+        terminal::say(&format!(
+            "error: {option} cannot be used with {}",
+            tool.name()
+        ));
         return Ok(USAGE);
     }
     match tool {

@@ -1,4 +1,4 @@
-//! What CouchDB's answers look like.
+//! The JSON of CouchDB's answers, and the errors for answers that are something else.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,26 +11,27 @@ use serde_json::value::RawValue;
 use super::error::{Error, Kind, Operation};
 use super::request::Response;
 
-/// The most of a refusal's body that is looked at, in bytes.
+/// The largest part of an error response's body that is parsed, in bytes.
 const LONGEST_REASON: usize = 64 << 10;
 
-/// The most rows that are read of an answer. A row takes some hundred bytes here, and three of those that came.
+/// The largest number of rows in one answer. A row takes about 100 bytes in memory and at least 3
+/// bytes in the answer.
 pub(super) const MOST_ROWS: usize = 100_000;
 
 /// `{"error": …, "reason": …}`
 #[derive(serde::Deserialize)]
-pub(super) struct Failure<'a> {
+pub(super) struct ErrorBody<'a> {
     #[serde(borrow)]
     pub(super) error: Cow<'a, str>,
     #[serde(borrow, default)]
     pub(super) reason: Option<Cow<'a, str>>,
 }
 
-/// CouchDB's own word for a failure, and the failure in words: with its reason where it gave one.
+/// Returns CouchDB's error code, if the body has one, and the reason for the operator.
 pub(super) fn reason(status: StatusCode, body: &[u8]) -> (Option<String>, String) {
     let body = body.get(..LONGEST_REASON).unwrap_or(body);
-    match serde_json::from_slice::<Failure<'_>>(body) {
-        Ok(Failure { error, reason }) => {
+    match serde_json::from_slice::<ErrorBody<'_>>(body) {
+        Ok(ErrorBody { error, reason }) => {
             let line = match reason {
                 Some(reason) => format!("{error}: {reason} ({})", status.as_u16()),
                 None => format!("{error} ({})", status.as_u16()),
@@ -45,7 +46,8 @@ pub(super) fn reason(status: StatusCode, body: &[u8]) -> (Option<String>, String
     }
 }
 
-/// An answer that is not the one that was asked for, in words: whether it broke off, and what it is instead.
+/// The error for an answer that is not a valid answer of `what`: a refusal, an HTML page, a
+/// truncated body or other JSON.
 pub(super) fn unexpected(
     operation: Operation,
     response: &Response,
@@ -65,7 +67,8 @@ pub(super) fn unexpected(
         return Error::new(Kind::BadAnswer, operation, html(response.status, body))
             .hint(NOT_COUCHDB);
     }
-    // Errors in the middle of an answer come under 200, and break its JSON; so does what cuts it.
+    // CouchDB reports an error in the middle of an answer under status 200, and the JSON is then
+    // invalid. A truncated answer is invalid too.
     let broke_off = error.is_some_and(|error| error.is_eof() || error.is_syntax());
     let line = if broke_off {
         format!("the answer of {what} broke off, or is damaged")
@@ -75,10 +78,10 @@ pub(super) fn unexpected(
     Error::new(Kind::BadAnswer, operation, line).too_slow(broke_off)
 }
 
-/// The JSON of an answer.
+/// Parses the JSON of an answer.
 ///
 /// # Errors
-/// [`unexpected`], where it is not that of `what`.
+/// [`unexpected`] if the JSON is not that of `what`.
 pub(super) fn parsed<'a, T: Deserialize<'a>>(
     operation: Operation,
     response: &'a Response,
@@ -109,7 +112,7 @@ fn is_html(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }
 
-/// A page for people: its status, and its title.
+/// Describes an HTML page by its status and its title.
 fn html(status: StatusCode, body: &[u8]) -> String {
     const LONGEST: usize = 80;
     let text = String::from_utf8_lossy(body.get(..LONGEST_REASON).unwrap_or(body));
@@ -128,11 +131,11 @@ fn html(status: StatusCode, body: &[u8]) -> String {
     }
 }
 
-/// Whether CouchDB itself says that something is not there. A load balancer that finds no server
-/// says 404 too, and must not make anybody believe that a database is gone.
+/// Whether CouchDB itself reports that something does not exist. A load balancer without a backend
+/// also answers 404. That must not be read as "the database is deleted".
 pub(super) fn is_not_found(response: &Response) -> bool {
     response.status == StatusCode::NOT_FOUND
-        && serde_json::from_slice::<Failure<'_>>(&response.body)
+        && serde_json::from_slice::<ErrorBody<'_>>(&response.body)
             .is_ok_and(|failure| failure.error == "not_found")
 }
 
@@ -145,7 +148,7 @@ pub(super) struct AllDocs<'a> {
 
 /// `_all_docs/queries`
 #[derive(serde::Deserialize)]
-pub(super) struct Results<'a> {
+pub(super) struct AllDocsResults<'a> {
     #[serde(borrow)]
     pub(super) results: Vec<AllDocs<'a>>,
 }
@@ -208,7 +211,7 @@ where
             let mut rows = Vec::new();
             while let Some(row) = seq.next_element()? {
                 if rows.len() == MOST_ROWS {
-                    return Err(A::Error::custom("more rows than are read"));
+                    return Err(A::Error::custom("more rows than the limit"));
                 }
                 rows.push(row);
             }
@@ -225,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reason_is_couchdbs_own_or_names_the_html_page() {
+    fn reason_is_couchdbs_own_or_title_of_html_page() {
         let nodedown = br#"{"error":"nodedown","reason":"progress not possible"}"#;
         let (code, line) = reason(StatusCode::PRECONDITION_FAILED, nodedown);
         assert_eq!(code.as_deref(), Some("nodedown"));
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_that_broke_off_is_worth_a_smaller_one() {
+    fn truncated_answer_is_retried_with_fewer_documents() {
         let of = |body: &'static str| {
             let response = Response {
                 status: StatusCode::OK,
@@ -261,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn only_couchdb_says_what_is_not_there() {
+    fn not_found_counts_only_from_couchdb() {
         let says = |status, body: &'static str| {
             is_not_found(&Response {
                 status,

@@ -1,4 +1,4 @@
-//! The bodies of answers: how large one may be, and how much all that a run holds may be together.
+//! The bodies of answers: the size limit of each, and the budget that all answers of a run share.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -7,38 +7,42 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use super::error::{Error, Kind, Operation};
+use super::queue::Access;
 use super::request::Request;
 use super::rows::Include;
-use super::turns::Access;
 
-/// The largest answer about many documents, in bytes; above it callers ask for fewer documents.
+/// The largest answer with many documents, in bytes. If an answer is larger, the caller asks for
+/// fewer documents.
 pub(super) const LARGEST_PAGE: usize = 16 << 20;
 
-/// The largest answer about one document, in bytes. CouchDB itself takes documents of 8 MB unless it is configured.
+/// The largest answer with one document, in bytes. CouchDB's default limit for a document is 8 MB.
 const LARGEST_DOCUMENT: usize = 64 << 20;
 
-/// The largest answer about one document whose attachments are inline, in bytes. They are part of the document's JSON on every
-/// way that a document goes (page, comparison, journal, write), so they are not kept in a file.
+/// The largest answer with one document and its inline attachments, in bytes. Attachments are part
+/// of the document's JSON in every step (page, comparison, journal, write), so they are not stored
+/// in a file.
 pub(super) const LARGEST_WITH_ATTACHMENTS: usize = 256 << 20;
 
-/// The largest list of databases, in bytes: about a million names.
+/// The largest list of databases, in bytes. It holds about a million names.
 pub(super) const LARGEST_LIST: usize = 64 << 20;
 
-/// The largest answer that says what CouchDB is, or what became of one thing.
+/// The largest answer about the server or about a single result, in bytes.
 pub(super) const LARGEST_STATUS: usize = 1 << 20;
 
-/// What the answers of a run may hold together unless it is set, in bytes: the largest one, and pages besides.
+/// The default budget for all answers of a run, in bytes: one answer of the largest size, and 64
+/// MiB for pages.
 const ANSWERS: usize = LARGEST_WITH_ATTACHMENTS + (64 << 20);
 
-/// So much of each answer is taken even when the budget is spent. Otherwise runs that hold pages and need more memory to
-/// release them would wait for each other.
+/// Each answer may use this many bytes even if the budget is spent. Otherwise runs that hold pages
+/// and need memory to release them would wait for each other.
 const SMALL: usize = 1 << 20;
 
-/// An allocation of this many times a body must be possible when it has arrived: what is made of it (its text, the document that
-/// is written, the request that it goes into) is allocated where a failure ends the program.
+/// When a body is complete, an allocation of this many times its size must be possible. The copies
+/// made from it (its text, the changed document, the request) are allocated where a failure ends
+/// the program.
 const COPIES: usize = 3;
 
-/// The size limit of an answer about so many documents, in bytes.
+/// The size limit of an answer with `documents` documents, in bytes.
 pub(super) fn largest(documents: usize, include: Include) -> usize {
     match include {
         _ if documents > 1 => LARGEST_PAGE,
@@ -47,42 +51,44 @@ pub(super) fn largest(documents: usize, include: Include) -> usize {
     }
 }
 
-/// The bytes that all answers of a run may hold at a moment. Clones share it.
+/// The limit on the bytes that all answers of a run hold at the same time. Clones share the budget.
 #[derive(Clone, Debug)]
-pub struct AnswerBudget(Arc<State>);
+pub struct AnswerBudget(Arc<BudgetState>);
 
 #[derive(Debug)]
-struct State {
+struct BudgetState {
     bytes: usize,
     held: AtomicUsize,
 }
 
 impl AnswerBudget {
-    /// A budget of so many bytes.
+    /// Creates a budget of `bytes` bytes.
     pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(State {
+        Self(Arc::new(BudgetState {
             bytes,
             held: AtomicUsize::new(0),
         }))
     }
 
-    /// How many bytes are held now.
+    /// The bytes held now.
     pub fn held(&self) -> usize {
         self.0.held.load(Ordering::Relaxed)
     }
 
-    /// Takes more for an answer that holds `own` then. False: there is no room.
-    fn take(&self, bytes: usize, own: usize) -> bool {
-        // Taken first and given back if it was too much: answers that grow at the same moment must see each other.
+    /// Reserves `bytes` for an answer whose size then is `own`. Returns false if the budget is
+    /// spent.
+    fn reserve(&self, bytes: usize, own: usize) -> bool {
+        // Reserve first and release if it was too much: answers that grow at the same time must see
+        // each other.
         let held = self.0.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let fits = held <= self.0.bytes || own <= SMALL;
         if !fits {
-            self.give_back(bytes);
+            self.release(bytes);
         }
         fits
     }
 
-    fn give_back(&self, bytes: usize) {
+    fn release(&self, bytes: usize) {
         self.0.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
@@ -93,7 +99,7 @@ impl Default for AnswerBudget {
     }
 }
 
-/// A body as it arrives. It counts in the budget until the last of its [`Bytes`] is dropped.
+/// A body while it arrives. It counts in the budget until the last of its [`Bytes`] is dropped.
 pub(super) struct Body {
     bytes: Vec<u8>,
     largest: usize,
@@ -113,7 +119,7 @@ impl Body {
         }
     }
 
-    /// Refuses a body that is announced to be too large.
+    /// Checks the announced length.
     pub(super) fn expect(&self, length: Option<u64>) -> Result<(), Error> {
         let fits = |length| usize::try_from(length).is_ok_and(|length| length <= self.largest);
         if length.is_none_or(fits) {
@@ -122,14 +128,14 @@ impl Body {
         Err(self.too_large())
     }
 
-    /// Adds what arrived.
+    /// Appends a chunk.
     pub(super) fn append(&mut self, chunk: &[u8]) -> Result<(), Error> {
         let length = self.bytes.len().saturating_add(chunk.len());
         if length > self.largest {
             return Err(self.too_large());
         }
         if length > self.bytes.capacity() {
-            // As much again, like any vector, but never past what may arrive at most.
+            // Double the capacity as a vector does, but never above the size limit.
             let wanted = self
                 .bytes
                 .capacity()
@@ -139,7 +145,7 @@ impl Body {
                 .try_reserve_exact(wanted - self.bytes.len())
                 .map_err(|_| self.no_memory(length))?;
         }
-        if !self.budget.take(chunk.len(), length) {
+        if !self.budget.reserve(chunk.len(), length) {
             let mib = self.budget.0.bytes >> 20;
             let line = format!("the answers that this run holds would take more than {mib} MiB");
             return Err(Error::new(Kind::OutOfMemory, self.operation, line));
@@ -148,17 +154,17 @@ impl Body {
         Ok(())
     }
 
-    /// All that arrived.
+    /// Returns the complete body.
     pub(super) fn finish(mut self) -> Result<Bytes, Error> {
         let length = self.bytes.len();
         if length > SMALL {
             let mut room: Vec<u8> = Vec::new();
             room.try_reserve_exact(length.saturating_mul(COPIES))
                 .map_err(|_| self.no_memory(length))?;
-            // Otherwise the compiler may leave the allocation out.
+            // Without this the compiler may remove the allocation.
             black_box(&room);
         }
-        // A page can be held until the documents that it is compared with are read.
+        // A page can be held until the documents to compare it with are read.
         self.bytes.shrink_to_fit();
         Ok(Bytes::from_owner(self))
     }
@@ -168,7 +174,8 @@ impl Body {
         let line = format!("the answer is larger than {mib} MiB");
         let kind = match self.access {
             Access::Read => Kind::TooLarge,
-            // A write that is too large is sent again in pieces, and this one may have been acted on.
+            // `TooLarge` would make the caller send the write again in pieces, but the server may
+            // have acted on this one.
             Access::Write => Kind::BadAnswer,
         };
         Error::new(kind, self.operation, line)
@@ -188,7 +195,7 @@ impl AsRef<[u8]> for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        self.budget.give_back(self.bytes.len());
+        self.budget.release(self.bytes.len());
     }
 }
 
@@ -213,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn body_over_its_ceiling_is_refused_and_its_capacity_stays_below() {
+    fn body_over_size_limit_is_refused_without_larger_allocation() {
         let budget = AnswerBudget::default();
         let mut body = body(PIECE.len() * 3, &budget);
         for _ in 0..3 {
@@ -240,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn small_body_arrives_though_the_budget_is_spent() {
+    fn small_body_is_accepted_when_budget_is_spent() {
         let budget = AnswerBudget::new(2 * SMALL);
         let _held = filled(2 * SMALL, &budget).unwrap();
         assert!(filled(SMALL, &budget).is_ok());
@@ -248,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn allocation_that_fails_is_an_error() {
+    fn failed_allocation_is_an_error() {
         let mut body = body(usize::MAX, &AnswerBudget::new(usize::MAX));
         body.append(b"[").unwrap();
         let impossible = isize::MAX as usize;

@@ -1,8 +1,8 @@
-//! `_bulk_docs`: batches of writes, and what became of each.
+//! `_bulk_docs`: batches of writes and the outcome of each write.
 //!
-//! A batch is sent once. When its answer is lost nobody knows what landed, and sending it again
-//! could bring back what somebody deleted meanwhile; so that is for the caller to find out, by
-//! reading.
+//! A batch is sent once. If its answer is lost, the outcome is unknown, and a second attempt could
+//! restore a document that another client deleted in the meantime. The caller reads the documents
+//! to find out.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use document::Revision;
 use document::quoted;
 use document::{DatabaseName, Document};
 
-/// The most bytes of documents in a batch, as CouchDB's replicator has it.
+/// The most bytes of documents in a batch, as in CouchDB's replicator.
 const BATCH_BYTES: usize = 4 << 20;
 
 /// One document to be written. Its texts are borrowed, and copied once: into the request.
@@ -92,17 +92,17 @@ fn request_body(start: &str, writes: &[Write<'_>]) -> String {
 /// What became of a write.
 #[derive(Clone, Debug)]
 pub enum Landed {
-    /// It is written, as this revision.
+    /// The document was written. Its new revision.
     Written(Revision),
-    /// The document is at another revision than the one that was read.
+    /// The document has another revision than [`Write::rev`].
     Conflict,
-    /// It failed. When the error may pass, it is unknown whether the server acted.
+    /// The write failed. If the error is temporary, it is unknown whether the server acted.
     Failed(Error),
 }
 
 impl Server {
-    /// Writes these documents, `limit` at a time; ids must differ. Says what became of each,
-    /// in the same order.
+    /// Writes documents in batches of at most `limit`. The ids must differ. Returns the outcome of
+    /// each write, in the same order.
     pub async fn bulk_docs(
         &self,
         database: &DatabaseName,
@@ -128,7 +128,7 @@ impl Server {
             batches.push(start..start + fits);
             start += fits;
         }
-        // Halves of a batch that was refused as a whole go to the front, so order is kept.
+        // The halves of a refused batch go to the front, which keeps the order.
         batches.reverse();
         while let Some(batch) = batches.pop() {
             match self.bulk_batch(database, &writes[batch.clone()]).await {
@@ -144,7 +144,8 @@ impl Server {
         landed
     }
 
-    /// One request. Err: the request was refused as a whole because of some of its rows, or of its size.
+    /// Sends one batch. Err: the server refused the whole request because of some rows or of its
+    /// size.
     async fn bulk_batch(
         &self,
         database: &DatabaseName,
@@ -157,8 +158,8 @@ impl Server {
         let response = match self.send(&request).await {
             Ok(response) => response,
             Err(error) if error.kind() == Kind::TooLarge => return Err(Landed::Failed(error)),
-            // A refusal by anybody but CouchDB does not depend on single rows.
-            Err(error) if error.kind() == Kind::BadRequest && error.said().is_some() => {
+            // A refusal from a proxy does not depend on single rows.
+            Err(error) if error.kind() == Kind::BadRequest && error.couchdb_code().is_some() => {
                 return Err(Landed::Failed(error));
             }
             Err(error) => {
@@ -171,7 +172,7 @@ impl Server {
         if is_not_found(&response) {
             return Ok(all(database_not_found(Operation::SAVE_DOCS, database)));
         }
-        // A stub of an attachment that is no longer there: that document has changed.
+        // A stub names an attachment that no longer exists: the document has changed.
         if response.status == StatusCode::PRECONDITION_FAILED {
             return Err(Landed::Conflict);
         }
@@ -184,7 +185,7 @@ impl Server {
             Ok(BulkRows(rows)) => rows,
             Err(error) => return Ok(all(error.in_database(database).on(self.url()))),
         };
-        // The rows of one document come in the order in which they were sent.
+        // The answer's rows for one document are in the order of the request.
         let mut answers: HashMap<&str, Vec<&BulkRow<'_>>> = HashMap::with_capacity(rows.len());
         for row in &rows {
             if let Some(id) = row.id.as_deref() {
@@ -196,7 +197,7 @@ impl Server {
             if answers.len() <= write.losers.len() {
                 return Landed::Failed(lost("a document without an answer"));
             }
-            let mut leaves = answers.iter().map(|row| of_row(row, database, self.url()));
+            let mut leaves = answers.iter().map(|row| landed(row, database, self.url()));
             let Some(winner) = leaves.next() else {
                 return Landed::Failed(lost("a document without an answer"));
             };
@@ -214,7 +215,7 @@ impl Server {
     /// leaf that is there already stays as it is.
     ///
     /// # Errors
-    /// No answer, or a leaf was refused.
+    /// No answer, or the server refused a leaf.
     pub async fn add_leaves(
         &self,
         database: &DatabaseName,
@@ -247,7 +248,7 @@ impl Server {
             if is_not_found(&response) {
                 return Err(database_not_found(Operation::SAVE_DOCS, database));
             }
-            // Only leaves that were refused have a row.
+            // The answer has rows only for refused leaves.
             match parsed(Operation::SAVE_DOCS, &response, "_bulk_docs") {
                 Ok(BulkRows(rows)) if rows.iter().all(|row| row.error.is_none()) => Ok(()),
                 Ok(_) => {
@@ -263,7 +264,7 @@ impl Server {
     }
 }
 
-fn of_row(row: &BulkRow<'_>, database: &DatabaseName, server: &ServerUrl) -> Landed {
+fn landed(row: &BulkRow<'_>, database: &DatabaseName, server: &ServerUrl) -> Landed {
     if let Some(rev) = &row.rev
         && row.error.is_none()
     {
@@ -274,7 +275,7 @@ fn of_row(row: &BulkRow<'_>, database: &DatabaseName, server: &ServerUrl) -> Lan
         "conflict" => return Landed::Conflict,
         "forbidden" | "unauthorized" => Kind::Forbidden,
         "too_large" | "document_too_large" => Kind::TooLarge,
-        // Anything else is the server's trouble, and it may have acted.
+        // Any other error is temporary, and the server may have acted.
         _ => Kind::ServerError,
     };
     let detail = match &row.reason {
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_revision_goes_in_and_the_rest_stays() {
+    fn write_sets_revision_and_keeps_the_rest() {
         assert_eq!(
             write(Some("2-x"), Some(r#"{"_id":"+1","n":1.0}"#)),
             r#"{"_rev":"2-x","_id":"+1","n":1.0}"#

@@ -1,4 +1,4 @@
-//! One exchange over HTTP: a request out, its answer in, and what kind of answer it was.
+//! One HTTP exchange: sends a request, reads the answer and classifies it.
 
 use std::error::Error as _;
 use std::fmt;
@@ -20,16 +20,16 @@ use super::settings::HttpSettings;
 use super::tls;
 use super::url::ServerUrl;
 
-/// Requests and bytes that went over the wire.
+/// Counters of requests and bytes.
 #[derive(Debug, Default)]
 pub struct Traffic {
-    /// Requests sent, repeated ones included.
+    /// Requests sent, including retries.
     pub requests: AtomicU64,
-    /// Requests that were sent again.
+    /// Retries.
     pub retries: AtomicU64,
-    /// Bytes of bodies sent.
+    /// Bytes of request bodies.
     pub sent: AtomicU64,
-    /// Bytes of bodies received.
+    /// Bytes of answer bodies.
     pub received: AtomicU64,
 }
 
@@ -39,7 +39,7 @@ impl Traffic {
     }
 }
 
-/// A connection pool to one server, without a limit and without retries.
+/// A connection pool to one server, without limit or retries.
 #[derive(Clone)]
 pub struct Client {
     url: ServerUrl,
@@ -52,7 +52,7 @@ pub struct Client {
     answers: AnswerBudget,
     /// Whether the server has ever answered.
     answered: Arc<AtomicBool>,
-    /// Whether it was looked whether the server speaks TLS.
+    /// Whether the TLS probe has run.
     probed: Arc<AtomicBool>,
 }
 
@@ -62,18 +62,19 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The least that a server must send, in bytes a second, once [`HttpSettings::read_timeout`] has passed since an answer began.
-/// Silence has its own limit; this one is for bodies that trickle, each byte of which would begin that time anew.
-const LEAST_RATE: u32 = 64 << 10;
+/// The minimum rate of an answer's body, in bytes a second, after [`HttpSettings::read_timeout`]
+/// has passed since the answer began. The read timeout alone does not stop a slow body: each byte
+/// restarts it.
+const MIN_BYTES_PER_SECOND: u32 = 64 << 10;
 
-/// What there is of an answer's body.
-enum Arrived<'a> {
-    /// The length that was announced, before anything else.
+/// A part of an answer's body.
+enum BodyPart<'a> {
+    /// The announced length. It comes first.
     Length(Option<u64>),
     Chunk(&'a [u8]),
 }
 
-/// An answer whose body is still to come.
+/// The head of an answer.
 struct Head {
     status: StatusCode,
     retry_after: Option<Duration>,
@@ -82,11 +83,11 @@ struct Head {
 }
 
 impl Client {
-    /// A client for this server. Nothing is sent yet. For an https server this reads certificates, which can block for some
-    /// milliseconds.
+    /// Creates a client. It sends nothing yet. For an https server it reads certificates, which can
+    /// block for some milliseconds.
     ///
     /// # Errors
-    /// [`Kind::Config`] when the certificates cannot be used.
+    /// [`Kind::Config`] if the certificates cannot be used.
     pub fn new(
         url: ServerUrl,
         settings: &HttpSettings,
@@ -98,20 +99,21 @@ impl Client {
                 tls::config(settings.ca_file.as_deref()).map_err(|error| error.on(&url))?;
             builder.tls_backend_preconfigured(config)
         } else {
-            // An error means that a provider is installed already.
+            // An error means that a provider is already installed.
             let _ = rustls::crypto::ring::default_provider().install_default();
-            // Without this the system's certificates are read, which takes longer than many a command.
+            // Without this, reqwest reads the system's certificates, which takes longer than many
+            // commands.
             builder.tls_certs_only([])
         };
         let http = builder
-            // Kazoo's client uses none, and documents and passwords would go through it.
+            // Kazoo's client uses no proxy, and a proxy would see documents and passwords.
             .no_proxy()
             .connect_timeout(settings.connect_timeout)
             .read_timeout(settings.read_timeout)
             .pool_max_idle_per_host(settings.ceiling)
             .tcp_nodelay(true)
             .http1_only()
-            // A redirect could carry credentials, or a write, to somewhere else.
+            // A redirect could send credentials or a write to another server.
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("kazoo_numbers/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -133,7 +135,7 @@ impl Client {
         })
     }
 
-    /// The server's URL; prints without credentials.
+    /// The server's URL. Its `Display` omits the credentials.
     pub fn url(&self) -> &ServerUrl {
         &self.url
     }
@@ -145,8 +147,8 @@ impl Client {
     /// Sends a request once and reads the whole answer.
     ///
     /// # Errors
-    /// No answer, one that is larger than the request takes, or a status that means a refusal. 404, 409, 417 and some of
-    /// 412 are answers, as are the rows that come with a 500.
+    /// No answer, an answer above the request's size limit, or a status that means a refusal. The
+    /// statuses 404, 409, 417, some cases of 412, and a 500 with a result for each row are answers.
     pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
         let answer = self.exchange(request).await;
         answer.map_err(|error| error.on(&self.url))
@@ -157,8 +159,8 @@ impl Client {
         let mut body = Body::new(request, &self.answers);
         let head = self
             .receive(request, |arrived| match arrived {
-                Arrived::Length(length) => body.expect(length),
-                Arrived::Chunk(chunk) => body.append(chunk),
+                BodyPart::Length(length) => body.expect(length),
+                BodyPart::Chunk(chunk) => body.append(chunk),
             })
             .await?;
         if let Some(error) = self.refusal(operation, &head, body.as_ref()).await {
@@ -171,19 +173,19 @@ impl Client {
         })
     }
 
-    /// The error that an answer means; None for those that the caller looks at.
+    /// The error that a status means. None if the caller evaluates the answer.
     async fn refusal(&self, operation: Operation, head: &Head, body: &[u8]) -> Option<Error> {
         let status = head.status;
         if matches!(status.as_u16(), 200..=299 | 304 | 404 | 409 | 417) {
             return None;
         }
-        // 500 can carry a result for each row of a bulk write.
+        // A 500 can hold a result for each row of a bulk write.
         if status.is_server_error() && body.first() == Some(&b'[') {
             return None;
         }
         let (code, reason) = super::answer::reason(status, body);
-        // An existing database, and a stub of an attachment that is gone. What else is 412 comes from a cluster that misses
-        // a node.
+        // 412 with these codes means that the database exists, or that a stub names a missing
+        // attachment. Any other 412 comes from a cluster with a missing node.
         if status == StatusCode::PRECONDITION_FAILED
             && matches!(code.as_deref(), Some("file_exists" | "missing_stub"))
         {
@@ -228,16 +230,16 @@ impl Client {
         )
     }
 
-    /// Sends a request once and drops the answer's body as it arrives, whatever its size. Returns the status and how many
-    /// bytes the body had.
+    /// Sends a request once and discards the body as it arrives, whatever its size. Returns the
+    /// status and the size of the body in bytes.
     ///
     /// # Errors
-    /// No whole answer.
+    /// The answer was not complete.
     pub async fn drain(&self, request: &Request<'_>) -> Result<(StatusCode, u64), Error> {
         let mut bytes = 0;
         let head = self
             .receive(request, |arrived| {
-                if let Arrived::Chunk(chunk) = arrived {
+                if let BodyPart::Chunk(chunk) = arrived {
                     bytes += chunk.len() as u64;
                 }
                 Ok(())
@@ -249,11 +251,11 @@ impl Client {
     async fn receive(
         &self,
         request: &Request<'_>,
-        mut take: impl FnMut(Arrived<'_>) -> Result<(), Error>,
+        mut take: impl FnMut(BodyPart<'_>) -> Result<(), Error>,
     ) -> Result<Head, Error> {
         let operation = request.operation();
         let mut builder = self.http.request(request.method(), request.url(&self.url));
-        // Without it CouchDB answers a document with attachments as multipart.
+        // Without this header CouchDB sends a document with attachments as multipart.
         builder = builder.header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(authorization) = &self.authorization {
             builder = builder.header(AUTHORIZATION, authorization.clone());
@@ -275,24 +277,24 @@ impl Client {
         let header = |name| response.headers().get(name)?.to_str().ok();
         let head = Head {
             status: response.status(),
-            // Clamped where it comes in, so that nobody can sleep for what a server asks for.
+            // Clamped here, so that no caller sleeps for as long as a server asks.
             retry_after: header(RETRY_AFTER)
-                .and_then(pause_asked)
+                .and_then(parse_retry_after)
                 .map(|pause| pause.min(self.longest_pause)),
             date: header(DATE).and_then(|value| httpdate::parse_http_date(value).ok()),
             location: header(LOCATION).map(str::to_owned),
         };
-        take(Arrived::Length(response.content_length()))?;
+        take(BodyPart::Length(response.content_length()))?;
         let began = Instant::now();
         let mut received = 0;
         loop {
-            let patience = self.read_timeout + least_time(received);
+            let patience = self.read_timeout + time_at_min_rate(received);
             match timeout_at(began + patience, response.chunk()).await {
-                Err(_) => return Err(too_little(operation, received, patience)),
+                Err(_) => return Err(too_slow_error(operation, received, patience)),
                 Ok(Ok(Some(chunk))) => {
                     Traffic::count(&self.traffic.received, chunk.len());
                     received += chunk.len();
-                    take(Arrived::Chunk(&chunk))?;
+                    take(BodyPart::Chunk(&chunk))?;
                 }
                 Ok(Ok(None)) => return Ok(head),
                 Ok(Err(error)) => {
@@ -303,7 +305,7 @@ impl Client {
         }
     }
 
-    /// Whether nothing is known of the server but that it answers no HTTP, and it speaks TLS.
+    /// Whether the URL says http and the server has never answered HTTP but speaks TLS.
     async fn expects_tls(&self) -> bool {
         !self.url.is_https()
             && !self.answered.load(Ordering::Relaxed)
@@ -321,7 +323,7 @@ impl Client {
     }
 
     async fn transport_error(&self, operation: Operation, error: reqwest::Error) -> Error {
-        // The URL names host and database, which the error says anyway.
+        // The error names the server and the database already.
         let error = error.without_url();
         if let Some((reason, hint)) = tls::refusal(&error, &self.url.with_other_scheme()) {
             let error = Error::new(Kind::Tls, operation, reason);
@@ -333,7 +335,7 @@ impl Client {
         if error.is_builder() {
             return Error::new(Kind::BadRequest, operation, innermost(&error));
         }
-        let hint = self.what_to_check();
+        let hint = self.connection_hint();
         if error.is_timeout() {
             let (line, slow) = if error.is_connect() {
                 let seconds = self.connect_timeout.as_secs();
@@ -349,47 +351,47 @@ impl Client {
         if let Some(refused) = cause
             .map(io::Error::kind)
             .filter(|_| error.is_connect())
-            .and_then(in_words)
+            .and_then(connection_failure)
         {
             return Error::new(Kind::Connection, operation, refused).hint(hint);
         }
-        if error.is_connect() && !super::probe::is_known(&self.url).await {
+        if error.is_connect() && !super::probe::host_resolves(&self.url).await {
             let (host, _) = self.url.host_and_port();
-            let line = format!("the host name {host} is not known");
+            let line = format!("cannot resolve the host name {host}");
             return Error::new(Kind::Connection, operation, line)
                 .hint(hint)
-                .persists(Persistence::Glitch);
+                .with_persistence(Persistence::Glitch);
         }
         if self.expects_tls().await {
             return self.tls_expected(operation);
         }
-        let line = match cause.map(io::Error::kind).and_then(in_words) {
+        let line = match cause.map(io::Error::kind).and_then(connection_failure) {
             Some(line) => line.to_owned(),
             None => innermost(&error),
         };
         Error::new(Kind::Connection, operation, line)
     }
 
-    fn what_to_check(&self) -> String {
+    fn connection_hint(&self) -> String {
         let (host, port) = self.url.host_and_port();
         let source = self.url.source().unwrap_or("the address");
         format!("does CouchDB run on host {host}, port {port}? Check {source}, and the firewall")
     }
 }
 
-/// How long so many bytes take at the least rate.
-fn least_time(bytes: usize) -> Duration {
-    Duration::from_secs_f64(bytes as f64 / f64::from(LEAST_RATE))
+/// The longest time that `bytes` may take at the minimum rate.
+fn time_at_min_rate(bytes: usize) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / f64::from(MIN_BYTES_PER_SECOND))
 }
 
-/// The error of an answer that is not over in the time that its size may take.
-fn too_little(operation: Operation, bytes: usize, patience: Duration) -> Error {
+/// The error for an answer below the minimum rate.
+fn too_slow_error(operation: Operation, bytes: usize, patience: Duration) -> Error {
     let seconds = patience.as_secs();
     let line = format!("the answer is too slow: {bytes} bytes in {seconds} seconds");
     Error::new(Kind::Timeout, operation, line)
 }
 
-/// The kind of error that a status means.
+/// The kind of error for a status.
 fn kind(status: StatusCode) -> Kind {
     match status.as_u16() {
         401 => Kind::Unauthorized,
@@ -404,8 +406,8 @@ fn kind(status: StatusCode) -> Kind {
     }
 }
 
-/// Why a connection failed, for an operator.
-fn in_words(kind: io::ErrorKind) -> Option<&'static str> {
+/// The operator's text for a failed connection.
+fn connection_failure(kind: io::ErrorKind) -> Option<&'static str> {
     Some(match kind {
         io::ErrorKind::ConnectionRefused => "connection refused",
         io::ErrorKind::ConnectionReset => "connection reset",
@@ -418,12 +420,12 @@ fn in_words(kind: io::ErrorKind) -> Option<&'static str> {
     })
 }
 
-/// The first error of input or output among the causes.
+/// The first `io::Error` in the chain of causes.
 fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// The last of the causes, which says most.
+/// The innermost cause, which is the most specific one.
 fn innermost(error: &reqwest::Error) -> String {
     match causes(error).last() {
         Some(cause) => cause.to_string(),
@@ -431,13 +433,13 @@ fn innermost(error: &reqwest::Error) -> String {
     }
 }
 
-/// The errors that caused this one, the root cause last.
+/// The chain of causes, the root cause last.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(error.source(), |&cause| cause.source())
 }
 
 /// `Retry-After` is seconds or a date (RFC 9110, section 10.2.3).
-fn pause_asked(value: &str) -> Option<Duration> {
+fn parse_retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse::<u32>() {
         return Some(Duration::from_secs(seconds.into()));
@@ -452,11 +454,11 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(pause_asked("3"), Some(Duration::from_secs(3)));
+        assert_eq!(parse_retry_after("3"), Some(Duration::from_secs(3)));
         assert_eq!(
-            pause_asked("Wed, 21 Oct 2015 07:28:00 GMT"),
+            parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT"),
             Some(Duration::ZERO)
         );
-        assert_eq!(pause_asked("soon"), None);
+        assert_eq!(parse_retry_after("soon"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Counting without reading: how many documents databases hold, and what a view's reduction says.
+//! Document counts of databases, and the rows of reduced views, without reading documents.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use super::request::Request;
 use super::server::Server;
 use document::DatabaseName;
 
-/// How many databases `_dbs_info` is asked for at once: CouchDB's limit, unless it is configured.
+/// The most databases in one `_dbs_info` request: CouchDB's default limit.
 const DATABASES_AT_ONCE: usize = 100;
 
-/// A row of `_dbs_info`; a database that is not there has no `info`.
+/// A row of `_dbs_info`. A database that does not exist has no `info`.
 #[derive(Deserialize)]
 struct DatabaseInfo {
     key: String,
@@ -30,12 +30,12 @@ struct Info {
     doc_del_count: u64,
 }
 
-/// How many documents a database holds.
+/// The number of documents in a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DocumentCounts {
-    /// Documents that are there, design documents among them.
+    /// Existing documents, including design documents.
     pub live: u64,
-    /// Documents that were deleted.
+    /// Deleted documents.
     pub deleted: u64,
 }
 
@@ -54,15 +54,15 @@ struct ReducedRow<'a> {
 }
 
 impl Server {
-    /// How many documents these databases hold. A database that does not exist is left out. Asked once, without retries: CouchDB
-    /// before 2.2 has no `_dbs_info`, and callers can do without.
+    /// Returns the document counts of databases that exist. The request is sent without retries:
+    /// CouchDB before 2.2 has no `_dbs_info`, and callers work without the counts.
     pub async fn document_counts(
         &self,
         databases: &[&DatabaseName],
     ) -> Result<HashMap<DatabaseName, DocumentCounts>, Error> {
         let mut counts = HashMap::with_capacity(databases.len());
         for databases in databases.chunks(DATABASES_AT_ONCE) {
-            let keys: Vec<&str> = databases.iter().map(|one| one.plain()).collect();
+            let keys: Vec<&str> = databases.iter().map(|name| name.plain()).collect();
             let body = serde_json::json!({ "keys": keys }).to_string();
             let request = Request::read(Operation::LIST_DATABASES, Method::POST, "/_dbs_info")
                 .body(body)
@@ -84,8 +84,8 @@ impl Server {
         Ok(counts)
     }
 
-    /// How many rows a view that is reduced by a sum of ones has of each key (its JSON text).
-    /// Asked once, as above: a view can be missing, or somebody's own.
+    /// Returns the number of rows of each key of a view that is reduced with `_count`. A key is
+    /// JSON text. The request is sent without retries: the view can be missing or a custom one.
     pub async fn grouped_counts(
         &self,
         database: &DatabaseName,

@@ -1,4 +1,4 @@
-//! Databases as a whole: which there are, whether one is, and making one.
+//! Lists, creates and deletes databases, and checks whether one exists.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,12 +15,12 @@ use super::server::Server;
 use document::DatabaseName;
 use document::Object;
 
-/// The most databases that are listed; a name takes some hundred bytes here.
+/// The most databases in a list. A name takes about 100 bytes in memory.
 const MOST_DATABASES: usize = 1_000_000;
 
 impl Server {
-    /// The databases whose plain names start so, by name. Names that CouchDB itself would
-    /// refuse are left out.
+    /// Lists the databases whose plain names start with `prefix`, sorted by name. Names that
+    /// CouchDB would refuse are left out.
     pub async fn databases(&self, prefix: &str) -> Result<Vec<DatabaseName>, Error> {
         let end = format!("{prefix}\u{fff0}");
         let quoted = |text: &str| in_query(&document::quoted(text));
@@ -30,7 +30,7 @@ impl Server {
             .at_most(LARGEST_LIST);
         let mut databases = self
             .send_repeatedly(request, |response| {
-                // Old servers ignore the range.
+                // Old versions ignore the range.
                 listed(&response, |name| name.starts_with(prefix))
             })
             .await?;
@@ -39,8 +39,8 @@ impl Server {
         Ok(databases)
     }
 
-    /// Whether the server lists a database of that name.
-    pub async fn lists(&self, database: &DatabaseName) -> Result<bool, Error> {
+    /// Whether `_all_dbs` lists this database.
+    pub async fn is_listed(&self, database: &DatabaseName) -> Result<bool, Error> {
         let name = in_query(&document::quoted(database.plain()));
         let query = format!("startkey={name}&endkey={name}");
         let request = Request::read(Operation::LIST_DATABASES, Method::GET, "/_all_dbs")
@@ -51,7 +51,7 @@ impl Server {
         Ok(!found.is_empty())
     }
 
-    /// Whether a database exists.
+    /// Whether `GET /db` finds this database.
     pub async fn exists(&self, database: &DatabaseName) -> Result<bool, Error> {
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, "")
             .of(database)
@@ -69,7 +69,7 @@ impl Server {
         .await
     }
 
-    /// Creates a database; one that is there already is as good.
+    /// Creates a database. Succeeds if it exists already.
     pub async fn create_database(&self, database: &DatabaseName) -> Result<(), Error> {
         let request = Request::write(Operation::CREATE_DATABASE, Method::PUT, "")
             .of(database)
@@ -77,7 +77,8 @@ impl Server {
         self.send_repeatedly(request, |response| match response.status {
             status if status.is_success() && has_field(&response, "ok") => Ok(()),
             StatusCode::PRECONDITION_FAILED => Ok(()),
-            // Not CouchDB's words: asked again, it says that it is there, or makes it.
+            // The body is not CouchDB's. A second attempt either creates the database or reports
+            // that it exists.
             status if status.is_success() => Err(unexpected(
                 Operation::CREATE_DATABASE,
                 &response,
@@ -90,10 +91,10 @@ impl Server {
         .await
     }
 
-    /// Deletes a database with all that it holds; one that is not there is as good.
+    /// Deletes a database with its documents. Succeeds if it does not exist.
     ///
     /// # Errors
-    /// No answer, or a refusal: any status but success and CouchDB's own 404.
+    /// No answer, or any status other than success and CouchDB's own 404.
     pub async fn delete_database(&self, database: &DatabaseName) -> Result<(), Error> {
         let request = Request::write(Operation::DELETE_DATABASE, Method::DELETE, "").of(database);
         self.send_repeatedly(request, |response| {
@@ -106,8 +107,8 @@ impl Server {
     }
 }
 
-/// The databases of an answer of `_all_dbs` that are wanted. Names are looked at one by one: a list of all of them would take
-/// several times the answer.
+/// The wanted databases in an answer of `_all_dbs`. Names are filtered one at a time: a list of all
+/// names would take several times the size of the answer.
 fn listed(
     response: &Response,
     is_wanted: impl Fn(&str) -> bool,
@@ -130,7 +131,7 @@ fn listed(
     Ok(databases)
 }
 
-/// Reads names; one more than [`MOST_DATABASES`] at most.
+/// Reads at most one name more than [`MOST_DATABASES`].
 struct Names<F>(F);
 
 impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Names<F> {
@@ -154,17 +155,17 @@ impl<'de, F: Fn(&str) -> bool> Visitor<'de> for Names<F> {
     }
 }
 
-/// A text that borrows where it can: `Cow` of serde alone always copies.
+/// A string that borrows where possible. Serde's own `Cow` always copies.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A refusal that does not go away.
+/// A permanent refusal.
 fn refused(operation: Operation, response: &Response) -> Error {
     let (_, line) = reason(response.status, &response.body);
     Error::new(Kind::BadRequest, operation, line)
 }
 
-/// Whether an answer is an object with this field: a page for people is none.
+/// Whether an answer is a JSON object with this field. An HTML page is not.
 fn has_field(response: &Response, name: &str) -> bool {
     std::str::from_utf8(&response.body)
         .ok()

@@ -1,5 +1,5 @@
-//! One error for everything that can go wrong with a database: what was being done, to which
-//! database on which server, of which kind, why, what to do, and whether it may be temporary.
+//! The error type of this crate: the operation, the database and server, the kind, the reason, a
+//! hint for the operator, and whether the error may be temporary.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Reaching the server at all, before any database is named.
+    /// Reaching the server, before any database is named.
     pub const CONNECT: Self = Self::new("connect", "connect to CouchDB", "for");
     /// Listing the server's databases.
     pub const LIST_DATABASES: Self = Self::new("db_list", "list databases", "to find");
@@ -30,8 +30,8 @@ impl Operation {
     /// Deleting a database.
     pub const DELETE_DATABASE: Self = Self::new("db_delete", "delete", "");
 
-    /// An operation. Failure reports print its `name`, so the names here are those of Kazoo's own functions; messages say
-    /// that the program cannot `phrase`, or cannot `phrase` `before_database` a database.
+    /// Creates an operation. Failure reports print its `name`, which is the name of Kazoo's own
+    /// function. Messages say "cannot `phrase`", or "cannot `phrase` `before_database` DATABASE".
     pub const fn new(
         name: &'static str,
         phrase: &'static str,
@@ -55,17 +55,17 @@ impl Operation {
 pub enum Kind {
     /// The database does not exist.
     DatabaseNotFound,
-    /// The document (or endpoint) does not exist.
+    /// The document or endpoint does not exist.
     NotFound,
-    /// The credentials are wrong. Never retried: CouchDB locks the user out after five.
+    /// The credentials are wrong. Never retried: CouchDB locks a user out after five attempts.
     Unauthorized,
-    /// The credentials are right and not enough, or the user is locked out.
+    /// The credentials are correct but not sufficient, or the user is locked out.
     Forbidden,
     /// The document changed since it was read.
     Conflict,
-    /// The request is larger than the server takes, or the answer larger than what is taken.
+    /// The request is larger than the server accepts, or the answer larger than the client accepts.
     TooLarge,
-    /// The answer does not fit into memory, or into what a run may hold of answers.
+    /// The answer does not fit into memory or into the run's [`AnswerBudget`](crate::AnswerBudget).
     OutOfMemory,
     /// The server asks for fewer requests.
     RateLimited,
@@ -73,15 +73,15 @@ pub enum Kind {
     Timeout,
     /// The connection was refused, reset or broken.
     Connection,
-    /// The server's certificate or its encryption is not acceptable, or only one side encrypts.
+    /// The server's certificate or cipher is not acceptable, or only one side uses TLS.
     Tls,
     /// A 5xx answer.
     ServerError,
-    /// An answer that is not what CouchDB says: truncated, garbage, out of order.
+    /// The answer is not a valid CouchDB answer: truncated, unreadable or in the wrong order.
     BadAnswer,
     /// Any other refusal of the request.
     BadRequest,
-    /// The run was cancelled before this was done.
+    /// The run was cancelled before the operation finished.
     Cancelled,
     /// The configuration is not complete, or not valid.
     Config,
@@ -116,7 +116,7 @@ impl Kind {
         }
     }
 
-    /// The reason of an error that has no detail.
+    /// The reason for an error without a detail.
     fn phrase(self) -> &'static str {
         match self {
             Self::DatabaseNotFound => "the database does not exist",
@@ -156,7 +156,7 @@ impl Kind {
         }
     }
 
-    /// How long the same request is worth another try.
+    /// How long the same request is worth retrying.
     pub(super) fn persistence(self) -> Persistence {
         match self {
             Self::RateLimited
@@ -184,20 +184,20 @@ pub enum Severity {
 /// How long a failed request is worth another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Persistence {
-    /// It fails however often it is sent.
+    /// Every attempt fails.
     Final,
-    /// A few tries show whether it was an accident.
+    /// A few attempts show whether the error was an accident.
     Glitch,
-    /// A server that restarts is back within a minute.
+    /// The server may be restarting, which takes up to a minute.
     Outage,
 }
 
-/// What went wrong. Prints as one line, and never holds credentials.
+/// An error. It prints as one line and never holds credentials.
 #[derive(Clone, Debug)]
-pub struct Error(Box<Fields>);
+pub struct Error(Box<ErrorFields>);
 
 #[derive(Clone, Debug)]
-struct Fields {
+struct ErrorFields {
     kind: Kind,
     operation: Operation,
     database: Option<DatabaseName>,
@@ -211,9 +211,9 @@ struct Fields {
 }
 
 impl Error {
-    /// An error of a kind, in an operation; `detail` is for people and must hold no secret.
+    /// Creates an error. `detail` is for people and must hold no secret.
     pub fn new(kind: Kind, operation: Operation, detail: impl Into<String>) -> Self {
-        Self(Box::new(Fields {
+        Self(Box::new(ErrorFields {
             kind,
             operation,
             database: None,
@@ -227,96 +227,96 @@ impl Error {
         }))
     }
 
-    /// The same error, of this database.
+    /// Sets the database.
     #[must_use]
     pub fn in_database(mut self, database: &DatabaseName) -> Self {
         self.0.database = Some(database.clone());
         self
     }
 
-    /// The same error, on this server.
+    /// Sets the server unless it is set.
     #[must_use]
     pub fn on(mut self, server: &ServerUrl) -> Self {
         self.0.server.get_or_insert_with(|| server.named());
         self
     }
 
-    /// The same error, with what to do about it.
+    /// Sets the hint for the operator.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(one_line(&hint.into()));
         self
     }
 
-    /// The same error, with the pause that the server asked for.
+    /// Sets the pause that the server asked for.
     #[must_use]
     pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
         self.0.retry_after = pause;
         self
     }
 
-    /// The same error, with CouchDB's own word for it.
+    /// Sets CouchDB's error code.
     #[must_use]
     pub(super) fn code(mut self, code: &str) -> Self {
         self.0.code = Some(code.to_owned());
         self
     }
 
-    /// The refusal of one thing to a user whom the server knows.
+    /// Turns the error into a refusal of one operation to a user with valid credentials.
     #[must_use]
-    pub(super) fn only_here(mut self) -> Self {
+    pub(super) fn forbidden_for_user(mut self) -> Self {
         self.0.kind = Kind::Forbidden;
         self.hint(
-            "the server takes the user name and the password, but does not allow that to this user",
+            "the server accepts the user name and the password, but does not allow this user to do that",
         )
     }
 
-    /// The same error, worth only so much patience.
+    /// Sets how long the error is worth retrying.
     #[must_use]
-    pub(super) fn persists(mut self, persistence: Persistence) -> Self {
+    pub(super) fn with_persistence(mut self, persistence: Persistence) -> Self {
         self.0.persistence = persistence;
         self
     }
 
-    /// The same error, of an answer that took too long, or broke off: a smaller one may arrive whole.
+    /// Marks an answer that was too slow or truncated: a smaller one may arrive complete.
     #[must_use]
     pub(super) fn too_slow(mut self, too_slow: bool) -> Self {
         self.0.too_slow = too_slow;
         self
     }
 
-    /// The error of a run that was told to stop.
+    /// The error of a cancelled run.
     pub fn cancelled(operation: Operation) -> Self {
         Self::new(Kind::Cancelled, operation, "the run was cancelled")
     }
 
-    /// Its kind.
+    /// The kind of the error.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// What was being done.
+    /// The operation that failed.
     pub fn operation(&self) -> Operation {
         self.0.operation
     }
 
-    /// The database that it was done to, if one.
+    /// The database, if the operation concerned one.
     pub fn database(&self) -> Option<&DatabaseName> {
         self.0.database.as_ref()
     }
 
-    /// What there is to say beyond that, for people.
+    /// The detail for people.
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// The pause that the server asked for, if it did.
+    /// The pause that the server asked for, if any.
     pub fn pause(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// CouchDB's own word for it, where CouchDB answered.
-    pub fn said(&self) -> Option<&str> {
+    /// CouchDB's error code, if CouchDB answered.
+    pub fn couchdb_code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
@@ -329,7 +329,7 @@ impl Error {
         self.0.too_slow
     }
 
-    /// Whether an answer with fewer documents may be taken where this one was not.
+    /// Whether an answer with fewer documents may be accepted where this one was not.
     pub(super) fn is_too_much(&self) -> bool {
         matches!(self.0.kind, Kind::TooLarge | Kind::OutOfMemory)
     }
@@ -354,7 +354,7 @@ impl Error {
         }
     }
 
-    /// The reason in a failure report: `save_docs-conflict`, `open_doc-db_not_found`, …
+    /// The reason in a failure report: `save_docs-conflict`, `open_doc-db_not_found`, ….
     pub fn reason(&self) -> String {
         format!("{}-{}", self.0.operation.name, self.0.kind.name())
     }
@@ -382,7 +382,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A line of the operator's terminal: control characters become spaces, and it has an end.
+/// One line for the operator's terminal: control characters become spaces, and the length is
+/// limited.
 fn one_line(text: &str) -> String {
     const LONGEST: usize = 400;
     text.chars()

@@ -1,4 +1,4 @@
-//! Which cluster a server belongs to.
+//! Identifies the cluster that a server belongs to.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,20 @@ use super::error::{Error, Kind, Operation};
 use super::request::Request;
 use super::server::Server;
 
-/// What tells one cluster from another.
+/// The identity of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterIdentity {
-    /// The `uuid` of `GET /`. The nodes of a cluster have the same one only where they are configured so.
+    /// The `uuid` of `GET /`. The nodes of a cluster share it only if they are configured that way.
     pub uuid: Option<String>,
-    /// The names of the cluster's nodes (`cluster_nodes` of `GET /_membership`). Empty where they may not be asked for.
+    /// The names of the cluster's nodes (`cluster_nodes` of `GET /_membership`). Empty if the user
+    /// may not read them.
     pub nodes: BTreeSet<String>,
 }
 
 impl ClusterIdentity {
-    /// Whether both are of one cluster; None where neither tells.
+    /// Whether both identities belong to one cluster. None if that is unknown.
     pub fn is_same(&self, other: &Self) -> Option<bool> {
-        // Every server that was not told otherwise has the same name, so the name of a single node says nothing.
+        // A single node has the same default name on every server, so the name says nothing.
         let are_nodes_known = self.nodes.len() > 1 && other.nodes.len() > 1;
         match (&self.uuid, &other.uuid) {
             (Some(one), Some(other)) if one == other => Some(true),
@@ -45,7 +46,8 @@ struct Membership {
 }
 
 impl Server {
-    /// Asks which cluster this is. What the server does not say, or not to this user, is left empty.
+    /// Reads the cluster's identity. A value that the server does not report, or not to this user,
+    /// is left empty.
     ///
     /// # Errors
     /// [`Kind::Cancelled`], [`Kind::Unauthorized`].
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn cluster_is_known_by_its_uuid_and_then_by_its_nodes() {
+    fn cluster_is_identified_by_uuid_then_by_nodes() {
         let single = ["couchdb@127.0.0.1"];
         let three = ["couchdb@a", "couchdb@b", "couchdb@c"];
         for (one, other, expected) in [
@@ -104,7 +106,7 @@ mod tests {
                 identity(Some("x"), &single),
                 Some(true),
             ),
-            // Two servers that were installed alike.
+            // Two servers with the same default node name.
             (
                 identity(Some("x"), &single),
                 identity(Some("y"), &single),

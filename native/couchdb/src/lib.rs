@@ -1,7 +1,7 @@
-//! CouchDB over HTTP, for a client that reads and writes many documents: one request with its limit
-//! and retries, pages of documents, bulk writes, and documents as the text that they came in.
+//! A CouchDB client for reading and writing many documents: requests with a limit and retries,
+//! pages of documents, bulk writes, and documents kept as the text that CouchDB sent.
 //!
-//! Nothing here knows Kazoo.
+//! This crate knows nothing about Kazoo.
 
 mod answer;
 mod backoff;
@@ -18,13 +18,13 @@ mod open;
 mod page_size;
 mod pages;
 mod probe;
+mod queue;
 mod request;
 mod retry;
 mod rows;
 mod server;
 mod settings;
 mod tls;
-mod turns;
 mod url;
 mod view;
 
@@ -37,7 +37,7 @@ pub use document::{DatabaseName, Document, IdRange, Revision, encoded, quoted};
 pub use error::{Error, Kind, Operation, Severity};
 pub use identity::ClusterIdentity;
 pub use limiter::Limiter;
-pub use open::Opened;
+pub use open::OpenedDocument;
 pub use pages::{Pages, in_query};
 pub use request::{Request, Response};
 pub use reqwest::Method;
@@ -47,4 +47,4 @@ pub use rows::{Attachments, Found, FromRow, Revised};
 pub use server::Server;
 pub use settings::{HttpSettings, OnOutage};
 pub use url::ServerUrl;
-pub use view::{InRange, Keyed, Keys};
+pub use view::{Keyed, Keys, ViewRows};

@@ -1,35 +1,36 @@
-//! How many requests are in flight at once: few at first, more while latency holds, half when
-//! the server shows that it is too much, never more than the operator allows. Who must wait is let
-//! go by turns: reads, then writes.
+//! The adaptive limit on requests in flight. It starts low, grows while latency is stable, and
+//! halves when the server is overloaded. It never exceeds the operator's limit. When the limit is
+//! reached, queued reads run before queued writes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::turns::{Access, Turns};
+use super::queue::{Access, RequestQueue};
 
 const START: usize = 4;
 
-/// Latency may be this many times its long-term average before growth stops.
+/// Growth stops when latency exceeds its long-term average by this factor.
 const TOLERANCE: f64 = 3.0;
 
-/// After a halving nothing grows or halves again for this long: the requests that are still in
-/// flight tell of the old limit.
+/// After the limit was halved, it does not change for this long: the requests still in flight were
+/// sent under the old limit.
 const SETTLE: Duration = Duration::from_millis(250);
 
-/// A limit on the requests in flight that adapts (AIMD, as TCP does it).
+/// A limit on requests in flight that adapts by additive increase and multiplicative decrease
+/// (AIMD), as TCP does.
 pub struct Limiter {
     ceiling: usize,
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
     pace: Option<Mutex<Pace>>,
 }
 
-struct State {
+struct LimiterState {
     limit: usize,
-    /// More than the limit after a halving, until enough have come back.
+    /// Can exceed the limit after it was halved, until enough requests have finished.
     in_flight: usize,
-    waiting: Turns<oneshot::Sender<Permit>>,
+    queue: RequestQueue<oneshot::Sender<Permit>>,
     successes: usize,
     latency: f64,
     doubling: bool,
@@ -41,25 +42,26 @@ struct Pace {
     next: Instant,
 }
 
-/// Leave to send one request.
+/// Permission to send one request.
 pub(super) struct Permit {
     limiter: Arc<Limiter>,
-    /// Whether it is one of those in flight.
+    /// Whether the permit counts in `in_flight`.
     counted: bool,
     started: Instant,
 }
 
 impl Limiter {
-    /// `ceiling`: the most requests in flight. `per_second`: the most requests a second, if any.
+    /// Creates a limiter. `ceiling`: the most requests in flight. `per_second`: the most requests a
+    /// second, if limited.
     pub fn new(ceiling: usize, per_second: Option<f64>) -> Arc<Self> {
         let ceiling = ceiling.max(1);
         let limit = START.min(ceiling);
         Arc::new(Self {
             ceiling,
-            state: Mutex::new(State {
+            state: Mutex::new(LimiterState {
                 limit,
                 in_flight: 0,
-                waiting: Turns::new(Instant::now()),
+                queue: RequestQueue::new(Instant::now()),
                 successes: 0,
                 latency: 0.0,
                 doubling: true,
@@ -74,16 +76,16 @@ impl Limiter {
         })
     }
 
-    /// The present limit.
+    /// The current limit.
     pub fn limit(&self) -> usize {
         self.state().limit
     }
 
     pub(super) async fn acquire(self: &Arc<Self>, access: Access) -> Permit {
-        let mut permit = match self.take_or_wait(access) {
+        let mut permit = match self.take_or_enqueue(access) {
             Ok(permit) => permit,
-            // Who waits is always answered; a request without a permit is the lesser evil.
-            Err(leave) => leave.await.unwrap_or_else(|_| self.permit(false)),
+            // The sender is never dropped. If it were, send without a permit.
+            Err(granted) => granted.await.unwrap_or_else(|_| self.permit(false)),
         };
         if let Some(pause) = self.pause() {
             tokio::time::sleep(pause).await;
@@ -92,15 +94,18 @@ impl Limiter {
         permit
     }
 
-    fn take_or_wait(self: &Arc<Self>, access: Access) -> Result<Permit, oneshot::Receiver<Permit>> {
+    fn take_or_enqueue(
+        self: &Arc<Self>,
+        access: Access,
+    ) -> Result<Permit, oneshot::Receiver<Permit>> {
         let mut state = self.state();
         if state.in_flight < state.limit {
             state.in_flight += 1;
             return Ok(self.permit(true));
         }
-        let (leave, waits) = oneshot::channel();
-        state.waiting.wait(access, leave);
-        Err(waits)
+        let (waiter, granted) = oneshot::channel();
+        state.queue.push(access, waiter);
+        Err(granted)
     }
 
     fn permit(self: &Arc<Self>, counted: bool) -> Permit {
@@ -111,25 +116,25 @@ impl Limiter {
         }
     }
 
-    /// Lets go as many of those that wait as there is room for.
-    fn let_go(self: &Arc<Self>) {
-        while let Some(leave) = self.next() {
-            if let Err(mut unwanted) = leave.send(self.permit(true)) {
-                // Who waited has been cancelled.
+    /// Grants permits to queued requests while the limit allows.
+    fn grant_permits(self: &Arc<Self>) {
+        while let Some(waiter) = self.next_waiter() {
+            if let Err(mut unwanted) = waiter.send(self.permit(true)) {
+                // The queued request was cancelled.
                 unwanted.counted = false;
                 self.state().in_flight -= 1;
             }
         }
     }
 
-    fn next(&self) -> Option<oneshot::Sender<Permit>> {
+    fn next_waiter(&self) -> Option<oneshot::Sender<Permit>> {
         let mut state = self.state();
         if state.in_flight >= state.limit {
             return None;
         }
-        let leave = state.waiting.next(Instant::now())?;
+        let waiter = state.queue.next(Instant::now())?;
         state.in_flight += 1;
-        Some(leave)
+        Some(waiter)
     }
 
     fn pause(&self) -> Option<Duration> {
@@ -144,7 +149,7 @@ impl Limiter {
         Some(turn - now)
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -158,7 +163,8 @@ impl Limiter {
             0.9 * state.latency + 0.1 * latency
         };
         state.successes += 1;
-        // One more for each window of successes; twice as many as long as nothing went wrong.
+        // Raises the limit by one for each window of successes. Until the first overload the window
+        // is one success, which doubles the limit each round.
         let window = if state.doubling { 1 } else { state.limit };
         if holds && state.limit < self.ceiling && state.successes >= window {
             state.successes = 0;
@@ -180,12 +186,12 @@ impl Limiter {
 }
 
 impl Permit {
-    /// The server answered as it should.
+    /// Reports that the server answered.
     pub(super) fn succeeded(&self) {
         self.limiter.succeeded(self.started.elapsed());
     }
 
-    /// The server, or the way to it, is overloaded.
+    /// Reports that the server or the network is overloaded.
     pub(super) fn overloaded(&self) {
         self.limiter.overloaded();
     }
@@ -195,7 +201,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if self.counted {
             self.limiter.state().in_flight -= 1;
-            self.limiter.let_go();
+            self.limiter.grant_permits();
         }
     }
 }
@@ -207,7 +213,7 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     #[tokio::test]
-    async fn grows_while_all_is_well_and_halves_when_not() {
+    async fn limit_grows_on_success_and_halves_on_overload() {
         let limiter = Limiter::new(16, None);
         for _ in 0..40 {
             limiter.acquire(Access::Read).await.succeeded();
@@ -216,7 +222,7 @@ mod tests {
         let held: Vec<_> = join_all((0..16).map(|_| limiter.acquire(Access::Read))).await;
         held[0].overloaded();
         held[1].overloaded();
-        assert_eq!(limiter.limit(), 8, "two complaints at once count as one");
+        assert_eq!(limiter.limit(), 8, "two overloads at once count as one");
         drop(held);
         let held: Vec<_> = join_all((0..8).map(|_| limiter.acquire(Access::Read))).await;
         let one_more = timeout(Duration::from_millis(20), limiter.acquire(Access::Write));
@@ -225,9 +231,9 @@ mod tests {
         assert_eq!(limiter.state().in_flight, 0);
     }
 
-    /// Whoever waits and is cancelled takes no place with it.
+    /// A cancelled request releases its place in the queue.
     #[tokio::test]
-    async fn who_is_cancelled_leaves_room() {
+    async fn cancelled_request_releases_permit() {
         let limiter = Limiter::new(1, None);
         let held = limiter.acquire(Access::Read).await;
         let waits: Vec<_> = (0..1000)
@@ -237,8 +243,8 @@ mod tests {
             })
             .collect();
         sleep(Duration::from_millis(20)).await;
-        for one in &waits {
-            one.abort();
+        for task in &waits {
+            task.abort();
         }
         join_all(waits).await;
         drop(held);
@@ -248,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reads_and_writes_take_turns() {
+    async fn queued_reads_run_before_queued_writes() {
         let limiter = Limiter::new(1, None);
         let held = limiter.acquire(Access::Read).await;
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -273,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keeps_to_a_pace() {
+    async fn requests_keep_to_the_rate_limit() {
         let limiter = Limiter::new(4, Some(100.0));
         let started = Instant::now();
         for _ in 0..11 {

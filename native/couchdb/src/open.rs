@@ -1,4 +1,4 @@
-//! One document by its id, and the server's clock.
+//! Reads one document by its id, with the server's time.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ use reqwest::Method;
 
 /// A document as it was at a moment.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedDocument {
     /// The document; `None` where it, or the database, does not exist.
     pub document: Option<Document>,
     /// The moment, by the server's clock; by the clock of this machine, if the server did not say.
@@ -49,11 +49,15 @@ impl Server {
     ///
     /// # Errors
     /// The answer could not be had.
-    pub async fn open_doc(&self, database: &DatabaseName, id: &str) -> Result<Opened, Error> {
+    pub async fn open_doc(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+    ) -> Result<OpenedDocument, Error> {
         let path = format!("/{}", in_query(id));
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, &path).of(database);
         self.send_repeatedly(request, |response| {
-            Ok(Opened {
+            Ok(OpenedDocument {
                 document: document_in(database, id, None, &response)?,
                 at: response.date.unwrap_or_else(SystemTime::now),
             })

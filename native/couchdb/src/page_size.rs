@@ -1,14 +1,14 @@
-//! How many documents a server can deliver in one answer before something between it and us loses patience.
+//! The number of documents in one request, adapted to the timeouts between client and server.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Sizes above this are not limited any more.
+/// Above this size there is no limit.
 const UNLIMITED: usize = 1 << 20;
 
-/// A size that adapts: half of the one that was too slow, and twice as many again after a while.
+/// An adaptive size: halved after a slow answer, doubled again after some time.
 #[derive(Debug)]
 pub(super) struct PageSize {
     keep: Duration,
@@ -22,7 +22,7 @@ struct Smaller {
 }
 
 impl PageSize {
-    /// Without a limit; one that is found is kept for so long.
+    /// Starts without a limit. A limit is kept for `keep` before it is doubled.
     pub(super) fn new(keep: Duration) -> Self {
         Self {
             keep,
@@ -30,7 +30,7 @@ impl PageSize {
         }
     }
 
-    /// How many documents to ask for, of those that are wanted; at least one.
+    /// The number of documents to ask for, at most `wanted` and at least 1.
     pub(super) fn of(&self, wanted: usize) -> usize {
         let mut state = self.state();
         let now = Instant::now();
@@ -45,13 +45,13 @@ impl PageSize {
         wanted.min(most).max(1)
     }
 
-    /// Whether answers have arrived whole lately. If not the server must send what it has as it goes: silence is what a load
-    /// balancer does not bear.
+    /// Whether answers have arrived complete lately. If not, the server must send each part as soon
+    /// as it is ready: a load balancer closes silent connections.
     pub(super) fn is_unlimited(&self) -> bool {
         self.state().is_none()
     }
 
-    /// So many documents took too long.
+    /// Reports that an answer with `documents` documents took too long.
     pub(super) fn too_slow(&self, documents: usize) {
         let half = (documents / 2).max(1);
         let mut state = self.state();
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn size_halves_down_to_one() {
+    fn slow_answers_halve_size_down_to_one() {
         let size = PageSize::new(Duration::from_secs(60));
         assert_eq!(size.of(1000), 1000);
         assert!(size.is_unlimited());
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn size_doubles_after_a_while_until_nothing_limits_it() {
+    fn size_doubles_over_time_until_unlimited() {
         let size = PageSize::new(Duration::ZERO);
         size.too_slow(1000);
         assert_eq!(size.of(3000), 1000);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use document::{DatabaseName, Document, IdRange, quoted};
 
-use super::answer::{AllDocs, MOST_ROWS, Results};
+use super::answer::{AllDocs, AllDocsResults, MOST_ROWS};
 use super::body::largest;
 use super::error::{Error, Operation};
 use super::request::{Request, Response};
@@ -84,7 +84,7 @@ impl<T: FromRow> Pages<T> {
             next: Some(range),
             ready: None,
             include,
-            // Every page but the first repeats the last row of the one before.
+            // Every page after the first repeats the last row of the previous page.
             limit: limit.clamp(2, MOST_ROWS),
             last: None,
             rows: PhantomData,
@@ -132,7 +132,7 @@ impl<T: FromRow> Pages<T> {
             .body(json!({ "queries": queries }).to_string());
         let read = |response: Response| {
             let text = text_of(&response)?;
-            let answers: Results<'_> = answer_of(&self.database, &response, &text)?;
+            let answers: AllDocsResults<'_> = answer_of(&self.database, &response, &text)?;
             let [answer, of_others] = <[AllDocs<'_>; 2]>::try_from(answers.results)
                 .map_err(|_| bad_answer(&self.database, "not an answer to each query"))?;
             let page = page_of(&self.database, range, limits[0], answer, &text)?;
@@ -155,12 +155,12 @@ impl<T: FromRow> Pages<T> {
         Ok(())
     }
 
-    /// How many rows the server is asked for now.
+    /// The number of rows to ask for now.
     fn documents_at_once(&self) -> usize {
         self.server.page_size(self.include).of(self.limit)
     }
 
-    /// Whether the server can take the time to finish an answer before it sends any of it.
+    /// Whether to ask for an answer in one piece.
     fn whole(&self) -> bool {
         self.server.page_size(self.include).is_unlimited()
     }

@@ -1,4 +1,4 @@
-//! Whether a server that gives no answer of HTTP speaks TLS.
+//! Probes a server that does not answer HTTP: whether it speaks TLS, and whether its name resolves.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use tokio::time::timeout;
 use super::tls;
 use super::url::ServerUrl;
 
-/// A server that is asked answers at once, or not at all.
+/// The time limit of the probe.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Records of a handshake, and of an alert (RFC 8446, section 5.1).
+/// The TLS record types handshake and alert (RFC 8446, section 5.1).
 const RECORDS: [u8; 2] = [22, 21];
 
-/// The first byte of the version of every record.
+/// The first version byte of every TLS record.
 const VERSION: u8 = 3;
 
-/// Whether the server answers the first message of an encrypted connection as such.
+/// Whether the server answers a TLS ClientHello with a TLS record.
 pub(super) async fn speaks_tls(url: &ServerUrl) -> bool {
     timeout(PATIENCE, answers_hello(url))
         .await
@@ -35,8 +35,8 @@ async fn answers_hello(url: &ServerUrl) -> Option<bool> {
     Some(RECORDS.contains(&start[0]) && start[1] == VERSION)
 }
 
-/// Whether the name of the server's host leads anywhere.
-pub(super) async fn is_known(url: &ServerUrl) -> bool {
+/// Whether the server's host name resolves.
+pub(super) async fn host_resolves(url: &ServerUrl) -> bool {
     let (host, port) = url.host_and_port();
     tokio::net::lookup_host((host.as_str(), port))
         .await

@@ -1,4 +1,4 @@
-//! A request as it is described, and sending it: within the limit, and again where that is safe.
+//! A request, and sending it within the limit and with retries where that is safe.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,19 +7,19 @@ use reqwest::{Method, StatusCode};
 
 use super::body::{LARGEST_PAGE, LARGEST_STATUS};
 use super::error::{Error, Kind, Operation};
+use super::queue::Access;
 use super::retry::Retries;
 use super::server::Server;
-use super::turns::Access;
 use super::url::ServerUrl;
 use document::DatabaseName;
 
-/// After a cancellation a write in flight may still finish, for this long.
+/// After a cancellation, a write in flight may still finish within this time.
 const LAST_WRITE: Duration = Duration::from_millis(700);
 
-/// For how long the server's word that the credentials are right is believed.
+/// The result of a credential check is cached for this long.
 const CREDENTIALS_HOLD: Duration = Duration::from_secs(5);
 
-/// A request to be made.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     operation: Operation,
@@ -33,13 +33,13 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// A request that changes nothing on the server. `path` follows the database's name, or the server's root; it starts
-    /// with `/`, or is empty.
+    /// Creates a request that changes nothing on the server. `path` follows the database's name or
+    /// the server's root; it is empty or starts with `/`.
     pub fn read(operation: Operation, method: Method, path: &'a str) -> Self {
         Self::new(Access::Read, operation, method, path)
     }
 
-    /// A request that changes something on the server.
+    /// Creates a request that changes data on the server.
     pub fn write(operation: Operation, method: Method, path: &'a str) -> Self {
         Self::new(Access::Write, operation, method, path)
     }
@@ -57,28 +57,28 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The same, to this database.
+    /// Sets the database.
     #[must_use]
     pub fn of(mut self, database: &'a DatabaseName) -> Self {
         self.database = Some(database);
         self
     }
 
-    /// The same, with a query string, percent-encoded already and without its `?`.
+    /// Sets the query string: percent-encoded, without `?`.
     #[must_use]
     pub fn query(mut self, query: &'a str) -> Self {
         self.query = query;
         self
     }
 
-    /// The same, with a body of JSON.
+    /// Sets a JSON body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// The same, refusing an answer of more bytes than this ([`Kind::TooLarge`]).
+    /// Sets the size limit of the answer in bytes. A larger one is an error ([`Kind::TooLarge`]).
     #[must_use]
     pub fn at_most(mut self, bytes: usize) -> Self {
         self.largest = bytes;
@@ -119,7 +119,7 @@ impl<'a> Request<'a> {
         url
     }
 
-    /// The error, with the database that the request was for.
+    /// Adds the request's database to an error.
     fn failed(&self, error: Error) -> Error {
         match self.database {
             Some(database) => error.in_database(database),
@@ -128,19 +128,23 @@ impl<'a> Request<'a> {
     }
 }
 
-/// An answer: a status below 500 and a whole body.
+/// An answer: a status below 500 and the complete body. See [`Client::send`](crate::Client::send).
 #[derive(Debug)]
 pub struct Response {
-    /// The status.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// When the server says that it answered.
+    /// The server's `Date` header.
     pub date: Option<SystemTime>,
-    /// The body.
+    /// The complete body.
     pub body: Bytes,
 }
 
 impl Server {
-    /// Sends a request that may be repeated (a read, or a write that is the same twice).
+    /// Sends a request, with retries. Only for a read, or for a write that has the same effect
+    /// twice.
+    ///
+    /// # Errors
+    /// The last error, or the cancellation.
     pub async fn send_repeatedly<T>(
         &self,
         request: Request<'_>,
@@ -155,7 +159,7 @@ impl Server {
         }
     }
 
-    /// Sends a request once, and makes something of the answer.
+    /// Sends a request once and evaluates the answer.
     pub(super) async fn send_and_read<T>(
         &self,
         request: &Request<'_>,
@@ -165,12 +169,15 @@ impl Server {
         answer.map_err(|error| error.on(self.url()))
     }
 
-    /// Sends a request once. The error says whether it may pass, not whether the server acted.
+    /// Sends a request once.
+    ///
+    /// # Errors
+    /// Whether an error is temporary does not say whether the server acted.
     pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
         self.send_within(request, None).await
     }
 
-    /// Sends a request once, and waits no longer than this for the whole answer.
+    /// Sends a request once and waits at most `patience` for the complete answer.
     pub(super) async fn send_within(
         &self,
         request: &Request<'_>,
@@ -197,7 +204,7 @@ impl Server {
             tokio::time::timeout(patience, self.client.send(request))
                 .await
                 .unwrap_or_else(|_| {
-                    let detail = "no answer in good time";
+                    let detail = "no answer in time";
                     Err(Error::new(Kind::Timeout, request.operation, detail))
                 })
         };
@@ -212,7 +219,7 @@ impl Server {
         let answer = answer.map_err(|error| request.failed(error));
         match &answer {
             Ok(_) => {
-                self.outage.over();
+                self.outage.end();
                 permit.succeeded();
             }
             Err(error) if error.is_temporary() => permit.overloaded(),
@@ -221,9 +228,10 @@ impl Server {
         answer
     }
 
-    /// What a 401 means. CouchDB gives it for wrong credentials, and to a user whom it does not allow this one thing;
-    /// its first page, which is for everybody, tells one from the other. It is asked seldom: a wrong password counts there,
-    /// too, and CouchDB locks a user out after five.
+    /// Finds out what a 401 means. CouchDB answers it for wrong credentials, and also for a user
+    /// without permission for this one request. `GET /`, which every user may read, shows the
+    /// difference. The check is rare: it counts as a login attempt, and CouchDB locks a user out
+    /// after five wrong ones.
     async fn unauthorized(&self, error: Error) -> Error {
         let mut known = self.credentials_hold.lock().await;
         let holds = match *known {
@@ -236,6 +244,10 @@ impl Server {
             }
         };
         *known = Some((tokio::time::Instant::now(), holds));
-        if holds { error.only_here() } else { error }
+        if holds {
+            error.forbidden_for_user()
+        } else {
+            error
+        }
     }
 }

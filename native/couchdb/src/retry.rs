@@ -1,4 +1,4 @@
-//! Sending again: after which errors, after which pause, and for how long.
+//! Retries: which errors are retried, with which back-off, and for how long.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,44 +11,44 @@ use super::error::{Error, Kind, Persistence};
 use super::request::Request;
 use super::server::Server;
 
-/// The part of the patience after which somebody learns of an outage.
-const NOTICED: u32 = 30;
+/// An outage is announced after this fraction of the patience.
+const ANNOUNCE_DIVISOR: u32 = 30;
 
-/// Since when a server does not answer.
+/// The outage of a server, if there is one.
 #[derive(Debug, Default)]
-pub(super) struct Outage(Mutex<Option<Since>>);
+pub(super) struct Outage(Mutex<Option<OutageState>>);
 
 #[derive(Clone, Copy, Debug)]
-struct Since {
+struct OutageState {
     at: Instant,
     announced: bool,
 }
 
 impl Outage {
-    /// The server answered.
-    pub(super) fn over(&self) {
+    /// Ends the outage: the server answered.
+    pub(super) fn end(&self) {
         *self.state() = None;
     }
 
-    /// The server did not answer. Returns since when, and whether somebody should learn of it.
-    fn goes_on(&self, unnoticed: Duration) -> (Instant, bool) {
+    /// Records a failed attempt. Returns the start of the outage, and whether to announce it now.
+    fn record_failure(&self, announce_after: Duration) -> (Instant, bool) {
         let mut state = self.state();
         let now = Instant::now();
-        let since = state.get_or_insert(Since {
+        let since = state.get_or_insert(OutageState {
             at: now,
             announced: false,
         });
-        let announce = !since.announced && now - since.at >= unnoticed;
+        let announce = !since.announced && now - since.at >= announce_after;
         since.announced |= announce;
         (since.at, announce)
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<Since>> {
+    fn state(&self) -> MutexGuard<'_, Option<OutageState>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The tries of one request.
+/// The attempts of one request.
 pub(super) struct Retries<'a> {
     server: &'a Server,
     pauses: Backoff,
@@ -66,10 +66,10 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Waits until the request is to be sent again.
+    /// Waits until the next attempt.
     ///
     /// # Errors
-    /// The error that it failed with, if it is not worth another try; the cancellation.
+    /// `error` if it is not worth a retry, or the cancellation.
     pub(super) async fn after(&mut self, request: &Request<'_>, error: Error) -> Result<(), Error> {
         self.failed += 1;
         let settings = &self.server.settings;
@@ -77,10 +77,11 @@ impl<'a> Retries<'a> {
             Persistence::Final => false,
             Persistence::Glitch => self.failed < settings.tries,
             Persistence::Outage => {
-                let unnoticed = settings.patience() / NOTICED;
-                let (outage, announce) = self.server.outage.goes_on(unnoticed);
+                let announce_after = settings.patience() / ANNOUNCE_DIVISOR;
+                let (outage, announce) = self.server.outage.record_failure(announce_after);
                 let since = *self.since.get_or_insert_with(Instant::now);
-                // A server that has been away for that long is not waited for once a request.
+                // A server that has been down for that long is not waited for again with each
+                // request.
                 let since = since.min(outage);
                 if let Some(on_outage) = settings.on_outage.as_ref().filter(|_| announce) {
                     (on_outage.0)(&error, settings.patience());
@@ -94,7 +95,7 @@ impl<'a> Retries<'a> {
         self.pause(request, &error).await
     }
 
-    /// Waits before a smaller request is sent, where what others hold is in its way.
+    /// Waits before a smaller request if other answers use up the memory.
     pub(super) async fn pause_for_memory(
         &mut self,
         request: &Request<'_>,
@@ -106,7 +107,7 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Waits before a smaller request is sent.
+    /// Waits before a smaller request.
     pub(super) async fn pause(
         &mut self,
         request: &Request<'_>,

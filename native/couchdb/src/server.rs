@@ -1,4 +1,4 @@
-//! A CouchDB server as the library uses it: a client within an adaptive limit, with retries, that can be cancelled.
+//! A CouchDB server: a client with an adaptive limit, retries and cancellation.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,12 +23,13 @@ pub struct Server {
     pub(super) settings: HttpSettings,
     pub(super) cancel: CancellationToken,
     pub(super) outage: Outage,
-    /// Whether the server takes the credentials, and when it said so; None until that is in doubt.
+    /// Whether the server accepts the credentials, and when that was checked. None before the first
+    /// 401.
     pub(super) credentials_hold: Arc<AsyncMutex<Option<(Instant, bool)>>>,
     sizes: Arc<Sizes>,
 }
 
-/// How much the server is asked for at once.
+/// The adaptive sizes of requests.
 struct Sizes {
     ids: PageSize,
     documents: PageSize,
@@ -36,11 +37,11 @@ struct Sizes {
 }
 
 impl Server {
-    /// A client for this server. Nothing is sent yet. For an https server this reads the system's
-    /// certificates, and so may block for a moment.
+    /// Creates a client. It sends nothing yet. For an https server it reads the system's
+    /// certificates, which can block for some milliseconds.
     ///
     /// # Errors
-    /// [`Kind::Config`](super::Kind::Config) when the certificates cannot be used.
+    /// [`Kind::Config`](super::Kind::Config) if the certificates cannot be used.
     pub fn new(
         url: ServerUrl,
         settings: HttpSettings,
@@ -62,11 +63,11 @@ impl Server {
         })
     }
 
-    /// The same server for requests that must get through while others queue: they share its
-    /// connections and are counted with the others, but do not queue with them, and `cancel` of
-    /// their own stops them.
+    /// The same server with a separate request queue, for requests that must not wait behind
+    /// others. It shares the connections and the counters, and `cancel` stops only its own
+    /// requests.
     #[must_use]
-    pub fn beside(&self, cancel: CancellationToken) -> Self {
+    pub fn with_own_queue(&self, cancel: CancellationToken) -> Self {
         Self {
             client: self.client.clone(),
             limiter: Limiter::new(1, None),
@@ -78,12 +79,12 @@ impl Server {
         }
     }
 
-    /// The server's URL; prints without credentials.
+    /// The server's URL. Its `Display` omits the credentials.
     pub fn url(&self) -> &ServerUrl {
         self.client.url()
     }
 
-    /// How much is asked for at once in pages of this kind.
+    /// The number of documents in a page of this kind.
     pub(super) fn page_size(&self, include: Include) -> &PageSize {
         match include {
             Include::Revisions => &self.sizes.ids,
@@ -91,12 +92,12 @@ impl Server {
         }
     }
 
-    /// How much is written at once.
+    /// The number of documents in a batch of writes.
     pub(super) fn write_size(&self) -> &PageSize {
         &self.sizes.writes
     }
 
-    /// How many requests are allowed in flight at this moment.
+    /// The current limit on requests in flight.
     pub fn concurrency(&self) -> usize {
         self.limiter.limit()
     }

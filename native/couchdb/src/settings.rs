@@ -1,4 +1,4 @@
-//! How requests are made: limits, timeouts and retries.
+//! Settings of requests: limits, timeouts and retries.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,31 +8,31 @@ use std::time::Duration;
 use super::body::AnswerBudget;
 use super::error::Error;
 
-/// How requests are made.
+/// Settings of requests.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// The most requests in flight at once, of one server.
+    /// The most requests in flight to one server.
     pub ceiling: usize,
-    /// The most requests a second, if any.
+    /// The most requests a second, if limited.
     pub per_second: Option<f64>,
-    /// How long a connection may take.
+    /// The timeout for connecting.
     pub connect_timeout: Duration,
-    /// How long a server may be silent.
+    /// The longest silence of a server.
     pub read_timeout: Duration,
-    /// How often a request that may be repeated is tried at least, if its error may be temporary.
+    /// The minimum number of attempts for a repeatable request with temporary errors.
     pub tries: usize,
-    /// The first pause between tries; it doubles.
+    /// The first pause between attempts. It doubles.
     pub first_pause: Duration,
-    /// The longest pause between tries, whatever the server asks for. While a server does not answer, requests are tried again
-    /// for three times as long ([`Self::patience`]).
+    /// The longest pause between attempts, also if the server asks for more. During an outage
+    /// requests are retried for three times as long ([`Self::patience`]).
     pub longest_pause: Duration,
-    /// For how long a size that a slow server could answer is kept before a larger one is tried.
+    /// How long a reduced page size is kept before a larger one is tried.
     pub small_pages: Duration,
-    /// A PEM file of certificates that are trusted like those of the system.
+    /// A PEM file of certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// What answers may hold at once, together with those of all servers whose settings are clones of these.
+    /// The budget for answers, shared by all servers with clones of these settings.
     pub answers: AnswerBudget,
-    /// Learns that a server does not answer, once an outage.
+    /// Called once an outage.
     pub on_outage: Option<OnOutage>,
 }
 
@@ -55,8 +55,8 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
-    /// For how long requests are tried again while a server does not answer: longer than a restart takes, and than a load
-    /// balancer takes to see that a server is back.
+    /// How long requests are retried during an outage. It is longer than a restart, and longer than
+    /// a load balancer needs to notice that a server is back.
     pub fn patience(&self) -> Duration {
         self.longest_pause * 3
     }
@@ -64,7 +64,7 @@ impl HttpSettings {
 
 type Announce = dyn Fn(&Error, Duration) + Send + Sync;
 
-/// What is called with the error, and for how long it is tried again.
+/// A callback with the error and the duration of the retries.
 #[derive(Clone)]
 pub struct OnOutage(pub Arc<Announce>);
 

@@ -1,4 +1,4 @@
-//! Encryption: rustls with ring, the system's certificates, and those of a file that the operator names.
+//! TLS: rustls with ring, the system's certificates, and those of a file that the operator names.
 
 use std::error::Error as StdError;
 use std::path::Path;
@@ -16,18 +16,18 @@ use rustls::{
 
 use super::error::{Error, Kind, Operation};
 
-/// What an operator can do about a certificate that nobody vouches for.
+/// The hint for a certificate of an unknown issuer.
 const NAME_A_FILE: &str = "name a PEM file with the certificate, or with that of the authority that issued it: \
      --ca-file, COUCHDB_CA_FILE, or ca_file in the application environment";
 
-/// The configuration of encrypted connections. This reads files, which can block for some milliseconds.
+/// Builds the TLS configuration. It reads files, which can block for some milliseconds.
 ///
 /// # Errors
-/// [`Kind::Config`] when the named file holds no certificate, or there are none at all.
+/// [`Kind::Config`] if the named file holds no certificate, or if there is no certificate at all.
 pub(super) fn config(ca_file: Option<&Path>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
-    // A certificate in the system's store that cannot be read costs that certificate alone.
+    // An unreadable certificate in the system's store is skipped.
     let system = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(system.certs);
     let trusted = match ca_file {
@@ -92,8 +92,9 @@ fn config_error(detail: &str) -> Error {
     Error::new(Kind::Config, Operation::CONNECT, detail)
 }
 
-/// Takes a server whose certificate an authority vouches for, or is itself one that the operator named: the certificates
-/// that `openssl req -x509` makes are authorities, and no chain may end in one of those.
+/// Accepts a certificate with a chain to a trusted authority, or one that the operator named. The
+/// second case is needed because `openssl req -x509` makes certificates of authorities, and no
+/// chain may end in one of those.
 #[derive(Debug)]
 struct Verifier {
     chains: Option<Arc<WebPkiServerVerifier>>,
@@ -125,14 +126,14 @@ impl ServerCertVerifier for Verifier {
             }
             None => CertificateError::UnknownIssuer.into(),
         };
-        // A certificate that the operator named must be valid, and for this name, too.
-        let nobody_vouches = matches!(
+        // A certificate that the operator named must still be valid, and for this host name.
+        let is_unknown_issuer = matches!(
             refused,
             rustls::Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::Other(_)
             )
         );
-        if nobody_vouches && self.trusted.iter().any(|known| known == end_entity) {
+        if is_unknown_issuer && self.trusted.iter().any(|known| known == end_entity) {
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
         }
@@ -166,7 +167,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The first message of an encrypted connection, to find out whether a server answers it.
+/// A TLS ClientHello, for the probe.
 pub(super) fn client_hello() -> Option<Vec<u8>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -181,7 +182,7 @@ pub(super) fn client_hello() -> Option<Vec<u8>> {
     Some(hello)
 }
 
-/// Why the encrypted connection failed, and what to do: None where encryption was not the reason.
+/// The reason and hint for a failed TLS connection. None if TLS was not the cause.
 pub(super) fn refusal(
     error: &(dyn StdError + 'static),
     plain_url: &str,
@@ -204,7 +205,7 @@ pub(super) fn refusal(
             None,
         ),
         rustls::Error::PeerIncompatible(_) => (
-            "the server offers no version of TLS, or no cipher, that this program takes (TLS 1.2 and 1.3)"
+            "the server offers no version of TLS, or no cipher, that this program supports (TLS 1.2 and 1.3)"
                 .to_owned(),
             None,
         ),
@@ -261,14 +262,14 @@ fn certificate_refusal(certificate: &CertificateError) -> (String, Option<String
     (reason, hint)
 }
 
-/// The error of rustls, wherever it is in the chain.
+/// The rustls error in the chain of causes.
 fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<rustls::Error>() {
             return Some(found);
         }
-        // An error of input and output holds the one that caused it, and names only that one's cause.
+        // An `io::Error` holds the error that caused it, but its `source` is the cause of that one.
         if let Some(io) = error.downcast_ref::<std::io::Error>()
             && let Some(inner) = io.get_ref()
             && let Some(found) = rustls_error(inner)

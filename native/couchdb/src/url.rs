@@ -1,4 +1,4 @@
-//! Where a server is, and who we are to it.
+//! The address of a server, with credentials.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::error::{Error, Kind, Operation};
 
-/// A server's URL with its credentials, which no formatting of it shows.
+/// A server's URL with its credentials. No formatting shows the credentials.
 #[derive(Clone)]
 pub struct ServerUrl {
     base: Url,
@@ -20,10 +20,11 @@ pub struct ServerUrl {
 }
 
 impl ServerUrl {
-    /// Reads `http://user:password@host:port`; user and password are percent-decoded, to any bytes.
+    /// Parses `http://user:password@host:port`. User and password are percent-decoded to bytes.
     ///
     /// # Errors
-    /// [`Kind::Config`] for anything else; the error does not repeat the text, which may hold a password.
+    /// [`Kind::Config`] for any other text. The error does not repeat the text, which may hold a
+    /// password.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let bad = |detail: &str| {
             Error::new(Kind::Config, Operation::CONNECT, detail)
@@ -35,8 +36,8 @@ impl ServerUrl {
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(bad("the CouchDB URL must start with http:// or https://"));
         }
-        // A slip before the credentials (`http:///`, `http:a/`) makes a path of them, and paths
-        // are shown.
+        // A typing error before the credentials (`http:///`, `http:a/`) turns them into a path, and
+        // paths are shown.
         if base.path().contains('@') {
             return Err(bad(
                 "the CouchDB URL has an @ after its host; it must be http://user:password@host:port",
@@ -56,19 +57,19 @@ impl ServerUrl {
         })
     }
 
-    /// The same URL, and where it was configured (`COUCHDB_URL`, a file), for messages.
+    /// Sets the source of the configuration (`COUCHDB_URL`, a file) for messages.
     #[must_use]
     pub fn from(mut self, source: impl Into<Arc<str>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Where it was configured.
+    /// The source of the configuration.
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
     }
 
-    /// The URL without credentials, and where it was configured.
+    /// The URL without credentials, and its source.
     pub(super) fn named(&self) -> Arc<str> {
         match &self.source {
             Some(source) => format!("{self} (from {source})").into(),
@@ -76,12 +77,12 @@ impl ServerUrl {
         }
     }
 
-    /// Whether the connection is encrypted.
+    /// Whether the scheme is https.
     pub(super) fn is_https(&self) -> bool {
         self.base.scheme() == "https"
     }
 
-    /// The host and the port, as a message shows them.
+    /// The host and port for messages.
     pub(super) fn host_and_port(&self) -> (String, u16) {
         let host = self.base.host_str().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -101,7 +102,7 @@ impl ServerUrl {
         }
     }
 
-    /// Where this server redirects to, without credentials and without what comes after the path.
+    /// The target of a redirect, without credentials, query and fragment.
     pub(super) fn without_secrets(&self, location: &str) -> String {
         let Ok(mut url) = self.base.join(location) else {
             return "an address that cannot be read".to_owned();
@@ -123,7 +124,7 @@ impl ServerUrl {
     }
 }
 
-/// Where it was configured makes it no other server.
+/// The source is not part of a server's identity.
 impl PartialEq for ServerUrl {
     fn eq(&self, other: &Self) -> bool {
         self.base == other.base && self.user == other.user
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn percent_encoded_bytes_of_a_password_are_sent_as_they_are() {
+    fn password_is_percent_decoded_to_bytes() {
         let token = |url: &str| {
             let header = ServerUrl::parse(url).unwrap().authorization().unwrap();
             let token = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn source_makes_no_other_server() {
+    fn source_does_not_change_equality() {
         let url = ServerUrl::parse("http://h:1").unwrap();
         assert_eq!(url, url.clone().from("COUCHDB_URL"));
         assert_eq!(url.with_other_scheme(), "https://h:1");

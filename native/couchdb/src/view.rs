@@ -1,6 +1,6 @@
-//! What a view has in a range of its keys.
+//! Reads the rows of a view in a range of keys.
 //!
-//! Only ids are taken from a view, never documents or their values: through a view's value numbers
+//! Only ids and keys are taken from a view, never documents or values: numbers in a view's value
 //! lose digits.
 
 use std::time::Duration;
@@ -17,24 +17,25 @@ use super::request::Request;
 use super::server::Server;
 use document::DatabaseName;
 
-/// A row is an id, and a key with an id in it: its largest share of an answer, in bytes.
+/// The size limit of a row in an answer, in bytes. A row is an id and a key with an id in it.
 const LARGEST_ROW: usize = 1 << 10;
 
-/// The most rows that are read of a range: an account has no more numbers, and its database is read instead.
+/// The most rows in a range. No account has more numbers; if one does, the caller reads its
+/// database.
 const MOST_IN_RANGE: usize = 1_000_000;
 
-/// A view, and a range of its keys.
+/// A view and a range of its keys.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// The design document, without `_design/`.
     pub design: &'static str,
-    /// The view in it.
+    /// The name of the view.
     pub view: &'static str,
     /// The first key.
     pub start: Value,
     /// The last key.
     pub end: Value,
-    /// How long an answer may take.
+    /// The time limit of one answer.
     pub patience: Duration,
 }
 
@@ -43,41 +44,43 @@ pub struct Keys {
 pub struct Keyed {
     /// The document's id.
     pub id: String,
-    /// A key that the view gave it.
+    /// The row's key.
     pub key: Value,
 }
 
-/// What a view has.
+/// The rows of a view in a range.
 #[derive(Debug)]
-pub struct InRange {
-    /// The first row of all: what kind of keys these are. None where there is no row at all.
+pub struct ViewRows {
+    /// The first row of the whole view, which shows the form of its keys. None if the view is
+    /// empty.
     pub first_of_all: Option<Keyed>,
     /// The rows in the range.
     pub rows: Vec<Keyed>,
 }
 
 #[derive(Deserialize)]
-struct Results {
-    results: Vec<Answer>,
+struct ViewResults {
+    results: Vec<QueryResult>,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct QueryResult {
     #[serde(deserialize_with = "rows")]
     rows: Vec<Keyed>,
 }
 
 impl Server {
-    /// The rows that a view has in a range, `limit` at a time; the index is brought up to date
-    /// first. Asked once: a view can be missing, still to be built, or somebody's own, and who asks
-    /// has another way. No two documents may have the same key, so their ids must be part of it.
+    /// Returns the rows of a view in a range, read `limit` at a time. The index is updated first.
+    /// There are no retries: the view can be missing, not built yet, or a custom one, and the
+    /// caller has another way. No two documents may have the same key, so the ids must be part of
+    /// it.
     pub async fn rows_in_range(
         &self,
         database: &DatabaseName,
         keys: &Keys,
         limit: usize,
-    ) -> Result<InRange, Error> {
-        // Every page but the first repeats the last row of the one before.
+    ) -> Result<ViewRows, Error> {
+        // Every page after the first repeats the last row of the previous page.
         let limit = limit.clamp(2, MOST_ROWS);
         let mut queries = vec![json!({ "limit": 1, "reduce": false })];
         let mut rows: Vec<Keyed> = Vec::new();
@@ -107,13 +110,13 @@ impl Server {
             match last {
                 Some(last) if full => start = last,
                 None if full => return Err(bad_answer(database)),
-                _ => return Ok(InRange { first_of_all, rows }),
+                _ => return Ok(ViewRows { first_of_all, rows }),
             }
             queries.clear();
         }
     }
 
-    /// The rows of each query, by `_view/…/queries`, which CouchDB has since 2.2.
+    /// The rows of each query, by `_view/…/queries` (CouchDB 2.2).
     async fn queries(
         &self,
         database: &DatabaseName,
@@ -132,7 +135,7 @@ impl Server {
                     .clamp(LARGEST_STATUS, LARGEST_PAGE),
             );
         let response = self.send_within(&request, Some(keys.patience)).await?;
-        let answers: Results = parsed(Operation::OPEN_DOCS, &response, "a view")
+        let answers: ViewResults = parsed(Operation::OPEN_DOCS, &response, "a view")
             .map_err(|error| error.in_database(database).on(self.url()))?;
         if answers.results.len() != queries.len() {
             return Err(bad_answer(database));

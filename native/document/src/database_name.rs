@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything but what CouchDB allows in a name and a URL leaves alone.
+/// All characters except those that are unreserved in a URL.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'-')
@@ -18,12 +18,12 @@ pub fn encoded(name: &str) -> String {
     utf8_percent_encode(name, ENCODED).to_string()
 }
 
-/// The name of a database that exists, or could. Cheap to clone.
+/// A legal database name. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DatabaseName(Arc<str>);
 
 impl DatabaseName {
-    /// The longest name that is accepted, in bytes; CouchDB's own limit.
+    /// The longest accepted name, in bytes: CouchDB's limit.
     pub const LONGEST: usize = 238;
 
     /// The name as a server lists it; `None` for one that CouchDB would refuse, so that no name breaks out of its place in a URL.
@@ -42,7 +42,7 @@ impl DatabaseName {
         &self.0
     }
 
-    /// The name as it goes into a URL, and as Kazoo prints it.
+    /// The percent-encoded name, for URLs and as Kazoo prints it.
     pub fn encoded(&self) -> String {
         encoded(&self.0)
     }

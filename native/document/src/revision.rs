@@ -6,14 +6,14 @@ use std::fmt;
 /// otherwise, and those are kept as text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Revision {
-    /// Generation and the 16 bytes of the hash.
+    /// Generation and 16-byte hash.
     Usual(u32, u128),
-    /// Anything else that a server calls a revision.
+    /// Any other revision text.
     Other(Box<str>),
 }
 
 impl Revision {
-    /// Takes what a server sent.
+    /// Parses a revision. Any text is accepted.
     pub fn parse(text: &str) -> Self {
         let usual = || {
             let (generation, hash) = text.split_once('-')?;
@@ -32,14 +32,15 @@ impl Revision {
         usual().unwrap_or_else(|| Self::Other(text.into()))
     }
 
-    /// A new revision of this generation that loses against every other of it, but for those made here with a lower rank:
-    /// CouchDB lets the longest branch win, and of equally long ones the one with the greater hash.
+    /// Creates a revision of this generation that loses against all others of it, except those
+    /// created here with a lower rank. In CouchDB the longest branch wins, and of equally long ones
+    /// the greatest hash.
     pub fn losing(generation: u32, rank: u32) -> Self {
         let hash = u128::from(rank) << 64 | u128::from(rand::random::<u64>());
         Self::Usual(generation.max(1), hash)
     }
 
-    /// How many revisions the branch has that ends in this one; None where the server counts otherwise.
+    /// The generation: the number of revisions in the branch. None if the text has another form.
     pub fn generation(&self) -> Option<u32> {
         match self {
             Self::Usual(generation, _) => Some(*generation),
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prints_what_it_read() {
+    fn parsed_revision_prints_unchanged() {
         for text in [
             "3-917fa2381192822767f010b95b45325b",
             "1-0",

@@ -1,15 +1,15 @@
-//! The handle of a running job, as Erlang holds it.
+//! The Erlang handle of a running job.
 
 use kazoo_numbers_wire::frame::ToNative;
 use kazoo_numbers_wire::session::Session;
 use rustler::{Env, LocalPid, Monitor, Resource};
 
-/// A job whose caller is watched.
-pub(crate) struct Job {
+/// A job that monitors its caller.
+pub(crate) struct JobHandle {
     session: Session,
 }
 
-impl Job {
+impl JobHandle {
     pub(crate) fn new(session: Session) -> Self {
         Self { session }
     }
@@ -18,16 +18,16 @@ impl Job {
         self.session.receive(frame);
     }
 
-    pub(crate) fn leave(&self) {
-        self.session.leave();
+    pub(crate) fn mark_gone(&self) {
+        self.session.mark_gone();
     }
 }
 
 #[rustler::resource_impl]
-impl Resource for Job {
+impl Resource for JobHandle {
     const IMPLEMENTS_DOWN: bool = true;
 
     fn down<'a>(&'a self, _env: Env<'a>, _pid: LocalPid, _monitor: Monitor) {
-        self.leave();
+        self.mark_gone();
     }
 }

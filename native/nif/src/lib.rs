@@ -1,13 +1,14 @@
-//! The NIF library: what the Erlang VM calls, and nothing else.
+//! The NIF library: the functions that the Erlang VM calls.
 //!
-//! Four functions, each of a few lines. `start` hands a request to a job on the library's own runtime and returns; from then on the
-//! job talks to the calling process in messages, and `reply` and `cancel` are the way back. The caller is watched: a job outlives it
-//! by the request that is in flight. What the jobs do is not known here (see the crate `kazoo_numbers_wire`).
+//! There are four short functions. `start` hands a request to a job on the library's runtime and
+//! returns. The job then sends messages to the calling process, which answers with `reply` and
+//! `cancel`. The caller is monitored: when it ends, the job only finishes the request in flight.
+//! The jobs are implemented in the crate `kazoo_numbers_wire`.
 
 mod job;
 mod mailbox;
 
-use job::Job;
+use job::JobHandle;
 use kazoo_numbers::command::{extras, table};
 use kazoo_numbers_wire::frame::ToNative;
 use kazoo_numbers_wire::panics;
@@ -20,8 +21,9 @@ mod atoms {
     rustler::atoms! { ok, error, version, commands }
 }
 
-/// Starts the job of this request; its frames come to the calling process as `{kazoo_numbers_maintenance, Ref, Frame}`.
-/// Dirty, for the first job builds the runtime, and a request may hold a long list.
+/// Starts a job. Its frames are sent to the calling process as `{kazoo_numbers_maintenance, Ref,
+/// Frame}`. It is a dirty NIF, because the first job creates the runtime and a request may hold a
+/// long list.
 #[rustler::nif(schedule = "DirtyIo")]
 fn start<'a>(env: Env<'a>, reference: Reference<'a>, request: Binary<'a>) -> Term<'a> {
     match begin(env, reference, &request) {
@@ -34,26 +36,26 @@ fn begin<'a>(
     env: Env<'a>,
     reference: Reference<'a>,
     request: &[u8],
-) -> Result<ResourceArc<Job>, String> {
+) -> Result<ResourceArc<JobHandle>, String> {
     let start = match ToNative::decode(request).map_err(|error| error.to_string())? {
         ToNative::Start(start) => *start,
         _ => return Err("bad frame: expected a start request".to_owned()),
     };
-    let runtime = runtime().map_err(|error| format!("the native code gets no threads: {error}"))?;
+    let runtime = runtime().map_err(|error| format!("cannot start the native threads: {error}"))?;
     let mailbox = Mailbox::of_caller(env, reference);
     let caller = mailbox.owner();
     let (session, _task) = Session::start(runtime.handle(), start, mailbox);
-    let job = ResourceArc::new(Job::new(session));
+    let job = ResourceArc::new(JobHandle::new(session));
     if env.monitor(&job, &caller).is_none() {
-        // It died while this function ran.
-        job.leave();
+        // The caller died during this function.
+        job.mark_gone();
     }
     Ok(job)
 }
 
-/// Passes in the answer to a batch of lines or a call.
+/// Delivers the answer to a batch of lines or a call.
 #[rustler::nif]
-fn reply<'a>(env: Env<'a>, job: ResourceArc<Job>, frame: Binary<'a>) -> Term<'a> {
+fn reply<'a>(env: Env<'a>, job: ResourceArc<JobHandle>, frame: Binary<'a>) -> Term<'a> {
     match ToNative::decode(&frame) {
         Ok(frame) => {
             job.receive(frame);
@@ -63,14 +65,14 @@ fn reply<'a>(env: Env<'a>, job: ResourceArc<Job>, frame: Binary<'a>) -> Term<'a>
     }
 }
 
-/// Stops the job within a second; its last frame still comes.
+/// Stops the job within a second. Its last frame is still sent.
 #[rustler::nif]
-fn cancel(job: ResourceArc<Job>) -> rustler::Atom {
+fn cancel(job: ResourceArc<JobHandle>) -> rustler::Atom {
     job.receive(ToNative::Cancel);
     atoms::ok()
 }
 
-/// What this library is, and the commands that it knows by name and arity.
+/// The version of the library, and its commands by name and arity.
 #[rustler::nif]
 fn info(env: Env<'_>) -> NifResult<Term<'_>> {
     let commands: Vec<(&str, usize)> = table()

@@ -1,32 +1,33 @@
-//! The mailbox of the calling process, as an outlet for a job's frames.
+//! Sends the frames of a job to the mailbox of the calling process.
 
-use kazoo_numbers_wire::caller::Outlet;
+use kazoo_numbers_wire::caller::FrameSink;
 use rustler::env::SavedTerm;
 use rustler::{Encoder, Env, LocalPid, NewBinary, OwnedEnv, Reference, Term};
 use std::sync::{Mutex, PoisonError};
 
 rustler::atoms! { kazoo_numbers_maintenance }
 
-/// Where the frames of one job go. Only threads of the library's runtime send: the VM forbids it to its own.
+/// The destination of a job's frames. Only threads of the library's runtime send: the VM does not
+/// allow it in its own threads.
 pub(crate) struct Mailbox {
     owner: LocalPid,
-    reference: Mutex<Kept>,
+    reference: Mutex<SavedReference>,
 }
 
-/// The caller's reference, in an environment of its own.
-struct Kept {
+/// The caller's reference in a separate environment.
+struct SavedReference {
     environment: OwnedEnv,
     reference: SavedTerm,
 }
 
 impl Mailbox {
-    /// The calling process, and the reference by which it knows the frames.
+    /// Creates a mailbox for the calling process, with the reference for its frames.
     pub(crate) fn of_caller<'a>(env: Env<'a>, reference: Reference<'a>) -> Self {
         let environment = OwnedEnv::new();
         let reference = environment.save(reference);
         Self {
             owner: env.pid(),
-            reference: Mutex::new(Kept {
+            reference: Mutex::new(SavedReference {
                 environment,
                 reference,
             }),
@@ -38,7 +39,7 @@ impl Mailbox {
     }
 }
 
-impl Outlet for Mailbox {
+impl FrameSink for Mailbox {
     fn send(&self, frame: Vec<u8>) -> bool {
         let kept = self
             .reference

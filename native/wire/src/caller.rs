@@ -1,4 +1,4 @@
-//! The calling process, as a job sees it: it prints lines and answers calls, until it is gone.
+//! The calling process, as seen by a job: it prints lines and answers calls until it ends.
 
 use crate::frame::FromNative;
 use crate::term::Term;
@@ -9,20 +9,20 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// Where frames for the calling process go.
-pub trait Outlet: Send + Sync + 'static {
-    /// Hands over one frame; false when nobody is there to take it.
+/// A destination for frames to the calling process.
+pub trait FrameSink: Send + Sync + 'static {
+    /// Sends one frame. Returns false if the receiver is gone.
     fn send(&self, frame: Vec<u8>) -> bool;
 }
 
-/// The caller died: nobody waits for this job.
+/// The caller has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the caller is gone")]
-pub struct Gone;
+pub struct CallerGone;
 
 /// The calling process.
 pub struct Caller {
-    outlet: Box<dyn Outlet>,
+    sink: Box<dyn FrameSink>,
     next: AtomicU64,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Term>>>,
     stop: CancellationToken,
@@ -30,10 +30,10 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The process behind this outlet.
-    pub fn new(outlet: impl Outlet) -> Self {
+    /// Creates a caller that receives frames through `sink`.
+    pub fn new(sink: impl FrameSink) -> Self {
         Self {
-            outlet: Box::new(outlet),
+            sink: Box::new(sink),
             next: AtomicU64::new(1),
             waiting: Mutex::default(),
             stop: CancellationToken::new(),
@@ -41,80 +41,80 @@ impl Caller {
         }
     }
 
-    /// Cancelled once the job is to finish the request in flight and to write nothing more.
+    /// Cancelled when the job must finish the request in flight and write nothing more.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Cancelled once nobody takes frames or answers.
+    /// Cancelled when the caller no longer takes frames or answers.
     pub fn gone(&self) -> &CancellationToken {
         &self.gone
     }
 
-    /// The caller wants no more, but still answers: what has landed is still to be announced.
+    /// Cancels the job. The caller still answers, so that finished writes can be announced.
     pub fn cancel(&self) {
         self.stop.cancel();
     }
 
-    /// The caller is gone.
-    pub fn leave(&self) {
+    /// Reports that the caller has ended.
+    pub fn mark_gone(&self) {
         self.stop.cancel();
         self.gone.cancel();
     }
 
-    /// Has these lines printed, and waits until they are.
-    pub async fn print(&self, lines: Vec<String>) -> Result<(), Gone> {
-        self.ask(|number| FromNative::Lines(number, lines))
+    /// Prints lines and waits until they are printed.
+    pub async fn print(&self, lines: Vec<String>) -> Result<(), CallerGone> {
+        self.ask(|number| FromNative::LineSender(number, lines))
             .await
             .map(|_| ())
     }
 
-    /// Has these lines logged, and waits until they are.
-    pub async fn log(&self, lines: Vec<String>) -> Result<(), Gone> {
+    /// Logs lines and waits until they are logged.
+    pub async fn log(&self, lines: Vec<String>) -> Result<(), CallerGone> {
         self.ask(|number| FromNative::Log(number, lines))
             .await
             .map(|_| ())
     }
 
-    /// Tells how far the run is, and waits until that is taken note of.
-    pub async fn progress(&self, line: String) -> Result<(), Gone> {
+    /// Reports the progress of the run and waits for the confirmation.
+    pub async fn progress(&self, line: String) -> Result<(), CallerGone> {
         self.ask(|number| FromNative::Progress(number, line))
             .await
             .map(|_| ())
     }
 
-    /// Has something done by the calling process, and waits for its answer.
-    pub async fn call(&self, request: Term) -> Result<Term, Gone> {
+    /// Calls the calling process and waits for its answer.
+    pub async fn call(&self, request: Term) -> Result<Term, CallerGone> {
         self.ask(|number| FromNative::Call(number, request)).await
     }
 
-    /// Passes the answer of that number to what waits for it; an answer that nobody waits for is dropped.
+    /// Delivers the answer with this number. An answer that is not expected is dropped.
     pub fn reply(&self, number: u64, answer: Term) {
         if let Some(waiting) = self.waiting().remove(&number) {
-            // The one who asked may have been cancelled since.
+            // The waiting task may have been cancelled.
             let _ = waiting.send(answer);
         }
     }
 
-    /// Sends the frame that ends the job.
+    /// Sends the last frame of the job.
     pub(crate) fn finish(&self, last: &FromNative) {
-        // When nobody is there to read it, nobody misses it.
-        let _ = self.outlet.send(last.encode());
+        // A failure means that the caller is gone.
+        let _ = self.sink.send(last.encode());
     }
 
-    async fn ask(&self, frame: impl FnOnce(u64) -> FromNative) -> Result<Term, Gone> {
+    async fn ask(&self, frame: impl FnOnce(u64) -> FromNative) -> Result<Term, CallerGone> {
         if self.gone.is_cancelled() {
-            return Err(Gone);
+            return Err(CallerGone);
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         self.waiting().insert(number, sender);
-        if !self.outlet.send(frame(number).encode()) {
-            self.leave();
+        if !self.sink.send(frame(number).encode()) {
+            self.mark_gone();
         }
         let answer = tokio::select! {
-            answer = receiver => answer.map_err(|_| Gone),
-            () = self.gone.cancelled() => Err(Gone),
+            answer = receiver => answer.map_err(|_| CallerGone),
+            () = self.gone.cancelled() => Err(CallerGone),
         };
         self.waiting().remove(&number);
         answer

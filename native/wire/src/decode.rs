@@ -1,5 +1,5 @@
-//! Bytes to terms. A length is believed only as far as there are bytes to fill it, and nesting has a bound, so that no frame
-//! can make the node allocate or recurse beyond its own size.
+//! Decodes bytes to terms. No allocation is larger than the bytes that arrived, and nesting is
+//! limited, so no frame can exhaust the node's memory or stack.
 
 use crate::term::Term;
 use thiserror::Error;
@@ -7,12 +7,12 @@ use thiserror::Error;
 /// Deeper than any frame of the protocol.
 const DEPTH: u32 = 16;
 
-/// The characters of the longest atom (Efficiency Guide, system limits).
+/// The most characters of an atom (Erlang Efficiency Guide, system limits).
 const LONGEST_ATOM: usize = 255;
 
-/// Why bytes are no term of the protocol.
+/// Why bytes are not a term of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Malformed {
+pub enum MalformedTerm {
     /// The version byte is not 131.
     #[error("not an external term")]
     Version,
@@ -22,38 +22,38 @@ pub enum Malformed {
     /// Bytes after the term.
     #[error("bytes after the term")]
     Trailing,
-    /// A term that the protocol does not have.
+    /// A kind of term that the protocol does not use.
     #[error("a term of kind {0}, which the protocol does not have")]
     Kind(u8),
-    /// Nested too deep.
+    /// The nesting is too deep.
     #[error("the term is nested too deep")]
     Depth,
-    /// An atom that Erlang could not have.
+    /// An invalid atom.
     #[error("an atom that is too long or is not UTF-8")]
     Atom,
 }
 
-/// The term in these bytes.
-pub fn decode(bytes: &[u8]) -> Result<Term, Malformed> {
-    let mut reader = Reader { bytes };
+/// Decodes one term.
+pub fn decode(bytes: &[u8]) -> Result<Term, MalformedTerm> {
+    let mut reader = TermReader { bytes };
     if reader.byte()? != 131 {
-        return Err(Malformed::Version);
+        return Err(MalformedTerm::Version);
     }
     let term = reader.term(DEPTH)?;
     if reader.bytes.is_empty() {
         Ok(term)
     } else {
-        Err(Malformed::Trailing)
+        Err(MalformedTerm::Trailing)
     }
 }
 
-struct Reader<'a> {
+struct TermReader<'a> {
     bytes: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
-    fn term(&mut self, depth: u32) -> Result<Term, Malformed> {
-        let depth = depth.checked_sub(1).ok_or(Malformed::Depth)?;
+impl<'a> TermReader<'a> {
+    fn term(&mut self, depth: u32) -> Result<Term, MalformedTerm> {
+        let depth = depth.checked_sub(1).ok_or(MalformedTerm::Depth)?;
         match self.byte()? {
             97 => Ok(Term::Integer(i64::from(self.byte()?))),
             98 => Ok(Term::Integer(i64::from(i32::from_be_bytes(self.array()?)))),
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
                 Ok(Term::Binary(self.take(length)?.to_vec()))
             }
             106 => Ok(Term::List(Vec::new())),
-            // A list of small integers travels as its bytes.
+            // A list of small integers is encoded as bytes.
             107 => {
                 let length = usize::from(u16::from_be_bytes(self.array()?));
                 let bytes = self.take(length)?;
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
                 let elements = self.terms(length, depth)?;
                 match self.byte()? {
                     106 => Ok(Term::List(elements)),
-                    other => Err(Malformed::Kind(other)),
+                    other => Err(MalformedTerm::Kind(other)),
                 }
             }
             104 => {
@@ -106,25 +106,25 @@ impl<'a> Reader<'a> {
                 }
                 Ok(Term::Map(pairs))
             }
-            other => Err(Malformed::Kind(other)),
+            other => Err(MalformedTerm::Kind(other)),
         }
     }
 
-    fn terms(&mut self, count: usize, depth: u32) -> Result<Vec<Term>, Malformed> {
-        // Every term takes a byte at least.
+    fn terms(&mut self, count: usize, depth: u32) -> Result<Vec<Term>, MalformedTerm> {
+        // Every term takes at least one byte.
         if count > self.bytes.len() {
-            return Err(Malformed::Truncated);
+            return Err(MalformedTerm::Truncated);
         }
         (0..count).map(|_| self.term(depth)).collect()
     }
 
-    fn big(&mut self) -> Result<Term, Malformed> {
+    fn big(&mut self) -> Result<Term, MalformedTerm> {
         let length = usize::from(self.byte()?);
         let negative = self.byte()? != 0;
         let digits = self.take(length)?;
         let mut magnitude: i128 = 0;
         if length > 8 {
-            return Err(Malformed::Kind(110));
+            return Err(MalformedTerm::Kind(110));
         }
         for digit in digits.iter().rev() {
             magnitude = (magnitude << 8) | i128::from(*digit);
@@ -132,44 +132,47 @@ impl<'a> Reader<'a> {
         let value = if negative { -magnitude } else { magnitude };
         i64::try_from(value)
             .map(Term::Integer)
-            .map_err(|_| Malformed::Kind(110))
+            .map_err(|_| MalformedTerm::Kind(110))
     }
 
-    /// Of at most 255 characters; OTP before 26 writes Latin-1 where that is enough.
-    fn atom(&mut self, length: usize, is_latin1: bool) -> Result<Term, Malformed> {
+    /// Reads an atom of at most 255 characters. OTP before 26 writes Latin-1 where possible.
+    fn atom(&mut self, length: usize, is_latin1: bool) -> Result<Term, MalformedTerm> {
         let bytes = self.take(length)?;
         let text = if is_latin1 {
             bytes.iter().copied().map(char::from).collect()
         } else {
             std::str::from_utf8(bytes)
-                .map_err(|_| Malformed::Atom)?
+                .map_err(|_| MalformedTerm::Atom)?
                 .to_owned()
         };
         if text.chars().count() > LONGEST_ATOM {
-            return Err(Malformed::Atom);
+            return Err(MalformedTerm::Atom);
         }
         Ok(Term::Atom(text))
     }
 
-    fn length(&mut self) -> Result<usize, Malformed> {
-        usize::try_from(u32::from_be_bytes(self.array()?)).map_err(|_| Malformed::Truncated)
+    fn length(&mut self) -> Result<usize, MalformedTerm> {
+        usize::try_from(u32::from_be_bytes(self.array()?)).map_err(|_| MalformedTerm::Truncated)
     }
 
-    fn byte(&mut self) -> Result<u8, Malformed> {
+    fn byte(&mut self) -> Result<u8, MalformedTerm> {
         self.array().map(|[byte]| byte)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (head, rest) = self.bytes.split_first_chunk().ok_or(Malformed::Truncated)?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], MalformedTerm> {
+        let (head, rest) = self
+            .bytes
+            .split_first_chunk()
+            .ok_or(MalformedTerm::Truncated)?;
         self.bytes = rest;
         Ok(*head)
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], MalformedTerm> {
         let (head, rest) = self
             .bytes
             .split_at_checked(length)
-            .ok_or(Malformed::Truncated)?;
+            .ok_or(MalformedTerm::Truncated)?;
         self.bytes = rest;
         Ok(head)
     }

@@ -1,8 +1,8 @@
-//! Terms to bytes: the version byte and the tags that every OTP since 22 reads.
+//! Encodes terms to bytes, with the version byte and tags that every OTP since 22 reads.
 
 use crate::term::Term;
 
-/// The external form of a term, as `erlang:binary_to_term/1` takes it.
+/// The external form of a term for `erlang:binary_to_term/1`.
 pub fn encode(term: &Term) -> Vec<u8> {
     let mut bytes = vec![131];
     put(term, &mut bytes);
@@ -47,7 +47,7 @@ fn put(term: &Term, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Every atom of the protocol is short; a longer one is cut where Erlang would refuse it.
+/// All atoms of the protocol are short. A longer one is cut at Erlang's limit.
 fn put_atom(text: &str, bytes: &mut Vec<u8>) {
     let text: String = text.chars().take(255).collect();
     match u8::try_from(text.len()) {
@@ -72,7 +72,7 @@ fn put_integer(value: i64, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Frames are far below four gigabytes: a batch of lines or of rows is bounded where it is made.
+/// Frames are far below 4 GiB, because batches of lines and rows are limited where they are made.
 fn put_length(length: usize, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
 }

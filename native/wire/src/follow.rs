@@ -1,5 +1,5 @@
-//! How far the run is, told a few times a second at most: between two frames the caller has
-//! answered, and what came in between is passed over.
+//! Reports the progress of the run a few times a second. Each frame is answered before the next,
+//! and intermediate values are skipped.
 
 use crate::caller::Caller;
 use kazoo_numbers::report::Progress;
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// Between two frames, and before the first: a run that is over by then needs no following.
+/// The time between two frames and before the first. A shorter run needs no progress report.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Tells the caller until nobody listens; whoever started this ends it.
+/// Reports progress until the caller is gone or the task is aborted.
 pub(crate) async fn follow(caller: Arc<Caller>, mut progress: watch::Receiver<Progress>) {
     let began = Instant::now();
     loop {
@@ -29,14 +29,14 @@ pub(crate) async fn follow(caller: Arc<Caller>, mut progress: watch::Receiver<Pr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::Outlet;
+    use crate::caller::FrameSink;
     use crate::decode::decode;
     use crate::term::Term;
     use tokio::sync::mpsc;
 
-    struct Recorder(mpsc::UnboundedSender<Vec<u8>>);
+    struct RecordingSink(mpsc::UnboundedSender<Vec<u8>>);
 
-    impl Outlet for Recorder {
+    impl FrameSink for RecordingSink {
         fn send(&self, frame: Vec<u8>) -> bool {
             self.0.send(frame).is_ok()
         }
@@ -51,9 +51,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_came_in_between_is_passed_over() {
+    async fn intermediate_progress_is_skipped() {
         let (sender, mut frames) = mpsc::unbounded_channel();
-        let caller = Arc::new(Caller::new(Recorder(sender)));
+        let caller = Arc::new(Caller::new(RecordingSink(sender)));
         let (progress, latest) = watch::channel(Progress::default());
         let following = tokio::spawn(follow(Arc::clone(&caller), latest));
         for (number, last) in [(1, 100), (2, 150)] {
@@ -72,8 +72,9 @@ mod tests {
             );
             caller.reply(number.unsigned_abs(), Term::atom("ok"));
         }
-        // Its last answer may be seen before the leaving, and then only the sender's end ends it.
-        caller.leave();
+        // The last answer may arrive before the caller leaves. Then only the end of the sender ends
+        // it.
+        caller.mark_gone();
         drop(progress);
         following.await.unwrap();
         assert!(frames.try_recv().is_err());

@@ -1,39 +1,39 @@
-//! The frames of one job, both ways.
+//! The frames of one job in both directions.
 
-use crate::decode::{Malformed, decode};
+use crate::decode::{MalformedTerm, decode};
 use crate::encode::encode;
-use crate::request::Start;
+use crate::request::StartRequest;
 use crate::term::{Term, Unexpected};
 use thiserror::Error;
 
 /// A frame from Erlang.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToNative {
-    /// Run this.
-    Start(Box<Start>),
-    /// The answer to the batch of lines or the call of that number.
+    /// A start request.
+    Start(Box<StartRequest>),
+    /// The answer to the batch of lines or the call with this number.
     Reply(u64, Term),
-    /// Finish the request in flight, write nothing more, end.
+    /// Cancels the job: it finishes the request in flight, writes nothing more, and ends.
     Cancel,
 }
 
-/// Why a frame is none.
+/// Why bytes are not a valid frame.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BadFrame {
-    /// The bytes are no term.
+    /// The bytes are not a term.
     #[error("bad frame: {0}")]
-    Malformed(#[from] Malformed),
-    /// The term is no frame.
+    Malformed(#[from] MalformedTerm),
+    /// The term is not a frame.
     #[error("bad frame: {0}")]
     Unexpected(#[from] Unexpected),
 }
 
 impl ToNative {
-    /// The frame in these bytes.
+    /// Decodes a frame.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadFrame> {
         let term = decode(bytes)?;
         match (&term, term.as_atom(), term.as_tagged()) {
-            (Term::Map(_), _, _) => Ok(Self::Start(Box::new(Start::try_from(&term)?))),
+            (Term::Map(_), _, _) => Ok(Self::Start(Box::new(StartRequest::try_from(&term)?))),
             (_, Some("cancel"), _) => Ok(Self::Cancel),
             (_, _, Some(("reply", [Term::Integer(number), answer]))) => {
                 let number = u64::try_from(*number)
@@ -45,9 +45,9 @@ impl ToNative {
     }
 }
 
-/// What a finished job returns to the operator.
+/// The result of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Returned {
+pub enum JobResult {
     /// `ok`.
     Ok,
     /// `no_return`.
@@ -58,36 +58,36 @@ pub enum Returned {
     Value(String),
     /// `{error, Text}`.
     Error(String),
-    /// What an app usage question answers: the binary, or `undefined`.
+    /// The answer to an app usage query: the binary, or `undefined`.
     App(Option<String>),
 }
 
 /// A frame to Erlang.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromNative {
-    /// Print these, then reply.
-    Lines(u64, Vec<String>),
-    /// Log these, then reply: they belong to no output.
+    /// Lines to print. Requires a reply.
+    LineSender(u64, Vec<String>),
+    /// Lines to log, outside the output. Requires a reply.
     Log(u64, Vec<String>),
-    /// So far is the run: take note of it, then reply.
+    /// The progress of the run. Requires a reply.
     Progress(u64, String),
-    /// Do this, then reply.
+    /// A call. Requires a reply.
     Call(u64, Term),
-    /// The job is over.
-    Done(Returned),
-    /// The job could not be done at all, for the reason in this line.
+    /// The job has ended.
+    Done(JobResult),
+    /// The job could not run, with the reason.
     Failed(String),
 }
 
 impl FromNative {
-    /// The bytes of the frame.
+    /// Encodes the frame.
     pub fn encode(&self) -> Vec<u8> {
         encode(&self.to_term())
     }
 
     fn to_term(&self) -> Term {
         match self {
-            Self::Lines(number, lines) => Term::tagged("lines", numbered(*number, lines)),
+            Self::LineSender(number, lines) => Term::tagged("lines", numbered(*number, lines)),
             Self::Log(number, lines) => Term::tagged("log", numbered(*number, lines)),
             Self::Progress(number, line) => {
                 Term::tagged("progress", [sequence(*number), Term::text(line)])
@@ -101,7 +101,7 @@ impl FromNative {
     }
 }
 
-impl Returned {
+impl JobResult {
     fn to_term(&self) -> Term {
         match self {
             Self::Ok => Term::atom("ok"),

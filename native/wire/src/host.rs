@@ -1,8 +1,8 @@
-//! Where the library runs, by what the calling process says and answers.
+//! The host of the library, implemented by the calling process.
 
-use crate::caller::{Caller, Gone};
-use crate::printer::Lines;
-use crate::request::{Connection, HostKind, Start};
+use crate::caller::{Caller, CallerGone};
+use crate::printer::LineSender;
+use crate::request::{Connection, HostKind, StartRequest};
 use crate::term::Term;
 use async_trait::async_trait;
 use kazoo_numbers::couchdb::ServerUrl;
@@ -16,28 +16,33 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
-/// The host of a job.
-pub(crate) fn of(start: &Start, caller: &Arc<Caller>, lines: Option<Lines>) -> Arc<dyn Host> {
-    let one = match &start.connection {
+/// Creates the host of a job.
+pub(crate) fn of(
+    start: &StartRequest,
+    caller: &Arc<Caller>,
+    lines: Option<LineSender>,
+) -> Arc<dyn Host> {
+    let server = match &start.connection {
         Connection::Url(url) => Some(given(url)),
         Connection::ConfigIni(path) => Some(configured(path.as_deref())),
         Connection::Host => None,
     };
     match start.host {
-        HostKind::Standalone => Arc::new(Alone {
-            server: one.unwrap_or_else(|| Err(refused("nothing says where CouchDB is".to_owned()))),
+        HostKind::Standalone => Arc::new(StandaloneHost {
+            server: server
+                .unwrap_or_else(|| Err(refused("no address of CouchDB was given".to_owned()))),
         }),
         HostKind::Kazoo => Arc::new(Kazoo {
             caller: Arc::clone(caller),
             lines,
-            one,
-            asked: Mutex::default(),
+            given: server,
+            servers: Mutex::default(),
             carriers: start.settings.carrier_modules.clone(),
         }),
     }
 }
 
-/// The address that the calling process was given: by the environment, else by its application.
+/// The address from the calling process: from the environment, else from its application.
 fn given(url: &str) -> Result<ServerUrl, Error> {
     let source = match env::var("COUCHDB_URL") {
         Ok(environment) if environment == url => "COUCHDB_URL",
@@ -54,13 +59,14 @@ fn configured(path: Option<&str>) -> Result<ServerUrl, Error> {
     server_of_config_ini(&paths)
 }
 
-/// One server, and nobody to tell. A command that needs no database does not miss it.
-struct Alone {
+/// A host with one server and no Kazoo to notify. An error in the configuration is reported only by
+/// a command that needs the server.
+struct StandaloneHost {
     server: Result<ServerUrl, Error>,
 }
 
 #[async_trait]
-impl Host for Alone {
+impl Host for StandaloneHost {
     async fn server(&self, _: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
         self.server.clone()
     }
@@ -69,41 +75,43 @@ impl Host for Alone {
 /// Kazoo, through the calling process.
 struct Kazoo {
     caller: Arc<Caller>,
-    /// Where warnings are printed; None: they are logged, because the command's output has no place for them.
-    lines: Option<Lines>,
-    one: Option<Result<ServerUrl, Error>>,
-    /// Storage plans do not change in mid-run, and each question is a round trip.
-    asked: Mutex<HashMap<Option<DatabaseName>, ServerUrl>>,
+    /// The output for warnings. None if the output of the command is fixed; then they are logged.
+    lines: Option<LineSender>,
+    given: Option<Result<ServerUrl, Error>>,
+    /// The servers that were looked up. Storage plans do not change during a run, and each lookup
+    /// is a round trip.
+    servers: Mutex<HashMap<Option<DatabaseName>, ServerUrl>>,
     carriers: Option<Vec<String>>,
 }
 
 impl Kazoo {
-    async fn ask(&self, request: Term) -> Result<Term, Error> {
+    async fn call(&self, request: Term) -> Result<Term, Error> {
         let answer = self
             .caller
             .call(request)
             .await
-            .map_err(|Gone| Error::cancelled(operation::HOST))?;
+            .map_err(|CallerGone| Error::cancelled(operation::HOST))?;
         match answer.as_tagged() {
-            Some(("error", [line])) => Err(said_no(
+            Some(("error", [line])) => Err(kazoo_refused(
                 line.as_text()
-                    .unwrap_or_else(|| "Kazoo answered an error".to_owned()),
+                    .unwrap_or_else(|| "Kazoo returned an error".to_owned()),
             )),
             _ => Ok(answer),
         }
     }
 
-    /// Asks about a database. The failure report has room for the kind of an error alone, so why Kazoo said no is a line.
-    async fn ask_about(&self, database: &DatabaseName, request: Term) -> Result<Term, Error> {
+    /// Makes a call about a database. The failure report holds only the kind of an error, so
+    /// Kazoo's reason is printed as a warning.
+    async fn call_about(&self, database: &DatabaseName, request: Term) -> Result<Term, Error> {
         let answer = self
-            .ask(request)
+            .call(request)
             .await
             .map_err(|error| error.in_database(database));
         if let Err(error) = &answer
             && error.kind() != Kind::Cancelled
         {
             let line = format!("warning: {error}");
-            // Nobody there to read it: nobody misses it.
+            // Errors are ignored.
             let _ = match &self.lines {
                 Some(lines) => lines.put(line).await,
                 None => self.caller.log(vec![line]).await,
@@ -116,43 +124,43 @@ impl Kazoo {
 #[async_trait]
 impl Host for Kazoo {
     async fn server(&self, database: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
-        if let Some(one) = &self.one {
-            return one.clone();
+        if let Some(server) = &self.given {
+            return server.clone();
         }
-        let mut asked = self.asked.lock().await;
-        if let Some(known) = asked.get(&database.cloned()) {
+        let mut servers = self.servers.lock().await;
+        if let Some(known) = servers.get(&database.cloned()) {
             return Ok(known.clone());
         }
         let name =
             database.map_or_else(|| Term::atom("undefined"), |name| Term::text(name.plain()));
         let request = Term::tagged("server", [name]);
         let answer = match database {
-            Some(database) => self.ask_about(database, request).await?,
-            None => self.ask(request).await?,
+            Some(database) => self.call_about(database, request).await?,
+            None => self.call(request).await?,
         };
         let url = match answer.as_tagged() {
             Some(("ok", [url])) => {
                 ServerUrl::parse(&url.as_text().unwrap_or_default())?.from("Kazoo's configuration")
             }
-            _ => return Err(refused("Kazoo names no server".to_owned())),
+            _ => return Err(refused("Kazoo returned no server".to_owned())),
         };
-        asked.insert(database.cloned(), url.clone());
+        servers.insert(database.cloned(), url.clone());
         Ok(url)
     }
 
     async fn databases(&self, prefix: &str) -> Result<Option<Vec<DatabaseName>>, Error> {
-        if self.one.is_some() {
+        if self.given.is_some() {
             return Ok(None);
         }
         let answer = self
-            .ask(Term::tagged("databases", [Term::text(prefix)]))
+            .call(Term::tagged("databases", [Term::text(prefix)]))
             .await?;
         let names = match answer.as_tagged() {
             Some(("ok", [names])) => texts(names),
             _ => None,
         };
         let names = names.ok_or_else(|| refused("Kazoo did not list the databases".to_owned()))?;
-        // Names that CouchDB itself would refuse are left out, and a server may ignore the prefix.
+        // Invalid names are left out, and Kazoo may ignore the prefix.
         Ok(Some(
             names
                 .iter()
@@ -169,7 +177,7 @@ impl Host for Kazoo {
     ) -> Result<Unannounced, Error> {
         let rows = Term::List(rows.iter().map(row).collect());
         let request = Term::tagged("changed", [Term::text(database.plain()), rows]);
-        let answer = self.ask(request).await?;
+        let answer = self.call(request).await?;
         match (answer.as_atom(), answer.as_tagged()) {
             (Some("ok"), _) => Ok(Unannounced::default()),
             (_, Some(("unannounced", [ids, reason]))) => Ok(Unannounced {
@@ -182,11 +190,11 @@ impl Host for Kazoo {
 
     async fn create_database(&self, database: &DatabaseName) -> Result<bool, Error> {
         let request = Term::tagged("db_create", [Term::text(database.plain())]);
-        self.ask_about(database, request).await.map(|_| true)
+        self.call_about(database, request).await.map(|_| true)
     }
 
     async fn services(&self, account: AccountId) -> Result<bool, Error> {
-        self.ask(Term::tagged("services", [Term::text(account.to_string())]))
+        self.call(Term::tagged("services", [Term::text(account.to_string())]))
             .await
             .map(|_| true)
     }
@@ -194,13 +202,13 @@ impl Host for Kazoo {
     async fn set_config(&self, path: &[&str], values: &[String]) -> Result<bool, Error> {
         let path = Term::List(path.iter().map(Term::text).collect());
         let values = Term::List(values.iter().map(Term::text).collect());
-        self.ask(Term::tagged("config_set", [path, values]))
+        self.call(Term::tagged("config_set", [path, values]))
             .await
             .map(|_| true)
     }
 
     async fn system_features(&self) -> Result<Option<SystemFeatures>, Error> {
-        let answer = self.ask(Term::atom("features")).await?;
+        let answer = self.call(Term::atom("features")).await?;
         match answer.as_tagged() {
             Some(("features", [allowed, defaults])) => match (texts(allowed), texts(defaults)) {
                 (Some(allowed), Some(defaults)) => Ok(Some(SystemFeatures { allowed, defaults })),
@@ -213,10 +221,12 @@ impl Host for Kazoo {
     async fn migrate_unassigned(&self, documents: &[&str]) -> Result<Option<Vec<Migrated>>, Error> {
         let documents = Term::List(documents.iter().map(Term::text).collect());
         let answer = self
-            .ask(Term::tagged("migrate_unassigned", [documents]))
+            .call(Term::tagged("migrate_unassigned", [documents]))
             .await?;
         let migrated: Option<Vec<Migrated>> = match answer.as_tagged() {
-            Some(("ok", [Term::List(migrated)])) => migrated.iter().map(migrated_one).collect(),
+            Some(("ok", [Term::List(migrated)])) => {
+                migrated.iter().map(migrated_document).collect()
+            }
             _ => None,
         };
         migrated
@@ -233,12 +243,12 @@ fn refused(line: String) -> Error {
     Error::new(Kind::Config, operation::HOST, line)
 }
 
-/// Kazoo's no to one request: another database may be luckier, so it does not end the run.
-fn said_no(line: String) -> Error {
+/// Kazoo refused one request. It may accept others, so the run continues.
+fn kazoo_refused(line: String) -> Error {
     Error::new(Kind::BadRequest, operation::HOST, line)
 }
 
-/// An answer that this version's Erlang side does not give.
+/// An answer that the Erlang side of this version does not give.
 fn unexpected(request: &str) -> Error {
     Error::new(
         Kind::BadAnswer,
@@ -251,7 +261,7 @@ fn texts(term: &Term) -> Option<Vec<String>> {
     term.as_list()?.iter().map(Term::as_text).collect()
 }
 
-fn migrated_one(term: &Term) -> Option<Migrated> {
+fn migrated_document(term: &Term) -> Option<Migrated> {
     match (term.as_atom(), term.as_tagged()) {
         (Some("unchanged"), _) => Some(Migrated::Unchanged),
         (_, Some(("document", [text]))) => Some(Migrated::Document(text.as_text()?.into())),
@@ -260,7 +270,7 @@ fn migrated_one(term: &Term) -> Option<Migrated> {
     }
 }
 
-/// A row that landed, as the one who announces it needs it.
+/// A written row for the announcement.
 fn row(changed: &ChangedRow) -> Term {
     let mut pairs = vec![
         (Term::atom("id"), Term::text(&changed.id)),
@@ -289,7 +299,7 @@ fn key(field: &str) -> Option<&'static str> {
     }
 }
 
-/// A field as a notice can carry it; one of another kind is no use to whoever gets the notice.
+/// The value of a field for a notice. None for a kind that receivers do not use.
 fn plain(json: &str) -> Option<Term> {
     match serde_json::from_str(json).ok()? {
         Value::String(text) => Some(Term::text(text)),

@@ -1,11 +1,12 @@
-//! The command itself: from the request to what the library runs, from its events to lines.
+//! Runs a command of the library: from the start request to its result, and from its events to
+//! lines.
 
 use crate::caller::Caller;
 use crate::follow::follow;
-use crate::frame::Returned;
+use crate::frame::JobResult;
 use crate::host;
-use crate::printer::{Lines, Printer};
-use crate::request::{Argument, Journal, Lock, Settings, Start};
+use crate::printer::{LineSender, Printer};
+use crate::request::{Argument, JobSettings, JournalMode, LockMode, StartRequest};
 use kazoo_numbers::command::{self, parse};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::lease;
@@ -17,20 +18,24 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
-/// Events under way, at most; beyond them the run waits for the terminal.
+/// The most events in the channel. If it is full, the run waits for the terminal.
 const EVENTS: usize = 1024;
 
-/// Runs the command to its end; an error is the one line that says why it could not be run at all.
-pub(crate) async fn run(start: Start, caller: &Arc<Caller>) -> Result<Returned, String> {
+/// Runs the command to its end. An error is one line with the reason why it could not run.
+pub(crate) async fn run(start: StartRequest, caller: &Arc<Caller>) -> Result<JobResult, String> {
     let (lines, printer) = Printer::new(Arc::clone(caller));
     let printing = tokio::spawn(printer.run());
     let returned = perform(start, caller, lines).await?;
-    // When nobody reads the last lines, the result still says what came of it.
+    // If the last lines cannot be printed, the result is still returned.
     let _ = printing.await;
     Ok(returned)
 }
 
-async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Returned, String> {
+async fn perform(
+    start: StartRequest,
+    caller: &Arc<Caller>,
+    lines: LineSender,
+) -> Result<JobResult, String> {
     let arguments: Vec<command::Argument> = start.arguments.iter().cloned().map(argument).collect();
     let command = match parse(&start.function, &arguments) {
         Ok(command) => command,
@@ -46,11 +51,16 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
     let for_warnings = (!command.has_fixed_output()).then(|| lines.clone());
     let host = host::of(&start, caller, for_warnings);
     let (progress, latest) = watch::channel(Progress::default());
-    let following = start
+    let reporting = start
         .settings
         .follow
         .then(|| tokio::spawn(follow(Arc::clone(caller), latest)));
-    let telling = tokio::spawn(tell(receiver, Arc::clone(caller), lines, progress));
+    let forwarding = tokio::spawn(forward_events(
+        receiver,
+        Arc::clone(caller),
+        lines,
+        progress,
+    ));
     let job = run::Job {
         host,
         settings: settings(&start),
@@ -60,22 +70,23 @@ async fn perform(start: Start, caller: &Arc<Caller>, lines: Lines) -> Result<Ret
         cancel: caller.stop().clone(),
     };
     let finished = run::run(job).await;
-    if let Some(following) = following {
-        // Over before the last frame is sent: nothing comes after that.
-        following.abort();
-        let _ = following.await;
+    if let Some(reporting) = reporting {
+        // The task ends before the last frame, because no frame may follow that one.
+        reporting.abort();
+        let _ = reporting.await;
     }
-    telling
+    forwarding
         .await
-        .map_err(|_| "internal error: the report could not be made".to_owned())?;
+        .map_err(|_| "internal error: cannot print the report".to_owned())?;
     Ok(returned(finished.returned))
 }
 
-/// Takes every event, also when nobody reads the lines any more: the run must not wait for them.
-async fn tell(
+/// Forwards all events. It continues if lines can no longer be printed, because the run must not
+/// wait for them.
+async fn forward_events(
     mut events: mpsc::Receiver<Event>,
     caller: Arc<Caller>,
-    lines: Lines,
+    lines: LineSender,
     progress: watch::Sender<Progress>,
 ) {
     let renderer = Renderer;
@@ -104,42 +115,42 @@ fn argument(argument: Argument) -> command::Argument {
     }
 }
 
-fn settings(start: &Start) -> run::Settings {
-    let asked = &start.settings;
+fn settings(start: &StartRequest) -> run::Settings {
+    let requested = &start.settings;
     let mut settings = run::Settings {
         command_line: command_line(start),
-        journals: journals(asked),
-        lock: match asked.lock {
-            Lock::Refuse => lease::Lock::Refuse,
-            Lock::Wait => lease::Lock::Wait,
-            Lock::Off => lease::Lock::Off,
+        journals: journals(requested),
+        lock: match requested.lock {
+            LockMode::Refuse => lease::Lock::Refuse,
+            LockMode::Wait => lease::Lock::Wait,
+            LockMode::Off => lease::Lock::Off,
         },
-        who: asked.who.clone().unwrap_or_default(),
-        report: asked
+        who: requested.who.clone().unwrap_or_default(),
+        report: requested
             .report_directory
             .as_ref()
             .map(|directory| run::ReportTo::Directory(directory.into())),
-        metrics: asked.metrics_file.as_ref().map(PathBuf::from),
-        place: asked.place.clone().unwrap_or_default(),
+        metrics: requested.metrics_file.as_ref().map(PathBuf::from),
+        place: requested.place.clone().unwrap_or_default(),
         ..run::Settings::default()
     };
-    if let Some(jobs) = asked.parallel_jobs_count {
+    if let Some(jobs) = requested.parallel_jobs_count {
         settings.limit_parallel(count(jobs));
     }
-    if let Some(milliseconds) = asked.time_between_db_ms {
+    if let Some(milliseconds) = requested.time_between_db_ms {
         settings.time_between_databases = Duration::from_millis(milliseconds);
     }
-    if let Some(documents) = asked.max_bulk_read {
+    if let Some(documents) = requested.max_bulk_read {
         settings.max_bulk_read = count(documents);
     }
-    if let Some(documents) = asked.max_bulk_insert {
+    if let Some(documents) = requested.max_bulk_insert {
         settings.max_bulk_insert = count(documents);
     }
-    if let Some(section) = &asked.config_section {
+    if let Some(section) = &requested.config_section {
         settings.config_section.clone_from(section);
     }
-    settings.dry_run = asked.dry_run;
-    settings.http.ca_file = match &asked.ca_file {
+    settings.dry_run = requested.dry_run;
+    settings.http.ca_file = match &requested.ca_file {
         Some(path) => Some(path.into()),
         None => env::var_os("COUCHDB_CA_FILE")
             .filter(|path| !path.is_empty())
@@ -148,8 +159,8 @@ fn settings(start: &Start) -> run::Settings {
     settings
 }
 
-/// The command as somebody would type it again.
-fn command_line(start: &Start) -> String {
+/// The command line to type the command again.
+fn command_line(start: &StartRequest) -> String {
     let arguments = start.arguments.iter().map(|argument| match argument {
         Argument::Text(text) => text.clone(),
         Argument::List(texts) => format!("[{}]", texts.join(",")),
@@ -160,33 +171,33 @@ fn command_line(start: &Start) -> String {
         .join(" ")
 }
 
-fn journals(asked: &Settings) -> Option<Journals> {
-    let mut journals = match &asked.journal {
-        Journal::Off => return None,
-        Journal::In(directory) => Journals::new(PathBuf::from(directory)),
-        Journal::Usual => Journals::usual(),
+fn journals(requested: &JobSettings) -> Option<Journals> {
+    let mut journals = match &requested.journal {
+        JournalMode::Off => return None,
+        JournalMode::In(directory) => Journals::new(PathBuf::from(directory)),
+        JournalMode::Usual => Journals::usual(),
     };
-    if let Some(days) = asked.journal_keep_days {
+    if let Some(days) = requested.journal_keep_days {
         journals = journals.kept_for(days);
     }
-    if let Some(bytes) = asked.journal_keep_bytes {
+    if let Some(bytes) = requested.journal_keep_bytes {
         journals.keep_bytes = bytes;
     }
     Some(journals)
 }
 
-/// At least one: a knob at nought would stand still.
-fn count(asked: u64) -> usize {
-    usize::try_from(asked).unwrap_or(usize::MAX).max(1)
+/// At least 1. The value 0 would stop the run.
+fn count(requested: u64) -> usize {
+    usize::try_from(requested).unwrap_or(usize::MAX).max(1)
 }
 
-fn returned(returned: run::Returned) -> Returned {
+fn returned(returned: run::Returned) -> JobResult {
     match returned {
-        run::Returned::Ok => Returned::Ok,
-        run::Returned::NoReturn => Returned::NoReturn,
-        run::Returned::Code(code) => Returned::Status(i64::from(code)),
-        run::Returned::Value(Ok(text)) => Returned::Value(text),
-        run::Returned::Value(Err(text)) => Returned::Error(text),
-        run::Returned::App(app) => Returned::App(app.map(str::to_owned)),
+        run::Returned::Ok => JobResult::Ok,
+        run::Returned::NoReturn => JobResult::NoReturn,
+        run::Returned::Code(code) => JobResult::Status(i64::from(code)),
+        run::Returned::Value(Ok(text)) => JobResult::Value(text),
+        run::Returned::Value(Err(text)) => JobResult::Error(text),
+        run::Returned::App(app) => JobResult::App(app.map(str::to_owned)),
     }
 }

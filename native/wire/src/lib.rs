@@ -1,13 +1,16 @@
-//! The protocol between the Erlang application and the native side, in Erlang's external term format.
+//! The protocol between the Erlang application and the native side, in Erlang's external term
+//! format.
 //!
-//! One job is one conversation. Erlang asks for a command ([`request::Start`]); the native side then sends batches of lines to print
-//! and calls that only the calling process can make, because they need its group leader, its process dictionary or Kazoo's own
-//! modules; each is answered before the next of its kind comes, which bounds what is under way. The conversation ends in exactly one
-//! last frame, also when the job panics ([`session`]). It ends early when the caller is gone.
+//! One job is one conversation. Erlang sends a start request ([`request::StartRequest`]). The
+//! native side then sends batches of lines to print, and calls that only the calling process can
+//! make, because they need its group leader, its process dictionary or Kazoo's modules. Each is
+//! answered before the next of its kind, which limits the frames in flight. The conversation ends
+//! with exactly one last frame, even if the job panics ([`session`]). It ends early if the caller
+//! is gone.
 //!
-//! The frames are the same whether the native side is a library inside the VM or a program beside it ([`port`]). They are read by a
-//! codec of our own ([`decode`](mod@decode)), which has the six kinds of term that the protocol knows, because the codecs that can be
-//! had allocate what a length in the frame promises, and a node must not die of a frame.
+//! The frames are the same for the NIF and for the port program ([`port`]). The codec is our own
+//! ([`decode`](mod@decode)) and has only the six kinds of terms of the protocol: the available
+//! codecs allocate as much as a length in the frame says, and a frame must never crash a node.
 
 pub mod caller;
 pub mod decode;

@@ -1,7 +1,7 @@
-//! The port program: the same frames as inside the VM, each behind its length in four bytes, on standard input and output.
-//! One program runs one job. The end of its input means that the caller is gone.
+//! The port program: the frames of the NIF on standard input and output, each after its length in
+//! four bytes. A program runs one job. The end of its input means that the caller is gone.
 
-use crate::caller::Outlet;
+use crate::caller::FrameSink;
 use crate::frame::{FromNative, ToNative};
 use crate::runtime::runtime;
 use crate::session::Session;
@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Longer than any frame that Erlang sends: a list of all numbers of a large cluster fits.
+/// Longer than any frame from Erlang: a list of all numbers of a large cluster fits.
 const LONGEST: u32 = 256 * 1024 * 1024;
 
 /// Reads one start request, runs the job, and returns when its last frame is written.
@@ -28,16 +28,16 @@ where
         Err(error) => return refuse(&mut output, &error.to_string()),
     };
     let runtime = runtime()?;
-    let outlet = Output {
+    let sink = Output {
         writer: Mutex::new(output),
     };
     let started = catch_unwind(AssertUnwindSafe(|| {
-        Session::start(runtime.handle(), start, outlet)
+        Session::start(runtime.handle(), start, sink)
     }));
     let Ok((session, job)) = started else {
-        return Err(io::Error::other("the job could not be started"));
+        return Err(io::Error::other("cannot start the job"));
     };
-    // The thread ends with the program: it may well be waiting for input when the job is over.
+    // The thread ends with the program. It may be blocked on input when the job ends.
     thread::Builder::new()
         .name("kazoo-numbers-input".to_owned())
         .spawn(move || {
@@ -47,7 +47,7 @@ where
                     Err(_) => break,
                 }
             }
-            session.leave();
+            session.mark_gone();
         })?;
     runtime.block_on(job).map_err(io::Error::other)
 }
@@ -56,7 +56,7 @@ fn refuse(output: &mut impl Write, line: &str) -> io::Result<()> {
     write_frame(output, &FromNative::Failed(line.to_owned()).encode())
 }
 
-/// The next frame; none at the end of the input.
+/// The next frame. None at the end of the input.
 fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut length = [0; 4];
     match input.read_exact(&mut length) {
@@ -71,7 +71,7 @@ fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
             "a frame that is too long",
         ));
     }
-    // Grows with what really arrives, not with what the length promises.
+    // Grows with the bytes that arrive, not with the announced length.
     let mut frame = Vec::new();
     input.take(u64::from(length)).read_to_end(&mut frame)?;
     if frame.len() as u64 == u64::from(length) {
@@ -92,7 +92,7 @@ struct Output<O> {
     writer: Mutex<O>,
 }
 
-impl<O: Write + Send + 'static> Outlet for Output<O> {
+impl<O: Write + Send + 'static> FrameSink for Output<O> {
     fn send(&self, frame: Vec<u8>) -> bool {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         write_frame(&mut *writer, &frame).is_ok()

@@ -1,46 +1,47 @@
-//! Lines in batches. Printing crosses the distribution to the operator's terminal at about a tenth of a millisecond a call, and
-//! what reads the other end may be slow: so at most one batch is on its way, and what comes meanwhile waits for the next.
+//! Prints lines in batches. A call to the operator's terminal takes about 0.1 ms across the
+//! distribution, and the terminal may be slow. So there is at most one batch in flight, and further
+//! lines wait for the next one.
 
-use crate::caller::{Caller, Gone};
+use crate::caller::{Caller, CallerGone};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-/// How long lines gather before they are sent: a few times a second looks continuous.
+/// How long lines are collected before they are sent. A few times a second looks continuous.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// Lines in one batch, and lines that wait, at most; beyond them the job waits for the terminal.
+/// The most lines in a batch, and in the queue. If it is full, the job waits for the terminal.
 const BATCH: usize = 4096;
 
 /// The sending end of the printer.
 #[derive(Clone)]
-pub struct Lines {
+pub struct LineSender {
     sender: mpsc::Sender<String>,
 }
 
-impl Lines {
-    /// Hands over one line, and waits while the terminal is behind.
-    pub async fn put(&self, line: String) -> Result<(), Gone> {
-        self.sender.send(line).await.map_err(|_| Gone)
+impl LineSender {
+    /// Queues one line, and waits while the queue is full.
+    pub async fn put(&self, line: String) -> Result<(), CallerGone> {
+        self.sender.send(line).await.map_err(|_| CallerGone)
     }
 }
 
-/// The printer; it is over when every [`Lines`] is dropped and all is printed.
+/// The printer. It ends when every [`LineSender`] is dropped and all lines are printed.
 pub struct Printer {
     caller: Arc<Caller>,
     receiver: mpsc::Receiver<String>,
 }
 
 impl Printer {
-    /// A printer to that caller.
-    pub fn new(caller: Arc<Caller>) -> (Lines, Self) {
+    /// Creates a printer for a caller.
+    pub fn new(caller: Arc<Caller>) -> (LineSender, Self) {
         let (sender, receiver) = mpsc::channel(BATCH);
-        (Lines { sender }, Self { caller, receiver })
+        (LineSender { sender }, Self { caller, receiver })
     }
 
-    /// Prints until there is no more.
-    pub async fn run(mut self) -> Result<(), Gone> {
+    /// Prints until the end.
+    pub async fn run(mut self) -> Result<(), CallerGone> {
         let mut batch = Vec::new();
         while self.receiver.recv_many(&mut batch, BATCH).await > 0 {
             if self.gather(&mut batch).await {
@@ -52,7 +53,7 @@ impl Printer {
         Ok(())
     }
 
-    /// Adds what comes in the next moment; false when no more can come.
+    /// Adds the lines of the next interval. Returns false if no more can come.
     async fn gather(&mut self, batch: &mut Vec<String>) -> bool {
         let moment = sleep(GATHER);
         tokio::pin!(moment);

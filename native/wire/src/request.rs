@@ -1,8 +1,8 @@
-//! What Erlang sends to start a job.
+//! The start request from Erlang.
 
 use crate::term::{Term, Unexpected};
 
-/// One argument of a command, as Erlang normalised it.
+/// An argument of a command, normalised by Erlang.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
     /// A binary.
@@ -11,122 +11,122 @@ pub enum Argument {
     List(Vec<String>),
 }
 
-/// Where the databases are.
+/// The address of the databases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Connection {
-    /// At this URL, for every database.
+    /// One URL for all databases.
     Url(String),
-    /// Where Kazoo's config.ini says: the file at this path, or the one that Kazoo would take.
+    /// The address in Kazoo's config.ini: in the file at this path, or at Kazoo's default path.
     ConfigIni(Option<String>),
-    /// Where the host says, a database at a time.
+    /// The host returns the address of each database.
     Host,
 }
 
-/// What stands behind the calls that a job makes to its caller.
+/// The side that answers the calls of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostKind {
-    /// No Kazoo in this node: the job works on the documents alone.
+    /// There is no Kazoo in this node: the job works on the documents alone.
     Standalone,
-    /// The calling process answers with Kazoo's own modules.
+    /// The calling process answers with Kazoo's modules.
     Kazoo,
 }
 
-/// A fault on purpose: shows, in the very library that runs, that the node survives it.
+/// An injected fault, to test in the loaded library that the node survives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// The function that starts the job panics.
     Start,
     /// The task of the job panics.
     Task,
-    /// The task never ends by itself.
+    /// The task never ends.
     Hang,
 }
 
-/// Where what a job does is written down.
+/// The journal of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Journal {
+pub enum JournalMode {
     /// In the user's data directory.
     #[default]
     Usual,
     /// In this directory.
     In(String),
-    /// Nowhere: nothing can be undone.
+    /// No journal: the job cannot be undone.
     Off,
 }
 
-/// What a job does about others that write to the same cluster.
+/// How a job handles another run that holds the cluster lock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Lock {
-    /// It is refused while one does.
+pub enum LockMode {
+    /// The job is refused.
     #[default]
     Refuse,
-    /// It waits while one does.
+    /// The job waits.
     Wait,
-    /// It neither looks nor is seen.
+    /// The job skips the lock.
     Off,
 }
 
-/// The settings of a job; what is absent has the default of the place that reads it.
+/// The settings of a job. Absent settings have the defaults of the code that reads them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Databases worked on at once.
+pub struct JobSettings {
+    /// The number of concurrent databases.
     pub parallel_jobs_count: Option<u64>,
-    /// Milliseconds of rest between databases.
+    /// The pause between databases in milliseconds.
     pub time_between_db_ms: Option<u64>,
-    /// Documents read at once.
+    /// The number of documents in a read.
     pub max_bulk_read: Option<u64>,
-    /// Documents written at once.
+    /// The number of documents in a write.
     pub max_bulk_insert: Option<u64>,
-    /// Say what would be written, and write nothing.
+    /// Report the writes without making them.
     pub dry_run: bool,
-    /// The node's own section of `system_config` documents.
+    /// The node's section of `system_config` documents.
     pub config_section: Option<String>,
-    /// The carrier modules that are valid targets.
+    /// The valid carrier modules of a conversion.
     pub carrier_modules: Option<Vec<String>>,
     /// The width of the caller's terminal.
     pub columns: Option<u64>,
-    /// Who calls.
+    /// The user.
     pub who: Option<String>,
-    /// The node that it runs in.
+    /// The name of the node.
     pub place: Option<String>,
-    /// What is done about other jobs.
-    pub lock: Lock,
-    /// Where the journal is.
-    pub journal: Journal,
-    /// How many days journals are kept.
+    /// How other runs are handled.
+    pub lock: LockMode,
+    /// The journal.
+    pub journal: JournalMode,
+    /// The number of days to keep journals.
     pub journal_keep_days: Option<u64>,
-    /// How many bytes of journals are kept.
+    /// The size limit of all journals in bytes.
     pub journal_keep_bytes: Option<u64>,
-    /// The directory that reports are written to.
+    /// The directory of reports.
     pub report_directory: Option<String>,
-    /// The file of counters for Prometheus.
+    /// The file of Prometheus counters.
     pub metrics_file: Option<String>,
-    /// The file of certificates that are trusted like those of the system.
+    /// The file of additional trusted certificates.
     pub ca_file: Option<String>,
-    /// Whether the caller wants to be told how far the run is.
+    /// Whether to report progress.
     pub follow: bool,
-    /// A fault on purpose.
-    pub fault: Option<Fault>,
-    /// What this version does not know, for it to be ignored knowingly.
+    /// An injected fault.
+    pub fault: Option<InjectedFault>,
+    /// Settings unknown to this version, which are ignored.
     pub others: Vec<(String, Term)>,
 }
 
 /// A command to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Start {
+pub struct StartRequest {
     /// The name of the command.
     pub function: String,
-    /// Its arguments.
+    /// The arguments.
     pub arguments: Vec<Argument>,
-    /// Where the databases are.
+    /// The address of the databases.
     pub connection: Connection,
-    /// What answers the job's calls.
+    /// The side that answers the job's calls.
     pub host: HostKind,
     /// The settings.
-    pub settings: Settings,
+    pub settings: JobSettings,
 }
 
-impl TryFrom<&Term> for Start {
+impl TryFrom<&Term> for StartRequest {
     type Error = Unexpected;
 
     fn try_from(term: &Term) -> Result<Self, Unexpected> {
@@ -154,7 +154,7 @@ impl TryFrom<&Term> for Start {
             },
             settings: term
                 .get("settings")
-                .map_or(Ok(Settings::default()), Settings::try_from)?,
+                .map_or(Ok(JobSettings::default()), JobSettings::try_from)?,
         })
     }
 }
@@ -186,7 +186,7 @@ impl TryFrom<&Term> for Connection {
     }
 }
 
-impl TryFrom<&Term> for Settings {
+impl TryFrom<&Term> for JobSettings {
     type Error = Unexpected;
 
     fn try_from(term: &Term) -> Result<Self, Unexpected> {
@@ -209,16 +209,16 @@ impl TryFrom<&Term> for Settings {
                 "place" => settings.place = Some(text(value)?),
                 "lock" => {
                     settings.lock = match value.as_atom() {
-                        Some("refuse") => Lock::Refuse,
-                        Some("wait") => Lock::Wait,
-                        Some("off") => Lock::Off,
+                        Some("refuse") => LockMode::Refuse,
+                        Some("wait") => LockMode::Wait,
+                        Some("off") => LockMode::Off,
                         _ => return Err(Unexpected::instead_of("the lock refuse, wait or off")),
                     }
                 }
                 "journal" => {
                     settings.journal = match value.as_atom() {
-                        Some("off") => Journal::Off,
-                        _ => Journal::In(text(value)?),
+                        Some("off") => JournalMode::Off,
+                        _ => JournalMode::In(text(value)?),
                     }
                 }
                 "journal_keep_days" => settings.journal_keep_days = Some(natural(value)?),
@@ -228,9 +228,9 @@ impl TryFrom<&Term> for Settings {
                 "metrics_file" => settings.metrics_file = Some(text(value)?),
                 "fault" => {
                     settings.fault = match value.as_atom() {
-                        Some("start") => Some(Fault::Start),
-                        Some("task") => Some(Fault::Task),
-                        Some("hang") => Some(Fault::Hang),
+                        Some("start") => Some(InjectedFault::Start),
+                        Some("task") => Some(InjectedFault::Task),
+                        Some("hang") => Some(InjectedFault::Hang),
                         _ => return Err(Unexpected::instead_of("the fault start, task or hang")),
                     }
                 }

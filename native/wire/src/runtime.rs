@@ -1,4 +1,5 @@
-//! The one runtime of the library, built when the first job needs it: a node that never runs a command has no thread of ours.
+//! The library's runtime. It is created by the first job, so a node that never runs a command has
+//! no additional threads.
 
 use once_cell::sync::OnceCell;
 use std::io;
@@ -7,10 +8,10 @@ use tokio::runtime::{Builder, Runtime};
 
 static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 
-/// More would only take processors from the calls that the node serves.
+/// More threads would only take processor time from the calls that the node serves.
 const MOST_WORKERS: usize = 4;
 
-/// The runtime; an error when the system gives us no threads.
+/// Returns the runtime. An error if no threads can be created.
 pub fn runtime() -> io::Result<&'static Runtime> {
     RUNTIME.get_or_try_init(|| {
         Builder::new_multi_thread()
@@ -20,19 +21,20 @@ pub fn runtime() -> io::Result<&'static Runtime> {
                     .min(MOST_WORKERS),
             )
             .thread_name("kazoo-numbers")
-            .on_thread_start(stand_back)
+            .on_thread_start(lower_priority)
             .enable_all()
             .build()
     })
 }
 
-/// Lets whatever else wants the processors have them first: beside these threads run those that serve calls.
+/// Lowers the priority of the current thread below the threads that serve calls.
 #[cfg(target_os = "linux")]
-fn stand_back() {
+fn lower_priority() {
     const NICE: i32 = 10;
-    // Linux counts niceness by thread, and a thread may always be nicer. Where it may not, it works as others do.
+    // In Linux the nice value belongs to a thread, and a thread may always raise it. Errors are
+    // ignored.
     let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
 }
 
 #[cfg(not(target_os = "linux"))]
-fn stand_back() {}
+fn lower_priority() {}

@@ -1,9 +1,9 @@
-//! One job from its start request to its one last frame, whatever happens in between: an error, a panic, the caller's death.
+//! One job, from its start request to its last frame, despite errors, panics or the caller's end.
 
-use crate::caller::{Caller, Outlet};
-use crate::frame::{FromNative, Returned, ToNative};
+use crate::caller::{Caller, FrameSink};
+use crate::frame::{FromNative, JobResult, ToNative};
 use crate::job;
-use crate::request::{Fault, Start};
+use crate::request::{InjectedFault, StartRequest};
 use futures::FutureExt;
 use kazoo_numbers::report::sanitise;
 use std::any::Any;
@@ -12,39 +12,44 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-/// A job that was started.
+/// A running job.
 pub struct Session {
     caller: Arc<Caller>,
 }
 
 impl Session {
-    /// Starts the job that the request asks for. Every job ends in exactly one last frame, `done` or `failed`.
-    pub fn start(runtime: &Handle, start: Start, outlet: impl Outlet) -> (Self, JoinHandle<()>) {
-        if start.settings.fault == Some(Fault::Start) {
-            fail_on_purpose();
+    /// Starts a job. Every job ends in exactly one last frame, `done` or `failed`.
+    pub fn start(
+        runtime: &Handle,
+        start: StartRequest,
+        sink: impl FrameSink,
+    ) -> (Self, JoinHandle<()>) {
+        if start.settings.fault == Some(InjectedFault::Start) {
+            injected_panic();
         }
-        let caller = Arc::new(Caller::new(outlet));
-        let task = runtime.spawn(to_the_end(start, Arc::clone(&caller)));
+        let caller = Arc::new(Caller::new(sink));
+        let task = runtime.spawn(run_to_end(start, Arc::clone(&caller)));
         (Self { caller }, task)
     }
 
-    /// Takes in a frame that came while the job runs.
+    /// Handles a frame that arrives during the job.
     pub fn receive(&self, frame: ToNative) {
         match frame {
             ToNative::Reply(number, answer) => self.caller.reply(number, answer),
             ToNative::Cancel => self.caller.cancel(),
-            // One job a session: a second request is a mistake that the first job need not suffer for.
+            // A session has one job. A second start request is ignored and does not disturb the
+            // first.
             ToNative::Start(_) => {}
         }
     }
 
-    /// The caller is gone: the job stops within a second, and asks nothing more.
-    pub fn leave(&self) {
-        self.caller.leave();
+    /// Reports that the caller has ended. The job stops within a second and makes no more calls.
+    pub fn mark_gone(&self) {
+        self.caller.mark_gone();
     }
 }
 
-async fn to_the_end(start: Start, caller: Arc<Caller>) {
+async fn run_to_end(start: StartRequest, caller: Arc<Caller>) {
     let last = AssertUnwindSafe(run(start, &caller))
         .catch_unwind()
         .await
@@ -54,10 +59,10 @@ async fn to_the_end(start: Start, caller: Arc<Caller>) {
     caller.finish(&last);
 }
 
-async fn run(start: Start, caller: &Arc<Caller>) -> FromNative {
+async fn run(start: StartRequest, caller: &Arc<Caller>) -> FromNative {
     match start.settings.fault {
-        Some(Fault::Hang) => caller.stop().cancelled().await,
-        Some(_) => fail_on_purpose(),
+        Some(InjectedFault::Hang) => caller.stop().cancelled().await,
+        Some(_) => injected_panic(),
         None => {
             return match job::run(start, caller).await {
                 Ok(returned) => FromNative::Done(returned),
@@ -65,18 +70,18 @@ async fn run(start: Start, caller: &Arc<Caller>) -> FromNative {
             };
         }
     }
-    FromNative::Done(Returned::Status(1))
+    FromNative::Done(JobResult::Status(1))
 }
 
 #[expect(
     clippy::panic,
-    reason = "shows, in the very library that runs, what a panic does and prints"
+    reason = "an injected fault that tests the handling of panics in the loaded library"
 )]
-fn fail_on_purpose() -> ! {
+fn injected_panic() -> ! {
     panic_any("a fault on purpose")
 }
 
-/// What a panic says, in one line and without credentials.
+/// The message of a panic in one line, without credentials.
 pub(crate) fn payload(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()

@@ -1,11 +1,11 @@
-//! The Erlang terms that cross the wire, and no others.
+//! The Erlang terms of the protocol.
 
 use thiserror::Error;
 
-/// A term. Floats, pids, funs and integers beyond 64 bits have no place in the protocol.
+/// A term. Floats, pids, funs and integers above 64 bits are not part of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Term {
-    /// An atom, by its text.
+    /// An atom.
     Atom(String),
     /// An integer of at most 64 bits.
     Integer(i64),
@@ -15,11 +15,11 @@ pub enum Term {
     List(Vec<Term>),
     /// A tuple.
     Tuple(Vec<Term>),
-    /// A map, in the order in which the pairs came.
+    /// A map with its pairs in the order of arrival.
     Map(Vec<(Term, Term)>),
 }
 
-/// A term that is not what the protocol has in that place.
+/// A term that the protocol does not allow at its position.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected {expected}")]
 pub struct Unexpected {
@@ -27,29 +27,29 @@ pub struct Unexpected {
 }
 
 impl Unexpected {
-    /// The error for a place where `expected` should have been.
+    /// The error for a position that requires `expected`.
     pub fn instead_of(expected: &'static str) -> Self {
         Self { expected }
     }
 }
 
 impl Term {
-    /// The atom of that text.
+    /// Creates an atom.
     pub fn atom(text: &str) -> Self {
         Self::Atom(text.to_owned())
     }
 
-    /// The binary of that text.
+    /// Creates a binary.
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::Binary(text.as_ref().as_bytes().to_vec())
     }
 
-    /// The boolean atoms.
+    /// Creates a boolean atom.
     pub fn boolean(value: bool) -> Self {
         Self::atom(if value { "true" } else { "false" })
     }
 
-    /// A tuple whose first element is an atom.
+    /// Creates a tuple with an atom as its first element.
     pub fn tagged(tag: &str, rest: impl IntoIterator<Item = Term>) -> Self {
         Self::Tuple(std::iter::once(Self::atom(tag)).chain(rest).collect())
     }
@@ -70,7 +70,8 @@ impl Term {
         }
     }
 
-    /// The text of a binary. What is no UTF-8 is replaced: such a name matches nothing, and is shown as it can be shown.
+    /// The text of a binary. Invalid UTF-8 is replaced: such a name matches nothing and can still
+    /// be shown.
     pub fn as_text(&self) -> Option<String> {
         match self {
             Self::Binary(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
@@ -86,7 +87,7 @@ impl Term {
         }
     }
 
-    /// The tag and the rest of a tuple whose first element is an atom.
+    /// The tag and the rest of a tuple that starts with an atom.
     pub fn as_tagged(&self) -> Option<(&str, &[Term])> {
         match self {
             Self::Tuple(elements) => {
@@ -97,7 +98,7 @@ impl Term {
         }
     }
 
-    /// The value under an atom key.
+    /// The value of an atom key.
     pub fn get(&self, key: &str) -> Option<&Term> {
         match self {
             Self::Map(pairs) => pairs

@@ -1,13 +1,13 @@
-//! Commands through the real program, on a real server.
+//! Commands of the real program on a real server.
 
 use std::collections::BTreeSet;
 
-use crate::support::{Piped, Ran, Stage};
+use crate::support::{CliServer, Piped, ProgramRun};
 use exact_json::{Value, json};
 use kazoo_numbers::report::sanitise::is_unsafe;
 use kazoo_numbers_generator::{Cluster, DriftKind, Options};
 
-/// A cluster in which nothing fails.
+/// A cluster without failures.
 fn clean() -> Options {
     Options {
         accounts: 5,
@@ -19,7 +19,7 @@ fn clean() -> Options {
     }
 }
 
-fn summary(ran: &Ran) -> &str {
+fn summary(ran: &ProgramRun) -> &str {
     ran.lines()
         .into_iter()
         .find(|line| line.contains(" documents read, "))
@@ -27,33 +27,33 @@ fn summary(ran: &Ran) -> &str {
 }
 
 #[test]
-fn a_copy_prints_a_line_a_database_its_summary_and_ok() {
-    let stage = Stage::seeded(&clean());
-    let (before, _) = stage.data();
-    let first = stage.run(&["copy_number_dbs_to_accounts"]);
+fn copy_prints_line_per_database_summary_and_ok() {
+    let server = CliServer::seeded(&clean());
+    let (before, _) = server.data();
+    let first = server.run(&["copy_number_dbs_to_accounts"]);
     assert_eq!((first.status, first.err.as_str()), (0, ""), "{}", first.out);
     assert_eq!(first.lines().last(), Some(&"ok"));
     let databases = before.number_databases().count() + before.account_databases().count();
     let lines = first.lines();
-    let told = lines.iter().filter(|line| line.contains(": ")).count();
-    assert_eq!(told, databases + 1, "{}", first.out);
+    let reported = lines.iter().filter(|line| line.contains(": ")).count();
+    assert_eq!(reported, databases + 1, "{}", first.out);
     assert!(summary(&first).contains(&format!(": {databases} databases, ")));
     assert!(!summary(&first).contains(" 0 created, 0 updated, "));
 
-    let (after, revisions) = stage.data();
+    let (after, revisions) = server.data();
     assert_ne!(after.differences(&before), Vec::<String>::new());
-    let second = stage.run(&["copy_number_dbs_to_accounts"]);
+    let second = server.run(&["copy_number_dbs_to_accounts"]);
     assert!(summary(&second).contains(" 0 created, 0 updated, 0 deleted, 0 failed"));
-    assert_eq!(stage.data().1, revisions);
+    assert_eq!(server.data().1, revisions);
 }
 
 #[test]
-fn failures_are_2_and_the_report_is_the_last_line() {
-    let stage = Stage::seeded(&Options {
+fn failures_exit_with_2_and_report_as_last_line() {
+    let server = CliServer::seeded(&Options {
         kinds: BTreeSet::from([DriftKind::AccountMissing]),
         ..clean()
     });
-    let ran = stage.run(&["copy_number_dbs_to_accounts"]);
+    let ran = server.run(&["copy_number_dbs_to_accounts"]);
     assert_eq!(ran.status, 2);
     let lines = ran.lines();
     let report: Value = exact_json::from_str(lines.last().unwrap()).unwrap();
@@ -61,25 +61,25 @@ fn failures_are_2_and_the_report_is_the_last_line() {
 }
 
 #[test]
-fn a_dry_run_writes_nothing_and_says_what_would_be() {
-    let stage = Stage::seeded(&clean());
-    let (_, revisions) = stage.data();
+fn dry_run_writes_nothing_and_prints_changes() {
+    let server = CliServer::seeded(&clean());
+    let (_, revisions) = server.data();
     for line in [
         &["--dry-run", "copy_number_dbs_to_accounts"][..],
         &["copy_number_dbs_to_accounts", "--dry-run"],
     ] {
-        let ran = stage.run(line);
+        let ran = server.run(line);
         assert!(ran.out.contains("would be created"), "{}", ran.out);
         assert!(summary(&ran).contains("dry run"));
-        assert_eq!(stage.data().1, revisions);
+        assert_eq!(server.data().1, revisions);
     }
 }
 
 #[test]
-fn json_is_an_object_a_line_with_the_summary_and_the_result_at_the_end() {
-    let stage = Stage::seeded(&clean());
-    let plain = stage.run(&["copy_number_dbs_to_accounts", "--dry-run"]);
-    let ran = stage.run(&["copy_number_dbs_to_accounts", "--json", "--dry-run"]);
+fn json_output_is_one_object_per_line_ending_with_result() {
+    let server = CliServer::seeded(&clean());
+    let plain = server.run(&["copy_number_dbs_to_accounts", "--dry-run"]);
+    let ran = server.run(&["copy_number_dbs_to_accounts", "--json", "--dry-run"]);
     let events = ran.json();
     let (result, rest) = events.split_last().unwrap();
     assert_eq!(result["event"], "result");
@@ -91,7 +91,7 @@ fn json_is_an_object_a_line_with_the_summary_and_the_result_at_the_end() {
     assert_eq!(figures["command"], "copy_number_dbs_to_accounts");
     assert_eq!(figures["dry_run"], true);
     let planned = rest.iter().filter(|event| event["event"] == "planned");
-    let would_be = |ran: &Ran| {
+    let would_be = |ran: &ProgramRun| {
         ran.lines()
             .iter()
             .filter(|line| line.contains(": would be "))
@@ -105,9 +105,9 @@ fn json_is_an_object_a_line_with_the_summary_and_the_result_at_the_end() {
 }
 
 #[test]
-fn lists_are_the_rest_of_the_line() {
-    let stage = Stage::seeded(&clean());
-    let ran = stage.run(&[
+fn list_arguments_are_the_rest_of_the_line() {
+    let server = CliServer::seeded(&clean());
+    let ran = server.run(&[
         "copy_number_dbs_to_accounts",
         "numbers%2F%2B1415",
         "+9999",
@@ -122,9 +122,9 @@ fn lists_are_the_rest_of_the_line() {
 }
 
 #[test]
-fn values_are_printed_as_terms_and_are_2() {
-    let stage = Stage::seeded(&clean());
-    let (cluster, _) = stage.data();
+fn values_are_printed_as_terms_and_exit_with_2() {
+    let server = CliServer::seeded(&clean());
+    let (cluster, _) = server.data();
     let database = cluster.number_databases().next().unwrap().to_owned();
     let (number, document) = cluster.databases[&database]
         .documents
@@ -132,14 +132,14 @@ fn values_are_printed_as_terms_and_are_2() {
         .find(|(_, document)| document.contains_key("pvt_assigned_to"))
         .unwrap();
     let account = document["pvt_assigned_to"].as_str().unwrap();
-    let copied = stage.run(&["copy_single_number_to_account_db", number, account]);
+    let copied = server.run(&["copy_single_number_to_account_db", number, account]);
     assert_eq!(
         (copied.status, copied.lines().last().copied()),
         (2, Some(format!("{{ok,<<\"{number}\">>}}").as_str()))
     );
-    let unknown = stage.run(&["app_using", "+19995550100", account]);
+    let unknown = server.run(&["app_using", "+19995550100", account]);
     assert_eq!((unknown.status, unknown.out.as_str()), (2, "undefined\n"));
-    let json = stage.run(&["--json", "app_using", "+19995550100", account]);
+    let json = server.run(&["--json", "app_using", "+19995550100", account]);
     assert_eq!(
         json.json().last().unwrap()["data"]["returned"],
         exact_json::json!({"app": null})
@@ -147,30 +147,30 @@ fn values_are_printed_as_terms_and_are_2() {
 }
 
 #[test]
-fn a_reader_that_goes_away_stops_the_run_as_a_failure() {
-    let stage = Stage::seeded(&clean());
-    let mut running = stage
+fn closed_output_stops_run_as_failure() {
+    let server = CliServer::seeded(&clean());
+    let mut running = server
         .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "20"])
         .piped();
     drop(running.stdout.take());
     let output = running.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8(output.stderr).unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
     let start = "error: cannot write to standard output: Broken pipe (os error 32); the run was stopped after it changed ";
-    assert!(said.starts_with(start), "{said}");
-    // The other line says how to undo that.
-    let lines = if said.starts_with(&format!("{start}0 ")) {
+    assert!(message.starts_with(start), "{message}");
+    // The second line is the undo command.
+    let lines = if message.starts_with(&format!("{start}0 ")) {
         1
     } else {
         2
     };
-    assert_eq!(said.lines().count(), lines, "{said}");
+    assert_eq!(message.lines().count(), lines, "{message}");
 }
 
 #[test]
-fn limits_are_kept() {
-    let stage = Stage::seeded(&clean());
-    let ran = stage.run(&[
+fn request_limits_are_respected() {
+    let server = CliServer::seeded(&clean());
+    let ran = server.run(&[
         "copy_number_dbs_to_accounts",
         "--json",
         "--parallel",
@@ -181,7 +181,7 @@ fn limits_are_kept() {
     let events = ran.json();
     let figures = &events[events.len() - 2]["data"]["summary"];
     let requests = figures["requests"].as_f64().unwrap();
-    // A second's worth may go at once.
+    // The requests of one second may be sent at once.
     assert!(requests > 10.0, "{figures}");
     assert!(
         figures["seconds"].as_f64().unwrap() > (requests - 20.0).max(5.0) / 20.0,
@@ -190,19 +190,19 @@ fn limits_are_kept() {
 }
 
 #[test]
-fn what_was_done_is_listed_and_undone() {
-    let stage = Stage::seeded(&clean());
+fn run_is_listed_and_undone() {
+    let server = CliServer::seeded(&clean());
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().to_str().unwrap();
-    let (before, _) = stage.data();
+    let (before, _) = server.data();
     assert_eq!(
-        stage
+        server
             .run(&["copy_number_dbs_to_accounts", "--journal", journal])
             .status,
         0
     );
-    assert_ne!(stage.data().0.differences(&before), Vec::<String>::new());
-    let runs = stage.run(&["--journal", journal, "runs"]);
+    assert_ne!(server.data().0.differences(&before), Vec::<String>::new());
+    let runs = server.run(&["--journal", journal, "runs"]);
     assert_eq!(runs.status, 0);
     assert!(
         runs.out.contains("copy_number_dbs_to_accounts"),
@@ -210,40 +210,40 @@ fn what_was_done_is_listed_and_undone() {
         runs.out
     );
     let run = runs.out.split_whitespace().next().unwrap();
-    let undone = stage.run(&["undo", run, "--journal", journal]);
+    let undone = server.run(&["undo", run, "--journal", journal]);
     assert_eq!(undone.status, 0, "{}", undone.out);
-    let after = stage.data().0.without_tombstones();
+    let after = server.data().0.without_tombstones();
     assert_eq!(
         after.differences(&before.without_tombstones()),
         Vec::<String>::new()
     );
-    let without = stage.run(&["--no-journal", "undo", run]);
+    let without = server.run(&["--no-journal", "undo", run]);
     assert_eq!(without.status, 2);
     assert!(without.err.contains("no journal"), "{}", without.err);
 }
 
 #[test]
-fn an_audit_is_a_table_or_a_document() {
-    let stage = Stage::seeded(&clean());
-    let table = stage.run(&["audit"]);
+fn audit_is_printed_as_table_or_document() {
+    let server = CliServer::seeded(&clean());
+    let table = server.run(&["audit"]);
     assert_eq!(table.status, 0, "{}", table.out);
     assert!(table.out.contains("missing_copy") && table.out.ends_with("ok\n"));
-    let json = stage.run(&["audit", "--format", "json"]);
+    let json = server.run(&["audit", "--format", "json"]);
     let whole: Value = exact_json::from_str(&json.out).unwrap();
     let findings = whole["findings"].as_array().unwrap().len();
     assert!(findings > 0);
-    let csv = stage.run(&["audit", "--format", "csv"]);
+    let csv = server.run(&["audit", "--format", "csv"]);
     assert_eq!(csv.lines().len(), 1 + findings);
-    let html = stage.run(&["audit", "--format", "html"]);
+    let html = server.run(&["audit", "--format", "html"]);
     assert!(html.out.starts_with("<!") && html.out.trim_end().ends_with("</html>"));
-    let events = stage.run(&["audit", "--json"]).json();
+    let events = server.run(&["audit", "--json"]).json();
     assert!(events.iter().any(|event| event["event"] == "audit"));
-    assert_eq!(stage.run(&["runs", "--format", "csv"]).status, 1);
+    assert_eq!(server.run(&["runs", "--format", "csv"]).status, 1);
 }
 
 #[test]
-fn a_report_and_counters_are_written_where_asked() {
-    let stage = Stage::start();
+fn report_and_counters_are_written_to_given_files() {
+    let server = CliServer::start();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (report, metrics) = (path("report.json"), path("numbers.prom"));
@@ -255,7 +255,7 @@ fn a_report_and_counters_are_written_where_asked() {
             "--metrics",
             &metrics,
         ];
-        assert_eq!(stage.run(&line).status, 0);
+        assert_eq!(server.run(&line).status, 0);
     }
     let text = std::fs::read_to_string(&report).unwrap();
     let report: Value = exact_json::from_str(&text).unwrap();
@@ -269,9 +269,9 @@ fn a_report_and_counters_are_written_where_asked() {
 }
 
 #[test]
-fn lock_of_nobody_is_unlocked_in_one_line() {
-    let stage = Stage::seeded(&Options::default());
-    let ran = stage.run(&["unlock"]);
+fn unlock_without_lock_prints_one_line() {
+    let server = CliServer::seeded(&Options::default());
+    let ran = server.run(&["unlock"]);
     assert_eq!(
         (ran.status, ran.out.trim()),
         (0, "no run holds the lock\nok"),
@@ -280,7 +280,8 @@ fn lock_of_nobody_is_unlocked_in_one_line() {
     );
 }
 
-/// A document whose id, field, value and carrier steer a terminal, and a name that an account has.
+/// A document with terminal control sequences in its id, fields, values and carrier, and an account
+/// with such a name.
 fn hostile() -> Cluster {
     const HOSTILE: &str = "\u{1b}[2J\u{9b}31m\u{202e}\u{2028}\nerror: forged\u{7f};=1+1";
     let account = "abcdef0123456789abcdef0123456789";
@@ -317,9 +318,9 @@ fn hostile() -> Cluster {
 }
 
 #[test]
-fn hostile_names_steer_no_terminal_and_forge_no_line() {
-    let stage = Stage::start();
-    stage.load(&hostile());
+fn hostile_names_cannot_control_terminal_or_forge_lines() {
+    let server = CliServer::start();
+    server.load(&hostile());
     let account = "abcdef0123456789abcdef0123456789";
     let argument = "\u{1b}[2J\nerror: forged";
     for arguments in [
@@ -344,7 +345,7 @@ fn hostile_names_steer_no_terminal_and_forge_no_line() {
         &["copy_number_dbs_to_accounts"],
         &["runs"],
     ] {
-        let ran = stage.run(arguments);
+        let ran = server.run(arguments);
         for line in ran.out.lines().chain(ran.err.lines()) {
             assert!(!line.contains(is_unsafe), "{arguments:?}: {line:?}");
             assert!(!line.starts_with("error: forged"), "{arguments:?}: {line}");

@@ -1,4 +1,4 @@
-//! How the program finds and reaches CouchDB, and what it says when it cannot.
+//! How the program finds and reaches CouchDB, and its errors if it cannot.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,30 +6,30 @@ use std::thread;
 use std::time::Duration;
 
 use kazoo_numbers::couchdb::Method;
-use kazoo_numbers_testkit::server::{PASSWORD, ask};
+use kazoo_numbers_testkit::server::{PASSWORD, send};
 
-use crate::support::{Piped, Ran, Stage, program};
+use crate::support::{CliServer, Piped, ProgramRun, program};
 
-/// Calls the server of a stage.
-fn put(stage: &Stage, path: &str, body: &str) {
+/// Sends a PUT request to the test server.
+fn put(server: &CliServer, path: &str, body: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let body = (!body.is_empty()).then(|| body.to_owned());
-    let answer = runtime.block_on(ask(&stage.url(), Method::PUT, path, body));
+    let answer = runtime.block_on(send(&server.url(), Method::PUT, path, body));
     assert!(answer.status.is_success(), "{path}: {}", answer.status);
 }
 
 /// A server with one number of one carrier.
-fn one_number() -> Stage {
-    let stage = Stage::start();
-    put(&stage, "/numbers%2F%2B1415", "");
+fn one_number() -> CliServer {
+    let server = CliServer::start();
+    put(&server, "/numbers%2F%2B1415", "");
     let number = r#"{"pvt_type":"number","pvt_module_name":"knm_local"}"#;
-    put(&stage, "/numbers%2F%2B1415/%2B14155550101", number);
-    stage
+    put(&server, "/numbers%2F%2B1415/%2B14155550101", number);
+    server
 }
 
-/// The usage of carriers with this config.ini, `$HOST` and `$PORT` replaced.
-fn usage_with(stage: &Stage, ini: &str) -> Ran {
-    let address = stage.address();
+/// Runs `carrier_module_usage` with this config.ini, with `$HOST` and `$PORT` replaced.
+fn usage_with(server: &CliServer, ini: &str) -> ProgramRun {
+    let address = server.address();
     let (host, port) = address.split_once(':').unwrap();
     let text = ini
         .replace("$HOST", host)
@@ -38,12 +38,12 @@ fn usage_with(stage: &Stage, ini: &str) -> Ran {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     let mut program = program(&["carrier_module_usage"]);
-    Ran::of(&program.env("KAZOO_CONFIG", file.path()).output().unwrap())
+    ProgramRun::of(&program.env("KAZOO_CONFIG", file.path()).output().unwrap())
 }
 
 #[test]
 fn config_ini_is_read_as_kazoo_reads_it() {
-    let stage = one_number();
+    let server = one_number();
     for ini in [
         "[bigcouch]\ncompact_automatically = true\nip = \"$HOST\" ; a load balancer\nport = $PORT ; its port\n\
          username = \"admin\"\npassword = \"$PASS\"\n\n[zone]\nname = \"local\"\n",
@@ -53,12 +53,12 @@ fn config_ini_is_read_as_kazoo_reads_it() {
         "[data]\nconfig = other\n[bigcouch]\nip = 127.0.0.9\n[other]\nip = $HOST\nport = $PORT\n\
          username = admin\npassword = $PASS\n[other]\nhost = db.example.com\nip = 127.0.0.9\n",
     ] {
-        let ran = usage_with(&stage, ini);
+        let ran = usage_with(&server, ini);
         assert_eq!(ran.status, 0, "{ini}: {}{}", ran.out, ran.err);
         assert!(ran.out.contains("knm_local: 1"), "{ini}: {}", ran.out);
     }
     let wrong = "[bigcouch]\nip = $HOST\nport = $PORT\nusername = admin\npassword = %41\n";
-    let ran = usage_with(&stage, wrong);
+    let ran = usage_with(&server, wrong);
     assert_eq!(ran.status, 2);
     assert!(
         ran.err
@@ -70,11 +70,11 @@ fn config_ini_is_read_as_kazoo_reads_it() {
 }
 
 #[test]
-fn warnings_of_a_conversion_are_on_standard_error() {
-    let stage = one_number();
+fn conversion_warnings_are_on_standard_error() {
+    let server = one_number();
     let misfiled = r#"{"pvt_type":"number","pvt_module_name":"knm_local"}"#;
-    put(&stage, "/numbers%2F%2B1415/%2B12025550101", misfiled);
-    let ran = stage.run(&["convert_carrier_module", "knm_local", "knm_bandwidth"]);
+    put(&server, "/numbers%2F%2B1415/%2B12025550101", misfiled);
+    let ran = server.run(&["convert_carrier_module", "knm_local", "knm_bandwidth"]);
     let lines: Vec<&str> = ran.out.lines().collect();
     assert_eq!(
         lines,
@@ -93,7 +93,7 @@ fn warnings_of_a_conversion_are_on_standard_error() {
     );
 }
 
-/// A server that is away is announced after some seconds, and tried again for longer than a test can wait.
+/// An outage is announced after some seconds, and retries take longer than a test can wait.
 #[test]
 fn outage_in_a_command_with_fixed_output_is_announced_on_standard_error() {
     let mut running = program(&["--couchdb", "http://127.0.0.1:1", "carrier_module_usage"]).piped();
@@ -109,7 +109,7 @@ fn outage_in_a_command_with_fixed_output_is_announced_on_standard_error() {
         out.read_to_string(&mut text).unwrap();
         text
     });
-    // Enough for the announcement; a run that announces it elsewhere is ended, too.
+    // Long enough for the announcement. A run without it is stopped as well.
     for _ in 0..200 {
         if read.is_finished() {
             break;
@@ -125,14 +125,14 @@ fn outage_in_a_command_with_fixed_output_is_announced_on_standard_error() {
 }
 
 #[test]
-fn proxies_of_the_environment_are_not_used() {
-    let stage = one_number();
-    let mut program = stage.program(&["carrier_module_usage"]);
+fn environment_proxies_are_ignored() {
+    let server = one_number();
+    let mut program = server.program(&["carrier_module_usage"]);
     for name in ["http_proxy", "https_proxy", "all_proxy"] {
         program.env(name, "http://127.0.0.1:9");
         program.env(name.to_uppercase(), "http://127.0.0.1:9");
     }
-    let ran = Ran::of(&program.output().unwrap());
+    let ran = ProgramRun::of(&program.output().unwrap());
     assert!(
         ran.status == 0 && ran.out.contains("knm_local: 1"),
         "{}{}",
@@ -142,30 +142,30 @@ fn proxies_of_the_environment_are_not_used() {
 }
 
 #[test]
-fn expression_that_does_not_compile_stops_nothing() {
-    let stage = one_number();
-    put(&stage, "/system_config", "");
+fn invalid_expression_does_not_stop_run() {
+    let server = one_number();
+    put(&server, "/system_config", "");
     let config = r#"{"default":{"reconcile_regex":"^(?:\\+33\\d{9})|(?:0\\d{9})$","e164_converters":{
         "^0(\\d{9})$":{"prefix":"+33"},"^+33(\\d{9})$":{"prefix":"+33"}}}}"#;
-    put(&stage, "/system_config/number_manager", config);
+    put(&server, "/system_config/number_manager", config);
     let account = "000a11ce00000000000000000000000a";
     let database = format!("/account%2F00%2F0a%2F{}", &account[4..]);
-    put(&stage, &database, "");
+    put(&server, &database, "");
     let callflow = r#"{"pvt_type":"callflow","numbers":["+33612345678"]}"#;
-    put(&stage, &format!("{database}/flow"), callflow);
-    let ran = stage.run(&["app_using", "0612345678", account]);
+    put(&server, &format!("{database}/flow"), callflow);
+    let ran = server.run(&["app_using", "0612345678", account]);
     assert!(
         ran.out.contains("<<\"callflow\">>"),
         "{}{}",
         ran.out,
         ran.err
     );
-    let said = format!("{}{}", ran.out, ran.err);
-    assert_eq!(said.matches("do not compile").count(), 1, "{said}");
-    assert!(said.contains("\"^+33(\\\\d{9})$\""), "{said}");
+    let message = format!("{}{}", ran.out, ran.err);
+    assert_eq!(message.matches("do not compile").count(), 1, "{message}");
+    assert!(message.contains("\"^+33(\\\\d{9})$\""), "{message}");
 }
 
-/// Passes requests on after it decoded their paths, as some proxies do.
+/// A proxy that decodes the paths of requests, as some proxies do.
 fn decoding_proxy(to: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -211,17 +211,17 @@ fn pass_on(mut client: TcpStream, to: &str) -> Option<()> {
 }
 
 #[test]
-fn proxy_that_decodes_names_of_databases_is_pointed_out_once() {
-    let stage = one_number();
+fn decoding_proxy_is_reported_once() {
+    let server = one_number();
     let account = "000a11ce00000000000000000000000a";
     put(
-        &stage,
+        &server,
         &format!("/account%2F00%2F0a%2F{}", &account[4..]),
         "",
     );
     let url = format!(
         "http://admin:{PASSWORD}@{}",
-        decoding_proxy(stage.address())
+        decoding_proxy(server.address())
     );
     for line in [
         &["copy_number_dbs_to_accounts"][..],
@@ -229,22 +229,22 @@ fn proxy_that_decodes_names_of_databases_is_pointed_out_once() {
         &["carrier_module_usage"],
     ] {
         let mut program = program(line);
-        let ran = Ran::of(&program.env("COUCHDB_URL", &url).output().unwrap());
+        let ran = ProgramRun::of(&program.env("COUCHDB_URL", &url).output().unwrap());
         assert_eq!(ran.status, 2, "{line:?}: {}{}", ran.out, ran.err);
-        let said = format!("{}{}", ran.out, ran.err);
+        let message = format!("{}{}", ran.out, ran.err);
         assert_eq!(
-            said.matches("seems to decode %2F or %2B").count(),
+            message.matches("seems to decode %2F or %2B").count(),
             1,
-            "{line:?}: {said}"
+            "{line:?}: {message}"
         );
     }
-    // A database that is not there at all is no reason to look at a proxy.
-    let ran = stage.run(&["fix_account_db_numbers", "00000000000000000000000000000000"]);
+    // A missing database is not a reason to suspect a proxy.
+    let ran = server.run(&["fix_account_db_numbers", "00000000000000000000000000000000"]);
     assert!(!format!("{}{}", ran.out, ran.err).contains("proxy"));
 }
 
 #[test]
-fn file_of_certificates_is_named_by_option_or_environment() {
+fn certificate_file_is_set_by_option_or_environment() {
     let file = "/there/is/no/certificate.pem";
     let url = "https://127.0.0.1:1";
     for ran in [
@@ -268,7 +268,7 @@ fn file_of_certificates_is_named_by_option_or_environment() {
             .env("COUCHDB_CA_FILE", file)
             .output(),
     ] {
-        let ran = Ran::of(&ran.unwrap());
+        let ran = ProgramRun::of(&ran.unwrap());
         assert_eq!(ran.status, 2);
         let start = "error: cannot connect to CouchDB on https://127.0.0.1:1 (from --couchdb): ";
         assert!(ran.err.starts_with(start), "{}", ran.err);
@@ -279,14 +279,14 @@ fn file_of_certificates_is_named_by_option_or_environment() {
         );
     }
     let mut empty = program(&["all_features"]);
-    let ran = Ran::of(&empty.env("COUCHDB_CA_FILE", "").output().unwrap());
+    let ran = ProgramRun::of(&empty.env("COUCHDB_CA_FILE", "").output().unwrap());
     assert_eq!(ran.status, 0, "{}", ran.err);
 }
 
 #[test]
-fn invisible_characters_are_shown_and_a_clean_number_offered() {
+fn invisible_characters_are_shown_with_clean_number() {
     let ran = program(&["fix_numbers_apps_in_numbdb", "+1 (415)\u{200b}555-0100"]).output();
-    let ran = Ran::of(&ran.unwrap());
+    let ran = ProgramRun::of(&ran.unwrap());
     assert_eq!(ran.status, 2);
     assert_eq!(ran.out, "");
     assert!(

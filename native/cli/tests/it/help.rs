@@ -1,4 +1,4 @@
-//! Help, and that the command line is the table.
+//! Help, and the command line against the table of functions.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ fn specs() -> impl Iterator<Item = &'static Spec> {
 }
 
 #[test]
-fn every_function_has_help_that_says_what_it_takes_and_whether_it_deletes() {
+fn function_help_names_parameters_and_deletion() {
     for spec in specs() {
         let printed = run(&[spec.name, "--help"]);
         let text = printed.out.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -36,7 +36,7 @@ fn every_function_has_help_that_says_what_it_takes_and_whether_it_deletes() {
 }
 
 #[test]
-fn the_help_of_all_lists_the_table_and_the_tools_and_nothing_else() {
+fn help_lists_exactly_functions_and_tools() {
     let printed = run(&["--help"]);
     assert_eq!(printed.status, 0);
     assert!(printed.out.contains("http://user:password@host:port"));
@@ -53,7 +53,7 @@ fn the_help_of_all_lists_the_table_and_the_tools_and_nothing_else() {
 }
 
 #[test]
-fn help_tells_about_functions_and_tools_and_needs_no_server() {
+fn help_for_functions_and_tools_needs_no_server() {
     let function = run(&["help", "fix_numbers"]);
     assert_eq!((function.status, function.err.as_str()), (0, ""));
     assert_eq!(
@@ -77,7 +77,7 @@ fn help_tells_about_functions_and_tools_and_needs_no_server() {
 }
 
 #[test]
-fn help_about_what_there_is_not_names_what_there_is() {
+fn help_for_unknown_name_lists_known_names() {
     let refused = run(&["help", "fix_numebr"]);
     assert_eq!(refused.status, 2);
     assert!(
@@ -88,7 +88,7 @@ fn help_about_what_there_is_not_names_what_there_is() {
 }
 
 #[test]
-fn shells_complete_every_function() {
+fn shell_completion_has_every_function() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = run(&["completion", shell]);
         assert_eq!(script.status, 0, "{shell}");
@@ -100,7 +100,7 @@ fn shells_complete_every_function() {
 }
 
 #[test]
-fn the_version_is_told() {
+fn version_is_printed() {
     let version = run(&["--version"]);
     assert_eq!(
         version.out,

@@ -1,11 +1,11 @@
-//! Ctrl-C, and what a terminal shows.
+//! Ctrl-C, and the output on a terminal.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use crate::support::{Piped, Stage};
+use crate::support::{CliServer, Piped};
 use kazoo_numbers_generator::Options;
 use nix::pty::{OpenptyResult, openpty};
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,10 +37,10 @@ fn ends_within(child: &mut Child, limit: Duration) -> Option<i32> {
 }
 
 #[test]
-fn once_ends_the_run_cleanly_and_a_second_run_completes_it() {
+fn first_interrupt_stops_cleanly_and_next_run_completes() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let stage = Stage::seeded(&options(200));
-        let mut running = stage
+        let server = CliServer::seeded(&options(200));
+        let mut running = server
             .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "4"])
             .piped();
         let mut out = BufReader::new(running.stdout.take().unwrap());
@@ -55,23 +55,23 @@ fn once_ends_the_run_cleanly_and_a_second_run_completes_it() {
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
         assert!(rest.contains("stopped: the run was cancelled"), "{rest}");
-        let mut said = String::new();
+        let mut message = String::new();
         let mut err = running.stderr.take().unwrap();
-        err.read_to_string(&mut said).unwrap();
-        assert!(said.starts_with("stopping: "), "{said}");
+        err.read_to_string(&mut message).unwrap();
+        assert!(message.starts_with("stopping: "), "{message}");
 
-        // What cannot succeed (accounts that are missing) is all that is left to do.
-        stage.run(&["copy_number_dbs_to_accounts"]);
-        let again = stage.run(&["copy_number_dbs_to_accounts"]);
+        // Only failures (missing accounts) remain.
+        server.run(&["copy_number_dbs_to_accounts"]);
+        let again = server.run(&["copy_number_dbs_to_accounts"]);
         assert!(again.out.contains(" 0 created, 0 updated, 0 deleted, "));
     }
 }
 
-/// The output goes nowhere, as into a pager that nobody scrolls: the run cannot end by itself.
+/// The output is not read, as in a pager, so the run cannot finish.
 #[test]
-fn twice_ends_it_at_once() {
-    let stage = Stage::seeded(&options(4000));
-    let mut running = stage
+fn second_interrupt_stops_immediately() {
+    let server = CliServer::seeded(&options(4000));
+    let mut running = server
         .program(&["copy_number_dbs_to_accounts", "--dry-run", "--json"])
         .piped();
     let mut err = BufReader::new(running.stderr.take().unwrap());
@@ -80,17 +80,17 @@ fn twice_ends_it_at_once() {
     send(&running, Signal::INT);
     let mut line = String::new();
     err.read_line(&mut line).unwrap();
-    assert!(line.contains("once more stops at once"), "{line}");
+    assert!(line.contains("again to stop immediately"), "{line}");
     assert_eq!(running.try_wait().unwrap(), None);
     send(&running, Signal::INT);
     assert_eq!(ends_within(&mut running, Duration::from_secs(1)), Some(130));
 }
 
 #[test]
-fn a_terminal_has_a_live_line_beside_the_same_output() {
-    let stage = Stage::seeded(&options(60));
+fn terminal_shows_progress_line_and_same_output() {
+    let server = CliServer::seeded(&options(60));
     let OpenptyResult { master, slave } = openpty(None, None).unwrap();
-    let mut program = stage.program(&[
+    let mut program = server.program(&[
         "fix_apps_for_number_dbs",
         "--dry-run",
         "--requests-per-second",
@@ -102,7 +102,7 @@ fn a_terminal_has_a_live_line_beside_the_same_output() {
         .stderr(slave)
         .spawn()
         .unwrap();
-    // The terminal is closed when nobody has its other end any more.
+    // The terminal closes when its other end is closed.
     drop(program);
     let reader = spawn(move || {
         let mut shown = Vec::new();
@@ -128,9 +128,9 @@ fn a_terminal_has_a_live_line_beside_the_same_output() {
 }
 
 #[test]
-fn a_second_run_is_refused_waits_or_does_not_care() {
-    let stage = Stage::seeded(&options(200));
-    let mut running = stage
+fn concurrent_run_is_refused_waits_or_skips_lock() {
+    let server = CliServer::seeded(&options(200));
+    let mut running = server
         .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "4"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -139,7 +139,7 @@ fn a_second_run_is_refused_waits_or_does_not_care() {
     let mut out = BufReader::new(running.stdout.take().unwrap());
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
-    let refused = stage.run(&["purge_deleted"]);
+    let refused = server.run(&["purge_deleted"]);
     assert_eq!(refused.status, 2);
     assert_eq!(refused.out, "");
     assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
@@ -152,16 +152,16 @@ fn a_second_run_is_refused_waits_or_does_not_care() {
     );
     let process = format!(" on process {} has been running since ", running.id());
     assert!(refused.err.contains(&process), "{}", refused.err);
-    assert_eq!(stage.run(&["--no-lock", "purge_deleted"]).status, 0);
-    assert_eq!(stage.run(&["purge_deleted", "--dry-run"]).status, 0);
-    let mut waiting = stage
+    assert_eq!(server.run(&["--no-lock", "purge_deleted"]).status, 0);
+    assert_eq!(server.run(&["purge_deleted", "--dry-run"]).status, 0);
+    let mut waiting = server
         .program(&["purge_deleted", "--wait"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(waiting.stdout.take().unwrap());
+    let mut message = BufReader::new(waiting.stdout.take().unwrap());
     line.clear();
-    said.read_line(&mut line).unwrap();
+    message.read_line(&mut line).unwrap();
     assert!(
         line.starts_with("waiting: copy_number_dbs_to_accounts by "),
         "{line}"
@@ -169,6 +169,6 @@ fn a_second_run_is_refused_waits_or_does_not_care() {
     send(&running, Signal::INT);
     assert_eq!(ends_within(&mut running, Duration::from_secs(1)), Some(130));
     assert_eq!(waiting.wait().unwrap().code(), Some(0));
-    let both = stage.run(&["purge_deleted", "--wait", "--no-lock"]);
+    let both = server.run(&["purge_deleted", "--wait", "--no-lock"]);
     assert_eq!(both.status, 1);
 }

@@ -1,4 +1,4 @@
-//! Journals where the disk is full or missing, and output that nobody reads to its end.
+//! Journals with a full or missing disk, and output that is not read to its end.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,12 +6,12 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Piped, Ran, Stage};
+use crate::support::{CliServer, Piped, ProgramRun};
 use kazoo_numbers_generator::{Cluster, DriftKind, Options, Revisions};
 
-/// A cluster of which a copy to the accounts changes every number.
-fn drifted() -> Stage {
-    Stage::seeded(&Options {
+/// A cluster in which a copy to the accounts changes every number.
+fn drifted() -> CliServer {
+    CliServer::seeded(&Options {
         accounts: 40,
         numbers: 400,
         number_databases: 10,
@@ -21,7 +21,7 @@ fn drifted() -> Stage {
     })
 }
 
-/// How many documents have another revision, or are new or gone.
+/// The number of changed, new and missing documents.
 fn changed(before: &Revisions, after: &Revisions) -> usize {
     let flat = |revisions: &Revisions| -> BTreeSet<(String, String, String)> {
         let databases = revisions.iter().filter(|(name, _)| *name != "tasks");
@@ -39,30 +39,30 @@ fn changed(before: &Revisions, after: &Revisions) -> usize {
     ids(before.symmetric_difference(&after).cloned().collect()).len()
 }
 
-/// Undoes a run, and finds the cluster as it was before.
-fn undoes(stage: &Stage, run: &str, journal: &str, before: Cluster) {
-    assert_eq!(stage.run(&["undo", run, "--journal", journal]).status, 0);
-    let after = stage.data().0.without_tombstones();
+/// Undoes a run and checks that the cluster is restored.
+fn undoes(server: &CliServer, run: &str, journal: &str, before: Cluster) {
+    assert_eq!(server.run(&["undo", run, "--journal", journal]).status, 0);
+    let after = server.data().0.without_tombstones();
     assert_eq!(
         after.differences(&before.without_tombstones()),
         Vec::<String>::new()
     );
 }
 
-/// The program where its user's files are in these two folders.
-fn with_homes(stage: &Stage, data: &Path, state: &Path, arguments: &[&str]) -> Command {
-    let mut program = stage.program(arguments);
+/// The program with these two folders as the user's data and state folders.
+fn with_homes(server: &CliServer, data: &Path, state: &Path, arguments: &[&str]) -> Command {
+    let mut program = server.program(arguments);
     program
         .env("XDG_DATA_HOME", data)
         .env("XDG_STATE_HOME", state);
     program
 }
 
-fn output(mut program: Command) -> Ran {
-    Ran::of(&program.output().unwrap())
+fn output(mut program: Command) -> ProgramRun {
+    ProgramRun::of(&program.output().unwrap())
 }
 
-/// The same program, which may write files of so many blocks: to it a disk with no more room.
+/// The program with a file size limit of `blocks`, like a full disk.
 fn limited(program: &Command, blocks: u32) -> Command {
     let mut limited = Command::new("sh");
     limited
@@ -85,9 +85,9 @@ fn limited(program: &Command, blocks: u32) -> Command {
 }
 
 #[test]
-fn run_stops_before_it_writes_where_no_journal_can_be_written() {
-    let stage = drifted();
-    let (_, before) = stage.data();
+fn unwritable_journal_stops_run_before_writes() {
+    let server = drifted();
+    let (_, before) = server.data();
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().join("journal");
     let given = [
@@ -95,7 +95,7 @@ fn run_stops_before_it_writes_where_no_journal_can_be_written() {
         "--journal",
         journal.to_str().unwrap(),
     ];
-    let full = output(limited(&stage.program(&given), 0));
+    let full = output(limited(&server.program(&given), 0));
     assert_eq!((full.status, full.out.as_str()), (2, ""), "{}", full.err);
     let line = format!("error: cannot use the journal: {}: ", journal.display());
     assert!(full.err.starts_with(&line), "{}", full.err);
@@ -106,7 +106,7 @@ fn run_stops_before_it_writes_where_no_journal_can_be_written() {
         "{}",
         full.err
     );
-    let missing = stage.run(&["--journal", "/proc/none", "copy_number_dbs_to_accounts"]);
+    let missing = server.run(&["--journal", "/proc/none", "copy_number_dbs_to_accounts"]);
     assert_eq!(missing.status, 2);
     assert!(
         missing
@@ -115,20 +115,20 @@ fn run_stops_before_it_writes_where_no_journal_can_be_written() {
         "{}",
         missing.err
     );
-    assert_eq!(stage.data().1, before);
-    let without = stage.run(&["--no-journal", "copy_number_dbs_to_accounts"]);
+    assert_eq!(server.data().1, before);
+    let without = server.run(&["--no-journal", "copy_number_dbs_to_accounts"]);
     assert_eq!((without.status, without.err.as_str()), (0, ""));
-    assert!(changed(&before, &stage.data().1) > 100);
+    assert!(changed(&before, &server.data().1) > 100);
 }
 
 #[test]
-fn fallback_is_the_user_s_own_and_runs_and_undo_find_it() {
-    let stage = drifted();
-    let (before, _) = stage.data();
+fn fallback_journal_is_private_and_found_by_runs_and_undo() {
+    let server = drifted();
+    let (before, _) = server.data();
     let state = tempfile::tempdir().unwrap();
     let none = Path::new("/proc/none");
     let ran = output(with_homes(
-        &stage,
+        &server,
         none,
         state.path(),
         &["copy_number_dbs_to_accounts"],
@@ -144,23 +144,23 @@ fn fallback_is_the_user_s_own_and_runs_and_undo_find_it() {
     let warning = format!("; the journal of this run is {}\n", journal.display());
     assert!(ran.out.contains(&warning), "{}", ran.out);
     let run = journal.file_stem().unwrap().to_str().unwrap();
-    let runs = output(with_homes(&stage, none, state.path(), &["runs"]));
+    let runs = output(with_homes(&server, none, state.path(), &["runs"]));
     assert!(
         runs.out.starts_with(run) && runs.status == 0,
         "{}",
         runs.out
     );
-    let undone = output(with_homes(&stage, none, state.path(), &["undo", run]));
+    let undone = output(with_homes(&server, none, state.path(), &["undo", run]));
     assert_eq!(undone.status, 0, "{}", undone.err);
-    let after = stage.data().0.without_tombstones();
+    let after = server.data().0.without_tombstones();
     assert_eq!(
         after.differences(&before.without_tombstones()),
         Vec::<String>::new()
     );
 
-    let (_, before) = stage.data();
+    let (_, before) = server.data();
     let homeless = output(with_homes(
-        &stage,
+        &server,
         none,
         none,
         &["copy_number_dbs_to_accounts"],
@@ -171,17 +171,17 @@ fn fallback_is_the_user_s_own_and_runs_and_undo_find_it() {
         "{}",
         homeless.err
     );
-    assert_eq!(stage.data().1, before);
+    assert_eq!(server.data().1, before);
 }
 
 #[test]
-fn disk_that_fills_up_stops_the_run_and_runs_counts_what_landed() {
-    let stage = drifted();
-    let (before, revisions) = stage.data();
+fn full_disk_stops_run_and_runs_counts_written_documents() {
+    let server = drifted();
+    let (before, revisions) = server.data();
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().to_str().unwrap();
     let full = output(limited(
-        &stage.program(&[
+        &server.program(&[
             "copy_number_dbs_to_accounts",
             "--parallel",
             "1",
@@ -202,22 +202,22 @@ fn disk_that_fills_up_stops_the_run_and_runs_counts_what_landed() {
         "{}",
         full.err
     );
-    let landed = changed(&revisions, &stage.data().1);
+    let landed = changed(&revisions, &server.data().1);
     assert!(landed > 0, "{}", full.out);
-    let runs = stage.run(&["--journal", journal, "runs"]);
+    let runs = server.run(&["--journal", journal, "runs"]);
     let line = format!("copy_number_dbs_to_accounts: {landed} documents written, broken off");
     assert!(runs.out.contains(&line), "{landed}: {}", runs.out);
     let run = runs.out.split_whitespace().next().unwrap();
-    undoes(&stage, run, journal, before);
+    undoes(&server, run, journal, before);
 }
 
 #[test]
-fn reader_that_goes_away_learns_what_was_changed_and_how_to_undo_it() {
-    let stage = drifted();
-    let (before, revisions) = stage.data();
+fn closed_output_reports_changes_and_undo_command() {
+    let server = drifted();
+    let (before, revisions) = server.data();
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().to_str().unwrap();
-    let mut running = stage
+    let mut running = server
         .program(&[
             "copy_number_dbs_to_accounts",
             "--requests-per-second",
@@ -228,35 +228,35 @@ fn reader_that_goes_away_learns_what_was_changed_and_how_to_undo_it() {
         .piped();
     let mut line = String::new();
     let mut out = BufReader::new(running.stdout.take().unwrap());
-    // Reads until the line of an account with updated documents.
+    // Reads to the line of an account with updated documents.
     while !line.starts_with("account%2F") || line.contains(", 0 updated,") {
         line.clear();
         assert!(out.read_line(&mut line).unwrap() > 0);
     }
     drop(out);
     let output = running.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    let landed = changed(&revisions, &stage.data().1);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    let landed = changed(&revisions, &server.data().1);
     assert!(landed > 0);
-    let run = said
+    let run = message
         .split_whitespace()
         .skip_while(|word| *word != "undo")
         .find(|word| word.starts_with("20"));
     let run = run.unwrap();
     assert_eq!(
-        said,
+        message,
         format!(
             "error: cannot write to standard output: Broken pipe (os error 32); the run was stopped after it changed {landed} documents\n\
-             hint: to undo that: kazoo-numbers undo {run} --journal {journal}\n"
+             hint: to undo the changes, run: kazoo-numbers undo {run} --journal {journal}\n"
         )
     );
-    undoes(&stage, run, journal, before);
+    undoes(&server, run, journal, before);
 }
 
 #[test]
-fn reader_of_a_read_may_go_away_without_an_error() {
-    let stage = drifted();
+fn closed_output_of_read_is_not_an_error() {
+    let server = drifted();
     for arguments in [
         &["audit"][..],
         &["audit", "--format", "csv"],
@@ -267,25 +267,25 @@ fn reader_of_a_read_may_go_away_without_an_error() {
         &["help", "audit"],
         &["completion", "bash"],
     ] {
-        let mut running = stage.program(arguments).piped();
+        let mut running = server.program(arguments).piped();
         drop(running.stdout.take());
         let output = running.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
-        // An audit as CSV prints one more line on standard error.
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {message}");
+        // An audit as CSV prints an additional line on standard error.
         let aside = if arguments.contains(&"csv") { 1 } else { 0 };
-        assert_eq!(said.lines().count(), aside, "{arguments:?}: {said}");
-        assert!(!said.contains("error"), "{arguments:?}: {said}");
+        assert_eq!(message.lines().count(), aside, "{arguments:?}: {message}");
+        assert!(!message.contains("error"), "{arguments:?}: {message}");
     }
 }
 
 #[test]
-fn who_is_the_system_s_user_where_the_environment_names_none() {
-    let stage = drifted();
+fn user_is_system_user_without_environment() {
+    let server = drifted();
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().to_str().unwrap();
     let mut program =
-        stage.program(&["fix_apps_for_account_dbs", "--journal", journal, "--report"]);
+        server.program(&["fix_apps_for_account_dbs", "--journal", journal, "--report"]);
     let report = folder.path().join("report.json");
     program.arg(&report);
     for name in ["SUDO_USER", "USER", "LOGNAME"] {
@@ -304,12 +304,12 @@ fn who_is_the_system_s_user_where_the_environment_names_none() {
 }
 
 #[test]
-fn journals_are_kept_for_as_many_days_as_were_asked_for() {
-    let stage = drifted();
+fn journals_are_kept_for_requested_days() {
+    let server = drifted();
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().to_str().unwrap();
     assert_eq!(
-        stage
+        server
             .run(&["copy_number_dbs_to_accounts", "--journal", journal])
             .status,
         0
@@ -324,14 +324,14 @@ fn journals_are_kept_for_as_many_days_as_were_asked_for() {
     let day = std::time::Duration::from_secs(24 * 60 * 60);
     file.set_modified(std::time::SystemTime::now() - day * 8)
         .unwrap();
-    stage.run(&["runs", "--journal", journal, "--journal-keep-days", "9"]);
+    server.run(&["runs", "--journal", journal, "--journal-keep-days", "9"]);
     assert!(path.exists());
-    let runs = stage.run(&["runs", "--journal", journal, "--journal-keep-days", "7"]);
+    let runs = server.run(&["runs", "--journal", journal, "--journal-keep-days", "7"]);
     assert_eq!((runs.status, runs.out.as_str()), (0, "ok\n"));
     assert!(!path.exists());
 }
 
-/// The largest resident size, in KiB, that a program had until it ended.
+/// The peak resident size of a program in KiB.
 #[cfg(target_os = "linux")]
 fn peak(mut program: Command) -> u64 {
     let mut running = program.stdout(Stdio::null()).spawn().unwrap();
@@ -348,15 +348,16 @@ fn peak(mut program: Command) -> u64 {
     peak
 }
 
-/// A run that deleted numbers of ten databases: 80 MB of journal. Undoing it took 150 MB when its documents were all in memory.
+/// A run that deleted numbers of ten databases: 80 MB of journal. Undo with all documents in memory
+/// would take 150 MB.
 #[test]
 #[cfg(target_os = "linux")]
-fn undo_needs_no_more_memory_for_a_large_journal() {
+fn undo_of_large_journal_uses_little_memory() {
     use kazoo_numbers::journal::{Entry, Record, Start};
     use std::io::Write;
 
-    let stage = drifted();
-    let (cluster, _) = stage.data();
+    let server = drifted();
+    let (cluster, _) = server.data();
     let database = cluster.number_databases().next().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let run = "20261126T001209Z-487223";
@@ -367,7 +368,7 @@ fn undo_needs_no_more_memory_for_a_large_journal() {
         at: "2026-11-26T00:12:09Z".to_owned(),
         command: "purge_deleted".to_owned(),
         who: "ann@kz1".to_owned(),
-        server: format!("http://{}", stage.address()),
+        server: format!("http://{}", server.address()),
         cluster: kazoo_numbers::couchdb::ClusterIdentity::default(),
     }));
     let note = "x".repeat(4000);
@@ -383,7 +384,7 @@ fn undo_needs_no_more_memory_for_a_large_journal() {
         }));
     }
     let journal = folder.path().to_str().unwrap();
-    let peak = peak(stage.program(&[
+    let peak = peak(server.program(&[
         "--journal",
         journal,
         "--dry-run",

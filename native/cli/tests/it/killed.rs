@@ -1,13 +1,13 @@
-//! A run that is killed, at any point: its journal undoes it, and doing it again ends where an
-//! undisturbed run ends.
+//! A run that is killed at any point: its journal can undo it, and a second run ends in the same
+//! state as an undisturbed one.
 //!
-//! The real program works through a proxy that sees its requests, and is killed with SIGKILL when
-//! it sends one, when the server has acted on one and the answer is still on its way, after a
-//! random time, and when its journal has grown to a random size. Of some journals the end is
-//! torn off as well, as when the machine dies: whatever was not forced to the disk.
+//! The real program runs through a proxy and is killed with SIGKILL: when it sends a request, after
+//! the server acted and before the answer arrives, after a random time, and when its journal has a
+//! random size. Some journals are also truncated, as in a machine crash: data that was not synced
+//! to disk is lost.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases, each of which is killed twice, `KAZOO_NUMBERS_SEED`
-//! from which seed.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases, each of which is killed twice,
+//! `KAZOO_NUMBERS_SEED` the seed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, program};
+use crate::support::{ProgramRun, program};
 use futures::future::BoxFuture;
-use kazoo_numbers_faults::{Asked, Bystander, Passed, Proxy, Schedule};
+use kazoo_numbers_faults::{Exchange, Interceptor, ParsedRequest, Proxy, Schedule};
 use kazoo_numbers_generator::Cluster;
 use kazoo_numbers_model::{self as model, Argument, Call, arbitrary};
 use kazoo_numbers_testkit::cases;
@@ -33,22 +33,22 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
-/// Cases at the same time: most of a case is waiting.
-const SHARES: u64 = 4;
+/// Concurrent cases, because most of a case is waiting.
+const THREADS: u64 = 4;
 
-/// However slow the machine is, a run of these small clusters is over by then.
+/// The longest time of a run on these small clusters on a slow machine.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// When a run is killed.
+/// The point at which a run is killed.
 #[derive(Clone, Copy, Debug)]
 enum Point {
-    /// When it sends its n-th request, or its n-th that writes. The server never hears of it.
+    /// Before its n-th request, or its n-th write. The request does not reach the server.
     Sends { writing: bool, nth: u32 },
-    /// When the server has acted on it, and before the answer arrives.
+    /// After the server acted and before the answer arrives.
     Acted { writing: bool, nth: u32 },
-    /// After this part, of a thousand, of the time that a run takes.
+    /// After this fraction of the time of a run, in thousandths.
     Time(u32),
-    /// When its journal has so many bytes.
+    /// When its journal has this size in bytes.
     Journal(u64),
 }
 
@@ -68,20 +68,21 @@ fn point() -> impl Strategy<Value = Point> {
     ]
 }
 
-/// Two points at which it is killed, and what is torn off the journal of the first: this part,
-/// of a thousand, of what was not forced to the disk.
+/// Two points to kill at, and the lost part of the first journal: a fraction of the unsynced data,
+/// in thousandths.
 #[derive(Clone, Debug)]
 struct Case {
     cluster: Cluster,
     given: Call,
-    /// What is killed is the undoing of the command.
+    /// Whether the killed run is an undo of the command.
     undoing: bool,
     points: [Point; 2],
-    torn: Option<usize>,
+    truncated: Option<usize>,
 }
 
-/// The manual's functions that write, each as likely as the other, where they have work to do.
-fn killings() -> impl Strategy<Value = Case> {
+/// The manual's functions that write, with equal probability, on clusters in which they change
+/// something.
+fn cases() -> impl Strategy<Value = Case> {
     let functions: Vec<_> = model::FUNCTIONS
         .into_iter()
         .filter(|(name, _)| *name != "carrier_module_usage")
@@ -95,7 +96,7 @@ fn killings() -> impl Strategy<Value = Case> {
             let call = arbitrary::call_of(name, arity, &cluster);
             (Just(cluster), call)
         })
-        .prop_filter("has something to do", |(cluster, given)| {
+        .prop_filter("changes something", |(cluster, given)| {
             let counts = model::run(cluster, given, model::Now::marker()).counts;
             words(given).is_some() && counts.created + counts.updated + counts.deleted > 0
         })
@@ -106,16 +107,16 @@ fn killings() -> impl Strategy<Value = Case> {
         [point(), point()],
         proptest::option::weighted(0.4, 0..1000_usize),
     )
-        .prop_map(|((cluster, given), undoing, points, torn)| Case {
+        .prop_map(|((cluster, given), undoing, points, truncated)| Case {
             cluster,
             given,
             undoing,
             points,
-            torn,
+            truncated,
         })
 }
 
-/// A command as it is typed; None for one that cannot be: an empty list is no word.
+/// The words of a call's command line. None for a call with an empty list, which has no words.
 fn words(given: &Call) -> Option<Vec<String>> {
     let mut words = vec![given.function.clone()];
     for argument in &given.arguments {
@@ -128,26 +129,26 @@ fn words(given: &Call) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// Sees a run's requests go by, and says when the point is reached.
-struct Tripwire {
+/// Counts the requests of a run and notifies when the point is reached.
+struct KillTrigger {
     point: Point,
     seen: AtomicU32,
     reached: Notify,
     killed: Notify,
 }
 
-impl Tripwire {
-    fn reaches(&self, asked: &Asked, writing: bool, nth: u32) -> bool {
-        let counts = !writing || asked.kind.writes();
+impl KillTrigger {
+    fn reaches(&self, request: &ParsedRequest, writing: bool, nth: u32) -> bool {
+        let counts = !writing || request.kind.writes();
         counts && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == nth
     }
 }
 
-impl Bystander for Tripwire {
-    fn comes<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, ()> {
+impl Interceptor for KillTrigger {
+    fn before_request<'a>(&'a self, request: &'a ParsedRequest) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             if let Point::Sends { writing, nth } = self.point
-                && self.reaches(asked, writing, nth)
+                && self.reaches(request, writing, nth)
             {
                 self.reached.notify_one();
                 std::future::pending::<()>().await;
@@ -155,10 +156,10 @@ impl Bystander for Tripwire {
         })
     }
 
-    fn act<'a>(&'a self, passed: Passed<'a>) -> BoxFuture<'a, ()> {
+    fn after_answer<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             if let Point::Acted { writing, nth } = self.point
-                && self.reaches(passed.asked, writing, nth)
+                && self.reaches(exchange.request, writing, nth)
             {
                 self.reached.notify_one();
                 self.killed.notified().await;
@@ -168,14 +169,14 @@ impl Bystander for Tripwire {
 }
 
 /// A folder of journals.
-struct Folder(tempfile::TempDir);
+struct JournalFolder(tempfile::TempDir);
 
-impl Folder {
+impl JournalFolder {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// The runs' journals, by run, oldest first.
+    /// The journals, sorted by run.
     fn journals(&self) -> BTreeSet<PathBuf> {
         fs::read_dir(self.0.path())
             .unwrap()
@@ -187,14 +188,14 @@ impl Folder {
             .collect()
     }
 
-    /// The journal that was begun since.
+    /// The journal that was created since.
     fn begun_since(&self, known: &BTreeSet<PathBuf>) -> Option<PathBuf> {
         let mut begun: Vec<_> = self.journals().difference(known).cloned().collect();
         assert!(begun.len() < 2, "{begun:?}");
         begun.pop()
     }
 
-    /// Returns when the next journal has so many bytes.
+    /// Waits until the new journal has this size.
     async fn grows_to(&self, known: &BTreeSet<PathBuf>, bytes: u64) {
         loop {
             let now = self
@@ -213,9 +214,9 @@ fn run_of(journal: &Path) -> String {
     journal.file_stem().unwrap().to_str().unwrap().to_owned()
 }
 
-/// Tears off some of what was written after the last that was forced to the disk, which is what
-/// the last request was sent on the strength of, and leaves half a line of what was to come.
-fn tear(journal: &Path, part: usize) {
+/// Truncates a journal after its last synced line, which preceded the last request, and adds part
+/// of another line.
+fn truncate(journal: &Path, part: usize) {
     let text = fs::read_to_string(journal).unwrap();
     let mut kept = 0;
     let mut last = text.split_inclusive('\n').next().unwrap_or_default();
@@ -235,15 +236,15 @@ fn tear(journal: &Path, part: usize) {
     fs::write(journal, bytes).unwrap();
 }
 
-/// A server, and a proxy before it.
-struct Stage {
+/// A server with a proxy in front of it.
+struct ProxiedProgram {
     server: TestServer,
     proxy: Proxy,
-    /// How long a run took that was left alone, in microseconds.
+    /// The time of an undisturbed run in microseconds.
     usual: AtomicU64,
 }
 
-impl Stage {
+impl ProxiedProgram {
     async fn new() -> Self {
         let server = TestServer::embedded().await;
         let proxy = Proxy::start(&server.url).await.unwrap();
@@ -258,10 +259,10 @@ impl Stage {
         self.server.read().await.0
     }
 
-    fn program(&self, folder: &Folder, words: &[String]) -> Command {
+    fn program(&self, folder: &JournalFolder, words: &[String]) -> Command {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut program = program(&["--journal", folder.0.path().to_str().unwrap()]);
-        // What was killed is run again at once, and does not wait until its lock expires.
+        // The next run must not wait until the killed run's lease expires.
         program
             .arg("--no-lock")
             .arg(words[0])
@@ -271,8 +272,8 @@ impl Stage {
         program
     }
 
-    /// Lets it run to its end.
-    async fn run(&self, folder: &Folder, words: &[String]) -> Ran {
+    /// Runs the program to its end.
+    async fn run(&self, folder: &JournalFolder, words: &[String]) -> ProgramRun {
         let began = Instant::now();
         let mut program = self.program(folder, words);
         let output = spawn_blocking(move || program.output());
@@ -283,19 +284,19 @@ impl Stage {
             .unwrap();
         let took = u64::try_from(began.elapsed().as_micros()).unwrap();
         self.usual.store(took, Ordering::Relaxed);
-        Ran::of(&output)
+        ProgramRun::of(&output)
     }
 
-    /// Kills it at a point, and says whether that came before its end; returns when the server
-    /// has done all that it was asked to.
-    async fn kill(&self, folder: &Folder, words: &[String], point: Point) -> bool {
-        let wire = Arc::new(Tripwire {
+    /// Kills the program at a point. Returns whether it was still running, after the server has
+    /// finished all its requests.
+    async fn kill(&self, folder: &JournalFolder, words: &[String], point: Point) -> bool {
+        let wire = Arc::new(KillTrigger {
             point,
             seen: AtomicU32::new(0),
             reached: Notify::new(),
             killed: Notify::new(),
         });
-        self.proxy.watched(Schedule::quiet(), Some(wire.clone()));
+        self.proxy.arm_with(Schedule::quiet(), Some(wire.clone()));
         let known = folder.journals();
         let usual = self.usual.load(Ordering::Relaxed);
         let mut running = self
@@ -319,28 +320,28 @@ impl Stage {
         let status = tokio::select! {
             status = &mut ended => status,
             () = reached => {
-                // It may have ended meanwhile.
+                // The process may have ended in the meantime.
                 let _ = kill_process(process, Signal::KILL);
                 ended.await
             }
-            () = tokio::time::sleep(LONGEST) => panic!("{words:?} does not end"),
+            () = tokio::time::sleep(LONGEST) => panic!("{words:?} does not finish"),
         };
         let status = status.unwrap().unwrap();
         wire.killed.notify_one();
-        self.proxy.deserted().await.unwrap();
+        self.proxy.wait_until_disconnected().await.unwrap();
         self.proxy.disarm().await;
         status.signal() == Some(9)
     }
 }
 
-/// What was seen, over all cases.
+/// Statistics over all cases.
 #[derive(Debug, Default)]
-struct Figures {
-    /// Killed before their end: those that were undone, and those that were done again.
+struct KillStatistics {
+    /// Killed runs: those that were undone, and those that were run again.
     killed: [AtomicU64; 2],
-    /// Of these, those that had begun to write.
+    /// Killed runs that had written something.
     writing: AtomicU64,
-    torn: AtomicU64,
+    truncated: AtomicU64,
 }
 
 fn same(wanted: &Cluster, found: &Cluster) -> Vec<String> {
@@ -348,28 +349,32 @@ fn same(wanted: &Cluster, found: &Cluster) -> Vec<String> {
     wanted.differences(&found.clone().without_remains())
 }
 
-async fn check(stage: &Stage, figures: &Figures, case: &Case) -> Result<(), TestCaseError> {
-    killed_and_undone(stage, figures, case).await?;
-    killed_and_done_again(stage, figures, case).await
+async fn check(
+    server: &ProxiedProgram,
+    figures: &KillStatistics,
+    case: &Case,
+) -> Result<(), TestCaseError> {
+    killed_and_undone(server, figures, case).await?;
+    killed_and_repeated(server, figures, case).await
 }
 
-/// Where a case begins: the cluster as it is made, as the command finds it, and the command.
-struct Beginning {
-    folder: Folder,
+/// The start of a case: the generated cluster, the cluster that the command finds, and the command.
+struct CaseStart {
+    folder: JournalFolder,
     made: Cluster,
     start: Cluster,
     words: Vec<String>,
 }
 
-impl Beginning {
-    async fn of(case: &Case, stage: &Stage) -> Self {
-        let folder = Folder::new();
-        let (made, _) = stage.server.set(&case.cluster).await;
+impl CaseStart {
+    async fn of(case: &Case, server: &ProxiedProgram) -> Self {
+        let folder = JournalFolder::new();
+        let (made, _) = server.server.set(&case.cluster).await;
         let mut words = words(&case.given).unwrap();
         let mut start = made.clone();
         if case.undoing {
-            stage.run(&folder, &words).await;
-            start = stage.read().await;
+            server.run(&folder, &words).await;
+            start = server.read().await;
             let journal = folder.journals().pop_first();
             words = vec!["undo".to_owned(), run_of(&journal.unwrap())];
         }
@@ -383,43 +388,43 @@ impl Beginning {
 }
 
 async fn killed_and_undone(
-    stage: &Stage,
-    figures: &Figures,
+    server: &ProxiedProgram,
+    figures: &KillStatistics,
     case: &Case,
 ) -> Result<(), TestCaseError> {
-    let at = Beginning::of(case, stage).await;
+    let at = CaseStart::of(case, server).await;
     let known = at.folder.journals();
-    let killed = stage.kill(&at.folder, &at.words, case.points[0]).await;
+    let killed = server.kill(&at.folder, &at.words, case.points[0]).await;
     figures.killed[0].fetch_add(killed.into(), Ordering::Relaxed);
     let journal = at.folder.begun_since(&known);
-    if let (Some(journal), Some(part), true) = (&journal, case.torn, killed) {
-        tear(journal, part);
-        figures.torn.fetch_add(1, Ordering::Relaxed);
+    if let (Some(journal), Some(part), true) = (&journal, case.truncated, killed) {
+        truncate(journal, part);
+        figures.truncated.fetch_add(1, Ordering::Relaxed);
     }
-    let told = undo(stage, figures, &at.folder, journal, killed).await?;
-    let differences = same(&at.start, &stage.read().await);
+    let output = undo(server, figures, &at.folder, journal, killed).await?;
+    let differences = same(&at.start, &server.read().await);
     prop_assert!(
         differences.is_empty(),
-        "killed and undone: {differences:#?}\n{told}"
+        "killed and undone: {differences:#?}\n{output}"
     );
     Ok(())
 }
 
-async fn killed_and_done_again(
-    stage: &Stage,
-    figures: &Figures,
+async fn killed_and_repeated(
+    server: &ProxiedProgram,
+    figures: &KillStatistics,
     case: &Case,
 ) -> Result<(), TestCaseError> {
     let started = unix_seconds();
-    let at = Beginning::of(case, stage).await;
+    let at = CaseStart::of(case, server).await;
     let known = at.folder.journals();
-    let killed = stage.kill(&at.folder, &at.words, case.points[1]).await;
+    let killed = server.kill(&at.folder, &at.words, case.points[1]).await;
     figures.killed[1].fetch_add(killed.into(), Ordering::Relaxed);
     let half = at.folder.begun_since(&known);
     let known = at.folder.journals();
-    let again = stage.run(&at.folder, &at.words).await;
+    let again = server.run(&at.folder, &at.words).await;
     let rest = at.folder.begun_since(&known);
-    let end = stage.read().await;
+    let end = server.read().await;
     let differences = if case.undoing {
         same(&at.made, &end)
     } else {
@@ -428,30 +433,30 @@ async fn killed_and_done_again(
     };
     prop_assert!(
         differences.is_empty(),
-        "killed and done again: {differences:#?}\n{}",
+        "killed and repeated: {differences:#?}\n{}",
         again.out
     );
-    // And the whole of it undone, the last run first.
-    undo(stage, figures, &at.folder, rest, false).await?;
-    undo(stage, figures, &at.folder, half, killed).await?;
-    let differences = same(&at.start, &stage.read().await);
+    // Then undoes everything, the last run first.
+    undo(server, figures, &at.folder, rest, false).await?;
+    undo(server, figures, &at.folder, half, killed).await?;
+    let differences = same(&at.start, &server.read().await);
     prop_assert!(differences.is_empty(), "all undone: {differences:#?}");
     Ok(())
 }
 
-/// Undoes a run, if it has a journal that holds anything.
+/// Undoes a run, if it has a journal.
 async fn undo(
-    stage: &Stage,
-    figures: &Figures,
-    folder: &Folder,
+    server: &ProxiedProgram,
+    figures: &KillStatistics,
+    folder: &JournalFolder,
     journal: Option<PathBuf>,
     killed: bool,
 ) -> Result<String, TestCaseError> {
     let Some(journal) = journal else {
-        return Ok("it had no journal".to_owned());
+        return Ok("no journal".to_owned());
     };
     figures.writing.fetch_add(killed.into(), Ordering::Relaxed);
-    let undone = stage
+    let undone = server
         .run(folder, &["undo".to_owned(), run_of(&journal)])
         .await;
     prop_assert_eq!(
@@ -466,34 +471,34 @@ async fn undo(
 }
 
 #[test]
-fn a_killed_run_can_be_undone_and_done_again() {
+fn killed_run_can_be_undone_and_repeated() {
     let began = Instant::now();
-    let count = cases::count(136).div_ceil(SHARES);
+    let count = cases::count(136).div_ceil(THREADS);
     let first = cases::seed();
-    let figures = Figures::default();
+    let figures = KillStatistics::default();
     std::thread::scope(|scope| {
-        for share in 0..SHARES {
+        for thread in 0..THREADS {
             let figures = &figures;
             scope.spawn(move || {
-                let seed = first * SHARES + share;
+                let seed = first * THREADS + thread;
                 let runtime = tokio::runtime::Builder::new_multi_thread()
                     .worker_threads(1)
                     .enable_all()
                     .build()
                     .unwrap();
-                let stage = runtime.block_on(Stage::new());
-                let outcome = cases::runner(count, seed, 9).run(&killings(), |case| {
-                    runtime.block_on(check(&stage, figures, &case))
+                let server = runtime.block_on(ProxiedProgram::new());
+                let outcome = cases::runner(count, seed, 9).run(&self::cases(), |case| {
+                    runtime.block_on(check(&server, figures, &case))
                 });
-                runtime.block_on(stage.server.end());
+                runtime.block_on(server.server.end());
                 match outcome {
                     Ok(()) => {}
                     Err(TestError::Fail(reason, case)) => panic!(
-                        "seed {seed}: {}{} {:?} torn {:?}\n{reason}",
+                        "seed {seed}: {}{} {:?} truncated {:?}\n{reason}",
                         if case.undoing { "undo of " } else { "" },
                         case.given,
                         case.points,
-                        case.torn,
+                        case.truncated,
                     ),
                     Err(other) => panic!("seed {seed}: {other}"),
                 }
@@ -502,7 +507,7 @@ fn a_killed_run_can_be_undone_and_done_again() {
     });
     println!(
         "{} cases from seed {first} in {:?}: {figures:?}",
-        count * SHARES,
+        count * THREADS,
         began.elapsed()
     );
     let killed: u64 = figures
@@ -510,8 +515,8 @@ fn a_killed_run_can_be_undone_and_done_again() {
         .iter()
         .map(|killed| killed.load(Ordering::Relaxed))
         .sum();
-    // Some points are beyond the end of a run.
-    let enough = count * SHARES * 3 / 2;
+    // Some points are after the end of a run.
+    let enough = count * THREADS * 3 / 2;
     assert!(
         killed >= enough,
         "only {killed} were killed before their end"

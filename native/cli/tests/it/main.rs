@@ -1,11 +1,11 @@
-//! Tests of the program as its users start it.
+//! Tests of the program as a user starts it.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test says what it expected"
+    reason = "a panic fails the test"
 )]
 
 mod commands;

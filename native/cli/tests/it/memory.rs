@@ -1,22 +1,23 @@
-//! The program under a memory limit, on a server whose answers are larger than the limit.
+//! The program with a memory limit, on a server with answers larger than the limit.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use kazoo_numbers_faults::{Fault, Kind, On, Proxy, Schedule};
+use kazoo_numbers_faults::{Fault, Proxy, RequestFilter, RequestKind, Schedule};
 use kazoo_numbers_generator::{Options, Plan};
 use kazoo_numbers_testkit::server::TestServer;
 use tokio::runtime::Runtime;
 
-use crate::support::{Ran, program};
+use crate::support::{ProgramRun, program};
 
-/// The program's address space, including its code and the stacks of its threads.
+/// The limit of the address space, including code and thread stacks.
 const LIMIT_KIB: usize = 600 << 10;
 
-/// Above the size of any list that is read.
+/// Larger than the size limit of any list.
 const NAMES: usize = 100 << 20;
 
-/// The program under the limit. Its allocator is kept from reserving memory for each thread, which counts though nobody uses it.
+/// The program with the limit. Its allocator must not reserve memory for each thread, which would
+/// count towards the limit.
 fn limited(arguments: &[&str], url: &str) -> Command {
     let whole = program(arguments);
     let mut limited = Command::new("sh");
@@ -37,7 +38,7 @@ fn limited(arguments: &[&str], url: &str) -> Command {
 }
 
 #[test]
-fn answers_without_end_under_a_memory_limit_are_errors_and_no_abort() {
+fn endless_answers_under_memory_limit_are_errors() {
     let runtime = Runtime::new().unwrap();
     let server = runtime.block_on(TestServer::embedded());
     let plan = Plan::new(&Options {
@@ -49,41 +50,51 @@ fn answers_without_end_under_a_memory_limit_are_errors_and_no_abort() {
     });
     runtime.block_on(plan.load(&server.url)).unwrap();
     let proxy = runtime.block_on(Proxy::start(&server.url)).unwrap();
-    // The lock is written, too, and a run that cannot take it does nothing else.
+    // The lock is also a write, and a run without it does nothing else.
     let copy: &[&str] = &["copy_number_dbs_to_accounts", "--no-journal", "--no-lock"];
     let remove: &[&str] = &[
         "destructively_remove_from_account_db_if_not_in_numdb",
         "--no-journal",
     ];
     for (call, on, fault, expected) in [
-        (copy, Kind::Databases, Fault::Endless, "larger than 64 MiB"),
         (
             copy,
-            Kind::Databases,
+            RequestKind::Databases,
+            Fault::Endless,
+            "larger than 64 MiB",
+        ),
+        (
+            copy,
+            RequestKind::Databases,
             Fault::Huge(NAMES),
             "larger than 64 MiB",
         ),
         (
             copy,
-            Kind::Range,
+            RequestKind::Range,
             Fault::Endless,
             "\"last_error\":\"too_large\"",
         ),
-        (remove, Kind::Keys, Fault::Endless, "too_large"),
-        (copy, Kind::BulkDocs, Fault::Endless, "save_docs-bad_answer"),
+        (remove, RequestKind::Keys, Fault::Endless, "too_large"),
+        (
+            copy,
+            RequestKind::BulkDocs,
+            Fault::Endless,
+            "save_docs-bad_answer",
+        ),
     ] {
-        let schedule = Schedule::first(u32::MAX, On::Only(on), fault);
+        let schedule = Schedule::first(u32::MAX, RequestFilter::Only(on), fault);
         proxy.arm(schedule);
         let began = Instant::now();
-        let ran = Ran::of(&limited(call, &proxy.url()).output().unwrap());
-        let said = format!("{}{}", ran.out, ran.err);
-        assert_eq!(ran.status, 2, "{fault:?} on {on:?}: {said}");
-        assert!(said.contains(expected), "{fault:?} on {on:?}: {said}");
+        let ran = ProgramRun::of(&limited(call, &proxy.url()).output().unwrap());
+        let message = format!("{}{}", ran.out, ran.err);
+        assert_eq!(ran.status, 2, "{fault:?} on {on:?}: {message}");
+        assert!(message.contains(expected), "{fault:?} on {on:?}: {message}");
         assert!(began.elapsed() < Duration::from_secs(60));
     }
-    // And without them it works under this limit.
+    // Without these answers the program works under this limit.
     proxy.arm(Schedule::quiet());
     let usage: &[&str] = &["carrier_module_usage"];
-    let ran = Ran::of(&limited(usage, &proxy.url()).output().unwrap());
+    let ran = ProgramRun::of(&limited(usage, &proxy.url()).output().unwrap());
     assert_eq!(ran.status, 0, "{}{}", ran.out, ran.err);
 }

@@ -1,17 +1,17 @@
-//! What is wrong is said in one line, with the exit status that `sup` would have, and no secret.
+//! Errors: one line, the exit status of `sup`, and no secret.
 
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, Stage, program, run};
+use crate::support::{CliServer, ProgramRun, program, run};
 use kazoo_numbers_testkit::server::PASSWORD;
 
 const ACCOUNT: &str = "4b87ccf02d8846f06c3b1f0e04e76bfd";
 
 #[test]
-fn a_bogus_argument_is_refused_in_one_line() {
+fn invalid_argument_is_refused_in_one_line() {
     let refused = run(&["copy_single_account_to_number_dbs", "bogus"]);
     assert_eq!(refused.status, 2);
     assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
@@ -21,7 +21,7 @@ fn a_bogus_argument_is_refused_in_one_line() {
 }
 
 #[test]
-fn the_one_function_that_returns_its_reason_does_so() {
+fn single_number_to_account_db_returns_its_reason() {
     let refused = run(&["copy_single_number_to_account_db", "+14155550100", "bogus"]);
     assert_eq!(refused.status, 2);
     let lines = refused.lines();
@@ -30,7 +30,7 @@ fn the_one_function_that_returns_its_reason_does_so() {
 }
 
 #[test]
-fn a_refusal_is_json_where_json_is_wanted() {
+fn refusal_is_json_with_json_option() {
     let refused = run(&["--json", "fix_account_db_numbers", "bogus"]);
     let events = refused.json();
     assert_eq!(events[0]["event"], "refused");
@@ -39,7 +39,7 @@ fn a_refusal_is_json_where_json_is_wanted() {
 }
 
 #[test]
-fn a_command_line_that_makes_no_sense_is_1() {
+fn invalid_command_line_exits_with_1() {
     for line in [
         &["bogus"][..],
         &[],
@@ -57,7 +57,7 @@ fn a_command_line_that_makes_no_sense_is_1() {
 }
 
 #[test]
-fn what_needs_kazoo_says_so_and_what_needs_nothing_needs_no_server() {
+fn command_for_kazoo_is_refused_and_local_command_needs_no_server() {
     let migrate = run(&["migrate"]);
     assert_eq!(migrate.status, 1);
     assert!(
@@ -70,7 +70,7 @@ fn what_needs_kazoo_says_so_and_what_needs_nothing_needs_no_server() {
 }
 
 #[test]
-fn without_a_server_it_says_where_it_looked() {
+fn missing_address_error_names_sources() {
     let failed = run(&["copy_number_dbs_to_accounts"]);
     assert_eq!(failed.status, 2);
     assert_eq!(
@@ -83,7 +83,7 @@ fn without_a_server_it_says_where_it_looked() {
 }
 
 #[test]
-fn credentials_in_the_wrong_place_are_not_repeated() {
+fn misplaced_credentials_are_not_printed() {
     let url = format!("http://admin:{PASSWORD}{PASSWORD}{PASSWORD}{PASSWORD}{PASSWORD}@host:5984");
     for line in [
         &[url.as_str(), "migrate"][..],
@@ -93,21 +93,21 @@ fn credentials_in_the_wrong_place_are_not_repeated() {
     ] {
         let refused = run(line);
         assert_ne!(refused.status, 0);
-        let said = format!("{}{}", refused.out, refused.err);
-        assert!(!said.is_empty());
-        assert!(!said.contains(&PASSWORD[..4]), "{line:?}: {said}");
+        let message = format!("{}{}", refused.out, refused.err);
+        assert!(!message.is_empty());
+        assert!(!message.contains(&PASSWORD[..4]), "{line:?}: {message}");
     }
 }
 
 #[test]
-fn wrong_credentials_are_not_told_either() {
-    let stage = Stage::start();
-    let wrong = format!("http://admin:{PASSWORD}-wrong@{}", stage.address());
-    let failed = stage.run(&["--couchdb", &wrong, "copy_number_dbs_to_accounts"]);
+fn wrong_credentials_are_not_printed() {
+    let server = CliServer::start();
+    let wrong = format!("http://admin:{PASSWORD}-wrong@{}", server.address());
+    let failed = server.run(&["--couchdb", &wrong, "copy_number_dbs_to_accounts"]);
     assert_eq!(failed.status, 2, "{}{}", failed.out, failed.err);
     let why = format!(
         " on http://{} (from --couchdb): unauthorized: Name or password is incorrect. (401)",
-        stage.address()
+        server.address()
     );
     assert!(
         failed.err.starts_with("error: cannot ") && failed.err.contains(&why),
@@ -121,11 +121,11 @@ fn wrong_credentials_are_not_told_either() {
     );
 }
 
-/// The list of processes is everybody's to read.
+/// Every user can read the list of processes.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_password_on_the_command_line_leaves_the_list_of_processes() {
-    // Takes connections, and never answers.
+fn password_is_removed_from_process_list() {
+    // Accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://admin:{PASSWORD}@{}", silent.local_addr().unwrap());
     let mut running = program(&["copy_number_dbs_to_accounts", "--couchdb", &url])
@@ -151,9 +151,9 @@ fn a_password_on_the_command_line_leaves_the_list_of_processes() {
 }
 
 #[test]
-fn kazoo_s_own_configuration_is_found() {
-    let stage = Stage::start();
-    let (host, port) = stage
+fn kazoo_configuration_is_found() {
+    let server = CliServer::start();
+    let (host, port) = server
         .address()
         .split_once(':')
         .map(|(host, port)| (host.to_owned(), port.to_owned()))
@@ -164,7 +164,7 @@ fn kazoo_s_own_configuration_is_found() {
         "[bigcouch]\nip = \"{host}\"\nport = {port}\nusername = admin\npassword = {PASSWORD}\n"
     );
     std::fs::write(&path, text).unwrap();
-    let ran = Ran::of(
+    let ran = ProgramRun::of(
         &program(&["copy_number_dbs_to_accounts"])
             .env("KAZOO_CONFIG", &path)
             .output()

@@ -1,14 +1,14 @@
-//! The program of this crate, and a server for it to work on.
+//! The program of this crate, and a server for it.
 
 use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
 
 use kazoo_numbers_generator::Options;
 use kazoo_numbers_testkit::program;
-pub use kazoo_numbers_testkit::program::Ran;
+pub use kazoo_numbers_testkit::program::ProgramRun;
 use kazoo_numbers_testkit::server::EmbeddedServer;
 
-/// The program, in an environment that names no CouchDB.
+/// The program in an environment without a CouchDB address.
 pub fn program(arguments: &[&str]) -> Command {
     program::program(
         env!("CARGO_BIN_EXE_kazoo-numbers"),
@@ -17,11 +17,11 @@ pub fn program(arguments: &[&str]) -> Command {
     )
 }
 
-pub fn run(arguments: &[&str]) -> Ran {
-    Ran::of(&program(arguments).output().unwrap())
+pub fn run(arguments: &[&str]) -> ProgramRun {
+    ProgramRun::of(&program(arguments).output().unwrap())
 }
 
-/// A program under way, whose output a test reads.
+/// Starts a program whose output a test reads.
 pub trait Piped {
     fn piped(&mut self) -> Child;
 }
@@ -35,10 +35,10 @@ impl Piped for Command {
     }
 }
 
-/// A server in this process, and the program on it.
-pub struct Stage(EmbeddedServer);
+/// An embedded server, and the program on it.
+pub struct CliServer(EmbeddedServer);
 
-impl Deref for Stage {
+impl Deref for CliServer {
     type Target = EmbeddedServer;
 
     fn deref(&self) -> &EmbeddedServer {
@@ -46,7 +46,7 @@ impl Deref for Stage {
     }
 }
 
-impl Stage {
+impl CliServer {
     pub fn start() -> Self {
         Self(EmbeddedServer::start())
     }
@@ -61,7 +61,7 @@ impl Stage {
         program
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(&self.program(arguments).output().unwrap())
+    pub fn run(&self, arguments: &[&str]) -> ProgramRun {
+        ProgramRun::of(&self.program(arguments).output().unwrap())
     }
 }

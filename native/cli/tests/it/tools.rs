@@ -1,4 +1,4 @@
-//! The tools that come with the functions.
+//! Tests of the additional tools.
 
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -6,13 +6,13 @@ use std::process::Stdio;
 use crate::support::{program, run};
 
 #[test]
-fn the_port_says_what_is_no_request_and_ends_with_its_input() {
+fn port_refuses_invalid_request_and_ends_with_input() {
     let mut child = program(&["port"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // 131 and an atom: a frame, and no start request.
+    // A valid frame that is not a start request: the version byte and an atom.
     let frame = b"\x83w\x06cancel";
     let mut input = child.stdin.take().unwrap();
     input
@@ -33,12 +33,12 @@ fn the_port_says_what_is_no_request_and_ends_with_its_input() {
     assert_eq!((ended.status.code(), ended.stdout.len()), (Some(0), 0));
 }
 
-/// Half of what was said would be done.
+/// An ignored `--dry-run` would be a run without dry run.
 #[test]
-fn a_tool_that_knows_no_dry_run_does_not_pretend() {
+fn tool_without_dry_run_refuses_dry_run() {
     let refused = run(&["--dry-run", "port"]);
     assert_eq!(
         (refused.status, refused.err.as_str()),
-        (1, "error: port knows no --dry-run\n")
+        (1, "error: --dry-run cannot be used with port\n")
     );
 }

@@ -18,7 +18,7 @@ pub(crate) async fn decodes_names(run: &Run, fatal: Option<&Error>) -> Option<St
     };
     let server = run.cluster.server(Some(&database)).await.ok()?;
     // A user who may not list databases, and a server that is gone, tell nothing.
-    if !server.lists(&database).await.ok()? || server.exists(&database).await.ok()? {
+    if !server.is_listed(&database).await.ok()? || server.exists(&database).await.ok()? {
         return None;
     }
     Some(format!(

@@ -77,7 +77,9 @@ pub(crate) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
         settings.lease,
     );
     let server = run.cluster.server(None).await?;
-    let ledger = Arc::new(Ledger::new(server.beside(CancellationToken::new()))?);
+    let ledger = Arc::new(Ledger::new(
+        server.with_own_queue(CancellationToken::new()),
+    )?);
     let mut held = Held::new(ledger, me.run.clone());
     let taken = tokio::select! {
         taken = acquire(run, &mut held, &me) => taken,
@@ -115,7 +117,7 @@ fn named(database: &str) -> Result<DatabaseName, Error> {
 /// to be created CouchDB answers 401 to who is not an administrator; that they are known has shown before.
 fn is_not_allowed(error: &Error) -> bool {
     match error.kind() {
-        Kind::Forbidden => error.said().is_some(),
+        Kind::Forbidden => error.couchdb_code().is_some(),
         Kind::Unauthorized => error.operation() == Operation::CREATE_DATABASE,
         _ => false,
     }
@@ -250,7 +252,7 @@ async fn wait_for_server(
 /// `unlock/0`: removes the entries of the lock, whosever they are.
 pub(crate) async fn unlock(run: &Run) -> Result<(), Error> {
     let server = run.cluster.server(None).await?;
-    let ledger = Ledger::new(server.beside(run.cancel.clone()))?;
+    let ledger = Ledger::new(server.with_own_queue(run.cancel.clone()))?;
     let mut found = false;
     for former in [false, true] {
         let Some(read) = ledger.read_one(former).await? else {

@@ -1,7 +1,7 @@
-//! The audit against the reference model on random clusters, against the generator's list of what
-//! it broke, and against the commands that the audit itself names.
+//! The audit against the reference model on random clusters, against the generator's list of drift,
+//! and against the commands that the audit names.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many random cases, `KAZOO_NUMBERS_SEED` from which seed.
+//! `KAZOO_NUMBERS_CASES` sets the number of random cases, `KAZOO_NUMBERS_SEED` the seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use kazoo_numbers::report::{
 use kazoo_numbers::run::{Job, Returned, run};
 use kazoo_numbers_generator::{Cluster, Document, DriftKind, Options, generate};
 use kazoo_numbers_model::{self as model, arbitrary};
-use kazoo_numbers_testkit::command::{Ran, call, settings, text};
+use kazoo_numbers_testkit::command::{CommandRun, call, settings, text};
 use kazoo_numbers_testkit::server::TestServer;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -33,10 +33,10 @@ const OURS_DB: &str = "account/ab/cd/ef0123456789abcdef0123456789";
 const THEIRS_DB: &str = "account/00/11/2233445566778899aabbccddeeff";
 const NUMBERS: &str = "numbers/+1415";
 
-/// Kinds by name, each with the (plain) database and the number.
-type Found = BTreeSet<(&'static str, String, String)>;
+/// Findings: kind, plain database name and number.
+type Findings = BTreeSet<(&'static str, String, String)>;
 
-fn report(ran: &Ran) -> &Audit {
+fn report(ran: &CommandRun) -> &Audit {
     let audits: Vec<&Audit> = ran
         .events
         .iter()
@@ -49,8 +49,8 @@ fn report(ran: &Ran) -> &Audit {
     audits[0]
 }
 
-fn found(audit: &Audit) -> Found {
-    let all: Found = audit
+fn found(audit: &Audit) -> Findings {
+    let all: Findings = audit
         .findings
         .iter()
         .map(|one| {
@@ -64,7 +64,7 @@ fn found(audit: &Audit) -> Found {
     all
 }
 
-fn modelled(cluster: &Cluster) -> Found {
+fn modelled(cluster: &Cluster) -> Findings {
     model::audit(cluster)
         .into_iter()
         .flat_map(|(kind, places)| {
@@ -75,9 +75,9 @@ fn modelled(cluster: &Cluster) -> Found {
         .collect()
 }
 
-// Random clusters, whole and in parts
+// Random clusters, as a whole and in parts
 
-/// What a random case asks for beside everything: an account, a number database or a number.
+/// A random cluster, and the choice of an account, a number database or a number.
 fn cases() -> impl Strategy<Value = (Cluster, prop::sample::Index, u8)> {
     (
         prop_oneof![
@@ -121,7 +121,7 @@ fn home(number: &str) -> String {
     format!("numbers/{first}")
 }
 
-/// The number database that an account's copy of a number is made from.
+/// The number database that is the source of an account's copy.
 fn source(cluster: &Cluster, account: &str, number: &str) -> Option<String> {
     [
         home(number),
@@ -136,7 +136,7 @@ fn source(cluster: &Cluster, account: &str, number: &str) -> Option<String> {
     })
 }
 
-/// Whether an audit of a part is about what the model says is wrong.
+/// Whether an audit of this account or database reports a finding of the model.
 fn is_of_account(cluster: &Cluster, account: &str, finding: &(&str, String, String)) -> bool {
     let (kind, database, number) = finding;
     let is_assigned = |database: &str| {
@@ -146,7 +146,7 @@ fn is_of_account(cluster: &Cluster, account: &str, finding: &(&str, String, Stri
     match *kind {
         _ if !database.starts_with("numbers/") => database == account,
         "wrong_used_by_in_number_db" | "misfiled" | "conflicted" => is_assigned(database),
-        // Both databases that give the number away are the business of both accounts.
+        // Both number databases that assign the number concern both accounts.
         "contested" => source(cluster, account, number).is_some(),
         _ => false,
     }
@@ -166,9 +166,12 @@ fn is_of_database(cluster: &Cluster, chosen: &str, finding: &(&str, String, Stri
     }
 }
 
-/// An argument, and what the model says is wrong with what it names. None where the cluster has
-/// nothing that could be named.
-fn part(cluster: &Cluster, index: prop::sample::Index, which: u8) -> Option<(String, Found, u64)> {
+/// An argument, and the model's findings for it. None if the cluster has nothing to name.
+fn part(
+    cluster: &Cluster,
+    index: prop::sample::Index,
+    which: u8,
+) -> Option<(String, Findings, u64)> {
     let all = modelled(cluster);
     let in_sync = model::in_sync(cluster);
     let pick = |names: &[String]| -> Option<String> {
@@ -226,7 +229,7 @@ fn part(cluster: &Cluster, index: prop::sample::Index, which: u8) -> Option<(Str
     }
 }
 
-/// The fields in which a copy differs from its source.
+/// The fields that differ between a copy and its source.
 fn differing(cluster: &Cluster, account: &str, number: &str) -> Vec<String> {
     let from = source(cluster, account, number).unwrap();
     let source = cluster.document(&from, number).unwrap();
@@ -247,7 +250,7 @@ fn differing(cluster: &Cluster, account: &str, number: &str) -> Vec<String> {
         .collect()
 }
 
-fn same(what: &str, got: &Audit, wanted: &Found, in_sync: u64) -> Vec<String> {
+fn same(what: &str, got: &Audit, wanted: &Findings, in_sync: u64) -> Vec<String> {
     let mut all = Vec::new();
     let found = found(got);
     for one in found.difference(wanted) {
@@ -271,13 +274,13 @@ fn same(what: &str, got: &Audit, wanted: &Found, in_sync: u64) -> Vec<String> {
 }
 
 async fn check(
-    stage: &TestServer,
+    server: &TestServer,
     cluster: &Cluster,
     index: prop::sample::Index,
     which: u8,
 ) -> Result<(), TestCaseError> {
-    let url = &stage.url;
-    let before = stage.set(cluster).await;
+    let url = &server.url;
+    let before = server.set(cluster).await;
     let ran = call(url, "audit", &[]).await;
     let in_sync = model::in_sync(&before.0).len() as u64;
     let mut all = same("all", report(&ran), &modelled(&before.0), in_sync);
@@ -294,12 +297,12 @@ async fn check(
     }
     if let Some((argument, wanted, in_sync)) = part(&before.0, index, which) {
         let ran = call(url, "audit", &[text(&argument)]).await;
-        // A cluster can be told to normalise a number to another one.
+        // A configured converter can normalise a number to another one.
         if !matches!(&report(&ran).scope, AuditScope::Number(number) if *number != argument) {
             all.extend(same(&argument, report(&ran), &wanted, in_sync));
         }
     }
-    if stage.read().await != before {
+    if server.read().await != before {
         all.push("something was written".to_owned());
     }
     if all.is_empty() {
@@ -314,12 +317,12 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 #[test]
-fn agrees_with_the_model() {
+fn audit_agrees_with_the_model() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stage = runtime.block_on(TestServer::start());
+    let server = runtime.block_on(TestServer::start());
     let cases_count = setting(
         "KAZOO_NUMBERS_CASES",
-        if stage.is_real() { 60 } else { 400 },
+        if server.is_real() { 60 } else { 400 },
     );
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&setting("KAZOO_NUMBERS_SEED", 20_261_123).to_le_bytes());
@@ -332,9 +335,9 @@ fn agrees_with_the_model() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let outcome = runner.run(&cases(), |(cluster, index, which)| {
-        runtime.block_on(check(&stage, &cluster, index, which))
+        runtime.block_on(check(&server, &cluster, index, which))
     });
-    runtime.block_on(stage.end());
+    runtime.block_on(server.end());
     if let Err(error) = outcome {
         match error {
             TestError::Fail(reason, (cluster, ..)) => {
@@ -347,9 +350,9 @@ fn agrees_with_the_model() {
                             .values()
                             .filter(|document| is_live_number(document))
                             .map(|document| {
-                                let told = ["_id", "pvt_assigned_to", "pvt_used_by"];
-                                let told = told.map(|field| document.get(field));
-                                format!("  {}", json!(told))
+                                let shown = ["_id", "pvt_assigned_to", "pvt_used_by"];
+                                let shown = shown.map(|field| document.get(field));
+                                format!("  {}", json!(shown))
                             })
                             .collect();
                         format!("{name}\n{}", documents.join("\n"))
@@ -372,13 +375,13 @@ fn plain(seed: u64) -> Options {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn finds_what_the_generator_broke_and_nothing_else() {
-    let stage = TestServer::start().await;
+async fn audit_finds_exactly_the_generated_drift() {
+    let server = TestServer::start().await;
     let mut kinds = BTreeSet::new();
-    for seed in 0..if stage.is_real() { 10 } else { 60 } {
+    for seed in 0..if server.is_real() { 10 } else { 60 } {
         let generated = generate(&plain(seed));
-        stage.replace(&generated.cluster).await;
-        let ran = call(&stage.url, "audit", &[]).await;
+        server.replace(&generated.cluster).await;
+        let ran = call(&server.url, "audit", &[]).await;
         let wanted: BTreeMap<_, _> = generated
             .drift
             .iter()
@@ -399,7 +402,7 @@ async fn finds_what_the_generator_broke_and_nothing_else() {
                 ((one.kind.name(), place), (account, one.fields.clone()))
             })
             .collect();
-        // Whom a misfiled or an unused number belongs to is no part of what is wrong with it.
+        // The account is not part of the finding for a misfiled or unused number.
         let facts = |all: BTreeMap<(&'static str, _), (Option<String>, Vec<String>)>| {
             all.into_iter()
                 .map(|((kind, place), (account, fields))| {
@@ -410,35 +413,35 @@ async fn finds_what_the_generator_broke_and_nothing_else() {
         };
         assert_eq!(facts(got), facts(wanted), "seed {seed}");
     }
-    stage.end().await;
+    server.end().await;
     assert_eq!(kinds, DriftKind::all(), "every kind occurred");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_that_it_names_leave_only_what_none_mends() {
-    let stage = TestServer::start().await;
+async fn named_commands_leave_only_unrepairable_drift() {
+    let server = TestServer::start().await;
     let (mut cleaned, mut whole) = (0, 0);
     let none: Document = json!({"pvt_state": null}).as_object().unwrap().clone();
-    for seed in 100..if stage.is_real() { 106 } else { 130 } {
+    for seed in 100..if server.is_real() { 106 } else { 130 } {
         let options = Options {
             kinds: DriftKind::all(),
             numbers: 30,
             ..plain(seed)
         };
-        stage.replace(&generate(&options).cluster).await;
-        // What one command brings to light another one mends.
+        server.replace(&generate(&options).cluster).await;
+        // One command can reveal drift that another one repairs.
         for _ in 0..3 {
-            let ran = call(&stage.url, "audit", &[]).await;
+            let ran = call(&server.url, "audit", &[]).await;
             for kind in report(&ran).kinds.iter().filter(|kind| kind.count > 0) {
                 if let Some(command) = &kind.command {
                     cleaned += kind.count;
-                    call(&stage.url, command, &[]).await;
+                    call(&server.url, command, &[]).await;
                 }
             }
         }
-        let ran = call(&stage.url, "audit", &[]).await;
-        let (after, _) = stage.read().await;
-        // That command leaves alone what is deleted or only discovered, and the audit says so.
+        let ran = call(&server.url, "audit", &[]).await;
+        let (after, _) = server.read().await;
+        // The command skips deleted and discovered numbers, and the audit says so.
         let left: BTreeSet<&str> = found(report(&ran))
             .into_iter()
             .filter(|(kind, database, number)| {
@@ -463,16 +466,16 @@ async fn the_commands_that_it_names_leave_only_what_none_mends() {
             ran.lines.iter().any(|line| line.starts_with("clean: ")),
         );
     }
-    stage.end().await;
+    server.end().await;
     assert!(
         cleaned > 50,
-        "{cleaned} were there to be mended, {whole} ended clean"
+        "{cleaned} findings were repaired, {whole} accounts ended without drift"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_accounts_own_commands_make_it_clean() {
-    let stage = TestServer::start().await;
+async fn commands_for_one_account_repair_it() {
+    let server = TestServer::start().await;
     let flow = json!({"_id": "cf", "pvt_type": "callflow", "numbers": ["+14155550100"]});
     let mut wrong = number("+14155550101", OURS);
     wrong["pvt_used_by"] = json!("trunkstore");
@@ -484,26 +487,26 @@ async fn an_accounts_own_commands_make_it_clean() {
         (OURS_DB, number("+14155550103", THEIRS)),
         (THEIRS_DB, number("+14155550104", OURS)),
     ])
-    .load(&stage.url)
+    .load(&server.url)
     .await
     .unwrap();
     for _ in 0..3 {
-        let ran = call(&stage.url, "audit", &[text(OURS)]).await;
+        let ran = call(&server.url, "audit", &[text(OURS)]).await;
         for kind in report(&ran).kinds.iter().filter(|kind| kind.count > 0) {
             let command = kind.command.as_ref().unwrap();
             let (function, argument) = command.split_once(' ').unwrap();
             assert_eq!(argument, OURS, "{command}");
-            call(&stage.url, function, &[text(argument)]).await;
+            call(&server.url, function, &[text(argument)]).await;
         }
     }
-    let ran = call(&stage.url, "audit", &[text(OURS)]).await;
+    let ran = call(&server.url, "audit", &[text(OURS)]).await;
     assert!(report(&ran).is_clean(), "{:#?}", ran.lines);
-    let theirs = call(&stage.url, "audit", &[text(THEIRS)]).await;
+    let theirs = call(&server.url, "audit", &[text(THEIRS)]).await;
     assert!(!report(&theirs).is_clean(), "theirs was not touched");
-    stage.end().await;
+    server.end().await;
 }
 
-// What it says
+// Output
 
 fn number(id: &str, account: &str) -> Value {
     json!({"_id": id, "pvt_type": "number", "pvt_assigned_to": account})
@@ -524,16 +527,16 @@ fn cluster(documents: &[(&str, Value)]) -> Cluster {
     cluster
 }
 
-async fn audited(cluster: &Cluster, arguments: &[Argument]) -> Ran {
-    let stage = TestServer::start().await;
-    cluster.load(&stage.url).await.unwrap();
-    let ran = call(&stage.url, "audit", arguments).await;
-    stage.end().await;
+async fn audited(cluster: &Cluster, arguments: &[Argument]) -> CommandRun {
+    let server = TestServer::start().await;
+    cluster.load(&server.url).await.unwrap();
+    let ran = call(&server.url, "audit", arguments).await;
+    server.end().await;
     ran
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_counts_names_and_says_what_mends() {
+async fn table_has_counts_names_and_repair_commands() {
     let mut documents = vec![
         (NUMBERS, number("+14155550100", OURS)),
         (OURS_DB, number("+14155550100", OURS)),
@@ -603,7 +606,7 @@ fn nasty() -> Cluster {
     ])
 }
 
-/// Every tag that opens closes again, in turn.
+/// Checks that every tag is closed in order.
 fn is_well_formed(page: &str) -> Result<(), String> {
     let mut open: Vec<&str> = Vec::new();
     for rest in page.split('<').skip(1) {
@@ -629,7 +632,7 @@ fn is_well_formed(page: &str) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_peoples_texts_stay_texts() {
+async fn foreign_texts_are_escaped() {
     let ran = audited(&nasty(), &[]).await;
     let audit = report(&ran);
     assert_eq!(audit.findings.len(), 4);
@@ -669,7 +672,7 @@ async fn other_peoples_texts_stay_texts() {
         assert_eq!(&row[0], finding.kind.name());
         assert_eq!(row[1], finding.database.encoded());
         assert_eq!(row[2], sanitise::cell(&finding.number));
-        // Whatever a spreadsheet separates cells at, it works out none.
+        // With any separator, a spreadsheet finds no formula.
         for separator in [',', ';', '\t', '|', ' '] {
             for part in row.iter().flat_map(|cell| cell.split(separator)) {
                 let part = part.trim_start_matches(['"', ' ']);
@@ -703,7 +706,7 @@ async fn other_peoples_texts_stay_texts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_number_wherever_it_is() {
+async fn audit_of_number_checks_all_places() {
     let whole = cluster(&[
         (NUMBERS, number("+14155550100", OURS)),
         (THEIRS_DB, number("+14155550100", THEIRS)),
@@ -727,7 +730,7 @@ async fn one_number_wherever_it_is() {
             "{form}"
         );
     }
-    // No command would touch this one: it is looked for all the same.
+    // No command changes this number, but the audit looks for it.
     let ran = audited(&whole, &[text("123456")]).await;
     assert_eq!(ran.returned, Returned::Ok);
     assert!(
@@ -740,7 +743,7 @@ async fn one_number_wherever_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_and_prefixes() {
+async fn audit_accepts_databases_and_prefixes() {
     let whole = cluster(&[
         (NUMBERS, number("+14155550100", OURS)),
         ("numbers/+1416", number("+14165550100", OURS)),
@@ -764,22 +767,22 @@ async fn databases_and_prefixes() {
     assert!(ran.finished.is_none() && ran.lines.len() == 1, "refused");
 }
 
-// What cannot be read
+// Unreadable databases
 
-/// A host on which one database's server does not answer.
-struct OneIsDown {
+/// A host with one unreachable database.
+struct UnreachableDatabaseHost {
     url: ServerUrl,
     down: DatabaseName,
 }
 
 #[async_trait]
-impl Host for OneIsDown {
+impl Host for UnreachableDatabaseHost {
     async fn server(
         &self,
         database: Option<&DatabaseName>,
     ) -> Result<ServerUrl, kazoo_numbers::Error> {
         if database == Some(&self.down) {
-            // Port 9 is `discard`, and nothing listens there.
+            // Port 9 is `discard`. No server listens there.
             return ServerUrl::parse("http://127.0.0.1:9");
         }
         Ok(self.url.clone())
@@ -787,14 +790,14 @@ impl Host for OneIsDown {
 }
 
 async fn audited_without(cluster: &Cluster, down: &str) -> (Audit, Returned, Vec<String>) {
-    let stage = TestServer::start().await;
-    cluster.load(&stage.url).await.unwrap();
+    let server = TestServer::start().await;
+    cluster.load(&server.url).await.unwrap();
     let (sender, mut receiver) = mpsc::channel(64);
     let job = Job {
         function: "audit".to_owned(),
         command: command::parse("audit", &[]).unwrap(),
-        host: Arc::new(OneIsDown {
-            url: ServerUrl::parse(&stage.url).unwrap(),
+        host: Arc::new(UnreachableDatabaseHost {
+            url: ServerUrl::parse(&server.url).unwrap(),
             down: DatabaseName::new(down).unwrap(),
         }),
         settings: settings(),
@@ -813,7 +816,7 @@ async fn audited_without(cluster: &Cluster, down: &str) -> (Audit, Returned, Vec
     });
     let finished = run(job).await;
     let (audit, lines) = collected.await.unwrap();
-    stage.end().await;
+    server.end().await;
     (audit.unwrap(), finished.returned, lines)
 }
 
@@ -829,7 +832,7 @@ fn half_wrong() -> Cluster {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_cannot_be_read_is_not_in_sync() {
+async fn unreadable_account_is_not_in_sync() {
     let (audit, returned, lines) = audited_without(&half_wrong(), OURS_DB).await;
     assert_eq!(returned, Returned::Code(2));
     assert_eq!((audit.assigned, audit.in_sync, audit.unchecked), (2, 1, 1));
@@ -837,7 +840,7 @@ async fn an_account_that_cannot_be_read_is_not_in_sync() {
     assert_eq!(
         kinds,
         ["wrong_account", "only_in_account"],
-        "theirs is told"
+        "the other finding is reported"
     );
     assert_eq!(
         audit.unread.to_json(),
@@ -850,13 +853,13 @@ async fn an_account_that_cannot_be_read_is_not_in_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_database_that_cannot_be_read_makes_nobodys_numbers_surplus() {
+async fn unreadable_number_database_makes_no_number_surplus() {
     let (audit, returned, _) = audited_without(&half_wrong(), NUMBERS).await;
     assert_eq!(returned, Returned::Code(2));
     assert_eq!((audit.assigned, audit.in_sync, audit.unchecked), (0, 0, 3));
-    let wrong: Found = found(&audit);
+    let wrong: Findings = found(&audit);
     let theirs = |kind| (kind, THEIRS_DB.to_owned(), "+14165550102".to_owned());
-    // Its own number database is not there, which is known.
+    // Its own number database is known to be missing.
     assert_eq!(
         wrong,
         BTreeSet::from([theirs("wrong_account"), theirs("only_in_account")])

@@ -1,4 +1,4 @@
-//! The defects of the original that the contract rules out, one test each.
+//! The defects of Kazoo's module that this one must not have, one test each.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use kazoo_numbers::kazoo::DatabaseName;
 use kazoo_numbers::report::Summary;
 use kazoo_numbers::run::{Job, Returned, run};
 use kazoo_numbers_generator::{Cluster, Document};
-use kazoo_numbers_testkit::command::{Ran, call, settings, text};
+use kazoo_numbers_testkit::command::{CommandRun, call, settings, text};
 use kazoo_numbers_testkit::server::TestServer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ const OURS_DB: &str = "account/ab/cd/ef0123456789abcdef0123456789";
 const THEIRS_DB: &str = "account/00/11/2233445566778899aabbccddeeff";
 const NUMBERS: &str = "numbers/+1415";
 
-/// A cluster of both accounts and one number database, with these documents besides.
+/// A cluster of two accounts and one number database, with these documents.
 fn cluster(documents: &[(&str, Value)]) -> Cluster {
     let mut cluster = Cluster::default();
     for name in [OURS_DB, THEIRS_DB, NUMBERS] {
@@ -63,17 +63,17 @@ fn trunkstore(id: &str, number: &str) -> Value {
     json!({"_id": id, "pvt_type": "sys_info", "servers": [{"DIDs": {number: {}}}]})
 }
 
-/// Runs a command on a cluster: what it did, and the cluster afterwards.
-async fn after(cluster: &Cluster, function: &str, arguments: &[Argument]) -> (Ran, Cluster) {
-    let stage = TestServer::start().await;
-    cluster.load(&stage.url).await.unwrap();
-    let ran = call(&stage.url, function, arguments).await;
-    let (read, _) = Cluster::read(&stage.url).await.unwrap();
-    stage.end().await;
+/// Runs a command on a cluster. Returns the result and the cluster afterwards.
+async fn after(cluster: &Cluster, function: &str, arguments: &[Argument]) -> (CommandRun, Cluster) {
+    let server = TestServer::start().await;
+    cluster.load(&server.url).await.unwrap();
+    let ran = call(&server.url, function, arguments).await;
+    let (read, _) = Cluster::read(&server.url).await.unwrap();
+    server.end().await;
     (ran, read)
 }
 
-fn summary(ran: &Ran) -> &Summary {
+fn summary(ran: &CommandRun) -> &Summary {
     &ran.finished.as_ref().unwrap().summary
 }
 
@@ -82,7 +82,7 @@ fn document<'a>(cluster: &'a Cluster, database: &str, id: &str) -> Option<&'a Do
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_thousand_wrong_documents_are_gone_after_one_run() {
+async fn five_thousand_wrong_documents_are_deleted_in_one_run() {
     let mut whole = cluster(&[(OURS_DB, number("+14155550100", OURS))]);
     for index in 0..5000 {
         put(
@@ -103,37 +103,37 @@ async fn five_thousand_wrong_documents_are_gone_after_one_run() {
     assert_eq!(left, ["+14155550100"]);
 }
 
-/// A host on which one database's server does not answer.
-struct OneIsDown {
+/// A host with one unreachable database.
+struct UnreachableDatabaseHost {
     url: ServerUrl,
     down: DatabaseName,
 }
 
 #[async_trait]
-impl Host for OneIsDown {
+impl Host for UnreachableDatabaseHost {
     async fn server(
         &self,
         database: Option<&DatabaseName>,
     ) -> Result<ServerUrl, kazoo_numbers::Error> {
         if database == Some(&self.down) {
-            // Port 9 is `discard`, and nothing listens there.
+            // Port 9 is `discard`. No server listens there.
             return ServerUrl::parse("http://127.0.0.1:9");
         }
         Ok(self.url.clone())
     }
 }
 
-/// Runs a command on a cluster of which our account's database does not answer: what it told, and
-/// the cluster afterwards.
-async fn after_one_is_down(
+/// Runs a command while our account's database is unreachable. Returns the output and the cluster
+/// afterwards.
+async fn after_with_unreachable_database(
     cluster: &Cluster,
     function: &str,
     arguments: &[Argument],
 ) -> (Summary, Cluster) {
-    let stage = TestServer::start().await;
-    cluster.load(&stage.url).await.unwrap();
-    let host = Arc::new(OneIsDown {
-        url: ServerUrl::parse(&stage.url).unwrap(),
+    let server = TestServer::start().await;
+    cluster.load(&server.url).await.unwrap();
+    let host = Arc::new(UnreachableDatabaseHost {
+        url: ServerUrl::parse(&server.url).unwrap(),
         down: DatabaseName::new(OURS_DB).unwrap(),
     });
     let (sender, mut receiver) = mpsc::channel(64);
@@ -148,48 +148,50 @@ async fn after_one_is_down(
     let drained = tokio::spawn(async move { while receiver.recv().await.is_some() {} });
     let finished = run(job).await;
     drained.await.unwrap();
-    let (read, _) = Cluster::read(&stage.url).await.unwrap();
-    stage.end().await;
+    let (read, _) = Cluster::read(&server.url).await.unwrap();
+    server.end().await;
     assert_eq!(finished.returned, Returned::Code(2));
     (finished.summary, read)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn usage_that_cannot_be_read_wipes_nothing() {
+async fn unreadable_usage_removes_nothing() {
     let whole = cluster(&[
         (NUMBERS, used("+14155550100", OURS, "callflow")),
         (NUMBERS, used("+14155550101", THEIRS, "callflow")),
         (OURS_DB, callflow("cf", &["+14155550100"])),
     ]);
-    let (told, read) = after_one_is_down(&whole, "fix_apps_for_number_dbs", &[]).await;
+    let (report, read) =
+        after_with_unreachable_database(&whole, "fix_apps_for_number_dbs", &[]).await;
     assert_eq!(
-        told.failures.to_json(),
+        report.failures.to_json(),
         r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"failed":{"app_usage-connection":["+14155550100"]}}}"#
     );
     let used_by = |id| document(&read, NUMBERS, id).unwrap().get("pvt_used_by");
     assert_eq!(used_by("+14155550100"), Some(&json!("callflow")));
-    // The other account was read, and names the number nowhere.
+    // The other account was read and does not use the number.
     assert_eq!(used_by("+14155550101"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_accounts_failure_does_not_stop_the_others() {
+async fn failure_of_one_account_does_not_stop_others() {
     let whole = cluster(&[
         (NUMBERS, number("+14155550100", OURS)),
         (NUMBERS, number("+14155550101", THEIRS)),
     ]);
-    let (told, read) = after_one_is_down(&whole, "copy_number_dbs_to_accounts", &[]).await;
-    assert_eq!((told.counts.created, told.counts.failed), (1, 1));
+    let (report, read) =
+        after_with_unreachable_database(&whole, "copy_number_dbs_to_accounts", &[]).await;
+    assert_eq!((report.counts.created, report.counts.failed), (1, 1));
     assert!(document(&read, THEIRS_DB, "+14155550101").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_cannot_be_read_has_nothing_deleted_on_its_account() {
+async fn unreadable_database_causes_no_deletion() {
     let whole = cluster(&[
         (NUMBERS, number("+14155550100", OURS)),
         (NUMBERS, number("+14155550101", THEIRS)),
     ]);
-    let (_, read) = after_one_is_down(
+    let (_, read) = after_with_unreachable_database(
         &whole,
         "destructively_remove_from_number_dbs_if_not_in_accountdb",
         &[],
@@ -200,7 +202,7 @@ async fn a_database_that_cannot_be_read_has_nothing_deleted_on_its_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_absent_or_unassigned_number_stops_nothing() {
+async fn absent_or_unassigned_number_does_not_stop_run() {
     let mut unassigned = number("+14155550101", OURS);
     unassigned
         .as_object_mut()
@@ -227,7 +229,7 @@ async fn an_absent_or_unassigned_number_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn used_by_both_is_left_alone_and_told() {
+async fn number_used_by_both_is_unchanged_with_warning() {
     let whole = cluster(&[
         (NUMBERS, used("+14155550100", OURS, "callflow")),
         (OURS_DB, callflow("cf", &["+14155550100"])),
@@ -248,7 +250,7 @@ async fn used_by_both_is_left_alone_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trunkstore_numbers_keep_their_use_though_a_view_says_nothing() {
+async fn trunkstore_usage_is_kept_without_view() {
     let silent = json!({"_id": "_design/trunkstore", "language": "javascript", "views":
         {"lookup_did": {"map": "function(doc) { for (var n in Iterator(doc.servers)) emit(n); }"}}});
     let whole = cluster(&[
@@ -265,7 +267,7 @@ async fn trunkstore_numbers_keep_their_use_though_a_view_says_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deletions_that_are_announced_are_done() {
+async fn announced_deletions_are_made() {
     let whole = cluster(&[
         (NUMBERS, number("+14155550100", OURS)),
         (NUMBERS, number("+14155550101", OURS)),
@@ -279,7 +281,7 @@ async fn deletions_that_are_announced_are_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_emergency_number_has_no_number_database() {
+async fn emergency_number_has_no_number_database() {
     let whole = cluster(&[
         (OURS_DB, number("911", OURS)),
         (OURS_DB, number("4155550100", OURS)),
@@ -293,9 +295,9 @@ async fn an_emergency_number_has_no_number_database() {
     assert!(document(&read, "numbers/41555", "_design/numbers").is_some());
 }
 
-/// No server listens there: a request would be retried for 75 seconds.
+/// No server listens there. A request would be retried for 75 seconds.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_target_goes_before_the_other_arguments_and_asks_no_server() {
+async fn bad_target_is_checked_first_without_server() {
     let number = "+14155550100";
     let as_people_write = "+1 (415) 555-0100";
     for (function, given) in [
@@ -322,7 +324,7 @@ async fn a_bad_target_goes_before_the_other_arguments_and_asks_no_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_exist_is_one_line() {
+async fn missing_database_prints_one_line() {
     let whole = cluster(&[(NUMBERS, number("+14155550100", OURS))]);
     let missing = "ffffffffffffffffffffffffffffffff";
     for (function, argument, line) in [
@@ -351,7 +353,7 @@ async fn what_does_not_exist_is_one_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_list_does_nothing_and_says_so() {
+async fn empty_list_changes_nothing_and_is_reported() {
     let whole = cluster(&[(OURS_DB, number("+14155550100", OURS))]);
     let none = Argument::List(Vec::new());
     let (ran, read) = after(&whole, "copy_accounts_to_number_dbs", &[none]).await;
@@ -362,8 +364,8 @@ async fn an_empty_list_does_nothing_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_argument_reads_nothing() {
-    // Nothing listens there: a request would show.
+async fn refused_argument_makes_no_request() {
+    // No server listens there. A request would fail.
     let ran = call(
         "http://127.0.0.1:9",
         "copy_single_account_to_number_dbs",
@@ -375,9 +377,9 @@ async fn a_refused_argument_reads_nothing() {
     assert_eq!(ran.lines.len(), 1);
 }
 
-/// Found by a random case: `011` is reconcilable, and too short to be in any number database.
+/// Found by a random case: `011` is reconcilable but too short for any number database.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_too_short_for_a_database_is_not_found() {
+async fn number_too_short_for_database_is_not_found() {
     let whole = cluster(&[(NUMBERS, number("+14155550100", OURS))]);
     let list = Argument::List(vec!["011".into(), "+14155550100".into()]);
     let (ran, read) = after(
@@ -407,44 +409,45 @@ async fn a_number_too_short_for_a_database_is_not_found() {
     assert_eq!(summary(&ran).counts.failed, 1);
 }
 
-/// Found by a random case: of accounts in a list, one that does not answer when it is asked
-/// whether it is there may hold the copy that goes before another's.
+/// Found by a random case: an account in the list that cannot be checked for existence may have the
+/// copy with precedence.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_account_that_does_not_answer_may_hold_the_better_copy() {
+async fn unreachable_listed_account_may_have_precedence() {
     let whole = cluster(&[
         (OURS_DB, number("+14155550100", OURS)),
         (THEIRS_DB, used("+14155550100", OURS, "callflow")),
         (THEIRS_DB, number("+14155550101", THEIRS)),
     ]);
     let list = Argument::List(vec![OURS.into(), THEIRS.into()]);
-    let (told, read) = after_one_is_down(&whole, "copy_accounts_to_number_dbs", &[list]).await;
+    let (report, read) =
+        after_with_unreachable_database(&whole, "copy_accounts_to_number_dbs", &[list]).await;
     assert_eq!(
-        told.failures.to_json(),
+        report.failures.to_json(),
         r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"last_error":"connection"},"numbers%2F%2B1415":{"failed":{"open_doc-connection":["+14155550100"]}}}"#
     );
     assert!(document(&read, NUMBERS, "+14155550100").is_none());
     assert!(document(&read, NUMBERS, "+14155550101").is_some());
 }
 
-/// Found by a random case: a number lies in `numbers/inum` too, and the account that it is
-/// assigned to has no database. The copy that fails is that of the number database which counts;
-/// in `numbers/inum` the number is converted.
+/// Found by a random case: a number is also in `numbers/inum`, and its account has no database. The
+/// failed copy belongs to the number database with precedence; in `numbers/inum` the number is
+/// converted.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_of_one_number_database_is_none_of_another() {
+async fn failure_is_attributed_to_the_right_number_database() {
     let mut number = number("+14155550100", "ffffffffffffffffffffffffffffffff");
     number["pvt_module_name"] = "knm_telnyx".into();
     let whole = cluster(&[(NUMBERS, number.clone()), ("numbers/inum", number)]);
     let arguments = ["knm_telnyx", "knm_bandwidth2"].map(|text| Argument::Text(text.into()));
     let (ran, _) = after(&whole, "convert_carrier_module", &arguments).await;
     assert_eq!(ran.returned, Returned::Code(2));
-    let told: Vec<&str> = ran
+    let listed: Vec<&str> = ran
         .lines
         .iter()
         .map(String::as_str)
         .skip_while(|line| !line.starts_with("attempt"))
         .collect();
     assert_eq!(
-        told,
+        listed,
         [
             "attempt to convert numbers with carrier module knm_telnyx to knm_bandwidth2 in database numbers%2F%2B1415",
             "updated carrier module to knm_bandwidth2 for 0:",

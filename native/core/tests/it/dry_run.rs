@@ -1,8 +1,8 @@
-//! What a dry run announces is what the run then does, if nothing changes in between: the same
-//! databases, documents, outcomes and fields, the same counts and failures. And a dry run writes
-//! nothing.
+//! A dry run reports exactly the changes of the run that follows, if nothing changes in between:
+//! the same databases, documents, results and fields, the same counts and failures. A dry run
+//! writes nothing.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases, `KAZOO_NUMBERS_SEED` from which seed.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases, `KAZOO_NUMBERS_SEED` the seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,27 +15,27 @@ use kazoo_numbers_generator::{Cluster, Database, Document};
 use kazoo_numbers_model::Call;
 use kazoo_numbers_sandbox::Endpoint;
 use kazoo_numbers_testkit::cases;
-use kazoo_numbers_testkit::command::{Ran, arguments, call_with, journalled, text};
+use kazoo_numbers_testkit::command::{CommandRun, arguments, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
-use kazoo_numbers_testkit::work;
+use kazoo_numbers_testkit::write_commands;
 use proptest::prelude::*;
 use proptest::test_runner::TestError;
 
-/// The fields of an update: what they were, what they are.
+/// The changed fields of an update: old and new value.
 type Fields = BTreeMap<String, (Option<Value>, Option<Value>)>;
 
-/// What becomes of a document.
+/// The change of a document.
 #[derive(Clone, Debug, PartialEq)]
-enum Change {
+enum DocumentChange {
     Created,
     Updated(Fields),
     Deleted,
 }
 
-/// By encoded database and id.
-type Changes = BTreeMap<(String, String), Change>;
+/// Changes by encoded database name and id.
+type DocumentChanges = BTreeMap<(String, String), DocumentChange>;
 
-/// When something was changed is not known beforehand.
+/// Removes timestamps, which are not known in advance.
 fn timeless(field: &str, value: Option<Value>) -> Option<Value> {
     match value {
         Some(Value::Number(_)) if field == "pvt_modified" => Some("a time".into()),
@@ -43,8 +43,8 @@ fn timeless(field: &str, value: Option<Value>) -> Option<Value> {
     }
 }
 
-fn announced(ran: &Ran) -> Result<Changes, TestCaseError> {
-    let mut changes = Changes::new();
+fn announced_changes(ran: &CommandRun) -> Result<DocumentChanges, TestCaseError> {
+    let mut changes = DocumentChanges::new();
     for event in &ran.events {
         let Event::Planned(planned) = event else {
             continue;
@@ -56,15 +56,15 @@ fn announced(ran: &Ran) -> Result<Changes, TestCaseError> {
     Ok(changes)
 }
 
-fn change_of(planned: &PlannedChange) -> Change {
+fn change_of(planned: &PlannedChange) -> DocumentChange {
     let json = |text: &Option<String>| {
         text.as_ref()
             .map(|text| exact_json::from_str::<Value>(text).unwrap())
     };
     match planned.outcome {
-        "created" => Change::Created,
-        "deleted" => Change::Deleted,
-        _ => Change::Updated(
+        "created" => DocumentChange::Created,
+        "deleted" => DocumentChange::Deleted,
+        _ => DocumentChange::Updated(
             planned
                 .fields
                 .iter()
@@ -79,10 +79,10 @@ fn change_of(planned: &PlannedChange) -> Change {
     }
 }
 
-/// What differs between two states, design documents aside: those of a database that is created
-/// come with it.
-fn done(before: &Cluster, after: &Cluster) -> Changes {
-    let mut changes = Changes::new();
+/// The differences between two states, without design documents, which come with a created
+/// database.
+fn actual_changes(before: &Cluster, after: &Cluster) -> DocumentChanges {
+    let mut changes = DocumentChanges::new();
     let none = Database::default();
     let names: BTreeSet<&String> = before
         .databases
@@ -95,15 +95,15 @@ fn done(before: &Cluster, after: &Cluster) -> Changes {
         let ids: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         for id in ids.into_iter().filter(|id| !id.starts_with("_design/")) {
             let change = match (before.get(id), after.get(id)) {
-                (None, Some(_)) => Change::Created,
-                (Some(_), None) => Change::Deleted,
+                (None, Some(_)) => DocumentChange::Created,
+                (Some(_), None) => DocumentChange::Deleted,
                 (Some(old), Some(new)) => {
                     let fields = differing(old, new);
                     let same_attachments = old.get("_attachments") == new.get("_attachments");
                     if fields.is_empty() && same_attachments {
                         continue;
                     }
-                    Change::Updated(fields)
+                    DocumentChange::Updated(fields)
                 }
                 (None, None) => continue,
             };
@@ -127,18 +127,18 @@ fn differing(old: &Document, new: &Document) -> Fields {
         .collect()
 }
 
-/// A rehearsal and the run. Returns how many documents changed.
+/// Runs a command as a dry run and for real. Returns the number of changed documents.
 async fn both(
-    stage: &TestServer,
+    server: &TestServer,
     folder: &tempfile::TempDir,
     function: &str,
     given: &[kazoo_numbers::command::Argument],
 ) -> Result<usize, TestCaseError> {
-    let url = &stage.url;
-    let before = stage.read().await;
+    let url = &server.url;
+    let before = server.read().await;
     let journals = Journals::new(folder.path().to_owned());
     let runs = journals.runs().unwrap().len();
-    if let Some(sandbox) = &stage.sandbox {
+    if let Some(sandbox) = &server.sandbox {
         sandbox.reset_stats();
     }
     let rehearsed = call_with(
@@ -151,24 +151,24 @@ async fn both(
         },
     )
     .await;
-    if let Some(sandbox) = &stage.sandbox {
+    if let Some(sandbox) = &server.sandbox {
         let stats = sandbox.stats();
-        let mut asked = stats.by_endpoint.keys();
-        let written = asked.find(|asked| {
-            let reads = matches!(asked.method.as_str(), "GET" | "HEAD");
-            let asks = asked.method == "POST"
-                && matches!(asked.endpoint, Endpoint::AllDocs | Endpoint::View);
+        let mut keys = stats.by_endpoint.keys();
+        let written = keys.find(|key| {
+            let reads = matches!(key.method.as_str(), "GET" | "HEAD");
+            let asks =
+                key.method == "POST" && matches!(key.endpoint, Endpoint::AllDocs | Endpoint::View);
             !reads && !asks
         });
         prop_assert_eq!(written, None, "a dry run only reads");
     }
     prop_assert_eq!(journals.runs().unwrap().len(), runs, "a dry run is no run");
-    let unchanged = stage.read().await;
+    let unchanged = server.read().await;
     prop_assert!(unchanged == before, "a dry run changed something");
     let ran = call_with(url, function, given, journalled(folder)).await;
-    let (after, _) = stage.read().await;
-    let announced = announced(&rehearsed)?;
-    let done = done(&before.0, &after);
+    let (after, _) = server.read().await;
+    let announced = announced_changes(&rehearsed)?;
+    let done = actual_changes(&before.0, &after);
     prop_assert_eq!(
         &announced,
         &done,
@@ -191,17 +191,17 @@ async fn both(
 }
 
 async fn check(
-    stage: &TestServer,
+    server: &TestServer,
     cluster: &Cluster,
     given: &Call,
 ) -> Result<usize, TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
-    stage.replace(cluster).await;
-    let changed = both(stage, &folder, &given.function, &arguments(given)).await?;
-    // `undo` writes as well.
+    server.replace(cluster).await;
+    let changed = both(server, &folder, &given.function, &arguments(given)).await?;
+    // Also checks `undo`.
     let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
     let undone = match runs.first() {
-        Some(run) => both(stage, &folder, "undo", &[text(&run.start.run)]).await?,
+        Some(run) => both(server, &folder, "undo", &[text(&run.start.run)]).await?,
         None => 0,
     };
     prop_assert_eq!(undone, changed);
@@ -209,24 +209,24 @@ async fn check(
 }
 
 #[test]
-fn what_is_announced_is_done() {
+fn dry_run_announces_exactly_the_changes() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stage = runtime.block_on(TestServer::start());
-    let functions = work::writing().count() as u64;
-    let count = cases::count(if stage.is_real() { 100 } else { 150 })
+    let server = runtime.block_on(TestServer::start());
+    let functions = write_commands::write_commands().count() as u64;
+    let count = cases::count(if server.is_real() { 100 } else { 150 })
         .div_ceil(functions)
         .max(2);
     let seed = cases::seed();
     let mut documents = 0;
-    for (number, spec) in work::writing().enumerate() {
+    for (number, spec) in write_commands::write_commands().enumerate() {
         let changed = std::cell::Cell::new(0);
         let mut runner = cases::runner(
-            count * work::rarity(spec),
+            count * write_commands::case_factor(spec),
             seed,
             100 + u8::try_from(number).unwrap(),
         );
-        let outcome = runner.run(&work::work(spec), |(cluster, given)| {
-            let one = runtime.block_on(check(&stage, &cluster, &given))?;
+        let outcome = runner.run(&write_commands::cases_for(spec), |(cluster, given)| {
+            let one = runtime.block_on(check(&server, &cluster, &given))?;
             changed.set(changed.get() + one);
             Ok(())
         });
@@ -234,11 +234,11 @@ fn what_is_announced_is_done() {
             panic!("seed {seed}: {given}\n{reason}");
         }
         outcome.unwrap();
-        let name = work::signature(spec);
+        let name = write_commands::signature(spec);
         assert!(changed.get() > 0, "{name} never changed anything");
         documents += changed.get();
     }
-    runtime.block_on(stage.end());
+    runtime.block_on(server.end());
     println!(
         "{count} cases each of {functions} functions, seed {seed}: \
          {documents} documents changed as announced"

@@ -85,12 +85,7 @@ fn changed_document_is_parsed_three_times_and_copied_four_times_at_most() {
         let before = effort::of_this_thread();
         let ran = runtime.block_on(call_with(&server.url(), function, &[], journalled(&folder)));
         let after = effort::of_this_thread();
-        assert_eq!(
-            ran.writes().iter().sum::<u64>(),
-            DOCUMENTS,
-            "{:?}",
-            ran.lines
-        );
+        assert_eq!(ran.writes().total(), DOCUMENTS, "{:?}", ran.lines);
         let longest = json!({"_rev": "1-".to_owned() + ACCOUNT, "pvt_assigned_to": ACCOUNT, "pvt_used_by": "callflow"});
         let text = exact_json::to_string(&number(0, longest)).unwrap();
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]

@@ -1,4 +1,4 @@
-//! Data that the field brought (contract sections 9 and 10): documents with conflicts, contested numbers, released copies, odd
+//! Cases from production: documents with conflicts, contested numbers, released copies, unusual
 //! assignments, and runs of another cluster.
 
 use exact_json::{Value, json};
@@ -7,7 +7,7 @@ use kazoo_numbers::journal::Journals;
 use kazoo_numbers::report::Event;
 use kazoo_numbers::run::Returned;
 use kazoo_numbers_generator::{Cluster, Document};
-use kazoo_numbers_testkit::command::{Ran, call, call_with, journalled, text};
+use kazoo_numbers_testkit::command::{CommandRun, WriteCounts, call, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
 
 const OURS: &str = "abcdef0123456789abcdef0123456789";
@@ -41,12 +41,12 @@ fn path(database: &str, id: &str, query: &str) -> String {
     format!("/{}/{}{query}", escaped(database), escaped(id))
 }
 
-/// Adds leaves to a document; each gets the revision that its `_rev` says.
+/// Adds leaves to a document, each with the revision in its `_rev`.
 async fn add_leaves(server: &TestServer, database: &str, leaves: &[Value]) {
     let body = json!({"new_edits": false, "docs": leaves}).to_string();
     let path = path(database, "_bulk_docs", "");
     let response =
-        kazoo_numbers_testkit::server::ask(&server.url, Method::POST, &path, Some(body)).await;
+        kazoo_numbers_testkit::server::send(&server.url, Method::POST, &path, Some(body)).await;
     assert!(response.status.is_success(), "{response:?}");
 }
 
@@ -56,11 +56,11 @@ fn leaf(rev: &str, fields: Value) -> Value {
     leaf
 }
 
-/// The values of `n` in the leaves of a document, the winner's first; empty when it is deleted.
+/// The values of `n` in the leaves of a document, the winner first. Empty if it is deleted.
 async fn leaves(server: &TestServer, database: &str) -> Vec<i64> {
     let read = async |query: &str| {
         let response = server
-            .ask(Method::GET, &path(database, NUMBER, query))
+            .send(Method::GET, &path(database, NUMBER, query))
             .await;
         exact_json::from_slice::<Value>(&response.body).unwrap()
     };
@@ -87,7 +87,7 @@ fn n(n: i64) -> (&'static str, Value) {
     ("n", json!(n))
 }
 
-fn warned(ran: &Ran, text: &str) -> bool {
+fn warned(ran: &CommandRun, text: &str) -> bool {
     let is_it = |line: &str| line.contains(text);
     ran.events
         .iter()
@@ -95,7 +95,7 @@ fn warned(ran: &Ran, text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn deletion_takes_every_leaf_and_undo_brings_them_back() {
+async fn deletion_removes_all_leaves_and_undo_restores_them() {
     let server = TestServer::start().await;
     server.replace(&cluster(&[(NUMBERS, number(THEIRS))])).await;
     let two = [
@@ -107,7 +107,10 @@ async fn deletion_takes_every_leaf_and_undo_brings_them_back() {
     let folder = tempfile::tempdir().unwrap();
     let function = "remove_wrong_assigned_from_single_accountdb";
     let ran = call_with(&server.url, function, &[text(OURS)], journalled(&folder)).await;
-    assert_eq!((&ran.returned, ran.writes()), (&Returned::Ok, [0, 0, 1]));
+    assert_eq!(
+        (&ran.returned, ran.writes()),
+        (&Returned::Ok, WriteCounts::deleted(1))
+    );
     assert!(leaves(&server, OURS_DB).await.is_empty());
 
     let run = |nth: usize| {
@@ -124,7 +127,7 @@ async fn deletion_takes_every_leaf_and_undo_brings_them_back() {
 }
 
 #[tokio::test]
-async fn leaf_that_may_not_go_keeps_the_document() {
+async fn leaf_that_must_stay_prevents_document_deletion() {
     let server = TestServer::start().await;
     let in_state = |rev, state: &str, value| {
         let fields = [("pvt_state", json!(state)), n(value)];
@@ -159,7 +162,7 @@ async fn leaf_that_may_not_go_keeps_the_document() {
         server.replace(&cluster(&[])).await;
         add_leaves(&server, database, &two).await;
         let ran = call(&server.url, function, &arguments).await;
-        assert_eq!(ran.writes(), [0, 0, 0], "{function}");
+        assert_eq!(ran.writes(), WriteCounts::default(), "{function}");
         assert!(ran.failed_ids().contains(NUMBER), "{function}");
         assert!(ran.lines.join("\n").contains("conflicted"), "{function}");
         assert_eq!(leaves(&server, database).await, [2, 1], "{function}");
@@ -168,7 +171,7 @@ async fn leaf_that_may_not_go_keeps_the_document() {
 }
 
 #[tokio::test]
-async fn copy_with_conflicts_is_overwritten_only_where_its_leaves_agree() {
+async fn conflicted_copy_is_overwritten_only_if_leaves_agree() {
     let server = TestServer::start().await;
     for (loser, expected) in [
         (with(number(OURS), &[n(1)]), vec![7, 1]),
@@ -177,7 +180,7 @@ async fn copy_with_conflicts_is_overwritten_only_where_its_leaves_agree() {
             with(number(OURS), &[("pvt_type", json!("user")), n(1)]),
             vec![2, 1],
         ),
-        // As the source is.
+        // Equal to the source.
         (with(number(OURS), &[n(7)]), vec![2, 7]),
     ] {
         let source = with(number(OURS), &[n(7)]);
@@ -186,7 +189,11 @@ async fn copy_with_conflicts_is_overwritten_only_where_its_leaves_agree() {
         add_leaves(&server, OURS_DB, &two).await;
         let ran = call(&server.url, "copy_number_dbs_to_accounts", &[]).await;
         let is_overwritten = expected[0] == 7;
-        assert_eq!(ran.writes(), [0, u64::from(is_overwritten), 0], "{two:?}");
+        assert_eq!(
+            ran.writes(),
+            WriteCounts::updated(u64::from(is_overwritten)),
+            "{two:?}"
+        );
         assert_eq!(ran.failed_ids().contains(NUMBER), !is_overwritten);
         assert_eq!(leaves(&server, OURS_DB).await, expected);
     }
@@ -194,14 +201,14 @@ async fn copy_with_conflicts_is_overwritten_only_where_its_leaves_agree() {
 }
 
 #[tokio::test]
-async fn number_that_two_accounts_claim_is_left_to_the_operator() {
+async fn number_claimed_by_two_accounts_is_left_to_operator() {
     let server = TestServer::start().await;
     let both = [(OURS_DB, number(OURS)), (THEIRS_DB, number(THEIRS))];
     server.replace(&cluster(&both)).await;
     let ran = call(&server.url, "copy_accounts_to_number_dbs", &[]).await;
     assert_eq!(
         (&ran.returned, ran.writes()),
-        (&Returned::Code(2), [0, 0, 0])
+        (&Returned::Code(2), WriteCounts::default())
     );
     assert!(ran.lines.join("\n").contains("contested"));
     assert!(
@@ -215,14 +222,17 @@ async fn number_that_two_accounts_claim_is_left_to_the_operator() {
         &[text(OURS)],
     )
     .await;
-    assert_eq!((&ran.returned, ran.writes()), (&Returned::Ok, [1, 0, 0]));
+    assert_eq!(
+        (&ran.returned, ran.writes()),
+        (&Returned::Ok, WriteCounts::created(1))
+    );
     server.end().await;
 }
 
-/// What an audit finds: kind, database, account and the account that the number is assigned to.
-type Found = (String, String, Option<String>, Option<String>);
+/// A finding: kind, database, account, and the account that the number is assigned to.
+type AuditFinding = (String, String, Option<String>, Option<String>);
 
-async fn findings(server: &TestServer, target: &[&str]) -> Vec<Found> {
+async fn findings(server: &TestServer, target: &[&str]) -> Vec<AuditFinding> {
     let arguments: Vec<_> = target.iter().map(|target| text(target)).collect();
     let ran = call(&server.url, "audit", &arguments).await;
     let audit = ran.events.into_iter().find_map(|event| match event {
@@ -242,7 +252,7 @@ async fn findings(server: &TestServer, target: &[&str]) -> Vec<Found> {
         .collect()
 }
 
-fn finding(kind: &str, database: &str, account: Option<&str>, other: Option<&str>) -> Found {
+fn finding(kind: &str, database: &str, account: Option<&str>, other: Option<&str>) -> AuditFinding {
     let own = |text: Option<&str>| text.map(str::to_owned);
     (kind.into(), database.into(), own(account), own(other))
 }
@@ -278,7 +288,7 @@ async fn audit_finds_former_copies_and_names_both_accounts() {
 }
 
 #[tokio::test]
-async fn audit_finds_conflicts_odd_assignments_and_contested_numbers() {
+async fn audit_finds_conflicts_invalid_assignments_and_contested_numbers() {
     let server = TestServer::start().await;
     let odd = number("account%2Fab%2Fcd%2Fef0123456789abcdef0123456789");
     server
@@ -337,7 +347,7 @@ async fn audit_finds_conflicts_odd_assignments_and_contested_numbers() {
 }
 
 #[tokio::test]
-async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
+async fn run_of_other_cluster_is_undone_only_with_any_cluster() {
     let one = TestServer::embedded().await;
     let twin = TestServer::embedded().await;
     let before = cluster(&[(NUMBERS, number(OURS))]);
@@ -354,7 +364,7 @@ async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
     let refused = call_with(&twin.url, "undo", only, journalled(&folder)).await;
     assert_eq!(
         (&refused.returned, refused.writes()),
-        (&Returned::Code(2), [0, 0, 0])
+        (&Returned::Code(2), WriteCounts::default())
     );
     assert!(
         refused.lines.join("\n").contains("another cluster"),
@@ -363,22 +373,22 @@ async fn run_of_another_cluster_is_not_undone_unless_the_operator_insists() {
     );
     let insisting = [run.clone(), text("any_cluster")];
     let undone = call_with(&twin.url, "undo", &insisting, journalled(&folder)).await;
-    // The twin's own run wrote the very same revision.
+    // The twin's run wrote the same revision.
     assert_eq!(
         (&undone.returned, undone.writes()),
-        (&Returned::Ok, [0, 0, 1])
+        (&Returned::Ok, WriteCounts::deleted(1))
     );
     let undone = call_with(&one.url, "undo", &[run], journalled(&folder)).await;
     assert_eq!(
         (&undone.returned, undone.writes()),
-        (&Returned::Ok, [0, 0, 1])
+        (&Returned::Ok, WriteCounts::deleted(1))
     );
     one.end().await;
     twin.end().await;
 }
 
 #[tokio::test]
-async fn command_with_no_usable_number_is_refused() {
+async fn command_without_usable_number_is_refused() {
     let server = TestServer::start().await;
     let wrong = [(NUMBERS, number(THEIRS)), (OURS_DB, number(THEIRS))];
     server.replace(&cluster(&wrong)).await;
@@ -398,7 +408,7 @@ async fn command_with_no_usable_number_is_refused() {
         let ran = call(&server.url, function, &arguments).await;
         assert_eq!(
             (&ran.returned, ran.writes()),
-            (&Returned::Code(2), [0, 0, 0]),
+            (&Returned::Code(2), WriteCounts::default()),
             "{function}"
         );
         assert!(

@@ -1,9 +1,10 @@
-//! Cases from the field: a small cluster, the calls of an operator, and the expected documents. Each kind of fault
-//! has several cases.
+//! Cases from production: a small cluster, the calls of an operator, and the expected documents.
+//! Each kind of fault has several cases.
 //!
-//! In a cluster `"A"` and `"B"` are databases of two accounts, `"@A"` in a document is the id of the first, and a list of
-//! documents is a winner with the leaves that lost against it. Afterwards a document of `null` is absent, a field of `null`
-//! too, and `"*"` is any value; what a case does not name is not looked at.
+//! In a cluster `"A"` and `"B"` are the databases of two accounts, `"@A"` in a document is the
+//! first account's id, and a list of documents is a winner with its losing leaves. In the expected
+//! state a document of `null` is absent, a field of `null` is absent, and `"*"` is any value. Other
+//! documents are not checked.
 
 use exact_json::{Value, json};
 use kazoo_numbers::command::Argument;
@@ -16,9 +17,9 @@ const A: &str = "000a11ce000000000000000000000001";
 const B: &str = "000b0b00000000000000000000000002";
 const NUMBER: &str = "+14155550101";
 
-/// How the last command ends.
+/// The expected end of the last command.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Ends {
+enum ExpectedEnd {
     Well,
     Badly,
 }
@@ -29,8 +30,8 @@ struct Case {
     calls: Vec<Vec<&'static str>>,
     after: Value,
     says: Vec<&'static str>,
-    never_says: Vec<&'static str>,
-    ends: Ends,
+    never_prints: Vec<&'static str>,
+    ends: ExpectedEnd,
 }
 
 fn case(name: &'static str, before: Value, calls: &[&[&'static str]], after: Value) -> Case {
@@ -40,24 +41,24 @@ fn case(name: &'static str, before: Value, calls: &[&[&'static str]], after: Val
         calls: calls.iter().map(|call| call.to_vec()).collect(),
         after,
         says: Vec::new(),
-        never_says: Vec::new(),
-        ends: Ends::Well,
+        never_prints: Vec::new(),
+        ends: ExpectedEnd::Well,
     }
 }
 
 impl Case {
-    fn says(mut self, text: &'static str) -> Self {
+    fn prints(mut self, text: &'static str) -> Self {
         self.says.push(text);
         self
     }
 
-    fn never_says(mut self, text: &'static str) -> Self {
-        self.never_says.push(text);
+    fn never_prints(mut self, text: &'static str) -> Self {
+        self.never_prints.push(text);
         self
     }
 
-    fn ends_badly(mut self) -> Self {
-        self.ends = Ends::Badly;
+    fn fails(mut self) -> Self {
+        self.ends = ExpectedEnd::Badly;
         self
     }
 }
@@ -109,7 +110,7 @@ fn cluster(databases: &Value) -> Cluster {
     cluster
 }
 
-/// Everything in which a cluster is not as a case wants it.
+/// The differences between a cluster and the expected state.
 fn differences(after: &Cluster, wanted: &Value) -> Vec<String> {
     let mut all = Vec::new();
     for (name, documents) in wanted.as_object().unwrap() {
@@ -154,26 +155,26 @@ async fn check(server: &TestServer, case: &Case) -> Vec<String> {
     }
     let (after, _) = server.read().await;
     let mut all = differences(&after, &case.after);
-    let said = lines.join("\n");
+    let output = lines.join("\n");
     for wanted in &case.says {
-        if !said.contains(wanted) {
-            all.push(format!("never said {wanted:?}"));
+        if !output.contains(wanted) {
+            all.push(format!("missing in the output: {wanted:?}"));
         }
     }
-    for unwanted in &case.never_says {
-        if said.contains(unwanted) {
-            all.push(format!("said {unwanted:?}"));
+    for unwanted in &case.never_prints {
+        if output.contains(unwanted) {
+            all.push(format!("unexpected in the output: {unwanted:?}"));
         }
     }
     let ended = match returned {
-        Returned::Ok | Returned::NoReturn | Returned::Value(Ok(_)) => Ends::Well,
-        _ => Ends::Badly,
+        Returned::Ok | Returned::NoReturn | Returned::Value(Ok(_)) => ExpectedEnd::Well,
+        _ => ExpectedEnd::Badly,
     };
     if ended != case.ends {
         all.push(format!("ended {ended:?} with {returned:?}"));
     }
     if !all.is_empty() {
-        all.push(format!("it said:\n{said}"));
+        all.push(format!("output:\n{output}"));
     }
     all.iter()
         .map(|one| format!("{}: {one}", case.name))
@@ -190,7 +191,7 @@ async fn hold(cases: Vec<Case>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A number document of the state `in_service`, assigned to an account.
+/// A number document in state `in_service`, assigned to an account.
 fn number(account: &str, more: Value) -> Value {
     let mut document = json!({"pvt_type": "number", "pvt_state": "in_service"});
     if !account.is_empty() {
@@ -203,7 +204,7 @@ fn number(account: &str, more: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_without_a_type_are_numbers() {
+async fn documents_without_type_are_numbers() {
     let old = json!({"pvt_assigned_to": "@A", "pvt_number_state": "in_service",
                      "pvt_module_name": "wnm_local", "pvt_features": ["local"]});
     let flow = json!({"pvt_type": "callflow", "numbers": [NUMBER]});
@@ -215,7 +216,7 @@ async fn numbers_without_a_type_are_numbers() {
             &[&["fix_account_db_numbers", "@A"], &["audit"]],
             json!({"+1415": {NUMBER: copied}, "A": {NUMBER: copied}}),
         )
-        .says("1 of 1"),
+        .prints("1 of 1"),
         case(
             "copied to the number database",
             json!({"+1415": {}, "A": {NUMBER: old}}),
@@ -246,7 +247,7 @@ async fn numbers_without_a_type_are_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn features_that_are_a_list_survive_a_conversion() {
+async fn feature_lists_survive_conversion() {
     let listed = |list: Value, more: Value| {
         let mut document = number(
             "@A",
@@ -307,14 +308,14 @@ async fn features_that_are_a_list_survive_a_conversion() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conflicts_are_deleted_whole_or_not_at_all() {
+async fn conflicts_are_deleted_completely_or_not_at_all() {
     let state = |state: &str| number("", json!({"pvt_state": state}));
     let numbers = json!({NUMBER: number("@A", json!({}))});
     let note = |account: &str, note: u8| number(account, json!({"n": note}));
     let conflicted = |name, before, call: &[&'static str]| {
         case(name, before, &[call], json!({}))
-            .says("conflicted")
-            .ends_badly()
+            .prints("conflicted")
+            .fails()
     };
     hold(vec![
         case(
@@ -323,14 +324,14 @@ async fn conflicts_are_deleted_whole_or_not_at_all() {
             &[&["remove_wrong_assigned_from_single_accountdb", "@B"]],
             json!({"B": {NUMBER: null}}),
         )
-        .says("1 deleted"),
+        .prints("1 deleted"),
         case(
             "no leaf is in any number database",
             json!({"+1415": {}, "B": {NUMBER: [note("@B", 3), note("@A", 2), note("", 1)]}}),
             &[&["destructively_remove_from_account_db_if_not_in_numdb"]],
             json!({"B": {NUMBER: null}}),
         )
-        .says("1 deleted"),
+        .prints("1 deleted"),
         case(
             "every leaf is deleted by its state",
             json!({"+1415": {NUMBER: [state("deleted"), state("deleted")]}}),
@@ -382,7 +383,7 @@ async fn unassigned_means_absent_or_null() {
         json!(["@A"]),
     ]
     .into_iter()
-    .map(|odd| case("an odd assignment", used(odd), migrate, left.clone()).says("odd_assignment"))
+    .map(|odd| case("an odd assignment", used(odd), migrate, left.clone()).prints("odd_assignment"))
     .collect();
     cases.push(case(
         "nobody's",
@@ -395,7 +396,7 @@ async fn unassigned_means_absent_or_null() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_that_are_none_delete_nothing() {
+async fn invalid_numbers_delete_nothing() {
     let start = json!({"+1415": {NUMBER: number("@A", json!({}))}, "A": {},
                        "B": {NUMBER: number("@A", json!({}))}});
     let kept = json!({"B": {NUMBER: {"pvt_assigned_to": "@A"}}, "A": {NUMBER: null}});
@@ -409,12 +410,12 @@ async fn numbers_that_are_none_delete_nothing() {
     ];
     let cases = calls
         .into_iter()
-        .map(|call| case("no number", start.clone(), &[call], kept.clone()).ends_badly());
+        .map(|call| case("no number", start.clone(), &[call], kept.clone()).fails());
     hold(cases.collect()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn contested_and_released_numbers_are_the_operators_to_decide() {
+async fn contested_and_released_numbers_are_left_to_operator() {
     let claims = json!({"+1415": {}, "A": {NUMBER: number("@A", json!({}))},
                         "B": {NUMBER: number("@B", json!({}))}});
     let released = |state: &str| {
@@ -431,8 +432,8 @@ async fn contested_and_released_numbers_are_the_operators_to_decide() {
             &[&["copy_accounts_to_number_dbs"]],
             json!({"+1415": {NUMBER: null}}),
         )
-        .says("contested")
-        .ends_badly(),
+        .prints("contested")
+        .fails(),
         case(
             "two claims, decided for an account",
             claims.clone(),
@@ -446,8 +447,8 @@ async fn contested_and_released_numbers_are_the_operators_to_decide() {
             decided,
         ),
         case("two claims, audited", claims, &[&["audit"]], json!({}))
-            .says("contested")
-            .never_says("clean: "),
+            .prints("contested")
+            .never_prints("clean: "),
         case(
             "one claim and one copy that claims nothing",
             json!({"+1415": {}, "A": {NUMBER: number("", json!({}))},
@@ -455,21 +456,21 @@ async fn contested_and_released_numbers_are_the_operators_to_decide() {
             &[&["copy_accounts_to_number_dbs"]],
             json!({"+1415": {NUMBER: {"pvt_assigned_to": "@B"}}}),
         )
-        .says("save_docs-conflict")
-        .ends_badly(),
+        .prints("save_docs-conflict")
+        .fails(),
     ];
     for state in ["available", "aging", "released", "in_service"] {
         cases.push(
             case("released", released(state), &[&["audit"]], json!({}))
-                .says("former_account")
-                .never_says("clean: "),
+                .prints("former_account")
+                .never_prints("clean: "),
         );
     }
     hold(cases).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn disabled_trunks_use_no_number() {
+async fn disabled_trunks_do_not_count_as_usage() {
     let trunk = |enabled: Value| {
         let server = json!({"enabled": enabled, "DIDs": {NUMBER: {}}});
         json!({"+1415": {NUMBER: number("@A", json!({"pvt_used_by": "trunkstore"}))},

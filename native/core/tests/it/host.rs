@@ -1,4 +1,4 @@
-//! What the host answers: databases, notices, features; and what is not asked of the server.
+//! The host's answers (databases, notices, features), and requests that the server does not get.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use kazoo_numbers::run::{Job, Returned, run};
 use kazoo_numbers_generator::Cluster;
 use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, Server};
 use kazoo_numbers_testkit::command::{call, settings, text};
-use kazoo_numbers_testkit::server::ask;
+use kazoo_numbers_testkit::server::send;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ const ACCOUNT_DATABASE: &str = "account/ab/cd/ef0123456789abcdef0123456789";
 const NUMBER: &str = "+12005550100";
 const NUMBER_DATABASE: &str = "numbers/+1200";
 
-/// A number on both sides, each of which has what the other lacks.
+/// A number on both sides, each missing on the other.
 async fn server() -> Server {
     let server = Server::start(SandboxConfig::default()).await.unwrap();
     let mut cluster = Cluster::default();
@@ -46,7 +46,7 @@ async fn server() -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn command_that_names_its_databases_lists_none() {
+async fn command_with_named_databases_lists_none() {
     let server = server().await;
     let list = || Argument::List(vec![NUMBER_DATABASE.to_owned()]);
     for (function, arguments) in [
@@ -91,7 +91,7 @@ async fn command_that_names_its_databases_lists_none() {
         let lists = server.stats().requests("GET", Endpoint::AllDbs);
         assert_eq!(lists, 0, "{function}");
     }
-    // A database that is not there is said as before.
+    // A missing database is reported as before.
     let ran = call(&server.url(), "carrier_module_usage", &[text("+1999")]).await;
     assert_eq!(
         (ran.returned, ran.lines),
@@ -106,23 +106,22 @@ async fn command_that_names_its_databases_lists_none() {
         ran.lines.last().unwrap(),
         r#"{"numbers%2F%2B1999":{"last_error":"db_not_found"}}"#
     );
-    // One that only starts so needs the list. A database that was not found was looked for in it, too.
+    // A prefix needs the list. A database that was not found was also looked up in the list.
     server.reset_stats();
     call(&server.url(), "carrier_module_usage", &[text("+12")]).await;
     assert_eq!(server.stats().requests("GET", Endpoint::AllDbs), 1);
     server.shutdown().await;
 }
 
-/// A Kazoo whose broker takes no notice of one number, and that remembers whose services it
-/// reconciled.
-struct Kazoo {
+/// A Kazoo that does not announce one number, and that records reconciled services.
+struct FakeKazoo {
     url: ServerUrl,
     deaf: &'static str,
     services: Mutex<Vec<String>>,
 }
 
 #[async_trait]
-impl Host for Kazoo {
+impl Host for FakeKazoo {
     async fn server(&self, _: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
         Ok(self.url.clone())
     }
@@ -142,7 +141,7 @@ impl Host for Kazoo {
 }
 
 async fn inside(
-    kazoo: &Arc<Kazoo>,
+    kazoo: &Arc<FakeKazoo>,
     function: &str,
     arguments: &[Argument],
 ) -> (Returned, Vec<String>) {
@@ -163,8 +162,8 @@ async fn inside(
     (running.await.unwrap().returned, lines)
 }
 
-fn kazoo(server: &Server, deaf: &'static str) -> Arc<Kazoo> {
-    Arc::new(Kazoo {
+fn kazoo(server: &Server, deaf: &'static str) -> Arc<FakeKazoo> {
+    Arc::new(FakeKazoo {
         url: ServerUrl::parse(&server.url()).unwrap(),
         deaf,
         services: Mutex::default(),
@@ -172,7 +171,7 @@ fn kazoo(server: &Server, deaf: &'static str) -> Arc<Kazoo> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn number_that_cannot_be_announced_is_written_and_failed() {
+async fn unannounced_number_is_written_and_reported_failed() {
     let server = server().await;
     let kazoo = kazoo(&server, "+12005550101");
     let (returned, lines) = inside(&kazoo, "copy_number_dbs_to_accounts", &[]).await;
@@ -187,13 +186,13 @@ async fn number_that_cannot_be_announced_is_written_and_failed() {
         r#"{"account%2Fab%2Fcd%2Fef0123456789abcdef0123456789":{"failed":{"notice":["+12005550101"]}}}"#
     );
     let path = "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/%2B12005550101";
-    let written = ask(&server.url(), Method::GET, path, None).await;
+    let written = send(&server.url(), Method::GET, path, None).await;
     assert!(written.status.is_success());
     server.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn features_of_a_number_reconcile_services_when_they_change() {
+async fn changed_features_reconcile_services() {
     let server = server().await;
     let kazoo = kazoo(&server, "");
     let edit = [text("cnam"), text(NUMBER)];
@@ -218,7 +217,7 @@ async fn features_of_a_number_reconcile_services_when_they_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn absent_features_of_the_system_are_the_twelve() {
+async fn absent_system_features_default_to_twelve() {
     const TWELVE: &str = "\tcarrier_name cnam e911 failover force_outbound inbound_cnam mms outbound_cnam port prepend ringback sms";
     let server = server().await;
     let call = |function, arguments: Vec<Argument>| {

@@ -1,7 +1,7 @@
-//! Whatever text comes from outside: it is read or refused, in good time, without a panic, and
-//! no refusal tells a password.
+//! Any text from outside is read or refused in time, without a panic, and no error shows a
+//! password.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases each property gets.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases of each property.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -27,8 +27,8 @@ fn policy() -> ProptestConfig {
     cases::config(cases::count(256))
 }
 
-/// Texts of every kind: any characters, control characters, what means something to a path or a
-/// URL, and what is far too long.
+/// Texts of any kind: arbitrary characters, control characters, characters with a meaning in paths
+/// or URLs, and far too long texts.
 fn hostile() -> impl Strategy<Value = String> {
     let pieces = select(vec![
         "account/",
@@ -68,7 +68,7 @@ fn hostile() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A text with one place of it changed, or its end missing.
+/// A text with one changed character or a missing end.
 fn damaged(text: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     (text, any::<Index>(), any::<char>(), any::<bool>()).prop_map(|(text, at, with, cut)| {
         let mut all: Vec<char> = text.chars().collect();
@@ -158,7 +158,7 @@ proptest! {
     #![proptest_config(policy())]
 
     #[test]
-    fn arguments_are_read_or_refused_in_one_line(
+    fn arguments_are_accepted_or_refused_in_one_line(
         function in any::<Index>(),
         arguments in vec(argument(), 0..5),
     ) {
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn a_function_that_is_not_there_is_refused_in_one_line(
+    fn unknown_function_is_refused_in_one_line(
         function in hostile(),
         arguments in vec(argument(), 0..3),
     ) {
@@ -183,13 +183,13 @@ proptest! {
     }
 
     #[test]
-    fn a_name_is_legal_or_none(text in hostile()) {
+    fn database_name_is_legal_or_none(text in hostile()) {
         let names = [DatabaseName::new(&text), number_database_of(&text)];
         for name in names.into_iter().flatten() {
             prop_assert!(name.plain().len() <= 238);
             let encoded = name.encoded();
-            let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"%_-.~".contains(&byte);
-            prop_assert!(encoded.bytes().all(harmless), "{encoded}");
+            let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"%_-.~".contains(&byte);
+            prop_assert!(encoded.bytes().all(is_safe), "{encoded}");
             prop_assert!(!encoded.contains(".."), "{encoded}");
             if let Classification::Account(id) = name.classification() {
                 prop_assert_eq!(id.database(), name);
@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn an_account_goes_into_its_database_and_comes_out(id in "[0-9a-fA-F]{32}") {
+    fn account_id_round_trips_through_database_name(id in "[0-9a-fA-F]{32}") {
         let account = AccountId::parse(&id).unwrap();
         prop_assert_eq!(account.to_string(), id.to_lowercase());
         prop_assert_eq!(account.database().account(), Some(account));
@@ -207,7 +207,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_stays_one_whatever_it_is(text in hostile()) {
+    fn normalised_number_is_stable(text in hostile()) {
         let normaliser = Normaliser::new(&Converters::default());
         let number = normaliser.normalise(&text);
         prop_assert_eq!(normaliser.normalise(&number), number.clone());
@@ -215,7 +215,7 @@ proptest! {
     }
 
     #[test]
-    fn converters_of_any_kind_end(regex in hostile(), text in hostile()) {
+    fn any_converter_terminates(regex in hostile(), text in hostile()) {
         let converters = Converters {
             e164: vec![(regex, "+".into(), String::new())],
             ..Converters::default()
@@ -226,7 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn a_document_is_read_or_refused(text in prop_oneof![json(), damaged(json()), hostile()]) {
+    fn document_is_parsed_or_refused(text in prop_oneof![json(), damaged(json()), hostile()]) {
         let _ = string(&text);
         let _ = elements(&text);
         let Ok(document) = Document::new("+1", text.clone()) else {
@@ -247,21 +247,21 @@ proptest! {
     }
 
     #[test]
-    fn a_text_goes_into_json_and_comes_out(text in any::<String>()) {
+    fn text_round_trips_through_json(text in any::<String>()) {
         let json = quoted(&text);
         let read = string(&json);
         prop_assert_eq!(read.as_deref(), Some(text.as_str()));
     }
 
     #[test]
-    fn a_revision_prints_as_it_came(
+    fn revision_prints_unchanged(
         text in prop_oneof!["[0-9]{1,12}-[0-9a-fA-F]{30,34}", hostile()],
     ) {
         prop_assert_eq!(Revision::parse(&text).to_string(), text);
     }
 
     #[test]
-    fn a_configuration_is_read_or_refused_and_no_password_told(
+    fn configuration_is_parsed_or_refused_without_password(
         text in prop_oneof![ini(), damaged(ini())],
     ) {
         match couchdb_url_of(&text, Path::new("config.ini")) {
@@ -278,19 +278,19 @@ proptest! {
     }
 
     #[test]
-    fn a_url_is_read_or_refused_and_no_password_told(
+    fn url_is_parsed_or_refused_without_password(
         url in damaged(hostile().prop_map(|host| format!("http://admin:{PASSWORD}@{host}:5984"))),
     ) {
-        // The damage may be in the password, so its beginning is looked for, too.
-        let told = match ServerUrl::parse(&url) {
+        // The damage may be in the password, so its beginning is checked as well.
+        let message = match ServerUrl::parse(&url) {
             Ok(url) => format!("{url} {url:?}"),
             Err(error) => format!("{error} {error:?}"),
         };
-        prop_assert!(!told.contains("n0t-") && !told.contains("5een"), "{told}");
+        prop_assert!(!message.contains("n0t-") && !message.contains("5een"), "{message}");
     }
 
     #[test]
-    fn a_journal_line_is_read_as_it_was_written_or_not_at_all(
+    fn journal_line_round_trips_or_is_refused(
         database in hostile(),
         id in any::<String>(),
         before in option::of(json()),
@@ -315,7 +315,7 @@ proptest! {
             return Err(TestCaseError::fail(line.to_owned()));
         };
         prop_assert_eq!((&entry.database, &entry.id), (&database, &id));
-        // `null` is how none is written down.
+        // A missing value is written as `null`.
         let text = |raw: &Option<Box<RawValue>>| raw.as_ref().map(|raw| raw.get().to_owned());
         prop_assert_eq!(text(&entry.before), before.filter(|text| text != "null"));
         prop_assert_eq!(text(&entry.after), after.filter(|text| text != "null"));
@@ -329,10 +329,10 @@ proptest! {
     }
 
     #[test]
-    fn a_folder_of_anything_is_no_journal_and_does_no_harm(
+    fn arbitrary_folder_is_not_a_journal(
         name in "[0-9A-Za-z-]{1,20}",
         bytes in vec(any::<u8>(), 0..400),
-        asked in hostile(),
+        requested in hostile(),
     ) {
         let folder = tempfile::tempdir().unwrap();
         let journals = Journals::new(folder.path().to_owned());
@@ -343,8 +343,8 @@ proptest! {
             std::fs::write(folder.path().join(format!("{name}.{extension}")), &text).unwrap();
         }
         prop_assert!(journals.runs().unwrap().is_empty());
-        // Something landed that was never meant to: nothing is made of it.
-        for run in [&name, &asked] {
+        // A write without an intent is ignored.
+        for run in [&name, &requested] {
             if let Ok(done) = journals.done(run) {
                 prop_assert!(done.is_empty(), "{done:?}");
             }
@@ -352,10 +352,9 @@ proptest! {
     }
 }
 
-/// So many brackets, or so many fields, that what recurses or compares each with each would not
-/// come back.
+/// Nesting and field counts that would overflow a recursion or take quadratic time.
 #[test]
-fn size_and_depth_cost_no_more_than_they_must() {
+fn large_and_deep_input_takes_linear_time() {
     let started = Instant::now();
     let deep = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     let objects = format!("{}1{}", "{\"a\":".repeat(50_000), "}".repeat(50_000));

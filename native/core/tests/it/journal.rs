@@ -1,4 +1,4 @@
-//! What lies in a folder of journals: what is refused, what stays, and what `undo` makes of it.
+//! Folders of journals: which files are refused and which are kept, and how `undo` handles them.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,7 +9,7 @@ use kazoo_numbers::couchdb::{ClusterIdentity, Method};
 use kazoo_numbers::journal::{Entry, Journals, LeafEntry, Record, Start};
 use kazoo_numbers::run::{Returned, Settings};
 use kazoo_numbers_generator::Cluster;
-use kazoo_numbers_testkit::command::{Ran, call_with, journalled, text};
+use kazoo_numbers_testkit::command::{CommandRun, WriteCounts, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::value::RawValue;
@@ -19,7 +19,7 @@ const ACCOUNT_DATABASE: &str = "account/ab/cd/ef0123456789abcdef0123456789";
 const NUMBER: &str = "+14155550100";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The id of the run that began at this hour.
+/// The id of a run that started at this hour.
 fn id(hour: u32) -> String {
     format!("20261126T{hour:02}0000Z-000000")
 }
@@ -59,7 +59,7 @@ fn end() -> Record {
     }
 }
 
-/// Writes a journal as a run of this user would have it.
+/// Writes a journal as a run of this user does.
 fn write(folder: &Path, run: &str, records: &[Record]) {
     let lines: String = records
         .iter()
@@ -70,7 +70,7 @@ fn write(folder: &Path, run: &str, records: &[Record]) {
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
 }
 
-/// A run of so many bytes, that ended or did not, so many days ago.
+/// Creates a journal of this size and age, finished or not.
 fn old_run(folder: &Path, hour: u32, bytes: usize, ended: bool, days: u32) -> String {
     let run = id(hour);
     let body = format!(r#"{{"_id":"{NUMBER}","note":"{}"}}"#, "x".repeat(bytes));
@@ -115,7 +115,7 @@ async fn cluster(url: &str) {
     cluster.load(url).await.unwrap();
 }
 
-async fn remove(url: &str, settings: Settings) -> Ran {
+async fn remove(url: &str, settings: Settings) -> CommandRun {
     call_with(
         url,
         "remove_wrong_assigned_from_single_accountdb",
@@ -125,7 +125,7 @@ async fn remove(url: &str, settings: Settings) -> Ran {
     .await
 }
 
-async fn undo(url: &str, run: &str, folder: &tempfile::TempDir) -> Ran {
+async fn undo(url: &str, run: &str, folder: &tempfile::TempDir) -> CommandRun {
     let settings = Settings {
         command_line: format!("undo {run}"),
         ..journalled(folder)
@@ -133,7 +133,7 @@ async fn undo(url: &str, run: &str, folder: &tempfile::TempDir) -> Ran {
     call_with(url, "undo", &[text(run)], settings).await
 }
 
-/// What a forged journal says, and the line that it is refused with.
+/// Records of forged journals, each with the expected error.
 fn forged() -> Vec<(Record, &'static str)> {
     let with_leaf = |leaf: &str| {
         Record::Intent(Entry {
@@ -175,7 +175,7 @@ fn forged() -> Vec<(Record, &'static str)> {
             ),
             r#""abcdef0123456789abcdef0123456789" in "accounts""#,
         ),
-        // The id of the line is harmless, and that of the document is not.
+        // The id of the record is valid, and that of the document is not.
         (intent("numbers/+1415", NUMBER, code), elsewhere),
         (intent("numbers/+1415", NUMBER, "{}"), elsewhere),
         (with_leaf(code), elsewhere),
@@ -183,26 +183,26 @@ fn forged() -> Vec<(Record, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forged_journal_is_refused_as_a_whole() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url).await;
-    let (before, _) = stage.read().await;
+async fn forged_journal_is_refused_completely() {
+    let server = TestServer::start().await;
+    cluster(&server.url).await;
+    let (before, _) = server.read().await;
     for (record, names) in forged() {
         let folder = tempfile::tempdir().unwrap();
-        let harmless = intent(
+        let valid = intent(
             "system_config",
             "number_manager",
             r#"{"_id":"number_manager","default":{}}"#,
         );
-        let server = stage.url.replace("admin:secret@", "");
+        let address = server.url.replace("admin:secret@", "");
         write(
             folder.path(),
             &id(1),
-            &[start(&id(1), "purge_deleted", &server), harmless, record],
+            &[start(&id(1), "purge_deleted", &address), valid, record],
         );
         let run = id(1);
         let ran = call_with(
-            &stage.url,
+            &server.url,
             "undo",
             &[text(&run), text("any_cluster")],
             journalled(&folder),
@@ -213,23 +213,23 @@ async fn forged_journal_is_refused_as_a_whole() {
             "error: cannot undo {run}: its journal has a change of {names}, which no run makes; nothing is undone"
         );
         assert_eq!(ran.lines, [line]);
-        let differences = before.differences(&stage.read().await.0);
+        let differences = before.differences(&server.read().await.0);
         assert!(differences.is_empty(), "{names}: {differences:?}");
         for path in ["/_users", "/_replicator"] {
-            let answer = stage.ask(Method::GET, &format!("{path}/_all_docs")).await;
+            let answer = server.send(Method::GET, &format!("{path}/_all_docs")).await;
             let body = String::from_utf8_lossy(&answer.body).into_owned();
             assert!(!body.contains("eve") && !body.contains("evil"), "{body}");
         }
     }
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn folder_or_file_of_others_is_refused_in_one_line() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url).await;
+async fn foreign_folder_or_file_is_refused_in_one_line() {
+    let server = TestServer::start().await;
+    cluster(&server.url).await;
     let folder = tempfile::tempdir().unwrap();
-    remove(&stage.url, journalled(&folder)).await;
+    remove(&server.url, journalled(&folder)).await;
     let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
     let run = runs[0].start.run.clone();
     let journal = path(folder.path(), &run);
@@ -238,8 +238,8 @@ async fn folder_or_file_of_others_is_refused_in_one_line() {
 
     let refused = async |why: &str| {
         for ran in [
-            undo(&stage.url, &run, &folder).await,
-            call_with(&stage.url, "runs", &[], journalled(&folder)).await,
+            undo(&server.url, &run, &folder).await,
+            call_with(&server.url, "runs", &[], journalled(&folder)).await,
         ] {
             assert_eq!(ran.returned, Returned::Code(2));
             let line = format!("error: cannot use the journal: {why}");
@@ -257,7 +257,7 @@ async fn folder_or_file_of_others_is_refused_in_one_line() {
     symlink(&kept, &journal).unwrap();
     refused(&format!("{}: it is a symbolic link", journal.display())).await;
     fs::remove_file(&journal).unwrap();
-    // Nobody writes to it: it is not waited for.
+    // A FIFO without a writer must not block.
     mknodat(CWD, &journal, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     let time = Duration::from_secs(20);
     let why = format!("{}: it is not a regular file", journal.display());
@@ -281,16 +281,16 @@ async fn folder_or_file_of_others_is_refused_in_one_line() {
     ))
     .await;
     chmod(folder.path(), 0o700);
-    let ran = undo(&stage.url, &run, &folder).await;
+    let ran = undo(&server.url, &run, &folder).await;
     assert_eq!(ran.returned, Returned::Ok, "{:?}", ran.lines);
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn run_without_a_usable_journal_stops_before_it_writes() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url).await;
-    let (_, before) = stage.read().await;
+async fn run_without_usable_journal_stops_before_writes() {
+    let server = TestServer::start().await;
+    cluster(&server.url).await;
+    let (_, before) = server.read().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -298,7 +298,7 @@ async fn run_without_a_usable_journal_stops_before_it_writes() {
         journals: Some(Journals::new(file.join("journal"))),
         ..journalled(&folder)
     };
-    let ran = remove(&stage.url, settings).await;
+    let ran = remove(&server.url, settings).await;
     assert_eq!(ran.returned, Returned::Code(2));
     let start = format!(
         "error: cannot use the journal: {}/journal: Not a directory",
@@ -315,18 +315,21 @@ async fn run_without_a_usable_journal_stops_before_it_writes() {
         "{:?}",
         ran.lines
     );
-    assert_eq!(stage.read().await.1, before);
+    assert_eq!(server.read().await.1, before);
     assert_eq!(ran.finished.map(|end| end.summary.documents_read), Some(0));
     let settings = Settings {
         journals: None,
         ..journalled(&folder)
     };
-    assert_eq!(remove(&stage.url, settings).await.writes(), [0, 0, 1]);
-    stage.end().await;
+    assert_eq!(
+        remove(&server.url, settings).await.writes(),
+        WriteCounts::deleted(1)
+    );
+    server.end().await;
 }
 
 #[test]
-fn newest_and_unfinished_runs_stay_whatever_they_measure() {
+fn newest_and_unfinished_runs_are_kept_at_any_size() {
     let folder = tempfile::tempdir().unwrap();
     let unfinished = old_run(folder.path(), 0, 5000, false, 50);
     let ended: Vec<String> = (1..6)
@@ -341,7 +344,7 @@ fn newest_and_unfinished_runs_stay_whatever_they_measure() {
 }
 
 #[test]
-fn ended_runs_go_when_they_are_old_and_unfinished_ones_once_they_are_undone() {
+fn finished_runs_expire_and_unfinished_ones_after_undo() {
     let folder = tempfile::tempdir().unwrap();
     let unfinished = old_run(folder.path(), 0, 10, false, 40);
     old_run(folder.path(), 1, 10, true, 31);
@@ -365,7 +368,7 @@ fn ended_runs_go_when_they_are_old_and_unfinished_ones_once_they_are_undone() {
 }
 
 #[test]
-fn files_that_are_not_ours_are_not_pruned() {
+fn foreign_files_are_not_pruned() {
     let folder = tempfile::tempdir().unwrap();
     let of_another = old_run(folder.path(), 1, 10, true, 90);
     fs::rename(
@@ -391,17 +394,17 @@ fn files_that_are_not_ours_are_not_pruned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_prune_and_undo_keeps_the_run_that_it_undoes() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url).await;
+async fn reads_prune_and_undo_keeps_its_run() {
+    let server = TestServer::start().await;
+    cluster(&server.url).await;
     for command in ["audit", "carrier_module_usage", "runs"] {
         let folder = tempfile::tempdir().unwrap();
         old_run(folder.path(), 1, 10, true, 31);
-        call_with(&stage.url, command, &[], journalled(&folder)).await;
+        call_with(&server.url, command, &[], journalled(&folder)).await;
         assert!(left(folder.path()).is_empty(), "{command}");
     }
     let folder = tempfile::tempdir().unwrap();
-    remove(&stage.url, journalled(&folder)).await;
+    remove(&server.url, journalled(&folder)).await;
     let run = Journals::new(folder.path().to_owned()).runs().unwrap()[0]
         .start
         .run
@@ -411,17 +414,17 @@ async fn reads_prune_and_undo_keeps_the_run_that_it_undoes() {
         .open(path(folder.path(), &run))
         .unwrap();
     file.set_modified(SystemTime::now() - DAY * 31).unwrap();
-    let ran = undo(&stage.url, &run, &folder).await;
+    let ran = undo(&server.url, &run, &folder).await;
     assert_eq!(ran.returned, Returned::Ok, "{:?}", ran.lines);
-    assert_eq!(ran.writes(), [1, 0, 0]);
-    stage.end().await;
+    assert_eq!(ran.writes(), WriteCounts::created(1));
+    server.end().await;
 }
 
-/// Version 0.1 made folders that others could list, and its journals are those of today.
+/// Version 0.1 created folders that other users could list; its journals have the current format.
 #[tokio::test(flavor = "multi_thread")]
-async fn folder_of_version_0_1_is_taken_over() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url).await;
+async fn folder_of_version_0_1_is_accepted() {
+    let server = TestServer::start().await;
+    cluster(&server.url).await;
     let folder = tempfile::tempdir().unwrap();
     let old = folder.path().join("journal");
     fs::create_dir(&old).unwrap();
@@ -430,18 +433,21 @@ async fn folder_of_version_0_1_is_taken_over() {
         journals: Some(Journals::new(old.clone())),
         ..journalled(&folder)
     };
-    assert_eq!(remove(&stage.url, settings).await.writes(), [0, 0, 1]);
+    assert_eq!(
+        remove(&server.url, settings).await.writes(),
+        WriteCounts::deleted(1)
+    );
     assert_eq!(
         fs::metadata(&old).unwrap().permissions().mode() & 0o777,
         0o700
     );
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn undo_of_no_run_is_refused_before_the_lock_is_taken() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url).await;
+async fn undo_of_unknown_run_is_refused_before_the_lock() {
+    let server = TestServer::start().await;
+    cluster(&server.url).await;
     let folder = tempfile::tempdir().unwrap();
     for (run, line) in [
         (id(1), format!("error: cannot undo \"{}\": there is no such run; `runs` lists those that can be undone", id(1))),
@@ -451,40 +457,40 @@ async fn undo_of_no_run_is_refused_before_the_lock_is_taken() {
             lock: kazoo_numbers::lease::Lock::Refuse,
             ..journalled(&folder)
         };
-        let ran = call_with(&stage.url, "undo", &[text(&run)], settings).await;
+        let ran = call_with(&server.url, "undo", &[text(&run)], settings).await;
         assert_eq!(ran.returned, Returned::Code(2));
         assert_eq!(ran.lines, [line]);
         assert_eq!(ran.finished.unwrap().summary.requests, 0);
     }
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn second_undo_says_what_the_first_did() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url).await;
+async fn second_undo_reports_the_first() {
+    let server = TestServer::start().await;
+    cluster(&server.url).await;
     let folder = tempfile::tempdir().unwrap();
-    remove(&stage.url, journalled(&folder)).await;
+    remove(&server.url, journalled(&folder)).await;
     let runs = || Journals::new(folder.path().to_owned()).runs().unwrap();
     let run = runs()[0].start.run.clone();
-    let first = undo(&stage.url, &run, &folder).await;
+    let first = undo(&server.url, &run, &folder).await;
     assert!(!first.lines[0].starts_with("run "), "{:?}", first.lines);
     let undone = runs()[1].start.clone();
-    let second = undo(&stage.url, &run, &folder).await;
+    let second = undo(&server.url, &run, &folder).await;
     assert_eq!(second.returned, Returned::Ok);
-    assert_eq!(second.writes(), [0, 0, 0]);
+    assert_eq!(second.writes(), WriteCounts::default());
     let line = format!(
         "run {run} was undone before, by run {} at {}",
         undone.run, undone.at
     );
     assert_eq!(second.lines[0], line);
-    undo(&stage.url, &undone.run, &folder).await;
+    undo(&server.url, &undone.run, &folder).await;
     let again = &runs()[2].start.run;
-    let third = undo(&stage.url, &run, &folder).await;
+    let third = undo(&server.url, &run, &folder).await;
     let line = format!(
         "run {run} was undone by run {}, and that was undone by run {again}: to undo it again, undo {again}",
         undone.run
     );
     assert_eq!(third.lines[0], line);
-    stage.end().await;
+    server.end().await;
 }

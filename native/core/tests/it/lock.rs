@@ -1,4 +1,4 @@
-//! Two at once: runs that write to one cluster, and what they do about each other.
+//! Concurrent runs on one cluster, and the cluster lock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,40 +26,40 @@ use tokio_util::sync::CancellationToken;
 const ACCOUNT: &str = "abcdef0123456789abcdef0123456789";
 const ACCOUNT_DATABASE: &str = "account/ab/cd/ef0123456789abcdef0123456789";
 
-/// Long enough for any machine; nothing here waits for so long unless it is broken.
+/// Long enough for any machine. A test waits this long only if it fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a run meets before it touches a database of the cluster.
-enum Door {
+/// A hook before a run uses a database of the cluster.
+enum ServerHook {
     Open,
-    /// It stands there until it is let in.
-    Closed(Arc<Semaphore>),
-    /// It goes on when so many stand there.
+    /// The run waits for a permit.
+    WaitForPermit(Arc<Semaphore>),
+    /// The run waits until enough runs are waiting.
     Barrier(Arc<Barrier>, AtomicBool),
-    /// It writes down that it came by.
-    Book(Arc<Mutex<Vec<String>>>, String),
+    /// The run is recorded.
+    Record(Arc<Mutex<Vec<String>>>, String),
 }
 
-struct Guarded {
+struct HookedHost {
     url: ServerUrl,
-    door: Door,
+    hook: ServerHook,
 }
 
 #[async_trait]
-impl Host for Guarded {
+impl Host for HookedHost {
     async fn server(&self, database: Option<&DatabaseName>) -> Result<ServerUrl, Error> {
         if database.is_some() {
-            match &self.door {
-                Door::Open => {}
-                Door::Closed(door) => drop(door.acquire().await),
-                Door::Barrier(barrier, passed) => {
+            match &self.hook {
+                ServerHook::Open => {}
+                ServerHook::WaitForPermit(hook) => drop(hook.acquire().await),
+                ServerHook::Barrier(barrier, passed) => {
                     if !passed.swap(true, Ordering::SeqCst) {
                         barrier.wait().await;
                     }
                 }
-                Door::Book(book, name) => {
+                ServerHook::Record(book, name) => {
                     book.lock().await.push(name.clone());
-                    // Whoever is here at the same time gets between.
+                    // Gives a concurrent run the chance to interleave.
                     sleep(Duration::from_millis(5)).await;
                 }
             }
@@ -69,14 +69,14 @@ impl Host for Guarded {
 }
 
 /// A run in progress.
-struct Begun {
+struct RunningCommand {
     run: JoinHandle<Finished>,
     events: mpsc::UnboundedReceiver<Event>,
     cancel: CancellationToken,
 }
 
-impl Begun {
-    fn new(url: &str, call: &[&str], settings: Settings, door: Door) -> Self {
+impl RunningCommand {
+    fn new(url: &str, call: &[&str], settings: Settings, hook: ServerHook) -> Self {
         let arguments: Vec<Argument> = call[1..].iter().map(|one| text(one)).collect();
         let (sender, mut receiver) = mpsc::channel(64);
         let (all, events) = mpsc::unbounded_channel();
@@ -89,9 +89,9 @@ impl Begun {
         let job = Job {
             function: call[0].to_owned(),
             command: command::parse(call[0], &arguments).unwrap(),
-            host: Arc::new(Guarded {
+            host: Arc::new(HookedHost {
                 url: ServerUrl::parse(url).unwrap(),
-                door,
+                hook,
             }),
             settings: Settings {
                 command_line: call.join(" "),
@@ -138,7 +138,7 @@ fn settings(who: &str, lock: Lock) -> Settings {
     }
 }
 
-/// So slow that it would take minutes: for runs that something else must end.
+/// Settings with a rate limit that would make a run take minutes, for runs that are interrupted.
 fn slowly(who: &str) -> Settings {
     let mut settings = settings(who, Lock::Refuse);
     settings.http.per_second = Some(1.0);
@@ -146,7 +146,7 @@ fn slowly(who: &str) -> Settings {
     settings
 }
 
-/// An account with a number, and as many number databases.
+/// An account with a number, and `databases` number databases.
 async fn cluster(url: &str, databases: usize) {
     let mut cluster = Cluster::default();
     let number = exact_json::json!({
@@ -165,13 +165,13 @@ async fn cluster(url: &str, databases: usize) {
     cluster.load(url).await.unwrap();
 }
 
-struct Document {
+struct LockDocument {
     server: Server,
     database: DatabaseName,
     id: &'static str,
 }
 
-/// An entry of a run that said last at that moment that it lives, with a lease of so many seconds.
+/// An entry with this renewal time and a lease in seconds.
 fn leased(run: &str, renewed: &str, lease: u64) -> String {
     entry(run, "exclusive", renewed).replace(
         r#""lease_seconds":60"#,
@@ -179,14 +179,14 @@ fn leased(run: &str, renewed: &str, lease: u64) -> String {
     )
 }
 
-/// The same, with one of a minute.
+/// An entry with a lease of one minute.
 fn entry(run: &str, scope: &str, renewed: &str) -> String {
     format!(
         r#"{{"run":"{run}","command":"purge_deleted","who":"ann","place":"{run}","scope":"{scope}","since":"2026-01-02T03:04:05Z","renewed":"{renewed}","lease_seconds":60}}"#
     )
 }
 
-impl Document {
+impl LockDocument {
     fn new(url: &str) -> Self {
         let settings = kazoo_numbers_testkit::command::settings().http;
         let url = ServerUrl::parse(url).unwrap();
@@ -211,7 +211,7 @@ impl Document {
         }
     }
 
-    /// Waits until so many stand in it.
+    /// Waits until the document has `count` entries.
     async fn has(&self, count: usize) {
         let until = async {
             while self.holders().await.len() != count {
@@ -221,7 +221,7 @@ impl Document {
         timeout(PATIENCE, until).await.expect("it stays otherwise");
     }
 
-    /// Puts these in the place of those who stand in it, whoever writes at the same time.
+    /// Replaces the entries, even if other runs write at the same time.
     async fn put(&self, holders: &str) {
         let body = format!(r#"{{"_id":"{}","holders":{holders}}}"#, self.id);
         self.server.create_database(&self.database).await.unwrap();
@@ -245,54 +245,54 @@ impl Document {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_that_exclude_each_other_one_runs_and_the_others_name_it() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 1).await;
-    let door = Arc::new(Semaphore::new(0));
+async fn one_of_many_exclusive_runs_proceeds_and_others_name_it() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 1).await;
+    let hook = Arc::new(Semaphore::new(0));
     let (ended, mut refused) = mpsc::unbounded_channel();
     for operator in 0..12 {
         let who = format!("operator-{operator}");
-        let begun = Begun::new(
-            &stage.url,
+        let begun = RunningCommand::new(
+            &server.url,
             &["purge_deleted"],
             settings(&who, Lock::Refuse),
-            Door::Closed(door.clone()),
+            ServerHook::WaitForPermit(hook.clone()),
         );
         let ended = ended.clone();
         tokio::spawn(async move { ended.send((who, begun.end().await)) });
     }
     let mut lines = Vec::new();
     for _ in 0..11 {
-        let (_, (returned, said)) = timeout(PATIENCE, refused.recv()).await.unwrap().unwrap();
+        let (_, (returned, output)) = timeout(PATIENCE, refused.recv()).await.unwrap().unwrap();
         assert_eq!(returned, Returned::Code(2));
-        assert_eq!(said.len(), 1, "{said:?}");
-        lines.extend(said);
+        assert_eq!(output.len(), 1, "{output:?}");
+        lines.extend(output);
     }
-    door.add_permits(1);
+    hook.add_permits(1);
     let (who, (returned, _)) = timeout(PATIENCE, refused.recv()).await.unwrap().unwrap();
     assert_eq!(returned, Returned::NoReturn);
     let start = format!("refused: purge_deleted by {who} on here has been running since 20");
     for line in lines {
         assert!(line.starts_with(&start), "{line}, and {who} ran");
     }
-    assert!(Document::new(&stage.url).holders().await.is_empty());
-    stage.end().await;
+    assert!(LockDocument::new(&server.url).holders().await.is_empty());
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_single_accounts_and_numbers_run_side_by_side() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 1).await;
+async fn twenty_single_accounts_and_numbers_run_concurrently() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 1).await;
     let barrier = Arc::new(Barrier::new(20));
-    let begun: Vec<Begun> = (0..20)
+    let begun: Vec<RunningCommand> = (0..20)
         .map(|one| {
             let account = ["copy_single_account_to_number_dbs", ACCOUNT];
             let number = ["copy_number_from_db_to_assigned_account", "+12005550100"];
-            Begun::new(
-                &stage.url,
+            RunningCommand::new(
+                &server.url,
                 if one % 2 == 0 { &account } else { &number },
                 settings("ann", Lock::Refuse),
-                Door::Barrier(barrier.clone(), AtomicBool::new(false)),
+                ServerHook::Barrier(barrier.clone(), AtomicBool::new(false)),
             )
         })
         .collect();
@@ -300,34 +300,34 @@ async fn twenty_single_accounts_and_numbers_run_side_by_side() {
         let (returned, lines) = one.end().await;
         assert_eq!(returned, Returned::Ok, "{lines:?}");
     }
-    assert!(Document::new(&stage.url).holders().await.is_empty());
-    stage.end().await;
+    assert!(LockDocument::new(&server.url).holders().await.is_empty());
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cluster_wide_runs_exclude_each_other_and_runs_for_one_account_exclude_nobody() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 1).await;
-    let door = Arc::new(Semaphore::new(0));
+async fn cluster_wide_runs_exclude_each_other_and_account_runs_do_not() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 1).await;
+    let hook = Arc::new(Semaphore::new(0));
     let all = ["copy_number_dbs_to_accounts"];
-    let first = Begun::new(
-        &stage.url,
+    let first = RunningCommand::new(
+        &server.url,
         &all,
         settings("ann", Lock::Refuse),
-        Door::Closed(door.clone()),
+        ServerHook::WaitForPermit(hook.clone()),
     );
-    Document::new(&stage.url).has(1).await;
-    let two = Begun::new(
-        &stage.url,
+    LockDocument::new(&server.url).has(1).await;
+    let two = RunningCommand::new(
+        &server.url,
         &["fix_apps_for_number_dbs"],
         settings("bob", Lock::Refuse),
-        Door::Closed(Arc::new(Semaphore::new(0))),
+        ServerHook::WaitForPermit(Arc::new(Semaphore::new(0))),
     );
     let (returned, lines) = two.end().await;
     assert_eq!(returned, Returned::Code(2));
     let start = "refused: copy_number_dbs_to_accounts by ann on here";
     assert!(lines[0].starts_with(start), "{lines:?}");
-    // Who works on one account or given numbers, who only reads, and who skips the lock goes on.
+    // Runs for one account or given numbers, read-only runs, and runs without lock continue.
     for (call, lock, dry_run) in [
         (
             &["fix_account_db_numbers", ACCOUNT][..],
@@ -347,40 +347,52 @@ async fn cluster_wide_runs_exclude_each_other_and_runs_for_one_account_exclude_n
             dry_run,
             ..settings("bob", lock)
         };
-        let other = Begun::new(&stage.url, call, settings, Door::Open);
+        let other = RunningCommand::new(&server.url, call, settings, ServerHook::Open);
         let (returned, lines) = other.end().await;
         assert_eq!(returned, Returned::Ok, "{lines:?}");
-        assert_eq!(Document::new(&stage.url).holders().await.len(), 1);
+        assert_eq!(LockDocument::new(&server.url).holders().await.len(), 1);
     }
-    door.add_permits(1);
+    hook.add_permits(1);
     assert_eq!(first.end().await.0, Returned::Ok);
-    // And a cluster-wide run is not refused because of one for an account.
-    let door = Arc::new(Semaphore::new(0));
-    let account = Begun::new(
-        &stage.url,
+    // A cluster-wide run is not refused because of a run for an account.
+    let hook = Arc::new(Semaphore::new(0));
+    let account = RunningCommand::new(
+        &server.url,
         &["fix_account_db_numbers", ACCOUNT],
         settings("ann", Lock::Refuse),
-        Door::Closed(door.clone()),
+        ServerHook::WaitForPermit(hook.clone()),
     );
-    let all = Begun::new(&stage.url, &all, settings("bob", Lock::Refuse), Door::Open);
+    let all = RunningCommand::new(
+        &server.url,
+        &all,
+        settings("bob", Lock::Refuse),
+        ServerHook::Open,
+    );
     assert_eq!(all.end().await.0, Returned::Ok);
-    door.add_permits(1);
+    hook.add_permits(1);
     assert_eq!(account.end().await.0, Returned::Ok);
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lock_of_version_0_1_excludes_cluster_wide_runs_until_it_expires() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 1).await;
-    let former = Document {
+    let server = TestServer::start().await;
+    cluster(&server.url, 1).await;
+    let former = LockDocument {
         database: DatabaseName::new(FORMER_DATABASE).unwrap(),
         id: FORMER_DOCUMENT,
-        ..Document::new(&stage.url)
+        ..LockDocument::new(&server.url)
     };
     let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let call = ["purge_deleted"];
-    let run = || Begun::new(&stage.url, &call, settings("bob", Lock::Refuse), Door::Open);
+    let run = || {
+        RunningCommand::new(
+            &server.url,
+            &call,
+            settings("bob", Lock::Refuse),
+            ServerHook::Open,
+        )
+    };
     former
         .put(&format!("[{}]", entry("old", "exclusive", &now)))
         .await;
@@ -413,25 +425,30 @@ async fn lock_of_version_0_1_excludes_cluster_wide_runs_until_it_expires() {
         former.holders().await.is_empty(),
         "the next run would have to watch it again"
     );
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_goes_on_when_the_first_ends_and_stops_when_told() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 1).await;
-    let door = Arc::new(Semaphore::new(0));
-    let first = Begun::new(
-        &stage.url,
+async fn waiting_run_continues_after_the_first_and_can_be_cancelled() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 1).await;
+    let hook = Arc::new(Semaphore::new(0));
+    let first = RunningCommand::new(
+        &server.url,
         &["purge_deleted"],
         settings("ann", Lock::Refuse),
-        Door::Closed(door.clone()),
+        ServerHook::WaitForPermit(hook.clone()),
     );
-    let document = Document::new(&stage.url);
+    let document = LockDocument::new(&server.url);
     document.has(1).await;
     let waiting = |who| {
         let call = ["fix_apps_for_number_dbs"];
-        Begun::new(&stage.url, &call, settings(who, Lock::Wait), Door::Open)
+        RunningCommand::new(
+            &server.url,
+            &call,
+            settings(who, Lock::Wait),
+            ServerHook::Open,
+        )
     };
     let (mut patient, mut impatient) = (waiting("bob"), waiting("cid"));
     for one in [&mut patient, &mut impatient] {
@@ -446,26 +463,26 @@ async fn who_waits_goes_on_when_the_first_ends_and_stops_when_told() {
     assert_eq!(returned, Returned::Code(2));
     assert_eq!(lines, ["stopped: the run was cancelled"]);
     assert_eq!(document.holders().await.len(), 1);
-    door.add_permits(1);
+    hook.add_permits(1);
     assert_eq!(first.end().await.0, Returned::NoReturn);
     let (returned, lines) = patient.end().await;
     assert_eq!(returned, Returned::Ok, "{lines:?}");
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn those_who_race_for_it_never_have_it_together() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 3).await;
+async fn racing_runs_never_hold_the_lock_together() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 3).await;
     let book = Arc::new(Mutex::new(Vec::new()));
-    let begun: Vec<Begun> = (0..5)
+    let begun: Vec<RunningCommand> = (0..5)
         .map(|one| {
             let who = format!("operator-{one}");
-            Begun::new(
-                &stage.url,
+            RunningCommand::new(
+                &server.url,
                 &["purge_deleted"],
                 settings(&who, Lock::Wait),
-                Door::Book(book.clone(), who),
+                ServerHook::Record(book.clone(), who),
             )
         })
         .collect();
@@ -475,20 +492,27 @@ async fn those_who_race_for_it_never_have_it_together() {
     let mut visits = book.lock().await.clone();
     visits.dedup();
     assert_eq!(visits.len(), 5, "they ran into each other: {visits:?}");
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lock_of_the_dead_is_removed_and_that_of_the_living_is_not() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 1).await;
-    let document = Document::new(&stage.url);
+async fn expired_lock_is_removed_and_live_lock_is_kept() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 1).await;
+    let document = LockDocument::new(&server.url);
     document
         .put(&format!("[{}]", leased("dead", "2026-01-02T03:05:05Z", 2)))
         .await;
     let began = Instant::now();
     let call = ["copy_accounts_to_number_dbs"];
-    let run = || Begun::new(&stage.url, &call, settings("bob", Lock::Refuse), Door::Open);
+    let run = || {
+        RunningCommand::new(
+            &server.url,
+            &call,
+            settings("bob", Lock::Refuse),
+            ServerHook::Open,
+        )
+    };
     let (returned, lines) = run().end().await;
     assert_eq!(returned, Returned::Ok, "{lines:?}");
     assert_eq!(
@@ -506,15 +530,20 @@ async fn the_lock_of_the_dead_is_removed_and_that_of_the_living_is_not() {
         .await;
     assert_eq!(run().end().await.0, Returned::Code(2));
     assert_eq!(document.holders().await.len(), 1);
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_renews_its_lock_and_stops_when_it_loses_it() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 40).await;
-    let run = Begun::new(&stage.url, &["purge_deleted"], slowly("ann"), Door::Open);
-    let document = Document::new(&stage.url);
+async fn run_renews_its_lease_and_stops_without_it() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 40).await;
+    let run = RunningCommand::new(
+        &server.url,
+        &["purge_deleted"],
+        slowly("ann"),
+        ServerHook::Open,
+    );
+    let document = LockDocument::new(&server.url);
     document.has(1).await;
     let began = document.holders().await[0].since;
     let renewed = async {
@@ -530,33 +559,43 @@ async fn a_run_renews_its_lock_and_stops_when_it_loses_it() {
         lines,
         ["stopped: could not renew the lock, another run removed it"]
     );
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_cancelled_or_broken_off_gives_the_lock_back() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 40).await;
-    let document = Document::new(&stage.url);
-    let run = Begun::new(&stage.url, &["purge_deleted"], slowly("ann"), Door::Open);
+async fn cancelled_or_dropped_run_releases_the_lock() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 40).await;
+    let document = LockDocument::new(&server.url);
+    let run = RunningCommand::new(
+        &server.url,
+        &["purge_deleted"],
+        slowly("ann"),
+        ServerHook::Open,
+    );
     document.has(1).await;
     run.cancel.cancel();
     assert_eq!(run.end().await.0, Returned::Code(2));
     document.has(0).await;
-    let run = Begun::new(&stage.url, &["purge_deleted"], slowly("ann"), Door::Open);
+    let run = RunningCommand::new(
+        &server.url,
+        &["purge_deleted"],
+        slowly("ann"),
+        ServerHook::Open,
+    );
     document.has(1).await;
-    // As a panic would, this drops it in the middle.
+    // Drops the run in the middle, as a panic does.
     run.run.abort();
     document.has(0).await;
-    stage.end().await;
+    server.end().await;
 }
 
-/// A server's clock that is ahead makes every entry look old. The entry's run lives all the same.
+/// A server's clock that is ahead makes every entry look expired, but its run is alive.
 #[tokio::test(flavor = "multi_thread")]
-async fn lock_that_is_renewed_is_not_taken_though_it_looks_old() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 1).await;
-    let document = Arc::new(Document::new(&stage.url));
+async fn renewed_lock_is_kept_despite_clock_skew() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 1).await;
+    let document = Arc::new(LockDocument::new(&server.url));
     let ahead = std::time::SystemTime::now() - Duration::from_secs(120);
     let put = |renewals: u64| {
         let document = document.clone();
@@ -568,7 +607,7 @@ async fn lock_that_is_renewed_is_not_taken_though_it_looks_old() {
         async move { document.put(&format!("[{entry}]")).await }
     };
     put(1).await;
-    // It never says the same twice.
+    // Each renewal is different.
     let renewals = AtomicU64::new(2);
     let renewing = async || {
         loop {
@@ -578,7 +617,7 @@ async fn lock_that_is_renewed_is_not_taken_though_it_looks_old() {
     };
     let call = ["purge_deleted"];
     for lock in [Lock::Refuse, Lock::Wait] {
-        let run = Begun::new(&stage.url, &call, settings("bob", lock), Door::Open);
+        let run = RunningCommand::new(&server.url, &call, settings("bob", lock), ServerHook::Open);
         let cancel = run.cancel.clone();
         let ended = async {
             if lock == Lock::Wait {
@@ -594,23 +633,30 @@ async fn lock_that_is_renewed_is_not_taken_though_it_looks_old() {
         assert_eq!(returned, Returned::Code(2), "{lines:?}");
         assert_eq!(document.holders().await[0].run, "alive", "{lines:?}");
     }
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forged_locks_refuse_or_are_watched_and_unlock_removes_them() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 1).await;
-    let document = Document::new(&stage.url);
+async fn forged_locks_exclude_or_expire_and_unlock_removes_them() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 1).await;
+    let document = LockDocument::new(&server.url);
     let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let call = ["purge_deleted"];
-    let run = || Begun::new(&stage.url, &call, settings("bob", Lock::Refuse), Door::Open);
+    let run = || {
+        RunningCommand::new(
+            &server.url,
+            &call,
+            settings("bob", Lock::Refuse),
+            ServerHook::Open,
+        )
+    };
     let unlock = |dry_run| {
         let settings = Settings {
             dry_run,
             ..settings("cid", Lock::Refuse)
         };
-        Begun::new(&stage.url, &["unlock"], settings, Door::Open)
+        RunningCommand::new(&server.url, &["unlock"], settings, ServerHook::Open)
     };
     for (holders, expected) in [
         (
@@ -656,20 +702,25 @@ async fn forged_locks_refuse_or_are_watched_and_unlock_removes_them() {
         let (_, lines) = unlock(false).end().await;
         assert_eq!(lines, ["no run holds the lock"]);
     }
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn run_whose_lock_is_unlocked_stops() {
-    let stage = TestServer::start().await;
-    cluster(&stage.url, 40).await;
-    let run = Begun::new(&stage.url, &["purge_deleted"], slowly("ann"), Door::Open);
-    Document::new(&stage.url).has(1).await;
-    let unlocked = Begun::new(
-        &stage.url,
+async fn run_stops_after_its_lock_is_removed() {
+    let server = TestServer::start().await;
+    cluster(&server.url, 40).await;
+    let run = RunningCommand::new(
+        &server.url,
+        &["purge_deleted"],
+        slowly("ann"),
+        ServerHook::Open,
+    );
+    LockDocument::new(&server.url).has(1).await;
+    let unlocked = RunningCommand::new(
+        &server.url,
         &["unlock"],
         settings("bob", Lock::Refuse),
-        Door::Open,
+        ServerHook::Open,
     );
     let (_, lines) = unlocked.end().await;
     let warning = "warning: purge_deleted by ann on here has been running since 2";
@@ -683,5 +734,5 @@ async fn run_whose_lock_is_unlocked_stops() {
         lines,
         ["stopped: could not renew the lock, another run removed it"]
     );
-    stage.end().await;
+    server.end().await;
 }

@@ -1,15 +1,16 @@
-//! Tests of the library through its public interface, on a server: the workspace's own, or that of `COUCHDB_URL`.
+//! Tests of the library's public interface on a server: the embedded one, or the one at
+//! `COUCHDB_URL`.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test says what it expected"
+    reason = "a panic fails the test"
 )]
 
 mod audit;
-mod broken_off;
+
 mod defects;
 mod dry_run;
 mod effort;
@@ -17,6 +18,7 @@ mod field;
 mod field_cases;
 mod host;
 mod hostile_input;
+mod interrupted;
 mod journal;
 mod lock;
 mod manual;

@@ -1,4 +1,5 @@
-//! The documentation says what is there: the manual of commands, the page on reliability of tests.
+//! Checks the documentation: the manual of commands, and the tests named on the page on
+//! reliability.
 
 use kazoo_numbers::command::{Door, Spec, erlangs_own, extras, help, table, usage};
 
@@ -11,7 +12,7 @@ fn specs() -> impl Iterator<Item = &'static Spec> {
 }
 
 #[test]
-fn every_argument_is_in_the_manual_as_help_has_it() {
+fn manual_has_every_argument_as_in_help() {
     let manual = manual();
     for parameter in specs().flat_map(|spec| spec.parameters) {
         let row = format!(
@@ -24,7 +25,7 @@ fn every_argument_is_in_the_manual_as_help_has_it() {
 }
 
 #[test]
-fn the_example_of_help_is_what_help_prints() {
+fn manual_has_the_output_of_help() {
     let printed: String = help(Some("fix_number"), Door::Erlang)
         .iter()
         .map(|line| format!("    {line}\n"))
@@ -33,7 +34,7 @@ fn the_example_of_help_is_what_help_prints() {
 }
 
 #[test]
-fn every_function_is_in_the_manual_as_the_table_has_it() {
+fn manual_has_every_function_as_in_the_table() {
     let manual = manual();
     let mut documented = 0;
     for spec in specs() {
@@ -51,7 +52,7 @@ fn every_function_is_in_the_manual_as_the_table_has_it() {
 }
 
 #[test]
-fn every_test_that_the_page_on_reliability_names_is_there() {
+fn every_test_on_the_reliability_page_exists() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let page = std::fs::read_to_string(format!("{root}/docs/reliability.md")).unwrap();
     let mut named = 0;
@@ -64,7 +65,7 @@ fn every_test_that_the_page_on_reliability_names_is_there() {
     {
         let source = std::fs::read_to_string(format!("{root}/{file}"))
             .unwrap_or_else(|error| panic!("{file}: {error}"));
-        // A function that is no test, or in no group of its suite, would hold nothing.
+        // The function must be a test, and be in a group of its suite.
         let is_there = if file.ends_with(".erl") {
             source.contains(&format!("\n{test}(Config) ->")) && source.matches(test).count() > 2
         } else {

@@ -1,8 +1,8 @@
-//! The reference model and the implementation, given the same random clusters and commands:
-//! same end state, same counts, same failures, and a second run that moves no revision.
+//! The reference model and the library on the same random clusters and commands: same end state,
+//! same counts, same failures, and a second run that changes no revision.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases, `KAZOO_NUMBERS_SEED` from which seed,
-//! `KAZOO_NUMBERS_SHRINK` how many steps a failing case is shrunk by.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases, `KAZOO_NUMBERS_SEED` the seed, and
+//! `KAZOO_NUMBERS_SHRINK` the number of steps to shrink a failing case.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,9 @@ use kazoo_numbers::run::Returned;
 use kazoo_numbers_generator::{Cluster, Revisions};
 use kazoo_numbers_model::{self as model, Call, Outcome};
 use kazoo_numbers_testkit::cases;
-use kazoo_numbers_testkit::command::{Ran, arguments, call, clusters_and_calls, unix_seconds};
+use kazoo_numbers_testkit::command::{
+    CommandRun, arguments, call, clusters_and_calls, unix_seconds,
+};
 use kazoo_numbers_testkit::server::TestServer;
 use proptest::prelude::TestCaseError;
 
@@ -27,8 +29,8 @@ fn same_return(expected: &model::Returned, got: &Returned) -> bool {
     }
 }
 
-/// Everything in which an outcome and a run differ.
-fn disagreements(given: &Call, expected: &Outcome, ran: &Ran) -> Vec<String> {
+/// The differences between an outcome and a run.
+fn disagreements(given: &Call, expected: &Outcome, ran: &CommandRun) -> Vec<String> {
     let mut all = Vec::new();
     if !same_return(&expected.returned, &ran.returned) {
         all.push(format!(
@@ -37,7 +39,7 @@ fn disagreements(given: &Call, expected: &Outcome, ran: &Ran) -> Vec<String> {
         ));
     }
     if let Some(output) = &expected.output {
-        // Warnings come before the lines that the manual prescribes, and services' line too.
+        // Warnings and the line about services come before the lines of the manual.
         let lines: Vec<&String> = ran
             .lines
             .iter()
@@ -72,7 +74,7 @@ fn disagreements(given: &Call, expected: &Outcome, ran: &Ran) -> Vec<String> {
     }
     let mut failures = exact_json::to_value(&summary.failures).unwrap();
     if given.function.starts_with("convert_") {
-        // The model reports what these print: the kind alone.
+        // The model reports only the kind of the error.
         bare_reasons(&mut failures);
     }
     let wanted = model::failure_report(&expected.failures);
@@ -108,7 +110,7 @@ fn bare_reasons(failures: &mut exact_json::Value) {
     }
 }
 
-/// Documents with the same content must be at the same revision.
+/// Documents with unchanged content must keep their revision.
 fn needless_writes(before: &(Cluster, Revisions), after: &(Cluster, Revisions)) -> Vec<String> {
     let mut needless = Vec::new();
     for (name, database) in &after.0.databases {
@@ -126,14 +128,14 @@ fn needless_writes(before: &(Cluster, Revisions), after: &(Cluster, Revisions)) 
     needless
 }
 
-async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<(), TestCaseError> {
-    let url = &stage.url;
-    let before = stage.set(cluster).await;
+async fn check(server: &TestServer, cluster: &Cluster, given: &Call) -> Result<(), TestCaseError> {
+    let url = &server.url;
+    let before = server.set(cluster).await;
     let expected = model::run(&before.0, given, model::Now::marker());
     let started = unix_seconds();
     let ran = call(url, &given.function, &arguments(given)).await;
     let ended = unix_seconds();
-    let after = stage.read().await;
+    let after = server.read().await;
     let mut all = disagreements(given, &expected, &ran);
     all.extend(model::same_end_state(
         &expected.cluster,
@@ -143,7 +145,7 @@ async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<()
     ));
     all.extend(needless_writes(&before, &after));
     let again = call(url, &given.function, &arguments(given)).await;
-    let last = stage.read().await;
+    let last = server.read().await;
     if last.1 != after.1 {
         all.push(format!("a second run moved revisions: {:#?}", again.lines));
     }
@@ -157,18 +159,18 @@ async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<()
     )))
 }
 
-/// Runs the cases of one share, each share with random numbers of its own.
+/// Runs one share of the cases with its own seed.
 fn agree(share: u64) {
     const SHARES: u64 = 2;
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stage = runtime.block_on(TestServer::start());
-    let count = cases::count(if stage.is_real() { 300 } else { 1000 }) / SHARES;
+    let server = runtime.block_on(TestServer::start());
+    let count = cases::count(if server.is_real() { 300 } else { 1000 }) / SHARES;
     let seed = cases::seed() * SHARES + share;
     let mut runner = cases::runner(count, seed, 0);
     let outcome = runner.run(&clusters_and_calls(), |(cluster, given)| {
-        runtime.block_on(check(&stage, &cluster, &given))
+        runtime.block_on(check(&server, &cluster, &given))
     });
-    runtime.block_on(stage.end());
+    runtime.block_on(server.end());
     if let Err(error) = outcome {
         let shown = match &error {
             proptest::test_runner::TestError::Fail(reason, (cluster, given)) => {
@@ -181,7 +183,7 @@ fn agree(share: u64) {
     println!("{count} cases agree, seed {seed}");
 }
 
-/// A shrunk cluster, short enough to read: what decides about numbers.
+/// A shrunk cluster in short form, with the fields that decide about numbers.
 fn readable(cluster: &Cluster) -> String {
     const DECIDE: [&str; 9] = [
         "_id",
@@ -198,11 +200,11 @@ fn readable(cluster: &Cluster) -> String {
     for (name, database) in &cluster.databases {
         lines.push(format!("{name}  deleted: {:?}", database.deleted));
         for document in database.documents.values() {
-            let told: Vec<String> = DECIDE
+            let shown: Vec<String> = DECIDE
                 .iter()
                 .filter_map(|field| Some(format!("{field}={}", document.get(*field)?)))
                 .collect();
-            if told.iter().any(|field| {
+            if shown.iter().any(|field| {
                 [
                     "pvt_type=\"number\"",
                     "pvt_type=\"callflow\"",
@@ -210,7 +212,7 @@ fn readable(cluster: &Cluster) -> String {
                 ]
                 .contains(&field.as_str())
             }) {
-                lines.push(format!("  {}", told.join(" ")));
+                lines.push(format!("  {}", shown.join(" ")));
             }
         }
     }

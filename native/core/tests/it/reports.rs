@@ -1,4 +1,4 @@
-//! What a run leaves in files: its report, as the schema in `docs/` has it, and its counters.
+//! Files of a run: its report according to the schema in `docs/`, and its counters.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use kazoo_numbers::command::Argument;
 use kazoo_numbers::report::Event;
 use kazoo_numbers::run::{Finished, ReportTo, Returned, Settings};
 use kazoo_numbers_generator::{DriftKind, Options, Plan};
-use kazoo_numbers_testkit::command::{Ran, call_with, settings, text};
+use kazoo_numbers_testkit::command::{CommandRun, call_with, settings, text};
 use kazoo_numbers_testkit::server::TestServer;
 use serde_json::{Value, json};
 
-/// The first violation of the schema in `docs/`; None when the report is valid.
+/// The first violation of the schema in `docs/`. None if the report is valid.
 fn error(report: &Value) -> Option<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/report.schema.json");
     let mut schemas = boon::Schemas::new();
@@ -31,7 +31,7 @@ fn assert_valid(report: &Value) {
     assert_eq!(error, None, "{report:#}");
 }
 
-async fn drifted(stage: &TestServer) {
+async fn drifted(server: &TestServer) {
     let options = Options {
         accounts: 4,
         numbers: 200,
@@ -39,10 +39,10 @@ async fn drifted(stage: &TestServer) {
         kinds: DriftKind::all().into_iter().collect(),
         ..Options::default()
     };
-    Plan::new(&options).load(&stage.url).await.unwrap();
+    Plan::new(&options).load(&server.url).await.unwrap();
 }
 
-fn warnings(ran: &Ran) -> Vec<&String> {
+fn warnings(ran: &CommandRun) -> Vec<&String> {
     let warnings = ran.events.iter().filter_map(|event| match event {
         Event::Warning(line) if line.contains("cannot be written") => Some(line),
         _ => None,
@@ -50,14 +50,14 @@ fn warnings(ran: &Ran) -> Vec<&String> {
     warnings.collect()
 }
 
-fn finished(ran: &Ran) -> &Finished {
+fn finished(ran: &CommandRun) -> &Finished {
     ran.finished.as_ref().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reports_of_real_runs_are_as_the_schema_has_them() {
-    let stage = TestServer::start().await;
-    drifted(&stage).await;
+async fn reports_of_runs_match_the_schema() {
+    let server = TestServer::start().await;
+    drifted(&server).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.json");
     let account = "00000000000000000000000000000000";
@@ -76,7 +76,7 @@ async fn reports_of_real_runs_are_as_the_schema_has_them() {
             dry_run,
             ..settings()
         };
-        let ran = call_with(&stage.url, function, &arguments, settings).await;
+        let ran = call_with(&server.url, function, &arguments, settings).await;
         let report = read(&path);
         assert_valid(&report);
         let summary = serde_json::to_value(&finished(&ran).summary).unwrap();
@@ -92,11 +92,11 @@ async fn reports_of_real_runs_are_as_the_schema_has_them() {
     }
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_gets_a_file_a_run_and_help_leaves_none() {
+async fn directory_gets_one_file_per_run_and_none_for_help() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("made/reports");
     let settings = || Settings {
@@ -105,7 +105,7 @@ async fn a_directory_gets_a_file_a_run_and_help_leaves_none() {
         ..settings()
     };
     for function in ["help", "all_features", "all_features"] {
-        // Neither needs a server.
+        // Neither command needs a server.
         let ran = call_with("http://127.0.0.1:9", function, &[], settings()).await;
         assert_eq!(
             (ran.returned.clone(), finished(&ran).summary.requests),
@@ -124,7 +124,7 @@ async fn a_directory_gets_a_file_a_run_and_help_leaves_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_written_is_a_warning() {
+async fn unwritable_report_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let metrics = folder.path().join("node.prom");
     std::fs::write(&metrics, "node_load1 0.5\n").unwrap();
@@ -144,7 +144,7 @@ async fn what_cannot_be_written_is_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn counters_of_runs_that_end_together_add_up() {
+async fn counters_of_concurrent_runs_add_up() {
     const RUNS: usize = 12;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kazoo_numbers.prom");
@@ -168,7 +168,7 @@ async fn counters_of_runs_that_end_together_add_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_lock_follows_no_link_and_waits_for_no_fifo() {
+async fn metrics_lock_refuses_link_and_fifo() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kazoo_numbers.prom");
     let lock = folder.path().join("kazoo_numbers.prom.lock");
@@ -202,6 +202,6 @@ async fn metrics_lock_follows_no_link_and_waits_for_no_fifo() {
 }
 
 #[test]
-fn the_schema_refuses_what_is_no_report() {
+fn schema_refuses_invalid_reports() {
     assert!(error(&json!({"version": 1})).is_some());
 }

@@ -1,4 +1,4 @@
-//! How many requests commands make on the embedded server, which counts them.
+//! The number of requests of commands, counted by the embedded server.
 
 use exact_json::{Map, Value};
 use kazoo_numbers::command::Argument;
@@ -6,8 +6,8 @@ use kazoo_numbers::couchdb::{Method, encoded};
 use kazoo_numbers::run::Settings;
 use kazoo_numbers_generator::{DriftKind, Options, Plan};
 use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, Server};
-use kazoo_numbers_testkit::command::{Ran, call, call_with};
-use kazoo_numbers_testkit::server::ask;
+use kazoo_numbers_testkit::command::{CommandRun, call, call_with};
+use kazoo_numbers_testkit::server::send;
 
 const ACCOUNTS: usize = 50;
 const NUMBER_DATABASES: usize = 11;
@@ -17,11 +17,11 @@ async fn cluster() -> Server {
     let options = Options {
         accounts: ACCOUNTS,
         numbers: 5000,
-        // And numbers/managed.
+        // `numbers/managed` is added.
         number_databases: NUMBER_DATABASES - 1,
         kinds: DriftKind::all()
             .into_iter()
-            // Asked for anew on every run, and never there.
+            // Looked up on every run and never found.
             .filter(|kind| *kind != DriftKind::AccountMissing)
             .collect(),
         ..Options::default()
@@ -31,14 +31,14 @@ async fn cluster() -> Server {
     server
 }
 
-fn requests(ran: &Ran) -> u64 {
+fn requests(ran: &CommandRun) -> u64 {
     ran.finished.as_ref().unwrap().summary.requests
 }
 
-/// A tenth of 500 accounts, 50 000 numbers and 100 number databases, where 2 500 requests are
-/// the limit.
+/// A tenth of 500 accounts, 50 000 numbers and 100 number databases, for which the limit is 2 500
+/// requests.
 #[tokio::test(flavor = "multi_thread")]
-async fn app_usage_is_read_once_an_account() {
+async fn app_usage_is_read_once_per_account() {
     let server = cluster().await;
     let ran = call(&server.url(), "fix_apps_for_number_dbs", &[]).await;
     assert!(ran.finished.as_ref().unwrap().summary.counts.updated > 0);
@@ -52,7 +52,7 @@ async fn app_usage_is_read_once_an_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
+async fn full_copy_reads_and_writes_each_database_once() {
     let server = cluster().await;
     let ran = call(&server.url(), "copy_number_dbs_to_accounts", &[]).await;
     let stats = server.stats();
@@ -66,7 +66,7 @@ async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
     let writes = stats.requests("POST", Endpoint::BulkDocs);
     assert!(writes <= ACCOUNTS as u64, "{writes} writes");
     let again = stats.requests("POST", Endpoint::AllDocs);
-    // Numbers of numbers/managed are looked up in their own number databases.
+    // Numbers in `numbers/managed` are looked up in their own number databases.
     let looked_up = NUMBER_DATABASES as u64;
     assert!(
         again <= looked_up,
@@ -83,10 +83,10 @@ async fn a_whole_copy_reads_each_database_once_and_writes_an_account_once() {
     server.shutdown().await;
 }
 
-/// What number databases have is not held, so that there is room for what they lack: a tenth of
-/// the documents would fill this memory.
+/// Documents that number databases have are not kept in memory, so that there is room for those
+/// that they lack: a tenth of the documents would fill this memory.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_missing_is_held_and_not_read_again() {
+async fn missing_documents_are_kept_in_memory() {
     let server = cluster().await;
     let settings = Settings {
         memory: 200_000,
@@ -97,14 +97,15 @@ async fn what_is_missing_is_held_and_not_read_again() {
     let created = ran.finished.as_ref().unwrap().summary.counts.created;
     assert!(created > 20, "{created}");
     let again = server.stats().requests("POST", Endpoint::AllDocs);
-    // The two ranges of an account's numbers are one, and one is for the system config.
+    // The two ranges of an account's numbers are one request, and the system configuration is
+    // another.
     assert!(again <= ACCOUNTS as u64 + 1, "{again} requests");
     server.shutdown().await;
 }
 
-/// Copies that seem to differ are read again, and what they are copies of is not.
+/// Copies that seem to differ are read again, but not their sources.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audit_looks_again_once_an_account() {
+async fn audit_reads_again_once_per_account() {
     let server = cluster().await;
     let ran = call(&server.url(), "audit", &[]).await;
     let stats = server.stats();
@@ -115,17 +116,17 @@ async fn an_audit_looks_again_once_an_account() {
         ran.lines
     );
     let again = stats.requests("POST", Endpoint::AllDocs);
-    // One is for the system config, and some for what numbers/managed holds.
+    // One for the system configuration, and some for the content of `numbers/managed`.
     let further = 1 + NUMBER_DATABASES as u64;
     assert!(again > further, "nothing seemed to differ");
     assert!(again <= ACCOUNTS as u64 + further, "{again} requests");
     server.shutdown().await;
 }
 
-/// What a destructive command looks up once more is asked for a database at a time, not an
-/// account and a number database at a time.
+/// A destructive command makes its second lookups by database, not by pairs of account and number
+/// database.
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_are_looked_up_again_a_database_at_a_time() {
+async fn second_lookups_are_batched_by_database() {
     for function in [
         "destructively_remove_from_account_db_if_not_in_numdb",
         "destructively_remove_from_number_dbs_if_not_in_accountdb",
@@ -133,16 +134,16 @@ async fn numbers_are_looked_up_again_a_database_at_a_time() {
         let server = cluster().await;
         let ran = call(&server.url(), function, &[]).await;
         assert!(ran.finished.as_ref().unwrap().summary.counts.deleted > 0);
-        // Both sides are read; then each may be asked once more, and written.
+        // Both sides are read; then each database may be read and written once more.
         let most = 3 * ACCOUNTS as u64 + 4 * NUMBER_DATABASES as u64;
         assert!(requests(&ran) <= most, "{function}: {}", requests(&ran));
         server.shutdown().await;
     }
 }
 
-/// Nor is what there was no memory for.
+/// The same for numbers that did not fit into memory.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_let_go_is_read_again_a_database_at_a_time() {
+async fn spilled_numbers_are_read_again_by_database() {
     for (function, owners) in [
         (
             "destructively_remove_from_account_db_if_not_in_numdb",
@@ -169,7 +170,7 @@ async fn what_was_let_go_is_read_again_a_database_at_a_time() {
 
 /// The numbers of an account and the ids of everything else: one request.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_accounts_numbers_are_read_by_one_request() {
+async fn numbers_of_account_are_read_in_one_request() {
     let server = cluster().await;
     call(&server.url(), "remove_wrong_assigned_from_accounts", &[]).await;
     server.reset_stats();
@@ -185,11 +186,11 @@ async fn an_accounts_numbers_are_read_by_one_request() {
 }
 
 async fn get(server: &str, path: &str) -> Value {
-    let answer = ask(server, Method::GET, path, None).await;
+    let answer = send(server, Method::GET, path, None).await;
     exact_json::from_slice(&answer.body).unwrap()
 }
 
-/// The names of a server's databases that start so.
+/// The databases of a server with this prefix.
 async fn databases(server: &str, start: &str) -> Vec<String> {
     let all = get(server, "/_all_dbs").await;
     let names = all.as_array().unwrap().iter().filter_map(Value::as_str);
@@ -199,23 +200,23 @@ async fn databases(server: &str, start: &str) -> Vec<String> {
         .collect()
 }
 
-/// Changes the views of each number database; the first has the index 0.
+/// Changes the views of each number database; the first has index 0.
 async fn change_views(server: &str, change: impl Fn(usize, &mut Map<String, Value>)) {
     let databases = databases(server, "numbers/").await;
     for (index, database) in databases.iter().enumerate() {
         let path = format!("/{}/_design/numbers", encoded(database));
         let mut design = get(server, &path).await;
         change(index, design["views"].as_object_mut().unwrap());
-        let put = ask(server, Method::PUT, &path, Some(design.to_string())).await;
+        let put = send(server, Method::PUT, &path, Some(design.to_string())).await;
         assert!(put.status.is_success());
     }
 }
 
-/// What number databases hold for one account their index tells, without the documents of others;
-/// one that is missing, of another kind or empty is not believed.
+/// The numbers of one account come from the index of a number database, without the documents of
+/// other accounts. An index that is missing, of another kind or empty is not used.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_account_has_is_asked_of_the_index_where_it_is_kazoos() {
-    let mut told = Vec::new();
+async fn numbers_of_account_come_from_kazoos_index() {
+    let mut reported = Vec::new();
     for usable in [true, false] {
         let server = cluster().await;
         let url = server.url();
@@ -232,13 +233,13 @@ async fn what_an_account_has_is_asked_of_the_index_where_it_is_kazoos() {
             .await;
         }
         if usable {
-            // An index that has to be built first would not be waited for on a slow machine.
+            // Builds the index first, because the command would not wait for it on a slow machine.
             for database in databases(&url, "numbers/").await {
                 let path = format!(
                     "/{}/_design/numbers/_view/assigned_to?limit=0",
                     encoded(&database)
                 );
-                let built = ask(&url, Method::GET, &path, None).await;
+                let built = send(&url, Method::GET, &path, None).await;
                 assert!(built.status.is_success(), "{path}");
             }
         }
@@ -254,7 +255,7 @@ async fn what_an_account_has_is_asked_of_the_index_where_it_is_kazoos() {
             counts.push(summary.counts);
             let ranges = server.stats().requests("GET", Endpoint::AllDocs);
             if usable {
-                // Of the account's own database, at the most.
+                // At most one, of the account's own database.
                 assert!(ranges <= 1, "{function}: {ranges}");
                 assert!(summary.documents_read < 1000, "{function}: {summary:?}");
             } else {
@@ -262,10 +263,10 @@ async fn what_an_account_has_is_asked_of_the_index_where_it_is_kazoos() {
             }
         }
         assert!(counts[..2].iter().all(|one| one.updated > 0), "{counts:?}");
-        told.push(counts);
+        reported.push(counts);
         server.shutdown().await;
     }
-    assert_eq!(told[0], told[1]);
+    assert_eq!(reported[0], reported[1]);
 }
 
 fn counted(lines: &[String]) -> Vec<String> {
@@ -273,10 +274,10 @@ fn counted(lines: &[String]) -> Vec<String> {
     totals.cloned().collect()
 }
 
-/// An index that has a row a document is a request a database; one that leaves documents out, or
-/// is not there, is not believed.
+/// An index with a row for each document takes one request a database. An incomplete or missing
+/// index is not used.
 #[tokio::test(flavor = "multi_thread")]
-async fn carriers_are_counted_by_the_index_where_it_is_whole() {
+async fn carriers_are_counted_by_complete_index() {
     let server = cluster().await;
     let by_index = call(&server.url(), "carrier_module_usage", &[]).await;
     assert_eq!(requests(&by_index), NUMBER_DATABASES as u64 + 2);

@@ -1,7 +1,7 @@
-//! Undo after any command restores every document of every database, and leaves alone what
-//! somebody else has changed since.
+//! Undo after any command restores every document of every database, and keeps documents that
+//! another client has changed since.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases, `KAZOO_NUMBERS_SEED` from which seed.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases, `KAZOO_NUMBERS_SEED` the seed.
 
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::run::Returned;
@@ -10,7 +10,7 @@ use kazoo_numbers_model::Call;
 use kazoo_numbers_testkit::cases;
 use kazoo_numbers_testkit::command::{arguments, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
-use kazoo_numbers_testkit::work;
+use kazoo_numbers_testkit::write_commands;
 use proptest::prelude::*;
 use proptest::test_runner::TestError;
 
@@ -19,35 +19,39 @@ fn differences(wanted: &Cluster, found: &Cluster) -> Vec<String> {
     wanted.differences(&found.clone().without_remains())
 }
 
-/// What was seen of one function, over all its cases.
+/// Statistics of one function over all its cases.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
+struct FunctionStatistics {
     changed: u64,
     deleted: u64,
     attachments: u64,
 }
 
-async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<Seen, TestCaseError> {
+async fn check(
+    server: &TestServer,
+    cluster: &Cluster,
+    given: &Call,
+) -> Result<FunctionStatistics, TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
-    let url = &stage.url;
-    let (before, _) = stage.set(cluster).await;
+    let url = &server.url;
+    let (before, _) = server.set(cluster).await;
     call_with(url, &given.function, &arguments(given), journalled(&folder)).await;
     let journals = Journals::new(folder.path().to_owned());
     let runs = journals.runs().unwrap();
-    let (after, _) = stage.read().await;
+    let (after, _) = server.read().await;
     let Some(run) = runs.first() else {
         let same = differences(&before, &after);
         prop_assert!(same.is_empty(), "changed without a journal: {same:#?}");
-        return Ok(Seen::default());
+        return Ok(FunctionStatistics::default());
     };
     prop_assert!(run.ended && run.landed > 0 && runs.len() == 1);
     let id = &run.start.run;
     let undone = call_with(url, "undo", &[text(id)], journalled(&folder)).await;
     prop_assert_eq!(&undone.returned, &Returned::Ok, "{:?}", undone.lines);
-    let (restored, _) = stage.read().await;
+    let (restored, _) = server.read().await;
     let left = differences(&before, &restored);
     prop_assert!(left.is_empty(), "{given}: {left:#?}");
-    // An undo is a run, and can be undone.
+    // An undo is a run and can itself be undone.
     let runs = journals.runs().unwrap();
     let back = &runs
         .iter()
@@ -56,7 +60,7 @@ async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<Se
         .start
         .run;
     call_with(url, "undo", &[text(back)], journalled(&folder)).await;
-    let (again, _) = stage.read().await;
+    let (again, _) = server.read().await;
     let left = differences(&after, &again);
     prop_assert!(left.is_empty(), "{given}, undo undone: {left:#?}");
     let gone: Vec<&Document> = before
@@ -72,36 +76,36 @@ async fn check(stage: &TestServer, cluster: &Cluster, given: &Call) -> Result<Se
         .map(|(_, document)| document)
         .collect();
     let attachments = gone.iter().filter(|one| one.contains_key("_attachments"));
-    Ok(Seen {
+    Ok(FunctionStatistics {
         changed: 1,
         deleted: gone.len() as u64,
         attachments: attachments.count() as u64,
     })
 }
 
-/// Each function that writes gets the same number of cases, and must have changed something in
-/// one of them; each that deletes must have deleted something, attachments among it.
+/// Each function that writes gets the same number of cases and must change a document in one of
+/// them. Each function that deletes must delete a document, including one with attachments.
 #[test]
 fn undo_restores_every_document() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stage = runtime.block_on(TestServer::start());
-    let functions = work::writing().count() as u64;
-    // With fewer, some function finds nothing to change.
+    let server = runtime.block_on(TestServer::start());
+    let functions = write_commands::write_commands().count() as u64;
+    // With fewer cases some function finds nothing to change.
     let count = cases::count(150).div_ceil(functions).max(2);
     let seed = cases::seed();
     let (mut undone, mut deleted, mut attachments) = (0, 0, 0);
-    for (number, spec) in work::writing().enumerate() {
-        let name = work::signature(spec);
-        let seen = std::cell::Cell::new(Seen::default());
+    for (number, spec) in write_commands::write_commands().enumerate() {
+        let name = write_commands::signature(spec);
+        let seen = std::cell::Cell::new(FunctionStatistics::default());
         let mut runner = cases::runner(
-            count * work::rarity(spec),
+            count * write_commands::case_factor(spec),
             seed,
             u8::try_from(number).unwrap(),
         );
-        let outcome = runner.run(&work::work(spec), |(cluster, given)| {
-            let one = runtime.block_on(check(&stage, &cluster, &given))?;
+        let outcome = runner.run(&write_commands::cases_for(spec), |(cluster, given)| {
+            let one = runtime.block_on(check(&server, &cluster, &given))?;
             let all = seen.get();
-            seen.set(Seen {
+            seen.set(FunctionStatistics {
                 changed: all.changed + one.changed,
                 deleted: all.deleted + one.deleted,
                 attachments: all.attachments + one.attachments,
@@ -121,7 +125,7 @@ fn undo_restores_every_document() {
         deleted += seen.deleted;
         attachments += seen.attachments;
     }
-    runtime.block_on(stage.end());
+    runtime.block_on(server.end());
     println!(
         "{count} cases each of {functions} functions, seed {seed}: {undone} undone, \
          {deleted} documents deleted and back, {attachments} of them with attachments"
@@ -130,7 +134,7 @@ fn undo_restores_every_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_changed_since_is_left_alone() {
+async fn undo_keeps_later_changes_of_others() {
     let account = "abcdef0123456789abcdef0123456789";
     let other = "00112233445566778899aabbccddeeff";
     let database = "account/ab/cd/ef0123456789abcdef0123456789";
@@ -141,12 +145,12 @@ async fn what_somebody_changed_since_is_left_alone() {
         let document = number(id, "ours").as_object().unwrap().clone();
         documents.documents.insert(id.into(), document);
     }
-    let stage = TestServer::start().await;
-    cluster.load(&stage.url).await.unwrap();
+    let server = TestServer::start().await;
+    cluster.load(&server.url).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let function = "remove_wrong_assigned_from_single_accountdb";
-    call_with(&stage.url, function, &[text(account)], journalled(&folder)).await;
-    // Somebody else makes one of them again.
+    call_with(&server.url, function, &[text(account)], journalled(&folder)).await;
+    // Another client creates one of them again.
     let mut theirs = Cluster::default();
     theirs
         .databases
@@ -160,12 +164,12 @@ async fn what_somebody_changed_since_is_left_alone() {
                 .unwrap()
                 .clone(),
         );
-    theirs.load(&stage.url).await.unwrap();
+    theirs.load(&server.url).await.unwrap();
     let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
     let id = &runs[0].start.run;
-    let undone = call_with(&stage.url, "undo", &[text(id)], journalled(&folder)).await;
-    let (read, _) = Cluster::read(&stage.url).await.unwrap();
-    stage.end().await;
+    let undone = call_with(&server.url, "undo", &[text(id)], journalled(&folder)).await;
+    let (read, _) = Cluster::read(&server.url).await.unwrap();
+    server.end().await;
     assert_eq!(undone.returned, Returned::Code(2));
     assert_eq!(
         undone.finished.unwrap().summary.failures.to_json(),

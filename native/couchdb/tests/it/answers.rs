@@ -1,4 +1,4 @@
-//! What an answer means, and what is said of it.
+//! How the client classifies answers and describes them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kazoo_numbers_couchdb::{Attachments, HttpSettings, Kind, Landed, Write};
 
-use crate::support::{Asked, Fake, Reply, database, ids, settings};
+use crate::support::{Fake, ReceivedRequest, Reply, database, ids, settings};
 
 fn impatient() -> HttpSettings {
     HttpSettings {
@@ -26,7 +26,7 @@ fn deletions(ids: &[String]) -> Vec<Write<'_>> {
 }
 
 #[tokio::test]
-async fn nodedown_shows_its_reason_and_is_temporary_for_reads_and_writes() {
+async fn nodedown_shows_reason_and_is_temporary_for_reads_and_writes() {
     let fake = Fake::start(|_| Reply::error(412, "nodedown", "progress not possible"));
     let server = fake.server_with(impatient());
     let error = server
@@ -59,7 +59,7 @@ async fn nodedown_shows_its_reason_and_is_temporary_for_reads_and_writes() {
 }
 
 #[tokio::test]
-async fn refusal_of_a_proxy_does_not_fan_out() {
+async fn refusal_from_proxy_does_not_split_the_batch() {
     let fake = Fake::start(|_| Reply::Of(400, "<html><title>Blocked</title></html>".into()));
     let ids = ids(100);
     let writes = deletions(&ids);
@@ -91,7 +91,7 @@ async fn reason_is_shown_for_every_status() {
 }
 
 #[tokio::test]
-async fn redirect_says_where_to_and_is_final() {
+async fn redirect_names_target_and_is_final() {
     let fake = Fake::start(|_| {
         let to = (
             "location",
@@ -115,11 +115,11 @@ async fn redirect_says_where_to_and_is_final() {
     assert_eq!(fake.requests(), 1);
 }
 
-/// CouchDB refuses the user one database with 401, and takes the credentials elsewhere.
+/// CouchDB refuses one database with 401 and accepts the credentials for others.
 #[tokio::test]
-async fn unauthorized_for_one_database_is_a_refusal_of_that_database() {
-    let fake = Fake::start(|asked: &Asked| {
-        if asked.line.starts_with("GET / ") {
+async fn unauthorized_for_one_database_is_forbidden() {
+    let fake = Fake::start(|request: &ReceivedRequest| {
+        if request.line.starts_with("GET / ") {
             return Reply::json(r#"{"couchdb":"Welcome"}"#);
         }
         Reply::error(
@@ -144,16 +144,16 @@ async fn unauthorized_for_one_database_is_a_refusal_of_that_database() {
         error
             .advice()
             .unwrap()
-            .contains("takes the user name and the password")
+            .contains("accepts the user name and the password")
     );
 }
 
 #[tokio::test]
-async fn wrong_password_is_not_sent_more_than_once_more() {
+async fn wrong_password_is_sent_at_most_twice() {
     let roots = Arc::new(AtomicUsize::new(0));
     let asked_root = roots.clone();
-    let fake = Fake::start(move |asked: &Asked| {
-        if asked.line.starts_with("GET / ") {
+    let fake = Fake::start(move |request: &ReceivedRequest| {
+        if request.line.starts_with("GET / ") {
             asked_root.fetch_add(1, Ordering::Relaxed);
         }
         Reply::error(401, "unauthorized", "Name or password is incorrect.")

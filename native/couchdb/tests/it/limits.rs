@@ -1,4 +1,4 @@
-//! Answers that have no end: in size, and in time.
+//! Answers without an end, in size or in time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ use crate::support::{Fake, Reply, database, documents, ids, page, settings, writ
 
 const MIB: usize = 1 << 20;
 
-/// What arrives of an answer before it is refused may be in the way already.
-const ON_THE_WAY: u64 = 4 << 20;
+/// Bytes that may still be in transit when the client refuses an answer.
+const IN_TRANSIT: u64 = 4 << 20;
 
 fn impatient() -> HttpSettings {
     HttpSettings {
@@ -26,7 +26,7 @@ fn impatient() -> HttpSettings {
     }
 }
 
-/// A server, and what goes over its connections.
+/// A server, and its traffic counters.
 fn counted(fake: &Fake, settings: HttpSettings) -> (Arc<Server>, Arc<Traffic>) {
     let url = ServerUrl::parse(&format!("http://{}", fake.address)).unwrap();
     let traffic = Arc::<Traffic>::default();
@@ -39,7 +39,7 @@ fn endless() -> Reply {
 }
 
 #[tokio::test]
-async fn endless_answer_about_one_document_is_refused_at_64_mib() {
+async fn endless_answer_for_one_document_is_refused_at_64_mib() {
     let fake = Fake::start(|_| endless());
     let (server, traffic) = counted(&fake, impatient());
     let database = database();
@@ -53,12 +53,12 @@ async fn endless_answer_about_one_document_is_refused_at_64_mib() {
         "{error}"
     );
     let received = traffic.received.load(Ordering::Relaxed);
-    assert!(received <= (64 << 20) + ON_THE_WAY, "{received}");
-    assert_eq!(fake.requests(), 1, "it would be as large again");
+    assert!(received <= (64 << 20) + IN_TRANSIT, "{received}");
+    assert_eq!(fake.requests(), 1, "a retry would be as large");
 }
 
 #[tokio::test]
-async fn endless_page_is_asked_for_in_halves_and_then_refused() {
+async fn endless_page_is_halved_then_refused() {
     let fake = Fake::start(|_| endless());
     let (server, traffic) = counted(&fake, impatient());
     let mut pages = Pages::of_revisions(server, database(), IdRange::all(), 4);
@@ -69,16 +69,16 @@ async fn endless_page_is_asked_for_in_halves_and_then_refused() {
     assert!(limits[2].contains("limit=1"), "{limits:?}");
     let received = traffic.received.load(Ordering::Relaxed);
     assert!(
-        received <= (16 + 16 + 64) * MIB as u64 + 3 * ON_THE_WAY,
+        received <= (16 + 16 + 64) * MIB as u64 + 3 * IN_TRANSIT,
         "{received}"
     );
 }
 
 #[tokio::test]
-async fn document_larger_than_a_page_is_read_by_itself() {
+async fn document_larger_than_page_limit_is_read_alone() {
     let large = " ".repeat(20 * MIB);
-    let fake = Fake::start(move |asked| {
-        let body = page(&ids(3), asked);
+    let fake = Fake::start(move |request| {
+        let body = page(&ids(3), request);
         let has_large = body.contains("+14155550001");
         Reply::json(if has_large {
             body.replacen('[', &format!("[{large}"), 1)
@@ -101,7 +101,7 @@ async fn document_larger_than_a_page_is_read_by_itself() {
 }
 
 #[tokio::test]
-async fn announced_length_over_the_ceiling_is_refused_before_it_arrives() {
+async fn announced_length_over_limit_is_refused_before_body() {
     let fake = Fake::start(|_| Reply::Announced(10 << 40));
     let (server, traffic) = counted(&fake, impatient());
     let began = Instant::now();
@@ -112,7 +112,7 @@ async fn announced_length_over_the_ceiling_is_refused_before_it_arrives() {
 }
 
 #[tokio::test]
-async fn more_rows_than_are_read_are_no_answer() {
+async fn answer_with_too_many_rows_is_bad_answer() {
     let fake = Fake::start(|_| {
         let row = r#"{"id":"+1","key":"+1","value":{"rev":"1-a"},"doc":{}}"#;
         let rows = vec![row; 200_000].join(",");
@@ -127,7 +127,7 @@ async fn more_rows_than_are_read_are_no_answer() {
 }
 
 #[tokio::test]
-async fn names_that_are_not_wanted_take_no_memory_and_too_many_are_refused() {
+async fn unwanted_names_use_no_memory_and_too_many_are_refused() {
     let many = Arc::new(AtomicBool::new(false));
     let wanted = many.clone();
     let fake = Fake::start(move |_| {
@@ -158,8 +158,8 @@ async fn answers_of_a_run_share_a_budget() {
     const DOCUMENT: usize = 6 * MIB;
     const BUDGET: usize = 14 * MIB;
     const AT_ONCE: usize = 8;
-    let fake = Fake::start(|asked| {
-        let (_, body) = crate::support::keyed(asked);
+    let fake = Fake::start(|request| {
+        let (_, body) = crate::support::keyed(request);
         Reply::json(body.replacen('[', &format!("[{}", " ".repeat(DOCUMENT)), 1))
     });
     let answers = AnswerBudget::new(BUDGET);
@@ -169,7 +169,7 @@ async fn answers_of_a_run_share_a_budget() {
         read_timeout: Duration::from_secs(20),
         ..settings()
     };
-    // Two servers of one run share it.
+    // Two servers of one run share the budget.
     let servers = [
         fake.server_with(settings.clone()),
         fake.server_with(settings),
@@ -181,8 +181,8 @@ async fn answers_of_a_run_share_a_budget() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    let reads = join_all((0..AT_ONCE).map(|one| {
-        let server = servers[one % 2].clone();
+    let reads = join_all((0..AT_ONCE).map(|index| {
+        let server = servers[index % 2].clone();
         async move {
             let database = database();
             let read = server.read_documents(&database, &["+1"], Attachments::Stubs, 1);
@@ -202,23 +202,23 @@ async fn answers_of_a_run_share_a_budget() {
 }
 
 #[tokio::test]
-async fn write_whose_answer_is_too_large_is_not_sent_again() {
+async fn write_with_too_large_answer_is_not_retried() {
     let fake = Fake::start(|_| endless());
     let server = fake.server_with(impatient());
     let documents = documents(4);
     let writes = writes(&documents);
     let landed = server.bulk_docs(&database(), &writes, 4).await;
     assert_eq!(fake.requests(), 1);
-    for one in landed {
+    for outcome in landed {
         assert!(
-            matches!(&one, Landed::Failed(error) if error.is_temporary()),
-            "{one:?}"
+            matches!(&outcome, Landed::Failed(error) if error.is_temporary()),
+            "{outcome:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn body_or_head_that_trickles_ends_in_a_timeout() {
+async fn slow_body_or_head_times_out() {
     let pause = Duration::from_millis(50);
     for head in [false, true] {
         let fake = Fake::start(move |_| {
@@ -246,7 +246,7 @@ async fn body_or_head_that_trickles_ends_in_a_timeout() {
 }
 
 #[tokio::test]
-async fn body_that_is_slow_and_steady_arrives() {
+async fn slow_but_steady_body_is_accepted() {
     let body = format!("[{}]", " ".repeat(200 << 10));
     let fake = Fake::start(move |_| Reply::Pieces {
         body: body.clone(),
@@ -263,17 +263,17 @@ async fn body_that_is_slow_and_steady_arrives() {
     );
     assert!(
         began.elapsed() > settings().read_timeout * 2,
-        "the test shows nothing"
+        "the body did not take longer than the read timeout"
     );
 }
 
 #[tokio::test]
-async fn pause_that_a_server_asks_for_is_clamped() {
-    for asked in ["4000000000", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+async fn retry_after_is_clamped() {
+    for pause in ["4000000000", "Fri, 31 Dec 9999 23:59:59 GMT"] {
         let fake = Fake::start(move |_| {
             Reply::With(
                 429,
-                ("retry-after", asked),
+                ("retry-after", pause),
                 r#"{"error":"too_many_requests"}"#.into(),
             )
         });

@@ -1,4 +1,4 @@
-//! The client against servers that answer as CouchDB and load balancers do in the field.
+//! Tests of the client against servers that answer as CouchDB and load balancers do in practice.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! A server that is away for a while fails nothing; one that stays away is given up.
+//! A short outage does not fail a request; a long one does.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{Fake, Reply, database, server, settings};
 
-/// Away for 1.2 seconds, in a test where two are long.
-fn away(kind: usize) -> Reply {
+/// An answer during an outage.
+fn outage_answer(kind: usize) -> Reply {
     match kind {
         0 => Reply::Of(503, "<html>503 Service Unavailable</html>".into()),
         1 => Reply::Closed,
@@ -25,12 +25,12 @@ fn away(kind: usize) -> Reply {
 }
 
 #[tokio::test]
-async fn server_that_is_away_for_less_than_the_patience_fails_nothing() {
+async fn short_outage_fails_no_request() {
     for kind in 0..5 {
         let began = Instant::now();
         let fake = Fake::start(move |_| {
             if began.elapsed() < Duration::from_millis(1200) {
-                return away(kind);
+                return outage_answer(kind);
             }
             Reply::json(r#"{"db_name":"numbers/+1415"}"#)
         });
@@ -45,7 +45,7 @@ async fn server_that_is_away_for_less_than_the_patience_fails_nothing() {
 }
 
 #[tokio::test]
-async fn server_that_starts_late_is_waited_for() {
+async fn request_waits_for_server_that_starts_late() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = port.local_addr().unwrap();
     drop(port);
@@ -72,7 +72,7 @@ async fn server_that_starts_late_is_waited_for() {
 }
 
 #[tokio::test]
-async fn outage_is_announced_once_and_given_up_once() {
+async fn outage_is_announced_once_and_fails_once() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hears = heard.clone();
     let settings = HttpSettings {
@@ -99,7 +99,7 @@ async fn outage_is_announced_once_and_given_up_once() {
         "does CouchDB run on host 127.0.0.1, port 1? Check COUCHDB_URL, and the firewall. It may be temporary: try again later"
     );
     assert_eq!(heard.lock().unwrap().len(), 1);
-    // The next database is not waited for as long again.
+    // The next request does not wait for the whole patience again.
     let began = Instant::now();
     server.exists(&database()).await.unwrap_err();
     assert!(
@@ -110,7 +110,7 @@ async fn outage_is_announced_once_and_given_up_once() {
 }
 
 #[tokio::test]
-async fn waiting_ends_at_once_when_the_run_is_cancelled() {
+async fn cancelled_run_stops_waiting_immediately() {
     let cancel = CancellationToken::new();
     let settings = HttpSettings {
         first_pause: Duration::from_secs(30),
@@ -134,7 +134,7 @@ fn default_patience_is_longer_than_a_minute() {
 }
 
 #[tokio::test]
-async fn answer_of_somebody_else_is_not_waited_for() {
+async fn html_answer_is_retried_only_a_few_times() {
     let tries = Arc::new(AtomicUsize::new(0));
     let tried = tries.clone();
     let fake = Fake::start(move |_| {

@@ -1,8 +1,8 @@
-//! Proxies that the environment names are not used: Kazoo's client uses none.
+//! The client ignores proxies from the environment, as Kazoo's client does.
 
 use std::process::Command;
 
-/// Runs other tests of this program in an environment whose proxies lead nowhere.
+/// Runs tests of this program with unreachable proxies in the environment.
 fn with_proxies(tests: &[&str]) {
     let mut program = Command::new(std::env::current_exe().unwrap());
     program.args(tests).arg("--exact");
@@ -12,15 +12,18 @@ fn with_proxies(tests: &[&str]) {
     }
     program.env_remove("no_proxy").env_remove("NO_PROXY");
     let output = program.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains(&format!("{} passed", tests.len())), "{said}");
+    let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output_text}");
+    assert!(
+        output_text.contains(&format!("{} passed", tests.len())),
+        "{output_text}"
+    );
 }
 
 #[test]
-fn proxies_of_the_environment_are_not_used() {
+fn environment_proxies_are_ignored() {
     with_proxies(&[
         "slow::pages_shrink_to_one_document",
-        "tls::private_authority_that_a_file_names_is_trusted",
+        "tls::private_authority_from_file_is_trusted",
     ]);
 }

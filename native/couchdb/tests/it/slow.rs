@@ -1,11 +1,13 @@
-//! Answers that take too long for a load balancer are asked for again in smaller pieces.
+//! Answers that are too slow for a load balancer are requested again in smaller pieces.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kazoo_numbers_couchdb::{Attachments, HttpSettings, IdRange, Landed, Pages, Server};
 
-use crate::support::{Asked, Fake, Reply, database, documents, ids, keyed, page, settings, writes};
+use crate::support::{
+    Fake, ReceivedRequest, Reply, database, documents, ids, keyed, page, settings, writes,
+};
 
 const DOCUMENTS: usize = 50;
 
@@ -24,7 +26,7 @@ async fn all(server: &Arc<Server>, limit: usize) -> Vec<String> {
     read
 }
 
-/// What a load balancer makes of an answer that takes too long.
+/// A load balancer's answer to a timeout.
 fn too_slow(kind: usize) -> Reply {
     match kind {
         0 => Reply::Of(504, "<html><title>Gateway Time-out</title></html>".into()),
@@ -43,14 +45,14 @@ fn too_slow(kind: usize) -> Reply {
 }
 
 #[tokio::test]
-async fn page_that_is_too_slow_is_asked_for_again_half_as_large_and_unbuffered() {
+async fn slow_page_is_retried_with_half_the_rows_and_unbuffered() {
     for kind in 0..8 {
-        let fake = Fake::start(move |asked| {
-            if asked.limit() > 13 {
+        let fake = Fake::start(move |request| {
+            if request.limit() > 13 {
                 return too_slow(kind);
             }
-            assert!(!asked.is_buffered(), "{}", asked.line);
-            Reply::json(page(&ids(DOCUMENTS), asked))
+            assert!(!request.is_buffered(), "{}", request.line);
+            Reply::json(page(&ids(DOCUMENTS), request))
         });
         let server = fake.server();
         assert_eq!(all(&server, 100).await, ids(DOCUMENTS), "kind {kind}");
@@ -67,24 +69,24 @@ async fn page_that_is_too_slow_is_asked_for_again_half_as_large_and_unbuffered()
 
 #[tokio::test]
 async fn pages_shrink_to_one_document() {
-    let fake = Fake::start(|asked| {
-        if asked.limit() > 1 {
+    let fake = Fake::start(|request| {
+        if request.limit() > 1 {
             return too_slow(0);
         }
-        Reply::json(page(&ids(DOCUMENTS), asked))
+        Reply::json(page(&ids(DOCUMENTS), request))
     });
     assert_eq!(all(&fake.server(), 1000).await, ids(DOCUMENTS));
 }
 
 #[tokio::test]
-async fn pages_that_shrink_in_the_middle_lose_and_repeat_nothing() {
+async fn shrinking_pages_lose_and_repeat_no_row() {
     for (from, to) in [(10, 1), (10, 2), (10, 3)] {
-        let fake = Fake::start(move |asked| {
-            let late = asked.line.contains("002") || asked.line.contains("003");
-            if asked.limit() > if late { to } else { from } {
+        let fake = Fake::start(move |request| {
+            let in_middle = request.line.contains("002") || request.line.contains("003");
+            if request.limit() > if in_middle { to } else { from } {
                 return too_slow(0);
             }
-            Reply::json(page(&ids(DOCUMENTS), asked))
+            Reply::json(page(&ids(DOCUMENTS), request))
         });
         assert_eq!(
             all(&fake.server(), 10).await,
@@ -95,18 +97,18 @@ async fn pages_that_shrink_in_the_middle_lose_and_repeat_nothing() {
 }
 
 #[tokio::test]
-async fn size_grows_again_after_a_while() {
+async fn page_size_grows_again_after_a_while() {
     let settings = HttpSettings {
         small_pages: Duration::from_millis(30),
         ..settings()
     };
     let slow = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let is_slow = slow.clone();
-    let fake = Fake::start(move |asked| {
-        if asked.limit() > 10 && is_slow.swap(false, std::sync::atomic::Ordering::Relaxed) {
+    let fake = Fake::start(move |request| {
+        if request.limit() > 10 && is_slow.swap(false, std::sync::atomic::Ordering::Relaxed) {
             return too_slow(0);
         }
-        Reply::json(page(&ids(DOCUMENTS), asked))
+        Reply::json(page(&ids(DOCUMENTS), request))
     });
     let server = fake.server_with(settings);
     all(&server, 100).await;
@@ -117,15 +119,15 @@ async fn size_grows_again_after_a_while() {
 }
 
 #[tokio::test]
-async fn reads_by_keys_and_queries_shrink_too() {
-    let fake = Fake::start(|asked: &Asked| {
-        if asked.line.contains("queries") {
+async fn reads_by_keys_and_queries_shrink() {
+    let fake = Fake::start(|request: &ReceivedRequest| {
+        if request.line.contains("queries") {
             return too_slow(0);
         }
-        if asked.line.starts_with("GET") {
-            return Reply::json(page(&ids(DOCUMENTS), asked));
+        if request.line.starts_with("GET") {
+            return Reply::json(page(&ids(DOCUMENTS), request));
         }
-        let (count, body) = keyed(asked);
+        let (count, body) = keyed(request);
         if count > 3 {
             too_slow(1)
         } else {
@@ -148,9 +150,9 @@ async fn reads_by_keys_and_queries_shrink_too() {
 }
 
 #[tokio::test]
-async fn writes_shrink_at_the_next_try() {
-    let fake = Fake::start(|asked: &Asked| {
-        let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+async fn writes_shrink_at_next_attempt() {
+    let fake = Fake::start(|request: &ReceivedRequest| {
+        let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
         let ids = body["docs"].as_array().unwrap().iter();
         let rows: Vec<String> = ids
             .map(|document| format!(r#"{{"id":{},"rev":"1-a"}}"#, document["_id"]))

@@ -1,4 +1,4 @@
-//! A server that answers as a test says.
+//! An HTTP server with answers from a test.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -11,14 +11,14 @@ use kazoo_numbers_couchdb::{DatabaseName, HttpSettings, Server, ServerUrl};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tokio_util::sync::CancellationToken;
 
-/// A request, as a test looks at it.
-pub struct Asked {
+/// A received request.
+pub struct ReceivedRequest {
     pub line: String,
     pub body: String,
 }
 
-impl Asked {
-    /// A number in the query or in the body: `limit=20`.
+impl ReceivedRequest {
+    /// The limit in the query or in the body (`limit=20`).
     pub fn limit(&self) -> usize {
         let rest = self.line.split("limit=").nth(1).unwrap_or_default();
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -30,29 +30,29 @@ impl Asked {
     }
 }
 
-/// What is answered.
+/// An answer.
 pub enum Reply {
-    /// Status, and a body of JSON or HTML.
+    /// Status, and a JSON or HTML body.
     Of(u16, String),
-    /// The same, with one more header.
+    /// Status, one header, and a body.
     With(u16, (&'static str, &'static str), String),
-    /// A body that ends before its length.
+    /// A body that ends before its announced length.
     Cut(String),
-    /// Nothing for so long, and then an end.
+    /// Silence for this long, then the connection is closed.
     Silence(Duration),
-    /// The connection is closed.
+    /// The connection is closed without an answer.
     Closed,
-    /// A body that goes on and on: these, and then one of those after the other.
+    /// An endless body: the first text once, then the second one repeated.
     Endless(String, String),
-    /// A length, and nothing after it.
+    /// An announced length without a body.
     Announced(u64),
-    /// A body that comes piece by piece, with a pause after each.
+    /// A body in pieces, with a pause after each.
     Pieces {
         body: String,
         bytes: usize,
         pause: Duration,
     },
-    /// The same of the head.
+    /// A head in pieces, with a pause after each.
     SlowHead(Duration),
 }
 
@@ -106,7 +106,7 @@ impl Reply {
             Self::Announced(_) => {
                 stream.write_all(&self.bytes())?;
                 stream.flush()?;
-                // Open until the client goes.
+                // Stays open until the client closes the connection.
                 thread::sleep(Duration::from_secs(20));
                 Ok(())
             }
@@ -134,9 +134,9 @@ fn in_pieces(
     Ok(())
 }
 
-type Answer = dyn Fn(&Asked) -> Reply + Send + Sync;
+type Responder = dyn Fn(&ReceivedRequest) -> Reply + Send + Sync;
 
-/// A server on a port of its own, for as long as the test runs.
+/// A server on its own port, for the duration of the test.
 pub struct Fake {
     pub address: SocketAddr,
     pub requests: Arc<AtomicUsize>,
@@ -144,18 +144,18 @@ pub struct Fake {
 }
 
 impl Fake {
-    pub fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn start(answer: impl Fn(&ReceivedRequest) -> Reply + Send + Sync + 'static) -> Self {
         Self::serve(None, Arc::new(answer))
     }
 
     pub fn encrypted(
         config: ServerConfig,
-        answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+        answer: impl Fn(&ReceivedRequest) -> Reply + Send + Sync + 'static,
     ) -> Self {
         Self::serve(Some(Arc::new(config)), Arc::new(answer))
     }
 
-    fn serve(config: Option<Arc<ServerConfig>>, answer: Arc<Answer>) -> Self {
+    fn serve(config: Option<Arc<ServerConfig>>, answer: Arc<Responder>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let fake = Self {
             address: listener.local_addr().unwrap(),
@@ -169,10 +169,10 @@ impl Fake {
                 let (requests, lines) = (requests.clone(), lines.clone());
                 let stream = stream.unwrap();
                 thread::spawn(move || {
-                    let reply = |asked: &Asked| {
+                    let reply = |request: &ReceivedRequest| {
                         requests.fetch_add(1, Ordering::Relaxed);
-                        lines.lock().unwrap().push(asked.line.clone());
-                        answer(asked)
+                        lines.lock().unwrap().push(request.line.clone());
+                        answer(request)
                     };
                     match config {
                         None => exchange(stream, reply),
@@ -203,12 +203,12 @@ impl Fake {
     }
 }
 
-fn exchange(mut stream: impl Read + Write, reply: impl Fn(&Asked) -> Reply) {
+fn exchange(mut stream: impl Read + Write, reply: impl Fn(&ReceivedRequest) -> Reply) {
     let mut text = Vec::new();
     let mut byte = [0];
     while !text.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte) {
-            // The first byte of an encrypted connection: no method of HTTP starts so.
+            // The first byte of a TLS connection.
             Ok(1) if text.is_empty() && byte[0] == 22 => {
                 let _ = stream.write_all(&Reply::Of(400, "Bad Request".into()).bytes());
                 return;
@@ -226,15 +226,15 @@ fn exchange(mut stream: impl Read + Write, reply: impl Fn(&Asked) -> Reply) {
     if stream.read_exact(&mut body).is_err() {
         return;
     }
-    let asked = Asked {
+    let request = ReceivedRequest {
         line: head.lines().next().unwrap_or_default().to_owned(),
         body: String::from_utf8(body).unwrap(),
     };
-    let _ = reply(&asked).send(&mut stream);
+    let _ = reply(&request).send(&mut stream);
     let _ = stream.flush();
 }
 
-/// Settings whose waits are those of a test: an outage of two seconds is a long one.
+/// Settings with short waits: an outage of two seconds counts as long.
 pub fn settings() -> HttpSettings {
     HttpSettings {
         first_pause: Duration::from_millis(2),
@@ -254,7 +254,7 @@ pub fn database() -> DatabaseName {
     DatabaseName::new("numbers/+1415").unwrap()
 }
 
-/// Ids of number documents, in order.
+/// Ids of number documents, sorted.
 pub fn ids(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("+1415555{n:04}")).collect()
 }
@@ -278,9 +278,9 @@ pub fn writes(documents: &[(String, String)]) -> Vec<kazoo_numbers_couchdb::Writ
         .collect()
 }
 
-/// A page of `_all_docs` of these ids, as CouchDB answers this request.
-pub fn page(ids: &[String], asked: &Asked) -> String {
-    let decoded = percent_encoding::percent_decode_str(&asked.line)
+/// CouchDB's answer to an `_all_docs` request if these ids exist.
+pub fn page(ids: &[String], request: &ReceivedRequest) -> String {
+    let decoded = percent_encoding::percent_decode_str(&request.line)
         .decode_utf8()
         .unwrap()
         .into_owned();
@@ -293,15 +293,15 @@ pub fn page(ids: &[String], asked: &Asked) -> String {
     let rows: Vec<String> = ids
         .iter()
         .filter(|id| **id >= start)
-        .take(asked.limit())
+        .take(request.limit())
         .map(|id| row(id))
         .collect();
     rows_of(&rows)
 }
 
 /// The answer to a read by keys.
-pub fn keyed(asked: &Asked) -> (usize, String) {
-    let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+pub fn keyed(request: &ReceivedRequest) -> (usize, String) {
+    let body: serde_json::Value = serde_json::from_str(&request.body).unwrap();
     let rows: Vec<String> = body["keys"]
         .as_array()
         .unwrap()

@@ -1,4 +1,4 @@
-//! Encrypted connections, with certificates made here.
+//! TLS connections with certificates made by the tests.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{Fake, Reply, settings};
 
-/// A certificate with its key, and the text of a file that holds what is to be trusted.
-pub struct Identity {
+/// A certificate with its key, and the PEM text to trust.
+pub struct TestCertificate {
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
     trusted: String,
@@ -28,14 +28,14 @@ fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {
     PrivateKeyDer::try_from(key.serialize_der()).unwrap()
 }
 
-/// A certificate that vouches for itself. What `openssl req -x509` makes is an authority, too.
-fn self_signed(mut parameters: CertificateParams, is_authority: bool) -> Identity {
+/// A self-signed certificate. `openssl req -x509` marks its certificates as authorities.
+fn self_signed(mut parameters: CertificateParams, is_authority: bool) -> TestCertificate {
     if is_authority {
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     }
     let key = KeyPair::generate().unwrap();
     let certificate = parameters.self_signed(&key).unwrap();
-    Identity {
+    TestCertificate {
         certificate: certificate.der().clone(),
         key: private_key(&key),
         trusted: certificate.pem(),
@@ -43,7 +43,7 @@ fn self_signed(mut parameters: CertificateParams, is_authority: bool) -> Identit
 }
 
 /// A certificate of a private authority.
-pub fn of_private_authority(parameters: &CertificateParams) -> Identity {
+pub fn of_private_authority(parameters: &CertificateParams) -> TestCertificate {
     let mut authority = self::parameters(&[]);
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
@@ -51,14 +51,14 @@ pub fn of_private_authority(parameters: &CertificateParams) -> Identity {
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
     let certificate = parameters.signed_by(&key, &issuer).unwrap();
-    Identity {
+    TestCertificate {
         certificate: certificate.der().clone(),
         key: private_key(&key),
         trusted,
     }
 }
 
-pub fn serve(identity: &Identity) -> Fake {
+pub fn serve(identity: &TestCertificate) -> Fake {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -69,7 +69,7 @@ pub fn serve(identity: &Identity) -> Fake {
     Fake::encrypted(config, |_| Reply::json(r#"["numbers/+1415"]"#))
 }
 
-/// Lists databases of a server under this address, trusting what a file holds.
+/// Lists databases of the server at `url`, with a file of trusted certificates.
 async fn ask(url: &str, trusted: &str) -> Result<usize, Error> {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(trusted.as_bytes()).unwrap();
@@ -87,7 +87,7 @@ async fn ask_fake(fake: &Fake, host: &str, trusted: &str) -> Result<usize, Error
 }
 
 #[tokio::test]
-async fn private_authority_that_a_file_names_is_trusted() {
+async fn private_authority_from_file_is_trusted() {
     let identity = of_private_authority(&parameters(&["localhost", "127.0.0.1"]));
     let fake = serve(&identity);
     for host in ["localhost", "127.0.0.1"] {
@@ -98,13 +98,13 @@ async fn private_authority_that_a_file_names_is_trusted() {
 }
 
 #[tokio::test]
-async fn self_signed_certificate_that_a_file_names_is_trusted() {
+async fn self_signed_certificate_from_file_is_trusted() {
     for is_authority in [false, true] {
         let identity = self_signed(parameters(&["localhost"]), is_authority);
         let fake = serve(&identity);
         let answer = ask_fake(&fake, "localhost", &identity.trusted).await;
         assert_eq!(answer.unwrap(), 1, "authority: {is_authority}");
-        // Its name still counts, and so does which one it is.
+        // The name and the certificate itself are still checked.
         let error = ask_fake(&fake, "127.0.0.1", &identity.trusted)
             .await
             .unwrap_err();
@@ -123,7 +123,7 @@ async fn self_signed_certificate_that_a_file_names_is_trusted() {
 }
 
 #[tokio::test]
-async fn certificate_errors_are_final_and_say_what_to_do() {
+async fn certificate_errors_are_final_with_hint() {
     let name = || parameters(&["localhost"]);
     let mut expired = name();
     expired.not_before = date_time_ymd(2020, 1, 1);
@@ -165,7 +165,7 @@ async fn certificate_errors_are_final_and_say_what_to_do() {
 }
 
 #[tokio::test]
-async fn https_to_an_http_port_says_so_and_the_other_way_round() {
+async fn scheme_mismatch_names_the_right_scheme() {
     let plain = Fake::start(|_| Reply::json("[]"));
     let error = ask_fake(&plain, "127.0.0.1", "").await.unwrap_err();
     assert_eq!(error.kind(), Kind::Tls);
@@ -190,7 +190,7 @@ async fn https_to_an_http_port_says_so_and_the_other_way_round() {
 }
 
 #[tokio::test]
-async fn file_of_certificates_that_cannot_be_used_is_named() {
+async fn unusable_certificate_file_is_named() {
     for (text, said) in [
         ("no certificate", "it holds no certificate"),
         (

@@ -1,49 +1,48 @@
-//! The command line.
+//! The command line arguments.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Measures the commands of kazoo-numbers against the least that a CouchDB could be asked for the
-/// same work.
+/// Measures the commands of kazoo-numbers against the minimum of requests for the same work.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    pub(crate) what: What,
+    pub(crate) command: BenchCommand,
 }
 
-/// What is to be done.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
-pub(crate) enum What {
-    /// Measures, and writes the figures and the table
-    Run(Run),
-    /// Writes the table anew from figures that were measured before
+pub(crate) enum BenchCommand {
+    /// Measure, and write the figures and the table
+    RunOptions(RunOptions),
+    /// Write the table again from existing figures
     Table(Files),
-    /// Sends the requests that a file holds: the floor
+    /// Send the requests in a file (the floor)
     #[command(hide = true)]
     Floor {
         /// The prepared requests
-        job: PathBuf,
+        requests: PathBuf,
     },
-    /// Serves an embedded server, as long as its input is open
+    /// Serve an embedded server until standard input is closed
     #[command(hide = true)]
     Sandbox,
-    /// Runs a program and tells what it cost
+    /// Run a program and measure its time and memory
     #[command(hide = true)]
     Measure {
-        /// Where to tell it
-        told: PathBuf,
+        /// The file for the result
+        output: PathBuf,
         /// The program and its arguments
         #[arg(last = true, required = true)]
         line: Vec<OsString>,
     },
 }
 
-/// How to measure.
+/// Options of a measurement.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Run {
+pub(crate) struct RunOptions {
     /// Numbers in a cluster, smallest first
     #[arg(
         long,
@@ -52,26 +51,26 @@ pub(crate) struct Run {
         default_value = "5000,50000"
     )]
     pub(crate) sizes: Vec<usize>,
-    /// Only commands whose names hold one of these
+    /// Only commands with one of these texts in their names
     #[arg(long, value_name = "TEXT,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Runs of each, of ours and of the floor [default: 5, above 20 000 numbers 3]
+    /// Number of runs of each command and of its floor [default: 5, above 20 000 numbers 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) turns: Option<u8>,
-    /// The kazoo-numbers to measure [default: the one beside this program]
+    /// The kazoo-numbers to measure [default: in the folder of this program]
     #[arg(long, value_name = "FILE")]
     pub(crate) program: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) files: Files,
 }
 
-/// Where the results go.
+/// The output files.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Files {
-    /// All figures, as JSON; what is in it and is not measured again stays
+    /// The file with all figures (JSON); figures that are not measured again stay
     #[arg(long, value_name = "FILE", default_value = "docs/performance.json")]
     pub(crate) figures: PathBuf,
-    /// The page with the table, between its marks
+    /// The page with the table, which is written between two marks
     #[arg(long, value_name = "FILE", default_value = "docs/performance.md")]
     pub(crate) page: PathBuf,
 }

@@ -1,45 +1,45 @@
-//! The order of things: a cluster is made, each command that is measured on it is run in turns
-//! with its floor, and what was changed is put back in between.
+//! The measurement: builds a cluster, runs each command alternately with its floor, and restores
+//! the cluster in between.
 
 use anyhow::{Context as _, Result, ensure};
 use kazoo_numbers_generator::{Cluster, DriftKind, refuse_if_occupied};
 
-use crate::changes::{Changes, Towards, run_in};
-use crate::children::{Children, OurRun, Ran};
+use crate::changes::{ChangeDirection, JournaledChanges, run_in};
+use crate::children::{Children, JournaledRun, OurRun};
 use crate::conditions::Conditions;
-use crate::family::{Family, Work};
+use crate::current::{CurrentDocuments, documents_of};
+use crate::family::{CommandFamily, FamilyKind};
 use crate::floor::{AT_ONCE, FloorRun};
 use crate::http::Client;
-use crate::job::Job;
-use crate::measurement::{Measurement, State};
-use crate::present::{Present, documents_of};
-use crate::progress::say;
-use crate::quiet;
-use crate::server::Server;
-use crate::shape::Shape;
+use crate::idle;
+use crate::measurement::{ClusterState, Measurement};
+use crate::progress::log;
+use crate::request_plan;
+use crate::requests::RequestPlan;
+use crate::server::MeasuredServer;
+use crate::shape::ClusterShape;
 use crate::snapshot::Snapshot;
-use crate::work;
 
-/// Measures on one server.
+/// Measures commands on one server.
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
-    server: &'a Server,
+    server: &'a MeasuredServer,
     children: Children,
     client: Client,
     conditions: Conditions,
     trivial_peak_bytes: u64,
 }
 
-/// Runs of ours, and as many of the floor.
+/// Runs of the command, and as many runs of its floor.
 #[derive(Debug, Default)]
-struct Turns {
+struct Runs {
     ours: Vec<OurRun>,
     floor: Vec<FloorRun>,
 }
 
 impl<'a> Bench<'a> {
-    /// Refuses a server that holds somebody's cluster.
-    pub(crate) async fn new(server: &'a Server, children: Children) -> Result<Self> {
+    /// Creates a bench. A server with a foreign cluster is refused.
+    pub(crate) async fn new(server: &'a MeasuredServer, children: Children) -> Result<Self> {
         refuse_if_occupied(server.url()).await?;
         let client = Client::new(server.url(), AT_ONCE)?;
         let conditions = Conditions::of(server, &client).await?;
@@ -53,12 +53,12 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Measures these commands on a cluster of this shape, each `turns` times, and takes the
-    /// cluster away. `each` gets every measurement as it is made.
+    /// Measures commands on a cluster of this shape, `turns` times each, and deletes the cluster.
+    /// `each` gets every measurement.
     pub(crate) async fn cluster(
         &self,
-        shape: Shape,
-        families: &[&Family],
+        shape: ClusterShape,
+        families: &[&CommandFamily],
         turns: usize,
         mut each: impl FnMut(Measurement) -> Result<()>,
     ) -> Result<()> {
@@ -67,9 +67,11 @@ impl<'a> Bench<'a> {
             self.make(shape, drift).await?;
             for family in some {
                 let measured = match family.work {
-                    Work::Reads => self.that_reads(family, turns).await,
-                    Work::Writes => self.that_writes(family, turns).await,
-                    Work::Undoes(function) => self.that_undoes(family, function, turns).await,
+                    FamilyKind::Reads => self.measure_reading(family, turns).await,
+                    FamilyKind::Writes => self.measure_writing(family, turns).await,
+                    FamilyKind::Undoes(function) => {
+                        self.measure_undoing(family, function, turns).await
+                    }
                 };
                 for (state, turns) in measured.with_context(|| family.name)? {
                     each(self.measurement(family, shape, state, turns))?;
@@ -79,104 +81,116 @@ impl<'a> Bench<'a> {
         Ok(Cluster::wipe(self.server.url()).await?)
     }
 
-    async fn make(&self, shape: Shape, drift: &[DriftKind]) -> Result<()> {
+    async fn make(&self, shape: ClusterShape, drift: &[DriftKind]) -> Result<()> {
         let kinds: Vec<&str> = drift.iter().map(|kind| kind.name()).collect();
-        say(&format!("{} numbers, {}", shape.numbers, kinds.join(", ")));
+        log(&format!("{} numbers, {}", shape.numbers, kinds.join(", ")));
         Cluster::wipe(self.server.url()).await?;
         shape.plan(drift).load(self.server.url()).await?;
-        self.quiet().await
+        self.idle().await
     }
 
-    async fn that_reads(&self, family: &Family, turns: usize) -> Result<Vec<(State, Turns)>> {
+    async fn measure_reading(
+        &self,
+        family: &CommandFamily,
+        turns: usize,
+    ) -> Result<Vec<(ClusterState, Runs)>> {
         let snapshot = Snapshot::of(&self.client).await?;
-        let floor = work::to_look(family, &snapshot);
+        let floor = request_plan::plan_without_writes(family, &snapshot);
         self.ours(family)?;
         self.children.floor(&floor)?;
-        let turns = self.in_turns(family, &floor, turns)?;
-        Ok(vec![(State::Drifted, turns)])
+        let turns = self.alternate(family, &floor, turns)?;
+        Ok(vec![(ClusterState::Drifted, turns)])
     }
 
-    async fn that_writes(&self, family: &Family, turns: usize) -> Result<Vec<(State, Turns)>> {
+    async fn measure_writing(
+        &self,
+        family: &CommandFamily,
+        turns: usize,
+    ) -> Result<Vec<(ClusterState, Runs)>> {
         let drifted = Snapshot::of(&self.client).await?;
-        // This one is not counted. It warms all up, and tells what there is to do.
+        // The first run is not counted. It warms up caches and determines the changes.
         let first = self.ours(family)?;
-        let mut changes = Changes::of_journal(first.journal.path())?;
-        ensure!(!changes.is_empty(), "there was nothing to do");
+        let mut changes = JournaledChanges::of_journal(first.journal.path())?;
+        ensure!(!changes.is_empty(), "the command changed nothing");
         let in_sync = Snapshot::of(&self.client).await?;
         for database in in_sync.new_since(&drifted) {
             let documents = documents_of(&self.client, &database).await?;
             changes.create(database, documents);
         }
 
-        let floor = work::to_look(family, &in_sync);
+        let floor = request_plan::plan_without_writes(family, &in_sync);
         self.children.floor(&floor)?;
-        self.quiet().await?;
-        let again = self.in_turns(family, &floor, turns)?;
+        self.idle().await?;
+        let again = self.alternate(family, &floor, turns)?;
         for run in &again.ours {
             let written = run.summary.outcome.written();
             ensure!(written == 0, "a second run wrote {written} documents");
         }
-        self.put_back(&changes).await?;
+        self.restore(&changes).await?;
 
-        let mut to_do = Turns::default();
+        let mut to_do = Runs::default();
         for turn in 0..turns {
             for ours in [turn % 2 == 0, turn % 2 == 1] {
-                // What it reads for the floor, the server has at hand for ours too.
-                let present = self.present(&changes, Towards::Before).await?;
+                // The documents read here are in the server's cache for the command as well.
+                let current = self.current(&changes, ChangeDirection::Before).await?;
                 if ours {
                     let ran = self.ours(family)?;
-                    self.must_be_the_same(&first, &ran)?;
+                    self.ensure_same_result(&first, &ran)?;
                     to_do.ours.push(ran.run);
                 } else {
-                    let floor = work::to_change(family, &drifted, &changes, &present);
+                    let floor =
+                        request_plan::plan_with_writes(family, &drifted, &changes, &current);
                     to_do.floor.push(self.children.floor(&floor)?);
-                    self.present(&changes, Towards::After).await?;
+                    self.current(&changes, ChangeDirection::After).await?;
                 }
-                self.put_back(&changes).await?;
+                self.restore(&changes).await?;
             }
         }
         let left = Snapshot::of(&self.client).await?;
         ensure!(left == drifted, "the cluster is not as it was");
-        Ok(vec![(State::Drifted, to_do), (State::InSync, again)])
+        Ok(vec![
+            (ClusterState::Drifted, to_do),
+            (ClusterState::InSync, again),
+        ])
     }
 
-    /// Each turn undoes a run of its own.
-    async fn that_undoes(
+    /// Measures `undo`. Each turn undoes a separate run.
+    async fn measure_undoing(
         &self,
-        family: &Family,
+        family: &CommandFamily,
         function: &str,
         turns: usize,
-    ) -> Result<Vec<(State, Turns)>> {
-        let mut done = Turns::default();
+    ) -> Result<Vec<(ClusterState, Runs)>> {
+        let mut done = Runs::default();
         for turn in 0..=turns {
             for ours in [turn % 2 == 0, turn % 2 == 1] {
                 let ran = self.children.ours(function, &[])?;
                 let journal = ran.journal.path();
-                let changes = Changes::of_journal(journal)?;
-                let run = run_in(journal)?.context("there was nothing to do")?;
-                self.quiet().await?;
+                let changes = JournaledChanges::of_journal(journal)?;
+                let run = run_in(journal)?.context("the command changed nothing")?;
+                self.idle().await?;
                 if ours {
                     let undone = self.children.ours_with(family.name, &[&run], journal)?;
                     done.ours.push(undone);
                 } else {
-                    let present = self.present(&changes, Towards::After).await?;
-                    let floor = work::to_undo(family, &changes, &present);
+                    let current = self.current(&changes, ChangeDirection::After).await?;
+                    let floor = request_plan::plan_undo(family, &changes, &current);
                     done.floor.push(self.children.floor(&floor)?);
                 }
-                self.present(&changes, Towards::Before).await?;
+                self.current(&changes, ChangeDirection::Before).await?;
             }
         }
-        // The first turn warms all up.
+        // The first turn warms up caches.
         done.ours.remove(0);
         done.floor.remove(0);
-        Ok(vec![(State::Drifted, done)])
+        Ok(vec![(ClusterState::Drifted, done)])
     }
 
-    /// Ours and the floor in turns, in a cluster that neither changes.
-    fn in_turns(&self, family: &Family, floor: &Job, turns: usize) -> Result<Turns> {
-        let mut done = Turns::default();
+    /// Runs the command and the floor alternately on a cluster that neither changes.
+    fn alternate(&self, family: &CommandFamily, floor: &RequestPlan, turns: usize) -> Result<Runs> {
+        let mut done = Runs::default();
         for turn in 0..turns {
-            // Who comes second finds what the other one left in caches.
+            // The order alternates, because the second one finds warm caches.
             for ours in [turn % 2 == 0, turn % 2 == 1] {
                 if ours {
                     done.ours.push(self.ours(family)?.run);
@@ -188,27 +202,27 @@ impl<'a> Bench<'a> {
         Ok(done)
     }
 
-    /// Runs the command, and sees to it that all it says that it wrote is in its journal.
-    fn ours(&self, family: &Family) -> Result<Ran> {
+    /// Runs the command, and checks that its journal has all reported writes.
+    fn ours(&self, family: &CommandFamily) -> Result<JournaledRun> {
         let ran = self.children.ours(family.name, family.arguments)?;
-        let told = ran.run.summary.outcome.written();
-        let journalled = Changes::of_journal(ran.journal.path())?.count() as u64;
+        let reported = ran.run.summary.outcome.written();
+        let journalled = JournaledChanges::of_journal(ran.journal.path())?.count() as u64;
         ensure!(
-            told == journalled,
-            "{told} documents were written, and {journalled} are in the journal"
+            reported == journalled,
+            "{reported} documents were written, and {journalled} are in the journal"
         );
         Ok(ran)
     }
 
-    /// Another run from the same state does the same.
-    fn must_be_the_same(&self, first: &Ran, other: &Ran) -> Result<()> {
+    /// Fails unless two runs from the same state have the same result.
+    fn ensure_same_result(&self, first: &JournaledRun, other: &JournaledRun) -> Result<()> {
         let (first_outcome, outcome) = (first.run.summary.outcome, other.run.summary.outcome);
         ensure!(
             first_outcome == outcome,
             "another run did something else: {outcome:?}, not {first_outcome:?}"
         );
-        let written = |ran: &Ran| -> Result<Vec<(String, String)>> {
-            let changes = Changes::of_journal(ran.journal.path())?;
+        let written = |ran: &JournaledRun| -> Result<Vec<(String, String)>> {
+            let changes = JournaledChanges::of_journal(ran.journal.path())?;
             let documents = changes.ids().flat_map(|(database, ids)| {
                 ids.into_iter()
                     .map(|id| (database.to_owned(), id.to_owned()))
@@ -223,38 +237,42 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Makes the cluster what it was before these changes.
-    async fn put_back(&self, changes: &Changes) -> Result<()> {
-        let present = Present::of(&self.client, changes).await?;
-        let job = Job {
-            phases: changes.writes(Towards::Before, &present),
+    /// Restores the cluster to its state before these changes.
+    async fn restore(&self, changes: &JournaledChanges) -> Result<()> {
+        let current = CurrentDocuments::of(&self.client, changes).await?;
+        let requests = RequestPlan {
+            phases: changes.writes(ChangeDirection::Before, &current),
         };
-        job.perform(&self.client, AT_ONCE).await?;
-        self.present(changes, Towards::Before).await?;
-        self.quiet().await
+        requests.perform(&self.client, AT_ONCE).await?;
+        self.current(changes, ChangeDirection::Before).await?;
+        self.idle().await
     }
 
-    /// Waits for what a server does after writes. The embedded one does nothing then.
-    async fn quiet(&self) -> Result<()> {
+    /// Waits for a server's background work after writes. The embedded server has none.
+    async fn idle(&self) -> Result<()> {
         if self.server.is_embedded() {
             return Ok(());
         }
-        quiet::wait(&self.client).await
+        idle::wait(&self.client).await
     }
 
-    /// The documents that these changes are about, which must be on this side of them.
-    async fn present(&self, changes: &Changes, side: Towards) -> Result<Present> {
-        let present = Present::of(&self.client, changes).await?;
-        present.must_be(changes, side)?;
-        Ok(present)
+    /// The current documents of these changes. They must be on this side of the changes.
+    async fn current(
+        &self,
+        changes: &JournaledChanges,
+        side: ChangeDirection,
+    ) -> Result<CurrentDocuments> {
+        let current = CurrentDocuments::of(&self.client, changes).await?;
+        current.ensure_state(changes, side)?;
+        Ok(current)
     }
 
     fn measurement(
         &self,
-        family: &Family,
-        shape: Shape,
-        state: State,
-        turns: Turns,
+        family: &CommandFamily,
+        shape: ClusterShape,
+        state: ClusterState,
+        turns: Runs,
     ) -> Measurement {
         let words: Vec<&str> = std::iter::once(family.name)
             .chain(family.arguments.iter().copied())

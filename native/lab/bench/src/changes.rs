@@ -1,5 +1,5 @@
-//! What a run changed, from its journal and from the databases that it created; and the requests
-//! that make the same changes again, or take them back.
+//! The changes of a run, from its journal and from created databases, and the requests that repeat
+//! or revert them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,51 +11,51 @@ use kazoo_numbers::journal::Journals;
 use kazoo_numbers::plan::Step;
 use kazoo_numbers_generator::Document;
 
-use crate::http::{Method, Request};
-use crate::job::{Chain, Phase};
-use crate::present::Present;
+use crate::current::CurrentDocuments;
+use crate::http::{FloorRequest, Method};
+use crate::requests::{Chain, Phase};
 use crate::snapshot::is_of_numbers;
 
-/// Documents in one write, as the library has it.
+/// Documents in one write, as in the library.
 const IN_A_WRITE: usize = 500;
 
-/// One document before and after a run; None: it was not there.
+/// One document before and after a run. None if it did not exist.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Change {
+pub(crate) struct JournaledChange {
     pub(crate) before: Option<Document>,
     pub(crate) after: Option<Document>,
 }
 
-impl Change {
-    /// The document that is to be reached.
-    pub(crate) fn target(&self, towards: Towards) -> Option<&Document> {
-        match towards {
-            Towards::Before => self.before.as_ref(),
-            Towards::After => self.after.as_ref(),
+impl JournaledChange {
+    /// The document that the change leads to.
+    pub(crate) fn target(&self, direction: ChangeDirection) -> Option<&Document> {
+        match direction {
+            ChangeDirection::Before => self.before.as_ref(),
+            ChangeDirection::After => self.after.as_ref(),
         }
     }
 }
 
-/// Which way changes are made.
+/// The direction of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Towards {
-    /// Back to what was there before the run.
+pub(crate) enum ChangeDirection {
+    /// To the state before the run.
     Before,
-    /// To what the run made of it.
+    /// To the state after the run.
     After,
 }
 
-/// All that a run changed.
+/// All changes of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Changes {
-    /// Documents of databases that were there before: by database and id.
-    pub(crate) documents: BTreeMap<String, BTreeMap<String, Change>>,
-    /// Databases that were not, with all that they hold now.
+pub(crate) struct JournaledChanges {
+    /// Documents of existing databases, by database and id.
+    pub(crate) documents: BTreeMap<String, BTreeMap<String, JournaledChange>>,
+    /// Created databases with all their documents.
     pub(crate) created: BTreeMap<String, Vec<Document>>,
 }
 
-impl Changes {
-    /// What the one run that has a journal in this folder changed; nothing, if there is none.
+impl JournaledChanges {
+    /// The changes of the only run with a journal in this folder. Empty without a journal.
     pub(crate) fn of_journal(directory: &Path) -> Result<Self> {
         let mut changes = Self::default();
         let Some(run) = run_in(directory)? else {
@@ -72,23 +72,23 @@ impl Changes {
         Ok(changes)
     }
 
-    /// Takes a database for created, with all that it holds.
+    /// Records a database as created, with all its documents.
     pub(crate) fn create(&mut self, database: String, documents: Vec<Document>) {
         self.documents.remove(&database);
         self.created.insert(database, documents);
     }
 
-    /// How many documents changed, those of created databases left out.
+    /// The number of changed documents, without those of created databases.
     pub(crate) fn count(&self) -> usize {
         self.documents.values().map(BTreeMap::len).sum()
     }
 
-    /// Whether nothing changed.
+    /// Whether there are no changes.
     pub(crate) fn is_empty(&self) -> bool {
         self.count() == 0 && self.created.is_empty()
     }
 
-    /// The ids of the documents that changed, by database.
+    /// The ids of changed documents by database.
     pub(crate) fn ids(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
         self.documents.iter().map(|(database, documents)| {
             let ids = documents.keys().map(String::as_str).collect();
@@ -96,14 +96,17 @@ impl Changes {
         })
     }
 
-    /// The fewest writes that make the changes: of each database five hundred documents a
-    /// request, with the revisions that are current. Number databases come before account
-    /// databases, as a conversion has it.
-    pub(crate) fn writes(&self, towards: Towards, present: &Present) -> Vec<Phase> {
-        let mut numbers = self.databases(towards);
+    /// The minimum of writes for the changes: for each database 500 documents a request, with the
+    /// current revisions. Number databases come before account databases, as in a conversion.
+    pub(crate) fn writes(
+        &self,
+        direction: ChangeDirection,
+        current: &CurrentDocuments,
+    ) -> Vec<Phase> {
+        let mut numbers = self.databases(direction);
         let mut accounts = Phase::new();
         for (database, documents) in &self.documents {
-            let chain = writes(database, documents, towards, present);
+            let chain = writes(database, documents, direction, current);
             if is_of_numbers(database) {
                 numbers.push(chain);
             } else {
@@ -115,38 +118,42 @@ impl Changes {
         phases
     }
 
-    /// Databases as a whole: made and filled, or taken away.
-    fn databases(&self, towards: Towards) -> Phase {
+    /// Creates and fills databases, or deletes them.
+    fn databases(&self, direction: ChangeDirection) -> Phase {
         self.created
             .iter()
-            .map(|(database, documents)| match towards {
-                Towards::Before => vec![Request::to(Method::Delete, database, "", None)],
-                Towards::After => std::iter::once(Request::to(Method::Put, database, "", None))
-                    .chain(documents.chunks(IN_A_WRITE).map(|some| {
-                        let rows = some.iter().cloned().map(Value::Object).collect();
-                        bulk(database, rows)
-                    }))
-                    .collect(),
+            .map(|(database, documents)| match direction {
+                ChangeDirection::Before => {
+                    vec![FloorRequest::to(Method::Delete, database, "", None)]
+                }
+                ChangeDirection::After => {
+                    std::iter::once(FloorRequest::to(Method::Put, database, "", None))
+                        .chain(documents.chunks(IN_A_WRITE).map(|some| {
+                            let rows = some.iter().cloned().map(Value::Object).collect();
+                            bulk(database, rows)
+                        }))
+                        .collect()
+                }
             })
             .collect()
     }
 }
 
-/// The id of the one run that has a journal in this folder.
+/// The id of the only run with a journal in this folder.
 pub(crate) fn run_in(directory: &Path) -> Result<Option<String>> {
     let mut runs = Journals::new(directory.to_owned()).runs()?;
     ensure!(runs.len() < 2, "more than one run has a journal");
     Ok(runs.pop().map(|run| run.start.run))
 }
 
-/// From before the first write that landed to after the last; None: none did.
-fn change(steps: &[Step]) -> Result<Option<Change>> {
+/// The change from before the first successful write to after the last. None if none succeeded.
+fn change(steps: &[Step]) -> Result<Option<JournaledChange>> {
     let mut landed = steps.iter().filter(|step| step.rev.is_some());
     let Some(first) = landed.next() else {
         return Ok(None);
     };
     let last = landed.next_back().unwrap_or(first);
-    Ok(Some(Change {
+    Ok(Some(JournaledChange {
         before: tree(first.before.as_ref())?,
         after: tree(last.after.as_ref())?,
     }))
@@ -163,13 +170,13 @@ fn tree(document: Option<&document::Document>) -> Result<Option<Document>> {
 
 fn writes(
     database: &str,
-    documents: &BTreeMap<String, Change>,
-    towards: Towards,
-    present: &Present,
+    documents: &BTreeMap<String, JournaledChange>,
+    direction: ChangeDirection,
+    current: &CurrentDocuments,
 ) -> Chain {
     let rows: Vec<Value> = documents
         .iter()
-        .map(|(id, change)| row(id, change.target(towards), present.revision(database, id)))
+        .map(|(id, change)| row(id, change.target(direction), current.revision(database, id)))
         .collect();
     rows.chunks(IN_A_WRITE)
         .map(|some| bulk(database, some.to_vec()))
@@ -187,9 +194,9 @@ fn row(id: &str, target: Option<&Document>, revision: Option<&str>) -> Value {
     row
 }
 
-fn bulk(database: &str, rows: Vec<Value>) -> Request {
+fn bulk(database: &str, rows: Vec<Value>) -> FloorRequest {
     let body = json!({ "docs": rows }).to_string();
-    Request::to(Method::Post, database, "/_bulk_docs", Some(body))
+    FloorRequest::to(Method::Post, database, "/_bulk_docs", Some(body))
 }
 
 #[cfg(test)]
@@ -211,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_goes_from_the_first_to_the_last_that_landed() {
+    fn change_spans_first_to_last_successful_write() {
         let steps = [
             step(Some(r#"{"n":0}"#), Some(r#"{"n":9}"#), None),
             step(
@@ -228,36 +235,36 @@ mod tests {
     }
 
     #[test]
-    fn writes_carry_the_present_revisions_and_numbers_go_first() {
-        let change = Change {
+    fn writes_have_current_revisions_and_numbers_come_first() {
+        let change = JournaledChange {
             before: None,
             after: tree(Some(&read(r#"{"_id":"+1","n":1.0}"#))).unwrap(),
         };
         let account = "account/ab/cd/ef0123456789abcdef0123456789";
         let documents = BTreeMap::from([("+1".to_owned(), change)]);
-        let changes = Changes {
+        let changes = JournaledChanges {
             documents: BTreeMap::from([
                 (account.to_owned(), documents.clone()),
                 ("numbers/+1415".to_owned(), documents),
             ]),
             created: BTreeMap::from([("numbers/+1999".to_owned(), Vec::new())]),
         };
-        let present = Present::made_up("numbers/+1415", "+1", "7-x");
-        let bodies = |towards| -> Vec<Vec<Option<String>>> {
-            let phases = changes.writes(towards, &present);
+        let current = CurrentDocuments::for_test("numbers/+1415", "+1", "7-x");
+        let bodies = |direction| -> Vec<Vec<Option<String>>> {
+            let phases = changes.writes(direction, &current);
             let phase = |phase: Phase| phase.into_iter().flatten().map(|one| one.body).collect();
             phases.into_iter().map(phase).collect()
         };
         let own = |text: &str| Some(text.to_owned());
         assert_eq!(
-            bodies(Towards::After),
+            bodies(ChangeDirection::After),
             [
                 vec![None, own(r#"{"docs":[{"_id":"+1","n":1.0,"_rev":"7-x"}]}"#)],
                 vec![own(r#"{"docs":[{"_id":"+1","n":1.0}]}"#)],
             ]
         );
         assert_eq!(
-            bodies(Towards::Before),
+            bodies(ChangeDirection::Before),
             [
                 vec![
                     None,

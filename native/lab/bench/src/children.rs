@@ -1,4 +1,4 @@
-//! The processes that are measured: the program, and the floor.
+//! The measured processes: the program and the floor.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -11,36 +11,36 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::floor::FloorRun;
-use crate::job::Job;
-use crate::usage::Usage;
+use crate::requests::RequestPlan;
+use crate::usage::ProcessUsage;
 
-/// Starts what is measured, against one server.
+/// Starts the measured processes for one server.
 #[derive(Debug)]
 pub(crate) struct Children {
-    /// This program, which is the floor and the one that measures, too.
-    me: PathBuf,
+    /// This program, which also runs the floor and measures processes.
+    this_program: PathBuf,
     /// `kazoo-numbers`.
     program: PathBuf,
     url: String,
-    /// For what they read and write besides. It is gone when this is.
+    /// A folder for their files. It is deleted with this value.
     scratch: TempDir,
 }
 
-/// What a run of the program says about itself at its end.
+/// The summary that the program prints at the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Summary {
+pub(crate) struct ProgramSummary {
     pub(crate) documents_read: u64,
     pub(crate) requests: u64,
     pub(crate) retries: u64,
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
     #[serde(flatten)]
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ResultCounts,
 }
 
-/// What became of the documents.
+/// The numbers of documents by result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Outcome {
+pub(crate) struct ResultCounts {
     pub(crate) unchanged: u64,
     pub(crate) created: u64,
     pub(crate) updated: u64,
@@ -48,30 +48,30 @@ pub(crate) struct Outcome {
     pub(crate) failed: u64,
 }
 
-impl Outcome {
-    /// Documents that were written.
+impl ResultCounts {
+    /// The number of written documents.
     pub(crate) fn written(&self) -> u64 {
         self.created + self.updated + self.deleted
     }
 }
 
-/// What one run of the program came to.
+/// The result of one run of the program.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct OurRun {
     #[serde(flatten)]
-    pub(crate) usage: Usage,
+    pub(crate) usage: ProcessUsage,
     #[serde(flatten)]
-    pub(crate) summary: Summary,
+    pub(crate) summary: ProgramSummary,
 }
 
 /// A run, and the folder with its journal.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct JournaledRun {
     pub(crate) run: OurRun,
     pub(crate) journal: TempDir,
 }
 
-/// One line of what the program prints.
+/// A line of the program's output.
 #[derive(Deserialize)]
 struct Line {
     event: String,
@@ -79,30 +79,30 @@ struct Line {
 }
 
 impl Children {
-    /// `program`: the `kazoo-numbers` that is measured.
+    /// Creates the value. `program` is the `kazoo-numbers` to measure.
     pub(crate) fn new(program: PathBuf, url: String) -> Result<Self> {
         Ok(Self {
-            me: std::env::current_exe()?,
+            this_program: std::env::current_exe()?,
             program,
             url,
             scratch: tempfile::tempdir()?,
         })
     }
 
-    /// The most memory of a run that does nothing: what a program of this size takes anyhow.
+    /// The peak memory of a run that does nothing, which every run needs.
     pub(crate) fn trivial_peak_bytes(&self) -> Result<u64> {
         let (usage, _) = self.measured(&["--version".into()])?;
         Ok(usage.peak_bytes)
     }
 
-    /// Runs a function as an operator would, its journal in a folder of its own.
-    pub(crate) fn ours(&self, function: &str, arguments: &[&str]) -> Result<Ran> {
+    /// Runs a function as an operator does, with a journal in a separate folder.
+    pub(crate) fn ours(&self, function: &str, arguments: &[&str]) -> Result<JournaledRun> {
         let journal = tempfile::tempdir_in(self.scratch.path())?;
         let run = self.ours_with(function, arguments, journal.path())?;
-        Ok(Ran { run, journal })
+        Ok(JournaledRun { run, journal })
     }
 
-    /// The same with the journals of this folder.
+    /// The same with the journals in this folder.
     pub(crate) fn ours_with(
         &self,
         function: &str,
@@ -113,7 +113,7 @@ impl Children {
         line.push(function.into());
         line.extend(arguments.iter().map(OsString::from));
         let (usage, output) = self.measured(&line)?;
-        // 2: something failed, as what is in conflict does.
+        // 2 means that some documents failed, as conflicted ones do.
         if !matches!(usage.status, Some(0 | 2)) {
             bail!(
                 "{function} ended with {:?}: {}",
@@ -127,28 +127,32 @@ impl Children {
     }
 
     /// Runs the floor.
-    pub(crate) fn floor(&self, job: &Job) -> Result<FloorRun> {
-        let file = self.scratch.path().join("job.json");
-        fs::write(&file, exact_json::to_vec(job)?)?;
-        let output = Command::new(&self.me)
+    pub(crate) fn floor(&self, requests: &RequestPlan) -> Result<FloorRun> {
+        let file = self.scratch.path().join("requests.json");
+        fs::write(&file, exact_json::to_vec(requests)?)?;
+        let output = Command::new(&self.this_program)
             .arg("floor")
             .arg(&file)
             .env("COUCHDB_URL", &self.url)
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()?;
-        ensure!(output.status.success(), "the floor: {}", output.status);
+        ensure!(
+            output.status.success(),
+            "the floor failed: {}",
+            output.status
+        );
         Ok(exact_json::from_slice(&output.stdout)?)
     }
 
-    /// Runs the program by way of the one that measures; its output goes to a file, so that
-    /// nobody here is busy with it meanwhile.
-    fn measured(&self, arguments: &[OsString]) -> Result<(Usage, PathBuf)> {
-        let told = self.scratch.path().join("usage.json");
+    /// Runs the program through the measuring process. Its output goes to a file, so that this
+    /// process has no work meanwhile.
+    fn measured(&self, arguments: &[OsString]) -> Result<(ProcessUsage, PathBuf)> {
+        let reported = self.scratch.path().join("usage.json");
         let output = self.scratch.path().join("output.jsonl");
-        let status = Command::new(&self.me)
+        let status = Command::new(&self.this_program)
             .arg("measure")
-            .arg(&told)
+            .arg(&reported)
             .arg("--")
             .arg(&self.program)
             .args(arguments)
@@ -156,15 +160,15 @@ impl Children {
             .stdin(Stdio::null())
             .stdout(File::create(&output)?)
             .status()?;
-        ensure!(status.success(), "the one that measures: {status}");
-        Ok((exact_json::from_slice(&fs::read(told)?)?, output))
+        ensure!(status.success(), "the measuring process failed: {status}");
+        Ok((exact_json::from_slice(&fs::read(reported)?)?, output))
     }
 }
 
-fn summary(output: &Path) -> Result<Summary> {
+fn summary(output: &Path) -> Result<ProgramSummary> {
     for line in BufReader::new(File::open(output)?).lines() {
         let line = line?;
-        // Most lines are something else, and some are long.
+        // Most lines are other events, and some are long.
         if !line.starts_with(r#"{"event":"finished""#) {
             continue;
         }
@@ -172,10 +176,10 @@ fn summary(output: &Path) -> Result<Summary> {
         ensure!(line.event == "finished");
         return Ok(exact_json::from_value(line.data["summary"].take())?);
     }
-    bail!("no line of the end")
+    bail!("the output has no summary line")
 }
 
-/// The end of an output, for a message.
+/// The end of an output, for an error message.
 fn tail(output: &Path) -> Result<String> {
     let text = fs::read_to_string(output)?;
     let lines: Vec<&str> = text.lines().collect();

@@ -1,4 +1,4 @@
-//! On what was measured: machine, server, day, and version of the sources.
+//! The conditions of a measurement: machine, server, date and commit.
 
 use std::process::Command;
 use std::time::SystemTime;
@@ -8,33 +8,33 @@ use exact_json::Value;
 use serde::{Deserialize, Serialize};
 use sysinfo::System;
 
-use crate::http::{Client, Request};
-use crate::server::Server;
+use crate::http::{Client, FloorRequest};
+use crate::server::MeasuredServer;
 
-/// On what something was measured.
+/// The conditions of a measurement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Conditions {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) memory_bytes: u64,
     pub(crate) system: String,
-    /// Its name, its version.
+    /// The server's name and version.
     pub(crate) server: String,
-    /// The day, as RFC 3339 has it.
+    /// The date in the format of RFC 3339.
     pub(crate) date: String,
-    /// The commit; `-dirty` where the sources were not the commit's.
+    /// The commit, with `-dirty` if the sources were changed.
     pub(crate) commit: String,
 }
 
 impl Conditions {
-    /// Those of now and here.
-    pub(crate) async fn of(server: &Server, client: &Client) -> Result<Self> {
+    /// The current conditions.
+    pub(crate) async fn of(server: &MeasuredServer, client: &Client) -> Result<Self> {
         let system = System::new_all()?;
         let processor = system
             .cpus()
             .first()
             .map_or("unknown", |cpu| cpu.brand().trim());
-        let welcome: Value = client.json(&Request::get("/")).await?;
+        let welcome: Value = client.json(&FloorRequest::get("/")).await?;
         let version = welcome["version"].as_str().unwrap_or("of no version");
         let server = if server.is_embedded() {
             format!("the embedded server, as CouchDB {version}")
@@ -54,11 +54,11 @@ impl Conditions {
     }
 }
 
-/// How new databases are spread, where the server tells.
+/// The default shards and copies, if the server reports them.
 async fn shards(client: &Client) -> String {
-    let request = Request::get("/_node/_local/_config/cluster");
-    let told: Value = client.json(&request).await.unwrap_or_default();
-    match (told["q"].as_str(), told["n"].as_str()) {
+    let request = FloorRequest::get("/_node/_local/_config/cluster");
+    let reported: Value = client.json(&request).await.unwrap_or_default();
+    match (reported["q"].as_str(), reported["n"].as_str()) {
         (Some(shards), Some(copies)) => format!(" (q={shards}, n={copies})"),
         _ => String::new(),
     }

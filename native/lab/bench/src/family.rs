@@ -1,158 +1,163 @@
-//! The commands that are measured: one of each family, over the whole cluster.
+//! The measured commands: one of each family, on the whole cluster.
 
 use kazoo_numbers_generator::DriftKind;
 
-use crate::reads::Read;
+use crate::reads::FloorRead;
 
-/// A command, what drift it is measured on, and what the floor for it reads.
+/// A command, the drift that it is measured on, and the reads of its floor.
 #[derive(Debug)]
-pub(crate) struct Family {
+pub(crate) struct CommandFamily {
     /// The function.
     pub(crate) name: &'static str,
     pub(crate) arguments: &'static [&'static str],
-    /// The cluster that it finds: families with the same drift share one.
+    /// The drift of the cluster. Families with the same drift share one.
     pub(crate) drift: &'static [DriftKind],
-    /// What must be read to know what is to be done, all at the same time.
-    pub(crate) reads: &'static [Read],
-    /// What must be read when that is known, and before it is done.
-    pub(crate) then: Then,
-    pub(crate) work: Work,
+    /// The concurrent reads that determine the work.
+    pub(crate) reads: &'static [FloorRead],
+    /// The second read, before the writes.
+    pub(crate) then: SecondRead,
+    pub(crate) work: FamilyKind,
 }
 
-/// What a command does to the cluster, which says how it is measured.
+/// The effect of a command on the cluster, which decides how it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
-    /// It reads.
+pub(crate) enum FamilyKind {
+    /// The command only reads.
     Reads,
-    /// It writes: it is measured where there is work to do, and where there is none left.
+    /// The command writes. It is measured with and without work to do.
     Writes,
-    /// It undoes a run of this function.
+    /// The command undoes a run of this function.
     Undoes(&'static str),
 }
 
-/// A second reading, of documents that the first one named.
+/// A second read, of documents found by the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
-    /// None: the first told the revisions of all that is written.
+pub(crate) enum SecondRead {
+    /// No second read: the first one returned all revisions.
     Nothing,
-    /// The revisions of what is written to account databases, by key.
+    /// The revisions of documents to write in account databases, by key.
     RevisionsInAccounts,
-    /// The revisions of all that is written, by key.
+    /// The revisions of all documents to write, by key.
     Revisions,
 }
 
-/// What lies in accounts and in no number database.
+/// Numbers that are only in accounts.
 const ONLY_IN_ACCOUNT: &[DriftKind] = &[DriftKind::OnlyInAccount];
 
-/// Copies that are missing (half of them) or differ.
+/// Missing (half of them) or different copies.
 const COPIES: &[DriftKind] = &[DriftKind::MissingCopy, DriftKind::DifferingCopy];
 
-/// Usage that is wrong on one side or on both.
+/// Usage that is wrong on one or both sides.
 const USAGE: &[DriftKind] = &[
     DriftKind::WrongUsedByInNumberDatabase,
     DriftKind::WrongUsedByInAccount,
 ];
 
-/// Copies in accounts that are others'.
+/// Copies in accounts that name another account.
 const STRAYS: &[DriftKind] = &[DriftKind::WrongAccount];
 
-/// The commands, in the order in which they are measured: those that share a cluster follow
-/// each other.
-pub(crate) const FAMILIES: &[Family] = &[
-    Family {
+/// The commands in the order of measurement. Those that share a cluster are adjacent.
+pub(crate) const FAMILIES: &[CommandFamily] = &[
+    CommandFamily {
         name: "copy_accounts_to_number_dbs",
         arguments: &[],
         drift: ONLY_IN_ACCOUNT,
-        // Copies are compared: the revisions of two databases say nothing about each other.
-        reads: &[Read::AnyNumbersOfAccounts, Read::NumberDatabases],
-        then: Then::Nothing,
-        work: Work::Writes,
+        // Copies are compared by content, because the revisions of two databases are unrelated.
+        reads: &[FloorRead::AnyNumbersOfAccounts, FloorRead::NumberDatabases],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "destructively_remove_from_account_db_if_not_in_numdb",
         arguments: &[],
         drift: ONLY_IN_ACCOUNT,
-        // Whether a document is a live number only the document tells; whether the other side
-        // has it, the id.
-        reads: &[Read::AnyNumbersOfAccounts, Read::IdsOfNumberDatabases],
-        then: Then::Nothing,
-        work: Work::Writes,
+        // Whether a document is a live number needs the document; whether the other side has it,
+        // only the id.
+        reads: &[
+            FloorRead::AnyNumbersOfAccounts,
+            FloorRead::IdsOfNumberDatabases,
+        ],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "copy_number_dbs_to_accounts",
         arguments: &[],
         drift: COPIES,
-        reads: &[Read::NumberDatabases, Read::NumbersOfAccounts],
-        then: Then::Nothing,
-        work: Work::Writes,
+        reads: &[FloorRead::NumberDatabases, FloorRead::NumbersOfAccounts],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "undo",
         arguments: &[],
         drift: COPIES,
-        // The journal says what to read.
+        // The journal determines the documents to read.
         reads: &[],
-        then: Then::Revisions,
-        work: Work::Undoes("copy_number_dbs_to_accounts"),
+        then: SecondRead::Revisions,
+        work: FamilyKind::Undoes("copy_number_dbs_to_accounts"),
     },
-    Family {
+    CommandFamily {
         name: "destructively_remove_from_number_dbs_if_not_in_accountdb",
         arguments: &[],
         drift: COPIES,
-        reads: &[Read::NumberDatabases, Read::IdsOfNumbersOfAccounts],
-        then: Then::Nothing,
-        work: Work::Writes,
+        reads: &[
+            FloorRead::NumberDatabases,
+            FloorRead::IdsOfNumbersOfAccounts,
+        ],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "carrier_module_usage",
         arguments: &[],
         drift: COPIES,
-        reads: &[Read::Carriers],
-        then: Then::Nothing,
-        work: Work::Reads,
+        reads: &[FloorRead::Carriers],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Reads,
     },
-    Family {
+    CommandFamily {
         name: "convert_carrier_module",
-        // One number in eight; another carrier that needs no feature of its own.
+        // One number in eight, converted to a carrier without special features.
         arguments: &["knm_telnyx", "knm_flowroute"],
         drift: COPIES,
-        // Documents and not an index, as many requests as by one: a conversion writes, and what
-        // an index leaves out would stay as it is.
-        reads: &[Read::NumberDatabases],
-        then: Then::RevisionsInAccounts,
-        work: Work::Writes,
+        // Reads documents and not an index, with the same number of requests: a conversion writes,
+        // and documents missing in an index would stay unchanged.
+        reads: &[FloorRead::NumberDatabases],
+        then: SecondRead::RevisionsInAccounts,
+        work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "fix_apps_for_number_dbs",
         arguments: &[],
         drift: USAGE,
-        reads: &[Read::NumberDatabases, Read::UsesOfAccounts],
-        then: Then::Nothing,
-        work: Work::Writes,
+        reads: &[FloorRead::NumberDatabases, FloorRead::UsesOfAccounts],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "fix_apps_for_account_dbs",
         arguments: &[],
         drift: USAGE,
-        reads: &[Read::AccountDatabases],
-        then: Then::Nothing,
-        work: Work::Writes,
+        reads: &[FloorRead::AccountDatabases],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "remove_wrong_assigned_from_accounts",
         arguments: &[],
         drift: STRAYS,
-        reads: &[Read::AnyNumbersOfAccounts],
-        then: Then::Nothing,
-        work: Work::Writes,
+        reads: &[FloorRead::AnyNumbersOfAccounts],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Writes,
     },
-    Family {
+    CommandFamily {
         name: "audit",
         arguments: &[],
         drift: &DriftKind::ALL,
-        reads: &[Read::AccountDatabases, Read::NumberDatabases],
-        then: Then::Nothing,
-        work: Work::Reads,
+        reads: &[FloorRead::AccountDatabases, FloorRead::NumberDatabases],
+        then: SecondRead::Nothing,
+        work: FamilyKind::Reads,
     },
 ];
 
@@ -163,19 +168,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_functions_exist() {
+    fn measured_functions_exist() {
         for family in FAMILIES {
-            // The run that is undone is known when it has been made.
-            let more = usize::from(matches!(family.work, Work::Undoes(_)));
+            // `undo` also takes the id of the run.
+            let more = usize::from(matches!(family.work, FamilyKind::Undoes(_)));
             let found = find(family.name, family.arguments.len() + more);
             let spec = found.unwrap_or_else(|| panic!("{}", family.name));
-            let reads = family.work == Work::Reads;
+            let reads = family.work == FamilyKind::Reads;
             assert_eq!(spec.effect == Effect::Reads, reads, "{}", family.name);
         }
     }
 
     #[test]
-    fn those_on_the_same_cluster_follow_each_other() {
+    fn families_on_the_same_cluster_are_adjacent() {
         let mut clusters: Vec<&[DriftKind]> = FAMILIES.iter().map(|one| one.drift).collect();
         clusters.dedup();
         for (index, one) in clusters.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! The floor: the bare program that ours is measured against.
+//! The floor: a minimal program to compare the commands with.
 //!
-//! It is a process of its own, as ours is. It reads a [`Job`] that was prepared, and sends it.
-//! Its seconds begin with the first request and end with the last answer; ours include the start
-//! of the process.
+//! It is a separate process, like the command. It reads a prepared [`RequestPlan`] and sends it.
+//! Its time is from the first request to the last answer; the command's time includes the start of
+//! the process.
 
 use std::fs;
 use std::path::Path;
@@ -11,28 +11,28 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Client, Traffic};
-use crate::job::Job;
+use crate::http::{Client, TrafficTotal};
+use crate::requests::RequestPlan;
 
-/// Requests in flight, as many as the library's ceiling.
+/// Requests in flight: the library's default limit.
 pub(crate) const AT_ONCE: usize = 16;
 
-/// What one run of the floor came to.
+/// The result of one run of the floor.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct FloorRun {
     pub(crate) seconds: f64,
     #[serde(flatten)]
-    pub(crate) traffic: Traffic,
+    pub(crate) traffic: TrafficTotal,
 }
 
-/// Sends the job that this file holds.
-pub(crate) async fn run(url: &str, job: &Path) -> Result<FloorRun> {
-    let text = fs::read(job).with_context(|| job.display().to_string())?;
-    let job: Job = exact_json::from_slice(&text)?;
+/// Sends the requests in this file.
+pub(crate) async fn run(url: &str, requests: &Path) -> Result<FloorRun> {
+    let text = fs::read(requests).with_context(|| requests.display().to_string())?;
+    let requests: RequestPlan = exact_json::from_slice(&text)?;
     drop(text);
     let client = Client::new(url, AT_ONCE)?;
     let started = Instant::now();
-    let traffic = job.perform(&client, AT_ONCE).await?;
+    let traffic = requests.perform(&client, AT_ONCE).await?;
     Ok(FloorRun {
         seconds: started.elapsed().as_secs_f64(),
         traffic,

@@ -1,4 +1,4 @@
-//! Requests to a CouchDB, and the two ways of taking their answers: read, or counted and dropped.
+//! Requests to a CouchDB. Answers are parsed, or counted and discarded.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use couchdb::{HttpSettings, Operation, ServerUrl};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A method of HTTP, of those that are needed here.
+/// The HTTP methods in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Method {
@@ -18,17 +18,17 @@ pub(crate) enum Method {
     Delete,
 }
 
-/// A request, ready to be sent.
+/// A prepared request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Request {
+pub(crate) struct FloorRequest {
     pub(crate) method: Method,
-    /// What follows the server's address; begins with `/`.
+    /// The path after the server's address; begins with `/`.
     pub(crate) path: String,
     pub(crate) body: Option<String>,
 }
 
-impl Request {
-    /// Asks the server itself.
+impl FloorRequest {
+    /// A GET request to the server itself.
     pub(crate) fn get(path: &str) -> Self {
         Self {
             method: Method::Get,
@@ -47,15 +47,15 @@ impl Request {
     }
 }
 
-/// What went over the wire: bodies only, as the library counts them.
+/// The number of requests, and bytes of bodies as the library counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Traffic {
+pub(crate) struct TrafficTotal {
     pub(crate) requests: u64,
     pub(crate) bytes_sent: u64,
     pub(crate) bytes_received: u64,
 }
 
-impl std::ops::AddAssign for Traffic {
+impl std::ops::AddAssign for TrafficTotal {
     fn add_assign(&mut self, other: Self) {
         self.requests += other.requests;
         self.bytes_sent += other.bytes_sent;
@@ -63,7 +63,7 @@ impl std::ops::AddAssign for Traffic {
     }
 }
 
-/// The largest answer that is read, in bytes.
+/// The largest answer in bytes.
 const LARGEST: usize = 1 << 30;
 
 impl Method {
@@ -77,12 +77,12 @@ impl Method {
     }
 }
 
-/// A client of one server: the library's own, without its limit and its retries.
+/// A client of one server: the library's client without limit and retries.
 #[derive(Clone, Debug)]
 pub(crate) struct Client(couchdb::Client);
 
 impl Client {
-    /// A client that keeps so many connections.
+    /// Creates a client with up to `connections` connections.
     pub(crate) fn new(url: &str, connections: usize) -> Result<Self> {
         let settings = HttpSettings {
             ceiling: connections,
@@ -93,7 +93,7 @@ impl Client {
     }
 
     /// Sends a request and reads the answer.
-    pub(crate) async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T> {
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: &FloorRequest) -> Result<T> {
         let response = self.0.send(&of_couchdb(request)).await;
         let response = response.with_context(|| what(request))?;
         ensure!(
@@ -105,12 +105,12 @@ impl Client {
         exact_json::from_slice(&response.body).with_context(|| what(request))
     }
 
-    /// Sends a request, and drops the answer as it comes in.
-    pub(crate) async fn drain(&self, request: &Request) -> Result<Traffic> {
+    /// Sends a request and discards the answer as it arrives.
+    pub(crate) async fn drain(&self, request: &FloorRequest) -> Result<TrafficTotal> {
         let drained = self.0.drain(&of_couchdb(request)).await;
         let (status, received) = drained.with_context(|| what(request))?;
         ensure!(status.is_success(), "{}: {status}", what(request));
-        Ok(Traffic {
+        Ok(TrafficTotal {
             requests: 1,
             bytes_sent: request.body.as_ref().map_or(0, String::len) as u64,
             bytes_received: received,
@@ -118,7 +118,7 @@ impl Client {
     }
 }
 
-fn of_couchdb(request: &Request) -> couchdb::Request<'_> {
+fn of_couchdb(request: &FloorRequest) -> couchdb::Request<'_> {
     let method = request.method.of_couchdb();
     let made = couchdb::Request::read(Operation::OPEN_DOCS, method, &request.path);
     match &request.body {
@@ -128,6 +128,6 @@ fn of_couchdb(request: &Request) -> couchdb::Request<'_> {
     .at_most(LARGEST)
 }
 
-fn what(request: &Request) -> String {
+fn what(request: &FloorRequest) -> String {
     format!("{:?} {}", request.method, request.path)
 }

@@ -1,12 +1,11 @@
-//! `kazoo-numbers-bench`: how long the commands take, and how long they would have to take at
-//! least.
+//! `kazoo-numbers-bench`: measures the time of the commands against their minimum.
 //!
-//! Made-up clusters are put on a server ([`shape`]), and of each family of commands one
-//! ([`family`]) is run by the real program, as an operator runs it, in turns with its *floor*: a
-//! bare program that sends the fewest requests that the work needs ([`work`], [`reads`]), as many
-//! at once, and does nothing with the answers. What was changed is put back in between
-//! ([`bench`], [`changes`]). Everything that is timed is a process of its own ([`children`]). The figures go
-//! to a file ([`results`]) and to a page ([`page`]), which says whether the targets hold
+//! Generated clusters are written to a server ([`shape`]), and one command of each family
+//! ([`family`]) is run by the real program, alternating with its *floor*: a minimal program that
+//! sends the fewest requests for the work ([`request_plan`], [`reads`]), with the same number in
+//! flight, and discards the answers. The changes are reverted in between ([`bench`](mod@bench), [`changes`]).
+//! Everything that is measured is a separate process ([`children`]). The figures are written to a
+//! file ([`results`]) and to a page ([`page`]), which reports whether the targets are met
 //! ([`targets`]).
 
 mod arguments;
@@ -14,23 +13,23 @@ mod bench;
 mod changes;
 mod children;
 mod conditions;
+mod current;
 mod family;
 mod floor;
 mod http;
-mod job;
+mod idle;
 mod measurement;
 mod page;
-mod present;
 mod progress;
-mod quiet;
 mod reads;
+mod request_plan;
+mod requests;
 mod results;
 mod server;
 mod shape;
 mod snapshot;
 mod targets;
 mod usage;
-mod work;
 
 use std::env;
 use std::fs;
@@ -40,36 +39,36 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 
-use arguments::{Arguments, Files, Run, What};
+use arguments::{Arguments, BenchCommand, Files, RunOptions};
 use bench::Bench;
 use children::Children;
-use family::{FAMILIES, Family};
+use family::{CommandFamily, FAMILIES};
 use results::Results;
-use server::Server;
-use shape::Shape;
+use server::MeasuredServer;
+use shape::ClusterShape;
 
-/// Up to this size a run is short, and more of them tell more.
+/// Up to this size a run is short and is repeated more often.
 const SMALL: usize = 20_000;
 
 fn main() -> Result<()> {
-    match Arguments::parse().what {
-        What::Run(options) => in_runtime(run(options)),
-        What::Table(files) => table(&files),
-        What::Floor { job } => {
+    match Arguments::parse().command {
+        BenchCommand::RunOptions(options) => in_runtime(run(options)),
+        BenchCommand::Table(files) => table(&files),
+        BenchCommand::Floor { requests } => {
             let url = env::var("COUCHDB_URL").context("COUCHDB_URL")?;
-            let done = in_runtime(floor::run(&url, &job))?;
+            let done = in_runtime(floor::run(&url, &requests))?;
             Ok(exact_json::to_writer(io::stdout().lock(), &done)?)
         }
-        What::Sandbox => in_runtime(server::serve()),
-        What::Measure { told, line } => {
+        BenchCommand::Sandbox => in_runtime(server::serve()),
+        BenchCommand::Measure { output, line } => {
             let (program, arguments) = line.split_first().context("which program?")?;
             let usage = usage::measure(program, arguments)?;
-            Ok(fs::write(told, exact_json::to_vec(&usage)?)?)
+            Ok(fs::write(output, exact_json::to_vec(&usage)?)?)
         }
     }
 }
 
-/// One thread does all there is to do here: nothing that takes time is computed.
+/// One thread is enough: this process computes nothing that takes time.
 fn in_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -77,18 +76,18 @@ fn in_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
         .block_on(work)
 }
 
-async fn run(options: Run) -> Result<()> {
-    let families: Vec<&Family> = FAMILIES
+async fn run(options: RunOptions) -> Result<()> {
+    let families: Vec<&CommandFamily> = FAMILIES
         .iter()
         .filter(|family| {
             let only = &options.only;
             only.is_empty() || only.iter().any(|part| family.name.contains(part.as_str()))
         })
         .collect();
-    ensure!(!families.is_empty(), "there is no such command");
+    ensure!(!families.is_empty(), "no command matches --only");
     let program = program(options.program)?;
     let url = env::var("COUCHDB_URL").ok().filter(|url| !url.is_empty());
-    let server = Server::start(url.as_deref())?;
+    let server = MeasuredServer::start(url.as_deref())?;
     let mut results = Results::open(&options.files.figures)?;
     let children = Children::new(program, server.url().to_owned())?;
     let bench = Bench::new(&server, children).await?;
@@ -96,7 +95,7 @@ async fn run(options: Run) -> Result<()> {
         let few = if size <= SMALL { 5 } else { 3 };
         let turns = options.turns.map_or(few, usize::from);
         bench
-            .cluster(Shape::of(size), &families, turns, |one| {
+            .cluster(ClusterShape::of(size), &families, turns, |one| {
                 progress::measured(&one);
                 results.put(one)
             })
@@ -105,7 +104,7 @@ async fn run(options: Run) -> Result<()> {
     finish(&options.files, &results)
 }
 
-/// The program that is measured, if it is there.
+/// The program to measure, if it exists.
 fn program(given: Option<PathBuf>) -> Result<PathBuf> {
     let program = match given {
         Some(program) => program,
@@ -113,7 +112,7 @@ fn program(given: Option<PathBuf>) -> Result<PathBuf> {
     };
     ensure!(
         program.is_file(),
-        "there is no {}: `cargo build --release -p kazoo-numbers` makes it",
+        "cannot find {}; build it with `cargo build --release -p kazoo-numbers`",
         program.display()
     );
     Ok(program.canonicalize()?)

@@ -1,38 +1,38 @@
-//! Figures: what was measured, and what is made of it.
+//! Measurements, and figures derived from them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::children::OurRun;
 use crate::conditions::Conditions;
 use crate::floor::FloorRun;
-use crate::shape::Shape;
+use crate::shape::ClusterShape;
 
-/// What a command found.
+/// The state of the cluster before the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
-    /// One number in ten was out of step.
+pub(crate) enum ClusterState {
+    /// One number in ten had drift.
     Drifted,
-    /// The command had been run before, and nothing was left to do for it.
+    /// The command had run before and had nothing left to do.
     InSync,
 }
 
-/// One command on one cluster, some runs of ours and as many of the floor, in turns.
+/// One command on one cluster: runs of the command and as many runs of the floor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Measurement {
     /// The function and its arguments.
     pub(crate) command: String,
-    pub(crate) shape: Shape,
-    pub(crate) state: State,
+    pub(crate) shape: ClusterShape,
+    pub(crate) state: ClusterState,
     pub(crate) conditions: Conditions,
-    /// The most memory of a run that does nothing.
+    /// The peak memory of a run that does nothing.
     pub(crate) trivial_peak_bytes: u64,
     pub(crate) ours: Vec<OurRun>,
     pub(crate) floor: Vec<FloorRun>,
 }
 
 impl Measurement {
-    /// Whether another one is of the same thing, at whatever time.
+    /// Whether another measurement is of the same command, shape and state.
     pub(crate) fn is_of_the_same(&self, other: &Self) -> bool {
         (&self.command, self.shape, self.state) == (&other.command, other.shape, other.state)
     }
@@ -45,7 +45,8 @@ impl Measurement {
         Spread::of(self.floor.iter().map(|run| run.seconds))
     }
 
-    /// Our seconds to the floor's: of the medians, and the least and the most of the turns.
+    /// The ratio of the command's time to the floor's: of the medians, and the minimum and maximum
+    /// of turns.
     pub(crate) fn ratio(&self) -> Spread {
         let turns = self.ours.iter().zip(&self.floor);
         let of_turns = Spread::of(turns.map(|(ours, floor)| ours.usage.seconds / floor.seconds));
@@ -63,7 +64,7 @@ impl Measurement {
         Spread::of(self.floor.iter().map(|run| run.traffic.requests as f64))
     }
 
-    /// Bytes of bodies, both ways.
+    /// Bytes of bodies in both directions.
     pub(crate) fn bytes(&self) -> Spread {
         let bytes = |run: &OurRun| run.summary.bytes_received + run.summary.bytes_sent;
         Spread::of(self.ours.iter().map(|run| bytes(run) as f64))
@@ -82,20 +83,20 @@ impl Measurement {
         .median
     }
 
-    /// What a run takes above one that does nothing.
+    /// The peak memory above that of a run that does nothing.
     pub(crate) fn memory_growth_bytes(&self) -> Spread {
         let growth = |run: &OurRun| run.usage.peak_bytes.saturating_sub(self.trivial_peak_bytes);
         Spread::of(self.ours.iter().map(|run| growth(run) as f64))
     }
 
-    /// All of a run's processor time, its start and its writing included, by the documents that
-    /// it read; infinite where it read none.
+    /// The run's processor time, including start and writes, for each document read. Infinite
+    /// without reads.
     pub(crate) fn cpu_seconds_a_document(&self) -> f64 {
         Spread::of(self.ours.iter().map(|run| run.usage.cpu_seconds)).median / self.documents_read()
     }
 }
 
-/// The middle of some figures, and how far they spread.
+/// The median, minimum and maximum of figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) least: f64,
@@ -104,7 +105,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of no figures, all are not a number.
+    /// All are NaN without figures.
     pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_by(f64::total_cmp);
@@ -123,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_one_or_between_two() {
+    fn median_is_middle_value_or_mean_of_two() {
         let spread = |figures: &[f64]| {
             let spread = Spread::of(figures.iter().copied());
             (spread.least, spread.median, spread.most)

@@ -1,4 +1,4 @@
-//! The table of `docs/performance.md`, written between two marks.
+//! Writes the table in `docs/performance.md` between two marks.
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +8,8 @@ use tabled::builder::Builder;
 use tabled::settings::Style;
 
 use crate::conditions::Conditions;
-use crate::measurement::{Measurement, State};
-use crate::shape::Shape;
+use crate::measurement::{ClusterState, Measurement};
+use crate::shape::ClusterShape;
 use crate::targets::{TARGETS, Target};
 
 const BEGIN: &str = "<!-- figures: written by `make bench`, do not edit -->";
@@ -27,18 +27,21 @@ fn with_figures(text: &str, figures: &str) -> Result<String> {
     let begin = text.find(BEGIN).map(|at| at + BEGIN.len());
     let end = text.find(END);
     let (Some(begin), Some(end)) = (begin, end) else {
-        anyhow::bail!("there are no marks for figures");
+        anyhow::bail!("the marks for the figures are missing");
     };
-    ensure!(begin <= end, "the marks for figures are in disorder");
+    ensure!(
+        begin <= end,
+        "the marks for the figures are in the wrong order"
+    );
     Ok(format!("{}\n\n{figures}\n{}", &text[..begin], &text[end..]))
 }
 
 fn figures(all: &[Measurement]) -> String {
     let mut text = String::from("### Targets\n\n");
     text.push_str(&targets(all));
-    for of_shape in all.chunk_by(|one, other| one.shape == other.shape) {
-        if let Some(one) = of_shape.first() {
-            text.push_str(&format!("\n### {}\n\n", heading(one.shape)));
+    for of_shape in all.chunk_by(|measurement, other| measurement.shape == other.shape) {
+        if let Some(measurement) = of_shape.first() {
+            text.push_str(&format!("\n### {}\n\n", heading(measurement.shape)));
         }
         text.push_str(&measured_on(of_shape));
         text.push_str(&table(of_shape, all));
@@ -50,16 +53,18 @@ fn targets(all: &[Measurement]) -> String {
     let mut table = Builder::default();
     table.push_record(["Target", "Holds", "Worst"]);
     for target in &TARGETS {
-        let verdict = target.verdict(all);
-        let holds = match (verdict.measured, verdict.missed) {
+        let result = target.result(all);
+        let holds = match (result.measured, result.missed) {
             (0, _) => "not measured".to_owned(),
             (all, 0) => format!("yes, {all} of {all}"),
             (all, missed) => format!("**no**, {} of {all}", all - missed),
         };
-        let worst = verdict.worst.map_or_else(String::new, |(figure, one)| {
-            format!("{figure}: {}", of(one))
-        });
-        table.push_record([target.says.to_owned(), holds, worst]);
+        let worst = result
+            .worst
+            .map_or_else(String::new, |(figure, measurement)| {
+                format!("{figure}: {}", of(measurement))
+            });
+        table.push_record([target.text.to_owned(), holds, worst]);
     }
     markdown(table)
 }
@@ -79,22 +84,25 @@ fn table(some: &[Measurement], all: &[Measurement]) -> String {
         "× floor (least–most)",
     ]);
     let [floor, growth, memory, processor] = &TARGETS;
-    for one in some {
-        let marked = |target: &Target, figure: String| match target.holds(one, all) {
+    for measurement in some {
+        let marked = |target: &Target, figure: String| match target.holds(measurement, all) {
             Some(false) => format!("**{figure}**"),
             _ => figure,
         };
-        let ratio = one.ratio();
-        let micros = one.cpu_seconds_a_document() * 1e6;
+        let ratio = measurement.ratio();
+        let micros = measurement.cpu_seconds_a_document() * 1e6;
         table.push_record([
-            command(one),
-            marked(growth, format!("{:.2}", one.seconds().median)),
-            whole(one.requests().median),
-            format!("{:.1}", one.bytes().median / 1e6),
-            whole(one.documents_a_second()),
+            command(measurement),
+            marked(growth, format!("{:.2}", measurement.seconds().median)),
+            with_thousands(measurement.requests().median),
+            format!("{:.1}", measurement.bytes().median / 1e6),
+            with_thousands(measurement.documents_a_second()),
             marked(
                 memory,
-                format!("{:.0}", one.memory_growth_bytes().most / (1024.0 * 1024.0)),
+                format!(
+                    "{:.0}",
+                    measurement.memory_growth_bytes().most / (1024.0 * 1024.0)
+                ),
             ),
             marked(
                 processor,
@@ -104,8 +112,8 @@ fn table(some: &[Measurement], all: &[Measurement]) -> String {
                     String::new()
                 },
             ),
-            format!("{:.2}", one.floor_seconds().median),
-            whole(one.floor_requests().median),
+            format!("{:.2}", measurement.floor_seconds().median),
+            with_thousands(measurement.floor_requests().median),
             marked(
                 floor,
                 format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.least, ratio.most),
@@ -119,34 +127,37 @@ fn markdown(table: Builder) -> String {
     format!("{}\n", table.build().with(Style::markdown()))
 }
 
-fn command(one: &Measurement) -> String {
-    match one.state {
-        State::Drifted => format!("`{}`", one.command),
-        State::InSync => "… in sync".to_owned(),
+fn command(measurement: &Measurement) -> String {
+    match measurement.state {
+        ClusterState::Drifted => format!("`{}`", measurement.command),
+        ClusterState::InSync => "… in sync".to_owned(),
     }
 }
 
-fn of(one: &Measurement) -> String {
-    let in_sync = match one.state {
-        State::Drifted => "",
-        State::InSync => " in sync",
+fn of(measurement: &Measurement) -> String {
+    let in_sync = match measurement.state {
+        ClusterState::Drifted => "",
+        ClusterState::InSync => " in sync",
     };
-    let numbers = whole(one.shape.numbers as f64);
-    format!("`{}`{in_sync}, {numbers} numbers", one.command)
+    let numbers = with_thousands(measurement.shape.numbers as f64);
+    format!("`{}`{in_sync}, {numbers} numbers", measurement.command)
 }
 
-fn heading(shape: Shape) -> String {
+fn heading(shape: ClusterShape) -> String {
     format!(
         "{} numbers in {} databases, {} accounts",
-        whole(shape.numbers as f64),
+        with_thousands(shape.numbers as f64),
         shape.number_databases,
-        whole(shape.accounts as f64)
+        with_thousands(shape.accounts as f64)
     )
 }
 
-/// One line for each of the conditions under which some of these were measured.
+/// One line for each set of conditions of these measurements.
 fn measured_on(some: &[Measurement]) -> String {
-    let mut conditions: Vec<&Conditions> = some.iter().map(|one| &one.conditions).collect();
+    let mut conditions: Vec<&Conditions> = some
+        .iter()
+        .map(|measurement| &measurement.conditions)
+        .collect();
     conditions.sort();
     conditions.dedup();
     let lines: Vec<String> = conditions
@@ -167,8 +178,8 @@ fn measured_on(some: &[Measurement]) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
-/// A whole number with its thousands apart.
-fn whole(number: f64) -> String {
+/// A number with separated thousands.
+fn with_thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -185,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_go_between_the_marks() {
+    fn figures_are_written_between_the_marks() {
         let page = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
         let written = with_figures(&page, "new\n").unwrap();
         assert_eq!(written, format!("above\n{BEGIN}\n\nnew\n\n{END}\nbelow\n"));
@@ -194,10 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_apart() {
-        assert_eq!(whole(0.4), "0");
-        assert_eq!(whole(999.0), "999");
-        assert_eq!(whole(28_223.0), "28\u{a0}223");
-        assert_eq!(whole(1_000_000.0), "1\u{a0}000\u{a0}000");
+    fn thousands_are_separated() {
+        assert_eq!(with_thousands(0.4), "0");
+        assert_eq!(with_thousands(999.0), "999");
+        assert_eq!(with_thousands(28_223.0), "28\u{a0}223");
+        assert_eq!(with_thousands(1_000_000.0), "1\u{a0}000\u{a0}000");
     }
 }

@@ -1,27 +1,27 @@
-//! What is told while it goes on, on standard error.
+//! Progress messages on standard error.
 
 use std::io::{self, Write as _};
 
-use crate::measurement::{Measurement, State};
+use crate::measurement::{ClusterState, Measurement};
 
-/// Says a line. Nobody there to read it: nobody misses it.
-pub(crate) fn say(line: &str) {
+/// Prints a line. Errors are ignored.
+pub(crate) fn log(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Says what was measured, in a line.
-pub(crate) fn measured(one: &Measurement) {
-    let state = match one.state {
-        State::Drifted => "",
-        State::InSync => ", in sync",
+/// Prints a measurement.
+pub(crate) fn measured(measurement: &Measurement) {
+    let state = match measurement.state {
+        ClusterState::Drifted => "",
+        ClusterState::InSync => ", in sync",
     };
-    say(&format!(
+    log(&format!(
         "  {}{state}: {:.2} s and {} requests, the floor {:.2} s and {}: {:.2}",
-        one.command,
-        one.seconds().median,
-        one.requests().median,
-        one.floor_seconds().median,
-        one.floor_requests().median,
-        one.ratio().median
+        measurement.command,
+        measurement.seconds().median,
+        measurement.requests().median,
+        measurement.floor_seconds().median,
+        measurement.floor_requests().median,
+        measurement.ratio().median
     ));
 }

@@ -1,85 +1,84 @@
-//! What the floor reads.
+//! The reads of the floor.
 //!
-//! Documents come by `_all_docs?include_docs=true`, a thousand rows a request, each page from the
-//! key after the last one of the page before; ids alone come ten thousand at a time. Answers come in
-//! one piece (`buffer_response`), as ours do, since that is faster. Where the pages begin is known
-//! beforehand, so nothing of an answer need be looked at. A database that must be looked at costs
-//! one request at least: `CouchDB` has no request over several.
+//! Documents are read by `_all_docs?include_docs=true`, 1 000 rows a request, each page from the
+//! key after the last one of the previous page; ids alone are read 10 000 at a time. Answers come
+//! in one piece (`buffer_response`), as for the commands, because that is faster. The starts of
+//! pages are known in advance, so answers are not parsed. Each database takes at least one request:
+//! `CouchDB` has no request for several databases.
 //!
-//! Where there is doubt about what a job needs, the floor is the smaller one. It reads no
-//! `system_config`, and nothing a second time before it deletes, keeps no journal, and asks nobody
-//! whether the run was cancelled.
+//! In case of doubt the floor does less. It reads no `system_config`, reads nothing again before a
+//! deletion, writes no journal, and does not check for cancellation.
 
 use exact_json::{Value, json};
 
-use crate::http::{Method, Request};
-use crate::job::{Chain, Phase};
+use crate::http::{FloorRequest, Method};
+use crate::requests::{Chain, Phase};
 use crate::snapshot::Snapshot;
 
 const DOCUMENTS_IN_A_PAGE: usize = 1000;
 const IDS_IN_A_PAGE: usize = 10_000;
 
-/// Numbers begin with `+`, and other documents do not: ids from here …
+/// Ids of numbers start with `+`. The range is from this id …
 const NUMBERS_START: &str = "+";
-/// … up to here, and this one not included, are numbers.
+/// … to this one (exclusive).
 const NUMBERS_END: &str = ",";
 
-/// A reading of one side of a cluster.
+/// A read of one side of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Read {
+pub(crate) enum FloorRead {
     /// The documents of all number databases.
     NumberDatabases,
-    /// The ids that the number databases hold.
+    /// The ids in all number databases.
     IdsOfNumberDatabases,
-    /// How many documents of each carrier the number databases hold: the one answer that an
-    /// index gives without documents, `_design/numbers/_view/module_name`, reduced.
+    /// The number of documents of each carrier in the number databases, from the reduced view
+    /// `_design/numbers/_view/module_name`, which is the only index that answers without documents.
     Carriers,
-    /// The documents of all account databases whose ids are numbers.
+    /// The documents in all account databases with a number as id.
     NumbersOfAccounts,
-    /// The number documents of all account databases, whatever their ids (`911`): as
-    /// [`Self::NumbersOfAccounts`], and the ids of all other documents, which tell whether any
-    /// of them need be looked at. One request for both.
+    /// The number documents in all account databases with any id (`911`): as
+    /// [`Self::NumbersOfAccounts`], and the ids of all other documents, which show whether one must
+    /// be read. One request for both.
     AnyNumbersOfAccounts,
-    /// The ids of the number documents of all account databases.
+    /// The ids of the number documents in all account databases.
     IdsOfNumbersOfAccounts,
-    /// The other documents of all account databases: callflows and trunkstore documents are
-    /// among them, and say what uses which number. `trunkstore/lookup_did` emits nothing on
-    /// current servers, so no view tells this.
+    /// The other documents in all account databases. They include callflows and trunkstore
+    /// documents, which determine the usage. `trunkstore/lookup_did` emits nothing on current
+    /// servers, so no view has this.
     UsesOfAccounts,
     /// All documents of all account databases.
     AccountDatabases,
 }
 
-impl Read {
-    /// Its requests: a chain a database.
+impl FloorRead {
+    /// The requests: one chain for each database.
     pub(crate) fn phase(self, snapshot: &Snapshot) -> Phase {
         let numbers = snapshot.number_databases();
         let accounts = snapshot.account_databases();
         match self {
-            Self::NumberDatabases => of_each(numbers, &Range::ALL, Rows::Documents),
-            Self::IdsOfNumberDatabases => of_each(numbers, &Range::ALL, Rows::Ids),
+            Self::NumberDatabases => of_each(numbers, &IdRange::ALL, Rows::Documents),
+            Self::IdsOfNumberDatabases => of_each(numbers, &IdRange::ALL, Rows::Ids),
             Self::Carriers => numbers
                 .map(|(name, _)| vec![carriers_request(name)])
                 .collect(),
-            Self::NumbersOfAccounts => of_each(accounts, &Range::NUMBERS, Rows::Documents),
+            Self::NumbersOfAccounts => of_each(accounts, &IdRange::NUMBERS, Rows::Documents),
             Self::AnyNumbersOfAccounts => accounts
                 .map(|(name, ids)| numbers_and_ids(name, ids))
                 .collect(),
-            Self::IdsOfNumbersOfAccounts => of_each(accounts, &Range::NUMBERS, Rows::Ids),
-            Self::UsesOfAccounts => of_each(accounts, &Range::AFTER_NUMBERS, Rows::Documents),
-            Self::AccountDatabases => of_each(accounts, &Range::ALL, Rows::Documents),
+            Self::IdsOfNumbersOfAccounts => of_each(accounts, &IdRange::NUMBERS, Rows::Ids),
+            Self::UsesOfAccounts => of_each(accounts, &IdRange::AFTER_NUMBERS, Rows::Documents),
+            Self::AccountDatabases => of_each(accounts, &IdRange::ALL, Rows::Documents),
         }
     }
 }
 
-/// The list of databases, from which every whole-cluster command starts.
+/// The list of databases, which every command on the whole cluster needs.
 pub(crate) fn list_of_databases() -> Phase {
-    vec![vec![Request::get("/_all_dbs")]]
+    vec![vec![FloorRequest::get("/_all_dbs")]]
 }
 
-fn carriers_request(database: &str) -> Request {
+fn carriers_request(database: &str) -> FloorRequest {
     let view = "/_design/numbers/_view/module_name?group=true";
-    Request::to(Method::Get, database, view, None)
+    FloorRequest::to(Method::Get, database, view, None)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,12 +104,12 @@ impl Rows {
 }
 
 /// Ids from `start` (inclusive) to `end` (exclusive).
-struct Range {
+struct IdRange {
     start: Option<&'static str>,
     end: Option<&'static str>,
 }
 
-impl Range {
+impl IdRange {
     const ALL: Self = Self {
         start: None,
         end: None,
@@ -131,7 +130,7 @@ impl Range {
 
 fn of_each<'a>(
     databases: impl Iterator<Item = (&'a str, &'a [String])>,
-    range: &Range,
+    range: &IdRange,
     rows: Rows,
 ) -> Phase {
     databases
@@ -139,7 +138,7 @@ fn of_each<'a>(
         .collect()
 }
 
-fn pages(database: &str, ids: &[String], range: &Range, rows: Rows) -> Chain {
+fn pages(database: &str, ids: &[String], range: &IdRange, rows: Rows) -> Chain {
     let ids: Vec<&str> = ids
         .iter()
         .map(String::as_str)
@@ -160,15 +159,15 @@ fn pages(database: &str, ids: &[String], range: &Range, rows: Rows) -> Chain {
             if let Some(end) = range.end {
                 rest.push_str(&format!("&endkey={}&inclusive_end=false", in_query(end)));
             }
-            Request::to(Method::Get, database, &rest, None)
+            FloorRequest::to(Method::Get, database, &rest, None)
         })
         .collect()
 }
 
-/// The first pages of both ranges together, and then what is left of each.
+/// The first pages of both ranges in one request, then the rest of each.
 fn numbers_and_ids(database: &str, ids: &[String]) -> Chain {
-    let numbers = pages(database, ids, &Range::NUMBERS, Rows::Documents);
-    let others = pages(database, ids, &Range::AFTER_NUMBERS, Rows::Ids);
+    let numbers = pages(database, ids, &IdRange::NUMBERS, Rows::Documents);
+    let others = pages(database, ids, &IdRange::AFTER_NUMBERS, Rows::Ids);
     let queries = json!({ "queries": [
         {
             "limit": DOCUMENTS_IN_A_PAGE, "include_docs": true,
@@ -177,7 +176,7 @@ fn numbers_and_ids(database: &str, ids: &[String]) -> Chain {
         { "limit": IDS_IN_A_PAGE, "startkey": NUMBERS_END },
     ]});
     let rest = "/_all_docs/queries?buffer_response=true";
-    let first = Request::to(Method::Post, database, rest, Some(queries.to_string()));
+    let first = FloorRequest::to(Method::Post, database, rest, Some(queries.to_string()));
     let later = numbers.into_iter().skip(1);
     std::iter::once(first)
         .chain(later)
@@ -185,7 +184,7 @@ fn numbers_and_ids(database: &str, ids: &[String]) -> Chain {
         .collect()
 }
 
-/// A key as it stands in a query: JSON, percent-encoded.
+/// A key in a query string: JSON, percent-encoded.
 fn in_query(id: &str) -> String {
     couchdb::encoded(&Value::from(id).to_string())
 }
@@ -195,41 +194,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_is_one_request_a_page_and_one_at_least() {
+    fn database_needs_one_request_per_page_and_at_least_one() {
         let many: Vec<String> = (0..2001).map(|n| format!("+1415{n:04}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let account = "account/ab/cd/ef0123456789abcdef0123456789";
-        let snapshot = Snapshot::made_up(&[("numbers/+1415", &many), (account, &["00ff"])]);
-        let paths = |read: Read| -> Vec<Vec<String>> {
+        let snapshot = Snapshot::for_test(&[("numbers/+1415", &many), (account, &["00ff"])]);
+        let paths = |read: FloorRead| -> Vec<Vec<String>> {
             let phase = read.phase(&snapshot);
             phase
                 .into_iter()
                 .map(|chain| chain.into_iter().map(|request| request.path).collect())
                 .collect()
         };
-        let whole =
+        let buffered =
             "/numbers%2F%2B1415/_all_docs?buffer_response=true&limit=1000&include_docs=true";
         assert_eq!(
-            paths(Read::NumberDatabases),
+            paths(FloorRead::NumberDatabases),
             [[
-                whole.to_owned(),
-                format!("{whole}&startkey=%22%2B14151000%22"),
-                format!("{whole}&startkey=%22%2B14152000%22"),
+                buffered.to_owned(),
+                format!("{buffered}&startkey=%22%2B14151000%22"),
+                format!("{buffered}&startkey=%22%2B14152000%22"),
             ]]
         );
         assert_eq!(
-            paths(Read::IdsOfNumberDatabases),
+            paths(FloorRead::IdsOfNumberDatabases),
             [["/numbers%2F%2B1415/_all_docs?buffer_response=true&limit=10000"]]
         );
         assert_eq!(
-            paths(Read::IdsOfNumbersOfAccounts),
+            paths(FloorRead::IdsOfNumbersOfAccounts),
             [[
                 "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/_all_docs?buffer_response=true&limit=10000\
                  &startkey=%22%2B%22&endkey=%22%2C%22&inclusive_end=false"
             ]]
         );
         assert_eq!(
-            paths(Read::AnyNumbersOfAccounts),
+            paths(FloorRead::AnyNumbersOfAccounts),
             [[
                 "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/_all_docs/queries\
                  ?buffer_response=true"

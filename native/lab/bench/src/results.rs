@@ -1,4 +1,4 @@
-//! The file with all figures: what is measured again replaces what was measured before.
+//! The file with all figures. New measurements replace older ones of the same kind.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::family::FAMILIES;
 use crate::measurement::Measurement;
 
-/// The measurements of a file.
+/// The measurements in a file.
 #[derive(Debug)]
 pub(crate) struct Results {
     path: PathBuf,
@@ -17,14 +17,14 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Reads a file; one that is not there holds nothing yet.
+    /// Reads a file. A missing file is empty.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let measurements = match fs::read(path) {
-            // Not at once: with numbers of arbitrary precision, fractions in flattened fields can be
-            // read from a value only.
+            // In two steps: with numbers of arbitrary precision, fractions in flattened fields can
+            // only be read from a value.
             Ok(text) => exact_json::from_slice(&text)
                 .and_then(exact_json::from_value)
-                .with_context(|| format!("{} is of another version", path.display()))?,
+                .with_context(|| format!("{} has another format", path.display()))?,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
@@ -34,27 +34,27 @@ impl Results {
         })
     }
 
-    /// Puts a measurement in, and the file on the disk: a run may be broken off.
+    /// Adds a measurement and writes the file, because a run may be interrupted.
     pub(crate) fn put(&mut self, one: Measurement) -> Result<()> {
         self.measurements
             .retain(|other| !other.is_of_the_same(&one));
         self.measurements.push(one);
         self.measurements
-            .sort_by_key(|one| (one.shape, place(&one.command), one.state));
+            .sort_by_key(|one| (one.shape, family_index(&one.command), one.state));
         let mut text = exact_json::to_vec_pretty(&self.measurements)?;
         text.push(b'\n');
         fs::write(&self.path, text).with_context(|| self.path.display().to_string())
     }
 
-    /// By size, in the order of the families.
+    /// Sorted by size, then in the order of the families.
     pub(crate) fn measurements(&self) -> &[Measurement] {
         &self.measurements
     }
 }
 
-/// Where a command stands among the families; one that is measured no more comes last.
-fn place(command: &str) -> usize {
+/// The index of a command's family. A command that is no longer measured comes last.
+fn family_index(command: &str) -> usize {
     let name = command.split(' ').next().unwrap_or_default();
-    let place = FAMILIES.iter().position(|family| family.name == name);
-    place.unwrap_or(FAMILIES.len())
+    let family_index = FAMILIES.iter().position(|family| family.name == name);
+    family_index.unwrap_or(FAMILIES.len())
 }

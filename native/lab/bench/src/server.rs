@@ -1,4 +1,4 @@
-//! The server that is asked: the one that was named, or an embedded one.
+//! The measured server: the given one, or an embedded one.
 
 use std::env;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -9,26 +9,26 @@ use kazoo_numbers_sandbox::SandboxConfig;
 
 /// A server to measure on.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct MeasuredServer {
     url: String,
-    /// The embedded one's: what it costs is not what the commands cost.
+    /// The embedded server's process. Its cost is not part of the commands' cost.
     process: Option<Process>,
 }
 
-/// A process that ends with this.
+/// A process that is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself; and what it held was in memory.
+        // It may have ended already. Its data were in memory.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-impl Server {
-    /// The server of this address, else an embedded one in a process of its own.
+impl MeasuredServer {
+    /// Uses the server at this address, or starts an embedded one in a separate process.
     pub(crate) fn start(url: Option<&str>) -> Result<Self> {
         if let Some(url) = url {
             return Ok(Self {
@@ -56,7 +56,7 @@ impl Server {
         })
     }
 
-    /// Its address, with its credentials.
+    /// The URL with credentials.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -66,8 +66,8 @@ impl Server {
     }
 }
 
-/// Serves an embedded server, whose address is the first line of the output, until the input ends: no longer than the process
-/// that wants it.
+/// Serves an embedded server until standard input is closed, so that it ends with the parent
+/// process. It prints its address as the first line.
 pub(crate) async fn serve() -> Result<()> {
     let config = SandboxConfig {
         admin: Some(("admin".to_owned(), "secret".to_owned())),

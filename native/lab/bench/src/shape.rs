@@ -1,25 +1,25 @@
-//! What clusters of a size look like.
+//! The shape of the generated clusters.
 
 use kazoo_numbers_generator::{DriftKind, Options, Plan};
 use serde::{Deserialize, Serialize};
 
-/// One number in ten is out of step.
+/// One number in ten has drift.
 const DRIFT: f64 = 0.1;
 
-/// The most number databases that the generator makes.
+/// The generator's limit for number databases.
 const MOST_NUMBER_DATABASES: usize = 790;
 
-/// How many of what: a hundred numbers an account and five hundred a number database, so that
-/// databases are as large in a small cluster as in a large one.
+/// The sizes of a cluster: 100 numbers an account and 500 a number database, so that databases have
+/// the same size in small and large clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Shape {
+pub(crate) struct ClusterShape {
     pub(crate) numbers: usize,
     pub(crate) accounts: usize,
     pub(crate) number_databases: usize,
 }
 
-impl Shape {
-    /// The shape of a cluster of so many numbers.
+impl ClusterShape {
+    /// The shape of a cluster with `numbers` numbers.
     pub(crate) fn of(numbers: usize) -> Self {
         Self {
             numbers,
@@ -28,7 +28,7 @@ impl Shape {
         }
     }
 
-    /// A cluster of this shape with this drift, always the same.
+    /// A cluster of this shape with this drift. It is always the same.
     pub(crate) fn plan(self, drift: &[DriftKind]) -> Plan {
         Plan::new(&Options {
             accounts: self.accounts,

@@ -1,4 +1,4 @@
-//! Which documents the databases of a cluster hold: ids, in CouchDB's order.
+//! The ids in the databases of a cluster, in CouchDB's order.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use kazoo_numbers_generator::names::account_of_database;
 use serde::Deserialize;
 
 use crate::floor::AT_ONCE;
-use crate::http::{Client, Method, Request};
+use crate::http::{Client, FloorRequest, Method};
 
-/// The ids of each database of numbers or of an account, by its plain name.
+/// The ids in each number database and account database, by plain name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Snapshot {
     databases: BTreeMap<String, Vec<String>>,
@@ -27,12 +27,12 @@ struct Row {
 }
 
 impl Snapshot {
-    /// Reads it from a server.
+    /// Reads a snapshot from a server.
     pub(crate) async fn of(client: &Client) -> Result<Self> {
-        let names: Vec<String> = client.json(&Request::get("/_all_dbs")).await?;
+        let names: Vec<String> = client.json(&FloorRequest::get("/_all_dbs")).await?;
         let databases = stream::iter(names.into_iter().filter(|name| is_of_a_cluster(name)))
             .map(|name| async move {
-                let request = Request::to(Method::Get, &name, "/_all_docs", None);
+                let request = FloorRequest::to(Method::Get, &name, "/_all_docs", None);
                 let answer: AllDocs = client.json(&request).await?;
                 let ids = answer.rows.into_iter().map(|row| row.id).collect();
                 anyhow::Ok((name, ids))
@@ -43,12 +43,12 @@ impl Snapshot {
         Ok(Self { databases })
     }
 
-    /// The number databases and what they hold.
+    /// The number databases with their ids.
     pub(crate) fn number_databases(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.all().filter(|(name, _)| is_of_numbers(name))
     }
 
-    /// The account databases and what they hold.
+    /// The account databases with their ids.
     pub(crate) fn account_databases(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.all().filter(|(name, _)| !is_of_numbers(name))
     }
@@ -67,7 +67,7 @@ impl Snapshot {
     }
 }
 
-/// Whether a database is one of numbers.
+/// Whether this is a number database.
 pub(crate) fn is_of_numbers(name: &str) -> bool {
     name.starts_with("numbers/")
 }
@@ -78,8 +78,8 @@ fn is_of_a_cluster(name: &str) -> bool {
 
 #[cfg(test)]
 impl Snapshot {
-    /// A made-up one.
-    pub(crate) fn made_up(databases: &[(&str, &[&str])]) -> Self {
+    /// A snapshot for tests.
+    pub(crate) fn for_test(databases: &[(&str, &[&str])]) -> Self {
         let own = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
         Self {
             databases: databases

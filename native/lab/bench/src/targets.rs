@@ -1,59 +1,59 @@
-//! The targets, and whether they hold.
+//! The targets, and whether they are met.
 
 use crate::measurement::Measurement;
 
-/// A target: its name, what it is a bound of, and the bound.
+/// A target: its text, the figure and the limit.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// What must hold, as the table says it.
-    pub(crate) says: &'static str,
-    /// The most that the figure may be.
+    /// The text in the table.
+    pub(crate) text: &'static str,
+    /// The limit of the figure.
     pub(crate) most: f64,
     figure: fn(&Measurement, &[Measurement]) -> Option<f64>,
     shown: fn(f64) -> String,
 }
 
-/// What became of a target.
+/// The result of a target.
 #[derive(Debug)]
-pub(crate) struct Verdict<'a> {
-    /// Measurements that it is about.
+pub(crate) struct TargetResult<'a> {
+    /// The number of measurements that it applies to.
     pub(crate) measured: usize,
-    /// Of those, how many missed it.
+    /// The number of measurements that exceed the limit.
     pub(crate) missed: usize,
-    /// The worst figure, and what it was measured of.
+    /// The worst figure and its measurement.
     pub(crate) worst: Option<(String, &'a Measurement)>,
 }
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// Sizes between which time may not grow faster than the work does.
+/// The sizes between which time may not grow faster than the work.
 const GROWTH: (usize, usize) = (5_000, 50_000);
 
-/// The size whose memory counts.
+/// The size at which memory is limited.
 const LARGE: usize = 500_000;
 
-/// All of them.
+/// All targets.
 pub(crate) const TARGETS: [Target; 4] = [
     Target {
-        says: "At most 1.25 × the floor",
+        text: "At most 1.25 × the floor",
         most: 1.25,
         figure: |one, _| Some(one.ratio().median),
         shown: |ratio| format!("{ratio:.2}"),
     },
     Target {
-        says: "At most 11 × the time for 50 000 numbers that 5 000 take",
+        text: "At most 11 × the time for 50 000 numbers that 5 000 take",
         most: 11.0,
         figure: growth,
         shown: |times| format!("{times:.1}"),
     },
     Target {
-        says: "At most 128 MiB of memory for 500 000 numbers, above a run that does nothing",
+        text: "At most 128 MiB of memory for 500 000 numbers, above a run that does nothing",
         most: 128.0,
         figure: |one, _| (one.shape.numbers >= LARGE).then(|| one.memory_growth_bytes().most / MIB),
         shown: |mib| format!("{mib:.0} MiB"),
     },
     Target {
-        says: "At most 20 µs of processor time a document read",
+        text: "At most 20 µs of processor time a document read",
         most: 20.0,
         figure: |one, _| {
             let micros = one.cpu_seconds_a_document() * 1e6;
@@ -64,13 +64,13 @@ pub(crate) const TARGETS: [Target; 4] = [
 ];
 
 impl Target {
-    /// Whether a measurement is within this target; None: it is not about it.
+    /// Whether a measurement meets the target. None if the target does not apply.
     pub(crate) fn holds(&self, one: &Measurement, all: &[Measurement]) -> Option<bool> {
         (self.figure)(one, all).map(|figure| figure <= self.most)
     }
 
-    /// What became of it.
-    pub(crate) fn verdict<'a>(&self, all: &'a [Measurement]) -> Verdict<'a> {
+    /// The result over all measurements.
+    pub(crate) fn result<'a>(&self, all: &'a [Measurement]) -> TargetResult<'a> {
         let figures: Vec<(f64, &'a Measurement)> = all
             .iter()
             .filter_map(|one| Some(((self.figure)(one, all)?, one)))
@@ -78,7 +78,7 @@ impl Target {
         let worst = figures
             .iter()
             .max_by(|one, other| one.0.total_cmp(&other.0));
-        Verdict {
+        TargetResult {
             measured: figures.len(),
             missed: figures
                 .iter()
@@ -89,7 +89,7 @@ impl Target {
     }
 }
 
-/// How many times as long the large cluster takes as the small one.
+/// The ratio of the large cluster's time to the small one's.
 fn growth(large: &Measurement, all: &[Measurement]) -> Option<f64> {
     let (from, to) = GROWTH;
     if large.shape.numbers != to {
@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    /// A made-up measurement: one turn.
+    /// A measurement with one turn, for tests.
     fn measured(numbers: usize, seconds: f64, floor: f64, peak_bytes: u64) -> Measurement {
         let run: Value = json!({
             "seconds": seconds, "cpu_seconds": 0.04, "peak_bytes": peak_bytes, "status": 0,
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn each_target_is_about_its_own_measurements() {
+    fn target_applies_only_to_its_measurements() {
         let all = [
             measured(5_000, 1.0, 1.0, 1 << 30),
             measured(50_000, 12.0, 10.0, 1 << 30),
@@ -139,11 +139,11 @@ mod tests {
         let verdicts: Vec<(usize, usize, Option<String>)> = TARGETS
             .iter()
             .map(|target| {
-                let verdict = target.verdict(&all);
+                let result = target.result(&all);
                 (
-                    verdict.measured,
-                    verdict.missed,
-                    verdict.worst.map(|(figure, _)| figure),
+                    result.measured,
+                    result.missed,
+                    result.worst.map(|(figure, _)| figure),
                 )
             })
             .collect();

@@ -1,5 +1,5 @@
-//! A whole run, tiny: so that the bench works when it is wanted.
-#![allow(clippy::unwrap_used, reason = "a test says what it expected")]
+//! A small but complete run, so that the bench keeps working.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,20 @@ use exact_json::Value;
 
 const PAGE: &str = include_str!("../../../../docs/performance.md");
 
-/// The real program. With the whole workspace it is built already; alone it is built here.
+/// The real program. A build of the whole workspace includes it; otherwise it is built here.
 fn program() -> PathBuf {
-    let beside =
-        Path::new(env!("CARGO_BIN_EXE_kazoo-numbers-bench")).with_file_name("kazoo-numbers");
-    if !beside.is_file() {
+    let path = Path::new(env!("CARGO_BIN_EXE_kazoo-numbers-bench")).with_file_name("kazoo-numbers");
+    if !path.is_file() {
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--package", "kazoo-numbers"])
             .status()
             .unwrap();
         assert!(built.success());
     }
-    beside
+    path
 }
 
-/// A run of one turn, on an embedded server, whose figures and page go here.
+/// Runs one turn on an embedded server and writes figures and page to these files.
 fn run(figures: &Path, page: &Path, more: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_kazoo-numbers-bench"))
         .args(["run", "--sizes", "200", "--turns", "1", "--program"])
@@ -36,12 +35,12 @@ fn run(figures: &Path, page: &Path, more: &[&str]) {
         .env_remove("COUCHDB_URL")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
 }
 
 #[test]
-fn every_command_is_measured_and_the_page_is_written() {
+fn run_measures_every_command_and_writes_page() {
     let folder = tempfile::tempdir().unwrap();
     let (figures, page) = (
         folder.path().join("figures.json"),
@@ -49,7 +48,7 @@ fn every_command_is_measured_and_the_page_is_written() {
     );
     fs::write(&page, PAGE).unwrap();
     run(&figures, &page, &[]);
-    // What was measured before is kept, and what is measured again replaces it.
+    // Older measurements are kept; new ones replace those of the same kind.
     run(&figures, &page, &["--only", "carrier_module_usage"]);
 
     let measured: Vec<Value> = exact_json::from_slice(&fs::read(&figures).unwrap()).unwrap();
@@ -62,13 +61,13 @@ fn every_command_is_measured_and_the_page_is_written() {
         for figure in ["seconds", "cpu_seconds", "peak_bytes"] {
             assert!(positive(ours, figure), "{figure}: {one}");
         }
-        // Carriers are counted without reading documents.
+        // The carrier count reads no documents.
         let reads = one["command"] != "carrier_module_usage";
         assert_eq!(positive(ours, "documents_read"), reads, "{one}");
         for figure in ["seconds", "requests", "bytes_received"] {
             assert!(positive(floor, figure), "{figure}: {one}");
         }
-        // A floor above which nobody can stay is none.
+        // The floor must not send more requests than the command.
         let requests = |run: &Value| run["requests"].as_u64().unwrap();
         assert!(requests(floor) <= requests(ours), "{one}");
     }

@@ -1,5 +1,5 @@
-//! `kazoo-numbers-lab`: what proves and shows the number maintenance, and never ships inside Kazoo. An embedded server
-//! ([`sandbox`]), and made-up clusters to put into it ([`seed`]).
+//! `kazoo-numbers-lab`: an embedded server ([`sandbox`]) and generated clusters for it ([`seed`]).
+//! It is for tests and demonstrations and is not shipped with Kazoo.
 
 mod sandbox;
 mod seed;
@@ -13,9 +13,7 @@ use kazoo_numbers_cli::program::{self, USAGE, in_runtime};
 fn command() -> Command {
     Command::new("kazoo-numbers-lab")
         .version(env!("CARGO_PKG_VERSION"))
-        .about(
-            "An embedded CouchDB, and made-up Kazoo clusters to put into it. Not for production.",
-        )
+        .about("An embedded CouchDB, and generated Kazoo clusters for it. Not for production.")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands([
@@ -28,7 +26,7 @@ fn command() -> Command {
 fn main() -> ExitCode {
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return program::not_run(&error),
+        Err(error) => return program::print_usage_error(&error),
     };
     let Some((name, sub)) = matches.subcommand() else {
         return ExitCode::from(USAGE);
@@ -36,7 +34,7 @@ fn main() -> ExitCode {
     if let Ok(Some(url)) = sub.try_get_one::<String>("couchdb") {
         address::hide(url);
     }
-    program::ended(match name {
+    program::exit_code(match name {
         "sandbox" => in_runtime(sandbox::serve(sub)),
         "seed" => in_runtime(seed::seed(sub)),
         _ => in_runtime(seed::wipe(sub)),

@@ -1,4 +1,4 @@
-//! `sandbox`: a CouchDB to try commands on.
+//! `sandbox`: serves an embedded CouchDB.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use kazoo_numbers_cli::program::{FAILED, USAGE};
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, json_argument, own_event};
-use kazoo_numbers_sandbox::{SandboxConfig, Server, made_up_password};
+use kazoo_numbers_sandbox::{SandboxConfig, Server, random_password};
 use serde_json::json;
 
 const USER: &str = "admin";
@@ -18,30 +18,30 @@ pub(crate) fn subcommand() -> Command {
     Command::new("sandbox")
         .about("Serve a CouchDB to try commands on, until Ctrl-C")
         .long_about(
-            "Serves a CouchDB to try commands on, until Ctrl-C. It speaks as much of CouchDB's API as \
-             replication and these commands need: replicate a copy of production into it, or fill \
+            "Serves a CouchDB to try commands on, until Ctrl-C. It has the part of CouchDB's API that \
+             replication and these commands need. Replicate a copy of production into it, or fill \
              it with \"kazoo-numbers-lab seed\", and see what a command does.\n\n\
-             The first line on standard output is its address, with a password that is made up at the \
-             start. A password of your own is left out of it.",
+             The first line on standard output is the URL. It contains the password only if the \
+             password was generated at the start.",
         )
         .args([
             Arg::new("data")
                 .long("data")
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
-                .help("Keep the data in this directory [default: in memory, gone at the end]"),
+                .help("Keep the data in this directory [default: in memory, lost at the end]"),
             Arg::new("port")
                 .long("port")
                 .value_name("P")
                 .value_parser(value_parser!(u16))
                 .default_value(PORT.to_string())
-                .help("The port; 0 takes any that is free"),
+                .help("The port; 0 selects a free one"),
             Arg::new("bind")
                 .long("bind")
                 .value_name("ADDRESS")
                 .value_parser(value_parser!(IpAddr))
                 .default_value(Ipv4Addr::LOCALHOST.to_string())
-                .help("The address to listen on; beyond this machine only with a password of your own"),
+                .help("The address to listen on; an address other than loopback requires --password"),
             Arg::new("user")
                 .long("user")
                 .value_name("NAME")
@@ -53,31 +53,32 @@ pub(crate) fn subcommand() -> Command {
                 .long("password")
                 .env("COUCHDB_PASSWORD")
                 .hide_env_values(true)
-                .help("The administrator's password; safer in the environment [default: made up at the start]"),
+                .help("The administrator's password; COUCHDB_PASSWORD in the environment is safer [default: generated]"),
             Arg::new("host")
                 .long("host")
                 .value_name("NAME")
                 .action(ArgAction::Append)
-                .help("Another name by which clients call it; requests for other names are refused"),
+                .help("Accept this host name too; requests for any other name are refused"),
             json_argument(),
         ])
 }
 
-/// Serves until it is interrupted, which is its proper end.
+/// Serves until it is interrupted, which is the normal end.
 pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
     let text = |id: &str| matches.get_one::<String>(id).cloned().unwrap_or_default();
     let user = text("user");
     let given = matches.get_one::<String>("password").cloned();
     let own_password = given.is_some();
-    let password = given.unwrap_or_else(made_up_password);
+    let password = given.unwrap_or_else(random_password);
     let bind = matches
         .get_one::<IpAddr>("bind")
         .copied()
         .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     if !bind.is_loopback() && !own_password {
         terminal::say(
-            "error: beyond this machine only with a password of your own: --password, or COUCHDB_PASSWORD",
+            "error: cannot listen on an address other than loopback: no password was given",
         );
+        terminal::say("hint: set --password or COUCHDB_PASSWORD");
         return Ok(USAGE);
     }
     let mut signals = Signals::take()?;

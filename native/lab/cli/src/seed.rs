@@ -1,4 +1,4 @@
-//! `seed` and `wipe`: a made-up cluster into a CouchDB, and out of it.
+//! `seed` and `wipe`: load a generated cluster into a CouchDB, and delete it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 pub(crate) fn subcommand() -> Command {
     let defaults = cluster::Options::default();
     Command::new("seed")
-        .about("Fill a CouchDB with a made-up cluster, drift and all")
+        .about("Fill a CouchDB with a generated cluster with drift")
         .long_about(
-            "Fills the CouchDB of --couchdb or COUCHDB_URL with a made-up cluster: accounts, \
-             numbers, callflows, and numbers that have drifted apart in every way that an audit \
-             knows. The same options make the same cluster. A server that holds a cluster, made so \
-             or not, is refused before anything is written.",
+            "Fills the CouchDB at --couchdb or COUCHDB_URL with a generated cluster: accounts, \
+             numbers, callflows, and every kind of drift that an audit reports. The same options \
+             generate the same cluster. A server that already holds a cluster, generated or not, is \
+             refused before anything is written.",
         )
         .args([
             Arg::new("accounts")
@@ -37,7 +37,7 @@ pub(crate) fn subcommand() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u32))
                 .default_value(defaults.numbers.to_string())
-                .help("Numbers, in all number databases together"),
+                .help("Numbers in all number databases"),
             Arg::new("number-databases")
                 .long("number-databases")
                 .value_name("N")
@@ -49,7 +49,7 @@ pub(crate) fn subcommand() -> Command {
                 .value_name("SHARE")
                 .value_parser(share)
                 .default_value(defaults.drift.to_string())
-                .help("The share of numbers that drifted, 0 to 1"),
+                .help("The share of numbers with drift, 0 to 1"),
             Arg::new("kinds")
                 .long("kinds")
                 .value_name("KIND,…")
@@ -61,7 +61,7 @@ pub(crate) fn subcommand() -> Command {
             Arg::new("ugly")
                 .long("ugly")
                 .action(ArgAction::SetTrue)
-                .help("With all that years of imports leave behind: odd types, odd ids, tombstones, …"),
+                .help("Add unusual documents as in old clusters: wrong types, other ids, tombstones, …"),
             Arg::new("seed")
                 .long("seed")
                 .value_name("S")
@@ -71,7 +71,7 @@ pub(crate) fn subcommand() -> Command {
             Arg::new("list-drift")
                 .long("list-drift")
                 .action(ArgAction::SetTrue)
-                .help("Print the list of the drift as JSON; write nothing, and need no server"),
+                .help("Print the list of the drift as JSON and write nothing; needs no server"),
             Arg::new("anyway")
                 .long("anyway")
                 .action(ArgAction::SetTrue)
@@ -83,17 +83,17 @@ pub(crate) fn subcommand() -> Command {
 
 pub(crate) fn wipe_subcommand() -> Command {
     Command::new("wipe")
-        .about("Delete a made-up cluster from a CouchDB")
+        .about("Delete a generated cluster from a CouchDB")
         .long_about(
-            "Deletes every database of a Kazoo cluster from the CouchDB of --couchdb or \
-             COUCHDB_URL, if it was \"kazoo-numbers-lab seed\" that filled it.",
+            "Deletes every database of a Kazoo cluster from the CouchDB at --couchdb or \
+             COUCHDB_URL, if \"kazoo-numbers-lab seed\" created the cluster.",
         )
         .args([
             Arg::new("yes")
                 .long("yes")
                 .action(ArgAction::SetTrue)
                 .required(true)
-                .help("Say that it is meant"),
+                .help("Confirm the deletion"),
             address::argument(),
             json_argument(),
         ])
@@ -102,15 +102,15 @@ pub(crate) fn wipe_subcommand() -> Command {
 fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("not a share between 0 and 1".to_owned()),
+        _ => Err("must be a number from 0 to 1".to_owned()),
     }
 }
 
-/// Makes a cluster and writes it.
+/// Generates a cluster and loads it.
 pub(crate) async fn seed(matches: &ArgMatches) -> io::Result<u8> {
-    let plan = Plan::new(&wanted(matches));
+    let plan = Plan::new(&options_of(matches));
     if matches.get_flag("list-drift") {
-        let list: Vec<Value> = plan.drift().iter().map(listed).collect();
+        let list: Vec<Value> = plan.drift().iter().map(drift_entry).collect();
         terminal::print(&format!("{:#}\n", Value::Array(list)))?;
         return Ok(0);
     }
@@ -125,14 +125,14 @@ pub(crate) async fn seed(matches: &ArgMatches) -> io::Result<u8> {
     let drift = by_kind(plan.drift());
     let seconds = began.elapsed().as_secs_f64();
     terminal::print(&if matches.get_flag("json") {
-        own_event("seeded", &figures(&statistics, &drift, seconds))
+        own_event("seeded", &statistics_json(&statistics, &drift, seconds))
     } else {
         lines(&statistics, &drift, seconds)
     })?;
     Ok(0)
 }
 
-/// Takes it away.
+/// Deletes a generated cluster.
 pub(crate) async fn wipe(matches: &ArgMatches) -> io::Result<u8> {
     let Some(url) = server(matches) else {
         return Ok(USAGE);
@@ -148,14 +148,13 @@ pub(crate) async fn wipe(matches: &ArgMatches) -> io::Result<u8> {
     Ok(0)
 }
 
-/// The server, which must have been named: a made-up cluster goes nowhere by default.
+/// The server. It must be given explicitly, so that no cluster is loaded by accident.
 fn server(matches: &ArgMatches) -> Option<String> {
     let url = address::given(matches.get_one::<String>("couchdb").map(String::as_str))
         .map(|(url, _)| url);
     if url.is_none() {
-        terminal::say(
-            "error: which CouchDB? Set COUCHDB_URL=http://user:password@host:port, or give --couchdb",
-        );
+        terminal::say("error: cannot find CouchDB: no address was given");
+        terminal::say("hint: set COUCHDB_URL=http://user:password@host:port, or use --couchdb");
     }
     url
 }
@@ -172,7 +171,7 @@ async fn load(plan: &Plan, url: &str, anyway: bool) -> Result<(), ServerError> {
     plan.load(url).await
 }
 
-fn wanted(matches: &ArgMatches) -> cluster::Options {
+fn options_of(matches: &ArgMatches) -> cluster::Options {
     let mut options = cluster::Options::default();
     let count = |id: &str, default: usize| {
         matches
@@ -190,7 +189,9 @@ fn wanted(matches: &ArgMatches) -> cluster::Options {
         options.seed = seed;
     }
     if let Some(kinds) = matches.get_many::<String>("kinds") {
-        options.kinds = kinds.filter_map(|name| DriftKind::named(name)).collect();
+        options.kinds = kinds
+            .filter_map(|name| DriftKind::from_name(name))
+            .collect();
     }
     options.ugly = if matches.get_flag("ugly") {
         UglyKind::all()
@@ -200,7 +201,7 @@ fn wanted(matches: &ArgMatches) -> cluster::Options {
     options
 }
 
-/// Counted database by database: all of it need not be in memory at once.
+/// Counts one database at a time, so that not all are in memory at once.
 fn statistics(plan: &Plan) -> Statistics {
     let mut total = Statistics::default();
     for name in plan.names() {
@@ -227,7 +228,7 @@ fn by_kind(drift: &[Drift]) -> BTreeMap<&'static str, u64> {
     kinds
 }
 
-fn listed(drift: &Drift) -> Value {
+fn drift_entry(drift: &Drift) -> Value {
     json!({
         "kind": drift.kind.name(),
         "number": drift.number,
@@ -237,31 +238,31 @@ fn listed(drift: &Drift) -> Value {
     })
 }
 
-fn figures(made: &Statistics, drift: &BTreeMap<&str, u64>, seconds: f64) -> Value {
+fn statistics_json(statistics: &Statistics, drift: &BTreeMap<&str, u64>, seconds: f64) -> Value {
     json!({
-        "account_databases": made.accounts,
-        "number_databases": made.number_databases,
-        "numbers": made.numbers,
-        "assigned": made.assigned,
-        "copies": made.copies,
-        "documents": made.documents,
-        "deleted": made.deleted,
+        "account_databases": statistics.accounts,
+        "number_databases": statistics.number_databases,
+        "numbers": statistics.numbers,
+        "assigned": statistics.assigned,
+        "copies": statistics.copies,
+        "documents": statistics.documents,
+        "deleted": statistics.deleted,
         "drift": drift,
         "seconds": seconds,
     })
 }
 
-fn lines(made: &Statistics, drift: &BTreeMap<&str, u64>, seconds: f64) -> String {
+fn lines(statistics: &Statistics, drift: &BTreeMap<&str, u64>, seconds: f64) -> String {
     let mut text = format!(
         "{} number databases with {} numbers, {} of them assigned\n\
          {} account databases with {} copies of numbers\n\
          {} documents in all, {seconds:.1} seconds\n",
-        made.number_databases,
-        made.numbers,
-        made.assigned,
-        made.accounts,
-        made.copies,
-        made.documents
+        statistics.number_databases,
+        statistics.numbers,
+        statistics.assigned,
+        statistics.accounts,
+        statistics.copies,
+        statistics.documents
     );
     text.push_str("drift:\n");
     for (kind, count) in drift {

@@ -1,5 +1,5 @@
-//! The laboratory's program as its users start it.
-#![allow(clippy::unwrap_used, reason = "a test says what it expected")]
+//! Tests of the laboratory's program.
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 
 use exact_json::Value;
 use kazoo_numbers_generator::{Options, Plan};
-use kazoo_numbers_testkit::program::{self, Ran};
+use kazoo_numbers_testkit::program::{self, ProgramRun};
 use kazoo_numbers_testkit::server::{EmbeddedServer, PASSWORD};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// A sandbox of its own process, which does not outlive a test that fails.
+/// A sandbox process that is killed when the test ends.
 struct Sandbox(Child);
 
 impl Drop for Sandbox {
@@ -31,7 +31,7 @@ impl Sandbox {
     }
 }
 
-/// A sandbox, and its address.
+/// Starts a sandbox and returns its URL.
 fn sandbox(data: &Path, more: &[&str]) -> (Sandbox, String) {
     let mut child = program(&["sandbox", "--port", "0", "--data"])
         .arg(data)
@@ -46,7 +46,7 @@ fn sandbox(data: &Path, more: &[&str]) -> (Sandbox, String) {
     (Sandbox(child), url.trim_end().to_owned())
 }
 
-/// The program, in an environment that names no CouchDB.
+/// The program in an environment without a CouchDB address.
 fn program(arguments: &[&str]) -> Command {
     program::program(
         env!("CARGO_BIN_EXE_kazoo-numbers-lab"),
@@ -55,16 +55,16 @@ fn program(arguments: &[&str]) -> Command {
     )
 }
 
-fn run(arguments: &[&str]) -> Ran {
-    Ran::of(&program(arguments).output().unwrap())
+fn run(arguments: &[&str]) -> ProgramRun {
+    ProgramRun::of(&program(arguments).output().unwrap())
 }
 
-fn on(url: &str, arguments: &[&str]) -> Ran {
-    Ran::of(&program(arguments).env("COUCHDB_URL", url).output().unwrap())
+fn on(url: &str, arguments: &[&str]) -> ProgramRun {
+    ProgramRun::of(&program(arguments).env("COUCHDB_URL", url).output().unwrap())
 }
 
 #[test]
-fn a_sandbox_serves_until_it_is_interrupted_and_keeps_its_data() {
+fn sandbox_serves_until_interrupt_and_keeps_data() {
     let folder = tempfile::tempdir().unwrap();
     let (child, url) = sandbox(folder.path(), &[]);
     let password = url
@@ -72,7 +72,7 @@ fn a_sandbox_serves_until_it_is_interrupted_and_keeps_its_data() {
         .and_then(|rest| rest.split_once("@127.0.0.1:"))
         .map(|(password, _)| password.to_owned())
         .unwrap();
-    assert_eq!(password.len(), 32, "made up: {url}");
+    assert_eq!(password.len(), 32, "generated: {url}");
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let metadata = entry.unwrap().metadata().unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
@@ -84,14 +84,17 @@ fn a_sandbox_serves_until_it_is_interrupted_and_keeps_its_data() {
     let (child, url) = sandbox(folder.path(), &["--json"]);
     let listening: Value = exact_json::from_str(&url).unwrap();
     let url = listening["data"]["url"].as_str().unwrap();
-    assert!(!url.contains(&password), "another one at each start: {url}");
+    assert!(
+        !url.contains(&password),
+        "a new password at each start: {url}"
+    );
     let ran = on(url, &["wipe", "--yes"]);
     assert_eq!((ran.status, ran.out.as_str()), (0, "ok\n"), "{}", ran.err);
     assert_eq!(child.interrupted(), Some(0));
 }
 
 #[test]
-fn a_password_of_one_s_own_is_not_printed() {
+fn given_password_is_not_printed() {
     let folder = tempfile::tempdir().unwrap();
     let (child, url) = sandbox(folder.path(), &["--password", "hidden", "--user", "me"]);
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
@@ -105,7 +108,7 @@ fn a_password_of_one_s_own_is_not_printed() {
 }
 
 #[test]
-fn seeding_tells_what_it_made_and_wiping_takes_it_away() {
+fn seed_prints_statistics_and_wipe_deletes_cluster() {
     let server = EmbeddedServer::start();
     let made = [
         "seed",
@@ -151,7 +154,7 @@ fn seeding_tells_what_it_made_and_wiping_takes_it_away() {
 }
 
 #[test]
-fn only_the_kinds_that_were_asked_for() {
+fn seed_uses_only_requested_kinds() {
     let list = run(&[
         "seed",
         "--list-drift",
@@ -168,27 +171,27 @@ fn only_the_kinds_that_were_asked_for() {
 }
 
 #[test]
-fn a_server_of_somebody_else_s_is_refused() {
-    let server = EmbeddedServer::of_somebody_else();
+fn foreign_server_is_refused() {
+    let server = EmbeddedServer::with_foreign_database();
     for line in [&["seed", "--numbers", "5"][..], &["wipe", "--yes"]] {
         let refused = on(&server.url(), line);
         assert_eq!(refused.status, 2, "{line:?}");
         assert_eq!(refused.err.lines().count(), 1);
-        assert!(refused.err.contains("not made here"), "{}", refused.err);
+        assert!(refused.err.contains("did not create"), "{}", refused.err);
     }
     let anyway = on(&server.url(), &["seed", "--numbers", "5", "--anyway"]);
     assert_eq!(anyway.status, 0, "{}", anyway.err);
 }
 
 #[test]
-fn server_with_a_cluster_is_refused_before_anything_is_written() {
+fn server_with_cluster_is_refused_before_writes() {
     let server = EmbeddedServer::start();
     let seeded = on(&server.url(), &["seed", "--numbers", "50", "--seed", "1"]);
     assert_eq!(seeded.status, 0, "{}", seeded.err);
     let (_, before) = server.data();
     let again = on(&server.url(), &["seed", "--numbers", "50", "--seed", "2"]);
     assert_eq!((again.status, again.out.as_str()), (2, ""));
-    let start = "error: the server already holds a cluster that was made here (";
+    let start = "error: the server already holds a cluster that this tool created (";
     assert!(again.err.starts_with(start), "{}", again.err);
     assert_eq!(again.err.lines().count(), 1, "{}", again.err);
     assert_eq!(server.data().1, before);
@@ -197,7 +200,7 @@ fn server_with_a_cluster_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn wrong_credentials_are_refused_and_not_printed() {
+fn wrong_lab_credentials_are_refused_and_not_printed() {
     let server = EmbeddedServer::start();
     let wrong = format!("http://admin:{PASSWORD}-wrong@{}", server.address());
     let failed = run(&["seed", "--numbers", "10", "--couchdb", &wrong]);

@@ -1,4 +1,4 @@
-//! Strategies for schedules. They shrink to fewer rules that strike less often.
+//! Strategies for schedules. They shrink to fewer rules with fewer faults.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::asked::Kind;
 use crate::fault::{Fault, RetryAfter};
-use crate::schedule::{On, Rule, Schedule};
+use crate::request::RequestKind;
+use crate::schedule::{RequestFilter, Rule, Schedule};
 
-/// Faults that pass: the same request succeeds when it is sent again.
+/// Transient faults: the same request succeeds when it is sent again.
 pub fn transient() -> impl Strategy<Value = Fault> {
     prop_oneof![
         3 => Just(Fault::ResetBefore),
@@ -34,7 +34,7 @@ pub fn transient() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// The server goes away and comes back. A client that asks again at once may find it still away.
+/// The server restarts. An immediate retry may find it still down.
 pub fn restart() -> impl Strategy<Value = Fault> {
     (any::<bool>(), 0..150_u64).prop_map(|(acted, away)| Fault::Restart {
         acted,
@@ -56,15 +56,15 @@ fn overload() -> impl Strategy<Value = Fault> {
     )
         .prop_map(|(code, acted, html, retry_after)| Fault::Status {
             code,
-            // 429 is said before anything is done.
+            // 429 comes before the server acts.
             acted: acted && code != 429,
             html,
             retry_after,
         })
 }
 
-/// Refusals that say what they mean, whether or not it is true. A 404 in HTML is a load
-/// balancer's; CouchDB's own would be believed, see [`missing`].
+/// Refusals with a meaning, whether or not it is true. The 404 is a load balancer's page; CouchDB's
+/// own 404 would be believed, see [`missing`].
 pub fn refusal() -> impl Strategy<Value = Fault> {
     let refused = |code, html| Fault::Status {
         code,
@@ -83,7 +83,7 @@ pub fn refusal() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// CouchDB's own word that a database, which is there, does not exist.
+/// CouchDB's own answer that an existing database does not exist.
 pub fn missing() -> impl Strategy<Value = Fault> {
     Just(Fault::Status {
         code: 404,
@@ -93,25 +93,25 @@ pub fn missing() -> impl Strategy<Value = Fault> {
     })
 }
 
-/// Which requests.
-pub fn on() -> impl Strategy<Value = On> {
+/// Filters of requests.
+pub fn request_filter() -> impl Strategy<Value = RequestFilter> {
     prop_oneof![
-        3 => Just(On::All),
-        3 => Just(On::Reads),
-        6 => Just(On::Writes),
+        3 => Just(RequestFilter::All),
+        3 => Just(RequestFilter::Reads),
+        6 => Just(RequestFilter::Writes),
         2 => select(vec![
-            Kind::Databases,
-            Kind::Database,
-            Kind::CreateDatabase,
-            Kind::Range,
-            Kind::Ranges,
-            Kind::Keys,
-            Kind::BulkDocs,
-        ]).prop_map(On::Only),
+            RequestKind::Databases,
+            RequestKind::Database,
+            RequestKind::CreateDatabase,
+            RequestKind::Range,
+            RequestKind::Ranges,
+            RequestKind::Keys,
+            RequestKind::BulkDocs,
+        ]).prop_map(RequestFilter::Only),
     ]
 }
 
-fn takes_long(fault: Fault) -> bool {
+fn is_slow(fault: Fault) -> bool {
     matches!(
         fault,
         Fault::Hang
@@ -126,28 +126,29 @@ fn rule(
     fault: impl Strategy<Value = Fault>,
     at_most: impl Strategy<Value = u32>,
 ) -> impl Strategy<Value = Rule> {
-    (fault, on(), 1..=1000_u16, at_most).prop_map(|(fault, on, per_thousand, at_most)| Rule {
-        fault,
-        on,
-        per_thousand,
-        // Each costs the client's patience.
-        at_most: if takes_long(fault) {
-            at_most.min(4)
-        } else {
-            at_most
+    (fault, request_filter(), 1..=1000_u16, at_most).prop_map(
+        |(fault, on, per_thousand, at_most)| Rule {
+            fault,
+            on,
+            per_thousand,
+            // Each of them takes a whole timeout of the client.
+            at_most: if is_slow(fault) {
+                at_most.min(4)
+            } else {
+                at_most
+            },
         },
-    })
+    )
 }
 
-/// At most `most` faults, all of which pass: a client that tries again more often than that is
-/// not stopped by them.
-pub fn passing(most: u32) -> impl Strategy<Value = Schedule> {
+/// At most `most` faults, all transient: a client with more attempts than that succeeds.
+pub fn transient_schedule(most: u32) -> impl Strategy<Value = Schedule> {
     let rules = usize::try_from(most).unwrap_or(1);
     (any::<u64>(), vec(rule(transient(), Just(1)), 1..=rules))
         .prop_map(|(seed, rules)| Schedule { seed, rules })
 }
 
-/// Anything, from a glitch to a server that answers nothing right.
+/// Any schedule, from one transient fault to a server without a single correct answer.
 pub fn any_schedule() -> impl Strategy<Value = Schedule> {
     let fault = prop_oneof![16 => transient(), 4 => refusal(), 1 => restart()];
     let at_most = prop_oneof![3 => 1..=4_u32, 2 => 5..=40_u32, 1 => Just(1000_u32)];
@@ -155,7 +156,7 @@ pub fn any_schedule() -> impl Strategy<Value = Schedule> {
         .prop_map(|(seed, rules)| Schedule { seed, rules })
 }
 
-/// As [`any_schedule`], with answers that have no end, are too large, or come a byte at a time.
+/// As [`any_schedule`], with endless, oversized or slow answers.
 pub fn hostile_schedule() -> impl Strategy<Value = Schedule> {
     let fault = prop_oneof![
         Just(Fault::Endless),
@@ -168,10 +169,10 @@ pub fn hostile_schedule() -> impl Strategy<Value = Schedule> {
     })
 }
 
-/// As [`any_schedule`], with databases that are said not to exist.
-pub fn lying_schedule() -> impl Strategy<Value = Schedule> {
-    (any_schedule(), rule(missing(), 1..=10_u32)).prop_map(|(mut schedule, lie)| {
-        schedule.rules.insert(0, lie);
+/// As [`any_schedule`], with databases reported as missing.
+pub fn missing_database_schedule() -> impl Strategy<Value = Schedule> {
+    (any_schedule(), rule(missing(), 1..=10_u32)).prop_map(|(mut schedule, rule)| {
+        schedule.rules.insert(0, rule);
         schedule
     })
 }

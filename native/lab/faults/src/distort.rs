@@ -1,29 +1,29 @@
-//! Answers that are not what the server said.
+//! Changes the server's answers.
 
 use bytes::Bytes;
 use exact_json::{Value, json};
 
-/// What a load balancer shows to people.
+/// An HTML page of a load balancer.
 pub(crate) const PAGE: &str = "<html><body><h1>It works!</h1></body></html>";
 
-/// The first half; of very little, nothing.
+/// The first half of a body.
 pub(crate) fn truncated(body: &Bytes) -> Bytes {
     body.slice(..body.len() / 2)
 }
 
-/// Every row twice, one after the other.
+/// Repeats every row.
 pub(crate) fn duplicated(body: &Bytes) -> Bytes {
     with_rows(body, |rows| {
         *rows = rows.drain(..).flat_map(|row| [row.clone(), row]).collect();
     })
 }
 
-/// The rows from the last to the first.
+/// Reverses the rows.
 pub(crate) fn reordered(body: &Bytes) -> Bytes {
     with_rows(body, |rows| rows.reverse())
 }
 
-/// Every other row says that something went wrong with it.
+/// Replaces every second row with an error.
 pub(crate) fn with_errors(body: &Bytes) -> Bytes {
     with_rows(body, |rows| {
         for row in rows.iter_mut().step_by(2) {
@@ -39,14 +39,14 @@ pub(crate) fn with_errors(body: &Bytes) -> Bytes {
     })
 }
 
-/// Changes the rows of an answer; one without rows stays as it is.
+/// Changes the rows of an answer. An answer without rows stays unchanged.
 fn with_rows(body: &Bytes, change: impl Fn(&mut Vec<Value>)) -> Bytes {
     let Ok(mut answer) = exact_json::from_slice::<Value>(body) else {
         return body.clone();
     };
     let lists: Vec<&mut Vec<Value>> = match &mut answer {
         Value::Array(rows) => vec![rows],
-        // One query's answer, or those of several.
+        // The answer to one query or to several.
         Value::Object(members) => match members.get_mut("results") {
             Some(Value::Array(results)) => results.iter_mut().filter_map(rows_of).collect(),
             _ => members
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_twice_or_backwards_or_failed() {
+    fn rows_are_duplicated_reversed_or_failed() {
         let listing = Bytes::from(r#"{"total_rows":2,"rows":[{"key":"a","n":1.0},{"key":"b"}]}"#);
         assert_eq!(
             text(duplicated(&listing)),

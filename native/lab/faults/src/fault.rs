@@ -1,15 +1,15 @@
-//! What can go wrong with one request.
+//! The faults that the proxy can inject.
 
 use std::time::Duration;
 
-/// What the server asks for in `Retry-After`.
+/// The value of `Retry-After`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// So many seconds.
+    /// A number of seconds.
     Seconds(u32),
-    /// A date long ago: now.
+    /// A date in the past, which means now.
     Date,
-    /// Something that is neither.
+    /// Invalid text.
     Nonsense,
 }
 
@@ -23,68 +23,68 @@ impl RetryAfter {
     }
 }
 
-/// What goes wrong with a request.
+/// A fault of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It takes so much longer.
+    /// Additional latency.
     Latency(Duration),
-    /// The answer comes in pieces of so many bytes, a millisecond apart.
+    /// The answer arrives in pieces of this many bytes, one each millisecond.
     Bandwidth(usize),
-    /// The connection is reset, and the server never heard of it.
+    /// The connection is reset before the request reaches the server.
     ResetBefore,
-    /// The server acted; then the connection is reset.
+    /// The server acted, then the connection is reset.
     ResetAfter,
-    /// The server acted; the answer ends in the middle, and so does the connection.
+    /// The server acted. The answer and the connection end in the middle.
     CutShort,
-    /// The server acted; the answer is whole as far as HTTP goes, and ends in the middle.
+    /// The server acted. The HTTP response is complete but the body is cut.
     Truncated,
-    /// The server acted; the answer is a page of HTML with status 200.
+    /// The server acted. The answer is an HTML page with status 200.
     Garbage,
-    /// Another status instead of an answer.
+    /// Another status instead of the answer.
     Status {
         /// The status.
         code: u16,
-        /// Whether the server acted all the same.
+        /// Whether the server acted.
         acted: bool,
-        /// Whether somebody in between answers, in HTML, or CouchDB itself.
+        /// Whether the body is a proxy's HTML page or CouchDB's JSON.
         html: bool,
-        /// What `Retry-After` says.
+        /// The `Retry-After` header.
         retry_after: Option<RetryAfter>,
     },
-    /// The server acted; its rows come with status 500.
+    /// The server acted. Its rows arrive with status 500.
     ErrorWithRows,
-    /// The server acted; one row in two is told as failed. Only where an answer has rows by id.
+    /// The server acted. Every second row is an error. Only for answers with rows by id.
     RowErrors,
-    /// No answer for as long as the client waits; the server never heard of it.
+    /// No answer until the client's timeout. The request does not reach the server.
     Hang,
-    /// No answer for as long as the client waits; the server acted.
+    /// No answer until the client's timeout. The server acted.
     HangAfter,
-    /// No answer for as long as the client waits; the server acts this much later.
+    /// No answer until the client's timeout. The server acts after this delay.
     ActsLate(Duration),
-    /// The server is restarted: every connection is reset, and new ones are refused for a while.
+    /// The server restarts: all connections are reset, and new ones are refused for some time.
     Restart {
-        /// Whether the server acted before.
+        /// Whether the server acted before the restart.
         acted: bool,
-        /// How long it is away.
+        /// How long it refuses connections.
         away: Duration,
     },
     /// A write is answered with 202: fewer copies than wanted were written.
     Accepted,
-    /// The answer has no end: white space, as fast as it is taken. The server never heard of it.
+    /// An endless answer of white space. The request does not reach the server.
     Endless,
-    /// The answer is an array of so many empty strings. The server never heard of it.
+    /// The answer is an array of this many empty strings. The request does not reach the server.
     Huge(usize),
-    /// The server acted; the answer comes a byte at a time, each after so long.
+    /// The server acted. The answer arrives one byte at a time, with this pause after each.
     Trickle(Duration),
-    /// Rows come twice.
+    /// Each row occurs twice.
     DuplicatedRows,
-    /// Rows come in another order.
+    /// Rows are in another order.
     ReorderedRows,
 }
 
 impl Fault {
-    /// Whether the same request, sent again, can be expected to succeed, and CouchDB's rules say
-    /// so. What is refused for a reason may be refused for good.
+    /// Whether the same request is expected to succeed when it is sent again, according to
+    /// CouchDB's documentation. A refusal may be permanent.
     pub fn is_transient(self) -> bool {
         match self {
             Self::Status { code, .. } => matches!(code, 408 | 429 | 500..=599) && code != 501,
@@ -92,7 +92,7 @@ impl Fault {
         }
     }
 
-    /// Whether the request does not reach the server, or reaches it with an unknown outcome.
+    /// Whether the request succeeds all the same.
     pub fn is_harmless(self) -> bool {
         matches!(self, Self::Latency(_) | Self::Bandwidth(_) | Self::Accepted)
     }

@@ -1,31 +1,31 @@
-//! An HTTP proxy between a client and its CouchDB that breaks things, the same way each time.
+//! An HTTP proxy between a client and CouchDB that injects reproducible faults.
 //!
-//! Networks lose answers, servers stall, load balancers answer in HTML. What a client makes of
-//! that decides whether documents are lost, so it is tested: a [`Proxy`] stands before a real
-//! server, and a [`Schedule`] says which [`Fault`] strikes which requests, how likely and how
-//! often. Chance comes from a seed and from what is asked, not from the order in which requests
-//! happen to arrive: a case that failed fails again.
+//! Networks lose answers, servers stall, load balancers answer in HTML. The reaction of the client
+//! decides whether documents are lost. A [`Proxy`] forwards requests to a real server, and a
+//! [`Schedule`] decides which [`Fault`] each request gets, with a probability and a maximum count.
+//! The decision depends on a seed and on the content of the request, not on the order of arrival,
+//! so a failing case fails again.
 //!
-//! The proxy is a [`Witness`] too. It knows which revisions of which documents were delivered,
-//! and so whether a write replaces something that was never read. A [`Bystander`] gets to act
-//! between the server's answer and its delivery, which is where another writer hurts most.
+//! The proxy also makes a [`Recording`]: which revisions were delivered to the client, and so
+//! whether a write replaces a revision that the client never read. An [`Interceptor`] runs between
+//! the server's answer and its delivery, which is the critical moment for another writer.
 //!
-//! `arbitrary` has strategies for schedules, `asked` sorts requests, `distort` breaks bodies,
-//! `port` can be closed for a while, `upstream` is the way to the server.
+//! `arbitrary` has strategies for schedules, `request` classifies requests, `distort` changes
+//! bodies, `port` can be closed for some time, `upstream` is the client of the server.
 
 pub mod arbitrary;
-mod asked;
 mod distort;
 mod fault;
 mod port;
 mod proxy;
+mod recording;
+mod request;
 mod schedule;
 mod upstream;
-mod witness;
 
-pub use asked::{Asked, Kind};
 pub use fault::{Fault, RetryAfter};
-pub use proxy::{Bystander, Passed, Proxy, ProxyError};
-pub use schedule::{Hits, On, Rule, Schedule};
-pub use upstream::{Answer, Upstream};
-pub use witness::{Delivered, Witness, Written, rows};
+pub use proxy::{Exchange, Interceptor, Proxy, ProxyError};
+pub use recording::{Delivered, Recording, Written, rows};
+pub use request::{ParsedRequest, RequestKind};
+pub use schedule::{Hits, RequestFilter, Rule, Schedule};
+pub use upstream::{Upstream, UpstreamAnswer};

@@ -1,5 +1,6 @@
-//! `kazoo-numbers-faults`: a proxy before the CouchDB of `COUCHDB_URL`, behind which anything goes wrong at random, for as long as
-//! standard input is open. Its URL is the only line on standard output. `KAZOO_NUMBERS_SEED` says where chance starts.
+//! `kazoo-numbers-faults`: a proxy that forwards to the CouchDB at `COUCHDB_URL` and injects random
+//! faults until standard input is closed. It prints its URL as the only line on standard output.
+//! `KAZOO_NUMBERS_SEED` sets the random seed.
 
 use std::env;
 use std::error::Error;
@@ -14,8 +15,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::io::{AsyncReadExt, stdin};
 use tokio::time::sleep;
 
-/// How long a schedule counts.
-const SPELL: Duration = Duration::from_secs(5);
+/// How long each schedule is active.
+const SCHEDULE_DURATION: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -24,11 +25,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (mut input, mut ignored) = (stdin(), Vec::new());
     tokio::select! {
         closed = input.read_to_end(&mut ignored) => Ok(closed.map(|_| ())?),
-        failed = misbehave(&proxy) => failed,
+        failed = inject_faults(&proxy) => failed,
     }
 }
 
-async fn misbehave(proxy: &Proxy) -> Result<(), Box<dyn Error>> {
+async fn inject_faults(proxy: &Proxy) -> Result<(), Box<dyn Error>> {
     let seed: u64 = match env::var("KAZOO_NUMBERS_SEED") {
         Ok(text) => text.parse()?,
         Err(_) => 1,
@@ -40,6 +41,6 @@ async fn misbehave(proxy: &Proxy) -> Result<(), Box<dyn Error>> {
     loop {
         let drawn = hostile_schedule().new_tree(&mut runner);
         proxy.arm(drawn.map_err(|reason| reason.to_string())?.current());
-        sleep(SPELL).await;
+        sleep(SCHEDULE_DURATION).await;
     }
 }

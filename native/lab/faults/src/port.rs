@@ -1,29 +1,29 @@
-//! The port that the proxy listens on. It can be closed for a while, and is not lost meanwhile.
+//! The proxy's port. It can be closed for some time without losing the port number.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// Connections that may wait to be taken.
+/// The backlog of connections.
 const BACKLOG: u32 = 1024;
 
-/// A port on this machine.
+/// A reserved port on this machine.
 pub(crate) struct Port {
     address: SocketAddr,
-    /// Bound and never listening: while nobody listens connections are refused, and nobody else
-    /// is given the port.
-    _held: TcpSocket,
+    /// Bound but never listening: connections are refused while no listener exists, and no other
+    /// process gets the port.
+    _reserved: TcpSocket,
 }
 
 impl Port {
-    /// Takes any that is free.
-    pub(crate) fn take() -> io::Result<Self> {
-        let held = socket()?;
-        held.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    /// Reserves a free port.
+    pub(crate) fn reserve() -> io::Result<Self> {
+        let reserved = socket()?;
+        reserved.bind((Ipv4Addr::LOCALHOST, 0).into())?;
         Ok(Self {
-            address: held.local_addr()?,
-            _held: held,
+            address: reserved.local_addr()?,
+            _reserved: reserved,
         })
     }
 
@@ -31,7 +31,7 @@ impl Port {
         self.address
     }
 
-    /// Takes connections, until the listener is dropped.
+    /// Accepts connections until the listener is dropped.
     pub(crate) fn listen(&self) -> io::Result<TcpListener> {
         let socket = socket()?;
         socket.bind(self.address)?;
@@ -41,7 +41,7 @@ impl Port {
 
 fn socket() -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // Two sockets have the port: the one that holds it, and the one that listens.
+    // Two sockets use the port: the one that reserves it and the listener.
     socket.set_reuseport(true)?;
     Ok(socket)
 }

@@ -1,4 +1,4 @@
-//! The proxy: takes requests, lets a fault strike or not, and keeps account.
+//! The proxy: accepts requests, injects faults and records what passes.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,24 +21,24 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::asked::{Asked, Kind};
 use crate::distort;
 use crate::fault::{Fault, RetryAfter};
 use crate::port::Port;
-use crate::schedule::{Hits, Running, Schedule};
-use crate::upstream::{Answer, Upstream};
-use crate::witness::Witness;
+use crate::recording::Recording;
+use crate::request::{ParsedRequest, RequestKind};
+use crate::schedule::{ActiveSchedule, Hits, Schedule};
+use crate::upstream::{Upstream, UpstreamAnswer};
 
-/// How long a request that hangs is held, if the client does not go away before.
+/// How long a hanging request is held if the client does not disconnect earlier.
 const HANG: Duration = Duration::from_secs(20);
 
-/// Why there is no proxy, or no answer.
+/// Errors of the proxy.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
-    /// The URL is none, or not one of plain HTTP.
+    /// The URL is invalid or not plain HTTP.
     #[error("not the URL of a CouchDB on plain HTTP")]
     Url,
-    /// No port to listen on.
+    /// There is no port to listen on.
     #[error("no port to listen on: {0}")]
     Listen(#[from] std::io::Error),
     /// The server did not answer.
@@ -46,31 +46,31 @@ pub enum ProxyError {
     Upstream(String),
 }
 
-/// A request that the server answered, on its way back.
+/// A request and the server's answer, before the answer reaches the client.
 #[derive(Debug)]
-pub struct Passed<'a> {
+pub struct Exchange<'a> {
     /// The request.
-    pub asked: &'a Asked,
+    pub request: &'a ParsedRequest,
     /// The server's answer.
-    pub answer: &'a Answer,
+    pub answer: &'a UpstreamAnswer,
     /// The server.
     pub server: &'a Upstream,
 }
 
-/// Somebody else who works on the same server: gets to act after it has answered a request and
-/// before the client learns of it.
-pub trait Bystander: Send + Sync {
-    /// Acts.
-    fn act<'a>(&'a self, passed: Passed<'a>) -> BoxFuture<'a, ()>;
+/// Another client of the same server. It runs before a request is forwarded, and after the server's
+/// answer before the client receives it.
+pub trait Interceptor: Send + Sync {
+    /// Runs after the server's answer.
+    fn after_answer<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, ()>;
 
-    /// A request has come, and the server has not heard of it. It never does if this does not
-    /// end before the client goes away.
-    fn comes<'a>(&'a self, _asked: &'a Asked) -> BoxFuture<'a, ()> {
+    /// Runs before a request is forwarded. If the client disconnects before this ends, the request
+    /// is dropped.
+    fn before_request<'a>(&'a self, _asked: &'a ParsedRequest) -> BoxFuture<'a, ()> {
         Box::pin(std::future::ready(()))
     }
 }
 
-/// A proxy that is listening.
+/// A running proxy.
 pub struct Proxy {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -81,28 +81,28 @@ pub struct Proxy {
 struct Shared {
     upstream: Upstream,
     state: Mutex<State>,
-    /// Requests that the server is still to act on, or is acting on.
-    acting: AtomicUsize,
-    acted: watch::Sender<()>,
+    /// Requests that the server has not finished.
+    in_flight: AtomicUsize,
+    finished: watch::Sender<()>,
     restarts: mpsc::UnboundedSender<Restart>,
-    /// Changes when every connection is to be reset.
+    /// Changes when all connections must be reset.
     reset: watch::Sender<()>,
-    /// Connections that are open.
+    /// Open connections.
     connections: watch::Sender<usize>,
 }
 
-/// A restart that is due.
+/// A requested restart.
 struct Restart {
     away: Duration,
-    /// Until it is over.
-    _acting: Acting,
+    /// Counts as a request in flight until the restart is over.
+    _acting: InFlight,
 }
 
 #[derive(Default)]
 struct State {
-    running: Running,
-    witness: Witness,
-    bystander: Option<Arc<dyn Bystander>>,
+    active: ActiveSchedule,
+    recording: Recording,
+    interceptor: Option<Arc<dyn Interceptor>>,
 }
 
 impl Shared {
@@ -112,20 +112,20 @@ impl Shared {
 }
 
 impl Proxy {
-    /// A proxy before the server at this URL, which is plain HTTP. Nothing goes wrong yet.
+    /// Starts a proxy for the server at this URL, which is plain HTTP. It injects no faults yet.
     ///
     /// # Errors
-    /// When that is no such URL, or there is no port to listen on.
+    /// The URL is not of that form, or there is no port to listen on.
     pub async fn start(url: &str) -> Result<Self, ProxyError> {
-        let port = Port::take()?;
+        let port = Port::reserve()?;
         let address = port.address();
         let listener = port.listen()?;
         let (restarts, due) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             upstream: Upstream::new(url)?,
             state: Mutex::default(),
-            acting: AtomicUsize::new(0),
-            acted: watch::Sender::new(()),
+            in_flight: AtomicUsize::new(0),
+            finished: watch::Sender::new(()),
             restarts,
             reset: watch::Sender::new(()),
             connections: watch::Sender::new(0),
@@ -143,59 +143,58 @@ impl Proxy {
         })
     }
 
-    /// The proxy's URL, with the user and password of the server's.
+    /// The proxy's URL, with the server's user and password.
     pub fn url(&self) -> String {
         format!("http://{}{}", self.user, self.address)
     }
 
-    /// The server itself.
+    /// The server, without the proxy.
     pub fn server(&self) -> &Upstream {
         &self.shared.upstream
     }
 
-    /// From now on this schedule counts, and what was seen is forgotten.
+    /// Activates a schedule and clears the recording.
     pub fn arm(&self, schedule: Schedule) {
-        self.watched(schedule, None);
+        self.arm_with(schedule, None);
     }
 
-    /// As [`Proxy::arm`], with somebody else at work.
-    pub fn watched(&self, schedule: Schedule, bystander: Option<Arc<dyn Bystander>>) {
+    /// As [`Proxy::arm`], with an interceptor.
+    pub fn arm_with(&self, schedule: Schedule, interceptor: Option<Arc<dyn Interceptor>>) {
         *self.shared.state() = State {
-            running: Running::new(schedule),
-            witness: Witness::default(),
-            bystander,
+            active: ActiveSchedule::new(schedule),
+            recording: Recording::default(),
+            interceptor,
         };
     }
 
-    /// Waits until nobody is connected: after a client was killed, all that it ever sent has
-    /// been heard by then, or never will be.
+    /// Waits until no client is connected. After a client was killed, all its requests have then
+    /// been processed or dropped.
     ///
     /// # Errors
-    /// When the proxy cannot be connected to.
-    pub async fn deserted(&self) -> Result<(), ProxyError> {
-        // Connections are taken in the order in which they were made: once this one is, no
-        // earlier one waits to be.
+    /// The proxy does not accept connections.
+    pub async fn wait_until_disconnected(&self) -> Result<(), ProxyError> {
+        // Connections are accepted in order: when this one is accepted, no earlier one is waiting.
         let mut last = TcpStream::connect(self.address).await?;
         last.write_all(b"nothing\r\n\r\n").await?;
         let _ = last.read_to_end(&mut Vec::new()).await;
         drop(last);
         let mut connections = self.shared.connections.subscribe();
-        // It is never closed while there is a proxy.
+        // The sender lives as long as the proxy.
         let _ = connections.wait_for(|open| *open == 0).await;
         Ok(())
     }
 
-    /// Ends the schedule: waits for what the server still does, lets nothing go wrong any more,
-    /// and says what was seen, and how often each rule struck.
-    pub async fn disarm(&self) -> (Witness, Hits) {
-        let mut acted = self.shared.acted.subscribe();
-        while self.shared.acting.load(Ordering::SeqCst) > 0 {
-            if acted.changed().await.is_err() {
+    /// Ends the schedule. Waits for requests in flight, and returns the recording and the number of
+    /// faults of each rule.
+    pub async fn disarm(&self) -> (Recording, Hits) {
+        let mut finished = self.shared.finished.subscribe();
+        while self.shared.in_flight.load(Ordering::SeqCst) > 0 {
+            if finished.changed().await.is_err() {
                 break;
             }
         }
         let state = std::mem::take(&mut *self.shared.state());
-        (state.witness, state.running.hits())
+        (state.recording, state.active.hits())
     }
 }
 
@@ -205,7 +204,7 @@ impl Drop for Proxy {
     }
 }
 
-/// The end of a connection instead of an answer.
+/// Resets the connection instead of an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is reset")]
 struct Reset;
@@ -248,7 +247,7 @@ async fn accept(
 async fn connection(shared: Arc<Shared>, stream: TcpStream) {
     let mut reset = shared.reset.subscribe();
     let _ = stream.set_nodelay(true);
-    // A second handle of the socket, since the first is gone when it is known how it must end.
+    // A second handle of the socket: hyper has dropped the first one when the reset is decided.
     let twin = std::os::fd::AsFd::as_fd(&stream)
         .try_clone_to_owned()
         .map(socket2::Socket::from);
@@ -271,27 +270,31 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
-    let asked = Asked::new(head.method, head.uri.to_string(), authorization, body);
-    let (fault, bystander) = {
+    let request = ParsedRequest::new(head.method, head.uri.to_string(), authorization, body);
+    let (fault, interceptor) = {
         let mut state = shared.state();
-        state.witness.requests += 1;
-        (state.running.next(&asked), state.bystander.clone())
+        state.recording.requests += 1;
+        (state.active.next(&request), state.interceptor.clone())
     };
-    if let Some(bystander) = bystander {
-        bystander.comes(&asked).await;
+    if let Some(interceptor) = interceptor {
+        interceptor.before_request(&request).await;
     }
     let Some(fault) = fault else {
-        let answer = act(&shared, &asked).await?;
-        return Ok(deliver(&shared, &asked, answer));
+        let answer = forward(&shared, &request).await?;
+        return Ok(deliver(&shared, &request, answer));
     };
-    strike(&shared, asked, fault).await
+    inject(&shared, request, fault).await
 }
 
-async fn strike(shared: &Arc<Shared>, asked: Asked, fault: Fault) -> Result<Response<Body>, Reset> {
+async fn inject(
+    shared: &Arc<Shared>,
+    request: ParsedRequest,
+    fault: Fault,
+) -> Result<Response<Body>, Reset> {
     match fault {
         Fault::ResetBefore => Err(Reset),
         Fault::ResetAfter => {
-            act(shared, &asked).await?;
+            forward(shared, &request).await?;
             Err(Reset)
         }
         Fault::Hang => {
@@ -299,31 +302,31 @@ async fn strike(shared: &Arc<Shared>, asked: Asked, fault: Fault) -> Result<Resp
             Err(Reset)
         }
         Fault::HangAfter => {
-            act(shared, &asked).await?;
+            forward(shared, &request).await?;
             tokio::time::sleep(HANG).await;
             Err(Reset)
         }
         Fault::ActsLate(late) => {
-            // In a task of its own: the client goes away, and the server acts all the same.
-            let acting = Acting::new(shared);
+            // In a separate task, because the server acts even if the client disconnects.
+            let in_flight = InFlight::new(shared);
             tokio::spawn(async move {
                 tokio::time::sleep(late).await;
-                let _ = act_now(&acting.0, &asked).await;
-                drop(acting);
+                let _ = forward_now(&in_flight.0, &request).await;
+                drop(in_flight);
             });
             tokio::time::sleep(HANG).await;
             Err(Reset)
         }
         Fault::Restart { acted, away } => {
             if acted {
-                act(shared, &asked).await?;
+                forward(shared, &request).await?;
             }
             let restart = Restart {
                 away,
-                _acting: Acting::new(shared),
+                _acting: InFlight::new(shared),
             };
             shared.restarts.send(restart).map_err(|_| Reset)?;
-            // The connection is reset with all others.
+            // The connection is reset together with all others.
             tokio::time::sleep(HANG).await;
             Err(Reset)
         }
@@ -334,109 +337,116 @@ async fn strike(shared: &Arc<Shared>, asked: Asked, fault: Fault) -> Result<Resp
             retry_after,
         } => {
             if acted {
-                act(shared, &asked).await?;
+                forward(shared, &request).await?;
             }
-            Ok(status(shared, &asked, code, html, retry_after))
+            Ok(status(shared, &request, code, html, retry_after))
         }
         Fault::Endless => Ok(endless(shared, b"{\"rows\":[", b" ", usize::MAX, b"")),
         Fault::Huge(names) => Ok(endless(shared, b"[\"\"", b",\"\"", names, b"]")),
         Fault::Latency(latency) => {
             tokio::time::sleep(latency).await;
-            let answer = act(shared, &asked).await?;
-            Ok(deliver(shared, &asked, answer))
+            let answer = forward(shared, &request).await?;
+            Ok(deliver(shared, &request, answer))
         }
         _ => {
-            let mut answer = act(shared, &asked).await?;
-            Ok(distorted(shared, &asked, &mut answer, fault))
+            let mut answer = forward(shared, &request).await?;
+            Ok(distorted(shared, &request, &mut answer, fault))
         }
     }
 }
 
-/// An answer that arrives, in some state.
-fn distorted(shared: &Shared, asked: &Asked, answer: &mut Answer, fault: Fault) -> Response<Body> {
+/// Delivers an answer with a fault.
+fn distorted(
+    shared: &Shared,
+    request: &ParsedRequest,
+    answer: &mut UpstreamAnswer,
+    fault: Fault,
+) -> Response<Body> {
     let body = answer.body.clone();
     match fault {
         Fault::CutShort => return broken(shared, answer),
         Fault::Bandwidth(bytes) => {
             let pause = Duration::from_millis(1);
-            return slow(shared, asked, answer, bytes, pause);
+            return slow(shared, request, answer, bytes, pause);
         }
-        Fault::Trickle(pause) => return slow(shared, asked, answer, 1, pause),
+        Fault::Trickle(pause) => return slow(shared, request, answer, 1, pause),
         Fault::Truncated => answer.body = distort::truncated(&body),
         Fault::Garbage => {
             answer.status = 200;
             answer.body = distort::PAGE.into();
         }
         Fault::ErrorWithRows if answer.status < 300 => answer.status = 500,
-        Fault::RowErrors if matches!(asked.kind, Kind::Keys | Kind::BulkDocs) => {
+        Fault::RowErrors if matches!(request.kind, RequestKind::Keys | RequestKind::BulkDocs) => {
             answer.body = distort::with_errors(&body);
         }
-        Fault::Accepted if asked.kind == Kind::BulkDocs && answer.status == 201 => {
+        Fault::Accepted if request.kind == RequestKind::BulkDocs && answer.status == 201 => {
             answer.status = 202;
         }
         Fault::DuplicatedRows => answer.body = distort::duplicated(&body),
         Fault::ReorderedRows => answer.body = distort::reordered(&body),
         _ => {}
     }
-    deliver(shared, asked, answer.clone())
+    deliver(shared, request, answer.clone())
 }
 
-/// While one lives, the server may still act.
-struct Acting(Arc<Shared>);
+/// Counts a request in flight until it is dropped.
+struct InFlight(Arc<Shared>);
 
-impl Acting {
+impl InFlight {
     fn new(shared: &Arc<Shared>) -> Self {
-        shared.acting.fetch_add(1, Ordering::SeqCst);
+        shared.in_flight.fetch_add(1, Ordering::SeqCst);
         Self(shared.clone())
     }
 }
 
-impl Drop for Acting {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.acting.fetch_sub(1, Ordering::SeqCst);
-        self.0.acted.send_replace(());
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.finished.send_replace(());
     }
 }
 
-/// Has the server act, and whoever else is there. The client may go away meanwhile; that stops
-/// neither.
-async fn act(shared: &Arc<Shared>, asked: &Asked) -> Result<Answer, Reset> {
-    let acting = Acting::new(shared);
-    let asked = asked.clone();
-    tokio::spawn(async move { act_now(&acting.0, &asked).await })
+/// Forwards a request and runs the interceptor, in a task that continues if the client disconnects.
+async fn forward(shared: &Arc<Shared>, request: &ParsedRequest) -> Result<UpstreamAnswer, Reset> {
+    let in_flight = InFlight::new(shared);
+    let request = request.clone();
+    tokio::spawn(async move { forward_now(&in_flight.0, &request).await })
         .await
         .map_err(|_| Reset)?
 }
 
-async fn act_now(shared: &Shared, asked: &Asked) -> Result<Answer, Reset> {
-    let (writes, bystander) = {
+async fn forward_now(shared: &Shared, request: &ParsedRequest) -> Result<UpstreamAnswer, Reset> {
+    let (writes, interceptor) = {
         let state = shared.state();
-        (state.witness.writes(asked), state.bystander.clone())
+        (
+            state.recording.parse_writes(request),
+            state.interceptor.clone(),
+        )
     };
     let answer = shared
         .upstream
-        .pass(
-            asked.method.clone(),
-            &asked.target,
-            asked.authorization.as_deref(),
-            asked.body.clone(),
+        .forward(
+            request.method.clone(),
+            &request.target,
+            request.authorization.as_deref(),
+            request.body.clone(),
         )
         .await
         .map_err(|_| Reset)?;
-    shared.state().witness.landed(writes, &answer.body);
-    if let Some(bystander) = bystander {
-        let passed = Passed {
-            asked,
+    shared.state().recording.record_writes(writes, &answer.body);
+    if let Some(interceptor) = interceptor {
+        let exchange = Exchange {
+            request,
             answer: &answer,
             server: &shared.upstream,
         };
-        bystander.act(passed).await;
+        interceptor.after_answer(exchange).await;
     }
     Ok(answer)
 }
 
 fn head(shared: &Shared, status: u16, kind: &str) -> hyper::http::response::Builder {
-    *shared.state().witness.statuses.entry(status).or_default() += 1;
+    *shared.state().recording.statuses.entry(status).or_default() += 1;
     Response::builder()
         .status(status)
         .header(CONTENT_TYPE, kind)
@@ -453,16 +463,19 @@ fn response(head: hyper::http::response::Builder, body: Body) -> Response<Body> 
         .unwrap_or_else(|_| Response::new(full(Bytes::new())))
 }
 
-fn deliver(shared: &Shared, asked: &Asked, answer: Answer) -> Response<Body> {
+fn deliver(shared: &Shared, request: &ParsedRequest, answer: UpstreamAnswer) -> Response<Body> {
     if answer.status < 300 {
-        shared.state().witness.delivers(asked, &answer.body);
+        shared
+            .state()
+            .recording
+            .record_delivery(request, &answer.body);
     }
     let head = head(shared, answer.status, "application/json");
     response(head, full(answer.body))
 }
 
-/// Says that there is more than there is.
-fn broken(shared: &Shared, answer: &Answer) -> Response<Body> {
+/// Announces more bytes than it sends.
+fn broken(shared: &Shared, answer: &UpstreamAnswer) -> Response<Body> {
     let half = distort::truncated(&answer.body);
     let head = head(shared, answer.status, "application/json")
         .header(CONTENT_LENGTH, answer.body.len().max(half.len() + 1));
@@ -470,7 +483,7 @@ fn broken(shared: &Shared, answer: &Answer) -> Response<Body> {
     response(head, BodyExt::boxed(StreamBody::new(frames)))
 }
 
-/// A first piece, so many of another, and an end.
+/// A first piece, another piece repeated `pieces` times, and an end.
 fn endless(
     shared: &Shared,
     first: &'static [u8],
@@ -496,13 +509,16 @@ fn endless(
 
 fn slow(
     shared: &Shared,
-    asked: &Asked,
-    answer: &Answer,
+    request: &ParsedRequest,
+    answer: &UpstreamAnswer,
     bytes: usize,
     pause: Duration,
 ) -> Response<Body> {
     if answer.status < 300 {
-        shared.state().witness.delivers(asked, &answer.body);
+        shared
+            .state()
+            .recording
+            .record_delivery(request, &answer.body);
     }
     let head = head(shared, answer.status, "application/json");
     let bytes = bytes.max(1);
@@ -519,12 +535,12 @@ fn slow(
 
 fn status(
     shared: &Shared,
-    asked: &Asked,
+    request: &ParsedRequest,
     code: u16,
     html: bool,
     retry_after: Option<RetryAfter>,
 ) -> Response<Body> {
-    let (error, reason) = match (code, asked.kind) {
+    let (error, reason) = match (code, request.kind) {
         (401, _) => ("unauthorized", "Name or password is incorrect."),
         (403, _) => (
             "forbidden",
@@ -536,7 +552,7 @@ fn status(
             "The request could not be processed in a reasonable amount of time.",
         ),
         (409, _) => ("conflict", "Document update conflict."),
-        (412, Kind::CreateDatabase) => (
+        (412, RequestKind::CreateDatabase) => (
             "file_exists",
             "The database could not be created, the file already exists.",
         ),

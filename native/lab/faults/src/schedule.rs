@@ -1,25 +1,25 @@
-//! When which fault strikes.
+//! Decides which request gets which fault.
 
 use std::collections::HashMap;
 
-use crate::asked::{Asked, Kind};
 use crate::fault::Fault;
+use crate::request::{ParsedRequest, RequestKind};
 
-/// Which requests a rule is for.
+/// The requests that a rule applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum On {
-    /// All.
+pub enum RequestFilter {
+    /// All requests.
     All,
-    /// Those that read.
+    /// Requests that read.
     Reads,
-    /// Those that write.
+    /// Requests that write.
     Writes,
-    /// Those of a kind.
-    Only(Kind),
+    /// Requests of one kind.
+    Only(RequestKind),
 }
 
-impl On {
-    fn takes(self, kind: Kind) -> bool {
+impl RequestFilter {
+    fn takes(self, kind: RequestKind) -> bool {
         match self {
             Self::All => true,
             Self::Reads => !kind.writes(),
@@ -29,36 +29,36 @@ impl On {
     }
 }
 
-/// One fault, for some requests, with a chance, and no more often than this.
+/// A fault for some requests, with a probability and a maximum count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// What goes wrong.
+    /// The fault.
     pub fault: Fault,
-    /// For which requests.
-    pub on: On,
-    /// How likely, of a thousand.
+    /// The requests that the rule applies to.
+    pub on: RequestFilter,
+    /// The probability in thousandths.
     pub per_thousand: u16,
-    /// How often in all.
+    /// The maximum count.
     pub at_most: u32,
 }
 
-/// Rules, of which the first that strikes counts, and where chance starts.
+/// Rules and a random seed. The first rule that matches a request decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
-    /// Where chance starts.
+    /// The random seed.
     pub seed: u64,
     /// The rules.
     pub rules: Vec<Rule>,
 }
 
 impl Schedule {
-    /// Nothing goes wrong.
+    /// A schedule without faults.
     pub fn quiet() -> Self {
         Self::default()
     }
 
-    /// The first `at_most` requests of these fail so.
-    pub fn first(at_most: u32, on: On, fault: Fault) -> Self {
+    /// Injects `fault` into the first `at_most` requests that match.
+    pub fn first(at_most: u32, on: RequestFilter, fault: Fault) -> Self {
         Self {
             seed: 0,
             rules: vec![Rule {
@@ -70,25 +70,25 @@ impl Schedule {
         }
     }
 
-    /// How many faults there can be at most.
-    pub fn most(&self) -> u64 {
+    /// The maximum number of faults.
+    pub fn max_faults(&self) -> u64 {
         self.rules.iter().map(|rule| u64::from(rule.at_most)).sum()
     }
 }
 
-/// How often each rule of a schedule has struck, in its order.
+/// The number of faults injected by each rule, in the order of the rules.
 pub type Hits = Vec<u32>;
 
-/// A schedule under way.
+/// A schedule in progress.
 #[derive(Debug, Default)]
-pub(crate) struct Running {
+pub(crate) struct ActiveSchedule {
     schedule: Schedule,
     hits: Hits,
-    /// How often each request was seen: sent again, it has another chance.
+    /// How often each request was sent. A retry is decided anew.
     seen: HashMap<u64, u64>,
 }
 
-impl Running {
+impl ActiveSchedule {
     pub(crate) fn new(schedule: Schedule) -> Self {
         Self {
             hits: vec![0; schedule.rules.len()],
@@ -101,16 +101,16 @@ impl Running {
         self.hits.clone()
     }
 
-    /// The fault that strikes this request, if one does.
-    pub(crate) fn next(&mut self, asked: &Asked) -> Option<Fault> {
-        let fingerprint = asked.fingerprint(self.schedule.seed);
+    /// The fault for this request, if any.
+    pub(crate) fn next(&mut self, request: &ParsedRequest) -> Option<Fault> {
+        let fingerprint = request.fingerprint(self.schedule.seed);
         let seen = self.seen.entry(fingerprint).or_default();
         *seen += 1;
         for (index, (rule, hits)) in self.schedule.rules.iter().zip(&mut self.hits).enumerate() {
-            let dice = dice(fingerprint, *seen, index as u64);
-            if rule.on.takes(asked.kind)
+            let random = random(fingerprint, *seen, index as u64);
+            if rule.on.takes(request.kind)
                 && *hits < rule.at_most
-                && dice % 1000 < u64::from(rule.per_thousand)
+                && random % 1000 < u64::from(rule.per_thousand)
             {
                 *hits += 1;
                 return Some(rule.fault);
@@ -120,7 +120,7 @@ impl Running {
     }
 }
 
-fn dice(fingerprint: u64, seen: u64, index: u64) -> u64 {
+fn random(fingerprint: u64, seen: u64, index: u64) -> u64 {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&seen.to_le_bytes());
     bytes[8..].copy_from_slice(&index.to_le_bytes());
@@ -135,48 +135,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chance_depends_on_what_is_asked_and_not_on_the_order() {
+    fn faults_depend_on_request_content_and_not_on_order() {
         let schedule = Schedule {
             seed: 7,
             rules: vec![Rule {
                 fault: Fault::ResetBefore,
-                on: On::Reads,
+                on: RequestFilter::Reads,
                 per_thousand: 300,
                 at_most: 1000,
             }],
         };
-        let asked: Vec<Asked> = (0..200)
+        let request: Vec<ParsedRequest> = (0..200)
             .map(|page| {
                 let target = format!("/numbers%2F%2B1415/_all_docs?limit={page}");
-                Asked::new(Method::GET, target, None, Bytes::new())
+                ParsedRequest::new(Method::GET, target, None, Bytes::new())
             })
             .collect();
-        let struck = |order: &[&Asked]| {
-            let mut running = Running::new(schedule.clone());
+        let faulted = |order: &[&ParsedRequest]| {
+            let mut active = ActiveSchedule::new(schedule.clone());
             let mut all: Vec<String> = order
                 .iter()
-                .filter(|asked| running.next(asked).is_some())
-                .map(|asked| asked.target.clone())
+                .filter(|request| active.next(request).is_some())
+                .map(|request| request.target.clone())
                 .collect();
             all.sort_unstable();
-            assert_eq!(running.hits(), [u32::try_from(all.len()).unwrap()]);
+            assert_eq!(active.hits(), [u32::try_from(all.len()).unwrap()]);
             all
         };
-        let forward: Vec<&Asked> = asked.iter().collect();
-        let backward: Vec<&Asked> = asked.iter().rev().collect();
-        let some = struck(&forward);
-        assert_eq!(some, struck(&backward));
+        let forward: Vec<&ParsedRequest> = request.iter().collect();
+        let backward: Vec<&ParsedRequest> = request.iter().rev().collect();
+        let some = faulted(&forward);
+        assert_eq!(some, faulted(&backward));
         assert!((30..90).contains(&some.len()), "{}", some.len());
     }
 
     #[test]
-    fn a_rule_strikes_no_more_often_than_it_may_and_only_its_own() {
-        let mut running = Running::new(Schedule::first(2, On::Writes, Fault::ResetAfter));
-        let read = Asked::new(Method::GET, "/a/_all_docs".into(), None, Bytes::new());
-        let write = Asked::new(Method::POST, "/a/_bulk_docs".into(), None, Bytes::new());
-        assert_eq!(running.next(&read), None);
-        assert_eq!(running.next(&write), Some(Fault::ResetAfter));
-        assert_eq!(running.next(&write), Some(Fault::ResetAfter));
-        assert_eq!(running.next(&write), None);
+    fn rule_respects_maximum_count_and_filter() {
+        let mut active =
+            ActiveSchedule::new(Schedule::first(2, RequestFilter::Writes, Fault::ResetAfter));
+        let read = ParsedRequest::new(Method::GET, "/a/_all_docs".into(), None, Bytes::new());
+        let write = ParsedRequest::new(Method::POST, "/a/_bulk_docs".into(), None, Bytes::new());
+        assert_eq!(active.next(&read), None);
+        assert_eq!(active.next(&write), Some(Fault::ResetAfter));
+        assert_eq!(active.next(&write), Some(Fault::ResetAfter));
+        assert_eq!(active.next(&write), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The way to the server.
+//! The proxy's client of the server.
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -12,16 +12,16 @@ use url::Url;
 
 use crate::proxy::ProxyError;
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct UpstreamAnswer {
     /// Its status.
     pub status: u16,
     /// Its body.
     pub body: Bytes,
 }
 
-/// A client of the server that nothing goes wrong with.
+/// A client of the server without faults.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -30,10 +30,10 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The server at this URL, which is plain HTTP and may hold user and password.
+    /// Creates a client. The URL is plain HTTP and may hold user and password.
     ///
     /// # Errors
-    /// When it is no such URL.
+    /// The URL is not of that form.
     pub fn new(url: &str) -> Result<Self, ProxyError> {
         let url = Url::parse(url).map_err(|_| ProxyError::Url)?;
         let (Some(host), "http") = (url.host_str(), url.scheme()) else {
@@ -58,27 +58,27 @@ impl Upstream {
         })
     }
 
-    /// Asks the server as the URL's user. The target is path and query.
+    /// Sends a request with the URL's credentials. `target` is path and query.
     ///
     /// # Errors
-    /// When there is no answer.
-    pub async fn ask(
+    /// The server did not answer.
+    pub async fn send(
         &self,
         method: Method,
         target: &str,
         body: impl Into<Bytes>,
-    ) -> Result<Answer, ProxyError> {
-        self.pass(method, target, self.authorization.as_deref(), body.into())
+    ) -> Result<UpstreamAnswer, ProxyError> {
+        self.forward(method, target, self.authorization.as_deref(), body.into())
             .await
     }
 
-    pub(crate) async fn pass(
+    pub(crate) async fn forward(
         &self,
         method: Method,
         target: &str,
         authorization: Option<&str>,
         body: Bytes,
-    ) -> Result<Answer, ProxyError> {
+    ) -> Result<UpstreamAnswer, ProxyError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{target}", self.root))
@@ -102,6 +102,6 @@ impl Upstream {
             .await
             .map_err(|error| upstream(&error))?
             .to_bytes();
-        Ok(Answer { status, body })
+        Ok(UpstreamAnswer { status, body })
     }
 }

@@ -1,5 +1,6 @@
-//! Answers of `_all_docs` are refused, or give a page with at most the requested rows, in order and in range, whose documents are
-//! parts of the answer. The first byte of the input selects the request.
+//! An answer of `_all_docs` is refused, or gives a page with at most the requested rows, in order
+//! and in range, with documents that are parts of the answer. The first byte of the input selects
+//! the request.
 #![no_main]
 
 use couchdb::fuzzing::{found_in_answer, page_in_answer};

@@ -1,4 +1,5 @@
-//! Documents and their digests. The digest ignores revisions, order and white space, and an edit changes one field.
+//! Documents and their digests. The digest ignores revisions, key order and white space, and an
+//! edit changes only one field.
 #![no_main]
 
 use document::{Document, Object, elements, is_about_revisions, quoted, string};

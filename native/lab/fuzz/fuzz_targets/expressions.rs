@@ -1,5 +1,5 @@
-//! The system config's document with its expressions, and a number in the first line. An expression that does not compile is
-//! reported and stops nothing, and one that backtracks without end is given up.
+//! The system configuration's document with its expressions, and a number in the first line. An
+//! invalid expression is reported and stops nothing, and one with endless backtracking is aborted.
 #![no_main]
 
 use document::Document;

@@ -1,7 +1,7 @@
-//! Frames from Erlang are read or refused, and a term that was read is written as it was.
+//! A frame from Erlang is decoded or refused, and a decoded term encodes to an equal one.
 #![no_main]
 
-use kazoo_numbers_wire::decode::{Malformed, decode};
+use kazoo_numbers_wire::decode::{MalformedTerm, decode};
 use kazoo_numbers_wire::encode::encode;
 use kazoo_numbers_wire::frame::ToNative;
 use libfuzzer_sys::fuzz_target;
@@ -10,8 +10,9 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = ToNative::decode(bytes);
     if let Ok(term) = decode(bytes) {
         match decode(&encode(&term)) {
-            // A string of Erlang, which is one byte an element, is written as a list, which nests.
-            Err(Malformed::Depth) => {}
+            // An Erlang string takes one byte an element and is encoded as a list, which adds a
+            // level of nesting.
+            Err(MalformedTerm::Depth) => {}
             read => assert_eq!(read, Ok(term)),
         }
     }

@@ -1,5 +1,5 @@
-//! Forged journal files: each line of the input gets a valid checksum, except lines that start with `!`. A journal is listed and
-//! read, or refused, and never changed.
+//! Forged journal files. Each line of the input gets a valid checksum, except lines that start with
+//! `!`. A journal is read or refused, and never changed.
 #![no_main]
 
 use std::fs::{self, Permissions};

@@ -1,5 +1,5 @@
-//! The lock's document with any content. The entries survive a write, no entry excludes a run for longer than the longest lease,
-//! and a run that has the lock finds its entry.
+//! The lock document with any content. Its entries survive a write, no entry excludes a run for
+//! longer than the longest lease, and a run that holds the lock finds its entry.
 #![no_main]
 
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +10,7 @@ use kazoo_numbers::lease::{Holder, Holders, Verdict, Watch};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    // CouchDB stores nothing else.
+    // CouchDB stores only objects.
     let list = format!("[{text}]");
     let Some([text]) = elements(&list).and_then(|all| <[&str; 1]>::try_from(all).ok()) else {
         return;
@@ -32,8 +32,8 @@ fuzz_target!(|text: &str| {
     let mut watch = Watch::default();
     watch.see(&holders, at);
     for entry in holders.iter() {
-        let told = format!("{entry} {} {}", entry.expires(), entry.last_seen());
-        assert!(!told.chars().any(char::is_control), "{told:?}");
+        let shown = format!("{entry} {} {}", entry.expires(), entry.last_seen());
+        assert!(!shown.chars().any(char::is_control), "{shown:?}");
     }
     let _ = holders.judge(&me, now, &watch, at);
     let later = at + Duration::from_secs(3 * 24 * 3600);

@@ -1,10 +1,10 @@
-//! The documents of an account beside its numbers: those that use numbers, and some that don't.
+//! The documents of an account other than numbers: those that use numbers and some that do not.
 
 use exact_json::{Value, json};
 
-use crate::dice::Dice;
 use crate::documents::{Document, object};
 use crate::names::{account_database, encoded};
+use crate::random::RandomStream;
 
 const FIRST: [&str; 8] = [
     "Ada", "Béla", "Chidi", "Dörte", "Emīls", "Fatıma", "Grace", "Hồng",
@@ -23,45 +23,45 @@ const TRADES: [&str; 8] = [
     "Bakery", "Dental", "Legal", "Motors", "Realty", "Schools", "Telecom", "Clinic",
 ];
 
-/// Writes the documents of one account.
-pub(crate) struct Scribe<'a> {
+/// Makes the documents of one account.
+pub(crate) struct AccountWriter<'a> {
     /// The account's id.
     pub(crate) account: &'a str,
-    /// Chance for what these documents say.
-    pub(crate) dice: Dice,
+    /// The random values of these documents.
+    pub(crate) random: RandomStream,
 }
 
-/// A number as a callflow or a trunkstore document spells it, and whether that use counts.
+/// A number as a callflow or trunkstore document spells it, and whether this use counts.
 pub(crate) struct Did {
     pub(crate) number: String,
     pub(crate) enabled: bool,
 }
 
-impl Scribe<'_> {
+impl AccountWriter<'_> {
     fn document(&mut self, kind: &str, content: Value) -> Document {
         let mut document = Document::new();
-        document.insert(String::from("_id"), json!(self.dice.hex(32)));
+        document.insert(String::from("_id"), json!(self.random.hex(32)));
         document.extend(object(content));
-        let created = 63_776_678_400 + self.dice.below(100_000_000);
+        let created = 63_776_678_400 + self.random.below(100_000_000);
         let private = json!({
             "pvt_type": kind,
             "pvt_account_id": self.account,
             "pvt_account_db": encoded(&account_database(self.account)),
             "pvt_vsn": "1",
             "pvt_created": created,
-            "pvt_modified": created + self.dice.below(30_000_000),
-            "pvt_request_id": self.dice.hex(32)
+            "pvt_modified": created + self.random.below(30_000_000),
+            "pvt_request_id": self.random.hex(32)
         });
         document.extend(object(private));
         document
     }
 
-    /// The account's own document, its id the account's.
+    /// The account's own document. Its id is the account id.
     pub(crate) fn account(&mut self, master: &str, index: usize) -> Document {
         let name = format!(
             "{} {} {index}",
-            self.dice.pick(&LAST),
-            self.dice.pick(&TRADES)
+            self.random.pick(&LAST),
+            self.random.pick(&TRADES)
         );
         let mut document = self.document(
             "account",
@@ -80,9 +80,9 @@ impl Scribe<'_> {
         document
     }
 
-    /// A user with a device and a mailbox.
+    /// A user with a device and a voicemail box.
     pub(crate) fn person(&mut self, extension: usize) -> [Document; 3] {
-        let (first, last) = (self.dice.pick(&FIRST), self.dice.pick(&LAST));
+        let (first, last) = (self.random.pick(&FIRST), self.random.pick(&LAST));
         let user = self.document(
             "user",
             json!({
@@ -121,8 +121,8 @@ impl Scribe<'_> {
 
     /// A callflow for these numbers and extensions.
     pub(crate) fn callflow(&mut self, numbers: &[String]) -> Document {
-        let (user, mailbox) = (self.dice.hex(32), self.dice.hex(32));
-        let name = format!("Reception {}", self.dice.below(99));
+        let (user, mailbox) = (self.random.hex(32), self.random.hex(32));
+        let name = format!("Reception {}", self.random.below(99));
         self.document(
             "callflow",
             json!({
@@ -139,7 +139,7 @@ impl Scribe<'_> {
         )
     }
 
-    /// The callflows that every account has: nothing matched, and the feature codes.
+    /// The callflows that every account has: no match, and the feature codes.
     pub(crate) fn standard_callflows(&mut self) -> [Document; 2] {
         let no_match = self.document(
             "callflow",
@@ -162,17 +162,16 @@ impl Scribe<'_> {
         [no_match, voicemail]
     }
 
-    /// A trunkstore document with these numbers on up to three servers, those whose use does not
-    /// count on a server that is not enabled. `servers` is a list, or now and then an object.
-    /// `odd`: servers with values of `enabled` that are strange, some of which JavaScript takes for
-    /// equal to `false`.
+    /// A trunkstore document with these numbers on up to three servers. A number whose use does not
+    /// count is on a disabled server. `servers` is a list, or sometimes an object. `odd` adds
+    /// servers with unusual values of `enabled`, some of which are equal to `false` in JavaScript.
     pub(crate) fn trunkstore(&mut self, dids: &[Did], odd: bool) -> Document {
         let mut servers: Vec<Value> = Vec::new();
         let used: Vec<&Did> = dids.iter().filter(|did| did.enabled).collect();
         let idle: Vec<&Did> = dids.iter().filter(|did| !did.enabled).collect();
-        let share = 1 + used.len() / (1 + self.dice.below(3));
+        let share = 1 + used.len() / (1 + self.random.below(3));
         for part in used.chunks(share) {
-            let enabled = match self.dice.below(if odd { 6 } else { 2 }) {
+            let enabled = match self.random.below(if odd { 6 } else { 2 }) {
                 0 => Some(json!(true)),
                 1 => None,
                 2 => Some(json!("false")),
@@ -182,8 +181,8 @@ impl Scribe<'_> {
             };
             servers.push(self.server(part, enabled));
         }
-        if !idle.is_empty() || self.dice.one_in(4) {
-            let disabled = match self.dice.below(if odd { 4 } else { 1 }) {
+        if !idle.is_empty() || self.random.one_in(4) {
+            let disabled = match self.random.below(if odd { 4 } else { 1 }) {
                 0 => json!(false),
                 1 => json!(0),
                 2 => json!(""),
@@ -191,7 +190,7 @@ impl Scribe<'_> {
             };
             servers.push(self.server(&idle, Some(disabled)));
         }
-        let servers = if self.dice.one_in(4) {
+        let servers = if self.random.one_in(4) {
             let members = servers.into_iter().enumerate();
             Value::Object(
                 members
@@ -201,7 +200,7 @@ impl Scribe<'_> {
         } else {
             Value::Array(servers)
         };
-        let realm = format!("{}.trunks.example.org", self.dice.hex(6));
+        let realm = format!("{}.trunks.example.org", self.random.hex(6));
         self.document(
             "sys_info",
             json!({
@@ -213,12 +212,12 @@ impl Scribe<'_> {
         )
     }
 
-    /// Kazoo writes a server's `enabled` among its options; both places say the same, so that it
-    /// does not matter which of them is asked.
+    /// A server. Kazoo also writes `enabled` among the server's options; both places have the same
+    /// value.
     fn server(&mut self, dids: &[&Did], enabled: Option<Value>) -> Value {
         let mut held = Document::new();
         for did in dids {
-            let options = if self.dice.one_in(3) {
+            let options = if self.random.one_in(3) {
                 json!({"failover": {"e164": "+14155550199"}, "options": {"force_outbound": false}})
             } else {
                 json!({})
@@ -226,10 +225,10 @@ impl Scribe<'_> {
             held.insert(did.number.clone(), options);
         }
         let mut server = json!({
-            "server_name": format!("PBX {}", self.dice.below(99)),
+            "server_name": format!("PBX {}", self.random.below(99)),
             "server_type": "freeswitch",
             "DIDs": held,
-            "auth": {"auth_method": "password", "auth_user": format!("t{}", self.dice.hex(6)), "auth_password": self.dice.hex(12)},
+            "auth": {"auth_method": "password", "auth_user": format!("t{}", self.random.hex(6)), "auth_password": self.random.hex(12)},
             "options": {"delay": 0, "inbound_format": "e.164", "international": false, "media_handling": "bypass"},
             "monitor": {"monitor_enabled": false}
         });
@@ -240,7 +239,7 @@ impl Scribe<'_> {
         server
     }
 
-    /// A document of another kind altogether, made here for the sake of its id and type.
+    /// A document of another type, with a given id and type.
     pub(crate) fn other(&mut self, id: &str, kind: Value, content: Value) -> Document {
         let mut document = self.document("", content);
         document.insert(String::from("_id"), json!(id));

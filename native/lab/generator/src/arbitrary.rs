@@ -1,4 +1,4 @@
-//! Strategies for property tests: small clusters, and shrinking that takes things away.
+//! Strategies for property tests: small clusters that shrink by losing documents.
 
 use proptest::bool::weighted;
 use proptest::collection::vec;
@@ -8,11 +8,11 @@ use crate::documents::Cluster;
 use crate::options::Options;
 use crate::plan::{Generated, generate};
 
-/// How many documents shrinking can take away one by one.
-const TAKEN: usize = 160;
+/// The number of documents that shrinking can remove one by one.
+const REMOVABLE_DOCUMENTS: usize = 160;
 
-/// Options of tiny clusters with dense drift and ugliness; they shrink to fewer numbers,
-/// accounts and databases.
+/// Options of tiny clusters with much drift and ugliness. They shrink to fewer numbers, accounts
+/// and databases.
 pub fn options() -> impl Strategy<Value = Options> {
     (any::<u64>(), 2..=5_usize, 5..=40_usize, 1..=4_usize).prop_map(
         |(seed, accounts, numbers, number_databases)| Options {
@@ -29,11 +29,11 @@ pub fn generated() -> impl Strategy<Value = Generated> {
     options().prop_map(|options| generate(&options))
 }
 
-/// A tiny cluster. It shrinks by losing documents too, so that a failing case ends with those
-/// that it needs.
+/// A tiny cluster. It also shrinks by losing documents, so that a failing case keeps only the
+/// documents that matter.
 pub fn cluster() -> impl Strategy<Value = Cluster> {
-    // `weighted(1.0)` is always true at first, and shrinks to false.
-    (options(), vec(weighted(1.0), TAKEN)).prop_map(|(options, kept)| {
+    // `weighted(1.0)` is initially true and shrinks to false.
+    (options(), vec(weighted(1.0), REMOVABLE_DOCUMENTS)).prop_map(|(options, kept)| {
         let mut cluster = generate(&options).cluster;
         let mut kept = kept.into_iter().chain(std::iter::repeat(true));
         for database in cluster.databases.values_mut() {

@@ -1,10 +1,10 @@
-//! The design documents that Kazoo's databases carry, in words of our own.
+//! Design documents with the same views as Kazoo's, written for this project.
 
 use exact_json::{Value, json};
 
 use crate::documents::{Document, object};
 
-/// What a new number database gets: the same file that the library installs.
+/// The design document of a new number database: the file that the library installs.
 const NUMBERS: &str = include_str!("../../../../priv/couchdb/numbers.json");
 
 /// `_design/numbers` of a number database.
@@ -13,7 +13,7 @@ pub fn number_database_design() -> Document {
     exact_json::from_str(NUMBERS).map_or_else(|_| Document::new(), object)
 }
 
-/// The design documents of an account's database.
+/// The design documents of an account database.
 pub(crate) fn account_designs() -> Vec<Document> {
     [numbers(), callflows(), trunkstore(), maintenance()]
         .into_iter()
@@ -54,8 +54,8 @@ fn callflows() -> Value {
     })
 }
 
-/// `lookup_did` asks for the `Iterator` of an engine that CouchDB gave up, as the stock one
-/// does: it throws for every document, and emits nothing.
+/// `lookup_did` uses `Iterator`, which the current engine of CouchDB does not have, as Kazoo's own
+/// view does. It throws for every document and emits nothing.
 fn trunkstore() -> Value {
     json!({
         "_id": "_design/trunkstore",

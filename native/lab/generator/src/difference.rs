@@ -1,4 +1,4 @@
-//! Says in words how two clusters differ.
+//! Describes the differences between two clusters.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use crate::documents::{Cluster, Database, Document};
 const SHOWN: usize = 120;
 
 impl Cluster {
-    /// Every difference, one line each, this cluster's side first: databases, documents,
-    /// tombstones, fields. Empty when the clusters are the same. Numbers are compared as they
-    /// are spelled, keys in any order, attachments by name, type and content.
+    /// Returns every difference, one per line, this cluster first: databases, documents,
+    /// tombstones, fields. Empty if the clusters are equal. Numbers are compared by spelling,
+    /// objects without the order of keys, attachments by name, type and content.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut lines = Vec::new();
@@ -32,7 +32,7 @@ impl Cluster {
         lines
     }
 
-    /// The same cluster without its tombstones, for comparisons in which they don't matter.
+    /// The cluster without tombstones, for comparisons that ignore them.
     #[must_use]
     pub fn without_tombstones(mut self) -> Self {
         for database in self.databases.values_mut() {
@@ -41,9 +41,8 @@ impl Cluster {
         self
     }
 
-    /// Documents alone: no tombstones, no design documents, no databases that hold nothing else.
-    /// What undo leaves must be the same as what it started from: a database that a run made
-    /// stays, empty.
+    /// The cluster without tombstones, design documents and databases with nothing else. Undo must
+    /// restore this state; a database that a run created stays, empty.
     #[must_use]
     pub fn without_remains(self) -> Self {
         let mut cluster = self.without_tombstones();
@@ -81,7 +80,7 @@ fn database_differences(name: &str, here: &Database, there: &Database, lines: &m
     }
 }
 
-/// Leaves that lost are compared in their order.
+/// Compares losing leaves in order.
 fn conflict_differences(
     name: &str,
     id: &str,

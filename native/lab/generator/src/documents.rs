@@ -1,27 +1,27 @@
-//! A cluster as plain data: databases by name, documents by id, nothing else.
+//! A cluster as plain data: databases by name, documents by id.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use exact_json::{Map, Value};
 
-/// A document as CouchDB would store it: `_id` in, `_rev` out, attachments inline
-/// (`_attachments.<name> = {"content_type", "data" (base64)}`).
+/// A document with `_id`, without `_rev`, and with inline attachments (`_attachments.<name> =
+/// {"content_type", "data" (base64)}`).
 pub type Document = Map<String, Value>;
 
-/// One database: its live documents and the ids of those that were deleted (tombstones).
+/// One database: live documents, and the ids of deleted ones (tombstones).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Database {
     /// Live documents by `_id`, design documents included.
     pub documents: BTreeMap<String, Document>,
     /// Ids whose winning revision is a deletion.
     pub deleted: BTreeSet<String>,
-    /// The leaves of live documents that lost against the winner and are no deletions, by `_id`.
-    /// Each list is in CouchDB's order: the leaf that wins once the winner is deleted comes first.
+    /// The losing live leaves of documents by `_id`, in CouchDB's order: the leaf that would win
+    /// after the deletion of the winner comes first.
     pub conflicts: BTreeMap<String, Vec<Document>>,
 }
 
 impl Database {
-    /// Puts a document under its `_id`. One without an `_id` is left out.
+    /// Adds a document under its `_id`. A document without `_id` is ignored.
     pub fn insert(&mut self, document: Document) {
         let id = document
             .get("_id")
@@ -33,8 +33,7 @@ impl Database {
         }
     }
 
-    /// Adds a leaf that loses against the document of the same `_id`. One without an `_id` is left
-    /// out.
+    /// Adds a losing leaf of the document with the same `_id`. A leaf without `_id` is ignored.
     pub fn insert_conflict(&mut self, leaf: Document) {
         let id = leaf.get("_id").and_then(Value::as_str).map(String::from);
         if let Some(id) = id {
@@ -42,14 +41,14 @@ impl Database {
         }
     }
 
-    /// The winner and the leaves that lost against it; nothing where there is no live document.
+    /// The winner and the losing leaves. Empty if there is no live document.
     pub fn leaves<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Document> {
         let winner = self.documents.get(id);
         let losers = winner.and_then(|_| self.conflicts.get(id));
         winner.into_iter().chain(losers.into_iter().flatten())
     }
 
-    /// Deletes every leaf, and leaves a tombstone whether or not there was a document.
+    /// Deletes all leaves and adds a tombstone, even if there was no document.
     pub fn delete(&mut self, id: &str) {
         self.documents.remove(id);
         self.conflicts.remove(id);
@@ -57,10 +56,10 @@ impl Database {
     }
 }
 
-/// A whole cluster: databases by their plain names (`numbers/+1415`, `account/ab/cd/…`).
+/// A cluster: databases by plain names (`numbers/+1415`, `account/ab/cd/…`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cluster {
-    /// Databases by name, not encoded.
+    /// Databases by plain name.
     pub databases: BTreeMap<String, Database>,
 }
 
@@ -79,7 +78,7 @@ impl Cluster {
             .filter(|name| name.starts_with("numbers/"))
     }
 
-    /// The names of the account databases; those of months and years are none.
+    /// The names of the account databases, without month and year databases.
     pub fn account_databases(&self) -> impl Iterator<Item = &str> {
         self.databases
             .keys()
@@ -88,7 +87,7 @@ impl Cluster {
     }
 }
 
-/// The members of a JSON object (nothing, of other values).
+/// The members of a JSON object. Empty for other values.
 pub(crate) fn object(value: Value) -> Document {
     match value {
         Value::Object(members) => members,

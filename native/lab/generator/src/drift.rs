@@ -1,37 +1,38 @@
-//! What can be wrong between the two sides of a cluster, and the list of what was made wrong.
+//! Kinds of drift between the two sides of a cluster, and the list of the drift in a generated one.
 
 use std::collections::BTreeSet;
 
 /// A kind of drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DriftKind {
-    /// Assigned, and the account's database has no document (or a tombstone).
+    /// The number is assigned, and the account's database has no document or a tombstone.
     MissingCopy,
-    /// Assigned, and the account's document is not the number database's.
+    /// The number is assigned, and the account's document differs from the number database's.
     DifferingCopy,
-    /// `pvt_used_by` in the number database is not what the account uses the number for.
+    /// `pvt_used_by` in the number database differs from the account's usage.
     WrongUsedByInNumberDatabase,
-    /// `pvt_used_by` in an account's database is not what that account uses the number for.
+    /// `pvt_used_by` in an account's database differs from that account's usage.
     WrongUsedByInAccount,
-    /// In an account's database, and assigned to another account by its own `pvt_assigned_to`.
+    /// The document in an account's database names another account in `pvt_assigned_to`.
     WrongAccount,
-    /// In an account's database and assigned to that account there, while the number database
-    /// assigns it to another, or to nobody.
+    /// The account's copy claims the number; the number database assigns it to another account or
+    /// to none.
     FormerAccount,
-    /// In an account's database, and in no number database.
+    /// The number is in an account's database and in no number database.
     OnlyInAccount,
-    /// Assigned to an account that has no database.
+    /// The number is assigned to an account without a database.
     AccountMissing,
     /// A number document in the number database of another prefix.
     Misfiled,
-    /// In the number database with a `pvt_used_by`, and assigned to nobody.
+    /// The document in the number database has `pvt_used_by` and is not assigned.
     UnassignedButUsed,
-    /// In the number database with a `pvt_assigned_to` that is neither `null` nor an account id.
+    /// The document in the number database has a `pvt_assigned_to` that is neither `null` nor an
+    /// account id.
     OddAssignment,
-    /// A document with leaves that lost against the winner and are not deleted.
+    /// The document has losing leaves that are not deleted.
     Conflicted,
-    /// In no number database, while several accounts hold it and each copy says that it is that
-    /// account's; or in two number databases that assign it to two accounts.
+    /// Several accounts claim a number that is in no number database, or two number databases
+    /// assign it to different accounts.
     Contested,
 }
 
@@ -59,7 +60,7 @@ impl DriftKind {
         Self::ALL.into_iter().collect()
     }
 
-    /// The kind's name in options and reports.
+    /// The name of the kind in options and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -79,29 +80,28 @@ impl DriftKind {
         }
     }
 
-    /// The kind of that name.
+    /// The kind with this name.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// One thing that is wrong in a generated cluster.
+/// One drift in a generated cluster.
 ///
-/// Breaking one thing can make two facts: a `pvt_used_by` that is wrong on one side only is a
-/// differing copy too. Both are listed.
+/// One change can cause two kinds: a wrong `pvt_used_by` on one side is also a differing copy. Both
+/// are listed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Drift {
-    /// What is wrong.
+    /// The kind.
     pub kind: DriftKind,
     /// The number (the document's `_id`).
     pub number: String,
-    /// The account that it concerns: the assigned one, or for what lies in an account's database
-    /// that account.
+    /// The account: the assigned one, or for a document in an account's database the owner of that
+    /// database.
     pub account: Option<String>,
-    /// The databases to look at, by plain name; the one that is wrong comes first. A missing
-    /// database is listed too.
+    /// The databases by plain name, the one with the error first. A missing database is listed too.
     pub databases: Vec<String>,
-    /// Which fields differ, for differing copies.
+    /// The fields that differ, for differing copies.
     pub fields: Vec<String>,
 }

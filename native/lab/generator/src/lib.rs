@@ -1,24 +1,22 @@
-//! A deterministic Kazoo cluster: its databases and documents, with drift of every kind.
+//! Generates deterministic Kazoo clusters: databases and documents, with drift of every kind.
 //!
-//! Tests, the demo and the command line need clusters that look like those that operators have:
-//! number documents on both sides, the callflows and trunkstore documents that use them, design
-//! documents, and all that years of imports leave behind. This crate makes them up from a seed.
+//! Tests, the demo and the command line need clusters like those in production: number documents on
+//! both sides, the callflows and trunkstore documents that use them, design documents, and the
+//! leftovers of years of imports. This crate generates them from a seed.
 //!
-//! A [`Plan`] decides for every number in a few bytes what becomes of it: its account, what uses
-//! it, what is wrong with it. Databases are then made from the plan one by one, each document
-//! from a stream of chance of its own, so that half a million numbers need not be in memory at
-//! once and two databases agree on a document that both of them hold. [`generate`] makes them
-//! all into one [`Cluster`]. What was broken on purpose is listed as [`Drift`], which is what
-//! an audit has to find.
+//! A [`Plan`] decides for every number, in a few bytes, its account, its usage and its drift.
+//! Databases are then built one by one from the plan, each document with a separate random stream.
+//! So half a million numbers need not be in memory at once, and two databases agree on a document
+//! that both hold. [`generate`] builds all of them as one [`Cluster`]. Intended errors are listed
+//! as [`Drift`], which an audit must find.
 //!
 //! A [`Cluster`] is plain data. It can be written to a CouchDB ([`Cluster::load`]), read back
-//! ([`Cluster::read`]), and compared ([`Cluster::differences`]).
+//! ([`Cluster::read`]) and compared ([`Cluster::differences`]).
 
 mod account_documents;
 #[cfg(feature = "proptest")]
 pub mod arbitrary;
 mod design_documents;
-mod dice;
 mod difference;
 mod documents;
 mod drift;
@@ -28,6 +26,7 @@ mod options;
 mod overlay;
 mod plan;
 mod prefixes;
+mod random;
 mod server;
 mod statistics;
 mod system_config;

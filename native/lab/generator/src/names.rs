@@ -1,4 +1,4 @@
-//! How Kazoo names its databases.
+//! Names of Kazoo's databases.
 
 pub use couchdb::encoded;
 
@@ -14,7 +14,7 @@ pub fn account_database(account_id: &str) -> String {
     )
 }
 
-/// The account whose database this is, if it has that form exactly.
+/// The account id of an account database. None for any other name.
 #[must_use]
 pub fn account_of_database(database: &str) -> Option<String> {
     let rest = database.strip_prefix("account/")?;
@@ -25,7 +25,7 @@ pub fn account_of_database(database: &str) -> Option<String> {
     (shaped && is_account_id(&id)).then_some(id)
 }
 
-/// Whether this is the id of an account as it is written in database names.
+/// Whether this is an account id as in database names.
 #[must_use]
 pub fn is_account_id(text: &str) -> bool {
     text.len() == 32

@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use exact_json::{Value, json};
 
 use crate::UglyKind;
-use crate::dice::Dice;
 use crate::documents::Document;
 use crate::names::{encoded, number_database};
+use crate::random::RandomStream;
 
-/// 2021-01-01 in gregorian seconds.
+/// 2021-01-01 in Gregorian seconds.
 const EPOCH: usize = 63_776_678_400;
 
 const CARRIERS: [&str; 16] = [
@@ -46,8 +46,8 @@ const NAMES: [&str; 12] = [
     "Niño\u{301} y Cía",
 ];
 
-/// What a number document is about; the rest is chance.
-pub(crate) struct Subject<'a> {
+/// The given fields of a number document. The others are random.
+pub(crate) struct NumberFields<'a> {
     pub(crate) id: &'a str,
     pub(crate) assigned_to: Option<&'a str>,
     pub(crate) state: &'a str,
@@ -55,114 +55,114 @@ pub(crate) struct Subject<'a> {
     pub(crate) master: &'a str,
 }
 
-/// A well-made number document.
-pub(crate) fn number_document(subject: &Subject<'_>, dice: &mut Dice) -> Document {
-    let created = EPOCH + dice.below(120_000_000);
-    let carrier = dice.pick(&CARRIERS);
+/// A correct number document.
+pub(crate) fn number_document(fields: &NumberFields<'_>, random: &mut RandomStream) -> Document {
+    let created = EPOCH + random.below(120_000_000);
+    let carrier = random.pick(&CARRIERS);
     let mut document = Document::new();
     let mut set = |key: &str, value: Value| document.insert(String::from(key), value);
-    set("_id", json!(subject.id));
+    set("_id", json!(fields.id));
     set("pvt_type", json!("number"));
     set("pvt_vsn", json!("1"));
     set("priority", json!(1));
-    set("pvt_db_name", json!(encoded(&number_database(subject.id))));
+    set("pvt_db_name", json!(encoded(&number_database(fields.id))));
     set("pvt_created", json!(created));
-    set("pvt_modified", json!(created + dice.below(40_000_000)));
-    set("pvt_state", json!(subject.state));
+    set("pvt_modified", json!(created + random.below(40_000_000)));
+    set("pvt_state", json!(fields.state));
     set("pvt_module_name", json!(carrier));
-    set("pvt_carrier_data", carrier_data(carrier, dice));
-    set("pvt_is_billable", json!(dice.one_in(3)));
-    set("pvt_ported_in", json!(dice.one_in(9)));
-    set("pvt_authorizing_account", json!(subject.master));
-    if let Some(account) = subject.assigned_to {
+    set("pvt_carrier_data", carrier_data(carrier, random));
+    set("pvt_is_billable", json!(random.one_in(3)));
+    set("pvt_ported_in", json!(random.one_in(9)));
+    set("pvt_authorizing_account", json!(fields.master));
+    if let Some(account) = fields.assigned_to {
         set("pvt_assigned_to", json!(account));
-        set("pvt_auth_account", json!(subject.master));
-        set("pvt_reserve_history", json!([account, subject.master]));
+        set("pvt_auth_account", json!(fields.master));
+        set("pvt_reserve_history", json!([account, fields.master]));
     } else {
         set("pvt_reserve_history", json!([]));
     }
-    if let Some(application) = subject.used_by {
+    if let Some(application) = fields.used_by {
         set("pvt_used_by", json!(application));
     }
-    let features = features(carrier, dice);
-    // Kazoo keeps what the user sees of a feature as public fields beside the private ones.
+    let features = features(carrier, random);
+    // Kazoo also writes the visible part of a feature as public fields.
     for (name, value) in &features {
         if name != "local" {
             set(name, value.clone());
         }
     }
     set("pvt_features", Value::Object(features));
-    if dice.one_in(6) {
+    if random.one_in(6) {
         set("pvt_features_allowed", json!(["cnam", "e911", "port"]));
     }
-    if dice.one_in(8) {
+    if random.one_in(8) {
         set("pvt_features_denied", json!(["port", "failover"]));
     }
-    if dice.one_in(4) {
+    if random.one_in(4) {
         set("locality", json!({"country": "US", "province": "CA"}));
     }
-    if dice.one_in(5) {
+    if random.one_in(5) {
         set("carrier_name", json!("Bulk Carrier, Inc."));
     }
-    if dice.one_in(7) {
+    if random.one_in(7) {
         set(
             "custom",
-            json!({"ticket": dice.below(99_999), "label": dice.pick(&NAMES), "tags": ["vip", "2024"]}),
+            json!({"ticket": random.below(99_999), "label": random.pick(&NAMES), "tags": ["vip", "2024"]}),
         );
     }
     document
 }
 
-fn carrier_data(carrier: &str, dice: &mut Dice) -> Value {
+fn carrier_data(carrier: &str, random: &mut RandomStream) -> Value {
     match carrier {
         "knm_bandwidth2" | "knm_bandwidth" => json!({
-            "order_id": dice.hex(24),
+            "order_id": random.hex(24),
             "number_type": "tollfree_or_local",
             "rate_center": {"name": "SAN FRANCISCO", "lata": 722, "state": "CA"}
         }),
-        "knm_telnyx" => json!({"order_id": dice.hex(16), "region": "us-west"}),
-        "knm_vitelity" => json!({"monthly_cost": dice.below(300), "has_unlimited_options": null}),
+        "knm_telnyx" => json!({"order_id": random.hex(16), "region": "us-west"}),
+        "knm_vitelity" => json!({"monthly_cost": random.below(300), "has_unlimited_options": null}),
         _ => json!({}),
     }
 }
 
-fn features(carrier: &str, dice: &mut Dice) -> Document {
+fn features(carrier: &str, random: &mut RandomStream) -> Document {
     let mut features = Document::new();
     if matches!(carrier, "knm_local" | "knm_mdn") {
-        let content = if dice.one_in(4) {
-            json!({"ext": dice.below(9_999)})
+        let content = if random.one_in(4) {
+            json!({"ext": random.below(9_999)})
         } else {
             json!({})
         };
         features.insert(String::from("local"), content);
     }
-    if dice.one_in(3) {
+    if random.one_in(3) {
         features.insert(
             String::from("cnam"),
-            json!({"display_name": dice.pick(&NAMES), "inbound_lookup": dice.one_in(2)}),
+            json!({"display_name": random.pick(&NAMES), "inbound_lookup": random.one_in(2)}),
         );
     }
-    if dice.one_in(5) {
+    if random.one_in(5) {
         features.insert(
             String::from("e911"),
             json!({
-                "street_address": format!("{} Market St", 1 + dice.below(2_000)),
+                "street_address": format!("{} Market St", 1 + random.below(2_000)),
                 "extended_address": "Suite #100",
                 "locality": "San Francisco",
                 "region": "CA",
                 "postal_code": "94105",
-                "caller_name": dice.pick(&NAMES),
+                "caller_name": random.pick(&NAMES),
                 "activated_time": "2023-04-05T06:07:08Z"
             }),
         );
     }
-    if dice.one_in(7) {
+    if random.one_in(7) {
         features.insert(
             String::from("prepend"),
-            json!({"enabled": true, "name": dice.pick(&NAMES)}),
+            json!({"enabled": true, "name": random.pick(&NAMES)}),
         );
     }
-    if dice.one_in(10) {
+    if random.one_in(10) {
         features.insert(
             String::from("failover"),
             json!({"sip": "sip:backup@pbx.example.org", "e164": null}),
@@ -171,13 +171,13 @@ fn features(carrier: &str, dice: &mut Dice) -> Document {
     features
 }
 
-/// Numbers that a careless parser spoils, in the spellings that CouchDB itself writes.
+/// Numbers that an inexact parser changes, in CouchDB's spelling.
 const BIG: &str = r#"{"order": 12345678901234567890, "limit": 18446744073709551616, "debt": -98765432109876543210, "long": 1234567890123456789012345678901234567890}"#;
 const FLOATS: &str =
     r#"{"rate": 1.0, "fee": 0.1, "credit": -2.5, "weights": [0.25, 100000.0, 3.0]}"#;
 
-/// Adds an ugliness of content to a document.
-pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
+/// Makes the content of a document ugly.
+pub(crate) fn uglify(document: &mut Document, kind: UglyKind, random: &mut RandomStream) {
     let mut set = |key: &str, value: Value| {
         document.insert(String::from(key), value);
     };
@@ -212,7 +212,10 @@ pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
             );
         }
         UglyKind::TextAttachment => {
-            let text = format!("Signed letter of authorization no. {}\n", dice.below(9_999));
+            let text = format!(
+                "Signed letter of authorization no. {}\n",
+                random.below(9_999)
+            );
             set(
                 "_attachments",
                 attachment("letter of authorization.txt", "text/plain", text.as_bytes()),
@@ -226,7 +229,7 @@ pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
             );
         }
         UglyKind::OddFeatures => {
-            let value = dice.below(5);
+            let value = random.below(5);
             set(
                 "pvt_features",
                 [
@@ -255,8 +258,8 @@ pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
                 json!(["ringback", "telnyx_e911", "sms"]),
                 json!([]),
             ];
-            set("pvt_features", lists[dice.below(lists.len())].clone());
-            if dice.one_in(3) {
+            set("pvt_features", lists[random.below(lists.len())].clone());
+            if random.one_in(3) {
                 set("pvt_features_denied", json!(["e911", "cnam", "prepend"]));
             }
             document.remove("pvt_type");
@@ -265,7 +268,7 @@ pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
             }
         }
         UglyKind::OddCarrier => {
-            let value = dice.below(7);
+            let value = random.below(7);
             let carriers = [
                 json!(42),
                 json!(null),
@@ -275,7 +278,7 @@ pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
                 json!(""),
                 json!(true),
             ];
-            if dice.one_in(5) {
+            if random.one_in(5) {
                 document.remove("pvt_module_name");
             } else {
                 set("pvt_module_name", carriers[value].clone());
@@ -289,7 +292,7 @@ pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
             set("pvt_features_allowed", json!("cnam"));
             set("pvt_features_denied", json!({"port": true}));
             set("pvt_authorizing_account", json!(12));
-            if dice.one_in(2) {
+            if random.one_in(2) {
                 set("pvt_state", json!(["in_service"]));
             }
         }
@@ -297,7 +300,7 @@ pub(crate) fn uglify(document: &mut Document, kind: UglyKind, dice: &mut Dice) {
     }
 }
 
-/// `_attachments` with one attachment in it.
+/// `_attachments` with one attachment.
 pub(crate) fn attachment(name: &str, content_type: &str, content: &[u8]) -> Value {
     json!({name: {"content_type": content_type, "data": STANDARD.encode(content)}})
 }
@@ -306,7 +309,7 @@ fn parsed(text: &str) -> Value {
     exact_json::from_str(text).unwrap_or_default()
 }
 
-/// How a copy was made to differ.
+/// How a copy differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
     Carrier,
@@ -348,7 +351,7 @@ impl Difference {
         }
     }
 
-    /// Makes a copy differ, whatever it holds.
+    /// Makes a copy differ, whatever its content.
     pub(crate) fn apply(self, document: &mut Document) {
         let mut set = |key: &str, value: Value| {
             document.insert(String::from(key), value);

@@ -1,28 +1,28 @@
-//! What kind of cluster is wanted.
+//! Options of a generated cluster.
 
 use std::collections::BTreeSet;
 
 use crate::{DriftKind, UglyKind};
 
-/// What kind of cluster is wanted. The same options give the same cluster, byte for byte.
+/// Options of a generated cluster. The same options give the same cluster, byte for byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
-    /// Where chance starts.
+    /// The random seed.
     pub seed: u64,
-    /// Accounts that have a database; at least 1.
+    /// The number of accounts with a database; at least 1.
     pub accounts: usize,
-    /// Numbers, over all number databases.
+    /// The number of numbers in all number databases.
     pub numbers: usize,
-    /// Number databases, 1 to 790. The first is `numbers/+1415`.
+    /// The number of number databases, 1 to 790. The first is `numbers/+1415`.
     pub number_databases: usize,
-    /// The share of numbers that drifted, 0 to 1.
+    /// The share of numbers with drift, 0 to 1.
     pub drift: f64,
-    /// The kinds of drift, dealt out evenly.
+    /// The kinds of drift, in equal parts.
     pub kinds: BTreeSet<DriftKind>,
-    /// The kinds of ugliness; empty: none.
+    /// The kinds of ugliness. Empty for none.
     pub ugly: BTreeSet<UglyKind>,
-    /// The share of numbers that are ugly (kinds that touch numbers), 0 to 1. What lies beside
-    /// the numbers occurs a few times in a cluster, whatever its size.
+    /// The share of ugly numbers, 0 to 1. It applies to kinds that affect numbers; the other kinds
+    /// occur a few times in a cluster of any size.
     pub ugly_share: f64,
 }
 
@@ -42,20 +42,20 @@ impl Default for Options {
 }
 
 impl Options {
-    /// A cluster small and dense enough for property tests: 2 to 5 accounts, 5 to 40 numbers,
-    /// half of them drifted and half of them ugly, in ways that vary with the seed.
+    /// A small, dense cluster for property tests: 2 to 5 accounts, 5 to 40 numbers, half of them
+    /// with drift and half of them ugly, in combinations that vary with the seed.
     #[must_use]
     pub fn tiny(seed: u64) -> Self {
-        let mut dice = crate::dice::Dice::new(seed, "tiny", 0);
+        let mut random = crate::random::RandomStream::new(seed, "tiny", 0);
         let mut kinds = DriftKind::all();
-        kinds.retain(|_| !dice.one_in(4));
+        kinds.retain(|_| !random.one_in(4));
         let mut ugly = UglyKind::all();
-        ugly.retain(|_| dice.one_in(3));
+        ugly.retain(|_| random.one_in(3));
         Self {
             seed,
-            accounts: 2 + dice.below(4),
-            numbers: 5 + dice.below(36),
-            number_databases: 1 + dice.below(4),
+            accounts: 2 + random.below(4),
+            numbers: 5 + random.below(36),
+            number_databases: 1 + random.below(4),
             drift: 0.5,
             kinds,
             ugly,

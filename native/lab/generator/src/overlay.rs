@@ -1,63 +1,64 @@
-//! What lies beside the numbers: odd documents, odd databases. A few of each, whatever the size.
+//! Documents and databases other than numbers, most of them unusual. A cluster has a few of each,
+//! whatever its size.
 
 use std::collections::BTreeMap;
 
 use exact_json::{Value, json};
 
-use crate::account_documents::Scribe;
-use crate::dice::Dice;
+use crate::account_documents::AccountWriter;
 use crate::documents::{Database, Document};
 use crate::drift::{Drift, DriftKind};
 use crate::names::account_database;
-use crate::number_documents::{Subject, number_document};
+use crate::number_documents::{NumberFields, number_document};
 use crate::plan::Plan;
+use crate::random::RandomStream;
 use crate::ugly::UglyKind;
 
-/// Makes what lies beside the numbers of a plan, by database. Databases that the plan does not
-/// have otherwise come into being by it.
+/// Builds these documents by database. They can add databases that are not in the plan.
 pub(crate) fn overlay(plan: &mut Plan) -> BTreeMap<String, Database> {
-    let dice = Dice::new(plan.options.seed, "beside", 0);
-    let mut beside = Beside {
+    // The text selects the stream. Another text would change every generated cluster.
+    let random = RandomStream::new(plan.options.seed, "beside", 0);
+    let mut overlay = Overlay {
         plan,
-        dice,
+        random,
         databases: BTreeMap::new(),
     };
-    beside.foreign_uses();
-    beside.given_twice();
-    for kind in UglyKind::BESIDE {
-        if !beside.plan.is_ugly(kind) {
+    overlay.foreign_uses();
+    overlay.assigned_twice();
+    for kind in UglyKind::OVERLAY {
+        if !overlay.plan.is_ugly(kind) {
             continue;
         }
         match kind {
-            UglyKind::OddIds => beside.odd_ids(),
-            UglyKind::IllegalDatabaseName => beside.illegal_database_names(),
-            UglyKind::OtherTypes => beside.other_types(),
-            UglyKind::OddCallflows => beside.odd_callflows(),
-            UglyKind::OddTrunkstores => beside.odd_trunkstores(),
-            UglyKind::MonthDatabases => beside.month_databases(),
-            UglyKind::SpecialNumberDatabases => beside.special_number_databases(),
-            UglyKind::EmptyDatabases => beside.empty_databases(),
-            UglyKind::OddDatabases => beside.odd_databases(),
+            UglyKind::OddIds => overlay.odd_ids(),
+            UglyKind::IllegalDatabaseName => overlay.illegal_database_names(),
+            UglyKind::OtherTypes => overlay.other_types(),
+            UglyKind::OddCallflows => overlay.odd_callflows(),
+            UglyKind::OddTrunkstores => overlay.odd_trunkstores(),
+            UglyKind::MonthDatabases => overlay.month_databases(),
+            UglyKind::SpecialNumberDatabases => overlay.special_number_databases(),
+            UglyKind::EmptyDatabases => overlay.empty_databases(),
+            UglyKind::OddDatabases => overlay.odd_databases(),
             _ => {}
         }
     }
-    beside.databases
+    overlay.databases
 }
 
-struct Beside<'a> {
+struct Overlay<'a> {
     plan: &'a mut Plan,
-    dice: Dice,
+    random: RandomStream,
     databases: BTreeMap<String, Database>,
 }
 
-impl Beside<'_> {
+impl Overlay<'_> {
     fn put(&mut self, database: &str, document: Document) {
         let name = String::from(database);
         self.databases.entry(name).or_default().insert(document);
     }
 
     fn any_account(&mut self) -> String {
-        let at = self.dice.below(self.plan.accounts.len());
+        let at = self.random.below(self.plan.accounts.len());
         self.plan.accounts[at].clone()
     }
 
@@ -66,7 +67,7 @@ impl Beside<'_> {
     }
 
     fn number_document(&mut self, id: &str, assigned_to: Option<&str>) -> Document {
-        let subject = Subject {
+        let fields = NumberFields {
             id,
             assigned_to,
             state: if assigned_to.is_some() {
@@ -77,26 +78,26 @@ impl Beside<'_> {
             used_by: None,
             master: self.plan.master(),
         };
-        number_document(&subject, &mut self.dice)
+        number_document(&fields, &mut self.random)
     }
 
-    fn scribe<'s>(&mut self, account: &'s str) -> Scribe<'s> {
+    fn writer<'s>(&mut self, account: &'s str) -> AccountWriter<'s> {
         let seed = self.plan.options.seed;
-        let dice = Dice::new(seed, "beside scribe", self.dice.below(1 << 30) as u64);
-        Scribe { account, dice }
+        let random = RandomStream::new(seed, "beside scribe", self.random.below(1 << 30) as u64);
+        AccountWriter { account, random }
     }
 
     fn foreign_uses(&mut self) {
         for (at, number) in self.plan.foreign_uses() {
             let account = self.plan.accounts[at].clone();
-            let callflow = self.scribe(&account).callflow(&[number]);
+            let callflow = self.writer(&account).callflow(&[number]);
             self.put(&account_database(&account), callflow);
         }
     }
 
-    fn given_twice(&mut self) {
+    fn assigned_twice(&mut self) {
         let managed = "numbers/managed";
-        for (at, document) in self.plan.given_twice() {
+        for (at, document) in self.plan.assigned_twice() {
             self.put(managed, crate::number_database_design());
             let account = account_database(&self.plan.accounts[at]);
             self.put(&account, document.clone());
@@ -122,10 +123,10 @@ impl Beside<'_> {
         ];
         for id in ids {
             let account = self.any_account();
-            let assigned = self.dice.one_in(2).then_some(account.as_str());
+            let assigned = self.random.one_in(2).then_some(account.as_str());
             let document = self.number_document(&id, assigned);
-            // In the account, in the number database, or in both: the same.
-            let place = self.dice.below(3);
+            // The document is in the account, in the number database or in both.
+            let place = self.random.below(3);
             if place != 0 {
                 self.put(&account_database(&account), document.clone());
             }
@@ -159,45 +160,45 @@ impl Beside<'_> {
             json!(["number"]),
             json!(7),
         ];
-        for (turn, kind) in kinds.into_iter().enumerate() {
+        for (variant, kind) in kinds.into_iter().enumerate() {
             let id = self.plan.fresh_number(0);
             let account = self.any_account();
             let database = account_database(&account);
             let content = json!({"name": "not a number", "pvt_assigned_to": account, "pvt_used_by": "callflow"});
-            let other = self.scribe(&account).other(&id, kind, content);
-            // The other side: nothing, a number document, or a document of another type too.
-            let beside = match turn % 3 {
+            let other = self.writer(&account).other(&id, kind, content);
+            // The other side has nothing, a number document, or a document of another type.
+            let overlay = match variant % 3 {
                 0 => None,
                 1 => Some(self.number_document(&id, Some(&account))),
                 _ => Some(other.clone()),
             };
             let home = self.first_number_database();
-            let (here, there) = if self.dice.one_in(2) {
+            let (here, there) = if self.random.one_in(2) {
                 (database, home)
             } else {
                 (home, database)
             };
             self.put(&here, other);
-            if let Some(document) = beside {
+            if let Some(document) = overlay {
                 self.put(&there, document);
             }
         }
     }
 
     fn odd_callflows(&mut self) {
-        let idle = self.plan.idle_numbers(12);
-        let mut turn = 0;
+        let idle = self.plan.unused_numbers(12);
+        let mut variant = 0;
         let mut places: Vec<(usize, String)> = idle;
         while places.len() < 9 {
-            let at = self.dice.below(self.plan.accounts.len());
+            let at = self.random.below(self.plan.accounts.len());
             places.push((at, self.plan.fresh_number(0)));
         }
         for (at, number) in places {
             let account = self.plan.accounts[at].clone();
-            let mut callflow = self.scribe(&account).callflow(&[]);
+            let mut callflow = self.writer(&account).callflow(&[]);
             let mut set = |key: &str, value: Value| callflow.insert(String::from(key), value);
             // None of these uses the number.
-            match turn % 9 {
+            match variant % 9 {
                 0 => set("numbers", json!(number)),
                 1 => set("numbers", json!({number: true})),
                 2 => set("numbers", json!(null)),
@@ -229,25 +230,25 @@ impl Beside<'_> {
                     set("flow", json!([]))
                 }
             };
-            turn += 1;
+            variant += 1;
             self.put(&account_database(&account), callflow);
         }
     }
 
     fn odd_trunkstores(&mut self) {
-        let mut places = self.plan.idle_numbers(30);
+        let mut places = self.plan.unused_numbers(30);
         places.reverse();
         while places.len() < 8 {
-            let at = self.dice.below(self.plan.accounts.len());
+            let at = self.random.below(self.plan.accounts.len());
             places.push((at, self.plan.fresh_number(0)));
         }
-        for (turn, (at, number)) in places.into_iter().enumerate().take(12) {
+        for (variant, (at, number)) in places.into_iter().enumerate().take(12) {
             let account = self.plan.accounts[at].clone();
-            let mut scribe = self.scribe(&account);
+            let mut scribe = self.writer(&account);
             let mut trunkstore = scribe.trunkstore(&[], false);
             let mut set = |key: &str, value: Value| trunkstore.insert(String::from(key), value);
             // None of these uses the number.
-            match turn % 8 {
+            match variant % 8 {
                 0 => set("servers", json!(null)),
                 1 => set("servers", json!("pbx1.example.org")),
                 2 => set("servers", json!([null, 5, number, [], {}, {"DIDs": null}])),
@@ -274,7 +275,7 @@ impl Beside<'_> {
     }
 
     fn month_databases(&mut self) {
-        for turn in 0..2.min(self.plan.accounts.len()) {
+        for variant in 0..2.min(self.plan.accounts.len()) {
             let account = self.any_account();
             for suffix in ["-202601", "-2026"] {
                 let name = format!("{}{suffix}", account_database(&account));
@@ -283,14 +284,14 @@ impl Beside<'_> {
                     let id = if assigned.is_some() {
                         known.clone()
                     } else {
-                        format!("+1415555{turn:04}")
+                        format!("+1415555{variant:04}")
                     };
                     let document = self.number_document(&id, assigned);
                     self.put(&name, document);
                 }
                 let record = json!({"duration_seconds": 61, "request": "14155550100@sip.example.org", "call_direction": "inbound"});
-                let id = format!("202601-{}", self.dice.hex(32));
-                let record = self.scribe(&account).other(&id, json!("cdr"), record);
+                let id = format!("202601-{}", self.random.hex(32));
+                let record = self.writer(&account).other(&id, json!("cdr"), record);
                 self.put(&name, record);
             }
         }
@@ -309,12 +310,12 @@ impl Beside<'_> {
             ),
         ] {
             self.put(database, crate::number_database_design());
-            for (turn, id) in ids.into_iter().enumerate() {
-                let assigned = (turn > 0).then_some(account.as_str());
+            for (variant, id) in ids.into_iter().enumerate() {
+                let assigned = (variant > 0).then_some(account.as_str());
                 let mut document = self.number_document(id, assigned);
                 let carrier = database.replace("numbers/", "knm_");
                 document.insert(String::from("pvt_module_name"), json!(carrier));
-                if turn == 1 {
+                if variant == 1 {
                     self.put(&account_database(&account), document.clone());
                 }
                 self.put(database, document);
@@ -323,7 +324,7 @@ impl Beside<'_> {
     }
 
     fn empty_databases(&mut self) {
-        let empty = self.dice.hex(32);
+        let empty = self.random.hex(32);
         for name in [account_database(&empty), String::from("numbers/+1999")] {
             self.databases.entry(name).or_default();
         }
@@ -331,7 +332,7 @@ impl Beside<'_> {
 
     fn odd_databases(&mut self) {
         let master = String::from(self.plan.master());
-        let document = self.scribe(&master).account(&master, 0);
+        let document = self.writer(&master).account(&master, 0);
         self.put("accounts", document);
         let stray = self.number_document("+14155550123", Some(&master));
         for name in ["account/ab/cd/short", "numbers_backup", "port_requests"] {

@@ -1,7 +1,7 @@
-//! Writes a cluster to a CouchDB, reads it back, and takes it away.
+//! Writes a cluster to a CouchDB, reads it back, and deletes it.
 //!
-//! It says on the server which databases it made ([`MARKER`]), so that a run that was broken off
-//! can be cleaned up after, and databases of somebody else are never taken for ours.
+//! A marker database on the server ([`MARKER`]) records that this crate created the cluster. So an
+//! interrupted run can be cleaned up, and foreign databases are never deleted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use tokio_util::sync::CancellationToken;
 use crate::documents::{Cluster, Database, Document};
 use crate::plan::Plan;
 
-/// The database that says that the others were made by this crate.
+/// The database that marks a cluster of this crate.
 pub const MARKER: &str = "kazoo_numbers_cluster";
 
-/// Where the commands say which of them write, now and in version 0.1. They belong to no cluster,
-/// and go with it.
+/// Databases of the cluster lock, in this version and in 0.1. They are not part of a cluster and
+/// are deleted with it.
 const LOCKS: [&str; 2] = ["tasks", "kazoo_numbers_maintenance"];
 
-/// Databases beside `account/` and `numbers/` that a cluster can have.
+/// Databases of a cluster other than `account/` and `numbers/`.
 const OTHERS: [&str; 5] = [
     "accounts",
     "numbers_backup",
@@ -36,71 +36,74 @@ const OTHERS: [&str; 5] = [
     "system_data",
 ];
 
-/// Documents in a request.
+/// The number of documents in a request.
 const BATCH: usize = 500;
 const DATABASES_AT_ONCE: usize = 8;
 
-/// How often, and after how long, CouchDB is asked again while its nodes have not yet learned of a deletion or a creation.
+/// Attempts, and the pause between them, while CouchDB's nodes do not yet agree on the deletion or
+/// creation of a database.
 const SETTLE_TRIES: usize = 50;
 const SETTLE_PAUSE: Duration = Duration::from_millis(50);
 
-/// The largest answer that is taken, in bytes: the changes of a whole database are one.
+/// The largest answer in bytes: the changes of a whole database are one answer.
 const LARGEST: usize = 1 << 30;
 
-/// The winning revision of every document, tombstones included: database, id, revision.
+/// The winning revision of every document, including tombstones: database, id, revision.
 pub type Revisions = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Why a cluster could not be written or read.
+/// Errors of writing or reading a cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The URL, the connection, or an answer of the server.
+    /// An error of the URL, the connection or the server.
     #[error(transparent)]
     CouchDb(#[from] couchdb::Error),
-    /// A database of a name that CouchDB refuses.
+    /// CouchDB refuses the name of a database.
     #[error("{0} is not the name of a database")]
     Name(String),
-    /// Some documents were not written.
+    /// A document was not written.
     #[error("{database}: {id} was not written: {error}")]
     Row {
         /// The database.
         database: String,
         /// The document's id.
         id: String,
-        /// What CouchDB says.
+        /// CouchDB's error.
         error: String,
     },
     /// JSON that cannot be read or written.
     #[error("{what}: {error}")]
     Json {
-        /// What it is.
+        /// The name of the JSON.
         what: String,
-        /// What the parser says.
+        /// The parser's error.
         error: exact_json::Error,
     },
-    /// Somebody else's databases are there.
+    /// The server holds foreign databases.
     #[error(
-        "the server already holds databases of a Kazoo cluster ({0}, …) that were not made here"
+        "the server already holds databases of a Kazoo cluster ({0}, …) that this tool did not create"
     )]
     Occupied(String),
-    /// A cluster that was made here is there.
-    #[error("the server already holds a cluster that was made here ({0}, …); wipe takes it away")]
+    /// The server holds a cluster that this crate created.
+    #[error(
+        "the server already holds a cluster that this tool created ({0}, …); run wipe to delete it"
+    )]
     Made(String),
 }
 
-/// Refuses a server that holds databases of a Kazoo cluster which this crate did not make.
+/// Refuses a server with databases of a Kazoo cluster that this crate did not create.
 ///
 /// # Errors
-/// [`ServerError::Occupied`], or whatever kept the server from answering.
+/// [`ServerError::Occupied`], or the server did not answer.
 pub async fn refuse_if_occupied(url: &str) -> Result<(), ServerError> {
-    ClusterServer::at(url)?.names_if_ours().await.map(drop)
+    ClusterServer::at(url)?.own_names().await.map(drop)
 }
 
-/// Refuses a server that holds databases of a Kazoo cluster, this program's included.
+/// Refuses a server with databases of a Kazoo cluster, including those that this crate created.
 ///
 /// # Errors
-/// [`ServerError::Occupied`], [`ServerError::Made`], or whatever kept the server from answering.
+/// [`ServerError::Occupied`], [`ServerError::Made`], or the server did not answer.
 pub async fn refuse_if_any(url: &str) -> Result<(), ServerError> {
-    let names = ClusterServer::at(url)?.names_if_ours().await?;
+    let names = ClusterServer::at(url)?.own_names().await?;
     let mut clusters = names
         .into_iter()
         .filter(|name| is_ours(name) && name != MARKER);
@@ -109,46 +112,46 @@ pub async fn refuse_if_any(url: &str) -> Result<(), ServerError> {
         .map_or(Ok(()), |name| Err(ServerError::Made(name)))
 }
 
-/// Declares that whatever this server holds may be added to and wiped: for a server that
-/// [`refuse_if_occupied`] would refuse, when whoever runs it has said so.
+/// Marks the server's databases as created by this crate, so that the cluster can be extended and
+/// wiped. For a server that [`refuse_if_occupied`] would refuse, with the operator's consent.
 ///
 /// # Errors
-/// Whatever kept the server from answering.
+/// The server did not answer.
 pub async fn claim(url: &str) -> Result<(), ServerError> {
     ClusterServer::at(url)?.create(MARKER).await
 }
 
 impl Cluster {
-    /// Writes the whole cluster, as [`ClusterServer::load`] does.
+    /// Writes the cluster, as [`ClusterServer::load`] does.
     ///
     /// # Errors
-    /// The first thing that went wrong; what was written stays.
+    /// The first error. Documents written before it stay.
     pub async fn load(&self, url: &str) -> Result<(), ServerError> {
         ClusterServer::at(url)?.load(self).await
     }
 
-    /// Reads the whole cluster, as [`ClusterServer::read`] does.
+    /// Reads the cluster, as [`ClusterServer::read`] does.
     ///
     /// # Errors
-    /// The first thing that went wrong.
+    /// The first error.
     pub async fn read(url: &str) -> Result<(Self, Revisions), ServerError> {
         ClusterServer::at(url)?.read().await
     }
 
-    /// Deletes the whole cluster, as [`ClusterServer::wipe`] does.
+    /// Deletes the cluster, as [`ClusterServer::wipe`] does.
     ///
     /// # Errors
-    /// [`ServerError::Occupied`] where it was not made here; the first thing that went wrong.
+    /// [`ServerError::Occupied`] if this crate did not create it, or the first error.
     pub async fn wipe(url: &str) -> Result<(), ServerError> {
         ClusterServer::at(url)?.wipe().await
     }
 }
 
 impl Plan {
-    /// Writes the plan's cluster without ever having all of it in memory.
+    /// Writes the plan's cluster, one database at a time.
     ///
     /// # Errors
-    /// The first thing that went wrong; what was written stays.
+    /// The first error. Documents written before it stay.
     pub async fn load(&self, url: &str) -> Result<(), ServerError> {
         let server = ClusterServer::at(url)?;
         server.mark().await?;
@@ -171,20 +174,20 @@ fn is_ours(name: &str) -> bool {
     name.starts_with("account/") || name.starts_with("numbers/") || OTHERS.contains(&name)
 }
 
-/// A server that clusters are written to and read from.
+/// A server for clusters.
 #[derive(Debug)]
 pub struct ClusterServer(Arc<Server>);
 
 impl ClusterServer {
-    /// The server at this URL. Nothing is sent yet.
+    /// Creates a client for this URL. It sends nothing yet.
     ///
     /// # Errors
-    /// The URL is not one of a CouchDB.
+    /// The URL is invalid.
     pub fn at(url: &str) -> Result<Self, ServerError> {
         let server = Server::new(
             ServerUrl::parse(url)?,
             HttpSettings {
-                // Nobody restarts a server that is being filled: one that does not answer is reported soon.
+                // A server does not restart during a load, so an outage is reported soon.
                 longest_pause: Duration::from_secs(2),
                 ..HttpSettings::default()
             },
@@ -194,22 +197,21 @@ impl ClusterServer {
         Ok(Self(Arc::new(server)))
     }
 
-    /// Writes the whole cluster: databases, documents, tombstones. Databases that are there
-    /// already are added to.
+    /// Writes the cluster: databases, documents, tombstones. Existing databases are extended.
     ///
     /// # Errors
-    /// The first thing that went wrong; what was written stays.
+    /// The first error. Documents written before it stay.
     pub async fn load(&self, cluster: &Cluster) -> Result<(), ServerError> {
         self.mark().await?;
         self.write_all(cluster).await
     }
 
-    /// Makes the server hold this cluster and nothing else of a cluster.
+    /// Replaces the cluster on the server with this one.
     ///
     /// # Errors
-    /// [`ServerError::Occupied`] where the databases there were not made here; the first thing that went wrong.
+    /// [`ServerError::Occupied`] if this crate did not create the databases, or the first error.
     pub async fn replace(&self, cluster: &Cluster) -> Result<(), ServerError> {
-        let names = self.names_if_ours().await?;
+        let names = self.own_names().await?;
         self.delete_all(&names, &LOCKS).await?;
         if !names.iter().any(|name| name == MARKER) {
             self.create(MARKER).await?;
@@ -217,11 +219,10 @@ impl ClusterServer {
         self.write_all(cluster).await
     }
 
-    /// Reads every database of a Kazoo cluster with all that is in it, attachments and tombstones
-    /// included, and the revisions.
+    /// Reads all databases of the cluster, including attachments and tombstones, and the revisions.
     ///
     /// # Errors
-    /// The first thing that went wrong.
+    /// The first error.
     pub async fn read(&self) -> Result<(Cluster, Revisions), ServerError> {
         let mut names = self.0.databases("").await?;
         names.retain(|name| is_ours(name.plain()));
@@ -239,15 +240,15 @@ impl ClusterServer {
         Ok((cluster, revisions))
     }
 
-    /// Deletes every database of a Kazoo cluster from a server on which this crate made them,
-    /// those too that a command made since.
+    /// Deletes all databases of a cluster that this crate created, including those that a command
+    /// created later.
     ///
     /// # Errors
-    /// [`ServerError::Occupied`] where they were not made here; the first thing that went wrong.
+    /// [`ServerError::Occupied`] if this crate did not create them, or the first error.
     pub async fn wipe(&self) -> Result<(), ServerError> {
-        let names = self.names_if_ours().await?;
+        let names = self.own_names().await?;
         self.delete_all(&names, &LOCKS).await?;
-        // Last: what is left of a wipe that fails can be wiped again.
+        // Last, so that a failed wipe can be repeated.
         self.delete_all(&names, &[MARKER]).await
     }
 
@@ -256,8 +257,8 @@ impl ClusterServer {
         Ok(names.iter().map(|name| name.plain().to_owned()).collect())
     }
 
-    /// The databases of a server whose cluster, if it has one, was made here.
-    async fn names_if_ours(&self) -> Result<Vec<String>, ServerError> {
+    /// The databases of a server, if its cluster was created by this crate.
+    async fn own_names(&self) -> Result<Vec<String>, ServerError> {
         let names = self.names().await?;
         if names.iter().any(|name| name == MARKER) {
             return Ok(names);
@@ -268,10 +269,10 @@ impl ClusterServer {
         }
     }
 
-    /// Notes that the databases of this server were made here, unless some were there before: what is
-    /// added to somebody's cluster does not make it ours to wipe.
+    /// Marks the databases as created by this crate, unless other databases existed before: an
+    /// extended foreign cluster must not be wiped.
     async fn mark(&self) -> Result<(), ServerError> {
-        match self.names_if_ours().await {
+        match self.own_names().await {
             Ok(_) => self.create(MARKER).await,
             Err(ServerError::Occupied(_)) => Ok(()),
             Err(error) => Err(error),
@@ -286,8 +287,8 @@ impl ClusterServer {
             .await
     }
 
-    /// Deletes those of these databases that belong to a cluster, and those of the other names that are there. Returns when the
-    /// server no longer lists them: until then CouchDB answers the creation of one with 412, as if it still existed.
+    /// Deletes those of `names` that belong to a cluster, and `others`. Returns when the server no
+    /// longer lists them: until then CouchDB answers a new creation with 412.
     async fn delete_all(&self, names: &[String], others: &[&str]) -> Result<(), ServerError> {
         let deleted: Vec<&String> = names
             .iter()
@@ -312,11 +313,11 @@ impl ClusterServer {
     }
 
     async fn create(&self, name: &str) -> Result<(), ServerError> {
-        Ok(self.0.create_database(&legal(name)?).await?)
+        Ok(self.0.create_database(&database_name(name)?).await?)
     }
 
     async fn delete(&self, name: &str) -> Result<(), ServerError> {
-        Ok(self.0.delete_database(&legal(name)?).await?)
+        Ok(self.0.delete_database(&database_name(name)?).await?)
     }
 
     async fn write(&self, name: &str, database: &Database) -> Result<(), ServerError> {
@@ -331,7 +332,7 @@ impl ClusterServer {
             })?;
             Ok::<_, ServerError>((id, Some(text)))
         });
-        // A deletion without a revision, of an id that never was, leaves a tombstone.
+        // The deletion of an unknown id without a revision creates a tombstone.
         let tombstones = database.deleted.iter().map(|id| Ok((id, None)));
         let rows: Vec<(&String, Option<String>)> = documents
             .chain(tombstones)
@@ -346,9 +347,9 @@ impl ClusterServer {
             })
             .collect();
         let leaves = leaves(database);
-        let database = legal(name)?;
+        let database = database_name(name)?;
         let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
-        // A node can learn of the deletion of a database before it learns that the database was created again.
+        // A node can receive the deletion of a database before it receives its re-creation.
         for _ in 0..SETTLE_TRIES {
             if landed.is_empty() || !landed.iter().all(is_lost) {
                 break;
@@ -372,7 +373,7 @@ impl ClusterServer {
         self.write_leaves(&database, leaves).await
     }
 
-    /// Writes leaves with revisions of their own, as a replicator does, so that they conflict.
+    /// Writes leaves with explicit revisions, as a replicator does, so that they conflict.
     async fn write_leaves(
         &self,
         database: &DatabaseName,
@@ -382,7 +383,7 @@ impl ClusterServer {
             let body = json!({"new_edits": false, "docs": batch}).to_string();
             let request = Request::write(Operation::SAVE_DOCS, Method::POST, "/_bulk_docs");
             let rows: Vec<Value> = self.json(request.of(database).body(body), database).await?;
-            // The answer lists those alone that were not written.
+            // The answer lists only failures.
             if let Some(row) = rows.first() {
                 let text = |key| row.get(key).and_then(Value::as_str).unwrap_or_default();
                 return Err(ServerError::Row {
@@ -408,7 +409,7 @@ impl ClusterServer {
         while let Some(page) = pages.next().await? {
             for read in page {
                 let document = parsed(&name, read.text().as_bytes())?;
-                let document = self.whole(&legal, read.id(), document).await?;
+                let document = self.full_document(&legal, read.id(), document).await?;
                 let rev = read.rev().map(ToString::to_string).unwrap_or_default();
                 revisions.insert(read.id().to_owned(), rev);
                 database.insert(document);
@@ -419,9 +420,9 @@ impl ClusterServer {
         Ok((name, database, revisions))
     }
 
-    /// The document without its revision, with the content of its attachments. A server that
-    /// sends stubs in a listing is asked for the document alone.
-    async fn whole(
+    /// The document without revision and with the content of its attachments. If the listing has
+    /// only stubs, the document is read alone.
+    async fn full_document(
         &self,
         database: &DatabaseName,
         id: &str,
@@ -442,7 +443,7 @@ impl ClusterServer {
         Ok(without_bookkeeping(document))
     }
 
-    /// Reads what a listing of documents leaves out: tombstones, and leaves that lost.
+    /// Reads what `_all_docs` leaves out: tombstones and losing leaves.
     async fn read_other_leaves(
         &self,
         name: &DatabaseName,
@@ -451,7 +452,7 @@ impl ClusterServer {
     ) -> Result<(), ServerError> {
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_changes");
         let request = request.of(name).query("style=all_docs");
-        let changes: Changes = self.json(request, name).await?;
+        let changes: ChangesAnswer = self.json(request, name).await?;
         for change in changes.results {
             if change.deleted {
                 let winner = change.changes.into_iter().next();
@@ -465,7 +466,7 @@ impl ClusterServer {
         Ok(())
     }
 
-    /// Reads the live leaves of a document that lost against the winner.
+    /// Reads the losing live leaves of a document.
     async fn read_conflicts(
         &self,
         name: &DatabaseName,
@@ -484,7 +485,7 @@ impl ClusterServer {
         Ok(())
     }
 
-    /// Reads one leaf with its attachments. A GET would answer as multipart where there are some.
+    /// Reads one leaf with its attachments. A GET would answer multipart if there are attachments.
     async fn read_leaf(
         &self,
         name: &DatabaseName,
@@ -514,7 +515,7 @@ impl ClusterServer {
     }
 }
 
-/// The document without its revision and those of other leaves, each attachment being its type and its content.
+/// The document without revisions, with only the type and content of each attachment.
 fn without_bookkeeping(mut document: Document) -> Document {
     document.shift_remove("_rev");
     document.shift_remove("_conflicts");
@@ -529,8 +530,7 @@ fn without_bookkeeping(mut document: Document) -> Document {
     document
 }
 
-/// All leaves of the documents that have conflicts, with revisions by which the winner wins and
-/// the others follow in their order.
+/// All leaves of documents with conflicts, with revisions that give them the intended order.
 fn leaves(database: &Database) -> Vec<Document> {
     let mut leaves = Vec::new();
     for id in database.conflicts.keys() {
@@ -549,7 +549,7 @@ fn is_lost(landed: &Landed) -> bool {
     matches!(landed, Landed::Failed(error) if lost(error.kind()))
 }
 
-fn legal(name: &str) -> Result<DatabaseName, ServerError> {
+fn database_name(name: &str) -> Result<DatabaseName, ServerError> {
     DatabaseName::new(name).ok_or_else(|| ServerError::Name(name.to_owned()))
 }
 
@@ -561,19 +561,19 @@ fn parsed<T: DeserializeOwned>(what: &str, text: &[u8]) -> Result<T, ServerError
 }
 
 #[derive(Deserialize)]
-struct Rev {
+struct ChangeRev {
     rev: String,
 }
 
 #[derive(Deserialize)]
-struct Changes {
-    results: Vec<Change>,
+struct ChangesAnswer {
+    results: Vec<ChangeRow>,
 }
 
 #[derive(Deserialize)]
-struct Change {
+struct ChangeRow {
     id: String,
-    changes: Vec<Rev>,
+    changes: Vec<ChangeRev>,
     #[serde(default)]
     deleted: bool,
 }

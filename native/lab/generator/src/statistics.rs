@@ -1,10 +1,10 @@
-//! Figures of a cluster, for tests and for what the demo says about it.
+//! Statistics of a cluster, for tests and the demo.
 
 use exact_json::Value;
 
 use crate::Cluster;
 
-/// Figures of a cluster.
+/// Statistics of a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Account databases.
@@ -13,7 +13,7 @@ pub struct Statistics {
     pub number_databases: usize,
     /// Documents of type `number` in number databases.
     pub numbers: usize,
-    /// Those of them that have a `pvt_assigned_to`.
+    /// Number documents in number databases with a `pvt_assigned_to`.
     pub assigned: usize,
     /// Documents of type `number` in account databases.
     pub copies: usize,
@@ -24,7 +24,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Counts.
+    /// Counts the documents of a cluster.
     #[must_use]
     pub fn of(cluster: &Cluster) -> Self {
         let mut counts = Self {

@@ -1,10 +1,10 @@
-//! The `system_config` database: what Kazoo is configured to do with numbers.
+//! The `system_config` database: Kazoo's configuration for numbers.
 
 use exact_json::json;
 
 use crate::documents::{Database, object};
 
-/// `system_config` with the document `number_manager`; with a converter of its own on request.
+/// `system_config` with the document `number_manager`, with a custom converter if requested.
 pub(crate) fn system_config(own_converter: bool) -> Database {
     let mut converters = json!({
         "^(\\+?1)?([2-9][0-9]{2}[2-9][0-9]{6})$": {"prefix": "+1"},

@@ -1,59 +1,59 @@
-//! What real clusters hold beside well-made documents.
+//! Unusual documents and databases in real clusters.
 
 use std::collections::BTreeSet;
 
-/// A kind of ugliness. It is not drift: a command has to live with it.
+/// A kind of ugliness. It is not drift: a command must handle it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UglyKind {
-    /// Integers of 20 digits and more in number documents.
+    /// Integers of 20 or more digits in number documents.
     BigIntegers,
-    /// Floats that a parser could respell: `1.0`, `0.1`.
+    /// Floats that a parser could spell differently: `1.0`, `0.1`.
     Floats,
-    /// Objects and arrays sixty levels deep.
+    /// Objects and arrays nested 60 levels deep.
     DeepNesting,
-    /// Names and values beyond ASCII.
+    /// Names and values outside ASCII.
     Unicode,
-    /// A text attachment on a number document (CouchDB compresses it); sometimes another content
-    /// on the account's side.
+    /// A text attachment on a number document (CouchDB compresses it), sometimes with different
+    /// content on the account's side.
     TextAttachment,
     /// A binary attachment on a number document.
     BinaryAttachment,
     /// `pvt_features` as a list, text, number or null.
     OddFeatures,
-    /// As Kazoo 3 wrote it: without `pvt_type`, with `pvt_number_state`, and `pvt_features` as a
-    /// list of names, some of which Kazoo renamed later.
+    /// A document of Kazoo 3: without `pvt_type`, with `pvt_number_state`, and with `pvt_features`
+    /// as a list of names, some of which were renamed later.
     OldVersion,
     /// `pvt_module_name` as an integer, null, text with spaces, a list, or absent.
     OddCarrier,
-    /// Private fields of other types than Kazoo writes.
+    /// Private fields with other types than Kazoo's.
     OddFields,
 
-    /// `pvt_deleted` is true on one side or both; or is set to what is not `true`.
+    /// `pvt_deleted` is true on one side or both, or has another value than `true`.
     SoftDeleted,
-    /// Deleted on both sides: tombstones only.
+    /// Deleted on both sides: only tombstones.
     Tombstone,
-    /// `pvt_assigned_to` that is no account id.
+    /// `pvt_assigned_to` that is not an account id.
     OddAssignment,
     /// `pvt_assigned_to` in upper-case hexadecimal digits.
     UpperCaseAssignment,
-    /// `pvt_used_by` as an object, list, number, null, or a word that is no application.
+    /// `pvt_used_by` as an object, list, number, null, or a word that is not an application.
     OddUsedBy,
     /// `pvt_type` as a number, list, null, other text, or absent, on one side or both.
     OddType,
-    /// In a callflow and in a trunkstore document of the assigned account.
+    /// The number is in a callflow and in a trunkstore document of the assigned account.
     UsedByBoth,
     /// A callflow or a trunkstore document spells the number without `+1`.
     UnnormalisedUsage,
-    /// In a callflow of an account that the number is not assigned to.
+    /// The number is in a callflow of another account.
     ForeignUsage,
 
-    /// Number documents whose id is no E.164 number: `911`, `4155550100`, `anonymous`, …
+    /// Number documents with an id that is not in E.164: `911`, `4155550100`, `anonymous`, ….
     OddIds,
     /// Ids whose first five characters cannot be part of a database's name.
     IllegalDatabaseName,
     /// Documents of other types with a number for an id.
     OtherTypes,
-    /// Callflows whose `numbers` is no list of strings, or that are soft-deleted.
+    /// Callflows whose `numbers` is not a list of strings, or that are soft-deleted.
     OddCallflows,
     /// Trunkstore documents with `servers`, `DIDs` or `enabled` of odd types, or soft-deleted.
     OddTrunkstores,
@@ -63,16 +63,16 @@ pub enum UglyKind {
     NoDesignDocuments,
     /// `numbers/inum` and `numbers/managed`.
     SpecialNumberDatabases,
-    /// Databases with nothing in them, design documents neither.
+    /// Databases without any document.
     EmptyDatabases,
-    /// Databases whose names only look like an account's, and `accounts`.
+    /// Databases with names similar to an account's, and `accounts`.
     OddDatabases,
-    /// A converter of its own in `system_config/number_manager`.
+    /// A custom converter in `system_config/number_manager`.
     Converters,
 }
 
 impl UglyKind {
-    /// Those that change the content of a number document on both sides alike.
+    /// Kinds that change the content of a number document equally on both sides.
     pub(crate) const CONTENT: [Self; 10] = [
         Self::BigIntegers,
         Self::Floats,
@@ -86,9 +86,8 @@ impl UglyKind {
         Self::OddFields,
     ];
 
-    /// Those that decide what becomes of a number, so that a number has only one of them, and
-    /// no drift beside.
-    pub(crate) const FATE: [Self; 9] = [
+    /// Kinds that exclude each other and drift: a number has at most one of them.
+    pub(crate) const EXCLUSIVE: [Self; 9] = [
         Self::SoftDeleted,
         Self::Tombstone,
         Self::OddAssignment,
@@ -100,8 +99,8 @@ impl UglyKind {
         Self::ForeignUsage,
     ];
 
-    /// Those that lie beside the numbers: databases, other documents.
-    pub(crate) const BESIDE: [Self; 11] = [
+    /// Kinds of other documents and databases.
+    pub(crate) const OVERLAY: [Self; 11] = [
         Self::OddIds,
         Self::IllegalDatabaseName,
         Self::OtherTypes,
@@ -120,8 +119,8 @@ impl UglyKind {
     pub fn all() -> BTreeSet<Self> {
         let mut all = BTreeSet::new();
         all.extend(Self::CONTENT);
-        all.extend(Self::FATE);
-        all.extend(Self::BESIDE);
+        all.extend(Self::EXCLUSIVE);
+        all.extend(Self::OVERLAY);
         all
     }
 }

@@ -1,4 +1,4 @@
-//! Which application of an account uses a number, and what its documents say about that.
+//! The application of an account that uses a number, and the field `pvt_used_by`.
 
 use std::collections::BTreeSet;
 
@@ -6,25 +6,25 @@ use exact_json::Value;
 use kazoo_numbers_generator::Document;
 
 use crate::{
-    copies::{self, Source},
+    copies::{self, CopySource},
     numbers,
     outcome::Warning,
-    work::Work,
+    run_state::RunState,
 };
 
-/// The numbers that an account's own documents name.
-struct Usage {
+/// The numbers that an account's documents name.
+struct AccountUsage {
     callflow: BTreeSet<String>,
     trunkstore: BTreeSet<String>,
 }
 
-/// `None` when the account's database is missing: then nobody knows.
-fn usage(work: &Work, account: &str) -> Option<Usage> {
-    let mut usage = Usage {
+/// `None` if the account's database is missing: the usage is then unknown.
+fn usage(run: &RunState, account: &str) -> Option<AccountUsage> {
+    let mut usage = AccountUsage {
         callflow: BTreeSet::new(),
         trunkstore: BTreeSet::new(),
     };
-    for document in work.cluster.databases.get(account)?.documents.values() {
+    for document in run.cluster.databases.get(account)?.documents.values() {
         if document.get("pvt_deleted") == Some(&Value::Bool(true)) {
             continue;
         }
@@ -35,7 +35,7 @@ fn usage(work: &Work, account: &str) -> Option<Usage> {
         }
     }
     for numbers in [&mut usage.callflow, &mut usage.trunkstore] {
-        let normalised: Vec<String> = numbers.iter().map(|raw| work.normalised(raw)).collect();
+        let normalised: Vec<String> = numbers.iter().map(|raw| run.normalised(raw)).collect();
         numbers.extend(normalised);
     }
     Some(usage)
@@ -65,8 +65,8 @@ fn dids(document: &Document) -> Vec<String> {
         .collect()
 }
 
-/// Whether JavaScript's `==` takes a value for equal to `false`: it compares both as numbers.
-/// `null` equals nothing but itself.
+/// Whether JavaScript's `value == false` holds. It compares both as numbers; `null` equals only
+/// `null` and `undefined`.
 fn equals_false(value: &Value) -> bool {
     match value {
         Value::Null | Value::Object(_) => false,
@@ -77,7 +77,7 @@ fn equals_false(value: &Value) -> bool {
     }
 }
 
-/// Whether JavaScript reads a text as the number 0, as which it reads an empty one.
+/// Whether JavaScript converts a text to the number 0. It converts an empty text to 0.
 fn is_zero(text: &str) -> bool {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let lower = text.to_ascii_lowercase();
@@ -89,7 +89,7 @@ fn is_zero(text: &str) -> bool {
     text.is_empty() || is_number && text.parse().is_ok_and(|number: f64| number == 0.0)
 }
 
-/// A value as JavaScript makes text of it when it stands in a list.
+/// JavaScript's text of a value that is an element of a list.
 fn as_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -100,7 +100,7 @@ fn as_text(value: &Value) -> String {
     }
 }
 
-/// What `pvt_used_by` has to be.
+/// The correct value of `pvt_used_by`.
 enum UsedBy {
     /// The account's database is missing.
     Unknown,
@@ -109,8 +109,8 @@ enum UsedBy {
     Nothing,
 }
 
-fn used_by(work: &Work, number: &str, account: &str) -> UsedBy {
-    let Some(usage) = usage(work, account) else {
+fn used_by(run: &RunState, number: &str, account: &str) -> UsedBy {
+    let Some(usage) = usage(run, account) else {
         return UsedBy::Unknown;
     };
     let by_callflow = usage.callflow.contains(number);
@@ -123,28 +123,28 @@ fn used_by(work: &Work, number: &str, account: &str) -> UsedBy {
     }
 }
 
-/// Whether `pvt_used_by` is known to be other than what `account` uses the number for.
-pub(crate) fn is_wrong(work: &Work, document: &Document, number: &str, account: &str) -> bool {
+/// Whether `pvt_used_by` differs from the known usage by `account`.
+pub(crate) fn is_wrong(run: &RunState, document: &Document, number: &str, account: &str) -> bool {
     let found = document.get("pvt_used_by");
-    match used_by(work, number, account) {
+    match used_by(run, number, account) {
         UsedBy::Unknown | UsedBy::Both => false,
         UsedBy::Application(application) => found != Some(&Value::from(application)),
         UsedBy::Nothing => found.is_some(),
     }
 }
 
-/// Decides about `pvt_used_by` of one document, by what `account` uses.
-fn fix(work: &mut Work, database: &str, number: &str, account: &str) {
-    let Some(mut document) = work.document(database, number) else {
+/// Corrects `pvt_used_by` of one document by the usage of `account`.
+fn fix(run: &mut RunState, database: &str, number: &str, account: &str) {
+    let Some(mut document) = run.document(database, number) else {
         return;
     };
-    let is_wrong = is_wrong(work, &document, number, account);
-    match used_by(work, number, account) {
+    let is_wrong = is_wrong(run, &document, number, account);
+    match used_by(run, number, account) {
         UsedBy::Unknown => {
-            work.fail(account, "app_usage-db_not_found", number);
+            run.fail(account, "app_usage-db_not_found", number);
             return;
         }
-        UsedBy::Both => work.warn(Warning::UsedByBoth(database.to_owned(), number.to_owned())),
+        UsedBy::Both => run.warn(Warning::UsedByBoth(database.to_owned(), number.to_owned())),
         UsedBy::Application(application) => {
             document.insert("pvt_used_by".to_owned(), Value::from(application));
         }
@@ -153,57 +153,57 @@ fn fix(work: &mut Work, database: &str, number: &str, account: &str) {
         }
     }
     if is_wrong {
-        work.write(database, number, document);
+        run.write(database, number, document);
     } else {
-        work.unchanged();
+        run.unchanged();
     }
 }
 
-/// All number documents of these account databases.
-pub(crate) fn for_account_dbs(work: &mut Work, accounts: &[String]) {
+/// All number documents in these account databases.
+pub(crate) fn for_account_dbs(run: &mut RunState, accounts: &[String]) {
     for account in accounts {
-        for (number, _) in numbers::live_numbers(&work.cluster, account) {
-            fix(work, account, &number, account);
+        for (number, _) in numbers::live_numbers(&run.cluster, account) {
+            fix(run, account, &number, account);
         }
     }
 }
 
-/// The given numbers of one account database.
-pub(crate) fn for_numbers_in_account_db(work: &mut Work, account: &str, given: &[String]) {
-    for number in work.numbers_of(given, Some(account)) {
-        if numbers::live_number(&work.cluster, account, &number).is_some() {
-            fix(work, account, &number, account);
+/// The given numbers in one account database.
+pub(crate) fn for_numbers_in_account_db(run: &mut RunState, account: &str, given: &[String]) {
+    for number in run.normalise_all(given, Some(account)) {
+        if numbers::live_number(&run.cluster, account, &number).is_some() {
+            fix(run, account, &number, account);
         } else {
-            work.fail(account, "open_doc-not_found", &number);
+            run.fail(account, "open_doc-not_found", &number);
         }
     }
 }
 
-/// The assigned documents of these number databases.
-pub(crate) fn for_number_dbs(work: &mut Work, databases: &[String]) {
-    for source in copies::assigned_numbers(work, databases, |_| true) {
-        for_source(work, &source);
+/// The assigned documents in these number databases.
+pub(crate) fn for_number_dbs(run: &mut RunState, databases: &[String]) {
+    for source in copies::assigned_numbers(run, databases, |_| true) {
+        for_source(run, &source);
     }
 }
 
-/// The documents of all number databases that are assigned to one of these accounts.
-pub(crate) fn in_number_dbs_for_accounts(work: &mut Work, accounts: &[String]) {
-    let databases = work.all_number_databases();
+/// The documents in all number databases that are assigned to one of these accounts.
+pub(crate) fn in_number_dbs_for_accounts(run: &mut RunState, accounts: &[String]) {
+    let databases = run.all_number_databases();
     let is_wanted = |account: &str| accounts.iter().any(|wanted| wanted == account);
-    for source in copies::assigned_numbers(work, &databases, is_wanted) {
-        for_source(work, &source);
+    for source in copies::assigned_numbers(run, &databases, is_wanted) {
+        for_source(run, &source);
     }
 }
 
 /// The given numbers in their number databases.
-pub(crate) fn for_numbers_in_number_dbs(work: &mut Work, given: &[String]) {
-    for number in work.numbers_of(given, None) {
-        if let Some(source) = copies::assigned_number(work, &number) {
-            for_source(work, &source);
+pub(crate) fn for_numbers_in_number_dbs(run: &mut RunState, given: &[String]) {
+    for number in run.normalise_all(given, None) {
+        if let Some(source) = copies::assigned_number(run, &number) {
+            for_source(run, &source);
         }
     }
 }
 
-pub(crate) fn for_source(work: &mut Work, source: &Source) {
-    fix(work, &source.database, &source.number, &source.account);
+pub(crate) fn for_source(run: &mut RunState, source: &CopySource) {
+    fix(run, &source.database, &source.number, &source.account);
 }

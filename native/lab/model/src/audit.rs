@@ -1,53 +1,53 @@
-//! What is wrong in a cluster, kind by kind.
+//! Lists the drift in a cluster by kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kazoo_numbers_generator::{Cluster, Document};
 
-pub use kazoo_numbers_generator::DriftKind as Kind;
+pub use kazoo_numbers_generator::DriftKind;
 
 use crate::{
     apps, copies, names,
     numbers::{self, Assignment},
     outcome::Now,
-    work::Work,
+    run_state::RunState,
 };
 
-/// Each kind of drift with the database and the number that are wrong.
+/// Returns each kind of drift with its databases and numbers.
 ///
-/// That database is the account's for [`Kind::MissingCopy`], [`Kind::DifferingCopy`],
-/// [`Kind::WrongUsedByInAccount`], [`Kind::WrongAccount`], [`Kind::FormerAccount`],
-/// [`Kind::OnlyInAccount`] and [`Kind::AccountMissing`] (which has none), and the number database
-/// for the others. [`Kind::Conflicted`] and [`Kind::Contested`] name the database in which the
-/// document lies. Soft-deleted documents and those of other types are out of order in no way,
-/// but they are no copies either. Numbers that both applications use are right as they are.
-pub fn audit(cluster: &Cluster) -> BTreeMap<Kind, BTreeSet<(String, String)>> {
-    let mut work = Work::on(cluster, Now::marker());
-    let mut drift = Drift::default();
-    for account in work.all_account_databases() {
-        of_account(&work, &account, &mut drift);
+/// The database is the account's for [`DriftKind::MissingCopy`], [`DriftKind::DifferingCopy`],
+/// [`DriftKind::WrongUsedByInAccount`], [`DriftKind::WrongAccount`], [`DriftKind::FormerAccount`],
+/// [`DriftKind::OnlyInAccount`] and [`DriftKind::AccountMissing`], and the number database for the
+/// others. For [`DriftKind::Conflicted`] and [`DriftKind::Contested`] it is the database of the
+/// document. Soft-deleted documents and documents of other types are not reported as drift and do
+/// not count as copies. A number in use by both applications is not drift.
+pub fn audit(cluster: &Cluster) -> BTreeMap<DriftKind, BTreeSet<(String, String)>> {
+    let mut run = RunState::on(cluster, Now::marker());
+    let mut drift = FoundDrift::default();
+    for account in run.all_account_databases() {
+        of_account(&run, &account, &mut drift);
     }
-    for database in work.all_number_databases() {
-        of_number_database(&mut work, &database, &mut drift);
+    for database in run.all_number_databases() {
+        of_number_database(&mut run, &database, &mut drift);
     }
-    for (account, number, document) in assigned(&mut work) {
-        match work.document(&account, &number) {
-            _ if !work.exists(&account) => drift.add(Kind::AccountMissing, &account, &number),
-            None => drift.add(Kind::MissingCopy, &account, &number),
+    for (account, number, document) in assigned(&mut run) {
+        match run.document(&account, &number) {
+            _ if !run.exists(&account) => drift.add(DriftKind::AccountMissing, &account, &number),
+            None => drift.add(DriftKind::MissingCopy, &account, &number),
             Some(copy) if numbers::are_equal(&copy, &document) => {}
-            Some(_) => drift.add(Kind::DifferingCopy, &account, &number),
+            Some(_) => drift.add(DriftKind::DifferingCopy, &account, &number),
         }
     }
     drift.found
 }
 
-/// The account databases and numbers whose document is the number database's.
+/// The accounts' documents that equal those in the number databases: account database and number.
 pub fn in_sync(cluster: &Cluster) -> BTreeSet<(String, String)> {
-    let mut work = Work::on(cluster, Now::marker());
-    assigned(&mut work)
+    let mut run = RunState::on(cluster, Now::marker());
+    assigned(&mut run)
         .into_iter()
         .filter(|(account, number, document)| {
-            let copy = work.document(account, number);
+            let copy = run.document(account, number);
             copy.is_some_and(|copy| numbers::are_equal(&copy, document))
         })
         .map(|(account, number, _)| (account, number))
@@ -55,127 +55,127 @@ pub fn in_sync(cluster: &Cluster) -> BTreeSet<(String, String)> {
 }
 
 #[derive(Default)]
-struct Drift {
-    found: BTreeMap<Kind, BTreeSet<(String, String)>>,
+struct FoundDrift {
+    found: BTreeMap<DriftKind, BTreeSet<(String, String)>>,
 }
 
-impl Drift {
-    fn add(&mut self, kind: Kind, database: &str, number: &str) {
+impl FoundDrift {
+    fn add(&mut self, kind: DriftKind, database: &str, number: &str) {
         let place = (database.to_owned(), number.to_owned());
         self.found.entry(kind).or_default().insert(place);
     }
 }
 
-/// Every assigned number once an account: the account's database, the number, its document.
-fn assigned(work: &mut Work) -> Vec<(String, String, Document)> {
-    let databases = work.all_number_databases();
-    copies::assigned_numbers(work, &databases, |_| true)
+/// Each assigned number once for its account: account database, number, document.
+fn assigned(run: &mut RunState) -> Vec<(String, String, Document)> {
+    let databases = run.all_number_databases();
+    copies::assigned_numbers(run, &databases, |_| true)
         .into_iter()
-        .filter(|source| !copies::is_outranked(work, source))
+        .filter(|source| !copies::is_outranked(run, source))
         .filter_map(|source| {
-            let document = work.document(&source.database, &source.number)?;
+            let document = run.document(&source.database, &source.number)?;
             Some((source.account, source.number, document))
         })
         .collect()
 }
 
-fn of_account(work: &Work, account: &str, drift: &mut Drift) {
-    for (number, document) in numbers::live_numbers(&work.cluster, account) {
-        if apps::is_wrong(work, &document, &number, account) {
-            drift.add(Kind::WrongUsedByInAccount, account, &number);
+fn of_account(run: &RunState, account: &str, drift: &mut FoundDrift) {
+    for (number, document) in numbers::live_numbers(&run.cluster, account) {
+        if apps::is_wrong(run, &document, &number, account) {
+            drift.add(DriftKind::WrongUsedByInAccount, account, &number);
         }
-        if !work.conflicts(account, &number).is_empty() {
-            drift.add(Kind::Conflicted, account, &number);
+        if !run.conflicts(account, &number).is_empty() {
+            drift.add(DriftKind::Conflicted, account, &number);
         }
         let holder = numbers::assigned_database(&document);
         if holder.as_deref().is_some_and(|holder| holder != account) {
-            drift.add(Kind::WrongAccount, account, &number);
+            drift.add(DriftKind::WrongAccount, account, &number);
         }
         let is_own = holder.as_deref() == Some(account);
-        let whose = numbers::assignment(&document);
-        if whose == Assignment::Odd {
-            drift.add(Kind::OddAssignment, account, &number);
+        let assigned = numbers::assignment(&document);
+        if assigned == Assignment::Invalid {
+            drift.add(DriftKind::OddAssignment, account, &number);
         }
-        let places = places_of(work, &number);
+        let places = places_of(run, &number);
         if places.is_empty() {
-            let kind = if is_own && has_rival(work, account, &number) {
-                Kind::Contested
+            let kind = if is_own && has_other_claim(run, account, &number) {
+                DriftKind::Contested
             } else {
-                Kind::OnlyInAccount
+                DriftKind::OnlyInAccount
             };
             drift.add(kind, account, &number);
         }
         let assignments: Vec<Assignment> = places
             .iter()
-            .filter_map(|place| numbers::live_number(&work.cluster, place, &number))
+            .filter_map(|place| numbers::live_number(&run.cluster, place, &number))
             .map(|document| numbers::assignment(&document))
             .collect();
         let here = Assignment::Account(account.to_owned());
-        let is_elsewhere = |assignment: &Assignment| *assignment != Assignment::Odd;
-        // What another account's is by its own word is a kind of its own.
-        let is_former = is_own || whose == Assignment::Nobody;
+        let is_elsewhere = |assignment: &Assignment| *assignment != Assignment::Invalid;
+        // A copy that names another account has another kind.
+        let is_former = is_own || assigned == Assignment::Unassigned;
         if is_former && !assignments.contains(&here) && assignments.iter().any(is_elsewhere) {
-            drift.add(Kind::FormerAccount, account, &number);
+            drift.add(DriftKind::FormerAccount, account, &number);
         }
     }
 }
 
-/// Whether another account has a copy that says that it is that account's.
-fn has_rival(work: &Work, account: &str, number: &str) -> bool {
-    work.all_account_databases().iter().any(|other| {
-        let copy = numbers::live_number(&work.cluster, other, number);
+/// Whether another account has a copy that names that account.
+fn has_other_claim(run: &RunState, account: &str, number: &str) -> bool {
+    run.all_account_databases().iter().any(|other| {
+        let copy = numbers::live_number(&run.cluster, other, number);
         other != account
             && copy.is_some_and(|copy| numbers::assigned_database(&copy).as_ref() == Some(other))
     })
 }
 
-/// The number databases where a number may be, and where there is a document of it.
-fn places_of(work: &Work, number: &str) -> Vec<String> {
+/// The number databases that may hold a number and do hold a document of it.
+fn places_of(run: &RunState, number: &str) -> Vec<String> {
     let special = ["numbers/inum", "numbers/managed"].map(str::to_owned);
     let mut places: Vec<String> = special
         .into_iter()
         .chain(names::database_of(number))
         .collect();
-    places.retain(|place| work.document(place, number).is_some());
+    places.retain(|place| run.document(place, number).is_some());
     places
 }
 
-fn of_number_database(work: &mut Work, database: &str, drift: &mut Drift) {
-    for (number, document) in numbers::live_numbers(&work.cluster, database) {
+fn of_number_database(run: &mut RunState, database: &str, drift: &mut FoundDrift) {
+    for (number, document) in numbers::live_numbers(&run.cluster, database) {
         if !numbers::is_filed(database, &number) {
-            drift.add(Kind::Misfiled, database, &number);
+            drift.add(DriftKind::Misfiled, database, &number);
             continue;
         }
-        if !work.conflicts(database, &number).is_empty() {
-            drift.add(Kind::Conflicted, database, &number);
+        if !run.conflicts(database, &number).is_empty() {
+            drift.add(DriftKind::Conflicted, database, &number);
         }
         match numbers::assignment(&document) {
             Assignment::Account(account) => {
-                if apps::is_wrong(work, &document, &number, &account) {
-                    drift.add(Kind::WrongUsedByInNumberDatabase, database, &number);
+                if apps::is_wrong(run, &document, &number, &account) {
+                    drift.add(DriftKind::WrongUsedByInNumberDatabase, database, &number);
                 }
-                if is_given_twice(work, &number, &account) {
-                    drift.add(Kind::Contested, database, &number);
+                if is_assigned_elsewhere(run, &number, &account) {
+                    drift.add(DriftKind::Contested, database, &number);
                 }
             }
-            Assignment::Nobody => {
+            Assignment::Unassigned => {
                 if document
                     .get("pvt_used_by")
                     .is_some_and(|used_by| !used_by.is_null())
                 {
-                    drift.add(Kind::UnassignedButUsed, database, &number);
+                    drift.add(DriftKind::UnassignedButUsed, database, &number);
                 }
             }
-            Assignment::Odd => drift.add(Kind::OddAssignment, database, &number),
+            Assignment::Invalid => drift.add(DriftKind::OddAssignment, database, &number),
         }
     }
 }
 
-/// Whether a number database assigns the number to another account than this one.
-fn is_given_twice(work: &Work, number: &str, account: &str) -> bool {
-    places_of(work, number)
+/// Whether a number database assigns the number to a different account.
+fn is_assigned_elsewhere(run: &RunState, number: &str, account: &str) -> bool {
+    places_of(run, number)
         .iter()
-        .filter_map(|place| numbers::live_number(&work.cluster, place, number))
+        .filter_map(|place| numbers::live_number(&run.cluster, place, number))
         .filter_map(|document| numbers::assigned_database(&document))
         .any(|other| other != account)
 }

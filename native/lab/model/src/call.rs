@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The functions of the manual, by name and arity, in the manual's order.
+/// The functions of the manual by name and arity, in the manual's order.
 pub const FUNCTIONS: [(&str, usize); 38] = [
     ("carrier_module_usage", 1),
     ("carrier_module_usage", 0),
@@ -53,8 +53,8 @@ pub const FUNCTIONS: [(&str, usize); 38] = [
     ),
 ];
 
-/// Functions that the manual does not have, and the model knows: those that write to number
-/// databases and to the system config.
+/// Functions outside the manual that the model implements: those that write to number databases and
+/// to the system configuration.
 pub const OTHER_FUNCTIONS: [(&str, usize); 10] = [
     ("purge_deleted", 0),
     ("purge_deleted", 1),
@@ -68,7 +68,7 @@ pub const OTHER_FUNCTIONS: [(&str, usize); 10] = [
     ("ensure_adminonly_features_are_reachable", 0),
 ];
 
-/// One argument: a binary through `sup`, a list of them from the Erlang shell.
+/// An argument: a binary from `sup`, or a list of binaries from the Erlang shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Argument {
     /// A single name.
@@ -80,14 +80,14 @@ pub enum Argument {
 /// A function and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The name of the function, as the manual spells it.
+    /// The function's name in the manual's spelling.
     pub function: String,
     /// The arguments in the manual's order.
     pub arguments: Vec<Argument>,
 }
 
 impl Call {
-    /// A call of `function` with these arguments.
+    /// Creates a call of `function`.
     pub fn new(function: &str, arguments: impl IntoIterator<Item = Argument>) -> Self {
         Self {
             function: function.to_owned(),

@@ -1,4 +1,4 @@
-//! Which carrier modules numbers are on, and moving them to another.
+//! Carrier modules: usage and conversion.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,12 @@ use exact_json::{Map, Value};
 use kazoo_numbers_generator::Document;
 
 use crate::{
-    copies::{self, Source},
+    copies::{self, CopySource},
     features, names, numbers,
-    work::Work,
+    run_state::RunState,
 };
 
-/// The targets that a conversion takes; `knm_bandwidth` stands for its successor.
+/// The valid targets of a conversion. `knm_bandwidth` is stored as its successor.
 const MODULES: [&str; 26] = [
     "knm_bandwidth2",
     "knm_bandwidth",
@@ -42,12 +42,12 @@ const MODULES: [&str; 26] = [
 ];
 
 /// Counts the carrier modules of all documents in these number databases.
-pub(crate) fn usage(work: &mut Work, databases: &[String]) {
+pub(crate) fn usage(run: &mut RunState, databases: &[String]) {
     let mut lines = Vec::new();
     let mut totals = BTreeMap::new();
     for database in databases {
         let mut counts = BTreeMap::new();
-        let documents = work.cluster.databases.get(database);
+        let documents = run.cluster.databases.get(database);
         for (id, document) in documents.iter().flat_map(|found| &found.documents) {
             if !id.starts_with("_design/") {
                 let module = module_name(document);
@@ -68,7 +68,7 @@ pub(crate) fn usage(work: &mut Work, databases: &[String]) {
             .iter()
             .map(|(module, count)| format!("{module}: {count}")),
     );
-    work.output = Some(lines);
+    run.output = Some(lines);
 }
 
 fn module_name(document: &Document) -> String {
@@ -79,7 +79,7 @@ fn module_name(document: &Document) -> String {
     }
 }
 
-/// The name under which a target is stored; `None` when it is no carrier module.
+/// The stored name of a target. `None` if it is not a carrier module.
 pub(crate) fn stored_target(target: &str) -> Option<&str> {
     match target {
         "knm_bandwidth" => Some("knm_bandwidth2"),
@@ -87,8 +87,8 @@ pub(crate) fn stored_target(target: &str) -> Option<&str> {
     }
 }
 
-/// Converts all documents of these databases that are on the carrier `source`.
-pub(crate) fn convert(work: &mut Work, databases: &[String], source: &str, target: &str) {
+/// Converts all documents in these databases with the carrier `source`.
+pub(crate) fn convert(run: &mut RunState, databases: &[String], source: &str, target: &str) {
     let mut lines = Vec::new();
     for database in databases {
         lines.push(format!(
@@ -96,31 +96,31 @@ pub(crate) fn convert(work: &mut Work, databases: &[String], source: &str, targe
             names::encoded(database)
         ));
         let mut conversion = Conversion::default();
-        for (number, document) in work.filed_numbers(database) {
+        for (number, document) in run.filed_numbers(database) {
             if document.get("pvt_module_name").and_then(Value::as_str) == Some(source) {
-                conversion.convert(work, database, &number, &document, target);
+                conversion.convert(run, database, &number, &document, target);
             }
         }
         lines.extend(conversion.lines(target));
     }
-    work.output = Some(lines);
+    run.output = Some(lines);
 }
 
 /// Converts one number.
-pub(crate) fn convert_number(work: &mut Work, given: &str, target: &str) {
+pub(crate) fn convert_number(run: &mut RunState, given: &str, target: &str) {
     let mut conversion = Conversion::default();
-    let number = work.normalised(given);
-    if work.is_reconcilable(&number) {
+    let number = run.normalised(given);
+    if run.is_reconcilable(&number) {
         let database = names::database_of(&number).unwrap_or_else(|| format!("numbers/{number}"));
-        match numbers::live_number(&work.cluster, &database, &number) {
-            Some(document) => conversion.convert(work, &database, &number, &document, target),
-            None => conversion.fail(work, &database, "not_found", &number),
+        match numbers::live_number(&run.cluster, &database, &number) {
+            Some(document) => conversion.convert(run, &database, &number, &document, target),
+            None => conversion.fail(run, &database, "not_found", &number),
         }
     } else {
         let database = format!("numbers/{}", names::first_five(given));
-        conversion.fail(work, &database, "not_reconcilable", given);
+        conversion.fail(run, &database, "not_reconcilable", given);
     }
-    work.output = Some(conversion.lines(target));
+    run.output = Some(conversion.lines(target));
 }
 
 #[derive(Default)]
@@ -132,49 +132,49 @@ struct Conversion {
 impl Conversion {
     fn convert(
         &mut self,
-        work: &mut Work,
+        run: &mut RunState,
         database: &str,
         number: &str,
         document: &Document,
         target: &str,
     ) {
-        let wanted = converted(document, target, &work.now);
+        let wanted = converted(document, target, &run.now);
         if wanted == *document {
-            work.unchanged();
+            run.unchanged();
         } else {
-            work.write(database, number, wanted.clone());
+            run.write(database, number, wanted.clone());
         }
-        let source = numbers::assigned_database(&wanted).map(|account| Source {
+        let source = numbers::assigned_database(&wanted).map(|account| CopySource {
             database: database.to_owned(),
             number: number.to_owned(),
             account,
         });
         if let Some(source) = source
-            && !copies::is_outranked(work, &source)
+            && !copies::is_outranked(run, &source)
         {
             let account = source.account;
-            if !work.exists(&account) {
-                self.fail(work, &account, "db_not_found", number);
+            if !run.exists(&account) {
+                self.fail(run, &account, "db_not_found", number);
                 return;
             }
-            match work.document(&account, number) {
-                Some(existing) if numbers::are_equal(&existing, &wanted) => work.unchanged(),
+            match run.document(&account, number) {
+                Some(existing) if numbers::are_equal(&existing, &wanted) => run.unchanged(),
                 Some(existing) if !numbers::is_number(&existing) => {
-                    self.fail(work, &account, "conflict", number);
+                    self.fail(run, &account, "conflict", number);
                     return;
                 }
-                Some(_) if work.is_disputed(&account, number, &wanted) => {
-                    self.fail(work, &account, "conflicted", number);
+                Some(_) if run.is_disputed(&account, number, &wanted) => {
+                    self.fail(run, &account, "conflicted", number);
                     return;
                 }
-                _ => work.write(&account, number, wanted),
+                _ => run.write(&account, number, wanted),
             }
         }
         self.converted.insert(number.to_owned());
     }
 
-    fn fail(&mut self, work: &mut Work, database: &str, reason: &str, number: &str) {
-        work.fail(database, reason, number);
+    fn fail(&mut self, run: &mut RunState, database: &str, reason: &str, number: &str) {
+        run.fail(database, reason, number);
         self.failed.insert(number.to_owned(), reason.to_owned());
     }
 
@@ -197,7 +197,7 @@ impl Conversion {
     }
 }
 
-/// The document on its new carrier; equal to the old one when nothing has to change.
+/// The document with its new carrier. It equals the old one if nothing changes.
 fn converted(document: &Document, target: &str, now: &Value) -> Document {
     let mut wanted = document.clone();
     wanted.insert("pvt_module_name".to_owned(), Value::from(target));
@@ -205,7 +205,7 @@ fn converted(document: &Document, target: &str, now: &Value) -> Document {
     let features = match document.get("pvt_features") {
         Some(Value::Object(features)) => Some(features.clone()),
         Some(Value::Array(list)) => Some(features::of_list(list, document)),
-        // What is neither has no features.
+        // Any other value means no features.
         _ => is_local.then(Map::new),
     };
     if let Some(mut features) = features {

@@ -1,4 +1,4 @@
-//! The model's end state against a real one.
+//! Compares the model's end state with a real one.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::{
     outcome::{Now, gregorian},
 };
 
-/// Where the real cluster differs from the model's, a line each; empty when they are the same.
+/// Returns the differences, one per line. Empty if the clusters are equal.
 ///
-/// Every document of every database counts, but for `_rev`, the spelling of attachments and the
-/// order of keys; databases that start with `_` are the server's own. Where the model says "now"
-/// ([`Now::marker`]), any moment between `started` and `ended`, in Unix seconds, will do. Of a
-/// database that the model created, the design documents need only be there.
+/// Every document of every database counts, except `_rev`, attachment metadata and the order of
+/// keys. Databases that start with `_` belong to the server. Where the model has "now"
+/// ([`Now::marker`]), any time between `started` and `ended`, in Unix seconds, is accepted. In a
+/// database that the model created, the design documents only have to exist.
 pub fn same_end_state(model: &Cluster, real: &Cluster, started: u64, ended: u64) -> Vec<String> {
     let mut differences = Vec::new();
     for name in names(model, real) {
@@ -48,7 +48,7 @@ pub fn same_end_state(model: &Cluster, real: &Cluster, started: u64, ended: u64)
     differences
 }
 
-/// The same for what is deleted in databases that both have; for readers that see tombstones.
+/// The same for deleted documents in databases that exist in both, for readers that see tombstones.
 pub fn same_tombstones(model: &Cluster, real: &Cluster) -> Vec<String> {
     let mut differences = Vec::new();
     for (name, wanted) in &model.databases {
@@ -65,12 +65,12 @@ pub fn same_tombstones(model: &Cluster, real: &Cluster) -> Vec<String> {
     differences
 }
 
-/// A document of which the contract does not say what is in it.
+/// A document with unspecified content.
 fn is_any(document: &Document) -> bool {
     document.contains_key("\u{0}any")
 }
 
-/// The winner, and then the leaves that lost.
+/// Compares the winner and the losing leaves.
 fn differing_leaves<'a>(
     (wanted, found): (
         impl Iterator<Item = &'a Document>,

@@ -1,14 +1,13 @@
-//! Features: those of old documents, those that a number may not have, those that numbers may have
-//! by default.
+//! Features: in old documents, denied features of a number, and the features allowed by default.
 
 use std::collections::BTreeSet;
 
 use exact_json::{Map, Value, json};
 use kazoo_numbers_generator::Document;
 
-use crate::{outcome::Returned, work::Work};
+use crate::{outcome::Returned, run_state::RunState};
 
-/// What `reset_…` sets.
+/// The features that `reset_…` allows.
 const DEFAULTS: [&str; 10] = [
     "carrier_name",
     "cnam",
@@ -22,7 +21,7 @@ const DEFAULTS: [&str; 10] = [
     "ringback",
 ];
 
-/// Every feature, in the order in which they are printed.
+/// Every feature, in printing order.
 const KNOWN: [&str; 12] = [
     "failover",
     "force_outbound",
@@ -38,17 +37,17 @@ const KNOWN: [&str; 12] = [
     "carrier_name",
 ];
 
-/// What `e911` was called once, a name a provider.
+/// Former names of `e911`, one for each provider.
 const OLD_E911: [&str; 3] = ["dash_e911", "vitelity_e911", "telnyx_e911"];
 
 // Features of a number
 
-/// The features of a document that lists their names, with the data that its public fields hold.
+/// Converts a list of feature names to an object, with data from the document's public fields.
 pub(crate) fn of_list(list: &[Value], document: &Document) -> Document {
     let mut features = Map::new();
     for name in list.iter().filter_map(Value::as_str) {
         let (feature, data) = listed(name, document);
-        // Of several names of one feature, the last one that has data counts.
+        // Of several names for one feature, the last one with data counts.
         if !features.contains_key(feature) || data != json!({}) {
             features.insert(feature.to_owned(), data);
         }
@@ -56,7 +55,7 @@ pub(crate) fn of_list(list: &[Value], document: &Document) -> Document {
     features
 }
 
-/// The feature that a name in a list stands for, and its data.
+/// The feature for a name in a list, and its data.
 fn listed<'a>(name: &'a str, document: &Document) -> (&'a str, Value) {
     let public = |field: &str| document.get(field).filter(|value| !is_empty(value));
     let part = |part: &str| document.get(name)?.get(part);
@@ -97,7 +96,7 @@ fn is_true(value: &Value) -> bool {
     *value == Value::Bool(true) || value == "true"
 }
 
-/// What Kazoo takes for no value.
+/// Whether Kazoo treats the value as empty.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -109,8 +108,8 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The document of an unassigned number without what only assigned ones have: an application that
-/// uses it, and the features that it denies.
+/// The document of an unassigned number, without the fields that only assigned numbers have:
+/// `pvt_used_by` and the features in `pvt_features_denied`.
 pub(crate) fn unassigned(document: &Document) -> Document {
     let mut wanted = document.clone();
     wanted.shift_remove("pvt_used_by");
@@ -152,8 +151,8 @@ fn remove_feature(document: &mut Document, feature: &str) {
     }
 }
 
-/// The public fields that belong to a feature, each with the parts of it that do; the whole where
-/// none is named.
+/// The public fields of a feature with the members that belong to it. No members means the whole
+/// field.
 fn public_fields(feature: &str) -> Vec<(&'static str, &'static [&'static str])> {
     match feature {
         "e911" | "dash_e911" | "vitelity_e911" | "telnyx_e911" => {
@@ -173,7 +172,7 @@ fn public_fields(feature: &str) -> Vec<(&'static str, &'static [&'static str])> 
     }
 }
 
-/// Removes parts of a field; the field goes when nothing is left of it.
+/// Removes members of a field, and the field if it is empty then.
 fn remove_field(document: &mut Document, field: &str, parts: &[&str]) {
     if parts.is_empty() {
         document.shift_remove(field);
@@ -189,12 +188,12 @@ fn remove_field(document: &mut Document, field: &str, parts: &[&str]) {
     }
 }
 
-// Features that the system config allows
+// Features that the system configuration allows
 
-/// `features.allow` in the section that a lone command line has, `default`; without a list there,
-/// every feature. Sorted, each once.
-fn allowed(work: &Work) -> Vec<String> {
-    let document = work.document("system_config", "number_manager");
+/// `features.allow` in the section `default`, which the command line uses. Without such a list,
+/// every feature. Sorted, without duplicates.
+fn allowed(run: &RunState) -> Vec<String> {
+    let document = run.document("system_config", "number_manager");
     let listed = document.as_ref().and_then(|document| {
         let allow = document.get("default")?.get("features")?.get("allow")?;
         let names = allow.as_array()?.iter().filter_map(Value::as_str);
@@ -204,64 +203,64 @@ fn allowed(work: &Work) -> Vec<String> {
     listed.unwrap_or_else(all).into_iter().collect()
 }
 
-/// Prints the features that are allowed.
-pub(crate) fn show_allowed(work: &mut Work) {
-    let features = allowed(work);
-    print_allowed(work, &features);
+/// Prints the allowed features.
+pub(crate) fn show_allowed(run: &mut RunState) {
+    let features = allowed(run);
+    print_allowed(run, &features);
 }
 
-/// Adds a feature to those that are allowed, or removes it.
-pub(crate) fn edit_allowed(work: &mut Work, feature: &str, adds: bool) -> Returned {
+/// Adds or removes an allowed feature.
+pub(crate) fn edit_allowed(run: &mut RunState, feature: &str, adds: bool) -> Returned {
     if !KNOWN.contains(&feature) {
-        work.output = Some(vec![
+        run.output = Some(vec![
             format!("Feature '{feature}' is not a known feature."),
             "Known features:".to_owned(),
             format!("\t{}", KNOWN.join(" ")),
         ]);
         return Returned::NoReturn;
     }
-    let mut features: BTreeSet<String> = allowed(work).into_iter().collect();
+    let mut features: BTreeSet<String> = allowed(run).into_iter().collect();
     if adds {
         features.insert(feature.to_owned());
     } else {
         features.remove(feature);
     }
     let features: Vec<String> = features.into_iter().collect();
-    // A list that has the feature already, or lacks it already, is not written.
-    if features != allowed(work) {
-        set_allowed(work, &features);
+    // An unchanged list is not written.
+    if features != allowed(run) {
+        set_allowed(run, &features);
     }
-    print_allowed(work, &features);
+    print_allowed(run, &features);
     Returned::NoReturn
 }
 
-/// Adds the feature that only administrators see, where it is missing.
-pub(crate) fn ensure_admin_only(work: &mut Work) {
-    let mut features = allowed(work);
+/// Adds the feature that only administrators see, if it is missing.
+pub(crate) fn ensure_admin_only(run: &mut RunState) {
+    let mut features = allowed(run);
     if !features.iter().any(|feature| feature == "carrier_name") {
         features.push("carrier_name".to_owned());
         features.sort();
-        set_allowed(work, &features);
+        set_allowed(run, &features);
     }
 }
 
-/// Allows the manual's ten.
-pub(crate) fn reset_allowed(work: &mut Work) {
+/// Allows the manual's ten features.
+pub(crate) fn reset_allowed(run: &mut RunState) {
     let features = DEFAULTS.map(str::to_owned);
-    set_allowed(work, &features);
-    print_allowed(work, &features);
+    set_allowed(run, &features);
+    print_allowed(run, &features);
 }
 
-fn print_allowed(work: &mut Work, features: &[String]) {
-    work.output = Some(vec![
+fn print_allowed(run: &mut RunState, features: &[String]) {
+    run.output = Some(vec![
         "Features allowed on system config document:".to_owned(),
         format!("\t{}", features.join(" ")),
     ]);
 }
 
-fn set_allowed(work: &mut Work, features: &[String]) {
+fn set_allowed(run: &mut RunState, features: &[String]) {
     let (database, id) = ("system_config", "number_manager");
-    let mut document = work.document(database, id).unwrap_or_else(|| {
+    let mut document = run.document(database, id).unwrap_or_else(|| {
         let mut document = exact_json::Map::new();
         document.insert("_id".to_owned(), Value::from(id));
         document
@@ -271,19 +270,19 @@ fn set_allowed(work: &mut Work, features: &[String]) {
     let settings = object(section.entry("features").or_insert(Value::Null));
     settings.insert("allow".to_owned(), json!(features));
     if document == before {
-        work.unchanged();
+        run.unchanged();
     } else {
-        work.write(database, id, document);
+        run.write(database, id, document);
     }
 }
 
-/// The object in this place; what is none makes way for an empty one.
+/// The object in this place. Any other value is replaced by an empty object.
 fn object(value: &mut Value) -> &mut exact_json::Map<String, Value> {
     if !value.is_object() {
         *value = json!({});
     }
     match value {
         Value::Object(object) => object,
-        _ => unreachable!("an object was put there"),
+        _ => unreachable!("the value is an object"),
     }
 }

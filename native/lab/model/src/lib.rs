@@ -1,17 +1,16 @@
-//! The reference model: a whole cluster and a command in, a whole cluster out.
+//! The reference model: computes a cluster's state after a command.
 //!
-//! This is what each command of the operators' manual means, written a second time and as plainly
-//! as it can be said. It reads no network and no clock, pages nothing, batches nothing, retries
-//! nothing and shares no line with the library that does all of that: where the two disagree, one
-//! of them has misread the contract. Being obviously right matters here, being fast does not.
+//! The model implements each command of the operators' manual a second time, as simply as possible.
+//! It uses no network, clock, pages, batches or retries, and shares no code with the library. If
+//! the two disagree, one of them is wrong. Clarity matters here; speed does not.
 //!
-//! [`run`] is the model. [`same_end_state`] compares what it says with what a server holds,
-//! [`audit`] names the drift of a cluster, and [`arbitrary`] throws random clusters and commands.
+//! [`run`] is the model. [`same_end_state`] compares its result with a server's data, [`audit()`]
+//! lists the drift of a cluster, and [`arbitrary`] generates random clusters and commands.
 //!
-//! A command is a [`Call`]: a name and arguments as an operator gives them. The modules follow the
-//! families of the manual: `copies`, `apps`, `removals`, `fixes`, `carriers`, `features`,
-//! `unassigned`. What they all lean on is in `names` (databases and arguments), `numbering` (E.164), `numbers` (number
-//! documents) and `work` (one run's cluster, counts and failures).
+//! A command is a [`Call`]: a name and arguments as an operator gives them. There is a module for
+//! each family of commands: `copies`, `apps`, `removals`, `fixes`, `carriers`, `features`,
+//! `unassigned`. They share `names` (databases and arguments), `numbering` (E.164), `numbers`
+//! (number documents) and `run_state` (the cluster, counts and failures of a run).
 
 mod apps;
 pub mod arbitrary;
@@ -29,10 +28,10 @@ mod numbering;
 mod numbers;
 mod outcome;
 mod removals;
+mod run_state;
 mod unassigned;
-mod work;
 
-pub use audit::{Kind, audit, in_sync};
+pub use audit::{DriftKind, audit, in_sync};
 pub use call::{Argument, Call, FUNCTIONS, OTHER_FUNCTIONS};
 pub use compare::{same_end_state, same_tombstones};
 pub use dispatch::run;

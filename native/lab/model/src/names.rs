@@ -1,11 +1,11 @@
-//! Names of databases, and the forms in which operators give them.
+//! Database names, and the forms in which operators give them.
 
-/// What a prefix names.
+/// The meaning of a prefix argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Prefix {
     /// One number database.
     Database(String),
-    /// Every number database whose name starts so.
+    /// Every number database with this start.
     Start(String),
 }
 
@@ -17,7 +17,7 @@ pub(crate) fn is_number_database(database: &str) -> bool {
     database.starts_with("numbers/")
 }
 
-/// The account that a database belongs to; empty for a name that is no account database.
+/// The account id of a database. Empty if the name is not of an account database.
 pub(crate) fn account_id(account_database: &str) -> String {
     account_database
         .strip_prefix("account/")
@@ -25,8 +25,8 @@ pub(crate) fn account_id(account_database: &str) -> String {
         .replace('/', "")
 }
 
-/// The database of an account, given in any of its forms: a raw id, the name of its database,
-/// encoded or not, or of one of its month or year databases.
+/// The account database for an argument: an account id, or the name of the account's database or of
+/// one of its month or year databases, encoded or not.
 pub(crate) fn account_database(argument: &str) -> Option<String> {
     let name = decoded(argument);
     let (id, suffix) = match name.strip_prefix("account/") {
@@ -47,7 +47,7 @@ pub(crate) fn account_database(argument: &str) -> Option<String> {
     (is_account_id(&id) && is_period(suffix)).then(|| database_of_account(&id))
 }
 
-/// The database of an account id, which is written in lower case there.
+/// The database of an account id. The id is in lower case there.
 pub(crate) fn database_of_account(id: &str) -> String {
     let id = id.to_lowercase();
     format!("account/{}/{}/{}", &id[..2], &id[2..4], &id[4..])
@@ -57,7 +57,7 @@ pub(crate) fn is_account_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A number database, given as `numbers%2F%2B1415`, `numbers/+1415` or `+1415`.
+/// The number database for `numbers%2F%2B1415`, `numbers/+1415` or `+1415`.
 pub(crate) fn number_database(argument: &str) -> Option<String> {
     let name = decoded(argument);
     match name.strip_prefix("numbers/") {
@@ -67,7 +67,7 @@ pub(crate) fn number_database(argument: &str) -> Option<String> {
     }
 }
 
-/// A number database in any of its forms, or the first characters of a number.
+/// A number database in any form, or the first characters of a number.
 pub(crate) fn prefix(argument: &str) -> Option<Prefix> {
     let name = decoded(argument);
     if name.starts_with("numbers/") {
@@ -82,8 +82,8 @@ pub(crate) fn prefix(argument: &str) -> Option<Prefix> {
     })
 }
 
-/// The number database of a number document: its first five characters say which. `None` when
-/// there are not as many, and when they can't be part of a database's name.
+/// The number database of a number, by its first five characters. `None` if there are fewer, or if
+/// they cannot be part of a database name.
 pub(crate) fn database_of(number: &str) -> Option<String> {
     let first = first_five(number);
     (first.chars().count() == 5 && can_be_in_a_name(&first)).then(|| format!("numbers/{first}"))
@@ -93,7 +93,7 @@ pub(crate) fn first_five(number: &str) -> String {
     number.chars().take(5).collect()
 }
 
-/// The name as Kazoo writes it: `numbers%2F%2B1415`.
+/// The name as Kazoo prints it: `numbers%2F%2B1415`.
 pub(crate) fn encoded(database: &str) -> String {
     database
         .bytes()
@@ -132,7 +132,7 @@ fn is_start_of_number(text: &str) -> bool {
         .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// What CouchDB takes in the name of a database, its first letter aside.
+/// Whether CouchDB accepts the characters in a database name (the first letter is not checked).
 fn can_be_in_a_name(text: &str) -> bool {
     text.bytes()
         .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'$' | b'(' | b')' | b'+' | b'-' | b'/'))

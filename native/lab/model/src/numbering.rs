@@ -1,4 +1,4 @@
-//! From what an operator types to an E.164 number.
+//! Converts an operator's input to an E.164 number.
 
 use exact_json::Value;
 use kazoo_numbers_generator::Cluster;
@@ -18,14 +18,14 @@ struct Converter {
     suffix: String,
 }
 
-/// The converters of a cluster, and what it takes for a number.
+/// The number converters of a cluster, and its pattern for valid numbers.
 pub(crate) struct Numbering {
     converters: Vec<Converter>,
     reconcilable: Option<Regex>,
 }
 
 impl Numbering {
-    /// What `system_config/number_manager` says in its section `default`, else Kazoo's defaults.
+    /// Reads `system_config/number_manager`, section `default`, with Kazoo's defaults.
     pub(crate) fn of(cluster: &Cluster) -> Self {
         let section = cluster
             .databases
@@ -55,14 +55,14 @@ impl Numbering {
         }
     }
 
-    /// The number in E.164, or as it is when nothing can be made of it.
+    /// The number in E.164, or the input if no converter matches.
     pub(crate) fn normalised(&self, number: &str) -> String {
         if number.starts_with('+') {
             return number.to_owned();
         }
         for converter in &self.converters {
             if let Some(captures) = converter.pattern.captures(number.as_bytes()) {
-                // The whole match is capture 0: the last one when the pattern has no group.
+                // The whole match is capture 0, which is the last one if the pattern has no group.
                 let last = captures.iter().flatten().last();
                 let last = last.map_or(&[][..], |capture| capture.as_bytes());
                 let last = String::from_utf8_lossy(last);
@@ -72,7 +72,7 @@ impl Numbering {
         number.to_owned()
     }
 
-    /// Whether a normalised number is one that number databases hold.
+    /// Whether number databases may hold this normalised number.
     pub(crate) fn is_reconcilable(&self, number: &str) -> bool {
         self.reconcilable
             .as_ref()
@@ -88,7 +88,7 @@ fn converter(pattern: &str, prefix: &str, suffix: &str) -> Option<Converter> {
     })
 }
 
-/// Erlang's `re` without its option `unicode`: bytes, and `\d` means ten digits.
+/// Erlang's `re` without the option `unicode`: matches bytes, and `\d` means ten digits.
 fn regex(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).unicode(false).build().ok()
 }

@@ -1,4 +1,4 @@
-//! Number documents: which documents are one, whose they are, where they belong.
+//! Number documents: recognition, assignment and the correct database.
 
 use exact_json::{Map, Value};
 use kazoo_numbers_generator::{Cluster, Document};
@@ -10,7 +10,7 @@ pub(crate) fn is_live_number(document: &Document) -> bool {
     is_number(document) && document.get("pvt_deleted") != Some(&Value::Bool(true))
 }
 
-/// Of type `number`; or without a type, as Kazoo wrote them before 3.15, and of an id that is `+`
+/// Whether the document has the type `number`, or has no type (before Kazoo 3.15) and an id of `+`
 /// and digits.
 pub(crate) fn is_number(document: &Document) -> bool {
     match document.get("pvt_type") {
@@ -23,34 +23,34 @@ pub(crate) fn is_number(document: &Document) -> bool {
     }
 }
 
-/// The number's state, which older documents have in another field.
+/// The number's state. Older documents have it in another field.
 pub(crate) fn state(document: &Document) -> Option<&str> {
     let state = document.get("pvt_state");
     state.or_else(|| document.get("pvt_number_state"))?.as_str()
 }
 
-/// What `pvt_assigned_to` says.
+/// The value of `pvt_assigned_to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Assignment {
     /// The field is absent or `null`.
-    Nobody,
+    Unassigned,
     /// The database of an account.
     Account(String),
     /// Any other value.
-    Odd,
+    Invalid,
 }
 
 pub(crate) fn assignment(document: &Document) -> Assignment {
     match document.get("pvt_assigned_to") {
-        None | Some(Value::Null) => Assignment::Nobody,
+        None | Some(Value::Null) => Assignment::Unassigned,
         Some(_) => match assigned_database(document) {
             Some(account) => Assignment::Account(account),
-            None => Assignment::Odd,
+            None => Assignment::Invalid,
         },
     }
 }
 
-/// The live number documents of a database, by id; none for a database that is missing.
+/// The live number documents of a database by id. Empty if the database is missing.
 pub(crate) fn live_numbers(cluster: &Cluster, database: &str) -> Vec<(String, Document)> {
     cluster
         .databases
@@ -62,31 +62,31 @@ pub(crate) fn live_numbers(cluster: &Cluster, database: &str) -> Vec<(String, Do
         .collect()
 }
 
-/// The live number document with that id.
+/// The live number document with this id.
 pub(crate) fn live_number(cluster: &Cluster, database: &str, id: &str) -> Option<Document> {
     let document = cluster.databases.get(database)?.documents.get(id)?;
     is_live_number(document).then(|| document.clone())
 }
 
-/// The database of the account that the document is assigned to, if it is assigned.
+/// The database of the account that the document is assigned to, if any.
 pub(crate) fn assigned_database(document: &Document) -> Option<String> {
     let id = document.get("pvt_assigned_to")?.as_str()?;
     names::is_account_id(id).then(|| names::database_of_account(id))
 }
 
-/// Whether a number database is the one where this number belongs.
+/// Whether this is a correct number database for the number.
 pub(crate) fn is_filed(database: &str, number: &str) -> bool {
     database == "numbers/inum"
         || database == "numbers/managed"
         || names::database_of(number).as_deref() == Some(database)
 }
 
-/// Equal, `_rev` and the server's own bookkeeping of attachments left aside.
+/// Whether documents are equal apart from `_rev` and attachment metadata.
 pub(crate) fn are_equal(one: &Document, other: &Document) -> bool {
     comparable(one) == comparable(other)
 }
 
-/// The document without its revision, each attachment being its name, type and content.
+/// The document without its revision, with only type and content of each attachment.
 pub(crate) fn comparable(document: &Document) -> Document {
     let mut document = document.clone();
     document.remove("_rev");

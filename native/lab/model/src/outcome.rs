@@ -1,25 +1,25 @@
-//! What a command leaves behind, prints and returns.
+//! The result of a command: data, output and returned term.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use exact_json::{Map, Value};
 use kazoo_numbers_generator::Cluster;
 
-/// Between the Unix epoch and the year 0 of Kazoo's `pvt_modified`.
+/// Seconds from the year 0, where Kazoo's `pvt_modified` starts, to the Unix epoch.
 const UNIX_EPOCH_IN_GREGORIAN_SECONDS: u64 = 62_167_219_200;
 
-/// The value that a command writes where the contract says "now".
+/// The value of "now" in a written document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Now(pub(crate) Value);
 
 impl Now {
-    /// A value that no document can hold by accident; [`crate::same_end_state`] takes it for any
-    /// moment of the run.
+    /// A marker that no real document holds. [`crate::same_end_state`] accepts any time of the run
+    /// for it.
     pub fn marker() -> Self {
         Self(Value::String("\u{0}now".to_owned()))
     }
 
-    /// That moment, in Unix seconds.
+    /// A fixed time, in Unix seconds.
     pub fn at(unix_seconds: u64) -> Self {
         Self(Value::from(gregorian(unix_seconds)))
     }
@@ -38,72 +38,72 @@ pub enum Returned {
     NoReturn,
     /// `{no_return, Code}`
     NoReturnCode(u8),
-    /// `{no_return, Code}` with a code other than 0: an argument was refused, nothing was read.
+    /// `{no_return, Code}` with any code but 0: an argument was refused and nothing was read.
     Refused,
     /// `{ok, Binary}`
     OkValue(String),
-    /// `{error, Binary}`, of which this is how the binary starts (the contract says no more).
+    /// `{error, Binary}`. The value is the start of the binary; the rest is unspecified.
     ErrorValue(String),
 }
 
-/// How the decisions ended.
+/// The number of documents by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Looked at, and right as it was (or left alone because both applications use it).
+    /// Checked and not changed. Includes numbers in use by both applications.
     pub unchanged: u64,
-    /// Written where nothing was.
+    /// Created documents.
     pub created: u64,
-    /// Written over another revision.
+    /// Updated documents.
     pub updated: u64,
-    /// Deleted.
+    /// Deleted documents.
     pub deleted: u64,
     /// Entries of the failure report.
     pub failed: u64,
 }
 
-/// What went wrong in one database.
+/// The failures of one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
     /// Numbers by reason.
     pub failed: BTreeMap<String, BTreeSet<String>>,
-    /// Why the database could not be read at all.
+    /// The reason if the whole database could not be read.
     pub last_error: Option<String>,
 }
 
-/// What is said and is no failure.
+/// A warning, which does not count as a failure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warning {
-    /// A number document in the number database of another prefix: (database, id).
+    /// A document in the number database of another prefix: (database, id).
     Misfiled(String, String),
-    /// In `numbers/inum` or `numbers/managed`, while a database that comes before it has the number
-    /// for the same account: (database, id).
+    /// A document in `numbers/inum` or `numbers/managed` whose number another database with
+    /// precedence assigns to the same account: (database, id).
     Outranked(String, String),
     /// Both applications use the number: (database, id).
     UsedByBoth(String, String),
-    /// `fix_number(s)` was given a number that another account has: (account database, id).
+    /// A number given to `fix_number(s)` is assigned to another account: (account database, id).
     AssignedElsewhere(String, String),
 }
 
-/// Everything that can be seen of a command that has run.
+/// All observable results of a command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The cluster afterwards.
     pub cluster: Cluster,
-    /// What the caller gets.
+    /// The returned term.
     pub returned: Returned,
-    /// The figures of the summary.
+    /// The counts of the summary.
     pub counts: Counts,
-    /// The failure report, by encoded database name.
+    /// The failure report by encoded database name.
     pub failures: BTreeMap<String, Failure>,
-    /// Warning lines, each once.
+    /// Warnings without duplicates.
     pub warnings: BTreeSet<Warning>,
-    /// Account ids whose services must be reconciled.
+    /// Ids of accounts to reconcile services for.
     pub services: BTreeSet<String>,
-    /// The exact lines, for the three outputs that the manual shows.
+    /// The exact lines of the three outputs that the manual shows.
     pub output: Option<Vec<String>>,
 }
 
-/// The failure report as it ends the output: `{db: {"failed": {reason: [number]}}}`.
+/// The failure report at the end of the output: `{db: {"failed": {reason: [number]}}}`.
 pub fn failure_report(failures: &BTreeMap<String, Failure>) -> Value {
     let mut report = Map::new();
     for (database, failure) in failures {

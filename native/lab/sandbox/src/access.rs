@@ -1,8 +1,8 @@
-//! `_security`: who may read and write a database, and who administers it.
+//! `_security`: members and administrators of a database.
 
 use crate::auth::User;
-use crate::failure::Failure;
 use crate::json::Json;
+use crate::request_error::RequestError;
 use crate::store::Database;
 use crate::validation::Author;
 
@@ -28,8 +28,8 @@ pub(crate) fn is_db_admin(db: &Database, user: &User) -> bool {
             .is_some_and(|group| names(group, user))
 }
 
-/// Members may come in; where none are named, everybody.
-pub(crate) fn must_be_member(db: &Database, user: &User) -> Result<(), Failure> {
+/// Requires a member of the database. Without a list of members everybody is one.
+pub(crate) fn must_be_member(db: &Database, user: &User) -> Result<(), RequestError> {
     let open = db
         .security
         .get("members")
@@ -42,17 +42,19 @@ pub(crate) fn must_be_member(db: &Database, user: &User) -> Result<(), Failure> 
         return Ok(());
     }
     Err(if user.name.is_some() {
-        Failure::forbidden("You are not allowed to access this db.")
+        RequestError::forbidden("You are not allowed to access this db.")
     } else {
-        Failure::unauthorized("You are not authorized to access this db.")
+        RequestError::unauthorized("You are not authorized to access this db.")
     })
 }
 
-pub(crate) fn must_be_db_admin(db: &Database, user: &User) -> Result<(), Failure> {
+pub(crate) fn must_be_db_admin(db: &Database, user: &User) -> Result<(), RequestError> {
     if is_db_admin(db, user) {
         Ok(())
     } else {
-        Err(Failure::unauthorized("You are not a server or db admin."))
+        Err(RequestError::unauthorized(
+            "You are not a server or db admin.",
+        ))
     }
 }
 

@@ -1,7 +1,7 @@
-//! Attachments: what a client sends of them, and the stubs that are kept of them.
+//! Attachments: as clients send them, and as stubs in the store.
 
-use crate::failure::Failure;
 use crate::json::{self, Json};
+use crate::request_error::RequestError;
 use crate::store::StoreError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,10 +9,10 @@ use md5::{Digest as _, Md5};
 
 const OCTETS: &str = "application/octet-stream";
 
-/// An attachment in a document that is to be written.
+/// An attachment in a document to write.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum AttachmentEdit {
-    /// As it was before.
+    /// Keeps the stored attachment.
     Stub { name: String, revpos: Option<u64> },
     New {
         name: String,
@@ -21,7 +21,7 @@ pub(crate) enum AttachmentEdit {
     },
 }
 
-/// An attachment as it is kept: everything but the content, which lies under its digest.
+/// Metadata of a stored attachment. The content is stored under its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stub {
     pub(crate) name: String,
@@ -40,11 +40,11 @@ impl AttachmentEdit {
         }
     }
 
-    pub(crate) fn all_from_json(members: Vec<(String, Json)>) -> Result<Vec<Self>, Failure> {
+    pub(crate) fn all_from_json(members: Vec<(String, Json)>) -> Result<Vec<Self>, RequestError> {
         let mut edits = Vec::with_capacity(members.len());
         for (name, value) in members {
             check_name(&name)?;
-            // What is no object at all CouchDB passes over in silence.
+            // CouchDB ignores a value that is not an object.
             if value.as_object().is_some() {
                 edits.push(Self::from_json(&name, &value)?);
             }
@@ -52,7 +52,7 @@ impl AttachmentEdit {
         Ok(edits)
     }
 
-    fn from_json(name: &str, value: &Json) -> Result<Self, Failure> {
+    fn from_json(name: &str, value: &Json) -> Result<Self, RequestError> {
         if value.get("stub").is_some_and(Json::is_true) {
             return Ok(AttachmentEdit::Stub {
                 name: name.to_owned(),
@@ -63,15 +63,17 @@ impl AttachmentEdit {
             .get("data")
             .and_then(Json::as_str)
             .and_then(|data| STANDARD.decode(data).ok())
-            .ok_or_else(|| Failure::bad_request(format!("Invalid attachment data for {name}")))?;
+            .ok_or_else(|| {
+                RequestError::bad_request(format!("Invalid attachment data for {name}"))
+            })?;
         let content_type = value.get("content_type").and_then(Json::as_str);
         Ok(Self::new(name, content_type, content))
     }
 }
 
-pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
+pub(crate) fn check_name(name: &str) -> Result<(), RequestError> {
     if name.starts_with('_') {
-        return Err(Failure::bad_request(format!(
+        return Err(RequestError::bad_request(format!(
             "Attachment name '{name}' starts with prohibited character '_'"
         )));
     }
@@ -98,7 +100,7 @@ impl Stub {
         (self.name.clone(), stub)
     }
 
-    /// The text that is kept beside a body, and sent; nothing when there are none.
+    /// The JSON text of stubs, as stored and sent. Empty if there are none.
     pub(crate) fn write_all(stubs: &[Stub]) -> String {
         if stubs.is_empty() {
             return String::new();

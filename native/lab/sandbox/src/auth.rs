@@ -1,8 +1,8 @@
-//! Who asks: basic authentication, session cookies, and the lock after wrong passwords.
+//! Users: basic authentication, session cookies, and lockout after wrong passwords.
 
-use crate::failure::Failure;
 use crate::hex;
 use crate::json::{self, Json};
+use crate::request_error::RequestError;
 use crate::store::{Store, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,10 +19,10 @@ pub(crate) const ADMIN_ROLE: &str = "_admin";
 const MAX_FAILURES: u32 = 5;
 const LOCK_TIME: Duration = Duration::from_secs(300);
 const SESSION_TIME: Duration = Duration::from_secs(600);
-/// Fewer than CouchDB's: this guards a rehearsal, and tests wait for it.
+/// Fewer iterations than in CouchDB: the server holds test data, and tests wait for each login.
 const ITERATIONS: u32 = 1000;
 
-/// Whoever sent a request.
+/// The user of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) name: Option<String>,
@@ -30,7 +30,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    fn nobody() -> Self {
+    fn anonymous() -> Self {
         Self {
             name: None,
             roles: Vec::new(),
@@ -48,18 +48,18 @@ impl User {
         self.roles.iter().any(|role| role == ADMIN_ROLE)
     }
 
-    pub(crate) fn must_be_admin(&self) -> Result<(), Failure> {
+    pub(crate) fn must_be_admin(&self) -> Result<(), RequestError> {
         if self.is_admin() {
             Ok(())
         } else {
-            Err(Failure::unauthorized("You are not a server admin."))
+            Err(RequestError::unauthorized("You are not a server admin."))
         }
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct Accounts {
-    /// Without one everybody is the administrator.
+pub(crate) struct Users {
+    /// Without an administrator, everybody is one.
     admin: Option<(String, String)>,
     failures: Mutex<HashMap<(String, IpAddr), (u32, Instant)>>,
     sessions: Mutex<HashMap<String, (User, Instant)>>,
@@ -69,11 +69,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn wrong() -> Failure {
-    Failure::unauthorized("Name or password is incorrect.")
+fn wrong() -> RequestError {
+    RequestError::unauthorized("Name or password is incorrect.")
 }
 
-impl Accounts {
+impl Users {
     pub(crate) fn new(admin: Option<(String, String)>) -> Self {
         Self {
             admin,
@@ -82,17 +82,17 @@ impl Accounts {
         }
     }
 
-    /// The user behind the headers of a request.
+    /// Identifies the user of a request by its headers.
     pub(crate) fn identify(
         &self,
         store: &Store,
         authorization: Option<&str>,
         cookie: Option<&str>,
         remote: IpAddr,
-    ) -> Result<(User, &'static str), Failure> {
+    ) -> Result<(User, &'static str), RequestError> {
         if let Some(encoded) = authorization.and_then(|value| value.strip_prefix("Basic ")) {
             let decoded = STANDARD.decode(encoded.trim()).map_err(|_| {
-                Failure::bad_request("Authorization header has invalid base64 value")
+                RequestError::bad_request("Authorization header has invalid base64 value")
             })?;
             let decoded = String::from_utf8_lossy(&decoded).into_owned();
             if let Some((name, password)) = decoded.split_once(':') {
@@ -106,17 +106,17 @@ impl Accounts {
         if self.admin.is_none() {
             return Ok((User::admin(None), "default"));
         }
-        Ok((User::nobody(), "default"))
+        Ok((User::anonymous(), "default"))
     }
 
-    /// The user of that name and password.
+    /// Checks a name and a password.
     pub(crate) fn login(
         &self,
         store: &Store,
         name: &str,
         password: &str,
         remote: IpAddr,
-    ) -> Result<User, Failure> {
+    ) -> Result<User, RequestError> {
         let candidate = match &self.admin {
             Some((admin, secret)) if admin == name => {
                 let user = User::admin(Some(name));
@@ -127,7 +127,7 @@ impl Accounts {
                 (user, right)
             }),
         };
-        // Only of names that exist are failures counted.
+        // Failures are counted only for existing names.
         let (user, right) = candidate.ok_or_else(wrong)?;
         let mut failures = lock(&self.failures);
         failures.retain(|_, (_, since)| since.elapsed() < LOCK_TIME);
@@ -135,7 +135,7 @@ impl Accounts {
             .entry((name.to_owned(), remote))
             .or_insert((0, Instant::now()));
         if count.0 >= MAX_FAILURES {
-            return Err(Failure::forbidden(
+            return Err(RequestError::forbidden(
                 "Account is temporarily locked due to multiple authentication failures",
             ));
         }
@@ -146,7 +146,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Opens a session; the value of its cookie.
+    /// Opens a session and returns the value of its cookie.
     pub(crate) fn open_session(&self, user: User) -> String {
         let token = hex::uuid();
         let mut sessions = lock(&self.sessions);
@@ -172,7 +172,7 @@ impl Accounts {
         Some(user.clone())
     }
 
-    /// Forgets all failures, so that nobody is locked out any more.
+    /// Ends all lockouts.
     pub(crate) fn unlock(&self) {
         lock(&self.failures).clear();
     }
@@ -185,7 +185,7 @@ fn session_token(cookie: &str) -> Option<&str> {
         .filter(|token| !token.is_empty())
 }
 
-/// What is kept of a password.
+/// A stored password hash.
 struct Secret {
     salt: String,
     iterations: u32,
@@ -242,7 +242,7 @@ fn read_user(name: &str, document: &Json) -> Option<(User, Secret)> {
     Some((user, secret))
 }
 
-/// Replaces the password in a user's document by what can be kept of it.
+/// Replaces the password in a user's document by its hash.
 pub(crate) fn hide_password(document: &mut Json) {
     let Json::Object(fields) = document else {
         return;

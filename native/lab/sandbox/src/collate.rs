@@ -1,7 +1,8 @@
 //! The order of view keys: null, false, true, numbers, strings, arrays, objects; strings by ICU.
 //!
-//! A key becomes bytes that compare as CouchDB compares keys, so that an index is a plain ordered
-//! map. Every encoding ends by itself: what is put behind one key never leaks into the next.
+//! A key is encoded as bytes that compare as CouchDB compares keys, so an index is an ordered map.
+//! Every encoding ends with a terminator, so a suffix after one key never affects the order of
+//! keys.
 
 use crate::json::Json;
 use icu_collator::options::CollatorOptions;
@@ -17,7 +18,7 @@ const STRING: u8 = 5;
 const ARRAY: u8 = 6;
 const OBJECT: u8 = 7;
 
-/// Sorts behind every text that may follow a key.
+/// Sorts after every text that may follow a key.
 pub(crate) const AFTER_ALL: u8 = 0xff;
 
 fn collator() -> Option<&'static CollatorBorrowed<'static>> {
@@ -27,7 +28,7 @@ fn collator() -> Option<&'static CollatorBorrowed<'static>> {
         .as_ref()
 }
 
-/// The bytes of a key.
+/// Encodes a key.
 pub(crate) fn collation_key(key: &Json) -> Vec<u8> {
     let mut out = Vec::new();
     push(&mut out, key);
@@ -68,13 +69,13 @@ fn push_string(out: &mut Vec<u8>, text: &str) {
         Some(collator) => {
             let Ok(()) = collator.write_sort_key_to(text, out);
         }
-        // The data of the root locale are compiled in; without them the order of bytes is left.
+        // The root locale is compiled in. Without it, strings are sorted by bytes.
         None => out.extend_from_slice(text.as_bytes()),
     }
     out.push(END);
 }
 
-/// The bits of a double, turned so that they compare as it does.
+/// The bits of a double, transformed so that they compare like the double.
 fn ordered(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits >> 63 == 0 {
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn types_have_their_order() {
+    fn types_are_in_couchdb_order() {
         assert_ascending(&[
             "null",
             "false",
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_follow_the_alphabet_and_not_their_bytes() {
+    fn strings_are_sorted_by_alphabet() {
         assert_ascending(&[
             "\"_x\"",
             "\"+1415\"",
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn composed_and_decomposed_are_one() {
+    fn composed_and_decomposed_strings_are_equal() {
         assert_eq!(
             collation_key(&Json::str("\u{e9}x")),
             collation_key(&Json::str("e\u{301}x"))
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_ends_before_what_follows_it() {
+    fn suffix_does_not_change_order_of_keys() {
         let mut short = collation_key(&Json::str("a"));
         short.push(AFTER_ALL);
         assert!(short < collation_key(&Json::str("aa")));

@@ -1,6 +1,6 @@
 //! Hexadecimal text and random ids.
 
-/// Lower-case digits.
+/// Encodes bytes as lower-case digits.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
@@ -14,7 +14,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 pub(crate) fn uuid() -> String {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
-        // A system without randomness still gets ids that differ.
+        // Without a system source of randomness the ids still differ.
         use std::hash::{BuildHasher as _, RandomState};
         let first = RandomState::new().hash_one(0);
         let second = RandomState::new().hash_one(1);

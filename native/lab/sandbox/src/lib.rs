@@ -1,11 +1,10 @@
-//! The part of CouchDB's HTTP API that a bulk client needs, to rehearse on.
+//! A server with the part of CouchDB's HTTP API that a bulk client needs.
 //!
-//! A command that moves numbers between databases should be tried before it is let loose on
-//! production, and CouchDB is not always at hand. This is a server to try it on: in memory for a
-//! test, or in a directory, with a copy of production in it. It answers as Apache CouchDB 3.4
-//! does, to the letter where letters matter: revisions and conflicts, tombstones, failures of a
-//! whole request and of one row, the spelling of numbers, the order of ids and of view keys.
-//! `tests/conformance` replays what a real one was asked and what it answered, and is the judge.
+//! Operators can try a command on it before they run it in production, and tests need no CouchDB.
+//! The data are in memory, or in a directory that can hold a copy of production. It answers as
+//! Apache CouchDB 3.4 does, exactly where details matter: revisions and conflicts, tombstones,
+//! failures of a whole request and of one row, the spelling of numbers, the order of ids and of
+//! view keys. `tests/conformance` compares it with recorded answers of a real CouchDB.
 //!
 //! ```no_run
 //! use kazoo_numbers_sandbox::{Endpoint, SandboxConfig, SandboxError, Server};
@@ -20,29 +19,28 @@
 //! # }
 //! ```
 //!
-//! How it is built, from the bottom: `json` keeps text as it came; `revtree` knows branches
-//! and winners; `store` keeps both in one redb file, where a request that writes is one
-//! transaction, and a body lies serialised, so that reading copies and parses nothing; `update`
-//! decides which revision follows which; `views` runs map and reduce functions in QuickJS, the
-//! engine that CouchDB ships, over keys in the order of `collate`; `http` has one file an
-//! endpoint.
+//! Structure, from the bottom: `json` preserves the text of numbers; `revtree` implements branches
+//! and winners; `store` keeps both in one redb file, where each writing request is one transaction
+//! and bodies are stored serialised, so that reading copies bytes without parsing; `update` assigns
+//! revisions; `views` runs map and reduce functions in QuickJS, the engine of CouchDB, over keys in
+//! the order of `collate`; `http` has one file for each endpoint.
 //!
-//! What it has not: clusters and shards (it calls itself one node with one), replication,
+//! Not implemented: clusters and shards (it reports one node with one shard), replication,
 //! continuous feeds, `multipart` bodies, partitions, `_show` and `_list` functions, configuration
-//! over HTTP, TLS. Indexes of views are built when they are asked for, and anew after a restart.
+//! over HTTP, TLS. View indexes are built on request, and again after a restart.
 
 mod access;
 mod attachment;
 mod auth;
 mod collate;
 mod document;
-mod failure;
 mod find;
 mod hex;
 mod http;
 mod json;
 mod ranks;
 mod render;
+mod request_error;
 mod revision;
 mod revtree;
 mod server;
@@ -52,5 +50,5 @@ mod update;
 mod validation;
 mod views;
 
-pub use server::{Sandbox, SandboxConfig, SandboxError, Server, made_up_password};
-pub use stats::{Asked, Endpoint, Stats, Traffic};
+pub use server::{Sandbox, SandboxConfig, SandboxError, Server, random_password};
+pub use stats::{Endpoint, Stats, StatsKey, TrafficCounts};

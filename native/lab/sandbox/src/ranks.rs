@@ -1,29 +1,29 @@
-//! How many documents come before an id: the `offset` of `_all_docs`.
+//! The number of documents before an id: the `offset` of `_all_docs`.
 //!
-//! The store keeps no counts in its tree, so they are counted; but a client that reads page after
-//! page asks each time a little further on, and what was counted for one page serves the next.
+//! The store has no counts in its tree, so documents are counted. A client that pages through a
+//! database asks for increasing offsets, so the count for one page is cached for the next.
 
 use crate::store::{Counters, Reader, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Mutex, PoisonError};
 
-/// Enough for every page of a database that is being read.
-const MAX_KNOWN: usize = 4096;
+/// The most cached ranks for a database.
+const MAX_CACHED: usize = 4096;
 
 #[derive(Debug, Default)]
-struct Known {
+struct DatabaseRanks {
     update_seq: u64,
     ranks: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Ranks {
-    databases: Mutex<HashMap<u64, Known>>,
+    databases: Mutex<HashMap<u64, DatabaseRanks>>,
 }
 
 impl Ranks {
-    /// The documents that sort before `id`, tombstones aside.
+    /// The number of documents before `id`, without tombstones.
     pub(crate) fn before(
         &self,
         reader: &Reader,
@@ -46,7 +46,7 @@ impl Ranks {
 
     pub(crate) fn remember(&self, db: u64, counters: Counters, id: &str, rank: u64) {
         self.with(db, counters, |ranks| {
-            if ranks.len() >= MAX_KNOWN {
+            if ranks.len() >= MAX_CACHED {
                 ranks.clear();
             }
             ranks.insert(id.to_owned(), rank);

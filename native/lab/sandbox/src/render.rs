@@ -1,4 +1,4 @@
-//! Documents as they are sent: the stored text with `_id`, `_rev` and what was asked for beside.
+//! Writes documents for an answer: the stored text with `_id`, `_rev` and requested fields.
 
 use crate::attachment::{self, Stub};
 use crate::json::{Json, write_string};
@@ -6,7 +6,7 @@ use crate::revision::Rev;
 use crate::revtree::Node;
 use crate::store::{Body, DocRecord, Reader, StoreError};
 
-/// What may be asked for with a document.
+/// Options of reading a document.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct DocOptions {
     pub(crate) revs: bool,
@@ -18,7 +18,7 @@ pub(crate) struct DocOptions {
 }
 
 impl DocOptions {
-    /// Whether the stored text is all that is needed.
+    /// Whether the stored text is sufficient.
     pub(crate) fn is_plain(&self) -> bool {
         !(self.revs
             || self.revs_info
@@ -29,7 +29,7 @@ impl DocOptions {
     }
 }
 
-/// A document without anything that must be looked up.
+/// Writes a document without fields that need a lookup.
 pub(crate) fn write_plain(
     out: &mut String,
     id: &str,
@@ -60,7 +60,7 @@ fn open(out: &mut String, id: &str, rev: &str, deleted: bool, fields: &str) {
     }
 }
 
-/// One revision of a document, with all that `options` ask for.
+/// Writes one revision of a document with everything that `options` request.
 pub(crate) fn write_revision(
     out: &mut String,
     reader: &Reader,
@@ -120,7 +120,7 @@ fn push_field(out: &mut String, name: &str, value: &Json) {
     value.write(out);
 }
 
-/// `_revisions`: as long as the generations go down one by one.
+/// `_revisions`, as far as the generations are consecutive.
 pub(crate) fn revisions(history: &[&Node]) -> Json {
     let start = history.first().map_or(0, |node| node.rev.generation);
     let ids = history
@@ -166,8 +166,7 @@ fn with_data(reader: &Reader, db: u64, stubs: &str) -> Result<Json, StoreError> 
     Ok(Json::Object(members))
 }
 
-/// The winner of a document as text, or nothing when there is no such document or only a
-/// tombstone of it.
+/// The winner of a document as text. None if it does not exist or is a tombstone.
 pub(crate) fn live_document(
     reader: &Reader,
     db: u64,
@@ -176,7 +175,7 @@ pub(crate) fn live_document(
 ) -> Result<Option<String>, StoreError> {
     let mut out = String::new();
     if options.is_plain() {
-        let found = reader.look(db, id, |doc| {
+        let found = reader.inspect(db, id, |doc| {
             if !doc.deleted {
                 write_plain(&mut out, id, doc.rev, false, doc.fields, doc.stubs);
             }
@@ -193,7 +192,7 @@ pub(crate) fn live_document(
     }
 }
 
-/// The winner, be it a tombstone.
+/// Writes the winner, which may be a tombstone.
 pub(crate) fn write_winner(
     out: &mut String,
     reader: &Reader,
@@ -205,7 +204,7 @@ pub(crate) fn write_winner(
     write_revision(out, reader, at, record, (node, &record.body), options)
 }
 
-/// One revision, if its body is still there.
+/// One revision, if its body still exists.
 pub(crate) fn stored_revision(
     reader: &Reader,
     (db, id): (u64, &str),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// `3-917fa2381192822767f010b95b45325b`. Ordered as CouchDB orders branches of one document: by
+/// A revision such as `3-917fa2381192822767f010b95b45325b`. Ordered as CouchDB orders branches: by
 /// generation, then by hash.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Rev {
@@ -10,7 +10,7 @@ pub(crate) struct Rev {
     pub(crate) hash: String,
 }
 
-/// The text is no revision.
+/// The text is not a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid rev format")]
 pub(crate) struct InvalidRev;
@@ -23,7 +23,7 @@ impl Rev {
         }
     }
 
-    /// Any text after a number and a dash is a hash: clients may choose it, even an empty one.
+    /// Any text after a number and a dash is a hash. Clients may choose it; it may be empty.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidRev> {
         let (generation, hash) = text.split_once('-').ok_or(InvalidRev)?;
         if generation.is_empty() || !generation.bytes().all(|b| b.is_ascii_digit()) {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_format_is_checked() {
+    fn invalid_format_is_refused() {
         assert_eq!(Rev::parse("2-ab"), Ok(Rev::new(2, "ab")));
         assert_eq!(Rev::parse("1-"), Ok(Rev::new(1, "")));
         for text in ["", "x", "1", "abc", "-1", "x-1", "1 -a"] {
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn generations_count_before_hashes() {
+    fn generation_is_compared_before_hash() {
         assert!(Rev::new(10, "a") > Rev::new(9, "b"));
         assert!(Rev::new(2, "b") > Rev::new(2, "a"));
     }

@@ -1,19 +1,18 @@
-//! The tree of a document's revisions: branches, the winner among them, and what is known of
-//! each revision.
+//! The revision tree of a document: branches, their winner, and the state of each revision.
 //!
-//! Nodes lie in a flat list and name their parents by index, so that the whole tree is read and
-//! written as a few bytes beside the document. Bodies are not in it: the store keeps them.
+//! Nodes are in a flat list and refer to their parents by index, so the tree is stored as a few
+//! bytes with the document. The bodies are in the store.
 
 use crate::revision::Rev;
 use std::collections::HashSet;
 
-/// What is known of one revision.
+/// The state of one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) rev: Rev,
     parent: Option<usize>,
     pub(crate) deleted: bool,
-    /// Whether its body is there; ancestors that a replicator only named have none.
+    /// Whether the body is stored. Ancestors that a replicator only named have no body.
     pub(crate) available: bool,
 }
 
@@ -22,7 +21,7 @@ pub(crate) struct RevTree {
     nodes: Vec<Node>,
 }
 
-/// The bytes are no tree: the file was damaged, or written by another program.
+/// The bytes are not a tree: the file is damaged or was written by another program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a damaged revision tree")]
 pub(crate) struct Damaged;
@@ -41,7 +40,7 @@ impl RevTree {
             .is_some_and(|index| self.nodes.iter().all(|node| node.parent != Some(index)))
     }
 
-    /// The leaves, the winner first, then by falling revision, tombstones last.
+    /// The leaves: the winner first, then by descending revision, tombstones last.
     pub(crate) fn leaves(&self) -> Vec<&Node> {
         let parents: HashSet<usize> = self.nodes.iter().filter_map(|node| node.parent).collect();
         let mut leaves: Vec<&Node> = self
@@ -55,13 +54,13 @@ impl RevTree {
         leaves
     }
 
-    /// What the document is said to be: of the leaves that are no tombstones the one of the
-    /// longest branch, then of the greatest hash; a tombstone only where there is nothing else.
+    /// The winner: of the leaves that are not tombstones, the longest branch, then the greatest
+    /// hash. A tombstone only if there is no other leaf.
     pub(crate) fn winner(&self) -> Option<&Node> {
         self.leaves().first().copied()
     }
 
-    /// From a revision back to the oldest that is known.
+    /// The history from a revision back to the oldest known one.
     pub(crate) fn history(&self, rev: &Rev) -> Vec<&Node> {
         let mut path = Vec::new();
         let mut at = self.position(rev);
@@ -72,7 +71,7 @@ impl RevTree {
         path
     }
 
-    /// The leaves that came from a revision, itself included.
+    /// The leaves that descend from a revision, including itself.
     pub(crate) fn leaves_of(&self, rev: &Rev) -> Vec<&Node> {
         self.leaves()
             .into_iter()
@@ -80,7 +79,7 @@ impl RevTree {
             .collect()
     }
 
-    /// Adds one revision on top of another, which must be there, or as a new root.
+    /// Adds a revision after `parent`, which must exist, or as a new root.
     pub(crate) fn add(&mut self, parent: Option<&Rev>, rev: Rev, deleted: bool) {
         let parent = parent.and_then(|rev| self.position(rev));
         self.nodes.push(Node {
@@ -91,14 +90,13 @@ impl RevTree {
         });
     }
 
-    /// Adds a revision with the history its writer knows, newest first. Tells whether there was
-    /// anything new in it.
+    /// Adds a revision with its history, newest first. Returns whether the tree changed.
     pub(crate) fn merge(&mut self, path: &[Rev], deleted: bool) -> bool {
         let Some(newest) = path.first() else {
             return false;
         };
         if let Some(index) = self.position(newest) {
-            // Named before, only now written.
+            // Known as an ancestor, written now.
             let node = &mut self.nodes[index];
             if node.available {
                 return false;
@@ -127,7 +125,7 @@ impl RevTree {
         true
     }
 
-    /// Forgets what lies deeper than `limit` under every leaf. Returns what was forgotten.
+    /// Removes revisions deeper than `limit` below every leaf, and returns them.
     pub(crate) fn stem(&mut self, limit: usize) -> Vec<Rev> {
         if self.nodes.len() <= limit {
             return Vec::new();
@@ -141,8 +139,8 @@ impl RevTree {
         self.retain(|node| kept.contains(&node.rev))
     }
 
-    /// Takes leaves out, with the ancestors that no other branch needs. Returns which of the
-    /// wanted ones were leaves, and all that went.
+    /// Removes leaves and the ancestors that no other branch needs. Returns the requested revisions
+    /// that were leaves, and all removed ones.
     pub(crate) fn purge(&mut self, revs: &[Rev]) -> (Vec<Rev>, Vec<Rev>) {
         let purged: Vec<Rev> = revs
             .iter()
@@ -160,7 +158,7 @@ impl RevTree {
         (purged, gone)
     }
 
-    /// Marks the bodies of all but the leaves as gone. Returns whose they were.
+    /// Marks the bodies of all revisions except leaves as removed, and returns those revisions.
     pub(crate) fn compact(&mut self) -> Vec<Rev> {
         let leaves: HashSet<Rev> = self.leaves().iter().map(|node| node.rev.clone()).collect();
         let mut dropped = Vec::new();
@@ -263,12 +261,12 @@ mod tests {
     }
 
     #[test]
-    fn of_equal_branches_the_greater_hash_wins() {
+    fn greater_hash_wins_between_equal_branches() {
         assert_eq!(winner(&forked()), "2-c");
     }
 
     #[test]
-    fn the_longer_branch_wins_whatever_its_hash() {
+    fn longer_branch_wins_with_any_hash() {
         let mut tree = forked();
         tree.add(Some(&rev("2-b")), rev("3-0"), false);
         assert_eq!(winner(&tree), "3-0");
@@ -277,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tombstone_wins_only_alone() {
+    fn tombstone_wins_only_without_live_leaf() {
         let mut tree = forked();
         tree.add(Some(&rev("2-c")), rev("3-f"), true);
         assert_eq!(winner(&tree), "2-b");
@@ -286,14 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn merging_twice_brings_nothing_new() {
+    fn second_merge_changes_nothing() {
         let mut tree = forked();
         assert!(!tree.merge(&path(&["2-c", "1-a"]), false));
         assert_eq!(tree.leaves().len(), 2);
     }
 
     #[test]
-    fn named_ancestors_have_no_body_until_written() {
+    fn named_ancestor_has_no_body_until_written() {
         let mut tree = RevTree::default();
         tree.merge(&path(&["3-c", "2-b", "1-a"]), false);
         assert!(!tree.find(&rev("2-b")).unwrap().available);
@@ -308,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn latest_leads_to_the_leaves() {
+    fn latest_returns_the_leaves() {
         let mut tree = forked();
         tree.add(Some(&rev("2-c")), rev("3-d"), false);
         let latest: Vec<_> = tree
@@ -320,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn stemming_keeps_what_is_near_the_leaves() {
+    fn stemming_keeps_revisions_near_leaves() {
         let mut tree = RevTree::default();
         tree.merge(&path(&["4-d", "3-c", "2-b", "1-a"]), false);
         tree.merge(&path(&["2-x", "1-a"]), false);
@@ -331,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn purging_takes_a_branch_and_leaves_the_other() {
+    fn purge_removes_one_branch_only() {
         let mut tree = forked();
         let (purged, gone) = tree.purge(&path(&["2-c", "1-a", "9-z"]));
         assert_eq!(purged, path(&["2-c"]));
@@ -343,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn it_survives_being_stored() {
+    fn encoded_tree_decodes_to_the_same_tree() {
         let mut tree = forked();
         tree.add(Some(&rev("2-c")), rev("3-d"), true);
         let mut bytes = Vec::new();

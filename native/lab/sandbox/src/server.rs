@@ -1,6 +1,6 @@
-//! Starting the sandbox, and stopping it.
+//! Starts and stops the server.
 
-use crate::auth::{Accounts, USERS};
+use crate::auth::{USERS, Users};
 use crate::hex;
 use crate::http::{self, App};
 use crate::stats::Stats;
@@ -20,27 +20,27 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tower_service::Service as _;
 
-/// After a connection could not be taken.
+/// The pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The sandbox could not be started.
+/// Errors at the start of the server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
-    /// The data directory or the file in it.
+    /// The data directory or its file is not usable.
     #[error("cannot use {what}: {reason}")]
     Data {
-        /// Which directory, or the memory.
+        /// The directory or the memory.
         what: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address that was wanted.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 }
@@ -53,10 +53,10 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Everything in memory, gone with the process.
+    /// Creates data in memory, which end with the process.
     ///
     /// # Errors
-    /// None is known; the store could refuse to be made.
+    /// The store cannot be created.
     pub fn memory() -> Result<Self, SandboxError> {
         Store::memory()
             .and_then(Self::new)
@@ -66,11 +66,11 @@ impl Sandbox {
             })
     }
 
-    /// Everything in one file in a directory, which is made when it is missing. What was answered
-    /// with success survives any end of the process.
+    /// Opens or creates data in one file in a directory. A write that was confirmed survives any
+    /// end of the process.
     ///
     /// # Errors
-    /// When the directory cannot be made or read, or another process has it open.
+    /// The directory cannot be created or read, or another process has it open.
     pub fn open(directory: &Path) -> Result<Self, SandboxError> {
         Store::open(directory)
             .and_then(Self::new)
@@ -80,7 +80,7 @@ impl Sandbox {
             })
     }
 
-    /// As a freshly installed CouchDB has them: a name of its own, and the system databases.
+    /// Initialises the data as a new CouchDB does: a server id and the system databases.
     fn new(store: Store) -> Result<Self, StoreError> {
         let uuid = store.write::<_, StoreError>(|writer| {
             let created = SystemTime::now()
@@ -105,18 +105,19 @@ impl Sandbox {
     }
 }
 
-/// How a server is to be started.
+/// The configuration of a server.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
-    /// Where the data lie; nowhere but in memory when there is none.
+    /// The data directory. None keeps the data in memory.
     pub data: Option<PathBuf>,
-    /// What to listen on. Only this machine, unless changed.
+    /// The address to listen on. The default is the loopback address.
     pub bind: IpAddr,
-    /// The port; 0 takes any that is free.
+    /// The port. 0 selects a free one.
     pub port: u16,
-    /// The administrator's name and password. Without one everybody is the administrator.
+    /// The administrator's name and password. Without them everybody is an administrator.
     pub admin: Option<(String, String)>,
-    /// Names by which clients may call it, in addition to `localhost` and addresses. Another name in a `Host` header is refused.
+    /// Accepted host names in addition to `localhost` and addresses. Any other name in a `Host`
+    /// header is refused.
     pub hosts: Vec<String>,
 }
 
@@ -132,25 +133,25 @@ impl Default for SandboxConfig {
     }
 }
 
-/// A password that nobody can guess.
-pub fn made_up_password() -> String {
+/// Returns a random password.
+pub fn random_password() -> String {
     hex::uuid()
 }
 
-/// Takes connections until it is told to stop, and then ends them all: a client that keeps its
-/// connection open must not keep the data open.
+/// Accepts connections until it is stopped, then ends all of them: an open connection must not keep
+/// the data open.
 async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            // Dropped counts as said.
+            // A dropped sender also means stop.
             _ = &mut stopped => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, remote)) => {
                     connections.spawn(serve_connection(stream, remote, router.clone()));
                 }
-                // Too many open files, most likely: some will be closed.
+                // Probably too many open files. Some will be closed.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
         }
@@ -160,20 +161,20 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: oneshot::Rec
 }
 
 async fn serve_connection(stream: TcpStream, remote: SocketAddr, router: Router) {
-    // Answers are written in one piece; waiting for more only slows small ones down.
+    // Each answer is one write, so delaying it is never useful.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(remote));
         router.clone().call(request)
     });
-    // It ends by itself or by the client's fault; neither is of interest.
+    // The connection ends normally or by the client's error. Neither matters here.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// A running sandbox. It ends when this is dropped, or by [`Server::shutdown`].
+/// A running server. It ends when it is dropped or by [`Server::shutdown`].
 #[derive(Debug)]
 pub struct Server {
     app: Arc<App>,
@@ -184,10 +185,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the data and listens. Must be called within a Tokio runtime, which serves it.
+    /// Opens the data and starts to serve. Must be called in a Tokio runtime.
     ///
     /// # Errors
-    /// When the data cannot be used, or the address cannot be listened on.
+    /// The data are not usable, or the server cannot listen on the address.
     pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
         let sandbox = match &config.data {
             Some(directory) => Sandbox::open(directory)?,
@@ -196,10 +197,10 @@ impl Server {
         Self::serve(sandbox, config).await
     }
 
-    /// The same with data that are open already.
+    /// Starts to serve data that are open already.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// The server cannot listen on the address.
     pub async fn serve(sandbox: Sandbox, config: SandboxConfig) -> Result<Self, SandboxError> {
         let wanted = SocketAddr::new(config.bind, config.port);
         let failed = |source| SandboxError::Listen {
@@ -208,7 +209,7 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let accounts = Accounts::new(config.admin.clone());
+        let accounts = Users::new(config.admin.clone());
         let app = Arc::new(App::new(
             sandbox.store,
             accounts,
@@ -229,12 +230,12 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://user:password@host:port`, as clients want it.
+    /// The URL with the administrator's credentials: `http://user:password@host:port`.
     pub fn url(&self) -> String {
         match &self.admin {
             Some((user, password)) => format!(
@@ -247,29 +248,29 @@ impl Server {
         }
     }
 
-    /// What was asked so far.
+    /// The counters of requests.
     pub fn stats(&self) -> Stats {
         self.app.stats.stats()
     }
 
-    /// Starts counting anew.
+    /// Resets the counters.
     pub fn reset_stats(&self) {
         self.app.stats.reset();
     }
 
-    /// Forgets all wrong passwords, so that nobody is locked out any more.
+    /// Ends all lockouts.
     pub fn unlock(&self) {
         self.app.accounts.unlock();
     }
 
-    /// Stops listening, ends all connections, lets what is being written come to its end, and
-    /// closes the data: the directory can be opened again afterwards.
+    /// Stops listening, ends all connections, waits for writes in progress and closes the data. The
+    /// directory can then be opened again.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
-            // Nobody listens any more: then it has ended already.
+            // An error means that the server has already stopped.
             let _ = stop.send(());
         }
-        // It can only have been cancelled, which is what is wanted.
+        // The only possible error is a cancellation.
         let _ = (&mut self.task).await;
         while Arc::strong_count(&self.app) > 1 {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -1,14 +1,14 @@
-//! What the server was asked, counted: a test can say how many requests a command may cost.
+//! Counts requests, so that tests can limit the requests of a command.
 
 use axum::http::Method;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A kind of endpoint.
+/// The kind of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// `/`, `/_up`, `/_uuids` and the like
+    /// `/`, `/_up`, `/_uuids` and similar
     Server,
     /// `/_session`
     Session,
@@ -40,14 +40,14 @@ pub enum Endpoint {
     Document,
     /// `/db/doc/attachment`
     Attachment,
-    /// `/db/_compact`, `_revs_diff` and the like
+    /// `/db/_compact`, `_revs_diff` and similar
     Maintenance,
     /// `/_sandbox/…`, which is not counted
     Sandbox,
 }
 
 impl Endpoint {
-    /// Its name in `GET /_sandbox/stats`.
+    /// The name in `GET /_sandbox/stats`.
     pub fn as_str(self) -> &'static str {
         match self {
             Endpoint::Server => "server",
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// Where the parts of a path lead to.
+    /// The endpoint of a path.
     pub(crate) fn of(path: &[Option<String>]) -> Self {
         let part = |index: usize| path.get(index).and_then(Option::as_deref).unwrap_or("");
         match (part(0), path.len()) {
@@ -104,7 +104,7 @@ impl Endpoint {
         }
     }
 
-    /// The database that a path leads into.
+    /// The database in a path.
     pub(crate) fn database(self, path: &[Option<String>]) -> Option<String> {
         match self {
             Endpoint::Server
@@ -117,21 +117,21 @@ impl Endpoint {
     }
 }
 
-/// What a request asked for, as far as it is counted.
+/// The key that requests are counted by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Asked {
+pub struct StatsKey {
     /// The HTTP method.
     pub method: String,
     /// The kind of endpoint.
     pub endpoint: Endpoint,
-    /// The database, unless the server itself was asked.
+    /// The database. None for requests to the server itself.
     pub database: Option<String>,
 }
 
-/// How much was said.
+/// Counts of requests and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Requests that were answered, with success or without.
+pub struct TrafficCounts {
+    /// Answered requests, successful or not.
     pub requests: u64,
     /// Bytes in the bodies of requests.
     pub bytes_in: u64,
@@ -139,54 +139,54 @@ pub struct Traffic {
     pub bytes_out: u64,
 }
 
-impl Traffic {
-    fn add(&mut self, other: Traffic) {
+impl TrafficCounts {
+    fn add(&mut self, other: TrafficCounts) {
         self.requests += other.requests;
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
     }
 }
 
-/// All that was counted since the start, or since the last reset.
+/// All counts since the start or the last reset.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Everything together.
-    pub total: Traffic,
-    /// One row for each method, endpoint and database that was asked.
-    pub by_endpoint: BTreeMap<Asked, Traffic>,
+    /// The total.
+    pub total: TrafficCounts,
+    /// One row for each method, endpoint and database.
+    pub by_endpoint: BTreeMap<StatsKey, TrafficCounts>,
 }
 
 impl Stats {
-    /// The requests of one method to one kind of endpoint, whatever the database.
+    /// The number of requests with a method to an endpoint in all databases.
     pub fn requests(&self, method: &str, endpoint: Endpoint) -> u64 {
-        self.sum(|asked| asked.method == method && asked.endpoint == endpoint)
+        self.sum(|key| key.method == method && key.endpoint == endpoint)
     }
 
-    /// The same in one database.
+    /// The number of requests with a method to an endpoint in one database.
     pub fn requests_in(&self, database: &str, method: &str, endpoint: Endpoint) -> u64 {
-        self.sum(|asked| {
-            asked.method == method
-                && asked.endpoint == endpoint
-                && asked.database.as_deref() == Some(database)
+        self.sum(|key| {
+            key.method == method
+                && key.endpoint == endpoint
+                && key.database.as_deref() == Some(database)
         })
     }
 
-    fn sum(&self, wanted: impl Fn(&Asked) -> bool) -> u64 {
+    fn sum(&self, wanted: impl Fn(&StatsKey) -> bool) -> u64 {
         self.by_endpoint
             .iter()
-            .filter(|(asked, _)| wanted(asked))
+            .filter(|(key, _)| wanted(key))
             .map(|(_, traffic)| traffic.requests)
             .sum()
     }
 }
 
-/// Counts as requests come in.
+/// Counts requests as they arrive.
 #[derive(Debug, Default)]
-pub(crate) struct Recorder {
+pub(crate) struct StatsRecorder {
     stats: Mutex<Stats>,
 }
 
-impl Recorder {
+impl StatsRecorder {
     fn lock(&self) -> MutexGuard<'_, Stats> {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,7 +199,7 @@ impl Recorder {
         received: usize,
         sent: usize,
     ) {
-        let traffic = Traffic {
+        let traffic = TrafficCounts {
             requests: 1,
             bytes_in: received as u64,
             bytes_out: if method == Method::HEAD {
@@ -208,14 +208,14 @@ impl Recorder {
                 sent as u64
             },
         };
-        let asked = Asked {
+        let key = StatsKey {
             method: method.to_string(),
             endpoint,
             database: database.map(str::to_owned),
         };
         let mut stats = self.lock();
         stats.total.add(traffic);
-        stats.by_endpoint.entry(asked).or_default().add(traffic);
+        stats.by_endpoint.entry(key).or_default().add(traffic);
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -1,9 +1,9 @@
-//! Writing documents: which revision follows which, and who is refused.
+//! Writes documents: assigns revisions and refuses conflicts.
 
 use crate::attachment::{self, AttachmentEdit, Stub};
-use crate::document::{DESIGN, Edit};
-use crate::failure::Failure;
+use crate::document::{DESIGN, DocumentEdit};
 use crate::hex;
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::revtree::RevTree;
 use crate::store::{Body, Database, DocRecord, StoreError, Writer};
@@ -16,8 +16,8 @@ pub(crate) struct Update<'w, 't> {
     db: &'w Database,
     author: &'w Author,
     validators: Validators,
-    /// Whether a revision for a document that never was is taken: CouchDB does so once it wrote
-    /// anything since it opened the database.
+    /// Whether a revision of an unknown document is accepted. CouchDB accepts it once it has
+    /// written to the database since it opened it.
     trusting: bool,
 }
 
@@ -27,7 +27,7 @@ impl<'w, 't> Update<'w, 't> {
         db: &'w Database,
         author: &'w Author,
         trusting: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, RequestError> {
         let validators = Validators::load(writer, db)?;
         Ok(Self {
             writer,
@@ -38,8 +38,8 @@ impl<'w, 't> Update<'w, 't> {
         })
     }
 
-    /// An ordinary write: on top of the revision it names, or none.
-    pub(crate) fn edit(&mut self, mut edit: Edit) -> Result<Rev, Failure> {
+    /// A normal write, as the child of the named revision or as a new document.
+    pub(crate) fn edit(&mut self, mut edit: DocumentEdit) -> Result<Rev, RequestError> {
         let id = std::mem::take(&mut edit.id);
         let before = self.writer.doc(self.db.number, &id)?;
         let parent = self.parent(before.as_ref(), &edit)?;
@@ -62,8 +62,8 @@ impl<'w, 't> Update<'w, 't> {
         Ok(rev)
     }
 
-    /// A write with a revision of the client's own making.
-    pub(crate) fn replicate(&mut self, mut edit: Edit) -> Result<Rev, Failure> {
+    /// A write with a revision chosen by the client.
+    pub(crate) fn replicate(&mut self, mut edit: DocumentEdit) -> Result<Rev, RequestError> {
         let path = replicated_path(&edit)?;
         let rev = path[0].clone();
         let id = std::mem::take(&mut edit.id);
@@ -86,14 +86,18 @@ impl<'w, 't> Update<'w, 't> {
         Ok(rev)
     }
 
-    /// The revision that the new one will follow.
-    fn parent(&self, before: Option<&DocRecord>, edit: &Edit) -> Result<Option<Rev>, Failure> {
+    /// The parent of the new revision.
+    fn parent(
+        &self,
+        before: Option<&DocRecord>,
+        edit: &DocumentEdit,
+    ) -> Result<Option<Rev>, RequestError> {
         match (before, &edit.rev) {
             (None, None) => Ok(None),
             (None, Some(rev)) if self.trusting && self.validators.is_empty() => {
                 Ok(Some(rev.clone()))
             }
-            // Created again: the generation goes on from the tombstone's.
+            // Re-created: the generation continues from the tombstone's.
             (Some(doc), None) if doc.deleted && !edit.deleted => Ok(Some(doc.rev.clone())),
             (Some(doc), Some(rev))
                 if doc.tree.is_leaf(rev)
@@ -101,7 +105,7 @@ impl<'w, 't> Update<'w, 't> {
             {
                 Ok(Some(rev.clone()))
             }
-            _ => Err(Failure::conflict()),
+            _ => Err(RequestError::conflict()),
         }
     }
 
@@ -120,28 +124,29 @@ impl<'w, 't> Update<'w, 't> {
     fn allow(
         &mut self,
         id: &str,
-        edit: &Edit,
+        edit: &DocumentEdit,
         before: Option<&DocRecord>,
         parent: Option<&Rev>,
         old: Option<&Body>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), RequestError> {
         if id.starts_with(DESIGN) {
             return self.author.may_design(edit);
         }
         let old = old.zip(parent).filter(|(_, rev)| {
             before.is_some_and(|doc| doc.tree.find(rev).is_some_and(|node| !node.deleted))
         });
-        self.validators.ask(id, edit, old, self.author, self.db)
+        self.validators
+            .validate(id, edit, old, self.author, self.db)
     }
 
-    /// Stores new attachments and looks up those that stay.
+    /// Stores new attachments and looks up the existing ones.
     fn body(
         &mut self,
         id: &str,
-        edit: &mut Edit,
+        edit: &mut DocumentEdit,
         old: Option<&Body>,
         generation: u64,
-    ) -> Result<Body, Failure> {
+    ) -> Result<Body, RequestError> {
         let attachments = std::mem::take(&mut edit.attachments);
         let kept = match old {
             Some(body) if !attachments.is_empty() => Stub::read_all(&body.stubs)?,
@@ -154,7 +159,7 @@ impl<'w, 't> Update<'w, 't> {
                     .iter()
                     .find(|stub| stub.name == name && revpos.is_none_or(|at| at == stub.revpos))
                     .cloned()
-                    .ok_or_else(|| Failure::missing_stub(id, &name))?,
+                    .ok_or_else(|| RequestError::missing_stub(id, &name))?,
                 AttachmentEdit::New {
                     name,
                     content_type,
@@ -197,12 +202,12 @@ impl<'w, 't> Update<'w, 't> {
         )
     }
 
-    /// Local documents never conflict: the revision they name, and nothing else, is counted up.
-    pub(crate) fn edit_local(&mut self, edit: &Edit) -> Result<Rev, Failure> {
+    /// Local documents have no conflicts: the revision is the named one plus one.
+    pub(crate) fn edit_local(&mut self, edit: &DocumentEdit) -> Result<Rev, RequestError> {
         let db = self.db.number;
         if edit.deleted {
             if !self.writer.delete_local(db, &edit.id)? {
-                return Err(Failure::missing());
+                return Err(RequestError::missing());
             }
             return Ok(Rev::new(0, "0"));
         }
@@ -210,7 +215,7 @@ impl<'w, 't> Update<'w, 't> {
             Some(rev) => rev
                 .hash
                 .parse()
-                .map_err(|_| Failure::bad_request("Invalid rev format"))?,
+                .map_err(|_| RequestError::bad_request("Invalid rev format"))?,
             None => 0,
         };
         self.writer
@@ -219,19 +224,19 @@ impl<'w, 't> Update<'w, 't> {
     }
 }
 
-fn replicated_path(edit: &Edit) -> Result<Vec<Rev>, Failure> {
+fn replicated_path(edit: &DocumentEdit) -> Result<Vec<Rev>, RequestError> {
     if !edit.history.is_empty() {
         return Ok(edit.history.clone());
     }
     match &edit.rev {
         Some(rev) => Ok(vec![rev.clone()]),
-        None => Err(Failure::bad_request(
+        None => Err(RequestError::bad_request(
             "When `new_edits: false`, the document needs `_rev` or `_revisions` specified",
         )),
     }
 }
 
-/// Equal edits of equal documents get equal revisions, on whatever server they are made.
+/// Equal edits of equal documents get equal revisions on every server.
 fn hash(body: &Body, parent: Option<&Rev>, deleted: bool) -> String {
     let mut md5 = Md5::new();
     md5.update([u8::from(deleted)]);

@@ -1,17 +1,17 @@
-//! Who may write what: administrators write design documents, `validate_doc_update` functions
-//! look at all else.
+//! Write permissions: administrators write design documents, and `validate_doc_update` functions
+//! check all other documents.
 
-use crate::document::Edit;
-use crate::failure::Failure;
+use crate::document::DocumentEdit;
 use crate::json::{self, Json};
 use crate::render;
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::store::{Body, Database, StoreError, Writer};
 use crate::views::design;
 use crate::views::engine::Engine;
 use std::ops::Bound;
 
-/// On whose behalf a request writes.
+/// The user on whose behalf a request writes.
 #[derive(Debug, Clone)]
 pub(crate) struct Author {
     pub(crate) name: Option<String>,
@@ -20,9 +20,9 @@ pub(crate) struct Author {
 }
 
 impl Author {
-    pub(crate) fn may_design(&self, edit: &Edit) -> Result<(), Failure> {
+    pub(crate) fn may_design(&self, edit: &DocumentEdit) -> Result<(), RequestError> {
         if !self.db_admin {
-            return Err(Failure::forbidden("You are not a db or server admin."));
+            return Err(RequestError::forbidden("You are not a db or server admin."));
         }
         if edit.deleted {
             return Ok(());
@@ -46,15 +46,15 @@ fn fields(text: &str) -> Result<Json, StoreError> {
     json::parse(format!("{{{text}}}").as_bytes()).map_err(|_| StoreError::Damaged)
 }
 
-/// The functions of one database that look at each document before it is written.
+/// The `validate_doc_update` functions of one database.
 pub(crate) struct Validators {
     engine: Option<Engine>,
     functions: Vec<String>,
 }
 
 impl Validators {
-    /// Those of all design documents.
-    pub(crate) fn load(writer: &Writer<'_>, db: &Database) -> Result<Self, Failure> {
+    /// Loads the functions of all design documents.
+    pub(crate) fn load(writer: &Writer<'_>, db: &Database) -> Result<Self, RequestError> {
         let designs = (Bound::Included("_design/"), Bound::Excluded("_design0"));
         let mut validators = Self {
             engine: None,
@@ -82,15 +82,15 @@ impl Validators {
         self.functions.is_empty()
     }
 
-    /// Lets each function refuse a document that is to follow `old`.
-    pub(crate) fn ask(
+    /// Runs each function on a document that will replace `old`.
+    pub(crate) fn validate(
         &self,
         id: &str,
-        edit: &Edit,
+        edit: &DocumentEdit,
         old: Option<(&Body, &Rev)>,
         author: &Author,
         db: &Database,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), RequestError> {
         let Some(engine) = &self.engine else {
             return Ok(());
         };
@@ -123,9 +123,9 @@ fn parsed(text: &str) -> Result<Json, StoreError> {
     json::parse(text.as_bytes()).map_err(|_| StoreError::Damaged)
 }
 
-/// `{forbidden: …}` and `{unauthorized: …}` are meant as refusals; whatever else is thrown is one
-/// as well, for nothing was allowed.
-fn refused(thrown: &Json) -> Result<(), Failure> {
+/// `{forbidden: …}` and `{unauthorized: …}` are refusals. Any other thrown value is a refusal as
+/// well.
+fn refused(thrown: &Json) -> Result<(), RequestError> {
     if *thrown == Json::Null {
         return Ok(());
     }
@@ -136,11 +136,11 @@ fn refused(thrown: &Json) -> Result<(), Failure> {
     };
     let object = thrown.get("thrown").unwrap_or(thrown);
     if let Some(reason) = object.get("forbidden") {
-        return Err(Failure::forbidden(text(reason)));
+        return Err(RequestError::forbidden(text(reason)));
     }
     if let Some(reason) = object.get("unauthorized") {
-        return Err(Failure::unauthorized(text(reason)));
+        return Err(RequestError::unauthorized(text(reason)));
     }
     let reason = object.get("reason").unwrap_or(object);
-    Err(Failure::forbidden(text(reason)))
+    Err(RequestError::forbidden(text(reason)))
 }

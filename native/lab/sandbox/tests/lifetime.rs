@@ -1,4 +1,4 @@
-//! What outlives a server, what ends with it, and what it counts.
+//! Persistence, shutdown and counters of the server.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end so")]
 
@@ -21,11 +21,17 @@ impl Client {
         Self(sender)
     }
 
-    async fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
-        self.ask_as("admin:secret", method, path, body).await
+    async fn send(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
+        self.send_as("admin:secret", method, path, body).await
     }
 
-    async fn ask_as(&mut self, login: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+    async fn send_as(
+        &mut self,
+        login: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> (u16, String) {
         let login = base64::engine::general_purpose::STANDARD.encode(login);
         let request = Request::builder()
             .method(method)
@@ -54,52 +60,52 @@ async fn open(directory: &Path) -> Server {
 const ALL: &str = "/numbers%2F%2B1555/_all_docs?include_docs=true&conflicts=true&attachments=true";
 
 #[tokio::test]
-async fn a_directory_keeps_everything() {
+async fn data_directory_keeps_all_data() {
     let directory = tempfile::tempdir().unwrap();
     let server = open(directory.path()).await;
     let mut client = Client::new(&server).await;
-    let (status, _) = client.ask("PUT", "/numbers%2F%2B1555", "").await;
+    let (status, _) = client.send("PUT", "/numbers%2F%2B1555", "").await;
     assert_eq!(status, 201);
     let docs = r#"{"new_edits":false,"docs":[
         {"_id":"+15550001","_rev":"2-a","n":1e21,"_attachments":{"a":{"data":"aGVsbG8="}}},
         {"_id":"+15550001","_rev":"2-b","n":12345678901234567890},
         {"_id":"+15550002","_rev":"1-c","_deleted":true}]}"#;
     let (status, _) = client
-        .ask("POST", "/numbers%2F%2B1555/_bulk_docs", docs)
+        .send("POST", "/numbers%2F%2B1555/_bulk_docs", docs)
         .await;
     assert_eq!(status, 201);
     let security = r#"{"members":{"roles":["r"]}}"#;
     client
-        .ask("PUT", "/numbers%2F%2B1555/_security", security)
+        .send("PUT", "/numbers%2F%2B1555/_security", security)
         .await;
-    let before = client.ask("GET", ALL, "").await;
+    let before = client.send("GET", ALL, "").await;
     assert!(before.1.contains("12345678901234567890"), "{}", before.1);
     assert!(
         before.1.contains("\"_conflicts\":[\"2-a\"]"),
         "{}",
         before.1
     );
-    let changes = client.ask("GET", "/numbers%2F%2B1555/_changes", "").await;
-    // The connection is still open, and must not keep the file open.
+    let changes = client.send("GET", "/numbers%2F%2B1555/_changes", "").await;
+    // The connection is still open and must not keep the file open.
     server.shutdown().await;
 
     let server = open(directory.path()).await;
     let mut client = Client::new(&server).await;
-    assert_eq!(client.ask("GET", ALL, "").await, before);
-    let again = client.ask("GET", "/numbers%2F%2B1555/_changes", "").await;
+    assert_eq!(client.send("GET", ALL, "").await, before);
+    let again = client.send("GET", "/numbers%2F%2B1555/_changes", "").await;
     assert_eq!(again, changes);
-    let kept = client.ask("GET", "/numbers%2F%2B1555/_security", "").await;
+    let kept = client.send("GET", "/numbers%2F%2B1555/_security", "").await;
     assert_eq!(kept.1.trim(), security);
-    // A database made now is none of the old ones.
-    client.ask("DELETE", "/numbers%2F%2B1555", "").await;
-    client.ask("PUT", "/numbers%2F%2B1555", "").await;
-    let (_, empty) = client.ask("GET", ALL, "").await;
+    // A new database with an old name is empty.
+    client.send("DELETE", "/numbers%2F%2B1555", "").await;
+    client.send("PUT", "/numbers%2F%2B1555", "").await;
+    let (_, empty) = client.send("GET", ALL, "").await;
     assert!(empty.starts_with("{\"total_rows\":0,"), "{empty}");
     server.shutdown().await;
 }
 
 #[tokio::test]
-async fn one_directory_serves_one_server() {
+async fn data_directory_is_used_by_one_server_only() {
     let directory = tempfile::tempdir().unwrap();
     let _server = open(directory.path()).await;
     let config = SandboxConfig {
@@ -126,7 +132,7 @@ async fn requests_are_counted() {
         ("GET", "/a%2Fb/_design/d/_view/v"),
         ("GET", "/_sandbox/stats"),
     ] {
-        client.ask(method, path, "").await;
+        client.send(method, path, "").await;
     }
     let stats = server.stats();
     assert_eq!(stats.total.requests, 6);
@@ -135,27 +141,27 @@ async fn requests_are_counted() {
     assert_eq!(stats.requests_in("a/b", "GET", Endpoint::AllDocs), 2);
     assert_eq!(stats.requests("GET", Endpoint::AllDbs), 1);
     assert_eq!(stats.requests("GET", Endpoint::View), 1);
-    let (status, seen) = client.ask("GET", "/_sandbox/stats", "").await;
+    let (status, seen) = client.send("GET", "/_sandbox/stats", "").await;
     assert_eq!(status, 200);
     assert!(seen.starts_with("{\"requests\":6,"), "{seen}");
-    client.ask("POST", "/_sandbox/reset", "").await;
+    client.send("POST", "/_sandbox/reset", "").await;
     assert_eq!(server.stats().total.requests, 0);
 }
 
 #[tokio::test]
-async fn wrong_passwords_lock_a_user_out_until_unlocked() {
+async fn wrong_passwords_lock_user_out_until_unlock() {
     let server = Server::start(SandboxConfig::default()).await.unwrap();
     let mut client = Client::new(&server).await;
     for _ in 0..5 {
-        let answer = client.ask_as("admin:wrong", "GET", "/_up", "").await;
+        let answer = client.send_as("admin:wrong", "GET", "/_up", "").await;
         assert_eq!(answer.0, 401);
     }
-    assert_eq!(client.ask("GET", "/_up", "").await.0, 403);
+    assert_eq!(client.send("GET", "/_up", "").await.0, 403);
     server.unlock();
-    assert_eq!(client.ask("GET", "/_up", "").await.0, 200);
+    assert_eq!(client.send("GET", "/_up", "").await.0, 200);
 }
 
-/// The status line of what a server answers to these bytes.
+/// Sends raw bytes and returns the status line.
 async fn raw(server: &Server, request: &str) -> String {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(server.address())

@@ -1,5 +1,5 @@
-//! Reading must not depend on how much lies before what is read. Work is compared with work done
-//! beside it, never with a clock on the wall, so a busy machine changes nothing.
+//! The time of a read must not depend on the number of rows before it. It is compared with a read
+//! at the same time, not with a fixed limit, so a busy machine does not matter.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end so")]
 
@@ -25,7 +25,7 @@ async fn connect(server: &Server) -> Sender {
     sender
 }
 
-async fn ask(sender: &mut Sender, method: &str, path: &str, body: String) -> bytes::Bytes {
+async fn send(sender: &mut Sender, method: &str, path: &str, body: String) -> bytes::Bytes {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -45,10 +45,10 @@ fn id(number: usize) -> String {
 }
 
 #[tokio::test]
-async fn the_last_page_costs_what_the_first_does() {
+async fn last_page_takes_as_long_as_first() {
     let server = Server::start(SandboxConfig::default()).await.unwrap();
     let mut sender = connect(&server).await;
-    ask(&mut sender, "PUT", "/numbers", String::new()).await;
+    send(&mut sender, "PUT", "/numbers", String::new()).await;
     let filling = "x".repeat(400);
     for batch in 0..DOCUMENTS / BATCH {
         let mut docs = String::new();
@@ -60,7 +60,7 @@ async fn the_last_page_costs_what_the_first_does() {
             )
             .unwrap();
         }
-        ask(
+        send(
             &mut sender,
             "POST",
             "/numbers/_bulk_docs",
@@ -76,7 +76,7 @@ async fn the_last_page_costs_what_the_first_does() {
             PAGE + 1
         );
         let began = Instant::now();
-        let body = ask(&mut sender, "GET", &path, String::new()).await;
+        let body = send(&mut sender, "GET", &path, String::new()).await;
         times.push(began.elapsed());
         let offset = format!("\"offset\":{},", page * PAGE);
         assert!(body.len() > PAGE * 400, "page {page} is too short");
@@ -85,13 +85,13 @@ async fn the_last_page_costs_what_the_first_does() {
             "page {page}"
         );
     }
-    // The quickest of each end: what a page takes when nothing else is going on.
+    // The fastest of each: the time of a page without other load.
     let quickest = |times: &[Duration]| times.iter().min().copied().unwrap();
     let first = quickest(&times[1..11]);
     let last = quickest(&times[times.len() - 10..]);
     assert!(
         last < first * 4,
-        "a page takes {first:?} at first, {last:?} at last"
+        "the first page takes {first:?}, the last one {last:?}"
     );
     server.shutdown().await;
 }

@@ -1,7 +1,7 @@
-//! Random cases: how many, from which seed, how far a failing one is shrunk.
+//! The number, seed and shrinking of random cases.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases, `KAZOO_NUMBERS_SEED` from which seed, `KAZOO_NUMBERS_SHRINK` how many steps
-//! a failing case is shrunk by.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases, `KAZOO_NUMBERS_SEED` the seed, and
+//! `KAZOO_NUMBERS_SHRINK` the number of steps to shrink a failing case.
 
 use std::fmt::Debug;
 use std::time::Instant;
@@ -12,15 +12,15 @@ use tokio::runtime::Runtime;
 
 use crate::server;
 
-/// Shrinking runs a case anew each time, which can take seconds.
+/// The default number of shrinking steps. Each step runs the case again, which can take seconds.
 const SHRINK: u64 = 60;
 
-/// How many cases: what `KAZOO_NUMBERS_CASES` says, else this.
+/// The number of cases: `KAZOO_NUMBERS_CASES`, else `default`.
 pub fn count(default: u64) -> u64 {
     setting("KAZOO_NUMBERS_CASES", default)
 }
 
-/// The seed: what `KAZOO_NUMBERS_SEED` says, else the same one each day.
+/// The seed: `KAZOO_NUMBERS_SEED`, else a constant.
 pub fn seed() -> u64 {
     setting("KAZOO_NUMBERS_SEED", 20_261_123)
 }
@@ -32,7 +32,7 @@ fn setting(name: &str, default: u64) -> u64 {
     })
 }
 
-/// The policy for so many cases: nothing is kept in files, and shrinking has an end.
+/// The proptest configuration for `cases` cases. It writes no files and limits shrinking.
 pub fn config(cases: u64) -> Config {
     Config {
         cases: u32::try_from(cases).unwrap(),
@@ -42,7 +42,7 @@ pub fn config(cases: u64) -> Config {
     }
 }
 
-/// A runner of so many cases. The same seed and the same `what` make the same cases.
+/// A runner of `cases` cases. The same seed and the same `what` give the same cases.
 pub fn runner(cases: u64, seed: u64, what: u8) -> TestRunner {
     let mut bytes = [what; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -52,40 +52,44 @@ pub fn runner(cases: u64, seed: u64, what: u8) -> TestRunner {
     )
 }
 
-/// What a share of the cases works with: a server, say.
+/// The environment of one thread's cases: a server, for example.
 #[expect(async_fn_in_trait, reason = "its users are tests, which block on it")]
-pub trait Scene: Sized {
+pub trait Fixture: Sized {
     async fn begin() -> Self;
     async fn end(self);
 }
 
-/// Deals cases out to threads, each with a scene and a seed of its own: most of a case is waiting.
-/// A server given from outside is one for all, so there is one thread then.
-pub fn deal<X, S, C>(name: &str, default: u64, strategy: fn() -> S, check: C)
+/// Runs the cases on several threads, each with its own fixture and seed, because most of a case is
+/// waiting. With an external server there is one thread, because all cases share that server.
+pub fn run_cases<X, S, C>(name: &str, default: u64, strategy: fn() -> S, check: C)
 where
-    X: Scene,
+    X: Fixture,
     S: Strategy,
     S::Value: Debug,
     C: Fn(&Runtime, &X, S::Value) -> Result<(), TestCaseError> + Sync,
 {
-    let shares = if server::given().is_some() { 1 } else { 4 };
-    let count = count(default).div_ceil(shares);
+    let threads = if server::external_url().is_some() {
+        1
+    } else {
+        4
+    };
+    let count = count(default).div_ceil(threads);
     let first = seed();
     let started = Instant::now();
     std::thread::scope(|scope| {
-        for share in 0..shares {
+        for thread in 0..threads {
             let check = &check;
             scope.spawn(move || {
-                let seed = first * shares + share;
+                let seed = first * threads + thread;
                 let runtime = tokio::runtime::Builder::new_multi_thread()
                     .worker_threads(1)
                     .enable_all()
                     .build()
                     .unwrap();
-                let scene = runtime.block_on(X::begin());
+                let fixture = runtime.block_on(X::begin());
                 let outcome =
-                    runner(count, seed, 0).run(&strategy(), |case| check(&runtime, &scene, case));
-                runtime.block_on(scene.end());
+                    runner(count, seed, 0).run(&strategy(), |case| check(&runtime, &fixture, case));
+                runtime.block_on(fixture.end());
                 match outcome {
                     Ok(()) => {}
                     Err(TestError::Fail(reason, case)) => {
@@ -98,7 +102,7 @@ where
     });
     println!(
         "{name}: {} cases hold, from seed {first}, in {:?}",
-        count * shares,
+        count * threads,
         started.elapsed()
     );
 }

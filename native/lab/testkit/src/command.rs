@@ -1,4 +1,4 @@
-//! Running a command as the library's users run it, and random clusters and commands.
+//! Runs a command as users of the library do, and makes random clusters and commands.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// The same settings, with a journal in this folder.
+/// [`settings`] with a journal in this folder.
 pub fn journalled(folder: &tempfile::TempDir) -> Settings {
     Settings {
         journals: Some(Journals::new(folder.path().to_owned())),
@@ -23,16 +23,51 @@ pub fn journalled(folder: &tempfile::TempDir) -> Settings {
     }
 }
 
-/// A command that was run, or refused.
-pub struct Ran {
+/// The numbers of documents that a command wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteCounts {
+    pub created: u64,
+    pub updated: u64,
+    pub deleted: u64,
+}
+
+impl WriteCounts {
+    pub fn total(self) -> u64 {
+        self.created + self.updated + self.deleted
+    }
+
+    pub fn created(created: u64) -> Self {
+        Self {
+            created,
+            ..Self::default()
+        }
+    }
+
+    pub fn updated(updated: u64) -> Self {
+        Self {
+            updated,
+            ..Self::default()
+        }
+    }
+
+    pub fn deleted(deleted: u64) -> Self {
+        Self {
+            deleted,
+            ..Self::default()
+        }
+    }
+}
+
+/// The result of a command that ran or was refused.
+pub struct CommandRun {
     pub returned: Returned,
     pub finished: Option<Finished>,
     pub lines: Vec<String>,
     pub events: Vec<Event>,
 }
 
-impl Ran {
-    /// The ids that the failure report names.
+impl CommandRun {
+    /// The ids in the failure report.
     pub fn failed_ids(&self) -> BTreeSet<String> {
         let Some(finished) = &self.finished else {
             return BTreeSet::new();
@@ -46,12 +81,18 @@ impl Ran {
             .collect()
     }
 
-    /// Created, updated, deleted.
-    pub fn writes(&self) -> [u64; 3] {
-        self.finished.as_ref().map_or([0; 3], |finished| {
-            let counts = &finished.summary.counts;
-            [counts.created, counts.updated, counts.deleted]
-        })
+    /// The numbers of created, updated and deleted documents.
+    pub fn writes(&self) -> WriteCounts {
+        self.finished
+            .as_ref()
+            .map_or(WriteCounts::default(), |finished| {
+                let counts = &finished.summary.counts;
+                WriteCounts {
+                    created: counts.created,
+                    updated: counts.updated,
+                    deleted: counts.deleted,
+                }
+            })
     }
 }
 
@@ -59,7 +100,7 @@ pub fn text(text: &str) -> Argument {
     Argument::Text(text.into())
 }
 
-/// The arguments of a command that the model throws.
+/// Converts the arguments of a call that the model generated.
 pub fn arguments(call: &Call) -> Vec<Argument> {
     call.arguments
         .iter()
@@ -70,7 +111,7 @@ pub fn arguments(call: &Call) -> Vec<Argument> {
         .collect()
 }
 
-/// Clusters of the model's own making and of the generator's.
+/// Clusters from the model's and the generator's strategies.
 pub fn clusters() -> impl Strategy<Value = Cluster> {
     prop_oneof![
         arbitrary::cluster(),
@@ -78,7 +119,7 @@ pub fn clusters() -> impl Strategy<Value = Cluster> {
     ]
 }
 
-/// The same, and any of the manual's commands for them.
+/// Clusters, each with a random command of the manual.
 pub fn clusters_and_calls() -> impl Strategy<Value = (Cluster, Call)> {
     clusters().prop_flat_map(|cluster| {
         let call = arbitrary::call(&cluster);
@@ -86,7 +127,7 @@ pub fn clusters_and_calls() -> impl Strategy<Value = (Cluster, Call)> {
     })
 }
 
-/// Settings whose waits are those of a test.
+/// Settings with short back-off pauses.
 pub fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.http.first_pause = Duration::from_millis(5);
@@ -94,7 +135,7 @@ pub fn settings() -> Settings {
     settings
 }
 
-pub async fn call(url: &str, function: &str, arguments: &[Argument]) -> Ran {
+pub async fn call(url: &str, function: &str, arguments: &[Argument]) -> CommandRun {
     call_with(url, function, arguments, settings()).await
 }
 
@@ -103,11 +144,11 @@ pub async fn call_with(
     function: &str,
     arguments: &[Argument],
     settings: Settings,
-) -> Ran {
+) -> CommandRun {
     let command = match command::parse(function, arguments) {
         Ok(command) => command,
         Err(refusal) => {
-            return Ran {
+            return CommandRun {
                 returned: Returned::of_refusal(function, &refusal),
                 finished: None,
                 lines: vec![refusal.to_string()],
@@ -133,7 +174,7 @@ pub async fn call_with(
     });
     let finished = run(job).await;
     let events = collect.await.unwrap();
-    Ran {
+    CommandRun {
         returned: finished.returned.clone(),
         lines: events.iter().flat_map(|e| Renderer.lines(e)).collect(),
         finished: Some(finished),

@@ -1,4 +1,4 @@
-//! Running a program of the workspace as its users do.
+//! Runs a program of the workspace as its users do.
 
 use std::process::{Command, Output, Stdio};
 
@@ -6,7 +6,8 @@ use exact_json::Value;
 
 use crate::server::PASSWORD;
 
-/// A program in an environment that names no CouchDB; `data` is where it keeps what a user would have in his home.
+/// Prepares a program in an environment without a CouchDB address. `data` replaces the user's data
+/// folder.
 pub fn program(executable: &str, data: &str, arguments: &[&str]) -> Command {
     let mut program = Command::new(executable);
     program
@@ -15,21 +16,21 @@ pub fn program(executable: &str, data: &str, arguments: &[&str]) -> Command {
         .env_remove("COUCHDB_USER")
         .env_remove("COUCHDB_PASSWORD")
         .env("KAZOO_CONFIG", "/there/is/no/config.ini")
-        // Journals of tests are nobody's.
+        // Keeps journals of tests out of the user's folder.
         .env("XDG_DATA_HOME", data)
         .stdin(Stdio::null());
     program
 }
 
-/// What came of running it.
-pub struct Ran {
+/// The exit status and the outputs of a program.
+pub struct ProgramRun {
     pub status: i32,
     pub out: String,
     pub err: String,
 }
 
-impl Ran {
-    /// What is left of a program that ended; neither of its outputs may hold the password.
+impl ProgramRun {
+    /// Evaluates a program's output. Neither output may hold the password.
     pub fn of(output: &Output) -> Self {
         let ran = Self {
             status: output.status.code().unwrap(),
@@ -45,7 +46,7 @@ impl Ran {
         self.out.lines().collect()
     }
 
-    /// Every line of the output as JSON.
+    /// Parses each line of standard output as JSON.
     pub fn json(&self) -> Vec<Value> {
         self.out
             .lines()

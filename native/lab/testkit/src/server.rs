@@ -1,4 +1,4 @@
-//! Servers for tests: the workspace's own, or a real CouchDB that `COUCHDB_URL` names.
+//! Servers for tests: the embedded server, or a real CouchDB at `COUCHDB_URL`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,22 +14,22 @@ use kazoo_numbers_sandbox::{SandboxConfig, Server};
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, MutexGuard};
 
-/// A server given from outside is one for all tests of a process: one test at a time has it.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// Serialises the tests that share an external server.
+static EXCLUSIVE: Mutex<()> = Mutex::const_new(());
 
-/// A server for a test: the workspace's own, or that of `COUCHDB_URL`, which is left alone if it
-/// holds somebody else's databases.
+/// A server for a test: the embedded one, or the one at `COUCHDB_URL`. An external server with
+/// foreign databases is refused.
 pub struct TestServer {
     pub url: String,
     pub sandbox: Option<Server>,
     clusters: ClusterServer,
-    _turn: Option<MutexGuard<'static, ()>>,
+    _exclusive: Option<MutexGuard<'static, ()>>,
 }
 
 impl TestServer {
     pub async fn start() -> Self {
-        if let Some(url) = given() {
-            let turn = TURN.lock().await;
+        if let Some(url) = external_url() {
+            let exclusive = EXCLUSIVE.lock().await;
             if std::env::var_os("KAZOO_NUMBERS_TEST_ANYWAY").is_some() {
                 claim(&url).await.unwrap();
             } else {
@@ -40,47 +40,47 @@ impl TestServer {
                 clusters: ClusterServer::at(&url).unwrap(),
                 url,
                 sandbox: None,
-                _turn: Some(turn),
+                _exclusive: Some(exclusive),
             };
         }
         Self::embedded().await
     }
 
-    /// The workspace's own server, whatever `COUCHDB_URL` says.
+    /// Starts an embedded server, whatever `COUCHDB_URL` says.
     pub async fn embedded() -> Self {
         let sandbox = Server::start(SandboxConfig::default()).await.unwrap();
         Self {
             url: sandbox.url(),
             clusters: ClusterServer::at(&sandbox.url()).unwrap(),
             sandbox: Some(sandbox),
-            _turn: None,
+            _exclusive: None,
         }
     }
 
-    /// Whether this is a server given from outside, which is slower and shared.
+    /// Whether this is an external server, which is slower and shared.
     pub fn is_real(&self) -> bool {
         self.sandbox.is_none()
     }
 
-    /// Makes the server hold this cluster and nothing else.
+    /// Replaces all data on the server with this cluster.
     pub async fn replace(&self, cluster: &Cluster) {
         self.clusters.replace(cluster).await.unwrap();
     }
 
-    /// Makes the server hold this cluster and nothing else, and reads it back.
+    /// Replaces all data on the server with this cluster and reads it back.
     pub async fn set(&self, cluster: &Cluster) -> (Cluster, Revisions) {
         self.replace(cluster).await;
         self.read().await
     }
 
-    /// All that the server holds.
+    /// Reads all data on the server.
     pub async fn read(&self) -> (Cluster, Revisions) {
         self.clusters.read().await.unwrap()
     }
 
-    /// Asks the server; `path` starts with `/` and is percent-encoded.
-    pub async fn ask(&self, method: Method, path: &str) -> Response {
-        ask(&self.url, method, path, None).await
+    /// Sends a request; `path` starts with `/` and is percent-encoded.
+    pub async fn send(&self, method: Method, path: &str) -> Response {
+        send(&self.url, method, path, None).await
     }
 
     pub async fn end(self) {
@@ -91,8 +91,8 @@ impl TestServer {
     }
 }
 
-/// Asks a server; `path` starts with `/` and is percent-encoded.
-pub async fn ask(url: &str, method: Method, path: &str, body: Option<String>) -> Response {
+/// Sends a request to a server; `path` starts with `/` and is percent-encoded.
+pub async fn send(url: &str, method: Method, path: &str, body: Option<String>) -> Response {
     let url = ServerUrl::parse(url).unwrap();
     let client = Client::new(url, &HttpSettings::default(), Arc::default()).unwrap();
     let request = Request::write(Operation::CONNECT, method, path);
@@ -103,17 +103,17 @@ pub async fn ask(url: &str, method: Method, path: &str, body: Option<String>) ->
     client.send(&request).await.unwrap()
 }
 
-/// The server that was given from outside.
-pub fn given() -> Option<String> {
+/// The external server's URL, if `COUCHDB_URL` is set.
+pub fn external_url() -> Option<String> {
     std::env::var("COUCHDB_URL")
         .ok()
         .filter(|url| !url.is_empty())
 }
 
-/// The password of every [`EmbeddedServer`], which no output may hold.
+/// The password of every [`EmbeddedServer`]. No output may hold it.
 pub const PASSWORD: &str = "n0t-t0-be-5een";
 
-/// The workspace's own server with a runtime of its own, for tests that start programs.
+/// An embedded server with its own runtime, for tests that start programs.
 pub struct EmbeddedServer {
     runtime: Runtime,
     server: Server,
@@ -134,10 +134,10 @@ impl EmbeddedServer {
         Self { runtime, server }
     }
 
-    /// A server on which somebody else made a number database.
-    pub fn of_somebody_else() -> Self {
-        let stage = Self::with(None);
-        let mut connection = TcpStream::connect(stage.server.address()).unwrap();
+    /// A server with a number database that this project did not create.
+    pub fn with_foreign_database() -> Self {
+        let server = Self::with(None);
+        let mut connection = TcpStream::connect(server.server.address()).unwrap();
         connection
             .write_all(
                 b"PUT /numbers%2F%2B1415 HTTP/1.1\r\nHost: localhost\r\n\
@@ -147,17 +147,17 @@ impl EmbeddedServer {
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-        stage
+        server
     }
 
     pub fn seeded(options: &Options) -> Self {
-        let stage = Self::start();
+        let server = Self::start();
         let plan = Plan::new(options);
-        stage.runtime.block_on(plan.load(&stage.url())).unwrap();
-        stage
+        server.runtime.block_on(plan.load(&server.url())).unwrap();
+        server
     }
 
-    /// Adds these databases.
+    /// Adds a cluster's databases.
     pub fn load(&self, cluster: &Cluster) {
         self.runtime.block_on(cluster.load(&self.url())).unwrap();
     }
@@ -170,7 +170,7 @@ impl EmbeddedServer {
         self.server.address().to_string()
     }
 
-    /// All that the server holds.
+    /// Reads all data on the server.
     pub fn data(&self) -> (Cluster, Revisions) {
         self.runtime.block_on(Cluster::read(&self.url())).unwrap()
     }

@@ -1,6 +1,6 @@
-//! The codec against itself, against bytes that Erlang made, and against bytes that nobody made.
+//! The codec with its own bytes, with bytes from Erlang, and with arbitrary bytes.
 
-use kazoo_numbers_wire::decode::{Malformed, decode};
+use kazoo_numbers_wire::decode::{MalformedTerm, decode};
 use kazoo_numbers_wire::encode::encode;
 use kazoo_numbers_wire::frame::ToNative;
 use kazoo_numbers_wire::term::Term;
@@ -24,18 +24,18 @@ fn term() -> impl Strategy<Value = Term> {
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded(term in term()) {
+    fn encoded_term_decodes_to_itself(term in term()) {
         prop_assert_eq!(decode(&encode(&term)), Ok(term));
     }
 
     #[test]
-    fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode(&bytes);
         let _ = ToNative::decode(&bytes);
     }
 
     #[test]
-    fn no_damage_does_harm(term in term(), place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
+    fn damaged_bytes_are_decoded_or_refused(term in term(), place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
         let mut bytes = encode(&term);
         let at = place.index(bytes.len());
         bytes[at] = byte;
@@ -46,19 +46,19 @@ proptest! {
 }
 
 #[test]
-fn a_length_promises_nothing() {
+fn announced_length_allocates_nothing() {
     for kind in [108, 105, 116, 109] {
         let bytes = [131, kind, 255, 255, 255, 255, 106];
-        assert_eq!(decode(&bytes), Err(Malformed::Truncated), "kind {kind}");
+        assert_eq!(decode(&bytes), Err(MalformedTerm::Truncated), "kind {kind}");
     }
 }
 
 #[test]
-fn an_atom_is_one_that_erlang_has() {
+fn invalid_atoms_are_refused() {
     let latin1 = |tag: &[u8]| decode(&[&[131], tag, b"caf\xe9"].concat());
     assert_eq!(latin1(&[100, 0, 4]), Ok(Term::atom("café")));
     assert_eq!(latin1(&[115, 4]), Ok(Term::atom("café")));
-    assert_eq!(latin1(&[119, 4]), Err(Malformed::Atom));
+    assert_eq!(latin1(&[119, 4]), Err(MalformedTerm::Atom));
     let long = |length: u8| {
         decode(
             &[
@@ -72,18 +72,18 @@ fn an_atom_is_one_that_erlang_has() {
         decode(&[&[131, 119, 255], [b'a'; 255].as_slice()].concat()),
         Ok(Term::atom(&"a".repeat(255)))
     );
-    assert_eq!(long(0), Err(Malformed::Atom));
+    assert_eq!(long(0), Err(MalformedTerm::Atom));
 }
 
 #[test]
-fn nesting_has_an_end() {
+fn deep_nesting_is_refused() {
     let mut bytes = vec![131];
     bytes.extend(std::iter::repeat_n([104, 1], 100_000).flatten());
-    assert_eq!(decode(&bytes), Err(Malformed::Depth));
+    assert_eq!(decode(&bytes), Err(MalformedTerm::Depth));
 }
 
 #[test]
-fn what_erlang_25_wrote_is_read() {
+fn bytes_from_erlang_25_are_decoded() {
     // term_to_binary([{reply, 4294967296, "abc"}, <<"é"/utf8>>, -5, 300, [], a])
     let bytes = [
         131, 108, 0, 0, 0, 6, 104, 3, 100, 0, 5, 114, 101, 112, 108, 121, 110, 5, 0, 0, 0, 0, 0, 1,

@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test says what it expected"
+    reason = "a panic fails the test"
 )]
 
 mod codec;

@@ -1,4 +1,4 @@
-//! The port program over pipes.
+//! The port program on pipes.
 
 use kazoo_numbers_wire::decode::decode;
 use kazoo_numbers_wire::encode::encode;
@@ -52,19 +52,19 @@ fn request(fault: &str) -> Term {
 }
 
 #[test]
-fn a_job_runs_to_its_last_frame() {
+fn job_runs_to_its_last_frame() {
     let mut program = program();
     send(&mut program.input, &request("task"));
     let last = receive(&mut program.output).expect("a frame");
     assert_eq!(last.as_tagged().expect("a tuple").0, "failed");
     program.ended.join().expect("no panic").expect("no error");
-    // What reads the input lets go of the output when the input ends.
+    // The thread that reads the input closes the output at the end of the input.
     drop(program.input);
     assert_eq!(receive(&mut program.output), None);
 }
 
 #[test]
-fn the_end_of_its_input_is_the_end_of_the_program() {
+fn end_of_input_ends_the_program() {
     let mut program = program();
     send(&mut program.input, &request("hang"));
     drop(program.input);
@@ -72,7 +72,7 @@ fn the_end_of_its_input_is_the_end_of_the_program() {
 }
 
 #[test]
-fn cancel_ends_the_job() {
+fn cancel_stops_the_job() {
     let mut program = program();
     send(&mut program.input, &request("hang"));
     send(&mut program.input, &Term::atom("cancel"));
@@ -88,7 +88,7 @@ fn cancel_ends_the_job() {
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn invalid_request_is_refused() {
     for term in [Term::atom("cancel"), Term::text("x"), Term::Map(vec![])] {
         let mut program = program();
         send(&mut program.input, &term);
@@ -104,7 +104,7 @@ fn what_is_no_request_is_refused() {
 }
 
 #[test]
-fn a_length_that_is_never_filled_does_no_harm() {
+fn announced_length_without_bytes_is_refused() {
     let mut program = program();
     program
         .input

@@ -1,9 +1,9 @@
-//! Every job ends in exactly one last frame, whatever becomes of it or of its caller.
+//! Every job ends in exactly one last frame, whatever happens to it or its caller.
 
-use kazoo_numbers_wire::caller::Outlet;
+use kazoo_numbers_wire::caller::FrameSink;
 use kazoo_numbers_wire::decode::decode;
 use kazoo_numbers_wire::frame::ToNative;
-use kazoo_numbers_wire::request::{Connection, Fault, HostKind, Settings, Start};
+use kazoo_numbers_wire::request::{Connection, HostKind, InjectedFault, JobSettings, StartRequest};
 use kazoo_numbers_wire::session::Session;
 use kazoo_numbers_wire::term::Term;
 use std::time::Duration;
@@ -11,36 +11,36 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::timeout;
 
-struct Recorder(UnboundedSender<Term>);
+struct RecordingSink(UnboundedSender<Term>);
 
-impl Outlet for Recorder {
+impl FrameSink for RecordingSink {
     fn send(&self, frame: Vec<u8>) -> bool {
         self.0.send(decode(&frame).expect("a frame")).is_ok()
     }
 }
 
-fn start(fault: Option<Fault>) -> Start {
-    Start {
+fn start(fault: Option<InjectedFault>) -> StartRequest {
+    StartRequest {
         function: "all_features".to_owned(),
         arguments: vec![],
         connection: Connection::Url("http://127.0.0.1:1".to_owned()),
         host: HostKind::Standalone,
-        settings: Settings {
+        settings: JobSettings {
             fault,
-            ..Settings::default()
+            ..JobSettings::default()
         },
     }
 }
 
 fn begin(
-    fault: Option<Fault>,
+    fault: Option<InjectedFault>,
 ) -> (
     Session,
     tokio::task::JoinHandle<()>,
     UnboundedReceiver<Term>,
 ) {
     let (sender, receiver) = unbounded_channel();
-    let (session, job) = Session::start(&Handle::current(), start(fault), Recorder(sender));
+    let (session, job) = Session::start(&Handle::current(), start(fault), RecordingSink(sender));
     (session, job, receiver)
 }
 
@@ -52,8 +52,8 @@ async fn next(frames: &mut UnboundedReceiver<Term>) -> Term {
 }
 
 #[tokio::test]
-async fn a_panic_is_one_line() {
-    let (_session, job, mut frames) = begin(Some(Fault::Task));
+async fn panic_is_reported_in_one_line() {
+    let (_session, job, mut frames) = begin(Some(InjectedFault::Task));
     assert_eq!(
         next(&mut frames).await,
         Term::tagged("failed", [Term::text("internal error: a fault on purpose")])
@@ -63,8 +63,8 @@ async fn a_panic_is_one_line() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_cancelled_ends() {
-    let (session, job, mut frames) = begin(Some(Fault::Hang));
+async fn cancelled_job_ends() {
+    let (session, job, mut frames) = begin(Some(InjectedFault::Hang));
     assert!(
         timeout(Duration::from_millis(100), frames.recv())
             .await
@@ -80,9 +80,9 @@ async fn a_job_that_is_cancelled_ends() {
 }
 
 #[tokio::test]
-async fn a_job_whose_caller_is_gone_ends() {
-    let (session, job, mut frames) = begin(Some(Fault::Hang));
-    session.leave();
+async fn job_ends_when_caller_is_gone() {
+    let (session, job, mut frames) = begin(Some(InjectedFault::Hang));
+    session.mark_gone();
     assert_eq!(
         next(&mut frames).await.as_tagged().expect("a tuple").0,
         "done"
@@ -91,7 +91,7 @@ async fn a_job_whose_caller_is_gone_ends() {
 }
 
 #[tokio::test]
-async fn lines_wait_for_their_reply() {
+async fn next_lines_wait_for_reply() {
     let (session, job, mut frames) = begin(None);
     let lines = next(&mut frames).await;
     let Some(("lines", [Term::Integer(number), Term::List(_)])) = lines.as_tagged() else {

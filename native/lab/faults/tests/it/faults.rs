@@ -1,32 +1,39 @@
-//! Whatever goes wrong between the library and its server: the run ends, nothing is lost, what
-//! the report counts is what the database holds, and a later run ends where an undisturbed run
-//! ends.
+//! Runs with random faults between the library and its server: the run ends, no data is lost, the
+//! report's counts match the database, and a later run ends in the same state as a run without
+//! faults.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases each property gets, `KAZOO_NUMBERS_SEED` from which
-//! seed.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases of each property, `KAZOO_NUMBERS_SEED` the seed.
 
-use crate::support::properties::{lied_to, told, unharmed, unnoticed};
+use crate::support::properties::{
+    keeps_data_despite_false_404, loses_nothing, print_figures, succeeds_as_without_faults,
+};
 use crate::support::run_settings;
-use kazoo_numbers_faults::{Fault, On, Schedule, arbitrary};
-use kazoo_numbers_testkit::cases::deal;
+use kazoo_numbers_faults::{Fault, RequestFilter, Schedule, arbitrary};
+use kazoo_numbers_testkit::cases::run_cases;
 use kazoo_numbers_testkit::command::clusters_and_calls;
 use proptest::prelude::*;
 
 #[test]
-fn faults_that_pass_change_nothing() {
-    deal(
-        "unnoticed",
+fn transient_faults_change_nothing() {
+    run_cases(
+        "transient faults",
         450,
-        || (clusters_and_calls(), run_settings(), arbitrary::passing(4)),
-        |rt, stage, case| unnoticed(stage, rt, &case),
+        || {
+            (
+                clusters_and_calls(),
+                run_settings(),
+                arbitrary::transient_schedule(4),
+            )
+        },
+        |rt, server, case| succeeds_as_without_faults(server, rt, &case),
     );
-    told("unnoticed");
+    print_figures("transient faults");
 }
 
 #[test]
-fn faults_of_any_kind_lose_nothing() {
-    deal(
-        "unharmed",
+fn any_faults_lose_nothing() {
+    run_cases(
+        "no loss",
         450,
         || {
             (
@@ -35,36 +42,36 @@ fn faults_of_any_kind_lose_nothing() {
                 arbitrary::any_schedule(),
             )
         },
-        |rt, stage, case| unharmed(stage, rt, &case),
+        |rt, server, case| loses_nothing(server, rt, &case),
     );
-    told("unharmed");
+    print_figures("no loss");
 }
 
 #[test]
-fn databases_said_not_to_exist_are_not_overwritten() {
-    deal(
-        "lied to",
+fn databases_reported_missing_are_not_overwritten() {
+    run_cases(
+        "false 404",
         150,
         || {
             (
                 clusters_and_calls(),
                 run_settings(),
-                arbitrary::lying_schedule(),
+                arbitrary::missing_database_schedule(),
             )
         },
-        |rt, stage, case| lied_to(stage, rt, &case),
+        |rt, server, case| keeps_data_despite_false_404(server, rt, &case),
     );
-    told("lied to");
+    print_figures("false 404");
 }
 
-/// Every write's answer is lost once, and every write is ours all the same.
+/// Every write's answer is lost once, and every write is counted as done by the run.
 #[test]
-fn writes_whose_answers_were_lost_are_counted() {
-    deal(
+fn writes_with_lost_answers_are_counted() {
+    run_cases(
         "lost answers",
         150,
         || (clusters_and_calls(), run_settings(), any::<u8>()),
-        |rt, stage, (cluster_and_call, run_settings, which)| {
+        |rt, server, (cluster_and_call, run_settings, which)| {
             let lost = [
                 Fault::ResetAfter,
                 Fault::CutShort,
@@ -73,8 +80,8 @@ fn writes_whose_answers_were_lost_are_counted() {
                 Fault::Truncated,
             ];
             let fault = lost[usize::from(which) % lost.len()];
-            let schedule = Schedule::first(4, On::Writes, fault);
-            unnoticed(stage, rt, &(cluster_and_call, run_settings, schedule))
+            let schedule = Schedule::first(4, RequestFilter::Writes, fault);
+            succeeds_as_without_faults(server, rt, &(cluster_and_call, run_settings, schedule))
         },
     );
 }

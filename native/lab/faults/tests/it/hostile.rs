@@ -1,8 +1,8 @@
-//! Names that try to leave their databases, and servers that answer anything at all.
+//! Names that try to escape their database, and servers with arbitrary answers.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases each property gets.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases of each property.
 
-use kazoo_numbers_testkit::cases::deal;
+use kazoo_numbers_testkit::cases::run_cases;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kazoo_numbers::command::{extras, table};
 use kazoo_numbers::kazoo::{Classification, DatabaseName, KazooDatabase};
-use kazoo_numbers_faults::{Bystander, Passed, Schedule};
+use kazoo_numbers_faults::{Exchange, Interceptor, Schedule};
 use kazoo_numbers_generator::{Cluster, Database};
 use kazoo_numbers_model::{Argument, Call};
 use percent_encoding::percent_decode_str;
@@ -29,7 +29,7 @@ use proptest::sample::{Index, select};
 use tokio::net::TcpListener;
 
 const PASSWORD: &str = "n0t-t0-be-5een";
-/// `admin:` and the password, as a header has them.
+/// `admin:` and the password, encoded for the header.
 const ENCODED: &str = "YWRtaW46bjB0LXQwLWJlLTVlZW4=";
 
 const RUN_SETTINGS: RunSettings = RunSettings {
@@ -39,7 +39,7 @@ const RUN_SETTINGS: RunSettings = RunSettings {
     memory: 3000,
 };
 
-/// Texts that mean something to a path, and that nobody may follow.
+/// Texts with a meaning in a path.
 fn name() -> impl Strategy<Value = String> {
     let pieces = select(vec![
         "account/",
@@ -95,7 +95,7 @@ fn calls() -> impl Strategy<Value = Call> {
     })
 }
 
-/// Databases that some of the names do mean.
+/// Databases that some of the names refer to.
 fn cluster() -> Cluster {
     let names = [
         "numbers/+1415",
@@ -110,31 +110,31 @@ fn cluster() -> Cluster {
     cluster
 }
 
-/// Writes down what is asked of the server.
+/// Records the path of each request.
 #[derive(Default)]
-struct Asked(Mutex<Vec<String>>);
+struct RequestLog(Mutex<Vec<String>>);
 
-impl Bystander for Asked {
-    fn act<'a>(&'a self, passed: Passed<'a>) -> BoxFuture<'a, ()> {
-        self.0.lock().unwrap().push(passed.asked.target.clone());
+impl Interceptor for RequestLog {
+    fn after_answer<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, ()> {
+        self.0.lock().unwrap().push(exchange.request.target.clone());
         async {}.boxed()
     }
 }
 
-/// What is wrong with a path: it is none of the few that this library asks for.
-fn wrong(target: &str) -> Option<String> {
-    let wrong = |why: &str| Some(format!("{why}: {target:?}"));
+/// The error of a path that this library must never request.
+fn path_error(target: &str) -> Option<String> {
+    let error = |why: &str| Some(format!("{why}: {target:?}"));
     let path = target.split('?').next().unwrap_or_default();
     let Some((database, rest)) = path.strip_prefix('/').map(|path| {
         path.split_once('/')
             .map_or((path, None), |(database, rest)| (database, Some(rest)))
     }) else {
-        return wrong("no path");
+        return error("no path");
     };
     if matches!(database, "_all_dbs" | "_dbs_info") && rest.is_none() {
         return None;
     }
-    // The lock, of this version and of the one before.
+    // The lock document of this version and of the previous one.
     let lock = [
         ("tasks", Some("kazoo%5Fnumbers%5Fmaintenance")),
         ("kazoo_numbers_maintenance", Some("lock")),
@@ -148,7 +148,7 @@ fn wrong(target: &str) -> Option<String> {
         "_design/numbers/_view/assigned_to/queries",
     ];
     if rest.is_some_and(|rest| !indexes.contains(&rest) && !documents.contains(&rest)) {
-        return wrong("neither a database nor its documents");
+        return error("neither a database nor its documents");
     }
     let plain = percent_decode_str(database).decode_utf8().unwrap();
     let ours = DatabaseName::new(&plain).is_some_and(|name| {
@@ -159,26 +159,28 @@ fn wrong(target: &str) -> Option<String> {
     });
     let number_database = plain.strip_prefix("numbers/");
     if !ours || plain.contains("..") || number_database.is_some_and(|rest| rest.contains('/')) {
-        return wrong("not a database of numbers or of an account");
+        return error("not a database of numbers or of an account");
     }
     None
 }
 
 #[test]
-fn no_name_escapes_its_database() {
-    deal("names", 400, calls, |rt, stage: &ProxiedServer, given| {
+fn name_never_escapes_its_database() {
+    run_cases("names", 400, calls, |rt, server: &ProxiedServer, given| {
         rt.block_on(async {
-            stage.set(&cluster()).await;
-            let asked = Arc::new(Asked::default());
-            stage.proxy.watched(Schedule::quiet(), Some(asked.clone()));
-            let ran = call(&stage.proxy.url(), &given, &RUN_SETTINGS).await;
-            stage.proxy.disarm().await;
+            server.set(&cluster()).await;
+            let request = Arc::new(RequestLog::default());
+            server
+                .proxy
+                .arm_with(Schedule::quiet(), Some(request.clone()));
+            let ran = call(&server.proxy.url(), &given, &RUN_SETTINGS).await;
+            server.proxy.disarm().await;
             let shown = format!("{given:?}").chars().take(300).collect::<String>();
             let Some(ran) = ran else {
-                return Err(TestCaseError::fail(format!("{shown} does not end")));
+                return Err(TestCaseError::fail(format!("{shown} does not finish")));
             };
-            for target in asked.0.lock().unwrap().iter() {
-                if let Some(wrong) = wrong(target) {
+            for target in request.0.lock().unwrap().iter() {
+                if let Some(wrong) = path_error(target) {
                     return Err(TestCaseError::fail(format!("{shown}: {wrong}")));
                 }
             }
@@ -191,9 +193,9 @@ fn no_name_escapes_its_database() {
     });
 }
 
-/// One answer of a server that is not itself.
+/// One answer of a fake server.
 #[derive(Clone, Debug)]
-struct Said {
+struct FakeAnswer {
     status: u16,
     body: String,
 }
@@ -248,7 +250,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-fn said() -> impl Strategy<Value = Said> {
+fn fake_answer() -> impl Strategy<Value = FakeAnswer> {
     let row = r#"{"id":"+14155550100","key":"+14155550100","value":{"rev":"1-917fa2381192822767f010b95b45325b"},"doc":{"_id":"+14155550100","_rev":"1-917fa2381192822767f010b95b45325b","pvt_type":"number","pvt_assigned_to":"abcdef0123456789abcdef0123456789"}}"#;
     let like_couchdb = select(vec![
         r#"["numbers/+1415","account/ab/cd/ef0123456789abcdef0123456789"]"#.to_owned(),
@@ -276,21 +278,21 @@ fn said() -> impl Strategy<Value = Said> {
         2 => Just(201),
         1 => select(vec![202, 204, 301, 302, 304, 400, 403, 404, 405, 409, 412, 413, 500, 503]),
     ];
-    (status, body).prop_map(|(status, body)| Said { status, body })
+    (status, body).prop_map(|(status, body)| FakeAnswer { status, body })
 }
 
-/// A server that says one thing after the other, and begins again.
-async fn babble(listener: TcpListener, says: Vec<Said>) {
+/// Serves the answers one after the other, in a cycle.
+async fn serve_answers(listener: TcpListener, answers: Vec<FakeAnswer>) {
     let turn = Arc::new(AtomicUsize::new(0));
-    let says: Arc<[Said]> = says.into();
+    let answers: Arc<[FakeAnswer]> = answers.into();
     while let Ok((stream, _)) = listener.accept().await {
-        let (turn, says) = (turn.clone(), says.clone());
+        let (turn, answers) = (turn.clone(), answers.clone());
         let service = service_fn(move |_| {
-            let said = &says[turn.fetch_add(1, Ordering::Relaxed) % says.len()];
+            let answer = &answers[turn.fetch_add(1, Ordering::Relaxed) % answers.len()];
             let response = Response::builder()
-                .status(said.status)
+                .status(answer.status)
                 .header("location", "http://127.0.0.1:1/")
-                .body(Full::new(Bytes::from(said.body.clone())));
+                .body(Full::new(Bytes::from(answer.body.clone())));
             async move { Ok::<_, Infallible>(response.unwrap()) }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
@@ -318,11 +320,11 @@ fn commands() -> impl Strategy<Value = Call> {
     ])
 }
 
-/// How often the library panicked in this process.
+/// The number of panics of the library in this process.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
-fn no_answer_does_harm_or_brings_a_password_out() {
+fn arbitrary_answers_cause_no_panic_and_no_password_in_output() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if panic
@@ -333,22 +335,22 @@ fn no_answer_does_harm_or_brings_a_password_out() {
         }
         before(panic);
     }));
-    let cases = || (commands(), vec(said(), 1..12));
-    deal(
+    let cases = || (commands(), vec(fake_answer(), 1..12));
+    run_cases(
         "answers",
         400,
         cases,
-        |rt, _: &ProxiedServer, (given, says)| {
+        |rt, _: &ProxiedServer, (given, answers)| {
             rt.block_on(async {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
                 let address = listener.local_addr().unwrap();
-                let server = tokio::spawn(babble(listener, says.clone()));
+                let server = tokio::spawn(serve_answers(listener, answers.clone()));
                 let url = format!("http://admin:{PASSWORD}@{address}");
                 let ran = call(&url, &given, &RUN_SETTINGS).await;
                 server.abort();
                 let Some(ran) = ran else {
                     return Err(TestCaseError::fail(format!(
-                        "{given} does not end: {says:?}"
+                        "{given} does not finish: {answers:?}"
                     )));
                 };
                 prop_assert_eq!(
@@ -356,12 +358,12 @@ fn no_answer_does_harm_or_brings_a_password_out() {
                     0,
                     "{} panicked: {:?}",
                     given,
-                    says
+                    answers
                 );
-                let told = format!("{:?} {:?}", ran.lines, ran.finished);
+                let output = format!("{:?} {:?}", ran.lines, ran.finished);
                 prop_assert!(
-                    !told.contains(PASSWORD) && !told.contains(ENCODED),
-                    "{told}"
+                    !output.contains(PASSWORD) && !output.contains(ENCODED),
+                    "{output}"
                 );
                 Ok(())
             })
@@ -369,9 +371,9 @@ fn no_answer_does_harm_or_brings_a_password_out() {
     );
 }
 
-/// What the properties above would say of a path that did escape.
+/// Checks `path_error` itself.
 #[test]
-fn a_path_that_escapes_is_noticed() {
+fn path_error_detects_escaped_path() {
     for path in [
         "/_users",
         "/_users/_all_docs",
@@ -386,7 +388,7 @@ fn a_path_that_escapes_is_noticed() {
         "/numbers%2Fa%2Fb",
         "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789-202601",
     ] {
-        assert!(wrong(path).is_some(), "{path}");
+        assert!(path_error(path).is_some(), "{path}");
     }
     for path in [
         "/_all_dbs?startkey=1",
@@ -394,6 +396,6 @@ fn a_path_that_escapes_is_noticed() {
         "/numbers%2F%2B1415/_bulk_docs",
         "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/_all_docs?limit=2",
     ] {
-        assert_eq!(wrong(path), None);
+        assert_eq!(path_error(path), None);
     }
 }

@@ -1,21 +1,23 @@
-//! How many requests are in flight: more while all is well, fewer when the server says that it is
-//! too much, and not fewer because one database of it is slow.
+//! The number of requests in flight: it grows without errors, shrinks when the server is
+//! overloaded, and does not shrink because one database is slow.
 
-use kazoo_numbers_testkit::cases::Scene;
+use kazoo_numbers_testkit::cases::Fixture;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::{ProxiedServer, RunSettings, call};
 use futures::future::BoxFuture;
 use kazoo_numbers::run::Returned;
-use kazoo_numbers_faults::{Asked, Bystander, Fault, Kind, On, Passed, Schedule};
+use kazoo_numbers_faults::{
+    Exchange, Fault, Interceptor, ParsedRequest, RequestFilter, RequestKind, Schedule,
+};
 use kazoo_numbers_generator::{Cluster, Options, generate};
 use kazoo_numbers_model::Call;
 
-/// So long is every request, however fast the machine: what is in flight at once is seen.
+/// The duration of every request, so that requests overlap on any machine.
 const LATENCY: Duration = Duration::from_millis(30);
 
-/// A page holds all numbers of a database.
+/// Pages are large enough for a whole database.
 const RUN_SETTINGS: RunSettings = RunSettings {
     read: 1000,
     insert: 500,
@@ -35,22 +37,22 @@ fn cluster() -> Cluster {
     .cluster
 }
 
-/// Stands before the server, and sees when requests come and how many are there at once.
+/// Delays requests and records how many are in flight.
 #[derive(Default)]
-struct Gate {
-    /// A database of which every request takes so much longer.
+struct DelayGate {
+    /// A database with this additional delay for every request.
     slow: Option<(String, Duration)>,
-    seen: Mutex<Seen>,
+    state: Mutex<Arrivals>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Arrivals {
     in_flight: usize,
-    /// By order of coming: the database, and how many were there then, this one included.
-    came: Vec<(String, usize)>,
+    /// In order of arrival: the database and the number of requests in flight, including this one.
+    arrivals: Vec<(String, usize)>,
 }
 
-impl Gate {
+impl DelayGate {
     fn slow(database: &str, by: Duration) -> Self {
         Self {
             slow: Some((database.to_owned(), by)),
@@ -58,32 +60,32 @@ impl Gate {
         }
     }
 
-    fn came(&self) -> Vec<(String, usize)> {
-        self.seen.lock().unwrap().came.clone()
+    fn arrivals(&self) -> Vec<(String, usize)> {
+        self.state.lock().unwrap().arrivals.clone()
     }
 
-    fn most(&self) -> usize {
-        self.came().iter().map(|(_, most)| *most).max().unwrap()
+    fn max_in_flight(&self) -> usize {
+        self.arrivals().iter().map(|(_, most)| *most).max().unwrap()
     }
 }
 
-impl Bystander for Gate {
-    fn act<'a>(&'a self, _: Passed<'a>) -> BoxFuture<'a, ()> {
+impl Interceptor for DelayGate {
+    fn after_answer<'a>(&'a self, _: Exchange<'a>) -> BoxFuture<'a, ()> {
         Box::pin(std::future::ready(()))
     }
 
-    fn comes<'a>(&'a self, asked: &'a Asked) -> BoxFuture<'a, ()> {
+    fn before_request<'a>(&'a self, request: &'a ParsedRequest) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             {
-                let mut seen = self.seen.lock().unwrap();
+                let mut seen = self.state.lock().unwrap();
                 seen.in_flight += 1;
                 let now = seen.in_flight;
-                seen.came.push((asked.database.clone(), now));
+                seen.arrivals.push((request.database.clone(), now));
             }
             tokio::time::sleep(LATENCY).await;
-            self.seen.lock().unwrap().in_flight -= 1;
+            self.state.lock().unwrap().in_flight -= 1;
             if let Some((slow, by)) = &self.slow
-                && *slow == asked.database
+                && *slow == request.database
             {
                 tokio::time::sleep(*by).await;
             }
@@ -91,30 +93,40 @@ impl Bystander for Gate {
     }
 }
 
-/// Runs a command that reads every account, through a gate and a schedule.
-async fn seen(
-    stage: &ProxiedServer,
-    gate: Gate,
+/// Runs a command that reads every account, with a schedule, and returns the gate.
+async fn run_through(
+    server: &ProxiedServer,
+    gate: DelayGate,
     run_settings: &RunSettings,
     schedule: Schedule,
-) -> Arc<Gate> {
+) -> Arc<DelayGate> {
     let gate = Arc::new(gate);
-    stage.proxy.watched(schedule, Some(gate.clone()));
+    server.proxy.arm_with(schedule, Some(gate.clone()));
     let given = Call::new("fix_apps_for_account_dbs", []);
-    let ran = call(&stage.proxy.url(), &given, run_settings)
+    let ran = call(&server.proxy.url(), &given, run_settings)
         .await
         .unwrap();
-    stage.proxy.disarm().await;
+    server.proxy.disarm().await;
     assert_eq!(ran.returned, Returned::Ok, "{:?}", ran.lines);
     gate
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_requests_are_in_flight_while_all_is_well_and_fewer_when_it_is_too_much() {
-    let stage = ProxiedServer::begin().await;
-    stage.set(&cluster()).await;
-    let well = seen(&stage, Gate::default(), &RUN_SETTINGS, Schedule::quiet()).await;
-    assert!((12..=16).contains(&well.most()), "{}", well.most());
+async fn requests_in_flight_grow_on_success_and_shrink_on_overload() {
+    let server = ProxiedServer::begin().await;
+    server.set(&cluster()).await;
+    let well = run_through(
+        &server,
+        DelayGate::default(),
+        &RUN_SETTINGS,
+        Schedule::quiet(),
+    )
+    .await;
+    assert!(
+        (12..=16).contains(&well.max_in_flight()),
+        "{}",
+        well.max_in_flight()
+    );
     for code in [429, 503] {
         let too_much = Fault::Status {
             code,
@@ -122,37 +134,39 @@ async fn more_requests_are_in_flight_while_all_is_well_and_fewer_when_it_is_too_
             html: false,
             retry_after: None,
         };
-        let schedule = Schedule::first(2, On::Only(Kind::Databases), too_much);
-        let loaded = seen(&stage, Gate::default(), &RUN_SETTINGS, schedule).await;
+        let schedule = Schedule::first(2, RequestFilter::Only(RequestKind::Databases), too_much);
+        let loaded = run_through(&server, DelayGate::default(), &RUN_SETTINGS, schedule).await;
         assert!(
-            (2..=8).contains(&loaded.most()),
+            (2..=8).contains(&loaded.max_in_flight()),
             "{code}: {}",
-            loaded.most()
+            loaded.max_in_flight()
         );
     }
-    stage.end().await;
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_slow_database_does_not_hold_up_the_others() {
-    let stage = ProxiedServer::begin().await;
+async fn slow_database_does_not_delay_others() {
+    let server = ProxiedServer::begin().await;
     let cluster = cluster();
-    stage.set(&cluster).await;
+    server.set(&cluster).await;
     let slow = cluster.account_databases().next().unwrap().to_owned();
     let run_settings = RunSettings {
         read: 2,
         ..RUN_SETTINGS
     };
-    // Less than the time after which a request is given up.
-    let gate = Gate::slow(&slow, Duration::from_millis(200));
-    let gate = seen(&stage, gate, &run_settings, Schedule::quiet()).await;
-    let came = gate.came();
-    let last_of_others = came.iter().rposition(|(database, _)| *database != slow);
-    let of_the_slow: Vec<usize> = (0..came.len()).filter(|at| came[*at].0 == slow).collect();
-    assert!(of_the_slow.len() >= 4, "{came:?}");
+    // Shorter than the read timeout.
+    let gate = DelayGate::slow(&slow, Duration::from_millis(200));
+    let gate = run_through(&server, gate, &run_settings, Schedule::quiet()).await;
+    let arrivals = gate.arrivals();
+    let last_of_others = arrivals.iter().rposition(|(database, _)| *database != slow);
+    let of_the_slow: Vec<usize> = (0..arrivals.len())
+        .filter(|at| arrivals[*at].0 == slow)
+        .collect();
+    assert!(of_the_slow.len() >= 4, "{arrivals:?}");
     assert!(
         last_of_others.unwrap() < of_the_slow[of_the_slow.len() - 2],
-        "{came:?}"
+        "{arrivals:?}"
     );
-    stage.end().await;
+    server.end().await;
 }

@@ -1,11 +1,11 @@
-//! Tests of the proxy, and of the library through it.
+//! Tests of the proxy, and of the library through the proxy.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test says what it expected"
+    reason = "a panic fails the test"
 )]
 
 mod faults;

@@ -1,25 +1,27 @@
-//! Every kind of fault by itself, on every kind of request, under commands of every family: what
-//! the random cases of `faults.rs` come upon now and then is here each time.
+//! Every kind of fault alone, on every kind of request, under commands of every family. The random
+//! cases of `faults.rs` cover these only sometimes.
 
-use kazoo_numbers_testkit::cases::Scene;
+use kazoo_numbers_testkit::cases::Fixture;
 use std::time::Duration;
 
-use crate::support::properties::{Case, lied_to, unharmed, unnoticed};
+use crate::support::properties::{
+    Case, keeps_data_despite_false_404, loses_nothing, succeeds_as_without_faults,
+};
 use crate::support::{ProxiedServer, RunSettings};
-use kazoo_numbers_faults::{Fault, Kind, On, RetryAfter, Schedule};
+use kazoo_numbers_faults::{Fault, RequestFilter, RequestKind, RetryAfter, Schedule};
 use kazoo_numbers_generator::{Cluster, Options, generate};
 use kazoo_numbers_model::{Argument, Call};
 use proptest::test_runner::TestCaseError;
 
-/// How often a fault strikes: less often than a request is tried.
-const STRIKES: u32 = 2;
+/// The number of faults. It is smaller than the number of attempts of a request.
+const FAULTS_PER_REQUEST: u32 = 2;
 
 fn text(text: &str) -> Argument {
     Argument::Text(text.to_owned())
 }
 
-/// A command that reads and writes accounts, one that creates databases, one that deletes, one
-/// that reads other documents than numbers, one that does everything twice.
+/// Commands that write account databases, create databases, delete documents, read the system
+/// configuration, and write twice.
 fn calls() -> [Call; 5] {
     [
         Call::new("copy_number_dbs_to_accounts", []),
@@ -43,13 +45,13 @@ fn cluster() -> Cluster {
         ..Options::default()
     })
     .cluster;
-    // One that a copy must create.
+    // A database that a copy must create.
     let first = cluster.number_databases().next().unwrap().to_owned();
     cluster.databases.remove(&first);
     cluster
 }
 
-/// Pages and batches are small, so that there are many.
+/// Small pages and batches, so that there are many.
 const RUN_SETTINGS: RunSettings = RunSettings {
     read: 7,
     insert: 3,
@@ -57,8 +59,8 @@ const RUN_SETTINGS: RunSettings = RunSettings {
     memory: 3000,
 };
 
-/// Each of these faults, on the first requests of each kind.
-fn withstands(
+/// Injects each fault into the first requests of each kind.
+fn check_faults(
     faults: &[Fault],
     property: fn(&ProxiedServer, &tokio::runtime::Runtime, &Case) -> Result<(), TestCaseError>,
 ) {
@@ -67,31 +69,35 @@ fn withstands(
         .enable_all()
         .build()
         .unwrap();
-    let stage = rt.block_on(ProxiedServer::begin());
+    let server = rt.block_on(ProxiedServer::begin());
     let [to_accounts, to_number_dbs, destructive, fix_apps, _] = calls();
-    // Each with a command that sends such requests; the writes of all of them.
+    // Each kind of request with a command that sends it; writes with all commands.
     let kinds = [
-        (Kind::Databases, vec![to_accounts]),
-        (Kind::Range, vec![fix_apps]),
-        (Kind::Ranges, vec![destructive.clone()]),
-        (Kind::Keys, vec![destructive]),
-        (Kind::CreateDatabase, vec![to_number_dbs]),
-        (Kind::BulkDocs, calls().to_vec()),
+        (RequestKind::Databases, vec![to_accounts]),
+        (RequestKind::Range, vec![fix_apps]),
+        (RequestKind::Ranges, vec![destructive.clone()]),
+        (RequestKind::Keys, vec![destructive]),
+        (RequestKind::CreateDatabase, vec![to_number_dbs]),
+        (RequestKind::BulkDocs, calls().to_vec()),
     ];
     for fault in faults {
-        let before = stage.struck();
+        let before = server.injected_faults();
         for (kind, calls) in &kinds {
             for given in calls {
-                let schedule = Schedule::first(STRIKES, On::Only(*kind), *fault);
+                let schedule =
+                    Schedule::first(FAULTS_PER_REQUEST, RequestFilter::Only(*kind), *fault);
                 let case = ((cluster(), given.clone()), RUN_SETTINGS, schedule);
-                if let Err(error) = property(&stage, &rt, &case) {
+                if let Err(error) = property(&server, &rt, &case) {
                     panic!("{fault:?} on {kind:?}: {error}");
                 }
             }
         }
-        assert!(stage.struck() > before, "{fault:?} never struck");
+        assert!(
+            server.injected_faults() > before,
+            "{fault:?} was never injected"
+        );
     }
-    rt.block_on(stage.end());
+    rt.block_on(server.end());
 }
 
 fn status(code: u16) -> [Fault; 2] {
@@ -103,7 +109,7 @@ fn status(code: u16) -> [Fault; 2] {
     })
 }
 
-/// Before the server acted, and after.
+/// A status before the server acted and one after it.
 fn passing_status(code: u16) -> [Fault; 2] {
     [false, true].map(|acted| Fault::Status {
         code,
@@ -114,58 +120,64 @@ fn passing_status(code: u16) -> [Fault; 2] {
 }
 
 #[test]
-fn latency_and_a_narrow_line_change_nothing() {
+fn latency_and_low_bandwidth_change_nothing() {
     let slow = [
         Fault::Latency(Duration::from_millis(50)),
         Fault::Bandwidth(64),
     ];
-    withstands(&slow, unnoticed);
+    check_faults(&slow, succeeds_as_without_faults);
 }
 
 #[test]
-fn resets_before_and_after_the_server_acted_change_nothing() {
-    withstands(&[Fault::ResetBefore, Fault::ResetAfter], unnoticed);
+fn resets_before_and_after_write_change_nothing() {
+    check_faults(
+        &[Fault::ResetBefore, Fault::ResetAfter],
+        succeeds_as_without_faults,
+    );
 }
 
 #[test]
 fn truncated_and_garbage_bodies_change_nothing() {
     let broken = [Fault::CutShort, Fault::Truncated, Fault::Garbage];
-    withstands(&broken, unnoticed);
+    check_faults(&broken, succeeds_as_without_faults);
 }
 
 #[test]
-fn a_server_that_hangs_changes_nothing() {
+fn hanging_server_changes_nothing() {
     let hung = [
         Fault::Hang,
         Fault::HangAfter,
         Fault::ActsLate(Duration::from_millis(400)),
     ];
-    withstands(&hung, unnoticed);
+    check_faults(&hung, succeeds_as_without_faults);
 }
 
 #[test]
-fn bodies_that_trickle_change_nothing() {
-    // Each byte comes within the time that a server may be silent.
-    withstands(&[Fault::Trickle(Duration::from_millis(100))], unnoticed);
+fn slow_bodies_change_nothing() {
+    // Each byte arrives within the read timeout.
+    check_faults(
+        &[Fault::Trickle(Duration::from_millis(100))],
+        succeeds_as_without_faults,
+    );
 }
 
 #[test]
-fn a_restart_in_mid_run_loses_nothing() {
+fn restart_during_run_loses_nothing() {
     let restarts = [(false, 0), (true, 0), (false, 100), (true, 100)];
     let restarts = restarts.map(|(acted, away)| Fault::Restart {
         acted,
         away: Duration::from_millis(away),
     });
-    withstands(&restarts, unharmed);
+    check_faults(&restarts, loses_nothing);
 }
 
 #[test]
 fn status_408_changes_nothing() {
-    withstands(&passing_status(408), unnoticed);
+    check_faults(&passing_status(408), succeeds_as_without_faults);
 }
 
 #[test]
-fn status_429_changes_nothing_whatever_it_says_of_when_to_come_back() {
+fn status_429_with_any_retry_after_changes_nothing() {
     let retry_after = [
         None,
         Some(RetryAfter::Seconds(1)),
@@ -178,71 +190,74 @@ fn status_429_changes_nothing_whatever_it_says_of_when_to_come_back() {
         html: false,
         retry_after,
     });
-    withstands(&limited, unnoticed);
+    check_faults(&limited, succeeds_as_without_faults);
 }
 
 #[test]
-fn status_500_changes_nothing_with_rows_or_without() {
-    withstands(&passing_status(500), unnoticed);
-    withstands(&[Fault::ErrorWithRows, Fault::RowErrors], unnoticed);
+fn status_500_with_or_without_rows_changes_nothing() {
+    check_faults(&passing_status(500), succeeds_as_without_faults);
+    check_faults(
+        &[Fault::ErrorWithRows, Fault::RowErrors],
+        succeeds_as_without_faults,
+    );
 }
 
 #[test]
 fn statuses_502_503_504_change_nothing() {
     for code in [502, 503, 504] {
-        withstands(&passing_status(code), unnoticed);
+        check_faults(&passing_status(code), succeeds_as_without_faults);
     }
 }
 
 #[test]
-fn status_202_and_rows_twice_or_in_another_order_change_nothing() {
+fn status_202_and_duplicated_or_reordered_rows_change_nothing() {
     let odd = [Fault::Accepted, Fault::DuplicatedRows, Fault::ReorderedRows];
-    withstands(&odd, unnoticed);
+    check_faults(&odd, succeeds_as_without_faults);
 }
 
 #[test]
-fn status_401_ends_the_run_and_loses_nothing() {
-    withstands(&status(401), unharmed);
+fn status_401_stops_run_and_loses_nothing() {
+    check_faults(&status(401), loses_nothing);
 }
 
 #[test]
 fn status_403_loses_nothing() {
-    withstands(&status(403), unharmed);
+    check_faults(&status(403), loses_nothing);
 }
 
 #[test]
-fn status_404_of_a_load_balancer_loses_nothing() {
+fn status_404_from_load_balancer_loses_nothing() {
     let [couchdb, balancer] = status(404);
-    withstands(&[balancer], unharmed);
-    withstands(&[couchdb], lied_to);
+    check_faults(&[balancer], loses_nothing);
+    check_faults(&[couchdb], keeps_data_despite_false_404);
 }
 
 #[test]
 fn status_409_loses_nothing() {
-    withstands(&status(409), unharmed);
+    check_faults(&status(409), loses_nothing);
 }
 
 #[test]
 fn status_412_loses_nothing() {
-    withstands(&status(412), unharmed);
+    check_faults(&status(412), loses_nothing);
 }
 
 #[test]
 fn status_413_loses_nothing() {
-    withstands(&status(413), unharmed);
+    check_faults(&status(413), loses_nothing);
 }
 
 #[test]
 fn status_417_loses_nothing() {
-    withstands(&status(417), unharmed);
+    check_faults(&status(417), loses_nothing);
 }
 
-/// A CouchDB older than 2.2, or a proxy that lets nothing else through: both ranges of an account
-/// are read one by one.
+/// CouchDB before 2.2, or a proxy that refuses `queries`: both ranges of an account are read
+/// separately.
 #[test]
-fn a_server_that_answers_no_queries_is_read_all_the_same() {
+fn server_without_queries_endpoint_is_read() {
     let rt = tokio::runtime::Runtime::new().unwrap();
-    let stage = rt.block_on(ProxiedServer::begin());
+    let server = rt.block_on(ProxiedServer::begin());
     for (code, html) in [(404, false), (404, true), (405, false), (400, false)] {
         let fault = Fault::Status {
             code,
@@ -250,14 +265,17 @@ fn a_server_that_answers_no_queries_is_read_all_the_same() {
             html,
             retry_after: None,
         };
-        let before = stage.struck();
-        let schedule = Schedule::first(u32::MAX, On::Only(Kind::Ranges), fault);
+        let before = server.injected_faults();
+        let schedule = Schedule::first(u32::MAX, RequestFilter::Only(RequestKind::Ranges), fault);
         let [_, to_number_dbs, ..] = calls();
         let case = ((cluster(), to_number_dbs), RUN_SETTINGS, schedule);
-        if let Err(error) = unnoticed(&stage, &rt, &case) {
+        if let Err(error) = succeeds_as_without_faults(&server, &rt, &case) {
             panic!("{code}: {error}");
         }
-        assert!(stage.struck() > before, "{code} never struck");
+        assert!(
+            server.injected_faults() > before,
+            "{code} was never injected"
+        );
     }
-    rt.block_on(stage.end());
+    rt.block_on(server.end());
 }

@@ -1,9 +1,9 @@
-//! Another writer edits, deletes and re-creates the documents that a run works on, while it does.
-//! Nothing of theirs is ever overwritten unread.
+//! Another client edits, deletes and re-creates the documents of a run in progress. The run never
+//! overwrites a change that it did not read.
 //!
-//! `KAZOO_NUMBERS_CASES` says how many cases, `KAZOO_NUMBERS_SEED` from which seed.
+//! `KAZOO_NUMBERS_CASES` sets the number of cases, `KAZOO_NUMBERS_SEED` the seed.
 
-use kazoo_numbers_testkit::cases::deal;
+use kazoo_numbers_testkit::cases::run_cases;
 use kazoo_numbers_testkit::command::clusters_and_calls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -15,70 +15,72 @@ use exact_json::{Value, json};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hyper::Method;
-use kazoo_numbers_faults::{Bystander, Kind, Passed, Schedule, Upstream, Witness, arbitrary, rows};
+use kazoo_numbers_faults::{
+    Exchange, Interceptor, Recording, RequestKind, Schedule, Upstream, arbitrary, rows,
+};
 use kazoo_numbers_generator::Cluster;
 use kazoo_numbers_model::Call;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 
-/// What the writer did to one document.
+/// A change by the other client.
 #[derive(Clone, Debug)]
-struct Act {
+struct OutsideChange {
     database: String,
     id: String,
-    /// The revision that it replaced.
+    /// The replaced revision.
     from: Option<String>,
-    /// The revision that it made.
+    /// The new revision.
     to: String,
     deletes: bool,
 }
 
-/// How busy the writer is.
+/// How often the other client writes.
 #[derive(Clone, Debug)]
-struct Habits {
+struct Activity {
     seed: u64,
     per_thousand: u16,
     at_most: usize,
 }
 
-fn habits() -> impl Strategy<Value = Habits> {
-    (any::<u64>(), 1..=1000_u16, 1..=60_usize).prop_map(|(seed, per_thousand, at_most)| Habits {
+fn activity() -> impl Strategy<Value = Activity> {
+    (any::<u64>(), 1..=1000_u16, 1..=60_usize).prop_map(|(seed, per_thousand, at_most)| Activity {
         seed,
         per_thousand,
         at_most,
     })
 }
 
-struct Writer {
-    habits: Habits,
-    /// The databases that a number may lie in.
+struct OutsideWriter {
+    activity: Activity,
+    /// The databases that a number may be in.
     databases: Vec<String>,
-    acts: Mutex<Vec<Act>>,
+    changes: Mutex<Vec<OutsideChange>>,
     turns: Mutex<BTreeMap<u64, u64>>,
 }
 
-impl Writer {
-    fn dice(&self, passed: &Passed<'_>) -> Dice {
-        let fingerprint = passed.asked.fingerprint(self.habits.seed);
+impl OutsideWriter {
+    fn dice(&self, exchange: &Exchange<'_>) -> Dice {
+        let fingerprint = exchange.request.fingerprint(self.activity.seed);
         let mut turns = self.turns.lock().unwrap();
         let turn = turns.entry(fingerprint).or_default();
         *turn += 1;
         Dice(fingerprint ^ turn.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    /// The documents that the request was about.
-    fn ids(passed: &Passed<'_>) -> Vec<String> {
+    /// The documents of the request.
+    fn ids(exchange: &Exchange<'_>) -> Vec<String> {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-        let (rows, key) = match passed.asked.kind {
-            Kind::BulkDocs => {
+        let (rows, key) = match exchange.request.kind {
+            RequestKind::BulkDocs => {
                 let mut body: Value =
-                    exact_json::from_slice(&passed.asked.body).unwrap_or_default();
+                    exact_json::from_slice(&exchange.request.body).unwrap_or_default();
                 match body.get_mut("docs").map(Value::take) {
                     Some(Value::Array(documents)) => (documents, "_id"),
                     _ => return Vec::new(),
                 }
             }
-            kind => (rows(kind, &passed.answer.body), "key"),
+            kind => (rows(kind, &exchange.answer.body), "key"),
         };
         rows.iter()
             .filter_map(|row| text(row.get(key)))
@@ -92,7 +94,7 @@ impl Writer {
             utf8_percent_encode(database, NON_ALPHANUMERIC),
             utf8_percent_encode(id, NON_ALPHANUMERIC)
         );
-        let answer = server.ask(Method::GET, &target, "").await.unwrap();
+        let answer = server.send(Method::GET, &target, "").await.unwrap();
         let known = exact_json::from_slice::<Value>(&answer.body).unwrap();
         let (from, mut document) = if answer.status == 200 {
             (known["_rev"].as_str().map(str::to_owned), known)
@@ -101,7 +103,7 @@ impl Writer {
         } else {
             (None, json!({"_id": id, "pvt_type": "number"}))
         };
-        // No two changes of theirs are the same.
+        // Makes every change different.
         document["outside"] = dice.roll(u64::MAX).into();
         let what = dice.roll(10);
         match what {
@@ -116,14 +118,14 @@ impl Writer {
         let Some(to) = self.put(server, &target, &document).await else {
             return;
         };
-        let act = |from, to: &str, deletes| Act {
+        let act = |from, to: &str, deletes| OutsideChange {
             database: database.into(),
             id: id.into(),
             from,
             to: to.into(),
             deletes,
         };
-        self.acts.lock().unwrap().push(act(from, &to, deletes));
+        self.changes.lock().unwrap().push(act(from, &to, deletes));
         if deletes && what == 5 {
             let mut again = document.clone();
             let members = again.as_object_mut().unwrap();
@@ -132,17 +134,17 @@ impl Writer {
             }
             if let Some(last) = self.put(server, &target, &again).await {
                 let act = act(Some(to), &last, false);
-                self.acts.lock().unwrap().push(act);
+                self.changes.lock().unwrap().push(act);
             }
         }
     }
 
     async fn put(&self, server: &Upstream, target: &str, document: &Value) -> Option<String> {
         let answer = server
-            .ask(Method::PUT, target, document.to_string())
+            .send(Method::PUT, target, document.to_string())
             .await
             .unwrap();
-        // The run was faster.
+        // A failure means that the run wrote first.
         (answer.status < 300).then(|| {
             let answer: Value = exact_json::from_slice(&answer.body).unwrap();
             answer["rev"].as_str().unwrap().to_owned()
@@ -150,27 +152,27 @@ impl Writer {
     }
 }
 
-impl Bystander for Writer {
-    fn act<'a>(&'a self, passed: Passed<'a>) -> BoxFuture<'a, ()> {
+impl Interceptor for OutsideWriter {
+    fn after_answer<'a>(&'a self, exchange: Exchange<'a>) -> BoxFuture<'a, ()> {
         async move {
-            let ids = Self::ids(&passed);
-            let mut dice = self.dice(&passed);
-            if ids.is_empty() || dice.roll(1000) >= self.habits.per_thousand.into() {
+            let ids = Self::ids(&exchange);
+            let mut dice = self.dice(&exchange);
+            if ids.is_empty() || dice.roll(1000) >= self.activity.per_thousand.into() {
                 return;
             }
             for _ in 0..=dice.roll(3) {
-                if self.acts.lock().unwrap().len() >= self.habits.at_most {
+                if self.changes.lock().unwrap().len() >= self.activity.at_most {
                     return;
                 }
                 let id = &ids[usize::try_from(dice.roll(ids.len() as u64)).unwrap()];
-                // Mostly where it was seen, else where its copy may be.
+                // Usually in the database of the request, otherwise in one that may hold a copy.
                 let database = if dice.roll(4) > 0 || self.databases.is_empty() {
-                    &passed.asked.database
+                    &exchange.request.database
                 } else {
                     let some = dice.roll(self.databases.len() as u64);
                     &self.databases[usize::try_from(some).unwrap()]
                 };
-                self.touch(passed.server, database, id, &mut dice).await;
+                self.touch(exchange.server, database, id, &mut dice).await;
             }
         }
         .boxed()
@@ -193,56 +195,59 @@ impl Dice {
 #[derive(Clone, Debug, Default)]
 struct Figures {
     cases: u64,
-    acts: u64,
-    /// Changes of theirs that we replaced, having read them.
+    changes: u64,
+    /// Changes of the other client that the run read and replaced.
     replaced: u64,
-    /// Writes of ours that were refused because they were faster.
+    /// Writes of the run that failed with a conflict.
     refused: u64,
     landed: u64,
 }
 
 static FIGURES: Mutex<Option<Figures>> = Mutex::new(None);
 
-type Case = ((Cluster, Call), RunSettings, Habits, Schedule);
+type Case = ((Cluster, Call), RunSettings, Activity, Schedule);
 
-async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<(), TestCaseError> {
-    let ((cluster, given), run_settings, habits, schedule) = case;
-    let before = stage.set(cluster).await;
+async fn check(server: &ProxiedServer, case: &Case, faultless: bool) -> Result<(), TestCaseError> {
+    let ((cluster, given), run_settings, activity, schedule) = case;
+    let before = server.set(cluster).await;
     let databases = before.0.databases.keys();
-    let writer = Arc::new(Writer {
-        habits: habits.clone(),
+    let writer = Arc::new(OutsideWriter {
+        activity: activity.clone(),
         databases: databases
             .filter(|name| name.starts_with("account/") || name.starts_with("numbers/"))
             .cloned()
             .collect(),
-        acts: Mutex::default(),
+        changes: Mutex::default(),
         turns: Mutex::default(),
     });
-    stage.proxy.watched(schedule.clone(), Some(writer.clone()));
-    let url = stage.proxy.url();
+    server
+        .proxy
+        .arm_with(schedule.clone(), Some(writer.clone()));
+    let url = server.proxy.url();
     let ran = if faultless {
         call_without_faults(&url, given, run_settings).await
     } else {
         call(&url, given, run_settings).await
     };
-    let (witness, _) = stage.proxy.disarm().await;
+    let (recording, _) = server.proxy.disarm().await;
     let Some(ran) = ran else {
-        return Err(TestCaseError::fail(format!("{given} does not end")));
+        return Err(TestCaseError::fail(format!("{given} does not finish")));
     };
-    let after = stage.read().await;
-    let acts = writer.acts.lock().unwrap().clone();
-    let mut all = bad_writes(&given.function, &witness);
-    all.extend(overwritten(&acts, &witness, &after.1));
-    let counted: u64 = ran.writes().iter().sum();
-    let landed_ids: BTreeSet<&str> = witness.changed().map(|write| write.id.as_str()).collect();
-    // On a busy machine a request can be given up and sent again without any fault of ours. Whose a
-    // document is that somebody replaced meanwhile nobody can know then: it is told as failed.
+    let after = server.read().await;
+    let changes = writer.changes.lock().unwrap().clone();
+    let mut all = bad_writes(&given.function, &recording);
+    all.extend(overwritten(&changes, &recording, &after.1));
+    let counted = ran.writes().total();
+    let landed_ids: BTreeSet<&str> = recording.changed().map(|write| write.id.as_str()).collect();
+    // On a busy machine a request can time out and be retried without an injected fault. If the
+    // other client then replaced the document, the outcome is unknown, and the run reports it as
+    // failed.
     let failed = match &ran.finished {
         Some(finished) if finished.summary.retries > 0 => ran.failed_ids(),
         _ => BTreeSet::new(),
     };
-    let most = witness.changed().count() as u64;
-    let least = witness
+    let most = recording.changed().count() as u64;
+    let least = recording
         .changed()
         .filter(|write| !failed.contains(&write.id))
         .count() as u64;
@@ -250,24 +255,25 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
         all.push(format!(
             "counted {:?}, and {} writes landed: {landed_ids:?}",
             ran.writes(),
-            witness.changed().count()
+            recording.changed().count()
         ));
     }
     {
         let mut figures = FIGURES.lock().unwrap();
         let figures = figures.get_or_insert_default();
         figures.cases += 1;
-        figures.acts += acts.len() as u64;
-        figures.landed += witness.changed().count() as u64;
-        figures.refused += witness
+        figures.changes += changes.len() as u64;
+        figures.landed += recording.changed().count() as u64;
+        figures.refused += recording
             .written
             .iter()
             .filter(|write| write.landed.is_none())
             .count() as u64;
-        figures.replaced += witness
+        figures.replaced += recording
             .changed()
             .filter(|write| {
-                acts.iter()
+                changes
+                    .iter()
                     .any(|act| Some(&act.to) == write.replaces.as_ref())
             })
             .count() as u64;
@@ -276,29 +282,30 @@ async fn check(stage: &ProxiedServer, case: &Case, faultless: bool) -> Result<()
         return Ok(());
     }
     Err(TestCaseError::fail(format!(
-        "{given}\n{run_settings:?}\n{schedule:?}\n{habits:?}\n{}\nthey did {acts:#?}\nit printed:\n{}",
+        "{given}\n{run_settings:?}\n{schedule:?}\n{activity:?}\n{}\nchanges of the other client: {changes:#?}\noutput:\n{}",
         all.join("\n"),
         ran.lines.join("\n")
     )))
 }
 
-/// Changes of theirs that are gone without having been read.
+/// Changes of the other client that disappeared without having been read.
 fn overwritten(
-    acts: &[Act],
-    witness: &Witness,
+    changes: &[OutsideChange],
+    recording: &Recording,
     last: &BTreeMap<String, BTreeMap<String, String>>,
 ) -> Vec<String> {
-    acts.iter()
-        // A deletion leaves nothing to overwrite: a number that is missing may be created.
+    changes
+        .iter()
+        // After a deletion there is nothing to overwrite: a missing number may be created.
         .filter(|act| !act.deletes)
         .filter(|act| {
             let there = last.get(&act.database).and_then(|revs| revs.get(&act.id)) == Some(&act.to);
-            let theirs = acts.iter().any(|later| {
+            let theirs = changes.iter().any(|later| {
                 later.database == act.database
                     && later.id == act.id
                     && later.from.as_ref() == Some(&act.to)
             });
-            let read = witness.written.iter().any(|write| {
+            let read = recording.written.iter().any(|write| {
                 write.database == act.database
                     && write.id == act.id
                     && write.landed.is_some()
@@ -312,37 +319,40 @@ fn overwritten(
 }
 
 #[test]
-fn what_others_write_is_never_overwritten_unread() {
-    deal(
+fn outside_changes_are_never_overwritten_unread() {
+    run_cases(
         "outside writer",
         500,
         || {
             (
                 clusters_and_calls(),
                 run_settings(),
-                habits(),
+                activity(),
                 Just(Schedule::quiet()),
             )
         },
-        |rt, stage, case| rt.block_on(check(stage, &case, true)),
+        |rt, server, case| rt.block_on(check(server, &case, true)),
     );
     println!("outside writer: {:?}", FIGURES.lock().unwrap());
 }
 
 #[test]
-fn not_even_when_everything_goes_wrong() {
-    deal(
+fn outside_changes_survive_random_faults() {
+    run_cases(
         "outside writer and faults",
         300,
         || {
             (
                 clusters_and_calls(),
                 run_settings(),
-                habits(),
+                activity(),
                 arbitrary::any_schedule(),
             )
         },
-        |rt, stage, case| rt.block_on(check(stage, &case, false)),
+        |rt, server, case| rt.block_on(check(server, &case, false)),
     );
-    println!("outside writer, all so far: {:?}", FIGURES.lock().unwrap());
+    println!(
+        "outside writer, total so far: {:?}",
+        FIGURES.lock().unwrap()
+    );
 }

@@ -1,16 +1,17 @@
-//! The proxy does what its schedule says, and sees what passes.
+//! The proxy follows its schedule and records the traffic.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use hyper::Method;
 use kazoo_numbers_faults::{
-    Answer, Fault, Kind, On, Proxy, ProxyError, RetryAfter, Schedule, Upstream,
+    Fault, Proxy, ProxyError, RequestFilter, RequestKind, RetryAfter, Schedule, Upstream,
+    UpstreamAnswer,
 };
 use kazoo_numbers_sandbox::{SandboxConfig, Server};
 use tokio::net::TcpStream;
 
-struct Scene {
+struct ProxyFixture {
     sandbox: Server,
     proxy: Proxy,
     client: Upstream,
@@ -18,12 +19,12 @@ struct Scene {
 
 const WRITE: &str = r#"{"docs":[{"_id":"a","n":1},{"_id":"b"}]}"#;
 
-impl Scene {
+impl ProxyFixture {
     async fn new() -> Self {
         let sandbox = Server::start(SandboxConfig::default()).await.unwrap();
         let proxy = Proxy::start(&sandbox.url()).await.unwrap();
         let client = Upstream::new(&proxy.url()).unwrap();
-        proxy.server().ask(Method::PUT, "/d", "").await.unwrap();
+        proxy.server().send(Method::PUT, "/d", "").await.unwrap();
         Self {
             sandbox,
             proxy,
@@ -31,51 +32,55 @@ impl Scene {
         }
     }
 
-    async fn write(&self) -> Result<Answer, ProxyError> {
-        self.client.ask(Method::POST, "/d/_bulk_docs", WRITE).await
+    async fn write(&self) -> Result<UpstreamAnswer, ProxyError> {
+        self.client.send(Method::POST, "/d/_bulk_docs", WRITE).await
     }
 
-    async fn read(&self) -> Result<Answer, ProxyError> {
+    async fn read(&self) -> Result<UpstreamAnswer, ProxyError> {
         self.client
-            .ask(Method::GET, "/d/_all_docs?include_docs=true", "")
+            .send(Method::GET, "/d/_all_docs?include_docs=true", "")
             .await
     }
 
-    /// How many documents there are, past the proxy.
+    /// The number of documents, read without the proxy.
     async fn documents(&self) -> usize {
         let server = self.proxy.server();
-        let answer = server.ask(Method::GET, "/d/_all_docs", "").await.unwrap();
+        let answer = server.send(Method::GET, "/d/_all_docs", "").await.unwrap();
         text(&answer).matches("\"id\"").count()
     }
 }
 
-fn text(answer: &Answer) -> String {
+fn text(answer: &UpstreamAnswer) -> String {
     String::from_utf8(answer.body.to_vec()).unwrap()
 }
 
 #[tokio::test]
-async fn resets_come_before_or_after_the_server_acted() {
-    let scene = Scene::new().await;
-    scene
-        .proxy
-        .arm(Schedule::first(1, On::Writes, Fault::ResetBefore));
+async fn resets_happen_before_or_after_the_write() {
+    let scene = ProxyFixture::new().await;
+    scene.proxy.arm(Schedule::first(
+        1,
+        RequestFilter::Writes,
+        Fault::ResetBefore,
+    ));
     assert!(scene.write().await.is_err());
     assert_eq!(scene.documents().await, 0);
     for fault in [Fault::ResetAfter, Fault::CutShort] {
-        scene.proxy.arm(Schedule::first(1, On::Writes, fault));
+        scene
+            .proxy
+            .arm(Schedule::first(1, RequestFilter::Writes, fault));
         assert!(scene.write().await.is_err());
         assert_eq!(scene.documents().await, 2);
-        let (witness, hits) = scene.proxy.disarm().await;
+        let (recording, hits) = scene.proxy.disarm().await;
         assert_eq!(hits, [1]);
-        assert_eq!(witness.written.len(), 2);
+        assert_eq!(recording.written.len(), 2);
     }
     assert_eq!(scene.write().await.unwrap().status, 201);
     scene.sandbox.shutdown().await;
 }
 
 #[tokio::test]
-async fn answers_are_broken_as_told() {
-    let scene = Scene::new().await;
+async fn answers_are_changed_by_the_fault() {
+    let scene = ProxyFixture::new().await;
     scene.write().await.unwrap();
     let whole = text(&scene.read().await.unwrap());
     for (fault, check) in [
@@ -93,7 +98,9 @@ async fn answers_are_broken_as_told() {
         }),
         (Fault::Bandwidth(10), |body, whole| body == whole),
     ] {
-        scene.proxy.arm(Schedule::first(1, On::Reads, fault));
+        scene
+            .proxy
+            .arm(Schedule::first(1, RequestFilter::Reads, fault));
         let body = text(&scene.read().await.unwrap());
         assert!(check(&body, &whole), "{fault:?}: {body}");
     }
@@ -101,8 +108,8 @@ async fn answers_are_broken_as_told() {
 }
 
 #[tokio::test]
-async fn statuses_are_answered_with_what_belongs_to_them() {
-    let scene = Scene::new().await;
+async fn statuses_have_matching_bodies() {
+    let scene = ProxyFixture::new().await;
     for (code, acted) in [(401, false), (413, false), (429, false), (503, true)] {
         let before = scene.documents().await;
         let fault = Fault::Status {
@@ -111,36 +118,42 @@ async fn statuses_are_answered_with_what_belongs_to_them() {
             html: code == 503,
             retry_after: Some(RetryAfter::Seconds(1)),
         };
-        scene
-            .proxy
-            .arm(Schedule::first(1, On::Only(Kind::BulkDocs), fault));
+        scene.proxy.arm(Schedule::first(
+            1,
+            RequestFilter::Only(RequestKind::BulkDocs),
+            fault,
+        ));
         let answer = scene.write().await.unwrap();
         assert_eq!(answer.status, code);
         assert_eq!(text(&answer).starts_with("<html>"), code == 503);
         assert_eq!(scene.documents().await, if acted { 2 } else { before });
     }
-    scene
-        .proxy
-        .arm(Schedule::first(1, On::Writes, Fault::ErrorWithRows));
+    scene.proxy.arm(Schedule::first(
+        1,
+        RequestFilter::Writes,
+        Fault::ErrorWithRows,
+    ));
     let answer = scene.write().await.unwrap();
     assert_eq!((answer.status, &answer.body[..1]), (500, &b"["[..]));
     scene
         .proxy
-        .arm(Schedule::first(1, On::Writes, Fault::Accepted));
+        .arm(Schedule::first(1, RequestFilter::Writes, Fault::Accepted));
     assert_eq!(scene.write().await.unwrap().status, 202);
     scene.sandbox.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_restart_resets_all_connections_and_refuses_new_ones_for_a_while() {
-    let scene = Scene::new().await;
+async fn restart_resets_connections_and_refuses_new_ones() {
+    let scene = ProxyFixture::new().await;
     let url = url::Url::parse(&scene.proxy.url()).unwrap();
     let address = (url.host_str().unwrap(), url.port().unwrap());
     for acted in [false, true] {
         let idle = TcpStream::connect(address).await.unwrap();
         let away = Duration::from_millis(300);
         let restart = Fault::Restart { acted, away };
-        scene.proxy.arm(Schedule::first(1, On::Writes, restart));
+        scene
+            .proxy
+            .arm(Schedule::first(1, RequestFilter::Writes, restart));
         let before = scene.documents().await;
         assert!(scene.write().await.is_err());
         let refused = TcpStream::connect(address).await.unwrap_err();
@@ -156,10 +169,12 @@ async fn a_restart_resets_all_connections_and_refuses_new_ones_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_late_act_is_waited_for() {
-    let scene = Scene::new().await;
+async fn disarm_waits_for_late_write() {
+    let scene = ProxyFixture::new().await;
     let late = Fault::ActsLate(Duration::from_millis(200));
-    scene.proxy.arm(Schedule::first(1, On::Writes, late));
+    scene
+        .proxy
+        .arm(Schedule::first(1, RequestFilter::Writes, late));
     let started = Instant::now();
     let impatient = tokio::time::timeout(Duration::from_millis(50), scene.write()).await;
     assert!(impatient.is_err());
@@ -171,14 +186,14 @@ async fn a_late_act_is_waited_for() {
 }
 
 #[tokio::test]
-async fn the_witness_knows_what_was_read_before_it_was_replaced() {
-    let scene = Scene::new().await;
+async fn recording_knows_which_revisions_were_read() {
+    let scene = ProxyFixture::new().await;
     scene.write().await.unwrap();
     let listing = text(
         &scene
             .proxy
             .server()
-            .ask(Method::GET, "/d/_all_docs?startkey=%22a%22&limit=1", "")
+            .send(Method::GET, "/d/_all_docs?startkey=%22a%22&limit=1", "")
             .await
             .unwrap(),
     );
@@ -194,22 +209,22 @@ async fn the_witness_knows_what_was_read_before_it_was_replaced() {
     scene.proxy.arm(Schedule::quiet());
     scene
         .client
-        .ask(Method::POST, "/d/_bulk_docs", update.clone())
+        .send(Method::POST, "/d/_bulk_docs", update.clone())
         .await
         .unwrap();
-    let (witness, _) = scene.proxy.disarm().await;
-    assert_eq!(witness.unread().count(), 1, "{witness:?}");
+    let (recording, _) = scene.proxy.disarm().await;
+    assert_eq!(recording.unread_writes().count(), 1, "{recording:?}");
 
-    // Read in an answer that never arrived: not read. Read in one that did: read.
+    // Only a revision in an answer that arrived counts as read.
     scene
         .proxy
-        .arm(Schedule::first(1, On::Reads, Fault::Truncated));
+        .arm(Schedule::first(1, RequestFilter::Reads, Fault::Truncated));
     scene.read().await.unwrap();
     let listing = text(
         &scene
             .proxy
             .server()
-            .ask(Method::GET, "/d/_all_docs?startkey=%22a%22&limit=1", "")
+            .send(Method::GET, "/d/_all_docs?startkey=%22a%22&limit=1", "")
             .await
             .unwrap(),
     );
@@ -224,13 +239,13 @@ async fn the_witness_knows_what_was_read_before_it_was_replaced() {
     let update = format!(r#"{{"docs":[{{"_id":"a","_rev":"{rev}","n":3}}]}}"#);
     scene
         .client
-        .ask(Method::POST, "/d/_bulk_docs", update)
+        .send(Method::POST, "/d/_bulk_docs", update)
         .await
         .unwrap();
     scene.read().await.unwrap();
-    let (witness, _) = scene.proxy.disarm().await;
-    assert_eq!(witness.unread().count(), 1);
-    let landed = witness.written[0].landed.clone().unwrap();
-    assert!(witness.has_read("d", "a", &landed));
+    let (recording, _) = scene.proxy.disarm().await;
+    assert_eq!(recording.unread_writes().count(), 1);
+    let landed = recording.written[0].landed.clone().unwrap();
+    assert!(recording.has_read("d", "a", &landed));
     scene.sandbox.shutdown().await;
 }

@@ -1,38 +1,38 @@
-//! Decides, for every number, what becomes of it; and makes databases of the decisions.
+//! Decides the properties of every number, and builds databases from the decisions.
 
-mod break_numbers;
-mod deal;
-mod facts;
-mod fate;
-mod make;
+mod add_drift;
+mod assign;
+mod build;
+mod list_drift;
 mod number;
+mod ugly_documents;
 
 use std::collections::BTreeMap;
 
-use crate::dice::Dice;
 use crate::documents::{Cluster, Database};
 use crate::drift::Drift;
 use crate::names::account_database;
 use crate::options::Options;
 use crate::overlay::overlay;
 use crate::prefixes::{number, prefixes};
+use crate::random::RandomStream;
 use crate::system_config::system_config;
 use crate::ugly::UglyKind;
 
 use self::number::NumberPlan;
 
-/// A cluster and what was broken in it.
+/// A cluster and its drift.
 #[derive(Clone, Debug)]
 pub struct Generated {
     /// The cluster.
     pub cluster: Cluster,
-    /// What was broken, by kind. Without ugliness this is all that is out of order; ugly
-    /// clusters hold odd cases beside, which nobody calls drift.
+    /// The drift. Without ugliness it is complete; ugly clusters have unusual cases that are not
+    /// drift.
     pub drift: Vec<Drift>,
 }
 
-/// Makes a whole cluster in memory. For hundreds of thousands of numbers, make a [`Plan`] and
-/// take its databases one by one.
+/// Generates a whole cluster in memory. For hundreds of thousands of numbers, create a [`Plan`] and
+/// build its databases one by one.
 #[must_use]
 pub fn generate(options: &Options) -> Generated {
     let plan = Plan::new(options);
@@ -50,7 +50,7 @@ pub fn generate(options: &Options) -> Generated {
     }
 }
 
-/// What a cluster is to hold: a few bytes a number.
+/// The plan of a cluster: a few bytes for each number.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) options: Options,
@@ -66,7 +66,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Decides everything.
+    /// Creates a plan.
     #[must_use]
     pub fn new(options: &Options) -> Self {
         let mut options = options.clone();
@@ -87,8 +87,8 @@ impl Plan {
             overlay: BTreeMap::new(),
             drift: Vec::new(),
         };
-        plan.deal_numbers();
-        plan.break_numbers();
+        plan.assign_numbers();
+        plan.add_drift();
         plan.uglify_numbers();
         plan.index();
         plan.overlay = overlay(&mut plan);
@@ -96,7 +96,7 @@ impl Plan {
         plan
     }
 
-    /// What was broken, sorted.
+    /// The drift, sorted.
     #[must_use]
     pub fn drift(&self) -> &[Drift] {
         &self.drift
@@ -118,7 +118,7 @@ impl Plan {
         names
     }
 
-    /// Makes one database; an empty one of a name that the plan does not have.
+    /// Builds one database. Empty if the plan has no database with this name.
     #[must_use]
     pub fn database(&self, name: &str) -> Database {
         let mut database = if name == "system_config" {
@@ -130,21 +130,21 @@ impl Plan {
         } else {
             Database::default()
         };
-        if let Some(beside) = self.overlay.get(name) {
-            for document in beside.documents.values() {
+        if let Some(overlay) = self.overlay.get(name) {
+            for document in overlay.documents.values() {
                 database.insert(document.clone());
             }
-            for leaf in beside.conflicts.values().flatten() {
+            for leaf in overlay.conflicts.values().flatten() {
                 database.insert_conflict(leaf.clone());
             }
-            for id in &beside.deleted {
+            for id in &overlay.deleted {
                 database.delete(id);
             }
         }
         database
     }
 
-    /// Whether this kind of ugliness was asked for.
+    /// Whether this kind of ugliness is requested.
     pub(crate) fn is_ugly(&self, kind: UglyKind) -> bool {
         self.options.ugly.contains(&kind)
     }
@@ -164,12 +164,12 @@ impl Plan {
         self.accounts.iter().position(|own| *own == id)
     }
 
-    /// The account that all others are under.
+    /// The master account, which is the parent of all others.
     pub(crate) fn master(&self) -> &str {
         &self.accounts[0]
     }
 
-    /// A number of that prefix that no other document has.
+    /// An unused number of a prefix.
     pub(crate) fn fresh_number(&mut self, prefix: usize) -> String {
         let serial = self.serials[prefix];
         self.serials[prefix] += 1;
@@ -178,6 +178,6 @@ impl Plan {
 }
 
 fn ids(seed: u64, purpose: &str, count: usize) -> Vec<String> {
-    let mut dice = Dice::new(seed, purpose, 0);
-    (0..count).map(|_| dice.hex(32)).collect()
+    let mut random = RandomStream::new(seed, purpose, 0);
+    (0..count).map(|_| random.hex(32)).collect()
 }

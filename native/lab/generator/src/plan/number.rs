@@ -1,28 +1,28 @@
-//! What is decided about one number.
+//! The decisions about one number.
 
 use crate::number_documents::Difference;
 use crate::ugly::UglyKind;
 
-/// Who a number is assigned to in its number database.
+/// The account that a number is assigned to in its number database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
-    Nobody,
+pub(crate) enum Assignee {
+    Unassigned,
     /// An account with a database.
     Account(usize),
-    /// An account without one.
-    Gone(usize),
+    /// An account without a database.
+    WithoutDatabase(usize),
 }
 
-/// What the account's documents use the number for.
+/// The usage of a number by the account's documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Usage {
+pub(crate) enum NumberUsage {
     None,
     Callflow,
     Trunkstore,
     Both,
 }
 
-impl Usage {
+impl NumberUsage {
     pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -42,19 +42,19 @@ impl Usage {
     }
 }
 
-/// A copy that lies in an account that has nothing to do with the number.
+/// A copy in an unrelated account.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stray {
+pub(super) struct StrayCopy {
     pub(super) account: usize,
-    /// Whether it is assigned to the account it lies in, or to the number's own.
+    /// Whether it is assigned to the account that holds it, or to the number's own account.
     pub(super) own: bool,
-    /// Whether `pvt_used_by` is still there.
+    /// Whether it has `pvt_used_by`.
     pub(super) used: bool,
     pub(super) difference: Option<Difference>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Breakage {
+pub(super) enum DriftCase {
     Missing {
         tombstone: bool,
     },
@@ -63,29 +63,29 @@ pub(super) enum Breakage {
         number_side: Option<usize>,
         account_side: Option<usize>,
     },
-    /// In another account as well; `tombstone`: and left a tombstone in its own.
-    Astray(Stray),
+    /// Also in another account. `tombstone`: and the own account has a tombstone.
+    StrayCopy(StrayCopy),
     OnlyInAccount {
         in_own: bool,
-        strays: Vec<Stray>,
+        strays: Vec<StrayCopy>,
         tombstone: bool,
     },
     Misfiled {
         prefix: usize,
-        /// Whether it is also where it should be.
+        /// Whether the document is also in the correct database.
         twice: bool,
     },
     UnassignedButUsed,
-    /// Which of [`super::fate::odd_assignments`].
+    /// An index into [`super::ugly_documents::odd_assignments`].
     OddAssignment(usize),
-    /// `agree`: the leaf that lost is as the winner.
+    /// `agree`: the losing leaf equals the winner.
     Conflicted {
         number_side: bool,
         account_side: bool,
         agree: bool,
     },
-    /// In `numbers/managed` as well, and in another account that has it by that.
-    GivenTwice {
+    /// Also in `numbers/managed`, and thereby in another account.
+    AssignedTwice {
         account: usize,
     },
 }
@@ -94,9 +94,9 @@ pub(super) enum Breakage {
 pub(super) struct NumberPlan {
     pub(super) prefix: u32,
     pub(super) serial: u32,
-    pub(super) holder: Holder,
-    pub(super) usage: Usage,
-    pub(super) breakage: Option<Box<Breakage>>,
-    pub(super) fate: Option<UglyKind>,
+    pub(super) assignee: Assignee,
+    pub(super) usage: NumberUsage,
+    pub(super) drift_case: Option<Box<DriftCase>>,
+    pub(super) ugly_documents: Option<UglyKind>,
     pub(super) content: Option<UglyKind>,
 }

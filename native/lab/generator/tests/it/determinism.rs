@@ -1,8 +1,8 @@
-//! The same options give the same cluster, today and on another machine.
+//! The same options give the same cluster on every machine.
 
 use kazoo_numbers_generator::{Cluster, Options, Plan, UglyKind, generate};
 
-/// Fowler, Noll and Vo's hash: enough to tell that a byte moved.
+/// The FNV hash.
 fn digest(cluster: &Cluster) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut eat = |text: &str| {
@@ -34,7 +34,7 @@ fn all_of_it(seed: u64) -> Options {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bytes() {
+fn same_seed_gives_same_bytes() {
     for seed in [1, 2, u64::MAX] {
         let (one, two) = (generate(&all_of_it(seed)), generate(&all_of_it(seed)));
         assert_eq!(digest(&one.cluster), digest(&two.cluster));
@@ -46,10 +46,10 @@ fn the_same_seed_gives_the_same_bytes() {
     );
 }
 
-/// Benchmarks and the seeds in notes mean something only as long as this holds. Change the
-/// figure together with the generator, knowingly.
+/// Benchmarks and recorded seeds depend on this value. Change it only together with an intended
+/// change of the generator.
 #[test]
-fn the_bytes_of_seed_one_are_known() {
+fn seed_one_gives_known_digest() {
     assert_eq!(
         digest(&generate(&all_of_it(1)).cluster),
         14299690804721234808
@@ -57,7 +57,7 @@ fn the_bytes_of_seed_one_are_known() {
 }
 
 #[test]
-fn one_database_alone_is_the_same_as_in_the_whole() {
+fn single_database_equals_its_part_of_the_cluster() {
     let options = all_of_it(7);
     let whole = generate(&options);
     let plan = Plan::new(&options);
@@ -69,9 +69,9 @@ fn one_database_alone_is_the_same_as_in_the_whole() {
     }
 }
 
-/// Kinds that are left out leave the rest of the cluster as it was.
+/// Leaving out kinds does not change the rest of the cluster.
 #[test]
-fn attachments_move_nothing_else() {
+fn attachments_change_nothing_else() {
     let with = generate(&Options {
         ugly: [UglyKind::TextAttachment].into(),
         kinds: [kazoo_numbers_generator::DriftKind::MissingCopy].into(),

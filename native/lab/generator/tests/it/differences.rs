@@ -1,4 +1,4 @@
-//! How differences are told: each as one line, nothing that is the same.
+//! Descriptions of differences: one line each, nothing for equal values.
 
 use kazoo_numbers_generator::{Cluster, Document};
 
@@ -28,7 +28,7 @@ fn differ(left: &str, right: &str, expected: &[&str]) {
 }
 
 #[test]
-fn numbers_differ_by_spelling() {
+fn number_spelling_is_a_difference() {
     differ(
         r#"{"_id": "+1", "n": 1, "big": 12345678901234567890123}"#,
         r#"{"_id": "+1", "n": 1.0, "big": 12345678901234567890124}"#,
@@ -40,7 +40,7 @@ fn numbers_differ_by_spelling() {
 }
 
 #[test]
-fn the_order_of_keys_is_no_difference_and_that_of_lists_is() {
+fn key_order_is_ignored_and_list_order_is_not() {
     differ(
         r#"{"_id": "+1", "a": {"x": 1, "y": [1, 2]}, "b": null}"#,
         r#"{"b": null, "a": {"y": [1, 2], "x": 1}, "_id": "+1"}"#,
@@ -79,7 +79,7 @@ fn attachments_are_compared_by_content() {
 }
 
 #[test]
-fn documents_tombstones_and_databases_are_told() {
+fn documents_tombstones_and_databases_are_listed() {
     let left = cluster(
         &[r#"{"_id": "+1"}"#, r#"{"_id": "+2"}"#, r#"{"_id": "+3"}"#],
         &["+4"],
@@ -112,7 +112,7 @@ fn documents_tombstones_and_databases_are_told() {
 }
 
 #[test]
-fn long_values_are_cut_between_characters() {
+fn long_values_are_cut_at_character_boundaries() {
     let left = format!(r#"{{"_id": "+1", "name": "{}"}}"#, "ü".repeat(500));
     let lines = cluster(&[&left], &[]).differences(&cluster(&[r#"{"_id": "+1"}"#], &[]));
     assert_eq!(lines.len(), 1);
@@ -124,7 +124,7 @@ fn long_values_are_cut_between_characters() {
 }
 
 #[test]
-fn conflicts_are_compared_in_their_order() {
+fn conflicts_are_compared_in_order() {
     let winner = r#"{"_id": "+1", "n": 0}"#;
     let with = |leaves: &[&str]| {
         let mut cluster = cluster(&[winner], &[]);

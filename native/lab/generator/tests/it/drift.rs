@@ -1,4 +1,4 @@
-//! The generator's list of drift against an audit that knows nothing of the generator.
+//! Compares the generator's list of drift with an independent audit.
 
 use crate::common;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ fn plain(seed: u64) -> Options {
 }
 
 #[test]
-fn without_ugliness_the_list_is_all_that_is_wrong() {
+fn drift_list_is_complete_without_ugliness() {
     for seed in 0..300 {
         let generated = generate(&plain(seed));
         assert_eq!(
@@ -51,7 +51,7 @@ fn without_ugliness_the_list_is_all_that_is_wrong() {
 }
 
 #[test]
-fn with_ugliness_the_list_is_true() {
+fn drift_list_is_correct_with_ugliness() {
     let mut listed_facts = 0;
     for seed in 0..300 {
         let generated = generate(&Options::tiny(seed));
@@ -65,7 +65,7 @@ fn with_ugliness_the_list_is_true() {
 }
 
 #[test]
-fn each_kind_alone_occurs_and_brings_only_its_consequences() {
+fn single_kind_of_drift_causes_only_its_consequences() {
     for kind in DriftKind::ALL {
         let options = Options {
             kinds: BTreeSet::from([kind]),
@@ -102,7 +102,7 @@ fn each_kind_alone_occurs_and_brings_only_its_consequences() {
 }
 
 #[test]
-fn every_kind_occurs_when_all_are_asked_for() {
+fn all_requested_kinds_of_drift_occur() {
     let generated = generate(&Options {
         numbers: 40,
         drift: 0.5,
@@ -113,12 +113,12 @@ fn every_kind_occurs_when_all_are_asked_for() {
     let found: BTreeSet<DriftKind> = generated.drift.iter().map(|drift| drift.kind).collect();
     assert_eq!(found, DriftKind::all());
     for kind in DriftKind::ALL {
-        assert_eq!(DriftKind::named(kind.name()), Some(kind));
+        assert_eq!(DriftKind::from_name(kind.name()), Some(kind));
     }
 }
 
 #[test]
-fn no_drift_asked_for_is_no_drift() {
+fn cluster_without_requested_drift_has_none() {
     for options in [
         Options {
             drift: 0.0,
@@ -135,10 +135,10 @@ fn no_drift_asked_for_is_no_drift() {
     }
 }
 
-/// Several accounts hold a number that its number database lacks: copies that are equal and
-/// different, assigned to the account they lie in or not, with and without a number database.
+/// Several accounts hold a number that is missing in its number database: with equal and different
+/// copies, assigned to the account or not, with and without a number database.
 #[test]
-fn numbers_only_in_accounts_come_in_every_form() {
+fn numbers_only_in_accounts_occur_in_every_form() {
     let generated = generate(&Options {
         kinds: BTreeSet::from([DriftKind::OnlyInAccount]),
         drift: 0.5,

@@ -1,11 +1,11 @@
-//! Tests of generated clusters, in memory and on a server.
+//! Tests of generated clusters in memory and on a server.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test says what it expected"
+    reason = "a panic fails the test"
 )]
 
 mod common;

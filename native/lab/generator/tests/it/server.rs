@@ -1,5 +1,5 @@
-//! Clusters written to a real server and read back. The server is the workspace's own, or the
-//! one of `COUCHDB_URL`, which is left alone if it holds somebody else's databases.
+//! Clusters on a server: the embedded one, or the one at `COUCHDB_URL`, which is refused if it
+//! holds foreign databases.
 
 use couchdb::Method;
 use exact_json::json;
@@ -24,7 +24,7 @@ async fn comes_back(url: &str, generated: &Generated, note: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_loaded_is_read_back() {
+async fn loaded_cluster_is_read_back() {
     let target = TestServer::start().await;
     for seed in 0..12 {
         let tiny = generate(&Options::tiny(seed));
@@ -41,7 +41,7 @@ async fn what_is_loaded_is_read_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conflicts_are_read_back_in_the_order_in_which_they_win() {
+async fn conflicts_are_read_back_in_winning_order() {
     let target = TestServer::start().await;
     let leaf = |note: &str, attachment: bool| {
         let mut leaf = json!({"_id": "+14155550100", "pvt_type": "number", "note": note});
@@ -65,7 +65,7 @@ async fn conflicts_are_read_back_in_the_order_in_which_they_win() {
     let path = "/numbers%2F%2B1415/%2B14155550100";
     let winner = &revisions["numbers/+1415"]["+14155550100"];
     let winner = format!("{path}?rev={winner}");
-    let deleted = target.ask(Method::DELETE, &winner).await;
+    let deleted = target.send(Method::DELETE, &winner).await;
     assert!(deleted.status.is_success());
     let (read, _) = Cluster::read(&target.url).await.unwrap();
     let database = &read.databases["numbers/+1415"];
@@ -78,10 +78,10 @@ async fn conflicts_are_read_back_in_the_order_in_which_they_win() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_is_loaded_without_the_whole_in_memory() {
+async fn plan_is_loaded_without_whole_cluster_in_memory() {
     let target = TestServer::start().await;
     let options = Options {
-        // More documents a database than are read or written at once.
+        // More documents in a database than one request reads or writes.
         numbers: 2_500,
         accounts: 3,
         number_databases: 2,
@@ -97,17 +97,17 @@ async fn a_plan_is_loaded_without_the_whole_in_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wiping_takes_what_commands_made_too_and_nothing_else() {
+async fn wipe_deletes_databases_of_commands_and_nothing_else() {
     let target = TestServer::start().await;
-    let bystander = "/kazoo_bystander";
-    target.ask(Method::PUT, bystander).await;
+    let foreign = "/kazoo_bystander";
+    target.send(Method::PUT, foreign).await;
 
     generate(&Options::tiny(3))
         .cluster
         .load(&target.url)
         .await
         .unwrap();
-    target.ask(Method::PUT, "/numbers%2F%2B9999").await;
+    target.send(Method::PUT, "/numbers%2F%2B9999").await;
     let (read, _) = Cluster::read(&target.url).await.unwrap();
     assert!(read.databases.contains_key("numbers/+9999"));
     assert!(!read.databases.contains_key("kazoo_bystander"));
@@ -115,14 +115,14 @@ async fn wiping_takes_what_commands_made_too_and_nothing_else() {
 
     let (read, _) = Cluster::read(&target.url).await.unwrap();
     assert_eq!(read, Cluster::default());
-    assert_eq!(target.ask(Method::GET, bystander).await.status, 200);
-    let marker = target.ask(Method::GET, &format!("/{MARKER}")).await;
+    assert_eq!(target.send(Method::GET, foreign).await.status, 200);
+    let marker = target.send(Method::GET, &format!("/{MARKER}")).await;
     assert_eq!(marker.status, 404);
-    target.ask(Method::DELETE, bystander).await;
+    target.send(Method::DELETE, foreign).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn databases_of_somebody_else_are_refused() {
+async fn foreign_databases_are_refused() {
     let target = TestServer::start().await;
     refuse_if_occupied(&target.url).await.unwrap();
     for name in [
@@ -131,18 +131,18 @@ async fn databases_of_somebody_else_are_refused() {
         "system_config",
     ] {
         let database = format!("/{name}");
-        target.ask(Method::PUT, &database).await;
+        target.send(Method::PUT, &database).await;
         let refused = refuse_if_occupied(&target.url).await.unwrap_err();
         assert!(matches!(refused, ServerError::Occupied(_)), "{refused}");
         let refused = Cluster::wipe(&target.url).await.unwrap_err();
         assert!(matches!(refused, ServerError::Occupied(_)), "{refused}");
-        assert_eq!(target.ask(Method::GET, &database).await.status, 200);
+        assert_eq!(target.send(Method::GET, &database).await.status, 200);
         claim(&target.url).await.unwrap();
         refuse_if_occupied(&target.url).await.unwrap();
-        target.ask(Method::DELETE, &format!("/{MARKER}")).await;
-        target.ask(Method::DELETE, &database).await;
+        target.send(Method::DELETE, &format!("/{MARKER}")).await;
+        target.send(Method::DELETE, &database).await;
     }
-    // Ours are no reason to refuse, though a run was broken off.
+    // Our own databases are accepted even after an interrupted run.
     generate(&Options::tiny(1))
         .cluster
         .load(&target.url)
@@ -153,7 +153,7 @@ async fn databases_of_somebody_else_are_refused() {
 }
 
 #[tokio::test]
-async fn errors_name_the_operation_and_no_password() {
+async fn error_names_operation_and_no_password() {
     let refused = Cluster::read("http://admin:secret@127.0.0.1:9")
         .await
         .unwrap_err();
@@ -165,7 +165,7 @@ async fn errors_name_the_operation_and_no_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_is_not_written_is_told() {
+async fn failed_row_is_an_error() {
     let target = TestServer::start().await;
     let mut cluster = Cluster::default();
     let document = json!({"_id": "+14155550100", "pvt_type": "number"});
@@ -184,12 +184,12 @@ async fn a_row_that_is_not_written_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_added_to_somebodys_cluster_is_not_ours_to_wipe() {
+async fn extended_foreign_cluster_is_not_wiped() {
     let server = TestServer::embedded().await;
     let url = server.url.clone();
     let theirs = generate(&Options::tiny(1)).cluster;
     theirs.load(&url).await.unwrap();
-    let deleted = server.ask(Method::DELETE, &format!("/{MARKER}")).await;
+    let deleted = server.send(Method::DELETE, &format!("/{MARKER}")).await;
     assert!(deleted.status.is_success());
     let mut ours = Cluster::default();
     ours.databases.entry("numbers/+9999".into()).or_default();

@@ -1,11 +1,11 @@
-//! How much there is of what, and how long it takes.
+//! Sizes and times.
 
 use std::time::Instant;
 
 use kazoo_numbers_generator::{Options, Plan, Statistics, UglyKind, generate};
 
 #[test]
-fn sizes_are_as_asked_for() {
+fn sizes_are_as_requested() {
     let started = Instant::now();
     let generated = generate(&Options {
         accounts: 500,
@@ -17,38 +17,39 @@ fn sizes_are_as_asked_for() {
     let counts = Statistics::of(&generated.cluster);
     println!("{counts:?}, {} facts, {took:?}", generated.drift.len());
     assert_eq!(counts.accounts, 500);
-    // `numbers/managed` comes with the numbers that are given to two accounts.
+    // `numbers/managed` is added by the numbers that are assigned twice.
     assert_eq!(counts.number_databases, 101);
-    // One in ten drifted, of thirteen kinds: two of them are absent here.
+    // One in ten numbers has drift, of thirteen kinds; two of the kinds remove the document here.
     assert!((49_000..=50_200).contains(&counts.numbers), "{counts:?}");
     assert!((44_500..=48_000).contains(&counts.copies), "{counts:?}");
     assert!((44_500..=48_000).contains(&counts.assigned), "{counts:?}");
     assert!(counts.documents > 120_000, "{counts:?}");
     let facts = generated.drift.len();
     assert!((5_000..8_000).contains(&facts), "{facts}");
-    // It takes one to two seconds, optimised or not; a busy machine is given time.
+    // It takes one to two seconds, with or without optimisation. The limit allows for a busy
+    // machine.
     let limit = 30;
     assert!(took.as_secs() < limit, "{took:?}");
 }
 
 #[test]
-fn half_a_million_numbers_are_planned_in_little_memory() {
+fn plan_of_half_a_million_numbers_uses_little_memory() {
     let plan = Plan::new(&Options {
         accounts: 500,
         numbers: 500_000,
         number_databases: 100,
         ..Options::default()
     });
-    // One database of each kind, numbers/managed and system_config; the rest needs no memory until
-    // asked for.
+    // Number databases, account databases, `numbers/managed` and `system_config`. Documents are
+    // built only on request.
     assert_eq!(plan.names().len(), 602);
     let database = plan.database("numbers/+1415");
     assert!(database.documents.len() > 5_000);
 }
 
-/// The least of everything, and shares beyond all numbers.
+/// Minimum sizes, and shares that select all numbers.
 #[test]
-fn extremes_are_fine() {
+fn extreme_options_are_accepted() {
     for accounts in [0, 1, 2] {
         for numbers in [0, 1, 3] {
             for number_databases in [0, 1, 2] {

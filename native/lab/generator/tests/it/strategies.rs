@@ -23,7 +23,7 @@ fn clusters_are_small() {
 }
 
 #[test]
-fn a_failing_cluster_shrinks_to_what_fails() {
+fn failing_cluster_shrinks_to_relevant_documents() {
     let mut runner = TestRunner::new_with_rng(
         Config {
             max_shrink_iters: 4_000,
@@ -54,6 +54,6 @@ fn a_failing_cluster_shrinks_to_what_fails() {
         .flat_map(|database| database.documents.keys())
         .filter(|id| !id.starts_with("_design/"))
         .count();
-    // The two copies; what else is left is beyond the number of documents that can be taken away.
+    // The two copies, and documents beyond the number that can be removed.
     assert!(left < 12, "{left}");
 }

@@ -1,4 +1,4 @@
-//! Every kind of ugliness is really there, by signs that are looked for in the documents.
+//! Checks that the documents show every kind of ugliness.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Numbers as they are spelled.
+/// Numbers in their spelling.
 fn numbers(value: &Value) -> Vec<String> {
     match value {
         Value::Number(number) => vec![number.to_string()],
@@ -297,7 +297,7 @@ fn cluster_has(cluster: &Cluster, number: &str) -> bool {
 }
 
 #[test]
-fn every_kind_is_there_when_asked_for_and_not_otherwise() {
+fn ugliness_occurs_only_when_requested() {
     let none = with(BTreeSet::new());
     for kind in UglyKind::all() {
         assert!(!shows(kind, &none), "{kind:?} without being asked for");
@@ -307,7 +307,7 @@ fn every_kind_is_there_when_asked_for_and_not_otherwise() {
 }
 
 #[test]
-fn every_kind_is_there_among_all_others() {
+fn every_kind_of_ugliness_occurs_with_all_others() {
     let all = generate(&Options {
         ugly: UglyKind::all(),
         ugly_share: 0.3,
@@ -319,7 +319,7 @@ fn every_kind_is_there_among_all_others() {
 }
 
 #[test]
-fn every_kind_is_met_by_tiny_clusters() {
+fn every_kind_of_ugliness_occurs_in_tiny_clusters() {
     let mut missing = UglyKind::all();
     for seed in 0..400 {
         let cluster = generate(&Options::tiny(seed)).cluster;
@@ -329,7 +329,7 @@ fn every_kind_is_met_by_tiny_clusters() {
 }
 
 #[test]
-fn every_document_can_be_stored() {
+fn documents_can_be_stored() {
     for seed in 0..100 {
         let cluster = generate(&Options::tiny(seed)).cluster;
         for (name, database) in &cluster.databases {
@@ -353,7 +353,7 @@ fn every_document_can_be_stored() {
 }
 
 #[test]
-fn names_are_kazoos() {
+fn database_names_follow_kazoo() {
     let id = "0123456789abcdef0123456789abcdef";
     let database = "account/01/23/456789abcdef0123456789abcdef";
     assert_eq!(account_database(id), database);

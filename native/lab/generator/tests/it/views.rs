@@ -1,4 +1,4 @@
-//! The design documents do what Kazoo's do, on a server that runs them.
+//! The design documents behave like Kazoo's on a server that runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ impl Views {
     async fn rows(&self, database: &str, view: &str) -> Vec<(Value, Value)> {
         let (design, view) = view.split_once('/').unwrap();
         let path = format!("/{}/_design/{design}/_view/{view}", encoded(database));
-        let answer = self.0.ask(Method::GET, &path).await;
+        let answer = self.0.send(Method::GET, &path).await;
         assert_eq!(answer.status, 200, "{database} {design}/{view}");
         let answer: Value = exact_json::from_slice(&answer.body).unwrap();
         let rows = answer["rows"].as_array().unwrap().iter();
@@ -41,7 +41,7 @@ async fn account_views(views: &Views, cluster: &Cluster, name: &str) {
     let listed = keys(views.rows(name, "callflows/listing_by_number").await);
     let listed: BTreeSet<String> = listed.into_iter().collect();
     for (number, applications) in &used {
-        // The audit also knows numbers by their normalised spelling, which the view does not.
+        // The audit also accepts the normalised spelling, which the view does not have.
         let spelled = [
             json!(number).to_string(),
             json!(number.trim_start_matches("+1")).to_string(),
@@ -69,7 +69,7 @@ async fn account_views(views: &Views, cluster: &Cluster, name: &str) {
     let counted = trunkstores.first().map_or(json!(0), |row| row.1.clone());
     assert_eq!(counted, json!(live("sys_info")), "{name}");
 
-    // This one shows no number without a type.
+    // This view has no number without a type.
     let is_typed = |d: &&kazoo_numbers_generator::Document| text(d, "pvt_type").is_some();
     let numbers = documents.clone().filter(|d| is_live_number(d));
     let numbers = numbers.filter(is_typed);
@@ -116,12 +116,12 @@ async fn number_views(views: &Views, cluster: &Cluster, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn views_show_what_the_documents_say() {
+async fn views_match_the_documents() {
     let server = TestServer::start().await;
     let url = server.url.clone();
     let views = Views(server);
     let mut ugly = UglyKind::all();
-    // These have no design documents to ask.
+    // These databases have no design documents.
     ugly.retain(|kind| !matches!(kind, UglyKind::NoDesignDocuments | UglyKind::EmptyDatabases));
     let cluster = generate(&Options {
         accounts: 3,
@@ -144,7 +144,7 @@ async fn views_show_what_the_documents_say() {
 }
 
 #[test]
-fn a_new_number_database_gets_the_five_views() {
+fn new_number_database_has_five_views() {
     let design = number_database_design();
     assert_eq!(text(&design, "_id"), Some("_design/numbers"));
     let views: BTreeMap<String, Value> = exact_json::from_value(design["views"].clone()).unwrap();

@@ -13,9 +13,9 @@ use crate::{
 const UNKNOWN_ACCOUNT: &str = "dd000000000000000000000000000004";
 const UNKNOWN_NUMBER_DATABASE: &str = "numbers/+1999";
 
-/// What an argument names.
+/// The meaning of a parameter.
 #[derive(Clone, Copy)]
-enum Names {
+enum ParameterKind {
     Account,
     Accounts,
     NumberDatabase,
@@ -29,7 +29,7 @@ enum Names {
     DatabaseOrNumber,
 }
 
-/// Any of the functions that the model knows.
+/// A call of any function that the model implements.
 pub fn call(cluster: &Cluster) -> BoxedStrategy<Call> {
     let functions: Vec<BoxedStrategy<Call>> = FUNCTIONS
         .iter()
@@ -39,7 +39,7 @@ pub fn call(cluster: &Cluster) -> BoxedStrategy<Call> {
     proptest::strategy::Union::new(functions).boxed()
 }
 
-/// One function, with random arguments.
+/// A call of one function with random arguments.
 pub fn call_of(function: &'static str, arity: usize, cluster: &Cluster) -> BoxedStrategy<Call> {
     let arguments: Vec<BoxedStrategy<Argument>> = arguments_of(function, arity)
         .iter()
@@ -50,73 +50,85 @@ pub fn call_of(function: &'static str, arity: usize, cluster: &Cluster) -> Boxed
         .boxed()
 }
 
-fn arguments_of(function: &str, arity: usize) -> &'static [Names] {
+fn arguments_of(function: &str, arity: usize) -> &'static [ParameterKind] {
     match (function, arity) {
         (_, 0) => &[],
-        ("carrier_module_usage" | "purge_deleted" | "purge_discovery", _) => &[Names::Prefix],
-        ("migrate_unassigned_numbers", _) => &[Names::DatabaseOrNumber],
-        ("add_allowed_feature_on_system_config" | "remove_allowed_feature_on_system_config", _) => {
-            &[Names::Feature]
+        ("carrier_module_usage" | "purge_deleted" | "purge_discovery", _) => {
+            &[ParameterKind::Prefix]
         }
-        ("convert_carrier_module_number", _) => &[Names::Number, Names::Target],
-        ("convert_carrier_module", 3) => &[Names::Source, Names::Target, Names::Prefix],
-        ("convert_carrier_module", _) => &[Names::Source, Names::Target],
+        ("migrate_unassigned_numbers", _) => &[ParameterKind::DatabaseOrNumber],
+        ("add_allowed_feature_on_system_config" | "remove_allowed_feature_on_system_config", _) => {
+            &[ParameterKind::Feature]
+        }
+        ("convert_carrier_module_number", _) => &[ParameterKind::Number, ParameterKind::Target],
+        ("convert_carrier_module", 3) => &[
+            ParameterKind::Source,
+            ParameterKind::Target,
+            ParameterKind::Prefix,
+        ],
+        ("convert_carrier_module", _) => &[ParameterKind::Source, ParameterKind::Target],
         (
             "copy_accounts_to_number_dbs"
             | "fix_apps_for_account_dbs"
             | "fix_apps_in_number_dbs_for_accounts",
             _,
-        ) => &[Names::Accounts],
-        ("copy_number_dbs_to_accounts" | "fix_apps_for_number_dbs", _) => &[Names::NumberDatabases],
+        ) => &[ParameterKind::Accounts],
+        ("copy_number_dbs_to_accounts" | "fix_apps_for_number_dbs", _) => {
+            &[ParameterKind::NumberDatabases]
+        }
         (
             "copy_single_number_db_to_accounts"
             | "fix_apps_for_single_number_db"
             | "destructively_remove_from_single_numdb_if_not_in_accountdb",
             _,
-        ) => &[Names::NumberDatabase],
+        ) => &[ParameterKind::NumberDatabase],
         ("copy_single_assigned_number_db_to_account", _) => {
-            &[Names::Account, Names::NumberDatabase]
+            &[ParameterKind::Account, ParameterKind::NumberDatabase]
         }
         ("copy_number_from_accountdb_to_numbdb" | "fix_number", _) => {
-            &[Names::Account, Names::Number]
+            &[ParameterKind::Account, ParameterKind::Number]
         }
         (
             "copy_numbers_from_accountdb_to_numbdbs"
             | "fix_numbers"
             | "fix_numbers_apps_in_accountdb",
             _,
-        ) => &[Names::Account, Names::Numbers],
-        ("copy_number_from_db_to_assigned_account", _) => &[Names::Number],
+        ) => &[ParameterKind::Account, ParameterKind::Numbers],
+        ("copy_number_from_db_to_assigned_account", _) => &[ParameterKind::Number],
         ("copy_numbers_from_dbs_to_assigned_accounts" | "fix_numbers_apps_in_numbdb", _) => {
-            &[Names::Numbers]
+            &[ParameterKind::Numbers]
         }
-        ("copy_single_number_to_account_db", _) => &[Names::Number, Names::Account],
-        _ => &[Names::Account],
+        ("copy_single_number_to_account_db", _) => &[ParameterKind::Number, ParameterKind::Account],
+        _ => &[ParameterKind::Account],
     }
 }
 
-fn argument(names: Names, cluster: &Cluster) -> BoxedStrategy<Argument> {
+fn argument(names: ParameterKind, cluster: &Cluster) -> BoxedStrategy<Argument> {
     match names {
-        Names::Account => one(account(cluster)),
-        Names::Accounts => several(account(cluster)),
-        Names::NumberDatabase => one(number_database(cluster)),
-        Names::NumberDatabases => several(number_database(cluster)),
-        Names::Number => one(number(cluster)),
-        Names::Numbers => several(number(cluster)),
-        Names::Prefix => one(prefix(cluster)),
-        Names::DatabaseOrNumber => one(prop_oneof![number_database(cluster), number(cluster)]),
-        Names::Feature => one(feature()),
-        Names::Source => one(carrier()),
-        Names::Target => one(prop_oneof![12 => carrier(), 1 => Just("knm_bandwid".to_owned())]),
+        ParameterKind::Account => text_argument(account(cluster)),
+        ParameterKind::Accounts => list_argument(account(cluster)),
+        ParameterKind::NumberDatabase => text_argument(number_database(cluster)),
+        ParameterKind::NumberDatabases => list_argument(number_database(cluster)),
+        ParameterKind::Number => text_argument(number(cluster)),
+        ParameterKind::Numbers => list_argument(number(cluster)),
+        ParameterKind::Prefix => text_argument(prefix(cluster)),
+        ParameterKind::DatabaseOrNumber => {
+            text_argument(prop_oneof![number_database(cluster), number(cluster)])
+        }
+        ParameterKind::Feature => text_argument(feature()),
+        ParameterKind::Source => text_argument(carrier()),
+        ParameterKind::Target => {
+            text_argument(prop_oneof![12 => carrier(), 1 => Just("knm_bandwid".to_owned())])
+        }
     }
 }
 
-fn one(text: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Argument> {
+fn text_argument(text: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Argument> {
     text.prop_map(Argument::Text).boxed()
 }
 
-/// A list; now and then one name, which is a list of one.
-fn several(text: BoxedStrategy<String>) -> BoxedStrategy<Argument> {
+/// A list, or sometimes a single name instead of a list.
+fn list_argument(text: BoxedStrategy<String>) -> BoxedStrategy<Argument> {
     prop_oneof![
         9 => vec(text.clone(), 0..6).prop_map(Argument::List),
         1 => text.prop_map(Argument::Text),
@@ -132,7 +144,7 @@ fn account(cluster: &Cluster) -> BoxedStrategy<String> {
         .cloned()
         .collect();
     let unknown = names::database_of_account(UNKNOWN_ACCOUNT);
-    // The documents may name accounts that have no database.
+    // Documents may name accounts without a database.
     databases.push(unknown.clone());
     let known = select(databases);
     let database = prop_oneof![8 => known, 1 => Just(unknown)];
@@ -174,7 +186,7 @@ fn prefix(cluster: &Cluster) -> BoxedStrategy<String> {
         }
     });
     let cut = (known, 0..6_usize).prop_map(|(prefix, form)| match form {
-        // Fewer characters name more databases, more characters still one.
+        // Fewer characters match more databases; more characters match one.
         2..=4 if prefix.starts_with('+') => prefix.chars().take(form).collect(),
         5 if prefix.starts_with('+') => format!("{prefix}55"),
         _ => prefix,
@@ -221,11 +233,11 @@ fn number(cluster: &Cluster) -> BoxedStrategy<String> {
             _ => number,
         }
     });
-    let no_number = select(vec!["911", "12", "", "anonymous", "+1", "*97", "bogus42"]);
-    prop_oneof![12 => forms, 1 => no_number.prop_map(str::to_owned)].boxed()
+    let invalid = select(vec!["911", "12", "", "anonymous", "+1", "*97", "bogus42"]);
+    prop_oneof![12 => forms, 1 => invalid.prop_map(str::to_owned)].boxed()
 }
 
-/// Another number of the same database, which may well be absent.
+/// Another number in the same database, which may not exist.
 fn neighbour(number: &str) -> String {
     let mut characters: Vec<char> = number.chars().collect();
     let last = match characters.pop() {

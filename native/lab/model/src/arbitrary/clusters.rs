@@ -1,4 +1,4 @@
-//! Small clusters in which little is as it should be.
+//! Small clusters with much drift.
 
 use exact_json::{Value, json};
 use kazoo_numbers_generator::{Cluster, Database, Document};
@@ -12,7 +12,7 @@ const ACCOUNTS: [&str; 3] = [
     "cc000000000000000000000000000003",
 ];
 
-/// Numbers, and ids that are none but may lie in account databases.
+/// Numbers, and other ids that account databases may hold.
 const IDS: [&str; 9] = [
     "+14155550100",
     "+14155550101",
@@ -33,40 +33,40 @@ const NUMBER_DATABASES: [&str; 5] = [
     "numbers/managed",
 ];
 
-/// What lies in one of the places where a number may lie.
+/// The state of a number in one database.
 #[derive(Clone, Debug)]
-enum Place {
+enum PlaceState {
     Nothing,
     Tombstone,
-    /// The document that all places share.
+    /// The document that is the same in all places.
     Same,
     Another(Value),
     SoftDeleted,
     OtherType,
-    /// The shared document, and leaves that lost against it.
-    Conflicted(Vec<Leaf>),
+    /// The shared document with losing leaves.
+    Conflicted(Vec<LeafState>),
 }
 
-/// A leaf that lost against the winner.
+/// A losing leaf.
 #[derive(Clone, Debug)]
-enum Leaf {
-    /// As the winner.
+enum LeafState {
+    /// Equal to the winner.
     Same,
-    /// As the winner in all but one field.
+    /// The winner without one field.
     Without(&'static str),
     With(&'static str, Value),
     Another(Value),
 }
 
 #[derive(Clone, Debug)]
-struct Number {
+struct NumberCase {
     document: Value,
-    home: Place,
-    accounts: Vec<Place>,
+    home: PlaceState,
+    accounts: Vec<PlaceState>,
     /// A copy in the number database of another prefix.
     misfiled: bool,
-    /// Documents in the databases that take any number.
-    special: Vec<Place>,
+    /// Documents in the databases that accept any number.
+    special: Vec<PlaceState>,
 }
 
 /// A cluster of up to three accounts and four number databases.
@@ -112,7 +112,7 @@ pub fn cluster() -> impl Strategy<Value = Cluster> {
         })
 }
 
-fn place(cluster: &mut Cluster, id: &str, number: &Number) {
+fn place(cluster: &mut Cluster, id: &str, number: &NumberCase) {
     if let Some(database) = names::database_of(id).and_then(|home| cluster.databases.get_mut(&home))
     {
         fill(database, id, &number.document, &number.home);
@@ -135,28 +135,28 @@ fn place(cluster: &mut Cluster, id: &str, number: &Number) {
         && !id.starts_with("+1202")
         && let Some(database) = cluster.databases.get_mut("numbers/+1202")
     {
-        fill(database, id, &number.document, &Place::Same);
+        fill(database, id, &number.document, &PlaceState::Same);
     }
 }
 
-fn fill(database: &mut Database, id: &str, shared: &Value, place: &Place) {
+fn fill(database: &mut Database, id: &str, shared: &Value, place: &PlaceState) {
     let document = match place {
-        Place::Nothing => return,
-        Place::Tombstone => {
+        PlaceState::Nothing => return,
+        PlaceState::Tombstone => {
             database.deleted.insert(id.to_owned());
             return;
         }
-        Place::Same => shared.clone(),
-        Place::Another(document) => document.clone(),
-        Place::SoftDeleted => with(shared, "pvt_deleted", Value::Bool(true)),
-        Place::OtherType => with(shared, "pvt_type", Value::from("user")),
-        Place::Conflicted(leaves) => {
+        PlaceState::Same => shared.clone(),
+        PlaceState::Another(document) => document.clone(),
+        PlaceState::SoftDeleted => with(shared, "pvt_deleted", Value::Bool(true)),
+        PlaceState::OtherType => with(shared, "pvt_type", Value::from("user")),
+        PlaceState::Conflicted(leaves) => {
             for leaf in leaves {
                 let leaf = match leaf {
-                    Leaf::Same => shared.clone(),
-                    Leaf::Without(field) => without(shared, field),
-                    Leaf::With(field, value) => with(shared, field, value.clone()),
-                    Leaf::Another(document) => document.clone(),
+                    LeafState::Same => shared.clone(),
+                    LeafState::Without(field) => without(shared, field),
+                    LeafState::With(field, value) => with(shared, field, value.clone()),
+                    LeafState::Another(document) => document.clone(),
                 };
                 database.insert_conflict(with_id(id, leaf));
             }
@@ -195,21 +195,21 @@ fn with(document: &Value, key: &str, value: Value) -> Value {
     document
 }
 
-fn number() -> impl Strategy<Value = Number> {
+fn number() -> impl Strategy<Value = NumberCase> {
     (
         number_document(),
         place_strategy(),
         vec(place_strategy(), ACCOUNTS.len()),
         proptest::bool::weighted(0.05),
         vec(
-            prop_oneof![6 => Just(Place::Nothing), 1 => place_strategy()],
+            prop_oneof![6 => Just(PlaceState::Nothing), 1 => place_strategy()],
             2,
         ),
-        // What becomes of the whole: nothing, claimed by several accounts, or released.
+        // A change of the whole number: none, claimed by several accounts, or unassigned.
         prop_oneof![8 => Just(0_u8), 1 => Just(1), 1 => Just(2)],
     )
-        .prop_map(|(document, home, accounts, misfiled, special, turn)| {
-            let mut number = Number {
+        .prop_map(|(document, home, accounts, misfiled, special, variant)| {
+            let mut number = NumberCase {
                 document,
                 home,
                 accounts,
@@ -218,38 +218,39 @@ fn number() -> impl Strategy<Value = Number> {
             };
             let claim = |account: &str| {
                 let claim = with(&number.document, "pvt_assigned_to", Value::from(account));
-                Place::Another(with(&claim, "pvt_state", Value::from("in_service")))
+                PlaceState::Another(with(&claim, "pvt_state", Value::from("in_service")))
             };
-            if turn > 0 {
+            if variant > 0 {
                 number.accounts = ACCOUNTS.iter().map(|account| claim(account)).collect();
-                number.accounts.truncate(3 - usize::from(turn));
-                number.accounts.resize(ACCOUNTS.len(), Place::Same);
+                number.accounts.truncate(3 - usize::from(variant));
+                number.accounts.resize(ACCOUNTS.len(), PlaceState::Same);
             }
-            if turn == 1 {
-                number.home = Place::Nothing;
-                number.special = vec![Place::Nothing, Place::Nothing];
-            } else if turn == 2 {
+            if variant == 1 {
+                number.home = PlaceState::Nothing;
+                number.special = vec![PlaceState::Nothing, PlaceState::Nothing];
+            } else if variant == 2 {
                 let released = without(&number.document, "pvt_assigned_to");
-                number.home = Place::Another(with(&released, "pvt_state", Value::from("aging")));
+                number.home =
+                    PlaceState::Another(with(&released, "pvt_state", Value::from("aging")));
             }
             number
         })
 }
 
-fn place_strategy() -> impl Strategy<Value = Place> {
+fn place_strategy() -> impl Strategy<Value = PlaceState> {
     prop_oneof![
-        4 => Just(Place::Nothing),
-        8 => Just(Place::Same),
-        4 => number_document().prop_map(Place::Another),
-        1 => Just(Place::Tombstone),
-        1 => Just(Place::SoftDeleted),
-        2 => Just(Place::OtherType),
-        3 => vec(leaf(), 1..3).prop_map(Place::Conflicted),
+        4 => Just(PlaceState::Nothing),
+        8 => Just(PlaceState::Same),
+        4 => number_document().prop_map(PlaceState::Another),
+        1 => Just(PlaceState::Tombstone),
+        1 => Just(PlaceState::SoftDeleted),
+        2 => Just(PlaceState::OtherType),
+        3 => vec(leaf(), 1..3).prop_map(PlaceState::Conflicted),
     ]
 }
 
-/// Leaves that agree with the winner, and those that differ in what commands decide by.
-fn leaf() -> impl Strategy<Value = Leaf> {
+/// Leaves that agree with the winner, or differ in a property that decides.
+fn leaf() -> impl Strategy<Value = LeafState> {
     let one_field = select(vec![
         ("pvt_assigned_to", json!(ACCOUNTS[0])),
         ("pvt_assigned_to", json!(ACCOUNTS[1])),
@@ -261,10 +262,10 @@ fn leaf() -> impl Strategy<Value = Leaf> {
         ("note", json!("of another leaf")),
     ]);
     prop_oneof![
-        3 => Just(Leaf::Same),
-        3 => one_field.prop_map(|(field, value)| Leaf::With(field, value)),
-        1 => select(vec!["pvt_assigned_to", "pvt_state", "pvt_used_by"]).prop_map(Leaf::Without),
-        1 => number_document().prop_map(Leaf::Another),
+        3 => Just(LeafState::Same),
+        3 => one_field.prop_map(|(field, value)| LeafState::With(field, value)),
+        1 => select(vec!["pvt_assigned_to", "pvt_state", "pvt_used_by"]).prop_map(LeafState::Without),
+        1 => number_document().prop_map(LeafState::Another),
     ]
 }
 
@@ -396,7 +397,7 @@ fn public_feature() -> impl Strategy<Value = (&'static str, Value)> {
     ])
 }
 
-/// What a copy must keep as it is: numbers by their digits, text of any script, attachments.
+/// Fields that a copy must preserve exactly: digits of numbers, any script, attachments.
 fn payload() -> impl Strategy<Value = (&'static str, Value)> {
     let spelled = |text: &str| exact_json::from_str(text).unwrap_or(Value::Null);
     let attachment = |data: &str| json!({"a.txt": {"content_type": "text/plain", "data": data}});
@@ -410,7 +411,7 @@ fn payload() -> impl Strategy<Value = (&'static str, Value)> {
     ])
 }
 
-/// A document that names numbers: a callflow, or a trunkstore account.
+/// A document with numbers: a callflow or a trunkstore account.
 fn application() -> impl Strategy<Value = Value> {
     let ids = || vec(select(&IDS[..]), 0..4);
     let deleted = prop_oneof![8 => Just(false), 1 => Just(true)];

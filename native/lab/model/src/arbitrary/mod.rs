@@ -1,9 +1,8 @@
-//! Random clusters and random commands, for property tests.
+//! Random clusters and commands for property tests.
 //!
-//! [`cluster`] makes small clusters out of few accounts and few numbers, so that collisions of
-//! every kind are common and shrunk cases are readable. [`call`] makes commands for any cluster,
-//! and [`call_of`] those of one function; their arguments come in all the forms of contract
-//! section 2, and are sometimes absent, sometimes no number, now and then bogus.
+//! [`cluster`] makes small clusters from few accounts and few numbers, so that collisions are
+//! common and shrunk cases are readable. [`call`] makes commands for a cluster, and [`call_of`]
+//! calls of one function. Arguments come in all accepted forms; some do not exist or are invalid.
 
 mod calls;
 mod clusters;

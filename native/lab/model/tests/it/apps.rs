@@ -1,6 +1,6 @@
-//! Contract section 4: app usage, and the commands that set `pvt_used_by`.
+//! Application usage, and the commands that set `pvt_used_by`.
 
-use crate::support::{A, B, C, case, database, number};
+use crate::support::{A, B, C, case, counts, database, number};
 use exact_json::{Value, json};
 use kazoo_numbers_model::{Returned, Warning};
 
@@ -12,7 +12,7 @@ fn trunkstore(dids: Value) -> Value {
     json!({"pvt_type": "sys_info", "servers": [{"enabled": true, "DIDs": dids}]})
 }
 
-/// What one number document of account A becomes, given A's other documents.
+/// Checks a number document of account A before and after the fix, with these other documents in A.
 #[track_caller]
 fn used_by(others: Value, before: Value, after: Value) {
     let mut start = json!({"A": others, "+1415": {}});
@@ -20,9 +20,9 @@ fn used_by(others: Value, before: Value, after: Value) {
     let mut end = start.clone();
     end["+1415"]["+14155550100"] = number(A, after);
     let counts = if start == end {
-        [1, 0, 0, 0, 0]
+        counts! { unchanged: 1 }
     } else {
-        [0, 0, 1, 0, 0]
+        counts! { updated: 1 }
     };
     case(start, "fix_apps_for_number_dbs", [])
         .leaves(end)
@@ -31,7 +31,7 @@ fn used_by(others: Value, before: Value, after: Value) {
 }
 
 #[test]
-fn used_by_one() {
+fn usage_by_one_application_is_set() {
     let flow = || json!({"flow": callflow(json!(["+14155550100"]))});
     let callflow = json!({"pvt_used_by": "callflow"});
     used_by(flow(), json!({}), callflow.clone());
@@ -57,7 +57,7 @@ fn used_by_one() {
 }
 
 #[test]
-fn used_by_none() {
+fn usage_by_no_application_removes_field() {
     let nothing = || json!({});
     used_by(nothing(), json!({"pvt_used_by": "callflow"}), json!({}));
     used_by(nothing(), json!({"pvt_used_by": null}), json!({}));
@@ -65,7 +65,7 @@ fn used_by_none() {
 }
 
 #[test]
-fn what_counts_as_use() {
+fn documents_that_count_as_usage() {
     let unused = || (json!({"pvt_used_by": "callflow"}), json!({}));
     let callflow_used = || (json!({}), json!({"pvt_used_by": "callflow"}));
     let trunkstore_used = || (json!({}), json!({"pvt_used_by": "trunkstore"}));
@@ -88,7 +88,7 @@ fn what_counts_as_use() {
         json!({"pvt_type": "device", "numbers": ["+14155550100"]}),
         unused(),
     );
-    // Numbers as they stand, and normalised
+    // Numbers as written, and normalised
     check(callflow(json!(["4155550100"])), callflow_used());
     check(callflow(json!(["14155550100"])), callflow_used());
     check(trunkstore(json!({"4155550100": {}})), trunkstore_used());
@@ -122,7 +122,7 @@ fn what_counts_as_use() {
 }
 
 #[test]
-fn used_by_both_is_left_alone_and_said() {
+fn usage_by_both_is_unchanged_with_warning() {
     let start = json!({
         "A": {"flow": callflow(json!(["+14155550100"])),
               "trunk": trunkstore(json!({"+14155550100": {}})),
@@ -131,19 +131,19 @@ fn used_by_both_is_left_alone_and_said() {
     });
     let warning = |name: &str| Warning::UsedByBoth(database(name), "+14155550100".to_owned());
     let ran = case(start.clone(), "fix_apps_for_number_dbs", [])
-        .leaves_it_as_it_was()
-        .counts([1, 0, 0, 0, 0])
+        .leaves_cluster_unchanged()
+        .counts(counts! { unchanged: 1 })
         .succeeds();
     assert!(ran.outcome.warnings.into_iter().eq([warning("+1415")]));
     let ran = case(start, "fix_apps_for_account_dbs", [])
-        .leaves_it_as_it_was()
-        .counts([1, 0, 0, 0, 0])
+        .leaves_cluster_unchanged()
+        .counts(counts! { unchanged: 1 })
         .succeeds();
     assert!(ran.outcome.warnings.into_iter().eq([warning("A")]));
 }
 
 #[test]
-fn usage_that_nobody_knows_wipes_nothing() {
+fn unknown_usage_changes_nothing() {
     case(
         json!({"+1415": {"+14155550100": number(C, json!({"pvt_used_by": "trunkstore"})),
                          "+14155550101": number(A, json!({"pvt_used_by": "trunkstore"}))},
@@ -156,13 +156,13 @@ fn usage_that_nobody_knows_wipes_nothing() {
                          "+14155550101": number(A, json!({}))},
                "A": {}}),
     )
-    .counts([0, 0, 1, 0, 1])
+    .counts(counts! { updated: 1, failed: 1 })
     .fails(json!({"C": {"failed": {"app_usage-db_not_found": ["+14155550100"]}}}))
     .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn nothing_but_pvt_used_by_changes() {
+fn fix_apps_changes_only_pvt_used_by() {
     used_by(
         json!({"flow": callflow(json!(["+14155550100"]))}),
         json!({"pvt_modified": 1, "x": 1.0, "used_by": "y"}),
@@ -171,8 +171,8 @@ fn nothing_but_pvt_used_by_changes() {
 }
 
 #[test]
-fn in_account_databases_it_is_that_account_that_counts() {
-    // Whatever the assignment or the id; soft-deleted and other documents stay.
+fn account_database_uses_usage_of_its_account() {
+    // The assignment and the id do not matter; soft-deleted and other documents stay unchanged.
     let start = json!({
         "A": {"flow": callflow(json!(["+14155550100", "911"])),
               "+14155550100": number(B, json!({})),
@@ -193,22 +193,22 @@ fn in_account_databases_it_is_that_account_that_counts() {
             [argument.into()],
         )
         .leaves(end.clone())
-        .counts([0, 0, 3, 0, 0])
+        .counts(counts! { updated: 3 })
         .succeeds();
     }
     case(start.clone(), "fix_apps_for_account_dbs", [[A, C].into()])
         .leaves(end.clone())
-        .counts([0, 0, 3, 0, 1])
+        .counts(counts! { updated: 3, failed: 1 })
         .fails(json!({"C": {"last_error": "db_not_found"}}));
     end["B"]["+14155550101"] = number(B, json!({}));
     case(start, "fix_apps_for_account_dbs", [])
         .leaves(end)
-        .counts([0, 0, 4, 0, 0])
+        .counts(counts! { updated: 4 })
         .succeeds();
 }
 
 #[test]
-fn in_number_databases_it_is_the_assigned_account_that_counts() {
+fn number_database_uses_usage_of_assigned_account() {
     let stale = json!({"pvt_used_by": "trunkstore"});
     let start = json!({
         "A": {"flow": callflow(json!(["+14155550100", "+14155550101"]))},
@@ -229,7 +229,7 @@ fn in_number_databases_it_is_the_assigned_account_that_counts() {
         ["+1415".into()],
     )
     .leaves(in_1415.clone())
-    .counts([0, 0, 2, 0, 0])
+    .counts(counts! { updated: 2 })
     .succeeds();
     case(
         start.clone(),
@@ -237,7 +237,7 @@ fn in_number_databases_it_is_the_assigned_account_that_counts() {
         [["+1415", "+1999", "+1415"].into()],
     )
     .leaves(in_1415.clone())
-    .counts([0, 0, 2, 0, 1])
+    .counts(counts! { updated: 2, failed: 1 })
     .fails(json!({"+1999": {"last_error": "db_not_found"}}));
 
     let mut of_b = start.clone();
@@ -249,7 +249,7 @@ fn in_number_databases_it_is_the_assigned_account_that_counts() {
         [B.into()],
     )
     .leaves(of_b.clone())
-    .counts([0, 0, 2, 0, 0])
+    .counts(counts! { updated: 2 })
     .succeeds();
     case(
         start,
@@ -257,12 +257,12 @@ fn in_number_databases_it_is_the_assigned_account_that_counts() {
         [[B, C].into()],
     )
     .leaves(of_b)
-    .counts([0, 0, 2, 0, 1])
+    .counts(counts! { updated: 2, failed: 1 })
     .fails(json!({"C": {"last_error": "db_not_found"}}));
 }
 
 #[test]
-fn given_numbers_of_an_account_database() {
+fn given_numbers_in_account_database_are_fixed() {
     let start = json!({
         "A": {"flow": callflow(json!(["+14155550100"])),
               "+14155550100": number(B, json!({})),
@@ -289,14 +289,14 @@ fn given_numbers_of_an_account_database() {
         ],
     )
     .leaves(end)
-    .counts([0, 0, 1, 0, 4])
+    .counts(counts! { updated: 1, failed: 4 })
     .fails(json!({"A": {"failed": {
         "not_reconcilable": ["911"],
         "open_doc-not_found": ["+14155550101", "+14155550102", "+14155550199"]}}}));
 }
 
 #[test]
-fn given_numbers_of_their_number_databases() {
+fn given_numbers_in_number_databases_are_fixed() {
     let start = json!({
         "A": {"flow": callflow(json!(["+14155550100"]))},
         "+1415": {"+14155550100": number(A, json!({})),
@@ -311,7 +311,7 @@ fn given_numbers_of_their_number_databases() {
         [["4155550100", "+14155550101", "+14155550102", "+12025550100"].into()],
     )
     .leaves(end)
-    .counts([0, 0, 1, 0, 3])
+    .counts(counts! { updated: 1, failed: 3 })
     .fails(json!({
         "+1415": {"failed": {"not_assigned": ["+14155550101"]}},
         "+1202": {"failed": {"open_doc-not_found": ["+12025550100"]}},

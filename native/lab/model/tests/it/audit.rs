@@ -1,17 +1,17 @@
-//! The audit against small clusters, against the generator's list, and against the fix commands.
+//! Tests of the audit: small clusters, the generator's list of drift, and the fix commands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{A, B, C, cluster, database, number};
 use exact_json::{Value, json};
 use kazoo_numbers_generator::{Options, generate, names};
-use kazoo_numbers_model::{Call, Kind, Now, arbitrary, audit, in_sync, run};
+use kazoo_numbers_model::{Call, DriftKind, Now, arbitrary, audit, in_sync, run};
 use kazoo_numbers_testkit::cases;
 use proptest::prelude::*;
 
 #[track_caller]
-fn finds(databases: Value, wanted: &[(Kind, &str, &str)]) {
-    let mut all: BTreeMap<Kind, BTreeSet<(String, String)>> = BTreeMap::new();
+fn finds(databases: Value, wanted: &[(DriftKind, &str, &str)]) {
+    let mut all: BTreeMap<DriftKind, BTreeSet<(String, String)>> = BTreeMap::new();
     for (kind, name, number) in wanted {
         let place = (database(name), (*number).to_owned());
         all.entry(*kind).or_default().insert(place);
@@ -20,7 +20,7 @@ fn finds(databases: Value, wanted: &[(Kind, &str, &str)]) {
 }
 
 #[test]
-fn in_sync_is_nothing_to_report() {
+fn cluster_in_sync_has_no_drift() {
     let start = json!({
         "A": {"flow": {"pvt_type": "callflow", "numbers": ["+14155550100"]},
               "+14155550100": number(A, json!({"pvt_used_by": "callflow"}))},
@@ -39,7 +39,7 @@ fn in_sync_is_nothing_to_report() {
 }
 
 #[test]
-fn copies() {
+fn missing_and_different_copies_are_drift() {
     finds(
         json!({
             "A": {"+14155550101": number(A, json!({"x": 1})),
@@ -54,18 +54,18 @@ fn copies() {
                       "+14155550105": number(C, json!({"pvt_used_by": "callflow"}))},
         }),
         &[
-            (Kind::MissingCopy, "A", "+14155550100"),
-            (Kind::MissingCopy, "A", "+14155550104"),
-            (Kind::DifferingCopy, "A", "+14155550101"),
-            (Kind::DifferingCopy, "A", "+14155550102"),
-            (Kind::DifferingCopy, "A", "+14155550103"),
-            (Kind::AccountMissing, "C", "+14155550105"),
+            (DriftKind::MissingCopy, "A", "+14155550100"),
+            (DriftKind::MissingCopy, "A", "+14155550104"),
+            (DriftKind::DifferingCopy, "A", "+14155550101"),
+            (DriftKind::DifferingCopy, "A", "+14155550102"),
+            (DriftKind::DifferingCopy, "A", "+14155550103"),
+            (DriftKind::AccountMissing, "C", "+14155550105"),
         ],
     );
 }
 
 #[test]
-fn usage() {
+fn wrong_usage_is_drift() {
     let flow = json!({"pvt_type": "callflow", "numbers": ["+14155550100", "+14155550101"]});
     let trunk = json!({"pvt_type": "sys_info", "servers": [{"DIDs": {"+14155550101": {}}}]});
     finds(
@@ -81,18 +81,26 @@ fn usage() {
                       "+14155550104": number("nobody", json!({"pvt_used_by": null}))},
         }),
         &[
-            (Kind::WrongUsedByInNumberDatabase, "+1415", "+14155550100"),
-            (Kind::WrongUsedByInNumberDatabase, "+1415", "+14155550102"),
-            (Kind::WrongUsedByInAccount, "A", "+14155550100"),
-            (Kind::WrongUsedByInAccount, "A", "+14155550102"),
-            (Kind::UnassignedButUsed, "+1415", "+14155550103"),
-            (Kind::OddAssignment, "+1415", "+14155550104"),
+            (
+                DriftKind::WrongUsedByInNumberDatabase,
+                "+1415",
+                "+14155550100",
+            ),
+            (
+                DriftKind::WrongUsedByInNumberDatabase,
+                "+1415",
+                "+14155550102",
+            ),
+            (DriftKind::WrongUsedByInAccount, "A", "+14155550100"),
+            (DriftKind::WrongUsedByInAccount, "A", "+14155550102"),
+            (DriftKind::UnassignedButUsed, "+1415", "+14155550103"),
+            (DriftKind::OddAssignment, "+1415", "+14155550104"),
         ],
     );
 }
 
 #[test]
-fn places() {
+fn misplaced_numbers_are_drift() {
     finds(
         json!({
             "A": {"+14155550100": number(B, json!({})),
@@ -111,26 +119,26 @@ fn places() {
             "numbers/inum": {"+883510000000001": number(A, json!({}))},
         }),
         &[
-            (Kind::WrongAccount, "A", "+14155550100"),
-            (Kind::FormerAccount, "A", "+14155550101"),
-            (Kind::OnlyInAccount, "A", "+14155550103"),
-            (Kind::OnlyInAccount, "A", "+442071838750"),
-            (Kind::OnlyInAccount, "A", "911"),
-            (Kind::Misfiled, "+1415", "+442071838750"),
+            (DriftKind::WrongAccount, "A", "+14155550100"),
+            (DriftKind::FormerAccount, "A", "+14155550101"),
+            (DriftKind::OnlyInAccount, "A", "+14155550103"),
+            (DriftKind::OnlyInAccount, "A", "+442071838750"),
+            (DriftKind::OnlyInAccount, "A", "911"),
+            (DriftKind::Misfiled, "+1415", "+442071838750"),
         ],
     );
 }
 
-/// Without ugliness, the generator's own list of what it broke is all there is.
+/// Without ugliness the audit finds exactly the drift that the generator made.
 #[test]
-fn the_generator_and_the_audit_agree() {
+fn audit_agrees_with_generator() {
     for seed in 0..150 {
         let options = Options {
             ugly: BTreeSet::new(),
             ..Options::tiny(seed)
         };
         let generated = generate(&options);
-        let mut broken: BTreeMap<Kind, BTreeSet<(String, String)>> = BTreeMap::new();
+        let mut broken: BTreeMap<DriftKind, BTreeSet<(String, String)>> = BTreeMap::new();
         for drift in &generated.drift {
             let place = (drift.databases[0].clone(), drift.number.clone());
             broken.entry(drift.kind).or_default().insert(place);
@@ -142,14 +150,14 @@ fn the_generator_and_the_audit_agree() {
 proptest! {
     #![proptest_config(cases::config(300))]
 
-    /// A command that mends a kind of drift leaves none of it that is not reported as failed.
+    /// After a command that repairs a kind of drift, the rest of that kind is reported as failed.
     #[test]
-    fn the_command_that_mends_a_kind_leaves_none(cluster in arbitrary::cluster()) {
+    fn repair_command_leaves_no_unreported_drift(cluster in arbitrary::cluster()) {
         for (kind, function) in [
-            (Kind::MissingCopy, "copy_number_dbs_to_accounts"),
-            (Kind::WrongUsedByInNumberDatabase, "fix_apps_for_number_dbs"),
-            (Kind::WrongUsedByInAccount, "fix_apps_for_account_dbs"),
-            (Kind::WrongAccount, "remove_wrong_assigned_from_accounts"),
+            (DriftKind::MissingCopy, "copy_number_dbs_to_accounts"),
+            (DriftKind::WrongUsedByInNumberDatabase, "fix_apps_for_number_dbs"),
+            (DriftKind::WrongUsedByInAccount, "fix_apps_for_account_dbs"),
+            (DriftKind::WrongAccount, "remove_wrong_assigned_from_accounts"),
         ] {
             let after = run(&cluster, &Call::new(function, []), Now::marker());
             let left = audit(&after.cluster).remove(&kind).unwrap_or_default();
@@ -162,7 +170,7 @@ proptest! {
         }
         let call = Call::new("copy_number_dbs_to_accounts", []);
         let after = run(&cluster, &call, Now::marker());
-        let differing = audit(&after.cluster).remove(&Kind::DifferingCopy).unwrap_or_default();
+        let differing = audit(&after.cluster).remove(&DriftKind::DifferingCopy).unwrap_or_default();
         let failed: usize = after.failures.values()
             .flat_map(|failure| ["save_docs-conflict", "conflicted"].map(|reason| failure.failed.get(reason)))
             .flatten()

@@ -1,15 +1,15 @@
 //! Carrier usage and conversions: end states, and the manual's lines.
 
-use crate::support::{A, C, KAZOO_NOW, NOW, case, cluster, number};
+use crate::support::{A, C, KAZOO_NOW, NOW, case, cluster, counts, number};
 use exact_json::{Value, json};
-use kazoo_numbers_model::{Now, Returned, run, same_end_state};
+use kazoo_numbers_model::{Counts, Now, Returned, run, same_end_state};
 
 fn on(carrier: &str) -> Value {
     number("", json!({"pvt_module_name": carrier}))
 }
 
 #[test]
-fn usage_counts_every_document() {
+fn carrier_usage_counts_every_document() {
     let start = json!({
         "+1415": {
             "+14155550100": on("knm_local"),
@@ -27,8 +27,8 @@ fn usage_counts_every_document() {
     });
     let in_1415 = "numbers%2F%2B1415:\n7: 1\nknm_bandwidth2: 1\nknm_local: 3\nnull: 2\n";
     case(start.clone(), "carrier_module_usage", [])
-        .leaves_it_as_it_was()
-        .counts([0; 5])
+        .leaves_cluster_unchanged()
+        .counts(Counts::default())
         .succeeds()
         .prints(&format!(
             "numbers%2F%2B1202:\n{in_1415}numbers%2F%2B4420:\nknm_Voxbone: 1\n\
@@ -51,7 +51,7 @@ fn usage_counts_every_document() {
 }
 
 #[test]
-fn a_conversion_of_one_prefix() {
+fn conversion_of_one_prefix_prints_its_result() {
     let start = json!({
         "+1415": {
             "+14152338397": number(A, json!({"pvt_module_name": "knm_bandwidth", "pvt_modified": 1})),
@@ -81,7 +81,7 @@ fn a_conversion_of_one_prefix() {
             ["knm_bandwidth".into(), target.into(), "+1415".into()],
         )
         .leaves(end.clone())
-        .counts([0, 0, 3, 0, 0])
+        .counts(counts! { updated: 3 })
         .succeeds()
         .reconciles([A])
         .prints(
@@ -95,7 +95,7 @@ fn a_conversion_of_one_prefix() {
 }
 
 #[test]
-fn a_conversion_of_everything_goes_database_by_database() {
+fn conversion_without_prefix_goes_database_by_database() {
     let start = json!({
         "+1202": {},
         "+1415": {"+14155550100": number(C, json!({"pvt_module_name": "any thing"})),
@@ -109,14 +109,14 @@ fn a_conversion_of_everything_goes_database_by_database() {
             json!({"pvt_module_name": "knm_telnyx", "pvt_modified": KAZOO_NOW}),
         );
     }
-    // The number databases' documents are converted all the same.
+    // The documents in the number databases are converted even so.
     case(
         start,
         "convert_carrier_module",
         ["any thing".into(), "knm_telnyx".into()],
     )
     .leaves(end)
-    .counts([0, 0, 2, 0, 2])
+    .counts(counts! { updated: 2, failed: 2 })
     .returns(Returned::NoReturnCode(2))
     .reconciles([A, C])
     .prints(
@@ -131,7 +131,7 @@ fn a_conversion_of_everything_goes_database_by_database() {
     );
 }
 
-/// What becomes of one document, which is on `knm_other`.
+/// Checks the conversion of one document from `knm_other`.
 #[track_caller]
 fn converts(target: &str, before: Value, after: Value) {
     let mut with_carrier = before.clone();
@@ -145,7 +145,7 @@ fn converts(target: &str, before: Value, after: Value) {
         ["4155550100".into(), target.into()],
     )
     .leaves(json!({"+1415": {"+14155550100": number("", wanted)}}))
-    .counts([0, 0, 1, 0, 0])
+    .counts(counts! { updated: 1 })
     .succeeds()
     .reconciles([])
     .prints(&format!(
@@ -154,7 +154,7 @@ fn converts(target: &str, before: Value, after: Value) {
 }
 
 #[test]
-fn the_local_feature() {
+fn conversion_sets_or_removes_local_feature() {
     let features = |features: Value| json!({ "pvt_features": features });
     for local in ["knm_local", "knm_mdn"] {
         converts(local, json!({}), features(json!({"local": {}})));
@@ -182,7 +182,7 @@ fn the_local_feature() {
 }
 
 #[test]
-fn what_is_as_wanted_is_listed_and_not_written() {
+fn converted_number_is_listed_and_not_written() {
     let right = number(
         A,
         json!({"pvt_module_name": "knm_telnyx", "pvt_modified": 5}),
@@ -200,7 +200,7 @@ fn what_is_as_wanted_is_listed_and_not_written() {
         ["knm_telnyx".into(), "knm_telnyx".into(), "+1415".into()],
     )
     .leaves(end)
-    .counts([4, 1, 1, 0, 0])
+    .counts(counts! { unchanged: 4, created: 1, updated: 1 })
     .succeeds()
     .reconciles([A])
     .prints(
@@ -211,7 +211,7 @@ fn what_is_as_wanted_is_listed_and_not_written() {
          +14155550102\n\
          updating carrier module failed for 0:",
     );
-    // Right but for the feature: written.
+    // Only the feature is missing: written.
     case(
         json!({"+1415": {"+14155550100": on("knm_local")}}),
         "convert_carrier_module",
@@ -220,11 +220,11 @@ fn what_is_as_wanted_is_listed_and_not_written() {
     .leaves(json!({"+1415": {"+14155550100": number("", json!({
         "pvt_module_name": "knm_local", "pvt_features": {"local": {}},
         "pvt_modified": KAZOO_NOW}))}}))
-    .counts([0, 0, 1, 0, 0]);
+    .counts(counts! { updated: 1 });
 }
 
 #[test]
-fn one_number_that_can_not_be_converted() {
+fn unconvertible_number_is_listed_as_failed() {
     let start = json!({
         "+1415": {"+14155550100": number("", json!({"pvt_deleted": true})),
                   "+14155550101": {"pvt_type": "user"}},
@@ -235,8 +235,8 @@ fn one_number_that_can_not_be_converted() {
             "convert_carrier_module_number",
             [number.into(), "knm_telnyx".into()],
         )
-        .leaves_it_as_it_was()
-        .counts([0, 0, 0, 0, 1])
+        .leaves_cluster_unchanged()
+        .counts(counts! { failed: 1 })
         .returns(Returned::NoReturnCode(2))
     };
     let printed = |number: &str, reason: &str| {
@@ -257,15 +257,15 @@ fn one_number_that_can_not_be_converted() {
 }
 
 #[test]
-fn a_bad_target_is_that_line_alone() {
+fn bad_target_prints_one_line() {
     let start = json!({"+1415": {"+14152266659": on("knm_local")}});
     case(
         start.clone(),
         "convert_carrier_module_number",
         ["4152266659".into(), "knm_bandwid".into()],
     )
-    .leaves_it_as_it_was()
-    .counts([0; 5])
+    .leaves_cluster_unchanged()
+    .counts(Counts::default())
     .returns(Returned::NoReturnCode(2))
     .prints("Bad carrier module: knm_bandwid");
     for arguments in [
@@ -283,7 +283,7 @@ fn a_bad_target_is_that_line_alone() {
 }
 
 #[test]
-fn the_marker_stands_for_any_moment_of_the_run() {
+fn marker_matches_any_time_of_the_run() {
     let start = json!({"+1415": {"+14155550100": on("knm_local")}});
     let call = kazoo_numbers_model::Call::new(
         "convert_carrier_module_number",

@@ -1,12 +1,12 @@
-//! Contract section 5, the copies, and what section 9 settles about them.
+//! The copy commands.
 
-use crate::support::{A, B, C, DESIGN_DOCUMENT, NOW, case, cluster, number};
+use crate::support::{A, B, C, DESIGN_DOCUMENT, NOW, case, cluster, counts, number};
 use exact_json::{Value, json};
-use kazoo_numbers_model::{Call, Now, Returned, Warning, run};
+use kazoo_numbers_model::{Call, Counts, Now, Returned, Warning, run};
 
 #[test]
-fn accounts_fill_what_their_number_databases_lack() {
-    // A tombstone is no document: the number is missing there. Numbers keep their digits.
+fn accounts_are_copied_where_number_is_missing() {
+    // A deleted document counts as missing. Numbers keep their digits.
     let document: Value = exact_json::from_str(&format!(
         r#"{{"pvt_type": "number", "pvt_assigned_to": "{A}", "ünïcode": ["☎", null],
             "one": 1.0, "big": 12345678901234567890123, "pvt_state": "in_service"}}"#
@@ -26,13 +26,14 @@ fn accounts_fill_what_their_number_databases_lack() {
         "+1415": {"+14155550100": document},
         "+1202": {"+12025550100": number(A, json!({}))},
     }))
-    .counts([0, 2, 0, 0, 0])
+    .counts(counts! { created: 2 })
     .succeeds();
 }
 
 #[test]
-fn accounts_never_overwrite_a_number_database() {
-    // Different, soft-deleted and of another type are all conflicts; equal is fine.
+fn copy_from_account_never_overwrites_number_database() {
+    // A different document, a soft-deleted one and one of another type are conflicts; an equal one
+    // is not.
     let start = json!({
         "A": {"+14155550100": number(A, json!({"name": "mine"})),
               "+14155550101": number(A, json!({})),
@@ -44,26 +45,26 @@ fn accounts_never_overwrite_a_number_database() {
                   "+14155550103": {"b": 2, "a": 1, "pvt_assigned_to": A, "pvt_type": "number"}},
     });
     case(start, "copy_single_account_to_number_dbs", [A.into()])
-        .leaves_it_as_it_was()
-        .counts([1, 0, 0, 0, 3])
+        .leaves_cluster_unchanged()
+        .counts(counts! { unchanged: 1, failed: 3 })
         .fails(json!({"+1415": {"failed": {"save_docs-conflict":
             ["+14155550100", "+14155550101", "+14155550102"]}}}))
         .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn the_spelling_of_a_number_is_a_difference() {
+fn json_number_spelling_is_a_difference() {
     let start: Value = exact_json::from_str(&format!(
         r#"{{"A": {{"+14155550100": {{"pvt_type": "number", "pvt_assigned_to": "{A}", "n": 1}}}},
             "+1415": {{"+14155550100": {{"pvt_type": "number", "pvt_assigned_to": "{A}", "n": 1.0}}}}}}"#
     ))
     .unwrap();
-    case(start.clone(), "copy_accounts_to_number_dbs", []).counts([0, 0, 0, 0, 1]);
-    case(start, "copy_number_dbs_to_accounts", []).counts([0, 0, 1, 0, 0]);
+    case(start.clone(), "copy_accounts_to_number_dbs", []).counts(counts! { failed: 1 });
+    case(start, "copy_number_dbs_to_accounts", []).counts(counts! { updated: 1 });
 }
 
 #[test]
-fn a_revision_is_no_difference() {
+fn revision_is_not_a_difference() {
     let with = |revision: &str| number(A, json!({"_rev": revision}));
     let start = json!({
         "A": {"+14155550100": with("1-a")},
@@ -71,13 +72,13 @@ fn a_revision_is_no_difference() {
     });
     for function in ["copy_accounts_to_number_dbs", "copy_number_dbs_to_accounts"] {
         case(start.clone(), function, [])
-            .leaves_it_as_it_was()
-            .counts([1, 0, 0, 0, 0]);
+            .leaves_cluster_unchanged()
+            .counts(counts! { unchanged: 1 });
     }
 }
 
 #[test]
-fn attachments_are_part_of_a_document() {
+fn attachments_are_part_of_the_document() {
     let with = |data: &str, digest: &str| {
         number(
             A,
@@ -85,15 +86,15 @@ fn attachments_are_part_of_a_document() {
                 "content_type": "text/plain", "data": data, "digest": digest, "revpos": 2}}}),
         )
     };
-    // What the server adds to an attachment is no difference, its content is.
+    // Metadata that the server adds to an attachment is not a difference; its content is.
     case(
         json!({"+1415": {"+14155550100": with("aGk=", "md5-1")},
                "A": {"+14155550100": with("aGk=", "md5-other")}}),
         "copy_number_dbs_to_accounts",
         [],
     )
-    .leaves_it_as_it_was()
-    .counts([1, 0, 0, 0, 0]);
+    .leaves_cluster_unchanged()
+    .counts(counts! { unchanged: 1 });
     case(
         json!({"+1415": {"+14155550100": with("aGk=", "md5-1")},
                "A": {"+14155550100": with("aG8=", "md5-1")}}),
@@ -102,11 +103,11 @@ fn attachments_are_part_of_a_document() {
     )
     .leaves(json!({"+1415": {"+14155550100": with("aGk=", "md5-1")},
                    "A": {"+14155550100": with("aGk=", "md5-1")}}))
-    .counts([0, 0, 1, 0, 0]);
+    .counts(counts! { updated: 1 });
 }
 
 #[test]
-fn a_missing_number_database_is_created_for_a_document_and_for_nothing_else() {
+fn missing_number_database_is_created_only_for_a_document() {
     let start = json!({
         "A": {"+14155550100": number(A, json!({})),
               "+12025550100": number(A, json!({"pvt_deleted": true})),
@@ -119,14 +120,14 @@ fn a_missing_number_database_is_created_for_a_document_and_for_nothing_else() {
                   "+13125550100": {"pvt_type": "callflow"}},
             "+1415": {"+14155550100": number(A, json!({}))},
         }))
-        .counts([0, 1, 0, 0, 0])
+        .counts(counts! { created: 1 })
         .succeeds();
 }
 
 #[test]
-fn of_several_accounts_the_assigned_one_wins_and_then_the_first_by_name() {
-    // 0100: all differ, B is where it is assigned to. 0101: nobody's own, A is first.
-    // 0102: A and B both say that it is theirs.
+fn assigned_account_wins_then_first_by_name() {
+    // 0100: all differ, and the copy in B is assigned to B. 0101: no account claims it, A is first.
+    // 0102: A and B both claim it.
     case(
         json!({
             "A": {"+14155550100": number(B, json!({"from": "A"})),
@@ -154,15 +155,15 @@ fn of_several_accounts_the_assigned_one_wins_and_then_the_first_by_name() {
         "+1415": {"+14155550100": number(B, json!({"from": "B"})),
                   "+14155550101": number(B, json!({"from": "A"}))},
     }))
-    // 0100 conflicts in two accounts and is one entry of the report.
-    .counts([0, 2, 0, 0, 3])
+    // 0100 conflicts in two accounts, which is one entry in the report.
+    .counts(counts! { created: 2, failed: 3 })
     .fails(json!({"+1415": {"failed": {
         "save_docs-conflict": ["+14155550100", "+14155550101"],
         "contested": ["+14155550102"]}}}));
 }
 
 #[test]
-fn only_the_accounts_in_the_list_are_candidates() {
+fn only_listed_accounts_are_copied() {
     let start = json!({
         "A": {"+14155550100": number(A, json!({"from": "A"}))},
         "B": {"+14155550100": number(A, json!({"from": "B"}))},
@@ -170,10 +171,11 @@ fn only_the_accounts_in_the_list_are_candidates() {
     });
     let mut end = start.clone();
     end["+1415"]["+14155550100"] = number(A, json!({"from": "B"}));
-    // One name is a list of one, a name given twice is taken once, an unknown one is a failure.
+    // A single name is accepted as a list, a repeated name counts once, an unknown one is a
+    // failure.
     case(start.clone(), "copy_accounts_to_number_dbs", [B.into()])
         .leaves(end.clone())
-        .counts([0, 1, 0, 0, 0])
+        .counts(counts! { created: 1 })
         .succeeds();
     case(
         start,
@@ -187,13 +189,13 @@ fn only_the_accounts_in_the_list_are_candidates() {
         .into()],
     )
     .leaves(end)
-    .counts([0, 1, 0, 0, 1])
+    .counts(counts! { created: 1, failed: 1 })
     .fails(json!({"C": {"last_error": "db_not_found"}}))
     .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn an_odd_id_goes_where_its_first_five_characters_say() {
+fn unusual_id_goes_to_database_of_first_five_characters() {
     case(
         json!({"A": {"911": number(A, json!({})),
                      "4155550100": number(A, json!({})),
@@ -208,26 +210,26 @@ fn an_odd_id_goes_where_its_first_five_characters_say() {
         "numbers/41555": {"4155550100": number(A, json!({}))},
         "+1415": {"+1415": number(A, json!({}))},
     }))
-    .counts([0, 2, 0, 0, 1])
+    .counts(counts! { created: 2, failed: 1 })
     .fails(json!({"A": {"failed": {"no_number_db": ["911"]}}}))
     .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn month_and_year_databases_are_no_accounts() {
+fn month_and_year_databases_are_ignored() {
     let start = json!({
         "account/aa/00/0000000000000000000000000001-202601": {"+14155550100": number(A, json!({}))},
         "account/aa/00/0000000000000000000000000001-2026": {"+14155550100": number(A, json!({}))},
         "+1415": {},
     });
     case(start, "copy_accounts_to_number_dbs", [])
-        .leaves_it_as_it_was()
-        .counts([0; 5])
+        .leaves_cluster_unchanged()
+        .counts(Counts::default())
         .succeeds();
 }
 
 #[test]
-fn number_databases_are_the_authority_for_accounts() {
+fn copy_to_accounts_overwrites_account_documents() {
     case(
         json!({
             "+1415": {
@@ -276,13 +278,13 @@ fn number_databases_are_the_authority_for_accounts() {
         },
         "B": {"+14155550106": number(&B.to_uppercase(), json!({"k": 6}))},
     }))
-    .counts([1, 3, 2, 0, 1])
+    .counts(counts! { unchanged: 1, created: 3, updated: 2, failed: 1 })
     .fails(json!({"A": {"failed": {"save_docs-conflict": ["+14155550105"]}}}))
     .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn what_is_no_source_for_accounts() {
+fn unsuitable_documents_are_not_copied_to_accounts() {
     // Soft-deleted, unassigned, oddly assigned, of another type, misfiled.
     case(
         json!({
@@ -301,13 +303,13 @@ fn what_is_no_source_for_accounts() {
         "copy_number_dbs_to_accounts",
         [],
     )
-    .leaves_it_as_it_was()
-    .counts([0; 5])
+    .leaves_cluster_unchanged()
+    .counts(Counts::default())
     .succeeds();
 }
 
 #[test]
-fn special_number_databases_take_any_number() {
+fn special_number_databases_accept_any_number() {
     case(
         json!({
             "numbers/inum": {"+883510000000001": number(A, json!({}))},
@@ -323,16 +325,17 @@ fn special_number_databases_take_any_number() {
         "A": {"+883510000000001": number(A, json!({})),
               "extension-7": number(A, json!({}))},
     }))
-    .counts([0, 2, 0, 0, 0])
+    .counts(counts! { created: 2 })
     .succeeds();
 }
 
 #[test]
-fn the_own_database_of_a_number_is_its_authority() {
+fn own_number_database_has_precedence() {
     let from = |account: &str, place: &str| number(account, json!({"from": place}));
     let start = json!({
         "numbers/inum": {
-            // own database has it: for the same account, for another, soft-deleted, not at all
+            // the number's own database has it: for this account, for another, soft-deleted, not at
+            // all
             "+14155550100": from(A, "inum"),
             "+14155550101": from(A, "inum"),
             "+14155550102": from(A, "inum"),
@@ -349,20 +352,20 @@ fn the_own_database_of_a_number_is_its_authority() {
     end["A"] = json!({"+14155550101": from(A, "inum"),
                       "+14155550102": from(A, "inum"),
                       "+14155550103": from(A, "inum")});
-    // It is no source, be it the only database that is asked for.
+    // It is not a source even if it is the only database in the argument.
     case(
         start.clone(),
         "copy_number_dbs_to_accounts",
         [["numbers/inum", "numbers/managed"].into()],
     )
     .leaves(end.clone())
-    .counts([0, 3, 0, 0, 0])
+    .counts(counts! { created: 3 })
     .succeeds();
     end["A"]["+14155550100"] = from(A, "own");
     end["B"] = json!({"+14155550101": from(B, "own")});
     let ran = case(start, "copy_number_dbs_to_accounts", [])
         .leaves(end)
-        .counts([0, 5, 0, 0, 0])
+        .counts(counts! { created: 5 })
         .succeeds();
     let outranked =
         |database: &str, number: &str| Warning::Outranked(database.to_owned(), number.to_owned());
@@ -374,7 +377,7 @@ fn the_own_database_of_a_number_is_its_authority() {
 }
 
 #[test]
-fn an_id_that_can_be_in_no_database_name() {
+fn id_without_possible_database_fails() {
     let start = json!({"A": {"ABCDEFG": number(A, json!({})),
                              "ünïcödé": number(A, json!({})),
                              "a.b.c.d": number(A, json!({}))}});
@@ -383,14 +386,14 @@ fn an_id_that_can_be_in_no_database_name() {
         "destructively_remove_from_account_db_if_not_in_numdb",
     ] {
         case(start.clone(), function, [])
-            .leaves_it_as_it_was()
-            .counts([0, 0, 0, 0, 3])
+            .leaves_cluster_unchanged()
+            .counts(counts! { failed: 3 })
             .fails(json!({"A": {"failed": {"no_number_db": ["ABCDEFG", "a.b.c.d", "ünïcödé"]}}}));
     }
 }
 
 #[test]
-fn an_account_database_is_never_created() {
+fn account_database_is_never_created() {
     case(
         json!({"+1415": {"+14155550100": number(C, json!({})), "+14155550101": number(A, json!({}))},
                "A": {}}),
@@ -401,13 +404,13 @@ fn an_account_database_is_never_created() {
         "+1415": {"+14155550100": number(C, json!({})), "+14155550101": number(A, json!({}))},
         "A": {"+14155550101": number(A, json!({}))},
     }))
-    .counts([0, 1, 0, 0, 1])
+    .counts(counts! { created: 1, failed: 1 })
     .fails(json!({"C": {"failed": {"save_docs-db_not_found": ["+14155550100"]}}}))
     .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn a_list_of_number_databases() {
+fn listed_number_databases_are_copied() {
     let start = json!({
         "+1415": {"+14155550100": number(A, json!({}))},
         "+1202": {"+12025550100": number(A, json!({}))},
@@ -421,13 +424,13 @@ fn a_list_of_number_databases() {
         [["+1415", "numbers/+1415", "numbers%2f%2b1415", "+1999"].into()],
     )
     .leaves(end)
-    .counts([0, 1, 0, 0, 1])
+    .counts(counts! { created: 1, failed: 1 })
     .fails(json!({"+1999": {"last_error": "db_not_found"}}))
     .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn only_what_is_assigned_to_the_account() {
+fn only_numbers_assigned_to_account_are_copied() {
     let start = json!({
         "+1415": {"+14155550100": number(A, json!({})), "+14155550101": number(B, json!({}))},
         "+1202": {"+12025550100": number(&A.to_uppercase(), json!({}))},
@@ -440,16 +443,18 @@ fn only_what_is_assigned_to_the_account() {
         "copy_single_assigned_number_db_to_account",
         [A.into(), "+1415".into()],
     );
-    one.leaves(end.clone()).counts([0, 1, 0, 0, 0]).succeeds();
+    one.leaves(end.clone())
+        .counts(counts! { created: 1 })
+        .succeeds();
     end["A"]["+12025550100"] = number(&A.to_uppercase(), json!({}));
     case(start, "copy_assigned_number_dbs_to_account", [A.into()])
         .leaves(end)
-        .counts([0, 2, 0, 0, 0])
+        .counts(counts! { created: 2 })
         .succeeds();
 }
 
 #[test]
-fn given_numbers_from_an_account() {
+fn given_numbers_are_copied_from_account() {
     case(
         json!({
             "A": {"+14155550100": number(A, json!({})),
@@ -482,7 +487,7 @@ fn given_numbers_from_an_account() {
               "+14155550103": null},
         "+1415": {"+14155550100": number(A, json!({}))},
     }))
-    .counts([0, 1, 0, 0, 6])
+    .counts(counts! { created: 1, failed: 6 })
     .fails(json!({"A": {"failed": {
         "not_reconcilable": ["911", "bogus"],
         "open_doc-not_found":
@@ -491,7 +496,7 @@ fn given_numbers_from_an_account() {
 }
 
 #[test]
-fn given_numbers_to_their_accounts() {
+fn given_numbers_are_copied_to_their_accounts() {
     case(
         json!({
             "+1415": {"+14155550100": number(A, json!({})),
@@ -518,23 +523,23 @@ fn given_numbers_to_their_accounts() {
                   "+14155550103": number(C, json!({}))},
         "A": {"+14155550100": number(A, json!({}))},
     }))
-    .counts([0, 1, 0, 0, 5])
+    .counts(counts! { created: 1, failed: 5 })
     .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn list_with_a_number_as_people_write_it_is_refused() {
+fn list_with_formatted_number_is_refused() {
     case(
         json!({"+1415": {"+14155550100": number(A, json!({}))}, "A": {}}),
         "copy_numbers_from_dbs_to_assigned_accounts",
         [["+14155550100", "(415) 555-0101"].into()],
     )
-    .leaves_it_as_it_was()
+    .leaves_cluster_unchanged()
     .returns(Returned::Refused);
 }
 
 #[test]
-fn where_failures_of_given_numbers_are_listed() {
+fn failures_of_given_numbers_are_listed_by_database() {
     case(
         json!({"+1415": {"+14155550101": number("", json!({})),
                          "+14155550103": number(C, json!({}))}}),
@@ -549,8 +554,8 @@ fn where_failures_of_given_numbers_are_listed() {
         ]
         .into()],
     )
-    .leaves_it_as_it_was()
-    .counts([0, 0, 0, 0, 6])
+    .leaves_cluster_unchanged()
+    .counts(counts! { failed: 6 })
     .fails(json!({
         "+1415": {"failed": {"not_assigned": ["+14155550101"],
                              "open_doc-not_found": ["+14155550102"]}},
@@ -562,7 +567,7 @@ fn where_failures_of_given_numbers_are_listed() {
 }
 
 #[test]
-fn one_number_each_way() {
+fn single_number_is_copied_in_each_direction() {
     let start = json!({
         "A": {"+14155550100": number(A, json!({}))},
         "+1415": {"+14155550101": number(A, json!({}))},
@@ -588,7 +593,7 @@ fn one_number_each_way() {
 }
 
 #[test]
-fn danger_copies_whatever_the_assignment() {
+fn single_number_to_account_db_ignores_assignment() {
     let start = json!({
         "+1415": {"+14155550100": number(B, json!({})),
                   "+14155550101": number("", json!({})),
@@ -612,43 +617,45 @@ fn danger_copies_whatever_the_assignment() {
     end["A"]["+14155550100"] = number(B, json!({}));
     danger("4155550100", A)
         .leaves(end)
-        .counts([0, 0, 1, 0, 0])
+        .counts(counts! { updated: 1 })
         .returns(ok("+14155550100"));
     let mut end = start.clone();
     end["A"]["+14155550101"] = number("", json!({}));
     danger("+14155550101", A)
         .leaves(end)
-        .counts([0, 1, 0, 0, 0])
+        .counts(counts! { created: 1 })
         .returns(ok("+14155550101"));
     for absent in ["+14155550102", "+14155550199"] {
         let text = format!("can read number '{absent}' from 'numbers%2F%2B1415': not_found");
         danger(absent, A)
-            .leaves_it_as_it_was()
+            .leaves_cluster_unchanged()
             .returns(error(&text));
     }
     danger("+12025550100", A)
-        .leaves_it_as_it_was()
+        .leaves_cluster_unchanged()
         .returns(error(
             "can read number '+12025550100' from 'numbers%2F%2B1202': not_found",
         ));
     danger("+14155550100", C)
-        .leaves_it_as_it_was()
+        .leaves_cluster_unchanged()
         .returns(error(
             "can save number '+14155550100' to account db: not_found",
         ));
     danger("+14155550103", A)
-        .leaves_it_as_it_was()
+        .leaves_cluster_unchanged()
         .returns(error(
             "can save number '+14155550103' to account db: conflict",
         ));
-    danger("911", A).leaves_it_as_it_was().returns(error(""));
+    danger("911", A)
+        .leaves_cluster_unchanged()
+        .returns(error(""));
     danger("+14155550100", "bogus")
-        .leaves_it_as_it_was()
+        .leaves_cluster_unchanged()
         .returns(error(""));
 }
 
 #[test]
-fn a_number_database_without_its_design_document_gets_it_with_a_copy() {
+fn copy_adds_missing_design_document() {
     let mut before = cluster(&json!({
         "A": {"+14155550100": number(A, json!({}))},
         "+1415": {},

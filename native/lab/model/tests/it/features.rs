@@ -1,8 +1,8 @@
 //! `reset_allowed_features_to_defaults_on_system_config`.
 
-use crate::support::case;
+use crate::support::{case, counts};
 use exact_json::{Value, json};
-use kazoo_numbers_model::Returned;
+use kazoo_numbers_model::{Counts, Returned};
 
 const LINES: &str = "Features allowed on system config document:\n\
     \tcarrier_name cnam e911 failover force_outbound inbound_cnam outbound_cnam port prepend ringback";
@@ -23,7 +23,7 @@ fn ten() -> Value {
 }
 
 #[track_caller]
-fn becomes(start: Value, end: Value, counts: [u64; 5]) {
+fn becomes(start: Value, end: Value, counts: Counts) {
     case(
         start,
         "reset_allowed_features_to_defaults_on_system_config",
@@ -37,7 +37,7 @@ fn becomes(start: Value, end: Value, counts: [u64; 5]) {
 }
 
 #[test]
-fn the_ten_are_set_and_nothing_else() {
+fn reset_sets_only_the_ten_features() {
     let config = |default: Value| {
         json!({"system_config": {"number_manager": {
             "pvt_type": "config", "other@node": {"features": {"allow": []}}, "default": default}}})
@@ -45,16 +45,16 @@ fn the_ten_are_set_and_nothing_else() {
     becomes(
         config(json!({"x": 1, "features": {"allow": ["sms"], "deny": ["e911"]}})),
         config(json!({"x": 1, "features": {"allow": ten(), "deny": ["e911"]}})),
-        [0, 0, 1, 0, 0],
+        counts! { updated: 1 },
     );
     becomes(
         config(json!({"features": {"allow": ten()}})),
         config(json!({"features": {"allow": ten()}})),
-        [1, 0, 0, 0, 0],
+        counts! { unchanged: 1 },
     );
     becomes(
         config(json!({"features": null})),
         config(json!({"features": {"allow": ten()}})),
-        [0, 0, 1, 0, 0],
+        counts! { updated: 1 },
     );
 }

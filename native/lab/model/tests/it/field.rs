@@ -1,10 +1,10 @@
-//! What the field brings: documents of old versions, conflicts, contested and released numbers.
+//! Cases from production: documents of old versions, conflicts, contested and released numbers.
 
-use crate::support::{A, B, C, case, cluster, database, number};
+use crate::support::{A, B, C, case, cluster, counts, database, number};
 use exact_json::{Value, json};
-use kazoo_numbers_model::{Argument, Kind, Returned, audit};
+use kazoo_numbers_model::{Argument, Counts, DriftKind, Returned, audit};
 
-/// The number that each case is about.
+/// The number of each case.
 const NUMBER: &str = "+14155550100";
 
 fn at(name: &str, document: Value) -> Value {
@@ -12,7 +12,7 @@ fn at(name: &str, document: Value) -> Value {
 }
 
 #[test]
-fn a_document_without_a_type_is_a_number_by_its_id() {
+fn document_without_type_is_number_by_id() {
     let old = json!({"pvt_assigned_to": A, "pvt_number_state": "in_service"});
     let mut used = old.clone();
     used["pvt_used_by"] = json!("callflow");
@@ -26,9 +26,9 @@ fn a_document_without_a_type_is_a_number_by_its_id() {
         json!({"A": {"flow": flow, "sip-user": {"pvt_assigned_to": B}, NUMBER: used},
                    "+1415": {NUMBER: used}}),
     )
-    .counts([0, 1, 1, 0, 0])
+    .counts(counts! { created: 1, updated: 1 })
     .succeeds();
-    // A type that is there decides, and so does anything but digits in the id.
+    // An existing type decides. Without a type, the id must be a plus sign and digits.
     for (id, document) in [
         (NUMBER, json!({"pvt_type": null, "pvt_assigned_to": B})),
         ("+1415555O1O1", json!({"pvt_assigned_to": B})),
@@ -39,13 +39,13 @@ fn a_document_without_a_type_is_a_number_by_its_id() {
             "remove_wrong_assigned_from_accounts",
             [],
         )
-        .leaves_it_as_it_was()
-        .counts([0; 5]);
+        .leaves_cluster_unchanged()
+        .counts(Counts::default());
     }
 }
 
 #[test]
-fn the_state_of_an_old_document_is_in_another_field() {
+fn old_document_has_state_in_another_field() {
     case(
         json!({"+1415": {
             "+14155550100": {"pvt_number_state": "deleted"},
@@ -58,7 +58,7 @@ fn the_state_of_an_old_document_is_in_another_field() {
             "+14155550100": null,
             "+14155550101": {"pvt_number_state": "deleted", "pvt_state": "available"},
             "+14155550102": {"pvt_number_state": "discovery"}}}))
-    .counts([0, 0, 0, 1, 0])
+    .counts(counts! { deleted: 1 })
     .returns(Returned::NoReturn);
 }
 
@@ -81,11 +81,11 @@ fn converts_list(list: Value, public: Value, target: &str, features: Value) {
         ["old".into(), target.into()],
     )
     .leaves(at("+1415", wanted))
-    .counts([0, 0, 1, 0, 0]);
+    .counts(counts! { updated: 1 });
 }
 
 #[test]
-fn a_list_of_features_becomes_an_object_with_their_data() {
+fn feature_list_becomes_object_with_data() {
     converts_list(
         json!(["dash_e911", "outbound_cnam", "port"]),
         json!({"dash_e911": {"caller_name": "X"}, "cnam": {"display_name": "ACME", "inbound_lookup": true}}),
@@ -109,7 +109,8 @@ fn a_list_of_features_becomes_an_object_with_their_data() {
                "ringback": {"early": "a"}, "prepend": {"name": "P", "enabled": false},
                "force_outbound": true}),
     );
-    // Nothing is lost that has no data, nor the data of one name by another that has none.
+    // Features without data are kept, and the data of one name is not lost to another name without
+    // data.
     converts_list(
         json!(["vitelity_e911", "telnyx_e911", "sms"]),
         json!({"vitelity_e911": {"a": 1}, "sms": {"on": true}}),
@@ -121,7 +122,7 @@ fn a_list_of_features_becomes_an_object_with_their_data() {
 }
 
 #[test]
-fn a_deletion_takes_every_leaf_and_counts_once() {
+fn deletion_removes_all_leaves_and_counts_once() {
     let wrong = |note: u8| number(B, json!({"note": note}));
     case(
         at("A", json!([wrong(1), wrong(2), number(C, json!({}))])),
@@ -129,12 +130,12 @@ fn a_deletion_takes_every_leaf_and_counts_once() {
         [],
     )
     .leaves(at("A", Value::Null))
-    .counts([0, 0, 0, 1, 0])
+    .counts(counts! { deleted: 1 })
     .succeeds();
 }
 
 #[test]
-fn a_leaf_that_may_stay_keeps_the_others() {
+fn leaf_that_must_stay_prevents_deletion() {
     let wrong = number(B, json!({}));
     for other in [
         number(A, json!({})),
@@ -148,8 +149,8 @@ fn a_leaf_that_may_stay_keeps_the_others() {
             "remove_wrong_assigned_from_accounts",
             [],
         )
-        .leaves_it_as_it_was()
-        .counts([0, 0, 0, 0, 1])
+        .leaves_cluster_unchanged()
+        .counts(counts! { failed: 1 })
         .fails(json!({"A": {"failed": {"conflicted": [NUMBER]}}}));
     }
     let state = |state: &str| number("", json!({"pvt_state": state}));
@@ -158,41 +159,41 @@ fn a_leaf_that_may_stay_keeps_the_others() {
         "purge_deleted",
         [],
     )
-    .leaves_it_as_it_was()
+    .leaves_cluster_unchanged()
     .fails(json!({"+1415": {"failed": {"conflicted": [NUMBER]}}}))
     .returns(Returned::NoReturnCode(2));
-    // The winner decides whether anything is to be done at all.
+    // The winner decides whether the command changes anything.
     case(
         at("+1415", json!([state("in_service"), state("deleted")])),
         "purge_deleted",
         [],
     )
-    .leaves_it_as_it_was()
-    .counts([0; 5]);
+    .leaves_cluster_unchanged()
+    .counts(Counts::default());
     case(
         json!({"A": {}, "B": {},
                "+1415": {NUMBER: [number(A, json!({})), number(B, json!({}))]}}),
         "destructively_remove_from_number_dbs_if_not_in_accountdb",
         [],
     )
-    .leaves_it_as_it_was()
+    .leaves_cluster_unchanged()
     .fails(json!({"+1415": {"failed": {"conflicted": [NUMBER]}}}));
 }
 
 #[test]
-fn a_copy_overwrites_leaves_that_agree_and_no_others() {
+fn copy_overwrites_only_agreeing_leaves() {
     let source = number(A, json!({"x": 1}));
     let old = number(A, json!({"x": 0}));
     let start = |leaves: Value| json!({"A": {NUMBER: leaves}, "+1415": {NUMBER: source}});
     case(start(json!([old, old])), "copy_number_dbs_to_accounts", [])
         .leaves(start(json!([source, old])))
-        .counts([0, 0, 1, 0, 0]);
+        .counts(counts! { updated: 1 });
     case(
         start(json!([old, number(B, json!({}))])),
         "copy_number_dbs_to_accounts",
         [],
     )
-    .leaves_it_as_it_was()
+    .leaves_cluster_unchanged()
     .fails(json!({"A": {"failed": {"conflicted": [NUMBER]}}}));
     let other = number(A, json!({"x": 2, "pvt_used_by": "callflow"}));
     case(
@@ -206,20 +207,20 @@ fn a_copy_overwrites_leaves_that_agree_and_no_others() {
         "copy_number_dbs_to_accounts",
         [],
     )
-    .leaves_it_as_it_was()
+    .leaves_cluster_unchanged()
     .fails(json!({"A": {"failed": {"conflicted": [NUMBER]}}}));
     case(
         start(json!([source, old])),
         "copy_number_dbs_to_accounts",
         [],
     )
-    .leaves_it_as_it_was()
-    .counts([1, 0, 0, 0, 0])
+    .leaves_cluster_unchanged()
+    .counts(counts! { unchanged: 1 })
     .succeeds();
 }
 
 #[test]
-fn only_numbers_of_nobody_are_migrated() {
+fn only_unassigned_numbers_are_migrated() {
     let used = |account: Value| {
         json!({"pvt_type": "number", "pvt_assigned_to": account, "pvt_used_by": "callflow",
                "pvt_features_denied": ["cnam"], "pvt_features": {"cnam": {}}})
@@ -234,14 +235,15 @@ fn only_numbers_of_nobody_are_migrated() {
         json!(A),
     ] {
         case(at("+1415", used(odd)), "migrate_unassigned_numbers", [])
-            .leaves_it_as_it_was()
-            .counts([0; 5]);
+            .leaves_cluster_unchanged()
+            .counts(Counts::default());
     }
     for state in ["deleted", "discovery"] {
         for field in ["pvt_state", "pvt_number_state"] {
             let mut left_out = used(Value::Null);
             left_out[field] = json!(state);
-            case(at("+1415", left_out), "migrate_unassigned_numbers", []).leaves_it_as_it_was();
+            case(at("+1415", left_out), "migrate_unassigned_numbers", [])
+                .leaves_cluster_unchanged();
         }
     }
     let mut end = used(Value::Null);
@@ -256,13 +258,13 @@ fn only_numbers_of_nobody_are_migrated() {
         };
         migrated
             .leaves(at("+1415", end.clone()))
-            .counts([0, 0, 1, 0, 0])
+            .counts(counts! { updated: 1 })
             .succeeds();
     }
 }
 
 #[test]
-fn denied_features_go_with_the_public_fields_that_belong_to_them() {
+fn denied_features_are_removed_with_public_fields() {
     case(
         at(
             "+1415",
@@ -313,7 +315,7 @@ fn denied_features_go_with_the_public_fields_that_belong_to_them() {
 }
 
 #[test]
-fn numbers_that_are_none_are_refused_before_anything_is_read() {
+fn unusable_numbers_are_refused_before_reading() {
     let start = json!({"A": {NUMBER: number(B, json!({}))}, "+1415": {}});
     for (function, arguments) in [
         ("fix_number", [A.into(), "bogus".into()]),
@@ -328,18 +330,18 @@ fn numbers_that_are_none_are_refused_before_anything_is_read() {
         ),
     ] {
         case(start.clone(), function, arguments)
-            .leaves_it_as_it_was()
-            .counts([0; 5])
+            .leaves_cluster_unchanged()
+            .counts(Counts::default())
             .returns(Returned::Refused);
     }
     case(start.clone(), "fix_numbers_apps_in_numbdb", ["911".into()]).returns(Returned::Refused);
     case(start, "fix_numbers", [A.into(), ["bogus", NUMBER].into()])
-        .counts([0, 0, 0, 1, 2])
+        .counts(counts! { deleted: 1, failed: 2 })
         .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn a_number_that_two_accounts_claim_goes_to_neither() {
+fn number_claimed_by_two_accounts_is_not_copied() {
     let claims = json!({
         "A": {NUMBER: number(A, json!({}))},
         "B": {NUMBER: number(B, json!({}))},
@@ -347,10 +349,10 @@ fn a_number_that_two_accounts_claim_goes_to_neither() {
         "+1415": {},
     });
     case(claims.clone(), "copy_accounts_to_number_dbs", [])
-        .leaves_it_as_it_was()
-        .counts([0, 0, 0, 0, 1])
+        .leaves_cluster_unchanged()
+        .counts(counts! { failed: 1 })
         .fails(json!({"+1415": {"failed": {"contested": [NUMBER]}}}));
-    // Each account alone is copied: the operator has decided.
+    // A single account is copied: the operator has decided.
     let mut end = claims.clone();
     end["+1415"][NUMBER] = number(B, json!({}));
     case(
@@ -366,7 +368,7 @@ fn a_number_that_two_accounts_claim_goes_to_neither() {
 }
 
 #[test]
-fn a_server_is_disabled_as_javascript_has_it() {
+fn server_is_disabled_by_javascript_rules() {
     let with = |enabled: Value| {
         json!({"A": {"trunk": {"pvt_type": "sys_info",
                                "servers": [{"enabled": enabled, "DIDs": {NUMBER: {}}}]},
@@ -385,7 +387,7 @@ fn a_server_is_disabled_as_javascript_has_it() {
         json!([0]),
         json!([[]]),
     ] {
-        fix(disabled).leaves_it_as_it_was();
+        fix(disabled).leaves_cluster_unchanged();
     }
     for enabled in [
         json!(null),
@@ -399,12 +401,12 @@ fn a_server_is_disabled_as_javascript_has_it() {
         json!("0x"),
         json!("inf"),
     ] {
-        fix(enabled).counts([0, 0, 1, 0, 0]);
+        fix(enabled).counts(counts! { updated: 1 });
     }
 }
 
 #[test]
-fn features_that_are_not_configured_are_all_twelve() {
+fn unconfigured_features_are_all_twelve() {
     let all = "carrier_name cnam e911 failover force_outbound inbound_cnam mms outbound_cnam port \
                prepend ringback sms";
     let shown = |list: &str| format!("Features allowed on system config document:\n\t{list}");
@@ -415,7 +417,7 @@ fn features_that_are_not_configured_are_all_twelve() {
         config(json!({"features": {"allow": list}}))
     };
     case(json!({}), "feature_permissions_on_system_config", [])
-        .leaves_it_as_it_was()
+        .leaves_cluster_unchanged()
         .returns(Returned::NoReturn)
         .prints(&shown(all));
     let without = all.replace("port ", "");
@@ -425,28 +427,28 @@ fn features_that_are_not_configured_are_all_twelve() {
         ["port".into()],
     )
     .leaves(allow(&without))
-    .counts([0, 0, 1, 0, 0])
+    .counts(counts! { updated: 1 })
     .returns(Returned::NoReturn)
     .prints(&shown(&without));
     let ensure = |start: Value| case(start, "ensure_adminonly_features_are_reachable", []);
     ensure(json!({}))
-        .leaves_it_as_it_was()
+        .leaves_cluster_unchanged()
         .returns(Returned::NoReturn);
-    ensure(allow("carrier_name cnam")).leaves_it_as_it_was();
+    ensure(allow("carrier_name cnam")).leaves_cluster_unchanged();
     ensure(allow("cnam")).leaves(allow("carrier_name cnam"));
     case(
         json!({}),
         "add_allowed_feature_on_system_config",
         ["local".into()],
     )
-    .leaves_it_as_it_was()
+    .leaves_cluster_unchanged()
     .returns(Returned::NoReturn);
 }
 
 #[track_caller]
-fn finds(databases: Value, wanted: &[(Kind, &str)]) {
+fn finds(databases: Value, wanted: &[(DriftKind, &str)]) {
     let found = audit(&cluster(&databases));
-    let found: Vec<(Kind, String)> = found
+    let found: Vec<(DriftKind, String)> = found
         .into_iter()
         .flat_map(|(kind, places)| {
             places
@@ -454,7 +456,7 @@ fn finds(databases: Value, wanted: &[(Kind, &str)]) {
                 .map(move |(database, _)| (kind, database))
         })
         .collect();
-    let mut wanted: Vec<(Kind, String)> = wanted
+    let mut wanted: Vec<(DriftKind, String)> = wanted
         .iter()
         .map(|(kind, name)| (*kind, database(name)))
         .collect();
@@ -463,43 +465,46 @@ fn finds(databases: Value, wanted: &[(Kind, &str)]) {
 }
 
 #[test]
-fn the_audit_knows_released_and_contested_numbers() {
+fn audit_reports_released_and_contested_numbers() {
     let own = number(A, json!({}));
     finds(
         json!({"A": {NUMBER: own}, "+1415": {NUMBER: number("", json!({}))}}),
-        &[(Kind::FormerAccount, "A")],
+        &[(DriftKind::FormerAccount, "A")],
     );
     finds(
         json!({"A": {NUMBER: own}, "+1415": {NUMBER: {"pvt_type": "number", "pvt_assigned_to": null}}}),
-        &[(Kind::FormerAccount, "A")],
+        &[(DriftKind::FormerAccount, "A")],
     );
     finds(
         json!({"A": {NUMBER: own}, "+1415": {NUMBER: number("odd", json!({}))}}),
-        &[(Kind::OddAssignment, "+1415")],
+        &[(DriftKind::OddAssignment, "+1415")],
     );
     let nobodys = number("", json!({}));
     finds(
         json!({"A": {NUMBER: nobodys}, "+1415": {NUMBER: nobodys}}),
-        &[(Kind::FormerAccount, "A")],
+        &[(DriftKind::FormerAccount, "A")],
     );
     finds(
         json!({"A": {NUMBER: number("odd", json!({}))}, "+1415": {NUMBER: nobodys}}),
-        &[(Kind::OddAssignment, "A")],
+        &[(DriftKind::OddAssignment, "A")],
     );
     finds(
         json!({"A": {NUMBER: own}, "B": {NUMBER: number(B, json!({}))}, "+1415": {}}),
-        &[(Kind::Contested, "A"), (Kind::Contested, "B")],
+        &[(DriftKind::Contested, "A"), (DriftKind::Contested, "B")],
     );
     finds(
         json!({"A": {NUMBER: own}, "B": {NUMBER: number(B, json!({}))},
                "+1415": {NUMBER: own}, "numbers/managed": {NUMBER: number(B, json!({}))}}),
         &[
-            (Kind::Contested, "+1415"),
-            (Kind::Contested, "numbers/managed"),
+            (DriftKind::Contested, "+1415"),
+            (DriftKind::Contested, "numbers/managed"),
         ],
     );
     finds(
         json!({"A": {NUMBER: [own, own]}, "+1415": {NUMBER: [own, number(B, json!({}))]}}),
-        &[(Kind::Conflicted, "A"), (Kind::Conflicted, "+1415")],
+        &[
+            (DriftKind::Conflicted, "A"),
+            (DriftKind::Conflicted, "+1415"),
+        ],
     );
 }

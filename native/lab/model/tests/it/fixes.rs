@@ -1,13 +1,14 @@
-//! Contract section 5: `fix_account_db_numbers`, `fix_number` and `fix_numbers`.
+//! `fix_account_db_numbers`, `fix_number` and `fix_numbers`.
 
-use crate::support::{A, B, C, case, number};
+use crate::support::{A, B, C, case, counts, number};
 use exact_json::{Value, json};
 use kazoo_numbers_model::{Returned, Warning};
 
 fn drifted() -> Value {
     json!({
         "+1415": {
-            // stale usage; both sides right; missing in A; another account's; unassigned
+            // stale usage; correct on both sides; missing in A; assigned to another account;
+            // unassigned
             "+14155550100": number(A, json!({"pvt_used_by": "trunkstore"})),
             "+14155550101": number(A, json!({})),
             "+14155550102": number(A, json!({"k": 1})),
@@ -18,7 +19,7 @@ fn drifted() -> Value {
             "flow": {"pvt_type": "callflow", "numbers": ["+14155550100"]},
             "+14155550100": number(A, json!({"pvt_used_by": "callflow"})),
             "+14155550101": number(A, json!({})),
-            // B's in the number database and here; A's here only; nobody's; soft-deleted
+            // assigned to B on both sides; only in A; unassigned; soft-deleted
             "+14155550103": number(B, json!({})),
             "+14155550105": number(A, json!({})),
             "+14155550106": number("", json!({})),
@@ -29,7 +30,7 @@ fn drifted() -> Value {
 }
 
 #[test]
-fn everything_for_one_account() {
+fn fix_account_runs_all_three_steps() {
     let start = drifted();
     let mut end = start.clone();
     end["+1415"]["+14155550100"] = number(A, json!({"pvt_used_by": "callflow"}));
@@ -38,13 +39,13 @@ fn everything_for_one_account() {
     // apps: 1 updated, 2 unchanged; copies: 2 unchanged, 1 created; removal: 2 unchanged, 1 deleted
     case(start, "fix_account_db_numbers", [A.into()])
         .leaves(end)
-        .counts([6, 1, 1, 1, 0])
+        .counts(counts! { unchanged: 6, created: 1, updated: 1, deleted: 1 })
         .succeeds()
         .reconciles([A]);
 }
 
 #[test]
-fn the_copy_takes_what_the_fix_left() {
+fn copy_step_uses_result_of_usage_step() {
     let start = json!({
         "+1415": {"+14155550100": number(A, json!({}))},
         "A": {"flow": {"pvt_type": "callflow", "numbers": ["+14155550100"]},
@@ -53,15 +54,15 @@ fn the_copy_takes_what_the_fix_left() {
     let mut end = start.clone();
     end["+1415"]["+14155550100"] = number(A, json!({"pvt_used_by": "callflow"}));
     end["A"]["+14155550100"] = number(A, json!({"pvt_used_by": "callflow"}));
-    // What was assigned to B is A's after the copy, and not removed.
+    // The copy that named B names A after the copy step, and is not removed.
     case(start, "fix_account_db_numbers", [A.into()])
         .leaves(end)
-        .counts([0, 0, 2, 0, 0])
+        .counts(counts! { updated: 2 })
         .reconciles([A]);
 }
 
 #[test]
-fn used_by_both_is_copied_as_it_is() {
+fn number_used_by_both_is_copied_unchanged() {
     let start = json!({
         "+1415": {"+14155550100": number(A, json!({"pvt_used_by": "trunkstore"}))},
         "A": {"flow": {"pvt_type": "callflow", "numbers": ["+14155550100"]},
@@ -71,38 +72,38 @@ fn used_by_both_is_copied_as_it_is() {
     end["A"]["+14155550100"] = number(A, json!({"pvt_used_by": "trunkstore"}));
     case(start, "fix_account_db_numbers", [A.into()])
         .leaves(end)
-        .counts([1, 1, 0, 0, 0])
+        .counts(counts! { unchanged: 1, created: 1 })
         .succeeds();
 }
 
 #[test]
-fn an_account_in_sync_needs_no_services() {
+fn account_in_sync_reconciles_no_services() {
     let start = json!({
         "+1415": {"+14155550100": number(A, json!({}))},
         "A": {"+14155550100": number(A, json!({})), "+14155550101": number("", json!({}))},
     });
     case(start, "fix_account_db_numbers", [A.into()])
-        .leaves_it_as_it_was()
-        .counts([3, 0, 0, 0, 0])
+        .leaves_cluster_unchanged()
+        .counts(counts! { unchanged: 3 })
         .succeeds()
         .reconciles([]);
 }
 
 #[test]
-fn a_target_of_another_type_is_a_failure_and_no_removal() {
+fn target_of_another_type_fails_and_is_not_removed() {
     let start = json!({
         "+1415": {"+14155550100": number(A, json!({}))},
         "A": {"+14155550100": {"pvt_type": "user", "pvt_assigned_to": B}},
     });
     case(start, "fix_account_db_numbers", [A.into()])
-        .leaves_it_as_it_was()
-        .counts([1, 0, 0, 0, 1])
+        .leaves_cluster_unchanged()
+        .counts(counts! { unchanged: 1, failed: 1 })
         .fails(json!({"A": {"failed": {"save_docs-conflict": ["+14155550100"]}}}))
         .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn given_numbers_only_but_the_removal_sees_the_whole_account() {
+fn removal_checks_whole_account_for_given_numbers() {
     let start = drifted();
     let mut end = start.clone();
     end["A"]["+14155550102"] = number(A, json!({"k": 1}));
@@ -110,13 +111,13 @@ fn given_numbers_only_but_the_removal_sees_the_whole_account() {
     // app unchanged, copy created; removal: 0100, 0101, 0105, 0106 stay, 0103 goes
     case(start, "fix_number", [A.into(), "4155550102".into()])
         .leaves(end)
-        .counts([5, 1, 0, 1, 0])
+        .counts(counts! { unchanged: 5, created: 1, deleted: 1 })
         .succeeds()
         .reconciles([A]);
 }
 
 #[test]
-fn another_accounts_number_is_fixed_where_it_is_assigned() {
+fn number_of_another_account_is_fixed_there() {
     let start = drifted();
     let mut end = start.clone();
     end["+1415"]["+14155550103"] = number(B, json!({}));
@@ -124,7 +125,7 @@ fn another_accounts_number_is_fixed_where_it_is_assigned() {
     end["A"]["+14155550103"] = Value::Null;
     let ran = case(start, "fix_number", [A.into(), "+14155550103".into()])
         .leaves(end)
-        .counts([4, 1, 1, 1, 0])
+        .counts(counts! { unchanged: 4, created: 1, updated: 1, deleted: 1 })
         .succeeds()
         .reconciles([A, B]);
     let warning = Warning::AssignedElsewhere(B.to_owned(), "+14155550103".to_owned());
@@ -132,7 +133,7 @@ fn another_accounts_number_is_fixed_where_it_is_assigned() {
 }
 
 #[test]
-fn one_bad_number_stops_no_other() {
+fn bad_number_does_not_stop_others() {
     let start = json!({
         "+1415": {"+14155550100": number(A, json!({})),
                   "+14155550101": number("", json!({})),
@@ -161,13 +162,13 @@ fn one_bad_number_stops_no_other() {
         ],
     )
     .leaves(end)
-    .counts([1, 1, 0, 1, 6])
+    .counts(counts! { unchanged: 1, created: 1, deleted: 1, failed: 6 })
     .fails(json!({
         "A": {"failed": {"not_reconcilable": ["911"]}},
         "+1415": {"failed": {"not_assigned": ["+14155550101"],
                              "open_doc-not_found": ["+14155550102"]}},
         "+1202": {"failed": {"open_doc-not_found": ["+12025550100"]}},
-        // Both steps failed for the number of an account without a database.
+        // Both steps fail for a number of an account without a database.
         "C": {"failed": {"app_usage-db_not_found": ["+14155550103"],
                          "save_docs-db_not_found": ["+14155550103"]}},
     }))

@@ -1,11 +1,11 @@
-//! What the reference model must make of small clusters, and properties of it.
+//! Tests of the reference model: small clusters and general properties.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test says what it expected"
+    reason = "a panic fails the test"
 )]
 
 mod apps;

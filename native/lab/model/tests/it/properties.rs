@@ -1,4 +1,4 @@
-//! What must hold of the model itself, for any cluster and any command.
+//! Properties of the model for any cluster and any command.
 
 use kazoo_numbers_testkit::cases;
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use kazoo_numbers_generator::{Cluster, Options, generate};
 use kazoo_numbers_model::{Call, FUNCTIONS, Now, OTHER_FUNCTIONS, Returned, arbitrary, run};
 use proptest::{prelude::*, strategy::ValueTree};
 
-/// Small clusters of two makes: few names and many collisions, and real life with all its ugliness.
+/// Small clusters with many collisions, and realistic clusters with ugliness.
 fn cluster_and_call() -> impl Strategy<Value = (Cluster, Call)> {
     let lifelike = any::<u64>().prop_map(|seed| generate(&Options::tiny(seed)).cluster);
     prop_oneof![3 => arbitrary::cluster(), 1 => lifelike].prop_flat_map(|cluster| {
@@ -26,7 +26,7 @@ proptest! {
     #![proptest_config(cases::config(1000))]
 
     #[test]
-    fn a_second_run_writes_nothing((cluster, call) in cluster_and_call()) {
+    fn second_run_writes_nothing_for_any_command((cluster, call) in cluster_and_call()) {
         let first = run(&cluster, &call, Now::at(1_700_000_000));
         let second = run(&first.cluster, &call, Now::at(1_800_000_000));
         prop_assert_eq!(&second.cluster, &first.cluster);
@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_touched_that_a_command_may_not_touch((cluster, call) in cluster_and_call()) {
+    fn command_changes_only_documents_it_may_change((cluster, call) in cluster_and_call()) {
         let after = run(&cluster, &call, Now::marker()).cluster;
         for (name, database) in &cluster.databases {
             let found = &after.databases[name];
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_returned_follows_from_the_failures((cluster, call) in cluster_and_call()) {
+    fn returned_term_follows_from_failures((cluster, call) in cluster_and_call()) {
         let outcome = run(&cluster, &call, Now::marker());
         let has_failed = !outcome.failures.is_empty();
         prop_assert_eq!(has_failed, outcome.counts.failed > 0);
@@ -74,9 +74,9 @@ proptest! {
     }
 }
 
-/// The strategies reach every function, and every way in which one can end.
+/// The strategies reach every function and every kind of result.
 #[test]
-fn the_strategies_are_not_shy() {
+fn strategies_reach_every_result() {
     let mut reached = BTreeSet::new();
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let functions: Vec<(&'static str, usize)> =
@@ -144,7 +144,7 @@ fn the_strategies_are_not_shy() {
             "migrate_unassigned_numbers" => &["unchanged", "updated"],
             "feature_permissions_on_system_config" => &[],
             "ensure_adminonly_features_are_reachable" => &["updated"],
-            // Without a list all features are allowed, so there is none to add to a document that is absent.
+            // Without a list all features are allowed, so adding one never creates the document.
             "add_allowed_feature_on_system_config" => &["updated"],
             "remove_allowed_feature_on_system_config" => &["created", "updated"],
             _ => &["updated", "created"],

@@ -1,6 +1,6 @@
-//! Contract section 5: the commands that delete.
+//! The commands that delete.
 
-use crate::support::{A, B, C, case, number};
+use crate::support::{A, B, C, case, counts, number};
 use exact_json::{Value, json};
 use kazoo_numbers_model::Returned;
 
@@ -23,7 +23,7 @@ fn wrongly_assigned() -> (Value, Value) {
 }
 
 #[test]
-fn another_accounts_numbers_are_removed() {
+fn numbers_of_another_account_are_removed() {
     let (start, mut end) = wrongly_assigned();
     case(
         start.clone(),
@@ -31,18 +31,18 @@ fn another_accounts_numbers_are_removed() {
         [A.into()],
     )
     .leaves(end.clone())
-    .counts([4, 0, 0, 2, 0])
+    .counts(counts! { unchanged: 4, deleted: 2 })
     .succeeds()
     .reconciles([]);
     end["B"]["+14155550101"] = Value::Null;
     case(start, "remove_wrong_assigned_from_accounts", [])
         .leaves(end)
-        .counts([4, 0, 0, 3, 0])
+        .counts(counts! { unchanged: 4, deleted: 3 })
         .succeeds();
 }
 
 #[test]
-fn five_thousand_wrong_documents_go_in_one_run() {
+fn five_thousand_wrong_documents_are_removed_in_one_run() {
     let mut numbers = json!({});
     for last in 0..5000 {
         numbers[format!("+1415555{last:04}")] = number(B, json!({}));
@@ -52,7 +52,7 @@ fn five_thousand_wrong_documents_go_in_one_run() {
         "remove_wrong_assigned_from_accounts",
         [],
     );
-    let ran = ran.counts([0, 0, 0, 5000, 0]).succeeds();
+    let ran = ran.counts(counts! { deleted: 5000 }).succeeds();
     assert!(
         ran.outcome
             .cluster
@@ -63,9 +63,9 @@ fn five_thousand_wrong_documents_go_in_one_run() {
 }
 
 #[test]
-fn from_accounts_what_number_databases_lack() {
-    // present; soft-deleted, and of another type: present too; deleted; never there;
-    // no such number database; no number database for such an id; never a source.
+fn numbers_missing_in_number_databases_are_removed_from_accounts() {
+    // present; soft-deleted and of another type, which count as present; deleted; never existed; no
+    // such number database; no number database possible for the id; not a number
     let start = json!({
         "A": {"+14155550100": number(A, json!({})),
               "+14155550101": number(A, json!({})),
@@ -95,7 +95,7 @@ fn from_accounts_what_number_databases_lack() {
         [A.into()],
     )
     .leaves(end.clone())
-    .counts([3, 0, 0, 2, 2])
+    .counts(counts! { unchanged: 3, deleted: 2, failed: 2 })
     .fails(failures.clone())
     .returns(Returned::NoReturnCode(2));
     end["B"]["+14155550108"] = Value::Null;
@@ -105,13 +105,13 @@ fn from_accounts_what_number_databases_lack() {
         [],
     )
     .leaves(end)
-    .counts([3, 0, 0, 3, 2])
+    .counts(counts! { unchanged: 3, deleted: 3, failed: 2 })
     .fails(failures)
     .returns(Returned::NoReturnCode(2));
 }
 
 #[test]
-fn from_number_databases_what_accounts_lack() {
+fn numbers_missing_in_accounts_are_removed_from_number_databases() {
     let start = json!({
         "+1415": {"+14155550100": number(A, json!({})),
                   "+14155550101": number(A, json!({})),
@@ -139,7 +139,7 @@ fn from_number_databases_what_accounts_lack() {
         ["+1415".into()],
     )
     .leaves(end.clone())
-    .counts([3, 0, 0, 2, 1])
+    .counts(counts! { unchanged: 3, deleted: 2, failed: 1 })
     .fails(failures.clone())
     .returns(Returned::NoReturnCode(2));
     end["numbers/inum"]["+883510000000001"] = Value::Null;
@@ -149,6 +149,6 @@ fn from_number_databases_what_accounts_lack() {
         [],
     )
     .leaves(end)
-    .counts([3, 0, 0, 3, 1])
+    .counts(counts! { unchanged: 3, deleted: 3, failed: 1 })
     .fails(failures);
 }

@@ -1,4 +1,4 @@
-//! `_find`: selectors, fields and the order of what is found.
+//! `_find`: selectors, projections and sorting.
 
 mod project;
 mod selector;

@@ -1,9 +1,9 @@
-//! Fields by path: reading one, keeping some, sorting by some.
+//! Fields by path: lookup, projection and sorting.
 
-use crate::failure::Failure;
 use crate::json::Json;
+use crate::request_error::RequestError;
 
-/// The parts of `a.b\.c`: a dot with a backslash before it belongs to the name.
+/// The parts of `a.b\.c`. A dot after a backslash belongs to the name.
 fn parts(path: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut characters = path.chars().peekable();
@@ -36,17 +36,17 @@ pub(crate) fn lookup<'a>(value: &'a Json, path: &str) -> Option<&'a Json> {
         })
 }
 
-/// Which fields of a document are wanted; all, when none is named.
+/// The requested fields of a document. Empty means all.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Projection(Vec<Vec<String>>);
 
 impl Projection {
-    pub(crate) fn parse(fields: Option<&Json>) -> Result<Self, Failure> {
+    pub(crate) fn parse(fields: Option<&Json>) -> Result<Self, RequestError> {
         let Some(fields) = fields else {
             return Ok(Self::default());
         };
         let invalid = || {
-            Failure::new(
+            RequestError::new(
                 400,
                 "invalid_fields",
                 format!(
@@ -108,10 +108,10 @@ pub(crate) struct SortField {
 }
 
 impl SortField {
-    /// A list of names, or of `{"name": "asc"}`.
-    pub(crate) fn parse_all(list: &Json) -> Result<Vec<Self>, Failure> {
+    /// Parses a list of names, or of `{"name": "asc"}`.
+    pub(crate) fn parse_all(list: &Json) -> Result<Vec<Self>, RequestError> {
         let invalid = || {
-            Failure::new(
+            RequestError::new(
                 400,
                 "invalid_sort_json",
                 "Sort must be an array of sort specs",
@@ -148,7 +148,7 @@ mod tests {
     use crate::json;
 
     #[test]
-    fn chosen_fields_keep_their_nesting() {
+    fn projection_keeps_nesting() {
         let document = json::parse(br#"{"a":{"b":1,"c":2},"d.e":3,"f":4}"#).unwrap();
         let fields = json::parse(br#"["a.b","d\\.e","none"]"#).unwrap();
         let projection = Projection::parse(Some(&fields)).unwrap();

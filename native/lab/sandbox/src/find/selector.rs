@@ -1,16 +1,16 @@
-//! Selectors: which documents are meant.
+//! Selectors: conditions on documents.
 
 use super::project::lookup;
 use crate::collate::collation_key;
-use crate::failure::Failure;
 use crate::json::Json;
+use crate::request_error::RequestError;
 use regex::Regex;
 use std::cmp::Ordering;
 
 /// A condition on a value.
 #[derive(Debug, Clone)]
 pub(crate) enum Selector {
-    /// A condition on a field below, named by its path.
+    /// A condition on a nested field.
     Field(String, Box<Selector>),
     And(Vec<Selector>),
     Or(Vec<Selector>),
@@ -41,8 +41,8 @@ pub(crate) enum Comparison {
     Greater,
 }
 
-fn bad_argument(operator: &str, argument: &Json) -> Failure {
-    Failure::new(
+fn bad_argument(operator: &str, argument: &Json) -> RequestError {
+    RequestError::new(
         400,
         "bad_arg",
         format!(
@@ -53,9 +53,9 @@ fn bad_argument(operator: &str, argument: &Json) -> Failure {
 }
 
 impl Selector {
-    pub(crate) fn parse(selector: &Json) -> Result<Self, Failure> {
+    pub(crate) fn parse(selector: &Json) -> Result<Self, RequestError> {
         if selector.as_object().is_none() {
-            return Err(Failure::new(
+            return Err(RequestError::new(
                 400,
                 "invalid_selector_json",
                 format!(
@@ -67,8 +67,8 @@ impl Selector {
         Self::condition(selector)
     }
 
-    /// An object of conditions, or a value to be equal to.
-    fn condition(value: &Json) -> Result<Self, Failure> {
+    /// Parses an object of conditions, or a value that must be equal.
+    fn condition(value: &Json) -> Result<Self, RequestError> {
         let Some(members) = value.as_object() else {
             return Ok(Selector::Compare(Comparison::Equal, value.clone()));
         };
@@ -90,7 +90,7 @@ impl Selector {
         })
     }
 
-    fn operator(name: &str, argument: &Json) -> Result<Self, Failure> {
+    fn operator(name: &str, argument: &Json) -> Result<Self, RequestError> {
         let bad = || bad_argument(name, argument);
         let list = || argument.as_array().ok_or_else(bad);
         let conditions = || {
@@ -150,7 +150,7 @@ impl Selector {
             "$elemMatch" => Ok(Selector::ElementMatches(inner()?)),
             "$allMatch" => Ok(Selector::AllElementsMatch(inner()?)),
             "$keyMapMatch" => Ok(Selector::KeyMatches(inner()?)),
-            _ => Err(Failure::new(
+            _ => Err(RequestError::new(
                 400,
                 "invalid_operator",
                 format!("Invalid operator: {name}"),
@@ -162,7 +162,7 @@ impl Selector {
         self.holds(Some(document))
     }
 
-    /// Of a field that is not there only what is said of its absence can hold.
+    /// Evaluates the condition. For a missing field only a condition on its absence can be true.
     fn holds(&self, value: Option<&Json>) -> bool {
         match self {
             Selector::And(all) => return all.iter().all(|one| one.holds(value)),
@@ -185,7 +185,7 @@ impl Selector {
         value.is_some_and(|value| self.holds_of(value))
     }
 
-    /// A negation is false of what is not there, as any other condition.
+    /// A negation is false for a missing field, like any other condition.
     fn is_about_absence_or(
         &self,
         value: Option<&Json>,
@@ -234,7 +234,7 @@ impl Selector {
         }
     }
 
-    /// Whether a field is named on the way that every match must take: an index on it can serve.
+    /// Whether every match requires this field, so that an index on it can be used.
     pub(crate) fn demands(&self, field: &str) -> bool {
         match self {
             Selector::Field(path, inner) => {
@@ -259,12 +259,12 @@ impl Comparison {
     }
 }
 
-/// The order of views.
+/// The collation order of views.
 fn order(a: &Json, b: &Json) -> Ordering {
     collation_key(a).cmp(&collation_key(b))
 }
 
-/// `$in` looks into arrays as well.
+/// `$in` also checks the elements of arrays.
 fn is_or_has(value: &Json, other: &Json) -> bool {
     order(value, other).is_eq()
         || value
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_fields_that_are_missing() {
+    fn missing_field_matches_no_condition() {
         assert!(!matches(r#"{"a":{"$ne":1}}"#, "{}"));
         assert!(!matches(r#"{"$not":{"a":1}}"#, "{}"));
         assert!(!matches(r#"{"a":{"$nin":[1]}}"#, "{}"));
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_named_by_paths_or_nesting() {
+    fn fields_are_selected_by_path_or_nesting() {
         for selector in [
             r#"{"a.b":1}"#,
             r#"{"a":{"b":1}}"#,
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn values_compare_as_in_views() {
+    fn values_are_compared_in_view_order() {
         assert!(matches(r#"{"a":{"$gt":5}}"#, r#"{"a":"x"}"#));
         assert!(matches(r#"{"a":{"$gt":null}}"#, r#"{"a":false}"#));
         assert!(matches(r#"{"a":1.0}"#, r#"{"a":1}"#));

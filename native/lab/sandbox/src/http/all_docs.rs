@@ -1,36 +1,51 @@
-//! `_all_docs` and `_design_docs`: documents by id, in the order of bytes.
+//! `_all_docs` and `_design_docs`: documents sorted by the bytes of their ids.
 
 use super::databases::sequence;
 use super::options::RowOptions;
-use super::{Answer, App, Request};
-use crate::failure::Failure;
+use super::{App, HttpAnswer, Request};
 use crate::json::{Json, write_string};
 use crate::render::{self, DocOptions};
+use crate::request_error::RequestError;
 use crate::store::{Database, DocRow, Reader, StoreError};
 use std::ops::Bound;
 
-type Range = (Bound<String>, Bound<String>);
+type IdBounds = (Bound<String>, Bound<String>);
 
-const EVERYTHING: Range = (Bound::Unbounded, Bound::Unbounded);
+const EVERYTHING: IdBounds = (Bound::Unbounded, Bound::Unbounded);
 
-pub(super) fn all_docs(app: &App, request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn all_docs(
+    app: &App,
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     let options = read_options(request)?;
-    let page = Page::read(app, db, &EVERYTHING, &options)?;
-    Ok(Answer::text(200, page))
+    let page = PageWriter::read(app, db, &EVERYTHING, &options)?;
+    Ok(HttpAnswer::text(200, page))
 }
 
-pub(super) fn design_docs(app: &App, request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn design_docs(
+    app: &App,
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     let options = read_options(request)?;
     let designs = (
         Bound::Included("_design/".to_owned()),
         Bound::Excluded("_design0".to_owned()),
     );
-    Ok(Answer::text(200, Page::read(app, db, &designs, &options)?))
+    Ok(HttpAnswer::text(
+        200,
+        PageWriter::read(app, db, &designs, &options)?,
+    ))
 }
 
-pub(super) fn queries(app: &App, request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn queries(
+    app: &App,
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     if request.method() != "POST" {
-        return Err(Failure::methods("POST"));
+        return Err(RequestError::methods("POST"));
     }
     let body = request.json_object()?;
     let mut out = String::from("{\"results\":[");
@@ -41,35 +56,35 @@ pub(super) fn queries(app: &App, request: &Request, db: &Database) -> Result<Ans
         if index > 0 {
             out.push(',');
         }
-        out.push_str(&Page::read(app, db, &EVERYTHING, &options)?);
+        out.push_str(&PageWriter::read(app, db, &EVERYTHING, &options)?);
     }
     out.push_str("]}");
-    Ok(Answer::text(200, out))
+    Ok(HttpAnswer::text(200, out))
 }
 
-/// The list that `…/queries` wants.
-pub(super) fn queries_of(body: &Json) -> Result<&[Json], Failure> {
+/// The list of queries for `…/queries`.
+pub(super) fn queries_of(body: &Json) -> Result<&[Json], RequestError> {
     let queries = body
         .get("queries")
-        .ok_or_else(|| Failure::bad_request("POST body must include `queries` parameter."))?;
+        .ok_or_else(|| RequestError::bad_request("POST body must include `queries` parameter."))?;
     queries
         .as_array()
-        .ok_or_else(|| Failure::bad_request("`queries` member must be an array."))
+        .ok_or_else(|| RequestError::bad_request("`queries` member must be an array."))
 }
 
-pub(super) fn read_options(request: &Request) -> Result<RowOptions, Failure> {
+pub(super) fn read_options(request: &Request) -> Result<RowOptions, RequestError> {
     let options = match request.method() {
         "GET" => RowOptions::default(),
         "POST" => RowOptions::of_body(&request.json_object()?, "body member")?,
-        _ => return Err(Failure::methods("GET,HEAD,POST")),
+        _ => return Err(RequestError::methods("GET,HEAD,POST")),
     };
     let options = options.with_query(request)?;
     options.refuse_reduction()?;
     Ok(options)
 }
 
-/// One answer in the making.
-struct Page<'a> {
+/// An answer while it is written.
+struct PageWriter<'a> {
     app: &'a App,
     reader: Reader,
     db: u64,
@@ -77,13 +92,13 @@ struct Page<'a> {
     out: String,
 }
 
-impl<'a> Page<'a> {
+impl<'a> PageWriter<'a> {
     fn read(
         app: &'a App,
         db: &Database,
-        within: &Range,
+        within: &IdBounds,
         options: &'a RowOptions,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, RequestError> {
         let mut page = Self {
             app,
             reader: app.store.reader()?,
@@ -110,8 +125,8 @@ impl<'a> Page<'a> {
             }
             None => {
                 let range = narrow(within, options);
-                let skipped_over = page.skipped_over(&range, within, total)?;
-                let offset = (skipped_over + options.skip() as u64).min(total);
+                let rows_before = page.rows_before(&range, within, total)?;
+                let offset = (rows_before + options.skip() as u64).min(total);
                 page.out.push_str(&offset.to_string());
                 if options.update_seq {
                     page.out.push_str(",\"update_seq\":");
@@ -130,8 +145,13 @@ impl<'a> Page<'a> {
         Ok(page.out)
     }
 
-    /// How many documents come before the range, in the direction of reading.
-    fn skipped_over(&self, range: &Range, within: &Range, total: u64) -> Result<u64, StoreError> {
+    /// The number of documents before the range, in reading direction.
+    fn rows_before(
+        &self,
+        range: &IdBounds,
+        within: &IdBounds,
+        total: u64,
+    ) -> Result<u64, StoreError> {
         let counters = self.reader.counters(self.db)?;
         if self.options.descending {
             let above = match &range.1 {
@@ -141,7 +161,7 @@ impl<'a> Page<'a> {
             };
             let end = as_ref(within).1;
             if let (Bound::Excluded(id), Bound::Unbounded) = (above, end) {
-                let live = self.reader.look(self.db, id, |doc| !doc.deleted)?;
+                let live = self.reader.inspect(self.db, id, |doc| !doc.deleted)?;
                 let up_to = self.app.ranks.before(&self.reader, self.db, counters, id)?
                     + u64::from(live == Some(true));
                 return Ok(total.saturating_sub(up_to));
@@ -163,8 +183,8 @@ impl<'a> Page<'a> {
             .count(self.db, (from, Bound::Excluded(start.as_str())))
     }
 
-    /// Writes the rows of a range. Returns how many there were, and the last one's id.
-    fn rows(&mut self, range: &Range) -> Result<(usize, Option<String>), StoreError> {
+    /// Writes the rows of a range. Returns their number and the last id.
+    fn rows(&mut self, range: &IdBounds) -> Result<(usize, Option<String>), StoreError> {
         let (mut skip, limit) = (self.options.skip(), self.options.limit());
         let rows = self.reader.docs(self.db, as_ref(range))?;
         if self.options.descending {
@@ -237,7 +257,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Writes one row for each key, found or not.
+    /// Writes one row for each key, existing or not.
     fn keys(&mut self, keys: &[Json]) -> Result<(), StoreError> {
         let mut keys: Vec<&Json> = keys.iter().collect();
         if self.options.descending {
@@ -291,22 +311,22 @@ fn write_head(out: &mut String, id: &str, rev: &str) {
     write_string(out, rev);
 }
 
-fn as_ref(range: &Range) -> (Bound<&str>, Bound<&str>) {
+fn as_ref(range: &IdBounds) -> (Bound<&str>, Bound<&str>) {
     (
         range.0.as_ref().map(String::as_str),
         range.1.as_ref().map(String::as_str),
     )
 }
 
-/// The part of a range that the options ask for, from the lower id to the higher.
-fn narrow(within: &Range, options: &RowOptions) -> Range {
+/// The part of a range that the options select, the lower id first.
+fn narrow(within: &IdBounds, options: &RowOptions) -> IdBounds {
     let (lower, upper) = if options.descending {
         (&options.end, &options.start)
     } else {
         (&options.start, &options.end)
     };
     let open = |bound: &Bound<String>| bound.clone();
-    // Whatever is no string sorts before all ids.
+    // A key that is not a string sorts before all ids.
     let lower = match lower {
         None => open(&within.0),
         Some(Json::String(id)) if options.descending && !options.inclusive_end => {
@@ -329,7 +349,7 @@ fn narrow(within: &Range, options: &RowOptions) -> Range {
     )
 }
 
-/// A bound that does not leave another range.
+/// A bound that stays within another range.
 fn tighter(bound: Bound<String>, limit: &Bound<String>, lower: bool) -> Bound<String> {
     let id = |bound: &Bound<String>| match bound {
         Bound::Included(id) | Bound::Excluded(id) => Some(id.clone()),

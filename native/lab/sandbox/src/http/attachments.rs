@@ -1,14 +1,14 @@
-//! One attachment, by its own path.
+//! Reads, writes and deletes one attachment.
 
-use super::{Answer, App, Request, documents, request};
+use super::{App, HttpAnswer, Request, documents, request};
 use crate::attachment::{self, AttachmentEdit, Stub};
 use crate::auth::User;
-use crate::document::{Edit, check_id};
-use crate::failure::Failure;
+use crate::document::{DocumentEdit, check_id};
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::store::{Body, Database, StoreError};
 
-/// The parts of the path from `from` on are its name.
+/// Handles an attachment. Its name is the path from part `from` on.
 pub(super) fn attachment(
     app: &App,
     request: &Request,
@@ -16,7 +16,7 @@ pub(super) fn attachment(
     user: &User,
     id: &str,
     from: usize,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let name = (from..request.path.len())
         .map(|index| request.part(index))
         .collect::<Vec<_>>()
@@ -25,7 +25,7 @@ pub(super) fn attachment(
         "GET" => get(app, request, db, id, &name),
         "PUT" => put(app, request, db, user, id, &name),
         "DELETE" => delete(app, request, db, user, id, &name),
-        _ => Err(Failure::methods("DELETE,GET,HEAD,PUT")),
+        _ => Err(RequestError::methods("DELETE,GET,HEAD,PUT")),
     }
 }
 
@@ -35,32 +35,39 @@ fn get(
     db: &Database,
     id: &str,
     name: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let reader = app.store.reader()?;
-    let record = reader.doc(db.number, id)?.ok_or_else(Failure::missing)?;
+    let record = reader
+        .doc(db.number, id)?
+        .ok_or_else(RequestError::missing)?;
     let body = match request.query("rev") {
         Some(text) => reader
             .body(db.number, id, &record, &Rev::parse(text)?)?
-            .ok_or_else(Failure::missing)?,
-        None if record.deleted => return Err(Failure::deleted()),
+            .ok_or_else(RequestError::missing)?,
+        None if record.deleted => return Err(RequestError::deleted()),
         None => record.body.clone(),
     };
     let stub = Stub::read_all(&body.stubs)?
         .into_iter()
         .find(|stub| stub.name == name)
-        .ok_or_else(Failure::no_attachment)?;
+        .ok_or_else(RequestError::no_attachment)?;
     let tag = stub.digest.trim_start_matches("md5-");
     if request.header("if-none-match") == Some(format!("\"{tag}\"").as_str()) {
-        return Ok(Answer::empty(304).etag(tag));
+        return Ok(HttpAnswer::empty(304).etag(tag));
     }
     let content = reader
         .attachment(db.number, &stub.digest)?
         .ok_or(StoreError::Damaged)?;
-    Ok(Answer::bytes(&stub.content_type, content).etag(tag))
+    Ok(HttpAnswer::bytes(&stub.content_type, content).etag(tag))
 }
 
-/// The edit that leaves a document as it is, but for one attachment.
-fn edit_without(id: &str, rev: Option<Rev>, body: Body, name: &str) -> Result<Edit, Failure> {
+/// An edit that keeps the document except for one attachment.
+fn edit_without(
+    id: &str,
+    rev: Option<Rev>,
+    body: Body,
+    name: &str,
+) -> Result<DocumentEdit, RequestError> {
     let kept = Stub::read_all(&body.stubs)?
         .into_iter()
         .filter(|stub| stub.name != name)
@@ -68,12 +75,12 @@ fn edit_without(id: &str, rev: Option<Rev>, body: Body, name: &str) -> Result<Ed
             name: stub.name,
             revpos: None,
         });
-    Ok(Edit {
+    Ok(DocumentEdit {
         id: id.to_owned(),
         rev,
         fields: body.fields,
         attachments: kept.collect(),
-        ..Edit::default()
+        ..DocumentEdit::default()
     })
 }
 
@@ -84,7 +91,7 @@ fn put(
     user: &User,
     id: &str,
     name: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     check_id(id)?;
     attachment::check_name(name)?;
     let rev = request.rev()?;
@@ -94,7 +101,7 @@ fn put(
         (Some(rev), Some(record)) if record.tree.is_leaf(rev) => reader
             .body(db.number, id, &record, rev)?
             .unwrap_or_default(),
-        _ => return Err(Failure::new(409, "not_found", "missing_rev")),
+        _ => return Err(RequestError::new(409, "not_found", "missing_rev")),
     };
     let mut edit = edit_without(id, rev, body, name)?;
     let content_type = request.header("content-type");
@@ -109,7 +116,7 @@ fn put(
         request::escape(id),
         request::escape(name)
     );
-    Ok(Answer::written(201, id, &rev)
+    Ok(HttpAnswer::written(201, id, &rev)
         .etag(&rev)
         .with("location", location))
 }
@@ -121,20 +128,22 @@ fn delete(
     user: &User,
     id: &str,
     name: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let reader = app.store.reader()?;
-    let record = reader.doc(db.number, id)?.ok_or_else(Failure::missing)?;
-    let rev = request.rev()?.ok_or_else(Failure::conflict)?;
+    let record = reader
+        .doc(db.number, id)?
+        .ok_or_else(RequestError::missing)?;
+    let rev = request.rev()?.ok_or_else(RequestError::conflict)?;
     let body = reader
         .body(db.number, id, &record, &rev)?
-        .ok_or_else(Failure::conflict)?;
+        .ok_or_else(RequestError::conflict)?;
     if !Stub::read_all(&body.stubs)?
         .iter()
         .any(|stub| stub.name == name)
     {
-        return Err(Failure::no_attachment());
+        return Err(RequestError::no_attachment());
     }
     let edit = edit_without(id, Some(rev), body, name)?;
     let rev = documents::write(app, db, user, edit, true)?.to_string();
-    Ok(Answer::written(200, id, &rev).etag(&rev))
+    Ok(HttpAnswer::written(200, id, &rev).etag(&rev))
 }

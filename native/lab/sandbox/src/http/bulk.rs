@@ -1,12 +1,12 @@
 //! `_bulk_docs`: many documents in one request, and one transaction.
 
-use super::{Answer, App, Request, documents};
+use super::{App, HttpAnswer, Request, documents};
 use crate::access;
 use crate::auth::User;
-use crate::document::{Edit, check_id};
-use crate::failure::Failure;
+use crate::document::{DocumentEdit, check_id};
 use crate::hex;
 use crate::json::{Json, write_string};
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::store::Database;
 use crate::update::Update;
@@ -16,9 +16,9 @@ pub(super) fn bulk_docs(
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     if request.method() != "POST" {
-        return Err(Failure::methods("POST"));
+        return Err(RequestError::methods("POST"));
     }
     let (documents, options) = take_documents(request.json_object()?)?;
     let is = |name: &str, value: bool| {
@@ -44,22 +44,26 @@ pub(super) fn bulk_docs(
 
 type Fields = Vec<(String, Json)>;
 
-/// The documents of the body, and what else is in it.
-fn take_documents(body: Json) -> Result<(Vec<Json>, Fields), Failure> {
+/// The documents in the body, and its other fields.
+fn take_documents(body: Json) -> Result<(Vec<Json>, Fields), RequestError> {
     let Json::Object(mut fields) = body else {
-        return Err(Failure::bad_request("Request body must be a JSON object"));
+        return Err(RequestError::bad_request(
+            "Request body must be a JSON object",
+        ));
     };
     let at = fields
         .iter()
         .position(|(name, _)| name == "docs")
-        .ok_or_else(|| Failure::bad_request("POST body must include `docs` parameter."))?;
+        .ok_or_else(|| RequestError::bad_request("POST body must include `docs` parameter."))?;
     match fields.swap_remove(at).1 {
         Json::Array(documents) => Ok((documents, fields)),
-        _ => Err(Failure::bad_request("`docs` parameter must be an array.")),
+        _ => Err(RequestError::bad_request(
+            "`docs` parameter must be an array.",
+        )),
     }
 }
 
-fn all_or_nothing(edits: &[Edit]) -> Answer {
+fn all_or_nothing(edits: &[DocumentEdit]) -> HttpAnswer {
     let rows = edits.iter().map(|edit| {
         let rev = edit.rev.as_ref().map_or("0-".to_owned(), Rev::to_string);
         Json::object([
@@ -69,24 +73,24 @@ fn all_or_nothing(edits: &[Edit]) -> Answer {
             ("reason", Json::str("all_or_nothing is not supported")),
         ])
     });
-    Answer::json(417, &Json::Array(rows.collect()))
+    HttpAnswer::json(417, &Json::Array(rows.collect()))
 }
 
 fn write_all(
     app: &App,
     db: &Database,
     user: &User,
-    edits: Vec<Edit>,
+    edits: Vec<DocumentEdit>,
     new_edits: bool,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let author = access::author(db, user);
     let trusting = app.was_written(db.number);
     let mut out = String::with_capacity(edits.len() * 100);
     out.push('[');
-    let written = app.store.write::<_, Failure>(|writer| {
+    let written = app.store.write::<_, RequestError>(|writer| {
         let db = writer
             .database(&db.name)?
-            .ok_or_else(Failure::no_database)?;
+            .ok_or_else(RequestError::no_database)?;
         let mut update = Update::new(writer, &db, &author, trusting)?;
         let mut written = false;
         for edit in edits {
@@ -102,7 +106,7 @@ fn write_all(
             match result {
                 Ok(rev) => {
                     written = true;
-                    // A replicator hears only of what went wrong.
+                    // A replicator gets rows only for failures.
                     if new_edits {
                         push_row(&mut out, &id, Some(&rev), None);
                     }
@@ -120,10 +124,10 @@ fn write_all(
         app.note_written(db.number);
     }
     out.push(']');
-    Ok(Answer::text(201, out))
+    Ok(HttpAnswer::text(201, out))
 }
 
-fn push_row(out: &mut String, id: &str, rev: Option<&Rev>, failure: Option<&Failure>) {
+fn push_row(out: &mut String, id: &str, rev: Option<&Rev>, failure: Option<&RequestError>) {
     if !out.ends_with('[') {
         out.push(',');
     }

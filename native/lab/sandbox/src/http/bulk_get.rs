@@ -1,21 +1,25 @@
 //! `_bulk_get`: many documents, or revisions of them, in one request.
 
-use super::{Answer, App, Request};
-use crate::failure::Failure;
+use super::{App, HttpAnswer, Request};
 use crate::json::Json;
 use crate::render::{self, DocOptions};
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::store::{Database, Reader, StoreError};
 
-pub(super) fn bulk_get(app: &App, request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn bulk_get(
+    app: &App,
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     if request.method() != "POST" {
-        return Err(Failure::methods("POST"));
+        return Err(RequestError::methods("POST"));
     }
     let body = request.json_object()?;
     let wanted = body
         .get("docs")
         .and_then(Json::as_array)
-        .ok_or_else(|| Failure::bad_request("Missing JSON list of 'docs'."))?;
+        .ok_or_else(|| RequestError::bad_request("Missing JSON list of 'docs'."))?;
     let options = DocOptions {
         revs: request.asks("revs"),
         attachments: request.asks("attachments"),
@@ -48,7 +52,7 @@ pub(super) fn bulk_get(app: &App, request: &Request, db: &Database) -> Result<An
         out.push_str("]}");
     }
     out.push_str("]}");
-    Ok(Answer::text(200, out))
+    Ok(HttpAnswer::text(200, out))
 }
 
 fn docs(
@@ -69,7 +73,7 @@ fn docs(
                 "missing",
             )]);
         };
-        // Every leaf, tombstones too.
+        // Every leaf, including tombstones.
         let mut leaves = Vec::new();
         for leaf in record.tree.leaves() {
             let text = render::stored_revision(reader, at, &record, &leaf.rev, options)?;

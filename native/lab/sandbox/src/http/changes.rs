@@ -1,11 +1,11 @@
-//! `_changes`: what changed since when, and waiting for it.
+//! `_changes`: the changes after a sequence, and waiting for changes.
 
 use super::databases::sequence;
-use super::{Answer, App, Request, view};
-use crate::failure::Failure;
+use super::{App, HttpAnswer, Request, view};
 use crate::find::Selector;
 use crate::json::{self, Json, write_string};
 use crate::render::{self, DocOptions};
+use crate::request_error::RequestError;
 use crate::store::{Database, DocRecord, Reader, StoreError};
 use crate::views::engine::Engine;
 use std::sync::OnceLock;
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a request may wait, and since when it looks, should it have said "now".
+/// How long a request may wait, and its start sequence if `since` is `now`.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct LongPoll {
     until: Option<Instant>,
     now: OnceLock<u64>,
 }
 
-impl Waiting {
+impl LongPoll {
     pub(super) fn new(request: &Request) -> Self {
         let polls = request.part(1) == "_changes" && request.query("feed") == Some("longpoll");
         let timeout = request
@@ -41,7 +41,7 @@ impl Waiting {
     }
 }
 
-struct Options {
+struct ChangesOptions {
     since: u64,
     limit: usize,
     descending: bool,
@@ -51,22 +51,22 @@ struct Options {
     filter: Filter,
 }
 
-/// Which changes are wanted.
+/// A filter of changes.
 enum Filter {
     All,
     Ids(Vec<String>),
     Designs,
     Selected(Selector),
-    /// A function of a design document, and the request as it sees it.
+    /// A filter function of a design document, and the request for it.
     Function(Engine, Json),
-    /// A map function: what it emits anything for.
+    /// A map function. A change passes if it emits a row.
     View(Engine),
 }
 
 const FUNCTION: &str = "filter";
 
 impl Filter {
-    fn passes(&self, id: &str, record: &DocRecord) -> Result<bool, Failure> {
+    fn passes(&self, id: &str, record: &DocRecord) -> Result<bool, RequestError> {
         Ok(match self {
             Filter::All => true,
             Filter::Ids(ids) => ids.iter().any(|wanted| wanted == id),
@@ -106,13 +106,13 @@ pub(super) fn changes(
     app: &App,
     request: &Request,
     db: &Database,
-    waiting: &Waiting,
-) -> Result<Option<Answer>, Failure> {
+    waiting: &LongPoll,
+) -> Result<Option<HttpAnswer>, RequestError> {
     let body = match request.method() {
         "GET" => Json::Null,
         "POST" if request.body.is_empty() => Json::Null,
         "POST" => request.declared_json()?,
-        _ => return Err(Failure::methods("GET,POST,HEAD")),
+        _ => return Err(RequestError::methods("GET,POST,HEAD")),
     };
     check_feed(request)?;
     let reader = app.store.reader()?;
@@ -124,7 +124,7 @@ pub(super) fn changes(
         return Ok(None);
     }
     let last = sequence(last).to_text();
-    Ok(Some(Answer::text(
+    Ok(Some(HttpAnswer::text(
         200,
         format!(
             "{{\"results\":[{}],\"last_seq\":{last},\"pending\":{pending}}}",
@@ -133,25 +133,25 @@ pub(super) fn changes(
     )))
 }
 
-fn check_feed(request: &Request) -> Result<(), Failure> {
+fn check_feed(request: &Request) -> Result<(), RequestError> {
     match request.query("feed") {
         None | Some("normal" | "longpoll") => {}
         Some("continuous" | "live" | "eventsource") => {
-            return Err(Failure::new(
+            return Err(RequestError::new(
                 501,
                 "not_implemented",
                 "The sandbox has no continuous feed.",
             ));
         }
         Some(_) => {
-            return Err(Failure::bad_request(
+            return Err(RequestError::bad_request(
                 "Supported `feed` types: normal, continuous, live, longpoll, eventsource",
             ));
         }
     }
     let heartbeat = request.query("heartbeat").unwrap_or("true");
     if heartbeat != "true" && !heartbeat.parse::<u64>().is_ok_and(|time| time > 0) {
-        return Err(Failure::bad_request(
+        return Err(RequestError::bad_request(
             "Invalid heartbeat value. Expecting a positive integer value (in milliseconds).",
         ));
     }
@@ -164,24 +164,24 @@ fn read_options(
     request: &Request,
     body: &Json,
     now: u64,
-) -> Result<Options, Failure> {
+) -> Result<ChangesOptions, RequestError> {
     let since = match request.query("since") {
         None => 0,
         Some("now") => now,
         Some(text) => {
             let number = text.trim_matches('"').split('-').next().unwrap_or_default();
             number.parse().map_err(|_| {
-                Failure::bad_request("Malformed sequence supplied in 'since' parameter.")
+                RequestError::bad_request("Malformed sequence supplied in 'since' parameter.")
             })?
         }
     };
     let limit = match request.query("limit") {
         None => usize::MAX,
-        Some(text) => text
-            .parse()
-            .map_err(|_| Failure::query_parse(format!("Invalid value for integer: \"{text}\"")))?,
+        Some(text) => text.parse().map_err(|_| {
+            RequestError::query_parse(format!("Invalid value for integer: \"{text}\""))
+        })?,
     };
-    Ok(Options {
+    Ok(ChangesOptions {
         since,
         limit,
         descending: request.asks("descending"),
@@ -201,7 +201,7 @@ fn filter(
     db: &Database,
     request: &Request,
     body: &Json,
-) -> Result<Filter, Failure> {
+) -> Result<Filter, RequestError> {
     match request.query("filter") {
         None => Ok(Filter::All),
         Some("_design") => Ok(Filter::Designs),
@@ -211,19 +211,20 @@ fn filter(
                 _ => body.get("doc_ids").cloned(),
             };
             let ids = ids.as_ref().and_then(Json::as_array).ok_or_else(|| {
-                Failure::bad_request("`doc_ids` filter parameter is not a list of doc ids.")
+                RequestError::bad_request("`doc_ids` filter parameter is not a list of doc ids.")
             })?;
             let ids = ids.iter().filter_map(|id| id.as_str().map(str::to_owned));
             Ok(Filter::Ids(ids.collect()))
         }
         Some("_selector") => {
             let selector = body.get("selector").filter(|it| it.as_object().is_some());
-            let selector = selector
-                .ok_or_else(|| Failure::bad_request("Selector error: expected a JSON object"))?;
+            let selector = selector.ok_or_else(|| {
+                RequestError::bad_request("Selector error: expected a JSON object")
+            })?;
             Ok(Filter::Selected(Selector::parse(selector)?))
         }
         Some("_view") => {
-            let (design, name) = named(request.query("view"), "view")?;
+            let (design, name) = parse_filter_name(request.query("view"), "view")?;
             let design = view::design(reader, db, &design)?;
             let (_, view) = design.view(name).ok_or_else(|| no_function(name))?;
             let engine = Engine::new()?;
@@ -232,34 +233,37 @@ fn filter(
             Ok(Filter::View(engine))
         }
         filter => {
-            let (design, name) = named(filter, "filter")?;
+            let (design, name) = parse_filter_name(filter, "filter")?;
             let design = view::design(reader, db, &design)?;
             let filters = design.document.get("filters");
             let source = filters.and_then(|all| all.get(name)).and_then(Json::as_str);
             let engine = Engine::new()?;
             engine.set_library(&design.document)?;
             engine.define(FUNCTION, source.ok_or_else(|| no_function(name))?)?;
-            Ok(Filter::Function(engine, as_seen(request)))
+            Ok(Filter::Function(engine, filter_request(request)))
         }
     }
 }
 
-fn no_function(name: &str) -> Failure {
-    Failure::not_found(format!("missing json key: {name}"))
+fn no_function(name: &str) -> RequestError {
+    RequestError::not_found(format!("missing json key: {name}"))
 }
 
 /// The design document and the function in `design/function`.
-fn named<'a>(text: Option<&'a str>, kind: &str) -> Result<(String, &'a str), Failure> {
+fn parse_filter_name<'a>(
+    text: Option<&'a str>,
+    kind: &str,
+) -> Result<(String, &'a str), RequestError> {
     let (design, function) = text.and_then(|text| text.split_once('/')).ok_or_else(|| {
-        Failure::bad_request(format!(
+        RequestError::bad_request(format!(
             "`{kind}` must be of the form `designname/{kind}name`"
         ))
     })?;
     Ok((format!("_design/{design}"), function))
 }
 
-/// The request as a filter function gets it.
-fn as_seen(request: &Request) -> Json {
+/// The request in the form for a filter function.
+fn filter_request(request: &Request) -> Json {
     let query = request.query.iter();
     let query = query.map(|(name, value)| (name.clone(), Json::str(value.as_str())));
     Json::object([
@@ -268,10 +272,15 @@ fn as_seen(request: &Request) -> Json {
     ])
 }
 
-type Rows = (Vec<String>, u64, usize);
+type ChangeRows = (Vec<String>, u64, usize);
 
-/// The rows, the sequence to go on from, and how many are left.
-fn rows(reader: &Reader, db: &Database, options: &Options, newest: u64) -> Result<Rows, Failure> {
+/// The rows, the next sequence, and the number of pending changes.
+fn rows(
+    reader: &Reader,
+    db: &Database,
+    options: &ChangesOptions,
+    newest: u64,
+) -> Result<ChangeRows, RequestError> {
     let mut found = Vec::new();
     let mut last = if options.descending {
         options.since
@@ -310,11 +319,11 @@ fn rows(reader: &Reader, db: &Database, options: &Options, newest: u64) -> Resul
 fn row(
     reader: &Reader,
     db: &Database,
-    options: &Options,
+    options: &ChangesOptions,
     seq: u64,
     id: &str,
     record: &DocRecord,
-) -> Result<String, Failure> {
+) -> Result<String, RequestError> {
     let mut out = String::from("{\"seq\":");
     sequence(seq).write(&mut out);
     out.push_str(",\"id\":");

@@ -1,20 +1,24 @@
-//! Databases as a whole: create, look at, list, delete, guard.
+//! Creates, describes, lists and deletes databases, and their `_security`.
 
 use super::options::RowOptions;
-use super::{Answer, App, Request, documents, request};
+use super::{App, HttpAnswer, Request, documents, request};
 use crate::access;
 use crate::auth::User;
-use crate::failure::Failure;
 use crate::json::Json;
+use crate::request_error::RequestError;
 use crate::store::{Database, Reader, StoreError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What a file system gives one part of a path, less what CouchDB appends.
+/// The longest file name minus the suffix that CouchDB appends.
 const MAX_NAME: usize = 238;
-/// The databases that belong to the server.
+/// The system databases.
 pub(crate) const SYSTEM: [&str; 3] = ["_users", "_replicator", "_global_changes"];
 
-pub(super) fn database(app: &App, request: &Request, user: &User) -> Result<Answer, Failure> {
+pub(super) fn database(
+    app: &App,
+    request: &Request,
+    user: &User,
+) -> Result<HttpAnswer, RequestError> {
     let name = request.part(0);
     match request.method() {
         "PUT" => create(app, request, user, name),
@@ -23,27 +27,31 @@ pub(super) fn database(app: &App, request: &Request, user: &User) -> Result<Answ
             let db = app.database(name)?;
             access::must_be_member(&db, user)?;
             match method {
-                "GET" => Ok(Answer::json(200, &info(&app.store.reader()?, &db)?)),
+                "GET" => Ok(HttpAnswer::json(200, &info(&app.store.reader()?, &db)?)),
                 "POST" => documents::post(app, request, &db, user),
-                _ => Err(Failure::methods("DELETE,GET,HEAD,POST")),
+                _ => Err(RequestError::methods("DELETE,GET,HEAD,POST")),
             }
         }
     }
 }
 
-fn create(app: &App, request: &Request, user: &User, name: &str) -> Result<Answer, Failure> {
+fn create(
+    app: &App,
+    request: &Request,
+    user: &User,
+    name: &str,
+) -> Result<HttpAnswer, RequestError> {
     user.must_be_admin()?;
     check_name(name)?;
-    let shards =
-        match request.query("q") {
-            None => 1,
-            Some(text) => text.parse().ok().filter(|q| *q > 0).ok_or_else(|| {
-                Failure::bad_request("The `q` value should be a positive integer.")
-            })?,
-        };
-    app.store.write::<_, Failure>(|writer| {
+    let shards = match request.query("q") {
+        None => 1,
+        Some(text) => text.parse().ok().filter(|q| *q > 0).ok_or_else(|| {
+            RequestError::bad_request("The `q` value should be a positive integer.")
+        })?,
+    };
+    app.store.write::<_, RequestError>(|writer| {
         if writer.database(name)?.is_some() {
-            return Err(Failure::new(
+            return Err(RequestError::new(
                 412,
                 "file_exists",
                 "The database could not be created, the file already exists.",
@@ -53,7 +61,7 @@ fn create(app: &App, request: &Request, user: &User, name: &str) -> Result<Answe
         Ok(())
     })?;
     let location = format!("{}/{}", request.base(), request::escape(name));
-    Ok(Answer::ok(201).with("location", location))
+    Ok(HttpAnswer::ok(201).with("location", location))
 }
 
 /// Seconds since 1970.
@@ -64,13 +72,13 @@ pub(crate) fn now() -> u64 {
         .unwrap_or_default()
 }
 
-fn check_name(name: &str) -> Result<(), Failure> {
+fn check_name(name: &str) -> Result<(), RequestError> {
     let mut characters = name.chars();
     let legal = characters.next().is_some_and(|c| c.is_ascii_lowercase())
         && characters
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_$()+-/".contains(c));
     if !legal && !SYSTEM.contains(&name) {
-        return Err(Failure::new(
+        return Err(RequestError::new(
             400,
             "illegal_database_name",
             format!(
@@ -80,7 +88,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
         ));
     }
     if name.split('/').any(|part| part.len() > MAX_NAME) {
-        return Err(Failure::new(
+        return Err(RequestError::new(
             400,
             "database_name_too_long",
             format!("At least one path segment of `{name}` is too long."),
@@ -89,21 +97,28 @@ fn check_name(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn delete(app: &App, request: &Request, user: &User, name: &str) -> Result<Answer, Failure> {
+fn delete(
+    app: &App,
+    request: &Request,
+    user: &User,
+    name: &str,
+) -> Result<HttpAnswer, RequestError> {
     user.must_be_admin()?;
     if request.query("rev").is_some() {
-        return Err(Failure::bad_request(
+        return Err(RequestError::bad_request(
             "You tried to DELETE a database with a ?=rev parameter. Did you mean to DELETE a \
              document instead?",
         ));
     }
-    let number = app.store.write::<_, Failure>(|writer| {
-        let db = writer.database(name)?.ok_or_else(Failure::no_database)?;
+    let number = app.store.write::<_, RequestError>(|writer| {
+        let db = writer
+            .database(name)?
+            .ok_or_else(RequestError::no_database)?;
         writer.delete_database(&db)?;
         Ok(db.number)
     })?;
     app.indexes.forget_database(number);
-    Ok(Answer::ok(200))
+    Ok(HttpAnswer::ok(200))
 }
 
 pub(super) fn sequence(seq: u64) -> Json {
@@ -138,20 +153,24 @@ fn info(reader: &Reader, db: &Database) -> Result<Json, StoreError> {
     ]))
 }
 
-pub(super) fn all_dbs(app: &App, request: &Request, user: &User) -> Result<Answer, Failure> {
+pub(super) fn all_dbs(
+    app: &App,
+    request: &Request,
+    user: &User,
+) -> Result<HttpAnswer, RequestError> {
     user.must_be_admin()?;
     if request.method() != "GET" {
-        return Err(Failure::methods("GET,HEAD"));
+        return Err(RequestError::methods("GET,HEAD"));
     }
     let options = RowOptions::of_query(request)?;
     let names = chosen(app, &options)?;
-    Ok(Answer::json(
+    Ok(HttpAnswer::json(
         200,
         &Json::Array(names.into_iter().map(Json::String).collect()),
     ))
 }
 
-fn chosen(app: &App, options: &RowOptions) -> Result<Vec<String>, Failure> {
+fn chosen(app: &App, options: &RowOptions) -> Result<Vec<String>, RequestError> {
     let mut names = app.store.reader()?.database_names()?;
     if options.descending {
         names.reverse();
@@ -172,7 +191,11 @@ fn chosen(app: &App, options: &RowOptions) -> Result<Vec<String>, Failure> {
         .collect())
 }
 
-pub(super) fn dbs_info(app: &App, request: &Request, user: &User) -> Result<Answer, Failure> {
+pub(super) fn dbs_info(
+    app: &App,
+    request: &Request,
+    user: &User,
+) -> Result<HttpAnswer, RequestError> {
     let names = match request.method() {
         "GET" => {
             user.must_be_admin()?;
@@ -182,15 +205,15 @@ pub(super) fn dbs_info(app: &App, request: &Request, user: &User) -> Result<Answ
             let body = request.json_object()?;
             let keys = body
                 .get("keys")
-                .ok_or_else(|| Failure::bad_request("`keys` member must exist."))?;
+                .ok_or_else(|| RequestError::bad_request("`keys` member must exist."))?;
             let keys = keys
                 .as_array()
-                .ok_or_else(|| Failure::bad_request("`keys` member must be an array."))?;
+                .ok_or_else(|| RequestError::bad_request("`keys` member must be an array."))?;
             keys.iter()
                 .filter_map(|key| key.as_str().map(str::to_owned))
                 .collect()
         }
-        _ => return Err(Failure::methods("GET,HEAD,POST")),
+        _ => return Err(RequestError::methods("GET,HEAD,POST")),
     };
     let reader = app.store.reader()?;
     let mut rows = Vec::with_capacity(names.len());
@@ -206,7 +229,7 @@ pub(super) fn dbs_info(app: &App, request: &Request, user: &User) -> Result<Answ
             ]),
         });
     }
-    Ok(Answer::json(200, &Json::Array(rows)))
+    Ok(HttpAnswer::json(200, &Json::Array(rows)))
 }
 
 pub(super) fn security(
@@ -214,24 +237,26 @@ pub(super) fn security(
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     match request.method() {
-        "GET" => Ok(Answer::json(200, &db.security)),
+        "GET" => Ok(HttpAnswer::json(200, &db.security)),
         "PUT" => {
             access::must_be_db_admin(db, user)?;
             let security = request.json()?;
             if security.as_object().is_none() {
-                return Err(Failure::bad_request("Request body must be a JSON object"));
+                return Err(RequestError::bad_request(
+                    "Request body must be a JSON object",
+                ));
             }
-            app.store.write::<_, Failure>(|writer| {
+            app.store.write::<_, RequestError>(|writer| {
                 let mut db = writer
                     .database(&db.name)?
-                    .ok_or_else(Failure::no_database)?;
+                    .ok_or_else(RequestError::no_database)?;
                 db.security = security;
                 Ok(writer.put_database(&db)?)
             })?;
-            Ok(Answer::ok(200))
+            Ok(HttpAnswer::ok(200))
         }
-        _ => Err(Failure::methods("PUT,GET")),
+        _ => Err(RequestError::methods("PUT,GET")),
     }
 }

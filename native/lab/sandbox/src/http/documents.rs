@@ -1,31 +1,33 @@
-//! One document: read, written, deleted, copied.
+//! Reads, writes, deletes and copies one document.
 
-use super::{Answer, App, Request, attachments, request, view};
+use super::{App, HttpAnswer, Request, attachments, request, view};
 use crate::access;
 use crate::attachment::{AttachmentEdit, Stub};
 use crate::auth::{self, User};
-use crate::document::{DESIGN, Edit, check_id};
-use crate::failure::Failure;
+use crate::document::{DESIGN, DocumentEdit, check_id};
 use crate::hex;
 use crate::json::{self, Json};
 use crate::render::{self, DocOptions};
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::store::{Database, DocRecord, Reader, StoreError};
 use crate::update::Update;
 
 const METHODS: &str = "DELETE,GET,HEAD,POST,PUT,COPY";
 
-/// Paths below a database that name a document, or something that hangs on one.
+/// Routes a path of a document or of an attachment.
 pub(super) fn route(
     app: &App,
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let Some(Some(first)) = request.path.get(1) else {
         return match request.method() {
-            "PUT" => Err(Failure::illegal_docid("Document id must be valid UTF-8")),
-            _ => Err(Failure::missing()),
+            "PUT" => Err(RequestError::illegal_docid(
+                "Document id must be valid UTF-8",
+            )),
+            _ => Err(RequestError::missing()),
         };
     };
     if first == "_design" && request.path.len() > 2 {
@@ -46,15 +48,15 @@ pub(super) fn route(
     document(app, request, db, user, first)
 }
 
-/// The slash of `_design/` is to be a real one.
-fn redirect(request: &Request) -> Answer {
+/// Redirects to a path with a literal slash after `_design`.
+fn redirect(request: &Request) -> HttpAnswer {
     let path = request
         .raw_path
         .replacen("_design%2F", DESIGN, 1)
         .replacen("_design%2f", DESIGN, 1);
     let query = request.raw_query.as_ref().map(|query| format!("?{query}"));
     let location = format!("{}{path}{}", request.base(), query.unwrap_or_default());
-    Answer::empty(301).with("location", location)
+    HttpAnswer::empty(301).with("location", location)
 }
 
 fn document(
@@ -63,39 +65,39 @@ fn document(
     db: &Database,
     user: &User,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     match request.method() {
         "GET" => get(app, request, db, id),
         "PUT" => put(app, request, db, user, id),
         "DELETE" => delete(app, request, db, user, id),
         "COPY" => copy(app, request, db, user, id),
-        "POST" => Err(Failure::bad_request("Referer header required.")),
-        _ => Err(Failure::methods(METHODS)),
+        "POST" => Err(RequestError::bad_request("Referer header required.")),
+        _ => Err(RequestError::methods(METHODS)),
     }
 }
 
-/// A document of a request, taken apart.
-pub(super) fn read_edit(db: &Database, mut document: Json) -> Result<Edit, Failure> {
+/// Parses a document in a request.
+pub(super) fn read_edit(db: &Database, mut document: Json) -> Result<DocumentEdit, RequestError> {
     if db.name == auth::USERS {
         auth::hide_password(&mut document);
     }
-    Edit::from_json(document)
+    DocumentEdit::from_json(document)
 }
 
-/// Writes one document in a transaction of its own.
+/// Writes one document in a separate transaction.
 pub(super) fn write(
     app: &App,
     db: &Database,
     user: &User,
-    edit: Edit,
+    edit: DocumentEdit,
     new_edits: bool,
-) -> Result<Rev, Failure> {
+) -> Result<Rev, RequestError> {
     let author = access::author(db, user);
     let trusting = app.was_written(db.number);
-    let rev = app.store.write::<_, Failure>(|writer| {
+    let rev = app.store.write::<_, RequestError>(|writer| {
         let db = writer
             .database(&db.name)?
-            .ok_or_else(Failure::no_database)?;
+            .ok_or_else(RequestError::no_database)?;
         let mut update = Update::new(writer, &db, &author, trusting)?;
         if edit.is_local() {
             update.edit_local(&edit)
@@ -121,7 +123,7 @@ fn options(request: &Request) -> DocOptions {
     }
 }
 
-fn get(app: &App, request: &Request, db: &Database, id: &str) -> Result<Answer, Failure> {
+fn get(app: &App, request: &Request, db: &Database, id: &str) -> Result<HttpAnswer, RequestError> {
     let reader = app.store.reader()?;
     let at = (db.number, id);
     let options = options(request);
@@ -132,7 +134,9 @@ fn get(app: &App, request: &Request, db: &Database, id: &str) -> Result<Answer, 
         Some(text) => Some(Rev::parse(text)?),
         None => None,
     };
-    let record = reader.doc(db.number, id)?.ok_or_else(Failure::missing)?;
+    let record = reader
+        .doc(db.number, id)?
+        .ok_or_else(RequestError::missing)?;
     let (rev, text) = match rev {
         Some(mut rev) => {
             if request.asks("latest")
@@ -140,7 +144,7 @@ fn get(app: &App, request: &Request, db: &Database, id: &str) -> Result<Answer, 
             {
                 rev = latest.rev.clone();
             }
-            // What concerns the document as a whole is told with its winner only.
+            // Fields about the whole document are sent with the winner only.
             let options = DocOptions {
                 revs_info: false,
                 conflicts: false,
@@ -148,9 +152,9 @@ fn get(app: &App, request: &Request, db: &Database, id: &str) -> Result<Answer, 
                 ..options
             };
             let text = render::stored_revision(&reader, at, &record, &rev, options)?;
-            (rev, text.ok_or_else(Failure::missing)?)
+            (rev, text.ok_or_else(RequestError::missing)?)
         }
-        None if record.deleted => return Err(Failure::deleted()),
+        None if record.deleted => return Err(RequestError::deleted()),
         None => {
             let mut text = String::new();
             render::write_winner(&mut text, &reader, at, &record, options)?;
@@ -159,20 +163,20 @@ fn get(app: &App, request: &Request, db: &Database, id: &str) -> Result<Answer, 
     };
     let tag = rev.to_string();
     if request.header("if-none-match") == Some(format!("\"{tag}\"").as_str()) {
-        return Ok(Answer::empty(304).etag(&tag));
+        return Ok(HttpAnswer::empty(304).etag(&tag));
     }
-    Ok(Answer::text(200, text).etag(&tag))
+    Ok(HttpAnswer::text(200, text).etag(&tag))
 }
 
-/// Several revisions at once, as replicators ask for them.
+/// Returns several revisions, for replicators.
 fn get_open_revs(
     request: &Request,
     reader: &Reader,
     (db, id): (u64, &str),
     open_revs: &str,
     options: DocOptions,
-) -> Result<Answer, Failure> {
-    // Here a leaf does not list the others.
+) -> Result<HttpAnswer, RequestError> {
+    // A leaf does not list the others here.
     let options = DocOptions {
         conflicts: false,
         deleted_conflicts: false,
@@ -180,7 +184,7 @@ fn get_open_revs(
     };
     let record = reader.doc(db, id)?;
     let wanted = match (open_revs, &record) {
-        ("all", None) => return Err(Failure::missing()),
+        ("all", None) => return Err(RequestError::missing()),
         ("all", Some(record)) => {
             let leaves = record.tree.leaves();
             leaves.iter().map(|leaf| leaf.rev.clone()).collect()
@@ -209,11 +213,11 @@ fn named_revs(
     open_revs: &str,
     record: Option<&DocRecord>,
     latest: bool,
-) -> Result<Vec<Rev>, Failure> {
+) -> Result<Vec<Rev>, RequestError> {
     let list = json::parse(open_revs.as_bytes())?;
     let list = list
         .as_array()
-        .ok_or_else(|| Failure::bad_request("`open_revs` must be a list of revisions"))?;
+        .ok_or_else(|| RequestError::bad_request("`open_revs` must be a list of revisions"))?;
     let mut revs = Vec::with_capacity(list.len());
     for entry in list {
         let rev = Rev::parse(entry.as_str().unwrap_or_default())?;
@@ -234,7 +238,7 @@ fn missing_row(rev: &Rev) -> Json {
     Json::object([("missing", Json::String(rev.to_string()))])
 }
 
-fn open_revs_json(rows: &[(Rev, Option<String>)]) -> Answer {
+fn open_revs_json(rows: &[(Rev, Option<String>)]) -> HttpAnswer {
     let rows: Vec<String> = rows
         .iter()
         .map(|(rev, text)| match text {
@@ -242,10 +246,10 @@ fn open_revs_json(rows: &[(Rev, Option<String>)]) -> Answer {
             None => missing_row(rev).to_text(),
         })
         .collect();
-    Answer::text(200, format!("[{}]", rows.join(",")))
+    HttpAnswer::text(200, format!("[{}]", rows.join(",")))
 }
 
-fn open_revs_multipart(rows: &[(Rev, Option<String>)]) -> Answer {
+fn open_revs_multipart(rows: &[(Rev, Option<String>)]) -> HttpAnswer {
     let boundary = hex::uuid();
     let mut body = format!("--{boundary}");
     for (rev, text) in rows {
@@ -262,7 +266,7 @@ fn open_revs_multipart(rows: &[(Rev, Option<String>)]) -> Answer {
     }
     body.push_str("--");
     let kind = format!("multipart/mixed; boundary=\"{boundary}\"");
-    Answer::bytes(&kind, body.into_bytes())
+    HttpAnswer::bytes(&kind, body.into_bytes())
 }
 
 fn location(request: &Request, db: &Database, id: &str) -> String {
@@ -280,14 +284,14 @@ fn put(
     db: &Database,
     user: &User,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     check_id(id)?;
     let mut edit = read_edit(db, request.json()?)?;
     edit.id = id.to_owned();
     if let Some(text) = request.query("rev") {
         let rev = Rev::parse(text)?;
         if edit.rev.as_ref().is_some_and(|own| *own != rev) {
-            return Err(Failure::bad_request(
+            return Err(RequestError::bad_request(
                 "Document rev from request body and query string have different values",
             ));
         }
@@ -295,7 +299,7 @@ fn put(
     } else if let Some(text) = request.if_match() {
         let rev = Rev::parse(text)?;
         if edit.rev.as_ref().is_some_and(|own| *own != rev) {
-            return Err(Failure::bad_request(
+            return Err(RequestError::bad_request(
                 "Document rev and etag have different values",
             ));
         }
@@ -307,14 +311,14 @@ fn put(
     if request.query("batch") == Some("ok") {
         return Ok(batched(id));
     }
-    Ok(Answer::written(status, id, &rev)
+    Ok(HttpAnswer::written(status, id, &rev)
         .etag(&rev)
         .with("location", location(request, db, id)))
 }
 
-fn batched(id: &str) -> Answer {
+fn batched(id: &str) -> HttpAnswer {
     let body = Json::object([("ok", Json::Bool(true)), ("id", Json::str(id))]);
-    Answer::json(202, &body)
+    HttpAnswer::json(202, &body)
 }
 
 pub(super) fn post(
@@ -322,7 +326,7 @@ pub(super) fn post(
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let mut edit = read_edit(db, request.declared_json()?)?;
     if edit.id.is_empty() {
         edit.id = hex::uuid();
@@ -333,7 +337,7 @@ pub(super) fn post(
     if request.query("batch") == Some("ok") {
         return Ok(batched(&id));
     }
-    Ok(Answer::written(201, &id, &rev).with("location", location(request, db, &id)))
+    Ok(HttpAnswer::written(201, &id, &rev).with("location", location(request, db, &id)))
 }
 
 fn delete(
@@ -342,21 +346,24 @@ fn delete(
     db: &Database,
     user: &User,
     id: &str,
-) -> Result<Answer, Failure> {
-    let found = app.store.reader()?.look(db.number, id, |doc| doc.deleted)?;
+) -> Result<HttpAnswer, RequestError> {
+    let found = app
+        .store
+        .reader()?
+        .inspect(db.number, id, |doc| doc.deleted)?;
     match found {
-        None => return Err(Failure::missing()),
-        Some(true) => return Err(Failure::deleted()),
+        None => return Err(RequestError::missing()),
+        Some(true) => return Err(RequestError::deleted()),
         Some(false) => {}
     }
-    let edit = Edit {
+    let edit = DocumentEdit {
         id: id.to_owned(),
         rev: request.rev()?,
         deleted: true,
-        ..Edit::default()
+        ..DocumentEdit::default()
     };
     let rev = write(app, db, user, edit, true)?.to_string();
-    Ok(Answer::written(200, id, &rev).etag(&rev))
+    Ok(HttpAnswer::written(200, id, &rev).etag(&rev))
 }
 
 fn copy(
@@ -365,30 +372,34 @@ fn copy(
     db: &Database,
     user: &User,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let destination = request
         .header("destination")
-        .ok_or_else(|| Failure::bad_request("Destination header is mandatory for COPY."))?;
+        .ok_or_else(|| RequestError::bad_request("Destination header is mandatory for COPY."))?;
     let (target, rev) = match destination.split_once("?rev=") {
         Some((target, rev)) => (target, Some(Rev::parse(rev)?)),
         None => (destination, None),
     };
     let target = request::split_path(target)?
         .into_iter()
-        .map(|part| part.ok_or_else(|| Failure::illegal_docid("Document id must be valid UTF-8")))
+        .map(|part| {
+            part.ok_or_else(|| RequestError::illegal_docid("Document id must be valid UTF-8"))
+        })
         .collect::<Result<Vec<_>, _>>()?
         .join("/");
     check_id(&target)?;
     let reader = app.store.reader()?;
-    let record = reader.doc(db.number, id)?.ok_or_else(Failure::missing)?;
+    let record = reader
+        .doc(db.number, id)?
+        .ok_or_else(RequestError::missing)?;
     let body = match request.query("rev") {
         Some(text) => {
             let rev = Rev::parse(text)?;
             reader
                 .body(db.number, id, &record, &rev)?
-                .ok_or_else(Failure::missing)?
+                .ok_or_else(RequestError::missing)?
         }
-        None if record.deleted => return Err(Failure::deleted()),
+        None if record.deleted => return Err(RequestError::deleted()),
         None => record.body.clone(),
     };
     let mut attachments = Vec::new();
@@ -399,15 +410,15 @@ fn copy(
         let content_type = Some(stub.content_type.as_str());
         attachments.push(AttachmentEdit::new(&stub.name, content_type, content));
     }
-    let edit = Edit {
+    let edit = DocumentEdit {
         id: target.clone(),
         rev,
         fields: body.fields,
         attachments,
-        ..Edit::default()
+        ..DocumentEdit::default()
     };
     let rev = write(app, db, user, edit, true)?.to_string();
-    Ok(Answer::written(201, &target, &rev)
+    Ok(HttpAnswer::written(201, &target, &rev)
         .etag(&rev)
         .with("location", location(request, db, &target)))
 }

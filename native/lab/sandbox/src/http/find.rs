@@ -1,17 +1,17 @@
-//! `_find`, and the indexes made for it.
+//! `_find`, and the indexes for it.
 //!
-//! Every question is answered by looking at all documents. An index is remembered as a design
-//! document, as CouchDB keeps it, and decides only what may be sorted by.
+//! Every query scans all documents. An index is stored as a design document, as in CouchDB, and
+//! only decides which sort orders are allowed.
 
-use super::{Answer, App, Request, documents};
+use super::{App, HttpAnswer, Request, documents};
 use crate::auth::User;
 use crate::collate::collation_key;
 use crate::document::DESIGN;
-use crate::failure::Failure;
 use crate::find::{Direction, Projection, Selector, SortField, lookup};
 use crate::hex;
 use crate::json::{self, Json};
 use crate::render;
+use crate::request_error::RequestError;
 use crate::store::{Database, Reader, StoreError};
 use md5::{Digest as _, Md5};
 use std::ops::Bound;
@@ -21,19 +21,19 @@ const BOOKMARK: &str = "after-";
 const NO_BOOKMARK: &str = "nil";
 const WARNING: &str = "No matching index found, create an index to optimize query time.";
 
-struct Question {
+struct FindQuery {
     selector: Selector,
     projection: Projection,
     sort: Vec<SortField>,
     limit: usize,
     skip: usize,
-    /// How many of the documents found were sent before.
+    /// The number of matching documents in earlier pages.
     seen: usize,
     statistics: bool,
 }
 
-fn invalid_number(value: &Json) -> Failure {
-    Failure::new(
+fn invalid_number(value: &Json) -> RequestError {
+    RequestError::new(
         400,
         "invalid_non_neg_integer",
         format!(
@@ -43,7 +43,7 @@ fn invalid_number(value: &Json) -> Failure {
     )
 }
 
-fn number(body: &Json, name: &str, default: u64) -> Result<usize, Failure> {
+fn number(body: &Json, name: &str, default: u64) -> Result<usize, RequestError> {
     let number = match body.get(name) {
         None => default,
         Some(value) => value.as_u64().ok_or_else(|| invalid_number(value))?,
@@ -51,8 +51,8 @@ fn number(body: &Json, name: &str, default: u64) -> Result<usize, Failure> {
     Ok(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
-impl Question {
-    fn parse(body: &Json) -> Result<Self, Failure> {
+impl FindQuery {
+    fn parse(body: &Json) -> Result<Self, RequestError> {
         const KNOWN: [&str; 12] = [
             "selector",
             "fields",
@@ -69,7 +69,7 @@ impl Question {
         ];
         for (name, _) in body.as_object().unwrap_or_default() {
             if !KNOWN.contains(&name.as_str()) && name != "stale" && name != "allow_fallback" {
-                return Err(Failure::new(
+                return Err(RequestError::new(
                     400,
                     "invalid_key",
                     format!("Invalid key {name} for this request."),
@@ -77,7 +77,7 @@ impl Question {
             }
         }
         let selector = body.get("selector").ok_or_else(|| {
-            Failure::new(
+            RequestError::new(
                 400,
                 "missing_required_key",
                 "Missing required key: selector",
@@ -96,8 +96,8 @@ impl Question {
     }
 }
 
-/// Where a bookmark says to go on.
-fn seen(bookmark: Option<&Json>) -> Result<usize, Failure> {
+/// The position of a bookmark.
+fn seen(bookmark: Option<&Json>) -> Result<usize, RequestError> {
     let text = match bookmark {
         None | Some(Json::Null) => return Ok(0),
         Some(bookmark) => bookmark.as_str().unwrap_or_default(),
@@ -108,7 +108,7 @@ fn seen(bookmark: Option<&Json>) -> Result<usize, Failure> {
     text.strip_prefix(BOOKMARK)
         .and_then(|seen| seen.parse().ok())
         .ok_or_else(|| {
-            Failure::new(
+            RequestError::new(
                 400,
                 "invalid_bookmark",
                 format!("Invalid bookmark value: \"{text}\""),
@@ -116,41 +116,44 @@ fn seen(bookmark: Option<&Json>) -> Result<usize, Failure> {
         })
 }
 
-pub(super) fn find(app: &App, request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn find(
+    app: &App,
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     if request.method() != "POST" {
-        return Err(Failure::methods("POST"));
+        return Err(RequestError::methods("POST"));
     }
-    let question = Question::parse(&request.json_object()?)?;
+    let query = FindQuery::parse(&request.json_object()?)?;
     let reader = app.store.reader()?;
     let index = indexes(&reader, db)?
         .into_iter()
-        .find(|index| index.serves(&question));
-    let by_id =
-        question.sort.iter().all(|field| field.path == "_id") && question.selector.demands("_id");
-    if !question.sort.is_empty() && !by_id && index.is_none() {
-        return Err(Failure::new(
+        .find(|index| index.serves(&query));
+    let by_id = query.sort.iter().all(|field| field.path == "_id") && query.selector.demands("_id");
+    if !query.sort.is_empty() && !by_id && index.is_none() {
+        return Err(RequestError::new(
             400,
             "no_usable_index",
             "No index exists for this sort, try indexing by the sort fields.",
         ));
     }
-    let (mut found, examined) = matching(&reader, db, &question.selector)?;
+    let (mut found, examined) = matching(&reader, db, &query.selector)?;
     let results = found.len();
-    let sort = match (&index, question.sort.is_empty()) {
+    let sort = match (&index, query.sort.is_empty()) {
         (Some(index), true) => &index.fields,
-        _ => &question.sort,
+        _ => &query.sort,
     };
     sort_documents(&mut found, sort);
-    let start = question.seen.saturating_add(question.skip);
+    let start = query.seen.saturating_add(query.skip);
     let page: Vec<String> = found
         .into_iter()
         .skip(start)
-        .take(question.limit)
+        .take(query.limit)
         .map(|(text, document)| {
-            if question.projection.is_everything() {
+            if query.projection.is_everything() {
                 text
             } else {
-                question.projection.of(&document).to_text()
+                query.projection.of(&document).to_text()
             }
         })
         .collect();
@@ -163,28 +166,28 @@ pub(super) fn find(app: &App, request: &Request, db: &Database) -> Result<Answer
         "{{\"docs\":[{}],\"bookmark\":\"{bookmark}\"",
         page.join(",")
     );
-    if question.statistics {
+    if query.statistics {
         out.push_str(&format!(
             ",\"execution_stats\":{{\"total_keys_examined\":0,\"total_docs_examined\":{examined},\
              \"total_quorum_docs_examined\":0,\"results_returned\":{},\"execution_time_ms\":0.0}}",
-            results.saturating_sub(start).min(question.limit)
+            results.saturating_sub(start).min(query.limit)
         ));
     }
     if index.is_none() {
         out.push_str(&format!(",\"warning\":\"{WARNING}\""));
     }
     out.push('}');
-    Ok(Answer::text(200, out))
+    Ok(HttpAnswer::text(200, out))
 }
 
-type Found = Vec<(String, Json)>;
+type Matches = Vec<(String, Json)>;
 
-/// The documents that match, as text and as value, and how many were looked at.
+/// The matching documents as text and value, and the number of scanned ones.
 fn matching(
     reader: &Reader,
     db: &Database,
     selector: &Selector,
-) -> Result<(Found, usize), StoreError> {
+) -> Result<(Matches, usize), StoreError> {
     let mut found = Vec::new();
     let mut examined = 0;
     for row in reader.docs(db.number, (Bound::Unbounded, Bound::Unbounded))? {
@@ -204,7 +207,7 @@ fn matching(
     Ok((found, examined))
 }
 
-fn sort_documents(found: &mut Found, sort: &[SortField]) {
+fn sort_documents(found: &mut Matches, sort: &[SortField]) {
     let Some(first) = sort.first() else {
         return;
     };
@@ -214,13 +217,13 @@ fn sort_documents(found: &mut Found, sort: &[SortField]) {
         collation_key(&Json::Array(values.collect()))
     };
     found.sort_by_cached_key(|(_, document)| key(document));
-    // CouchDB reads an index in one direction, whatever it is made of.
+    // CouchDB reads an index in one direction only.
     if first.direction == Direction::Descending {
         found.reverse();
     }
 }
 
-/// An index that somebody asked for.
+/// An index that a client created.
 struct JsonIndex {
     design: String,
     name: String,
@@ -228,17 +231,17 @@ struct JsonIndex {
 }
 
 impl JsonIndex {
-    fn serves(&self, question: &Question) -> bool {
+    fn serves(&self, query: &FindQuery) -> bool {
         let names = |fields: &[SortField]| -> Vec<String> {
             fields.iter().map(|field| field.path.clone()).collect()
         };
         let sorted_alike =
-            question.sort.is_empty() || names(&self.fields).starts_with(&names(&question.sort));
+            query.sort.is_empty() || names(&self.fields).starts_with(&names(&query.sort));
         sorted_alike
             && self
                 .fields
                 .iter()
-                .all(|field| question.selector.demands(&field.path))
+                .all(|field| query.selector.demands(&field.path))
     }
 
     fn definition(fields: &[SortField]) -> Json {
@@ -263,7 +266,7 @@ impl JsonIndex {
     }
 }
 
-fn indexes(reader: &Reader, db: &Database) -> Result<Vec<JsonIndex>, Failure> {
+fn indexes(reader: &Reader, db: &Database) -> Result<Vec<JsonIndex>, RequestError> {
     let mut indexes = Vec::new();
     let designs = (Bound::Included(DESIGN), Bound::Excluded("_design0"));
     for row in reader.docs(db.number, designs)? {
@@ -288,23 +291,23 @@ fn indexes(reader: &Reader, db: &Database) -> Result<Vec<JsonIndex>, Failure> {
     Ok(indexes)
 }
 
-/// `_index`: list, make, remove.
+/// `_index`: list, create, delete.
 pub(super) fn index(
     app: &App,
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     match (request.method(), request.path.len()) {
         ("GET", 2) => list(&app.store.reader()?, db),
         ("POST", 2) => make(app, request, db, user),
         ("DELETE", 5..) => remove(app, request, db, user),
-        (_, 2) => Err(Failure::methods("GET,POST")),
-        _ => Err(Failure::methods("DELETE")),
+        (_, 2) => Err(RequestError::methods("GET,POST")),
+        _ => Err(RequestError::methods("DELETE")),
     }
 }
 
-fn list(reader: &Reader, db: &Database) -> Result<Answer, Failure> {
+fn list(reader: &Reader, db: &Database) -> Result<HttpAnswer, RequestError> {
     let special = Json::object([
         ("ddoc", Json::Null),
         ("name", Json::str("_all_docs")),
@@ -323,15 +326,22 @@ fn list(reader: &Reader, db: &Database) -> Result<Answer, Failure> {
         ("total_rows", Json::int(rows.len() as u64)),
         ("indexes", Json::Array(rows)),
     ]);
-    Ok(Answer::json(200, &body))
+    Ok(HttpAnswer::json(200, &body))
 }
 
-fn make(app: &App, request: &Request, db: &Database, user: &User) -> Result<Answer, Failure> {
+fn make(
+    app: &App,
+    request: &Request,
+    db: &Database,
+    user: &User,
+) -> Result<HttpAnswer, RequestError> {
     let body = request.json_object()?;
     let fields = body
         .get("index")
         .and_then(|index| index.get("fields"))
-        .ok_or_else(|| Failure::new(400, "missing_required_key", "Missing required key: index"))?;
+        .ok_or_else(|| {
+            RequestError::new(400, "missing_required_key", "Missing required key: index")
+        })?;
     let fields = SortField::parse_all(fields)?;
     let definition = JsonIndex::definition(&fields);
     let hash = hex::encode(&Md5::digest(definition.to_text()));
@@ -345,7 +355,7 @@ fn make(app: &App, request: &Request, db: &Database, user: &User) -> Result<Answ
             ("id", Json::str(id.as_str())),
             ("name", Json::str(name)),
         ]);
-        Ok(Answer::json(200, &body))
+        Ok(HttpAnswer::json(200, &body))
     };
     let existing = indexes(&app.store.reader()?, db)?;
     if existing
@@ -368,7 +378,7 @@ fn make(app: &App, request: &Request, db: &Database, user: &User) -> Result<Answ
     answer("created")
 }
 
-/// CouchDB keeps the fields of the map as an object.
+/// CouchDB stores the fields of the map as an object.
 fn map_fields(definition: &Json) -> Json {
     let fields = definition.get("fields").and_then(Json::as_array);
     let fields = fields.unwrap_or_default().iter();
@@ -379,7 +389,12 @@ fn map_fields(definition: &Json) -> Json {
     )
 }
 
-fn remove(app: &App, request: &Request, db: &Database, user: &User) -> Result<Answer, Failure> {
+fn remove(
+    app: &App,
+    request: &Request,
+    db: &Database,
+    user: &User,
+) -> Result<HttpAnswer, RequestError> {
     // …/_index/_design/ddoc/json/name, or without `_design`.
     let from = if request.part(2) == "_design" { 3 } else { 2 };
     let id = format!("{DESIGN}{}", request.part(from).trim_start_matches(DESIGN));
@@ -389,22 +404,22 @@ fn remove(app: &App, request: &Request, db: &Database, user: &User) -> Result<An
         .iter()
         .any(|index| index.design == id && index.name == name)
     {
-        return Err(Failure::not_found("not_found"));
+        return Err(RequestError::not_found("not_found"));
     }
     change_views(app, db, user, &id, |views| {
         views.retain(|(other, _)| other != name);
     })?;
-    Ok(Answer::ok(200))
+    Ok(HttpAnswer::ok(200))
 }
 
-/// Changes the views of a design document of language `query`; without views it is deleted.
+/// Changes the views of a design document with language `query`. Without views it is deleted.
 fn change_views(
     app: &App,
     db: &Database,
     user: &User,
     id: &str,
     change: impl FnOnce(&mut Vec<(String, Json)>),
-) -> Result<(), Failure> {
+) -> Result<(), RequestError> {
     let record = app.store.reader()?.doc(db.number, id)?;
     let record = record.filter(|record| !record.deleted);
     let mut views = Vec::new();

@@ -1,12 +1,12 @@
-//! `_local` documents: not replicated, not in views, not in `_all_docs`.
+//! `_local` documents, which are not replicated and not in views or `_all_docs`.
 
 use super::options::RowOptions;
-use super::{Answer, App, Request, documents};
+use super::{App, HttpAnswer, Request, documents};
 use crate::auth::User;
 use crate::document::{LOCAL, check_id};
-use crate::failure::Failure;
 use crate::json::Json;
 use crate::render;
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::store::Database;
 
@@ -15,7 +15,7 @@ pub(super) fn local(
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let id = match request.part(1) {
         "_local" => format!("{LOCAL}{}", request.part(2)),
         escaped => escaped.to_owned(),
@@ -29,17 +29,17 @@ pub(super) fn local(
             edit.rev = edit.rev.or(request.rev()?);
             documents::write(app, db, user, edit, true)?
         }
-        "DELETE" => app.store.write::<_, Failure>(|writer| {
+        "DELETE" => app.store.write::<_, RequestError>(|writer| {
             if writer.delete_local(db.number, &id)? {
                 Ok(Rev::new(0, "0"))
             } else {
-                Err(Failure::missing())
+                Err(RequestError::missing())
             }
         })?,
-        _ => return Err(Failure::methods("DELETE,GET,HEAD,POST,PUT,COPY")),
+        _ => return Err(RequestError::methods("DELETE,GET,HEAD,POST,PUT,COPY")),
     };
     let status = if request.method() == "PUT" { 201 } else { 200 };
-    Ok(Answer::written(status, &id, &rev.to_string()))
+    Ok(HttpAnswer::written(status, &id, &rev.to_string()))
 }
 
 fn text(id: &str, rev: u64, fields: &str) -> String {
@@ -48,13 +48,17 @@ fn text(id: &str, rev: u64, fields: &str) -> String {
     out
 }
 
-fn get(app: &App, db: &Database, id: &str) -> Result<Answer, Failure> {
+fn get(app: &App, db: &Database, id: &str) -> Result<HttpAnswer, RequestError> {
     let found = app.store.reader()?.local(db.number, id)?;
-    let (rev, fields) = found.ok_or_else(Failure::missing)?;
-    Ok(Answer::text(200, text(id, rev, &fields)).etag(&format!("0-{rev}")))
+    let (rev, fields) = found.ok_or_else(RequestError::missing)?;
+    Ok(HttpAnswer::text(200, text(id, rev, &fields)).etag(&format!("0-{rev}")))
 }
 
-pub(super) fn local_docs(app: &App, request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn local_docs(
+    app: &App,
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     let options = super::all_docs::read_options(request)?;
     let reader = app.store.reader()?;
     let rows: Vec<String> = match &options.keys {
@@ -83,7 +87,7 @@ pub(super) fn local_docs(app: &App, request: &Request, db: &Database) -> Result<
                 .collect()
         }
     };
-    Ok(Answer::text(
+    Ok(HttpAnswer::text(
         200,
         format!(
             "{{\"total_rows\":null,\"offset\":null,\"rows\":[{}]}}",

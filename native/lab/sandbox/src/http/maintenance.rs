@@ -1,38 +1,41 @@
-//! What clients call and need not wait for.
+//! Maintenance endpoints, which finish immediately.
 
-use super::{Answer, App, Request, view};
+use super::{App, HttpAnswer, Request, view};
 use crate::access;
 use crate::auth::User;
-use crate::failure::Failure;
 use crate::json::Json;
+use crate::request_error::RequestError;
 use crate::store::{Database, StoreError};
 use std::ops::Bound;
 
-fn only_post(request: &Request) -> Result<(), Failure> {
+fn only_post(request: &Request) -> Result<(), RequestError> {
     if request.method() == "POST" {
         Ok(())
     } else {
-        Err(Failure::methods("POST"))
+        Err(RequestError::methods("POST"))
     }
 }
 
-pub(super) fn ensure_full_commit(request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn ensure_full_commit(
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     only_post(request)?;
     request.must_declare_json()?;
     let body = Json::object([
         ("ok", Json::Bool(true)),
         ("instance_start_time", Json::String(db.created.to_string())),
     ]);
-    Ok(Answer::json(201, &body))
+    Ok(HttpAnswer::json(201, &body))
 }
 
-/// Drops the bodies of old revisions at once; the views of a design document need nothing.
+/// Removes the bodies of old revisions. Compacting views needs no action.
 pub(super) fn compact(
     app: &App,
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     only_post(request)?;
     access::must_be_db_admin(db, user)?;
     request.must_declare_json()?;
@@ -41,24 +44,24 @@ pub(super) fn compact(
         let live = app
             .store
             .reader()?
-            .look(db.number, &id, |doc| !doc.deleted)?;
+            .inspect(db.number, &id, |doc| !doc.deleted)?;
         return match live {
-            Some(true) => Ok(Answer::ok(202)),
-            _ => Err(Failure::missing()),
+            Some(true) => Ok(HttpAnswer::ok(202)),
+            _ => Err(RequestError::missing()),
         };
     }
     app.store
-        .write::<_, Failure>(|writer| Ok(writer.compact(db.number)?))?;
-    Ok(Answer::ok(202))
+        .write::<_, RequestError>(|writer| Ok(writer.compact(db.number)?))?;
+    Ok(HttpAnswer::ok(202))
 }
 
-/// Drops the indexes whose views no design document has any more.
+/// Drops indexes whose views are in no design document.
 pub(super) fn view_cleanup(
     app: &App,
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     only_post(request)?;
     access::must_be_db_admin(db, user)?;
     let reader = app.store.reader()?;
@@ -71,7 +74,7 @@ pub(super) fn view_cleanup(
         }
     }
     app.indexes.clean(db.number, &signatures);
-    Ok(Answer::ok(202))
+    Ok(HttpAnswer::ok(202))
 }
 
 pub(super) fn revs_limit(
@@ -79,38 +82,39 @@ pub(super) fn revs_limit(
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     match request.method() {
-        "GET" => Ok(Answer::json(200, &Json::int(db.revs_limit))),
+        "GET" => Ok(HttpAnswer::json(200, &Json::int(db.revs_limit))),
         "PUT" => {
             access::must_be_db_admin(db, user)?;
             let limit = request.json()?.as_u64().filter(|limit| *limit > 0);
-            let limit = limit
-                .ok_or_else(|| Failure::bad_request("`revs_limit` must be a positive integer"))?;
-            app.store.write::<_, Failure>(|writer| {
+            let limit = limit.ok_or_else(|| {
+                RequestError::bad_request("`revs_limit` must be a positive integer")
+            })?;
+            app.store.write::<_, RequestError>(|writer| {
                 let mut db = writer
                     .database(&db.name)?
-                    .ok_or_else(Failure::no_database)?;
+                    .ok_or_else(RequestError::no_database)?;
                 db.revs_limit = limit;
                 Ok(writer.put_database(&db)?)
             })?;
-            Ok(Answer::ok(200))
+            Ok(HttpAnswer::ok(200))
         }
-        _ => Err(Failure::methods("PUT,GET")),
+        _ => Err(RequestError::methods("PUT,GET")),
     }
 }
 
-pub(super) fn purged_infos_limit(request: &Request) -> Result<Answer, Failure> {
+pub(super) fn purged_infos_limit(request: &Request) -> Result<HttpAnswer, RequestError> {
     match request.method() {
-        "GET" => Ok(Answer::json(200, &Json::int(1000))),
-        "PUT" => Ok(Answer::ok(200)),
-        _ => Err(Failure::methods("PUT,GET")),
+        "GET" => Ok(HttpAnswer::json(200, &Json::int(1000))),
+        "PUT" => Ok(HttpAnswer::ok(200)),
+        _ => Err(RequestError::methods("PUT,GET")),
     }
 }
 
-pub(super) fn shards(request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn shards(request: &Request, db: &Database) -> Result<HttpAnswer, RequestError> {
     if request.method() != "GET" {
-        return Err(Failure::methods("GET"));
+        return Err(RequestError::methods("GET"));
     }
     let width = (1u64 << 32) / db.shards.max(1);
     let shards = (0..db.shards).map(|shard| {
@@ -119,5 +123,5 @@ pub(super) fn shards(request: &Request, db: &Database) -> Result<Answer, Failure
         (range, nodes)
     });
     let shards = Json::Object(shards.collect());
-    Ok(Answer::json(200, &Json::object([("shards", shards)])))
+    Ok(HttpAnswer::json(200, &Json::object([("shards", shards)])))
 }

@@ -1,11 +1,9 @@
-//! The HTTP side: one file an endpoint, and here the way to them.
+//! HTTP: routing, and one file for each endpoint.
 //!
-//! Paths are taken apart by hand. CouchDB reads them in its own way (a raw plus is a space, an
-//! escaped slash belongs to a name, dots mean nothing), and that is what a client must be
-//! rehearsed against.
+//! Paths are parsed by hand, because CouchDB has its own rules (a raw plus is a space, an escaped
+//! slash belongs to a name, dots have no meaning) and clients must be tested against them.
 
 mod all_docs;
-mod answer;
 mod attachments;
 mod bulk;
 mod bulk_get;
@@ -13,6 +11,7 @@ mod changes;
 mod databases;
 mod documents;
 mod find;
+mod http_answer;
 mod locals;
 mod maintenance;
 mod options;
@@ -23,66 +22,67 @@ mod server_info;
 mod session;
 mod view;
 
-pub(crate) use answer::Answer;
+pub(crate) use http_answer::HttpAnswer;
 pub(crate) use request::{Request, escape};
 
 use crate::access;
-use crate::auth::{Accounts, User};
-use crate::failure::Failure;
+use crate::auth::{User, Users};
 use crate::ranks::Ranks;
-use crate::stats::{Endpoint, Recorder};
+use crate::request_error::RequestError;
+use crate::stats::{Endpoint, StatsRecorder};
 use crate::store::{Database, Store};
 use crate::views::index::Indexes;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Response};
-use changes::Waiting;
+use changes::LongPoll;
 use http_body_util::{BodyExt as _, Limited};
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// No request of a client that works in batches comes near it.
+/// The largest request body in bytes. Batches of a client are far smaller.
 pub(crate) const MAX_BODY: usize = 1 << 30;
 
-/// Enough to log in with.
+/// The largest body before authentication. It is sufficient for a login.
 const MAX_BODY_BEFORE_LOGIN: usize = 1 << 16;
 
-/// Who asks, and by which of CouchDB's handlers that is known.
+/// The user, and the CouchDB handler that identified the user.
 type Identity = (User, &'static str);
 
-/// All that a request may need.
+/// The state that requests share.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) store: Store,
-    pub(crate) accounts: Accounts,
-    pub(crate) stats: Recorder,
+    pub(crate) accounts: Users,
+    pub(crate) stats: StatsRecorder,
     pub(crate) ranks: Ranks,
     pub(crate) indexes: Indexes,
     pub(crate) uuid: String,
-    /// The names by which it may be called, in addition to its addresses.
+    /// Accepted host names in addition to addresses.
     hosts: Vec<String>,
-    /// The databases written to since they were opened, see [`crate::update::Update`].
+    /// Databases that were written since they were opened, see [`crate::update::Update`].
     written: Mutex<HashSet<u64>>,
 }
 
 impl App {
-    pub(crate) fn new(store: Store, accounts: Accounts, uuid: String, hosts: Vec<String>) -> Self {
+    pub(crate) fn new(store: Store, accounts: Users, uuid: String, hosts: Vec<String>) -> Self {
         Self {
             store,
             accounts,
             uuid,
             hosts,
-            stats: Recorder::default(),
+            stats: StatsRecorder::default(),
             ranks: Ranks::default(),
             indexes: Indexes::default(),
             written: Mutex::default(),
         }
     }
 
-    /// A page of somebody else's web site can have its name lead to this machine; a browser still sends that name. Clients that
-    /// send none are no browsers.
-    fn is_called_by_its_name(&self, target: Option<&str>, headers: &HeaderMap) -> bool {
+    /// Whether the `Host` header is allowed. A malicious web page can point its host name to this
+    /// machine, but the browser still sends that name (DNS rebinding). A client without the header
+    /// is not a browser.
+    fn is_allowed_host(&self, target: Option<&str>, headers: &HeaderMap) -> bool {
         let named = headers
             .get_all("host")
             .iter()
@@ -109,13 +109,13 @@ impl App {
         written.insert(db);
     }
 
-    fn database(&self, name: &str) -> Result<Database, Failure> {
+    fn database(&self, name: &str) -> Result<Database, RequestError> {
         let database = self.store.reader()?.database(name)?;
-        database.ok_or_else(Failure::no_database)
+        database.ok_or_else(RequestError::no_database)
     }
 }
 
-/// The name in a `Host` header, without its port and the brackets of an IPv6 address.
+/// The name in a `Host` header, without port and IPv6 brackets.
 fn host_name(host: &str) -> Option<&str> {
     if let Some(rest) = host.strip_prefix('[') {
         return rest.split_once(']').map(|(address, _)| address);
@@ -123,7 +123,7 @@ fn host_name(host: &str) -> Option<&str> {
     host.split(':').next()
 }
 
-/// Everything comes in here.
+/// Handles a request.
 pub(crate) async fn handle(
     State(app): State<Arc<App>>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
@@ -135,9 +135,9 @@ pub(crate) async fn handle(
     let endpoint = Endpoint::of(path.as_deref().unwrap_or_default());
     let database = endpoint.database(path.as_deref().unwrap_or_default());
     let method = parts.method.clone();
-    if !app.is_called_by_its_name(parts.uri.host(), &parts.headers) {
+    if !app.is_allowed_host(parts.uri.host(), &parts.headers) {
         let reason = "The Host header names another server.";
-        return Answer::failure(&Failure::forbidden(reason)).into_response();
+        return HttpAnswer::failure(&RequestError::forbidden(reason)).into_response();
     }
     let identity = identify(&app, &parts.headers, remote.ip()).await;
     let limit = match &identity {
@@ -145,7 +145,7 @@ pub(crate) async fn handle(
         _ => MAX_BODY_BEFORE_LOGIN,
     };
     let Ok(body) = Limited::new(body, limit).collect().await else {
-        return Answer::failure(&Failure::too_large()).into_response();
+        return HttpAnswer::failure(&RequestError::too_large()).into_response();
     };
     let body = body.to_bytes();
     let received = body.len();
@@ -163,9 +163,9 @@ pub(crate) async fn handle(
     let answer = match request {
         Ok(request) => match identity {
             Ok(identity) => answer(Arc::clone(&app), request, identity).await,
-            Err(failure) => Answer::failure(&failure),
+            Err(failure) => HttpAnswer::failure(&failure),
         },
-        Err(failure) => Answer::failure(&failure),
+        Err(failure) => HttpAnswer::failure(&failure),
     };
     if endpoint != Endpoint::Sandbox {
         let database = database.as_deref();
@@ -175,12 +175,12 @@ pub(crate) async fn handle(
     answer.into_response()
 }
 
-/// Who asks, by the headers alone: nothing else is read for somebody who is not known.
+/// Identifies the user by the headers alone. The body of an unknown user is not read.
 async fn identify(
     app: &Arc<App>,
     headers: &HeaderMap,
     remote: IpAddr,
-) -> Result<Identity, Failure> {
+) -> Result<Identity, RequestError> {
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let (authorization, cookie) = (text("authorization"), text("cookie"));
     let app = Arc::clone(app);
@@ -193,7 +193,7 @@ async fn identify(
         )
     });
     work.await.unwrap_or_else(|_| {
-        Err(Failure::new(
+        Err(RequestError::new(
             500,
             "unknown_error",
             "the request could not be served",
@@ -201,12 +201,12 @@ async fn identify(
     })
 }
 
-/// The store blocks, so it is asked where blocking is allowed. A client that waits for changes
-/// waits here, and not on a thread.
-async fn answer(app: Arc<App>, request: Request, identity: Identity) -> Answer {
+/// Runs the request on a blocking thread, because the store blocks. Waiting for changes happens
+/// here and occupies no thread.
+async fn answer(app: Arc<App>, request: Request, identity: Identity) -> HttpAnswer {
     let request = Arc::new(request);
     let identity = Arc::new(identity);
-    let waiting = Arc::new(Waiting::new(&request));
+    let waiting = Arc::new(LongPoll::new(&request));
     let mut commits = app.store.commits();
     loop {
         commits.mark_unchanged();
@@ -219,25 +219,26 @@ async fn answer(app: Arc<App>, request: Request, identity: Identity) -> Answer {
             Ok(Ok(Some(answer))) => return answer,
             Ok(Ok(None)) => {
                 let left = waiting.left();
-                // Either there is something new, or the time is over: the loop finds out.
+                // Either there is a change or the time is over. The loop finds out.
                 let _ = tokio::time::timeout(left, commits.changed()).await;
             }
-            Ok(Err(failure)) => return Answer::failure(&failure),
+            Ok(Err(failure)) => return HttpAnswer::failure(&failure),
             Err(_) => {
-                let failure = Failure::new(500, "unknown_error", "the request could not be served");
-                return Answer::failure(&failure);
+                let failure =
+                    RequestError::new(500, "unknown_error", "the request could not be served");
+                return HttpAnswer::failure(&failure);
             }
         }
     }
 }
 
-/// `None`: ask again when something was written.
+/// Routes a request. `None` means to try again after the next write.
 fn route(
     app: &App,
     request: &Request,
     (user, handler): &Identity,
-    waiting: &Waiting,
-) -> Result<Option<Answer>, Failure> {
+    waiting: &LongPoll,
+) -> Result<Option<HttpAnswer>, RequestError> {
     let answer = match request.part(0) {
         _ if request.path.is_empty() => server_info::welcome(app, request),
         "_up" => server_info::up(request),
@@ -258,8 +259,8 @@ fn in_database(
     app: &App,
     request: &Request,
     user: &User,
-    waiting: &Waiting,
-) -> Result<Option<Answer>, Failure> {
+    waiting: &LongPoll,
+) -> Result<Option<HttpAnswer>, RequestError> {
     let db = app.database(request.part(0))?;
     access::must_be_member(&db, user)?;
     let depth = request.path.len();

@@ -1,11 +1,11 @@
-//! The options that lists of rows have in common: `_all_docs`, views, `_all_dbs`.
+//! The common options of `_all_docs`, views and `_all_dbs`.
 
 use super::Request;
-use crate::failure::Failure;
 use crate::json::{self, Json};
 use crate::render::DocOptions;
+use crate::request_error::RequestError;
 
-/// Whether a view is brought up to date before it is read.
+/// Whether a view is updated before it is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Freshness {
     #[default]
@@ -57,7 +57,7 @@ impl Default for RowOptions {
     }
 }
 
-/// A value as a query has it, or a body.
+/// A value in a query string or a body.
 #[derive(Clone, Copy)]
 enum Value<'a> {
     Text(&'a str),
@@ -65,7 +65,7 @@ enum Value<'a> {
 }
 
 impl Value<'_> {
-    fn json(self) -> Result<Json, Failure> {
+    fn json(self) -> Result<Json, RequestError> {
         match self {
             Value::Text(text) => Ok(json::parse(text.as_bytes())?),
             Value::Json(value) => Ok(value.clone()),
@@ -74,7 +74,7 @@ impl Value<'_> {
 
     fn shown(self) -> String {
         match self {
-            // CouchDB shows an empty text as Erlang does.
+            // CouchDB prints an empty text as Erlang does.
             Value::Text("") => "[]".to_owned(),
             Value::Text(text) => Json::str(text).to_text(),
             Value::Json(value) => value.to_text(),
@@ -89,38 +89,38 @@ impl Value<'_> {
         }
     }
 
-    fn boolean(self) -> Result<bool, Failure> {
+    fn boolean(self) -> Result<bool, RequestError> {
         match self {
             Value::Text("true") | Value::Json(Json::Bool(true)) => Ok(true),
             Value::Text("false") | Value::Json(Json::Bool(false)) => Ok(false),
-            _ => Err(Failure::query_parse(format!(
+            _ => Err(RequestError::query_parse(format!(
                 "Invalid boolean parameter: {}",
                 self.shown()
             ))),
         }
     }
 
-    fn count(self) -> Result<u64, Failure> {
+    fn count(self) -> Result<u64, RequestError> {
         let number: i64 = self.text().parse().map_err(|_| {
-            Failure::query_parse(format!("Invalid value for integer: {}", self.shown()))
+            RequestError::query_parse(format!("Invalid value for integer: {}", self.shown()))
         })?;
         u64::try_from(number).map_err(|_| {
-            Failure::query_parse(format!("Invalid value for positive integer: \"{number}\""))
+            RequestError::query_parse(format!("Invalid value for positive integer: \"{number}\""))
         })
     }
 }
 
 impl RowOptions {
-    pub(crate) fn of_query(request: &Request) -> Result<Self, Failure> {
+    pub(crate) fn of_query(request: &Request) -> Result<Self, RequestError> {
         Self::default().with_query(request)
     }
 
-    /// Options in a body, whose `keys` are called `what` when they are no list.
-    pub(crate) fn of_body(body: &Json, what: &str) -> Result<Self, Failure> {
+    /// Options in a body. `what` is the name of `keys` in the error for a value that is not a list.
+    pub(crate) fn of_body(body: &Json, what: &str) -> Result<Self, RequestError> {
         let mut options = Self::default();
         for (name, value) in body.as_object().unwrap_or_default() {
             if name == "keys" && value.as_array().is_none() {
-                return Err(Failure::bad_request(format!(
+                return Err(RequestError::bad_request(format!(
                     "`keys` {what} must be an array."
                 )));
             }
@@ -129,8 +129,8 @@ impl RowOptions {
         Ok(options)
     }
 
-    /// What the query says goes before what the body said.
-    pub(crate) fn with_query(mut self, request: &Request) -> Result<Self, Failure> {
+    /// Applies the query string, which takes precedence over the body.
+    pub(crate) fn with_query(mut self, request: &Request) -> Result<Self, RequestError> {
         for (name, value) in &request.query {
             self.set(name, Value::Text(value))?;
         }
@@ -138,16 +138,16 @@ impl RowOptions {
         Ok(self)
     }
 
-    pub(crate) fn check_keys(&self) -> Result<(), Failure> {
+    pub(crate) fn check_keys(&self) -> Result<(), RequestError> {
         if self.keys.is_some() && (self.start.is_some() || self.end.is_some()) {
-            return Err(Failure::query_parse(
+            return Err(RequestError::query_parse(
                 "`keys` is incompatible with `key`, `start_key` and `end_key`",
             ));
         }
         Ok(())
     }
 
-    fn set(&mut self, name: &str, value: Value<'_>) -> Result<(), Failure> {
+    fn set(&mut self, name: &str, value: Value<'_>) -> Result<(), RequestError> {
         match name {
             "key" => {
                 self.start = Some(value.json()?);
@@ -156,7 +156,9 @@ impl RowOptions {
             "keys" => match value.json()? {
                 Json::Array(keys) => self.keys = Some(keys),
                 _ => {
-                    return Err(Failure::bad_request("`keys` parameter must be an array."));
+                    return Err(RequestError::bad_request(
+                        "`keys` parameter must be an array.",
+                    ));
                 }
             },
             "startkey" | "start_key" => self.start = Some(value.json()?),
@@ -178,7 +180,7 @@ impl RowOptions {
                 self.freshness = match value.text().as_str() {
                     "ok" => Freshness::AsItIs,
                     "update_after" => Freshness::UpdateAfterwards,
-                    _ => return Err(Failure::query_parse("Invalid value for `stale`.")),
+                    _ => return Err(RequestError::query_parse("Invalid value for `stale`.")),
                 }
             }
             "update" => {
@@ -186,7 +188,7 @@ impl RowOptions {
                     "true" => Freshness::Update,
                     "false" => Freshness::AsItIs,
                     "lazy" => Freshness::UpdateAfterwards,
-                    _ => return Err(Failure::query_parse("Invalid value for `update`.")),
+                    _ => return Err(RequestError::query_parse("Invalid value for `update`.")),
                 }
             }
             _ => {}
@@ -204,15 +206,15 @@ impl RowOptions {
             .unwrap_or(usize::MAX)
     }
 
-    /// Where there is nothing to reduce.
-    pub(crate) fn refuse_reduction(&self) -> Result<(), Failure> {
+    /// Refuses reduce options where there is no reduce function.
+    pub(crate) fn refuse_reduction(&self) -> Result<(), RequestError> {
         if self.reduce == Some(true) {
-            return Err(Failure::query_parse(
+            return Err(RequestError::query_parse(
                 "Reduce is invalid for map-only views.",
             ));
         }
         if self.group || self.group_level.is_some() {
-            return Err(Failure::query_parse(
+            return Err(RequestError::query_parse(
                 "Invalid use of grouping on a map view.",
             ));
         }

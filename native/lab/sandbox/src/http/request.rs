@@ -1,8 +1,8 @@
-//! A request, as far as CouchDB looks at it.
+//! The parts of a request that CouchDB evaluates.
 
 use super::MAX_BODY;
-use crate::failure::Failure;
 use crate::json::{self, Json};
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
@@ -13,9 +13,9 @@ use std::net::IpAddr;
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// The path as it was sent.
+    /// The path as received.
     pub(crate) raw_path: String,
-    /// The parts of the path, decoded; `None` where that gives no UTF-8.
+    /// The decoded parts of the path. `None` for a part that is not UTF-8.
     pub(crate) path: Vec<Option<String>>,
     pub(crate) raw_query: Option<String>,
     pub(crate) query: Vec<(String, String)>,
@@ -25,7 +25,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A part of the path that is known to be there and to be text, or an empty text.
+    /// A part of the path, or an empty text.
     pub(crate) fn part(&self, index: usize) -> &str {
         self.path
             .get(index)
@@ -33,7 +33,7 @@ impl Request {
             .unwrap_or_default()
     }
 
-    /// The method, but `HEAD` is `GET` whose answer loses its body on the way.
+    /// The method. `HEAD` is reported as `GET`; its body is dropped later.
     pub(crate) fn method(&self) -> &str {
         match self.method.as_str() {
             "HEAD" => "GET",
@@ -56,13 +56,13 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// `http://host:port` as the client called us.
+    /// `http://host:port` as the client addressed the server.
     pub(crate) fn base(&self) -> String {
         format!("http://{}", self.header("host").unwrap_or("localhost"))
     }
 
     /// `?rev=`, or `If-Match`.
-    pub(crate) fn rev(&self) -> Result<Option<Rev>, Failure> {
+    pub(crate) fn rev(&self) -> Result<Option<Rev>, RequestError> {
         match self.query("rev").or_else(|| self.if_match()) {
             Some(text) => Ok(Some(Rev::parse(text)?)),
             None => Ok(None),
@@ -73,7 +73,7 @@ impl Request {
         Some(self.header("if-match")?.trim().trim_matches('"'))
     }
 
-    pub(crate) fn body(&self) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn body(&self) -> Result<Vec<u8>, RequestError> {
         match self.header("content-encoding") {
             None | Some("identity") => Ok(self.body.to_vec()),
             Some("gzip") => {
@@ -81,62 +81,66 @@ impl Request {
                 GzDecoder::new(self.body.as_ref())
                     .take(MAX_BODY as u64 + 1)
                     .read_to_end(&mut plain)
-                    .map_err(|_| Failure::bad_request("Request body is not properly gzipped."))?;
+                    .map_err(|_| {
+                        RequestError::bad_request("Request body is not properly gzipped.")
+                    })?;
                 if plain.len() > MAX_BODY {
-                    return Err(Failure::too_large());
+                    return Err(RequestError::too_large());
                 }
                 Ok(plain)
             }
-            Some(other) => Err(Failure::bad_content_type(format!(
+            Some(other) => Err(RequestError::bad_content_type(format!(
                 "{other} is not a supported content encoding."
             ))),
         }
     }
 
-    pub(crate) fn json(&self) -> Result<Json, Failure> {
+    pub(crate) fn json(&self) -> Result<Json, RequestError> {
         if self.header("content-encoding").is_none() {
             return Ok(json::parse(&self.body)?);
         }
         Ok(json::parse(&self.body()?)?)
     }
 
-    /// A body that must call itself JSON.
-    pub(crate) fn declared_json(&self) -> Result<Json, Failure> {
+    /// The JSON body. The content type must be JSON.
+    pub(crate) fn declared_json(&self) -> Result<Json, RequestError> {
         self.must_declare_json()?;
         self.json()
     }
 
-    pub(crate) fn must_declare_json(&self) -> Result<(), Failure> {
+    pub(crate) fn must_declare_json(&self) -> Result<(), RequestError> {
         let declared = self.header("content-type").unwrap_or_default();
         let kind = declared.split(';').next().unwrap_or_default().trim();
         if kind.eq_ignore_ascii_case("application/json") {
             Ok(())
         } else {
-            Err(Failure::bad_content_type(
+            Err(RequestError::bad_content_type(
                 "Content-Type must be application/json",
             ))
         }
     }
 
-    /// The same, and it must be an object.
-    pub(crate) fn json_object(&self) -> Result<Json, Failure> {
+    /// The JSON body, which must be an object.
+    pub(crate) fn json_object(&self) -> Result<Json, RequestError> {
         let body = self.declared_json()?;
         if body.as_object().is_none() {
-            return Err(Failure::bad_request("Request body must be a JSON object"));
+            return Err(RequestError::bad_request(
+                "Request body must be a JSON object",
+            ));
         }
         Ok(body)
     }
 }
 
-/// The parts of a path between its slashes. Empty ones do not count, dots are no navigation, and
-/// a raw plus is a space.
-pub(crate) fn split_path(raw: &str) -> Result<Vec<Option<String>>, Failure> {
+/// The parts of a path between slashes. Empty parts are dropped, dots have no meaning, and a raw
+/// plus is a space.
+pub(crate) fn split_path(raw: &str) -> Result<Vec<Option<String>>, RequestError> {
     raw.split('/')
         .filter(|part| !part.is_empty())
         .map(|part| {
             unescape(part)
                 .map(|bytes| String::from_utf8(bytes).ok())
-                .ok_or_else(|| Failure::bad_request("invalid_url_encoding"))
+                .ok_or_else(|| RequestError::bad_request("invalid_url_encoding"))
         })
         .collect()
 }
@@ -174,7 +178,7 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// For a URL: all but letters, digits and `-_.~` escaped.
+/// Escapes all characters except letters, digits and `-_.~`.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -196,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_plus_is_a_space_and_an_escaped_one_is_not() {
+    fn raw_plus_is_space_and_escaped_plus_is_plus() {
         assert_eq!(
             parts("/numbers%2F%2B1555/a+b"),
             [Some("numbers/+1555".to_owned()), Some("a b".to_owned())]
@@ -205,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_stay_and_empty_parts_go() {
+    fn path_keeps_dots_and_drops_empty_parts() {
         assert_eq!(
             parts("/db/../doc/"),
             ["db", "..", "doc"].map(|part| Some(part.to_owned()))
@@ -213,13 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_told_from_what_is_no_escape() {
+    fn invalid_utf8_differs_from_invalid_escape() {
         assert_eq!(parts("/%C3%28"), [None]);
         assert!(split_path("/a%ZZb").is_err());
     }
 
     #[test]
-    fn escaping_leaves_only_what_is_unreserved() {
+    fn escape_keeps_only_unreserved_characters() {
         assert_eq!(escape("a+b/ü~"), "a%2Bb%2F%C3%BC~");
     }
 }

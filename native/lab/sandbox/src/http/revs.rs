@@ -1,29 +1,29 @@
-//! What replicators ask about revisions, and taking revisions out for good.
+//! Endpoints for replicators (`_revs_diff`, `_missing_revs`), and `_purge`.
 
-use super::{Answer, App, Request};
+use super::{App, HttpAnswer, Request};
 use crate::access;
 use crate::auth::User;
-use crate::failure::Failure;
 use crate::json::Json;
+use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::revtree::RevTree;
 use crate::store::Database;
 
-type Wanted = Vec<(String, Vec<Rev>)>;
+type RequestedRevs = Vec<(String, Vec<Rev>)>;
 
-fn revs_by_id(request: &Request) -> Result<Wanted, Failure> {
+fn revs_by_id(request: &Request) -> Result<RequestedRevs, RequestError> {
     if request.method() != "POST" {
-        return Err(Failure::methods("POST"));
+        return Err(RequestError::methods("POST"));
     }
     let body = request.json_object()?;
     let mut wanted = Vec::new();
     for (id, revs) in body.as_object().unwrap_or_default() {
         let revs = revs
             .as_array()
-            .ok_or_else(|| Failure::bad_request("Invalid list of revisions"))?
+            .ok_or_else(|| RequestError::bad_request("Invalid list of revisions"))?
             .iter()
             .map(|rev| Ok(Rev::parse(rev.as_str().unwrap_or_default())?))
-            .collect::<Result<_, Failure>>()?;
+            .collect::<Result<_, RequestError>>()?;
         wanted.push((id.clone(), revs));
     }
     Ok(wanted)
@@ -37,12 +37,12 @@ fn texts(revs: &[Rev]) -> Json {
     )
 }
 
-/// Of each document the revisions that are missing, where any are, and its tree.
+/// The missing revisions of each document that misses some, with its tree.
 fn missing(
     app: &App,
     db: &Database,
-    wanted: Wanted,
-) -> Result<Vec<(String, Vec<Rev>, RevTree)>, Failure> {
+    wanted: RequestedRevs,
+) -> Result<Vec<(String, Vec<Rev>, RevTree)>, RequestError> {
     let reader = app.store.reader()?;
     let mut lacking = Vec::new();
     for (id, mut revs) in wanted {
@@ -58,7 +58,11 @@ fn missing(
     Ok(lacking)
 }
 
-pub(super) fn revs_diff(app: &App, request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn revs_diff(
+    app: &App,
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     let wanted = revs_by_id(request)?;
     let rows = missing(app, db, wanted)?
         .into_iter()
@@ -76,16 +80,23 @@ pub(super) fn revs_diff(app: &App, request: &Request, db: &Database) -> Result<A
             }
             (id, Json::Object(row))
         });
-    Ok(Answer::json(200, &Json::Object(rows.collect())))
+    Ok(HttpAnswer::json(200, &Json::Object(rows.collect())))
 }
 
-pub(super) fn missing_revs(app: &App, request: &Request, db: &Database) -> Result<Answer, Failure> {
+pub(super) fn missing_revs(
+    app: &App,
+    request: &Request,
+    db: &Database,
+) -> Result<HttpAnswer, RequestError> {
     let wanted = revs_by_id(request)?;
     let rows = missing(app, db, wanted)?
         .into_iter()
         .map(|(id, revs, _)| (id, texts(&revs)));
     let rows = Json::Object(rows.collect());
-    Ok(Answer::json(200, &Json::object([("missing_revs", rows)])))
+    Ok(HttpAnswer::json(
+        200,
+        &Json::object([("missing_revs", rows)]),
+    ))
 }
 
 pub(super) fn purge(
@@ -93,10 +104,10 @@ pub(super) fn purge(
     request: &Request,
     db: &Database,
     user: &User,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let wanted = revs_by_id(request)?;
     access::must_be_db_admin(db, user)?;
-    let purged = app.store.write::<_, Failure>(|writer| {
+    let purged = app.store.write::<_, RequestError>(|writer| {
         let mut purged = Vec::with_capacity(wanted.len());
         for (id, revs) in &wanted {
             let gone = writer.purge(db.number, id, revs)?;
@@ -105,5 +116,5 @@ pub(super) fn purge(
         Ok(purged)
     })?;
     let body = Json::object([("purge_seq", Json::Null), ("purged", Json::Object(purged))]);
-    Ok(Answer::json(201, &body))
+    Ok(HttpAnswer::json(201, &body))
 }

@@ -1,28 +1,32 @@
-//! `/_sandbox`: what only this server has. How often it was asked, for those who are not in the
-//! same process.
+//! `/_sandbox`: endpoints of this server only. They report the counters to clients in other
+//! processes.
 
-use super::{Answer, App, Request};
+use super::{App, HttpAnswer, Request};
 use crate::auth::User;
-use crate::failure::Failure;
 use crate::json::Json;
-use crate::stats::{Stats, Traffic};
+use crate::request_error::RequestError;
+use crate::stats::{Stats, TrafficCounts};
 
-pub(super) fn sandbox(app: &App, request: &Request, user: &User) -> Result<Answer, Failure> {
+pub(super) fn sandbox(
+    app: &App,
+    request: &Request,
+    user: &User,
+) -> Result<HttpAnswer, RequestError> {
     user.must_be_admin()?;
     match (request.part(1), request.method()) {
-        ("stats", "GET") => Ok(Answer::json(200, &to_json(&app.stats.stats()))),
-        ("stats", _) => Err(Failure::methods("GET,HEAD")),
+        ("stats", "GET") => Ok(HttpAnswer::json(200, &to_json(&app.stats.stats()))),
+        ("stats", _) => Err(RequestError::methods("GET,HEAD")),
         ("reset", "POST") => {
             app.stats.reset();
             app.accounts.unlock();
-            Ok(Answer::ok(200))
+            Ok(HttpAnswer::ok(200))
         }
-        ("reset", _) => Err(Failure::methods("POST")),
-        _ => Err(Failure::missing()),
+        ("reset", _) => Err(RequestError::methods("POST")),
+        _ => Err(RequestError::missing()),
     }
 }
 
-fn traffic(traffic: Traffic) -> [(&'static str, Json); 3] {
+fn traffic(traffic: TrafficCounts) -> [(&'static str, Json); 3] {
     [
         ("requests", Json::int(traffic.requests)),
         ("bytes_in", Json::int(traffic.bytes_in)),

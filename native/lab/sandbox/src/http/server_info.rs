@@ -1,20 +1,20 @@
 //! Endpoints of the server itself.
 
-use super::{Answer, App, Request};
+use super::{App, HttpAnswer, Request};
 use crate::auth::User;
-use crate::failure::Failure;
 use crate::hex;
 use crate::json::Json;
+use crate::request_error::RequestError;
 
 const VERSION: &str = "3.4.3";
 const MAX_UUIDS: u64 = 1000;
 
-pub(super) fn welcome(app: &App, request: &Request) -> Result<Answer, Failure> {
+pub(super) fn welcome(app: &App, request: &Request) -> Result<HttpAnswer, RequestError> {
     if request.method() != "GET" {
-        return Err(Failure::methods("GET,HEAD"));
+        return Err(RequestError::methods("GET,HEAD"));
     }
     let features = ["access-ready", "reshard", "pluggable-storage-engines"];
-    Ok(Answer::json(
+    Ok(HttpAnswer::json(
         200,
         &Json::object([
             ("couchdb", Json::str("Welcome")),
@@ -30,50 +30,50 @@ pub(super) fn welcome(app: &App, request: &Request) -> Result<Answer, Failure> {
     ))
 }
 
-pub(super) fn up(request: &Request) -> Result<Answer, Failure> {
+pub(super) fn up(request: &Request) -> Result<HttpAnswer, RequestError> {
     if request.method() != "GET" {
-        return Err(Failure::methods("GET,HEAD"));
+        return Err(RequestError::methods("GET,HEAD"));
     }
     let body = Json::object([("status", Json::str("ok")), ("seeds", Json::object([]))]);
-    Ok(Answer::json(200, &body))
+    Ok(HttpAnswer::json(200, &body))
 }
 
-pub(super) fn uuids(request: &Request) -> Result<Answer, Failure> {
+pub(super) fn uuids(request: &Request) -> Result<HttpAnswer, RequestError> {
     if request.method() != "GET" {
-        return Err(Failure::methods("GET"));
+        return Err(RequestError::methods("GET"));
     }
     let count: u64 = match request.query("count") {
         Some(text) => text
             .parse()
-            .map_err(|_| Failure::bad_request("count must be a positive integer"))?,
+            .map_err(|_| RequestError::bad_request("count must be a positive integer"))?,
         None => 1,
     };
     if count > MAX_UUIDS {
-        return Err(Failure::bad_request("count parameter too large"));
+        return Err(RequestError::bad_request("count parameter too large"));
     }
     let uuids = (0..count).map(|_| Json::String(hex::uuid())).collect();
-    Ok(Answer::json(
+    Ok(HttpAnswer::json(
         200,
         &Json::object([("uuids", Json::Array(uuids))]),
     ))
 }
 
-pub(super) fn active_tasks(request: &Request, user: &User) -> Result<Answer, Failure> {
+pub(super) fn active_tasks(request: &Request, user: &User) -> Result<HttpAnswer, RequestError> {
     user.must_be_admin()?;
     if request.method() != "GET" {
-        return Err(Failure::methods("GET"));
+        return Err(RequestError::methods("GET"));
     }
-    // Nothing here takes long enough to be called a task.
-    Ok(Answer::json(200, &Json::Array(Vec::new())))
+    // No operation of this server is long enough to be a task.
+    Ok(HttpAnswer::json(200, &Json::Array(Vec::new())))
 }
 
-pub(super) fn membership(request: &Request, user: &User) -> Result<Answer, Failure> {
+pub(super) fn membership(request: &Request, user: &User) -> Result<HttpAnswer, RequestError> {
     user.must_be_admin()?;
     if request.method() != "GET" {
-        return Err(Failure::methods("GET"));
+        return Err(RequestError::methods("GET"));
     }
     let nodes = || Json::Array(vec![Json::str("nonode@nohost")]);
-    Ok(Answer::json(
+    Ok(HttpAnswer::json(
         200,
         &Json::object([("all_nodes", nodes()), ("cluster_nodes", nodes())]),
     ))

@@ -1,26 +1,26 @@
-//! `/_session`: who am I, log in, log out.
+//! `/_session`: describes the user, logs in, logs out.
 
-use super::{Answer, App, Request, request};
+use super::{App, HttpAnswer, Request, request};
 use crate::auth::User;
-use crate::failure::Failure;
 use crate::json::Json;
+use crate::request_error::RequestError;
 
 pub(super) fn session(
     app: &App,
     request: &Request,
     user: &User,
     handler: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     match request.method() {
-        "GET" => Ok(Answer::json(200, &who(user, handler))),
+        "GET" => Ok(HttpAnswer::json(200, &who(user, handler))),
         "POST" => log_in(app, request),
         "DELETE" => {
             if let Some(cookie) = request.header("cookie") {
                 app.accounts.close_session(cookie);
             }
-            Ok(Answer::ok(200).with("set-cookie", cookie("")))
+            Ok(HttpAnswer::ok(200).with("set-cookie", cookie("")))
         }
-        _ => Err(Failure::methods("GET,HEAD,POST,DELETE")),
+        _ => Err(RequestError::methods("GET,HEAD,POST,DELETE")),
     }
 }
 
@@ -48,7 +48,7 @@ fn who(user: &User, handler: &str) -> Json {
     ])
 }
 
-fn log_in(app: &App, request: &Request) -> Result<Answer, Failure> {
+fn log_in(app: &App, request: &Request) -> Result<HttpAnswer, RequestError> {
     let is_form = request
         .header("content-type")
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -69,9 +69,9 @@ fn log_in(app: &App, request: &Request) -> Result<Answer, Failure> {
             .map(|(_, value)| value.as_str())
     };
     let user_name = field(&["name", "username"])
-        .ok_or_else(|| Failure::bad_request("request body must contain a username"))?;
+        .ok_or_else(|| RequestError::bad_request("request body must contain a username"))?;
     let password = field(&["password"])
-        .ok_or_else(|| Failure::bad_request("request body must contain a password"))?;
+        .ok_or_else(|| RequestError::bad_request("request body must contain a password"))?;
     let user = app
         .accounts
         .login(&app.store, user_name, password, request.remote)?;
@@ -81,7 +81,7 @@ fn log_in(app: &App, request: &Request) -> Result<Answer, Failure> {
         ("roles", roles(&user)),
     ]);
     let token = app.accounts.open_session(user);
-    Ok(Answer::json(200, &body).with("set-cookie", cookie(&token)))
+    Ok(HttpAnswer::json(200, &body).with("set-cookie", cookie(&token)))
 }
 
 fn cookie(token: &str) -> String {

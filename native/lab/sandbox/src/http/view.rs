@@ -1,13 +1,13 @@
-//! Views: rows by key, range and page, as they are or reduced; and a design document's `_info`.
+//! Views: rows by key, range and page, mapped or reduced; and `_info` of a design document.
 
 use super::all_docs::queries_of;
 use super::databases::sequence;
 use super::options::{Freshness, RowOptions};
-use super::{Answer, App, Request};
+use super::{App, HttpAnswer, Request};
 use crate::collate::collation_key;
-use crate::failure::Failure;
 use crate::json::{self, Json, write_string};
 use crate::render;
+use crate::request_error::RequestError;
 use crate::store::{Database, Reader, StoreError};
 use crate::views::design::{Design, Reducer};
 use crate::views::engine::JsError;
@@ -15,7 +15,7 @@ use crate::views::index::{Index, IndexError, Row, Rows};
 use crate::views::range::{KeyRange, Span};
 use crate::views::reduce::Reduction;
 
-impl From<IndexError> for Failure {
+impl From<IndexError> for RequestError {
     fn from(error: IndexError) -> Self {
         match error {
             IndexError::Store(error) => error.into(),
@@ -24,17 +24,19 @@ impl From<IndexError> for Failure {
     }
 }
 
-impl From<JsError> for Failure {
+impl From<JsError> for RequestError {
     fn from(error: JsError) -> Self {
-        Failure::new(500, "os_process_error", error.0)
+        RequestError::new(500, "os_process_error", error.0)
     }
 }
 
-/// The design document of that id, as it is now.
-pub(super) fn design(reader: &Reader, db: &Database, id: &str) -> Result<Design, Failure> {
-    let record = reader.doc(db.number, id)?.ok_or_else(Failure::missing)?;
+/// The current design document with this id.
+pub(super) fn design(reader: &Reader, db: &Database, id: &str) -> Result<Design, RequestError> {
+    let record = reader
+        .doc(db.number, id)?
+        .ok_or_else(RequestError::missing)?;
     if record.deleted {
-        return Err(Failure::deleted());
+        return Err(RequestError::deleted());
     }
     let text = format!("{{{}}}", record.body.fields);
     Ok(Design::new(
@@ -47,9 +49,9 @@ pub(super) fn info(
     request: &Request,
     db: &Database,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     if request.method() != "GET" {
-        return Err(Failure::methods("GET"));
+        return Err(RequestError::methods("GET"));
     }
     let reader = app.store.reader()?;
     let design = design(&reader, db, id)?;
@@ -69,7 +71,7 @@ pub(super) fn info(
         ("name", Json::str(id.trim_start_matches("_design/"))),
         ("view_index", view_index),
     ]);
-    Ok(Answer::json(200, &body))
+    Ok(HttpAnswer::json(200, &body))
 }
 
 /// `…/_view/name`, and `…/_view/name/queries`.
@@ -78,15 +80,15 @@ pub(super) fn view(
     request: &Request,
     db: &Database,
     id: &str,
-) -> Result<Answer, Failure> {
+) -> Result<HttpAnswer, RequestError> {
     let reader = app.store.reader()?;
     let design = design(&reader, db, id)?;
     let name = request.part(4);
     if name.is_empty() || !matches!(request.method(), "GET" | "POST") {
-        return Err(Failure::methods("GET,POST,HEAD"));
+        return Err(RequestError::methods("GET,POST,HEAD"));
     }
     if !design.is_javascript {
-        return Err(Failure::new(
+        return Err(RequestError::new(
             500,
             "unknown_query_language",
             "the sandbox knows JavaScript only",
@@ -94,8 +96,8 @@ pub(super) fn view(
     }
     let (number, definition) = design
         .view(name)
-        .ok_or_else(|| Failure::not_found("missing_named_view"))?;
-    let asking = Asking {
+        .ok_or_else(|| RequestError::not_found("missing_named_view"))?;
+    let asking = ViewQuery {
         app,
         reader: &reader,
         db,
@@ -111,18 +113,21 @@ pub(super) fn view(
             answers.push(asking.answer(&options)?);
         }
         let answers = answers.join(",");
-        return Ok(Answer::text(200, format!("{{\"results\":[{answers}]}}")));
+        return Ok(HttpAnswer::text(
+            200,
+            format!("{{\"results\":[{answers}]}}"),
+        ));
     }
     let options = match request.method() {
         "POST" => RowOptions::of_body(&request.json_object()?, "member")?,
         _ => RowOptions::default(),
     };
     let options = options.with_query(request)?;
-    Ok(Answer::text(200, asking.answer(&options)?))
+    Ok(HttpAnswer::text(200, asking.answer(&options)?))
 }
 
-/// One view that is being asked.
-struct Asking<'a> {
+/// A query of a view.
+struct ViewQuery<'a> {
     app: &'a App,
     reader: &'a Reader,
     db: &'a Database,
@@ -131,8 +136,8 @@ struct Asking<'a> {
     reducer: Option<&'a Reducer>,
 }
 
-impl Asking<'_> {
-    fn answer(&self, options: &RowOptions) -> Result<String, Failure> {
+impl ViewQuery<'_> {
+    fn answer(&self, options: &RowOptions) -> Result<String, RequestError> {
         let reducer = match self.reducer {
             None => {
                 options.refuse_reduction()?;
@@ -142,10 +147,12 @@ impl Asking<'_> {
             reducer => reducer,
         };
         if reducer.is_some() && options.include_docs {
-            return Err(Failure::query_parse("`include_docs` is invalid for reduce"));
+            return Err(RequestError::query_parse(
+                "`include_docs` is invalid for reduce",
+            ));
         }
         if range(options).is_reversed() {
-            return Err(Failure::query_parse(
+            return Err(RequestError::query_parse(
                 "No rows can match your key range, reverse your start_key and end_key or set \
                  descending=true",
             ));
@@ -164,13 +171,13 @@ impl Asking<'_> {
     fn with_index<T>(
         &self,
         up_to_date: bool,
-        work: impl FnOnce(&Index) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        work: impl FnOnce(&Index) -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
         let indexes = &self.app.indexes;
         indexes.with(self.reader, self.db, self.design, up_to_date, work)?
     }
 
-    fn mapped(&self, index: &Index, options: &RowOptions) -> Result<String, Failure> {
+    fn mapped(&self, index: &Index, options: &RowOptions) -> Result<String, RequestError> {
         let rows = index.rows(self.view);
         let spans = spans(options);
         let before = spans.first().map_or(0, |span| span.offset(rows));
@@ -196,7 +203,12 @@ impl Asking<'_> {
         Ok(out)
     }
 
-    fn push_row(&self, out: &mut String, row: &Row, options: &RowOptions) -> Result<(), Failure> {
+    fn push_row(
+        &self,
+        out: &mut String,
+        row: &Row,
+        options: &RowOptions,
+    ) -> Result<(), RequestError> {
         out.push_str("{\"id\":");
         write_string(out, &row.id);
         out.push_str(",\"key\":");
@@ -214,7 +226,7 @@ impl Asking<'_> {
         Ok(())
     }
 
-    /// The document that a row's value points at by `_id`, or the row's own.
+    /// The document that the row's value names by `_id`, else the row's own document.
     fn document(&self, row: &Row, options: &RowOptions) -> Result<Option<String>, StoreError> {
         let db = self.db.number;
         if row.value.starts_with('{') {
@@ -235,14 +247,14 @@ impl Asking<'_> {
         rows: &Rows,
         reducer: &Reducer,
         options: &RowOptions,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, RequestError> {
         let level = match options.group_level {
             Some(level) => usize::try_from(level).unwrap_or(usize::MAX),
             None if options.group => usize::MAX,
             None => 0,
         };
         if options.keys.as_ref().is_some_and(|keys| keys.len() > 1) && level != usize::MAX {
-            return Err(Failure::query_parse(
+            return Err(RequestError::query_parse(
                 "Multi-key fetches for reduce views must use `group=true`",
             ));
         }
@@ -277,7 +289,7 @@ impl Asking<'_> {
     }
 }
 
-/// The part of a key that a row is grouped by.
+/// The part of a key that rows are grouped by.
 fn group_key(key: &str, level: usize) -> Json {
     if level == 0 {
         return Json::Null;
@@ -302,7 +314,7 @@ fn range(options: &RowOptions) -> KeyRange<'_> {
     }
 }
 
-/// One span, or one for each of the keys.
+/// One span, or one for each key.
 fn spans(options: &RowOptions) -> Vec<Span> {
     let Some(keys) = &options.keys else {
         return vec![range(options).span()];

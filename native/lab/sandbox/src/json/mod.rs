@@ -1,9 +1,9 @@
-//! JSON as CouchDB keeps it: fields in the order they came, integers digit by digit, doubles
-//! spelled anew.
+//! JSON as CouchDB stores it: fields in order, integers with all digits, doubles in CouchDB's
+//! spelling.
 //!
-//! No parser on crates.io does all of that at once, and a bulk client is measured by it: what is
-//! read from one database and written to another must come out letter for letter the same. So the
-//! numbers stay text from the request to the store, and nothing is ever rounded on the way.
+//! No parser on crates.io does all three, and a bulk client is tested with it: text that is copied
+//! from one database to another must be identical. So numbers stay text from request to store and
+//! are never rounded.
 
 mod number;
 mod parse;
@@ -33,7 +33,7 @@ impl Json {
         Json::Number(Number::from_int(value.into()))
     }
 
-    /// An object of the given fields, in their order.
+    /// Creates an object with these fields in order.
     pub(crate) fn object<const N: usize>(fields: [(&str, Json); N]) -> Self {
         Json::Object(
             fields
@@ -75,7 +75,7 @@ impl Json {
         matches!(self, Json::Bool(true))
     }
 
-    /// A field of an object; nothing when this is none.
+    /// A field of an object. None if the value is not an object.
     pub(crate) fn get(&self, name: &str) -> Option<&Json> {
         self.as_object()?
             .iter()

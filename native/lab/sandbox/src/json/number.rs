@@ -1,11 +1,11 @@
-//! How CouchDB spells numbers.
+//! CouchDB's spelling of numbers.
 
 use std::fmt::Write as _;
 
-/// A number, as it will be written.
+/// A number as it is written.
 ///
-/// What has neither point nor exponent is an integer and keeps its digits, however many; all else
-/// is a double and is spelled as CouchDB's encoder spells it.
+/// Without point or exponent it is an integer with all its digits. Otherwise it is a double in the
+/// spelling of CouchDB's encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Number(Box<str>);
 
@@ -18,7 +18,7 @@ impl Number {
         Self(spell_double(value).into_boxed_str())
     }
 
-    /// From a token that follows the grammar of JSON. `None`: too large for a double.
+    /// Parses a JSON number token. `None` if it is too large for a double.
     pub(crate) fn from_token(token: &str) -> Option<Self> {
         if token.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
             let value: f64 = token.parse().ok()?;
@@ -40,10 +40,10 @@ impl Number {
     }
 }
 
-/// The shortest text that reads back as the same double, always with a point or an exponent:
-/// plain decimals from 1e-6 up to 1e21, exponents outside.
+/// The shortest text that parses to the same double, always with a point or an exponent: decimal
+/// from 1e-6 to 1e21, with an exponent outside that range.
 fn spell_double(value: f64) -> String {
-    // CouchDB turns the smallest double of all, and only that one, into nothing.
+    // CouchDB writes the smallest double as zero.
     if value == 0.0 || value.abs() == f64::from_bits(1) {
         return "0.0".to_owned();
     }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn doubles_are_spelled_anew() {
+    fn doubles_have_couchdb_spelling() {
         for (token, expected) in [
             ("1.0", "1.0"),
             ("-1.50", "-1.5"),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_for_a_double_is_refused() {
+    fn number_too_large_for_double_is_refused() {
         assert_eq!(Number::from_token("1e400"), None);
     }
 }

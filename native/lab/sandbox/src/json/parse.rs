@@ -1,17 +1,18 @@
-//! Reading JSON, strictly.
+//! A strict JSON parser.
 
 use super::{Json, Number};
 use std::collections::HashSet;
 
-/// The text is no JSON, or no UTF-8.
+/// The text is not JSON or not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("invalid UTF-8 JSON")]
 pub(crate) struct Malformed;
 
-/// Deep enough for any document, and shallow enough for the stack of a worker thread.
+/// Enough for any document, and safe for the stack of a worker thread.
 const MAX_DEPTH: usize = 1000;
 
-/// Above this number of fields a set finds the repeated ones; below, looking at each is faster.
+/// With more fields than this, a set finds repeated ones. With fewer, comparing each pair is
+/// faster.
 const FEW_FIELDS: usize = 32;
 
 pub(crate) fn parse(bytes: &[u8]) -> Result<Json, Malformed> {
@@ -228,7 +229,7 @@ impl Parser<'_> {
     }
 }
 
-/// Of a field that comes twice the last one counts, in its own place.
+/// Keeps the last value of a repeated field, in the position of that value.
 fn last_of_each(fields: Vec<(String, Json)>) -> Vec<(String, Json)> {
     let repeated = if fields.len() <= FEW_FIELDS {
         (1..fields.len()).any(|i| fields[..i].iter().any(|(name, _)| *name == fields[i].0))
@@ -258,13 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn fields_keep_their_order_and_the_last_of_a_name_counts() {
+    fn fields_keep_order_and_last_duplicate_counts() {
         assert_eq!(again(r#" { "z" : 1 , "a" : [ ] } "#), r#"{"z":1,"a":[]}"#);
         assert_eq!(again(r#"{"a":1,"b":2,"a":3}"#), r#"{"b":2,"a":3}"#);
     }
 
     #[test]
-    fn what_is_no_json_is_refused() {
+    fn invalid_json_is_refused() {
         for text in [
             "",
             " ",
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_read() {
+    fn escapes_are_decoded() {
         assert_eq!(
             parse(br#""\u00e9\ud83d\ude00\/\u0000""#),
             Ok(Json::str("é😀/\0"))
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_has_a_limit_and_no_crash() {
+    fn depth_over_limit_is_refused() {
         let deep = "[".repeat(200) + &"]".repeat(200);
         assert_eq!(again(&deep), deep);
         assert_eq!(parse("[".repeat(100_000).as_bytes()), Err(Malformed));

@@ -1,4 +1,4 @@
-//! Writing JSON, without white space.
+//! Writes JSON without white space.
 
 use super::Json;
 use std::fmt::Write as _;
@@ -31,7 +31,7 @@ impl Json {
     }
 }
 
-/// The fields of an object without its braces, to be put beside others.
+/// Writes the fields of an object without braces.
 pub(crate) fn write_fields(out: &mut String, fields: &[(String, Json)]) {
     for (index, (name, value)) in fields.iter().enumerate() {
         if index > 0 {
@@ -43,7 +43,7 @@ pub(crate) fn write_fields(out: &mut String, fields: &[(String, Json)]) {
     }
 }
 
-/// A string with its quotes.
+/// Writes a string with quotes.
 pub(crate) fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut start = 0;

@@ -1,14 +1,14 @@
-//! What belongs to a database as a whole.
+//! The properties of a database as a whole.
 
 use super::StoreError;
 use crate::json::{self, Json};
 
-/// How many ancestors of a leaf are remembered, unless `_revs_limit` says otherwise.
+/// The default `_revs_limit`: the number of revisions kept for each leaf.
 const REVS_LIMIT: u64 = 1000;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Database {
-    /// Names the database in all keys. Never used again, so that nothing old can shine through.
+    /// The database's number in all keys. Never reused, so that old data cannot reappear.
     pub(crate) number: u64,
     pub(crate) name: String,
     pub(crate) created: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Database {
     pub(crate) security: Json,
 }
 
-/// What is counted while writing, so that nobody has to count while reading.
+/// Counters that are updated by writes, so that reads need not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) documents: u64,

@@ -1,8 +1,8 @@
-//! Where everything is kept: one redb database, in a file or in memory.
+//! The store: one redb database, in a file or in memory.
 //!
-//! A request that writes is one transaction: it is there as a whole or not at all, and what was
-//! answered with success is on the disk, so the process may be killed at any time. Reading sees
-//! the state of one moment and never waits for a writer.
+//! Each writing request is one transaction, which is complete or absent. Confirmed writes are on
+//! disk, so the process may be killed at any time. Readers see a snapshot and never wait for a
+//! writer.
 
 mod database;
 mod read;
@@ -18,7 +18,7 @@ use redb::{ReadableDatabase as _, TableDefinition};
 use std::path::Path;
 use tokio::sync::watch;
 
-/// name → what belongs to a database but is no document
+/// name → properties of the database
 const DATABASES: TableDefinition<&str, &[u8]> = TableDefinition::new("databases");
 /// database → its counters
 const COUNTERS: TableDefinition<u64, (u64, u64, u64, u64)> = TableDefinition::new("counters");
@@ -32,7 +32,7 @@ const CHANGES: TableDefinition<(u64, u64), &str> = TableDefinition::new("changes
 const LOCALS: TableDefinition<(u64, &str), (u64, &str)> = TableDefinition::new("locals");
 /// (database, digest) → content of attachments
 const ATTACHMENTS: TableDefinition<(u64, &str), &[u8]> = TableDefinition::new("attachments");
-/// what belongs to the server
+/// properties of the server
 const SERVER: TableDefinition<&str, &str> = TableDefinition::new("server");
 
 /// The file in the data directory.
@@ -84,7 +84,7 @@ impl Store {
     pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
         std::fs::create_dir_all(directory)?;
         let path = directory.join(FILE);
-        // Whoever made it first, it is for its owner alone: it has documents and what is kept of passwords.
+        // Only the owner may read the file: it holds documents and password hashes.
         let mut options = std::fs::File::options();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -105,7 +105,7 @@ impl Store {
             redb,
             commits: watch::Sender::new(0),
         };
-        // Opening a table to write creates it; readers need not care then.
+        // Opening a table for writing creates it, so readers can rely on it.
         store.write::<_, StoreError>(|_| Ok(()))?;
         Ok(store)
     }
@@ -114,7 +114,7 @@ impl Store {
         Reader::new(&self.redb.begin_read()?)
     }
 
-    /// Runs one transaction; what it wrote is kept only if it returns `Ok`.
+    /// Runs one transaction. It is committed only if the function returns `Ok`.
     pub(crate) fn write<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
@@ -129,7 +129,7 @@ impl Store {
         Ok(result)
     }
 
-    /// Changes its value at every commit.
+    /// A value that changes at every commit.
     pub(crate) fn commits(&self) -> watch::Receiver<u64> {
         self.commits.subscribe()
     }

@@ -1,4 +1,4 @@
-//! Reading: the state of one moment.
+//! Reads a snapshot of the store.
 
 use super::{
     ATTACHMENTS, BODIES, Body, CHANGES, COUNTERS, Counters, DATABASES, DOCS, Database, DocRecord,
@@ -41,7 +41,7 @@ impl Reader {
         database(&self.databases, name)
     }
 
-    /// All names in the order of bytes.
+    /// All names, sorted by bytes.
     pub(crate) fn database_names(&self) -> Result<Vec<String>, StoreError> {
         self.databases
             .iter()?
@@ -57,8 +57,8 @@ impl Reader {
         doc(&self.docs, db, id)
     }
 
-    /// Looks at a document where it lies.
-    pub(crate) fn look<T>(
+    /// Calls a function with a document in place, without a copy.
+    pub(crate) fn inspect<T>(
         &self,
         db: u64,
         id: &str,
@@ -70,7 +70,7 @@ impl Reader {
         }
     }
 
-    /// The content of a revision, while it is still kept.
+    /// The content of a revision, if it is still stored.
     pub(crate) fn body(
         &self,
         db: u64,
@@ -84,7 +84,7 @@ impl Reader {
         body(&self.bodies, db, id, rev)
     }
 
-    /// Documents and tombstones, by id.
+    /// Documents and tombstones, sorted by id.
     pub(crate) fn docs(
         &self,
         db: u64,
@@ -99,7 +99,7 @@ impl Reader {
             .map(|row| row.map(|(key, value)| DocRow { key, value })))
     }
 
-    /// How many documents, tombstones aside, there are in a range.
+    /// The number of documents in a range, without tombstones.
     pub(crate) fn count(&self, db: u64, range: IdRange<'_>) -> Result<u64, StoreError> {
         let mut count = 0;
         for row in self.docs.range::<(u64, &str)>(keys(db, range))? {
@@ -108,7 +108,7 @@ impl Reader {
         Ok(count)
     }
 
-    /// What changed after `since`: sequence and id, oldest first.
+    /// Changes after `since`: sequence and id, oldest first.
     pub(crate) fn changes(
         &self,
         db: u64,
@@ -155,7 +155,7 @@ impl Reader {
     }
 }
 
-/// A row of the table of documents.
+/// A row of the documents table.
 pub(crate) struct DocRow {
     key: AccessGuard<'static, DocKey>,
     value: AccessGuard<'static, &'static [u8]>,
@@ -171,10 +171,10 @@ impl DocRow {
     }
 }
 
-/// The same in one database.
-type KeyRange<'a> = (Bound<(u64, &'a str)>, Bound<(u64, &'a str)>);
+/// [`IdRange`] with the number of the database.
+type DocKeyRange<'a> = (Bound<(u64, &'a str)>, Bound<(u64, &'a str)>);
 
-pub(super) fn keys<'a>(db: u64, (start, end): IdRange<'a>) -> KeyRange<'a> {
+pub(super) fn keys<'a>(db: u64, (start, end): IdRange<'a>) -> DocKeyRange<'a> {
     let start = match start {
         Bound::Included(id) => Bound::Included((db, id)),
         Bound::Excluded(id) => Bound::Excluded((db, id)),
@@ -185,7 +185,7 @@ pub(super) fn keys<'a>(db: u64, (start, end): IdRange<'a>) -> KeyRange<'a> {
         Bound::Excluded(id) => Bound::Excluded((db, id)),
         Bound::Unbounded => Bound::Excluded((db + 1, "")),
     };
-    // A reversed range is empty; redb would not take it.
+    // A reversed range is empty. redb does not accept one.
     let (Bound::Included(from) | Bound::Excluded(from), Bound::Included(to) | Bound::Excluded(to)) =
         (start, end)
     else {

@@ -1,21 +1,21 @@
-//! How a document lies in the store.
+//! The stored form of a document.
 //!
-//! The winner's body is kept beside the revisions, serialised as it will be sent: reading a page
-//! of documents copies bytes and parses nothing.
+//! The winner's body is stored with the revisions, serialised as it is sent: reading a page of
+//! documents copies bytes without parsing.
 
 use super::StoreError;
 use crate::revision::Rev;
 use crate::revtree::RevTree;
 
-/// The content of one revision: the text between the braces, and the stubs of its attachments
-/// (an object as text, or nothing).
+/// The content of one revision: the text between the braces, and the stubs of its attachments (JSON
+/// object, or empty).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Body {
     pub(crate) fields: String,
     pub(crate) stubs: String,
 }
 
-/// A document with all that is known of its revisions.
+/// A document with its revision tree.
 #[derive(Debug, Clone)]
 pub(crate) struct DocRecord {
     pub(crate) seq: u64,
@@ -25,7 +25,7 @@ pub(crate) struct DocRecord {
     pub(crate) body: Body,
 }
 
-/// The same, still lying in a page of the store.
+/// A [`DocRecord`] that borrows from a page of the store.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DocView<'a> {
     pub(crate) seq: u64,
@@ -99,7 +99,7 @@ impl<'a> DocView<'a> {
         })
     }
 
-    /// Only whether it is a tombstone: all that counting needs.
+    /// Only reads whether the document is a tombstone, for counting.
     pub(crate) fn is_deleted(bytes: &[u8]) -> bool {
         bytes.first().is_some_and(|flag| *flag != 0)
     }

@@ -1,4 +1,4 @@
-//! Writing: the tables of one transaction.
+//! Writes the tables in one transaction.
 
 use super::{
     ATTACHMENTS, BODIES, Body, CHANGES, COUNTERS, Counters, DATABASES, DOCS, Database, DocRecord,
@@ -114,7 +114,7 @@ impl<'t> Writer<'t> {
         read::body(&self.bodies, db, id, rev)
     }
 
-    /// The documents of a range that are no tombstones, with their fields.
+    /// The live documents of a range, with their fields.
     pub(crate) fn live_fields(
         &self,
         db: u64,
@@ -131,8 +131,8 @@ impl<'t> Writer<'t> {
         Ok(found)
     }
 
-    /// Stores a document whose tree just got `rev` with `body`; whatever wins now, no body that
-    /// the tree calls available is lost.
+    /// Stores a document after `rev` with `body` was added to its tree. No body that the tree marks
+    /// as available is lost, whatever revision wins.
     pub(crate) fn put_doc(
         &mut self,
         db: u64,
@@ -216,7 +216,7 @@ impl<'t> Writer<'t> {
         self.set_counters(db, counters)
     }
 
-    /// Takes revisions out for good. Returns which of them were there.
+    /// Purges revisions. Returns those that existed.
     pub(crate) fn purge(
         &mut self,
         db: u64,
@@ -258,7 +258,7 @@ impl<'t> Writer<'t> {
         Ok(purged)
     }
 
-    /// Forgets the bodies of all revisions that are no leaves.
+    /// Removes the bodies of all revisions that are not leaves.
     pub(crate) fn compact(&mut self, db: u64) -> Result<(), StoreError> {
         let mut changed = Vec::new();
         let all = read::keys(db, (Bound::Unbounded, Bound::Unbounded));

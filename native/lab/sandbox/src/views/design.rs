@@ -1,19 +1,19 @@
-//! Design documents: their checks, and what of them makes an index.
+//! Design documents: validation, and the parts that define an index.
 
 use super::engine::Engine;
-use crate::failure::Failure;
 use crate::hex;
 use crate::json::Json;
+use crate::request_error::RequestError;
 use md5::{Digest as _, Md5};
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 const JAVASCRIPT: &str = "javascript";
 
-/// How many functions that compile are remembered.
-const REMEMBERED: usize = 1000;
+/// The most cached names of functions that compile.
+const MAX_CACHED: usize = 1000;
 
-/// A reduction.
+/// A reduce function.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reducer {
     Sum,
@@ -44,10 +44,10 @@ pub(crate) struct ViewDefinition {
     pub(crate) reduce: Option<Reducer>,
 }
 
-/// The views of one design document, which are indexed together.
+/// The views of one design document, which share an index.
 #[derive(Debug, Clone)]
 pub(crate) struct Design {
-    /// Equal for equal views, whatever else is in the document.
+    /// Equal for equal views, whatever else the document holds.
     pub(crate) signature: String,
     pub(crate) views: Vec<ViewDefinition>,
     pub(crate) document: Json,
@@ -108,12 +108,12 @@ fn signature(document: &Json) -> String {
     hex::encode(&md5.finalize())
 }
 
-fn invalid(reason: String) -> Failure {
-    Failure::new(400, "invalid_design_doc", reason)
+fn invalid(reason: String) -> RequestError {
+    RequestError::new(400, "invalid_design_doc", reason)
 }
 
-/// Refuses a design document that CouchDB would refuse.
-pub(crate) fn check(document: &Json) -> Result<(), Failure> {
+/// Refuses an invalid design document as CouchDB does.
+pub(crate) fn check(document: &Json) -> Result<(), RequestError> {
     let of_type = |name: &str, value: Option<&Json>, is: fn(&Json) -> bool, kind: &str| match value
     {
         Some(value) if !is(value) => Err(invalid(format!("`{name}` field must have {kind} type"))),
@@ -147,36 +147,37 @@ pub(crate) fn check(document: &Json) -> Result<(), Failure> {
     check_functions(document, views)
 }
 
-/// Functions that compile. The same few design documents are written to every database of a cluster, and starting an engine
-/// takes longer than writing them.
+/// The cache of functions that compile. The same few design documents are written to every
+/// database, and starting an engine takes longer than writing them.
 fn compiled() -> MutexGuard<'static, HashSet<String>> {
     static COMPILED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
     COMPILED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn check_functions(document: &Json, views: &[(String, Json)]) -> Result<(), Failure> {
+fn check_functions(document: &Json, views: &[(String, Json)]) -> Result<(), RequestError> {
     let guard = document.get("validate_doc_update").and_then(Json::as_str);
     if views.is_empty() && guard.is_none() {
         return Ok(());
     }
     let mut engine = None;
-    let mut compiles = |kind: &str, name: &str, source: &str| -> Result<(), Failure> {
+    let mut compiles = |kind: &str, name: &str, source: &str| -> Result<(), RequestError> {
         if compiled().contains(source) {
             return Ok(());
         }
         let engine = match &mut engine {
             Some(engine) => engine,
             none => none.insert(
-                Engine::new().map_err(|error| Failure::new(500, "os_process_error", error.0))?,
+                Engine::new()
+                    .map_err(|error| RequestError::new(500, "os_process_error", error.0))?,
             ),
         };
         engine.define("checked", source).map_err(|error| {
             let reason =
                 format!("Compilation of the {kind} function in the '{name}' view failed: {error}");
-            Failure::new(400, "compilation_error", reason)
+            RequestError::new(400, "compilation_error", reason)
         })?;
         let mut compiled = compiled();
-        if compiled.len() < REMEMBERED {
+        if compiled.len() < MAX_CACHED {
             compiled.insert(source.to_owned());
         }
         Ok(())

@@ -1,7 +1,7 @@
-//! JavaScript: QuickJS, the engine that CouchDB ships.
+//! JavaScript: QuickJS, the engine of CouchDB.
 //!
-//! An engine is made for one piece of work and thrown away; that costs a millisecond, and nothing
-//! of one database's functions is ever seen by another's.
+//! Each task gets a new engine. That takes one millisecond and isolates the functions of databases
+//! from each other.
 
 use crate::json::{self, Json};
 use rquickjs::{CatchResultExt as _, CaughtError, Context, Ctx, FromJs, Function, Object, Runtime};
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 const PRELUDE: &str = include_str!("prelude.js");
 
-/// CouchDB's `os_process_timeout`: the time for one call.
+/// The time limit of one call: CouchDB's `os_process_timeout`.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MEMORY: usize = 256 << 20;
 const STACK: usize = 512 << 10;
 
-/// The engine, or a function in it, failed.
+/// The engine or a function failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct JsError(pub(crate) String);
@@ -25,7 +25,7 @@ impl From<rquickjs::Error> for JsError {
     }
 }
 
-/// The rows that map functions made of one document: of each function its pairs of key and value.
+/// The key and value pairs that each map function emitted for one document.
 pub(crate) type Emitted = Vec<Vec<(Json, Json)>>;
 
 pub(crate) struct Engine {
@@ -70,18 +70,18 @@ impl Engine {
         })
     }
 
-    /// The design document that `require` looks into.
+    /// Sets the design document for `require`.
     pub(crate) fn set_library(&self, design: &Json) -> Result<(), JsError> {
         self.call("library", (&design.to_text(), ""))
     }
 
-    /// Compiles a function under a name.
+    /// Compiles a function and stores it under a name.
     pub(crate) fn define(&self, name: &str, source: &str) -> Result<(), JsError> {
         let source = source.trim().trim_end_matches(';');
         self.call("define", (name, source))
     }
 
-    /// Runs the functions `m0`, `m1`, … on a document.
+    /// Runs the map functions `m0`, `m1`, … on a document.
     pub(crate) fn map(&self, functions: usize, document: &str) -> Result<Emitted, JsError> {
         let text: String = self.call("map", (&functions.to_string(), document))?;
         let rows = read(&text)?;
@@ -96,13 +96,13 @@ impl Engine {
         Ok(rows.collect())
     }
 
-    /// What a function returns.
+    /// Calls a function and returns its result.
     pub(crate) fn result(&self, name: &str, arguments: &Json) -> Result<Json, JsError> {
         let text: String = self.call("call", (name, &arguments.to_text()))?;
         read(&text)
     }
 
-    /// What a function throws, which is what it is asked for: nothing, or an object.
+    /// Calls a validation function and returns the value that it throws, or null.
     pub(crate) fn refusal(&self, name: &str, arguments: &Json) -> Result<Json, JsError> {
         let text: String = self.call("refusal", (name, &arguments.to_text()))?;
         read(&text)
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_what_json_makes_of_them() {
+    fn emitted_rows_are_converted_to_json() {
         let rows = mapped(
             "function (doc) { emit(); emit(NaN, [undefined]); emit(doc.n, 1e21); };",
             r#"{"n":12345678901234567890}"#,
@@ -152,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_fails_emits_nothing() {
+    fn failed_map_function_emits_nothing() {
         let rows = mapped("function (doc) { emit(1); throw 'no'; }", "{}");
         assert_eq!(rows.unwrap(), "[]");
     }
 
     #[test]
-    fn what_is_no_function_is_refused() {
+    fn source_that_is_not_a_function_is_refused() {
         for source in [
             "function (doc) { emit(",
             "1 + 1",
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_frozen() {
+    fn documents_are_read_only() {
         let rows = mapped(
             "function (doc) { doc.a.b = 2; emit(doc.a.b); }",
             r#"{"a":{"b":1}}"#,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_recursion_ends() {
+    fn endless_recursion_fails() {
         let rows = mapped("function f(doc) { f(doc); }", "{}");
         assert_eq!(rows.unwrap(), "[]");
     }

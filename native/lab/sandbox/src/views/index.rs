@@ -1,7 +1,7 @@
 //! Indexes: the rows of all views of a design document.
 //!
-//! They live in memory, in the order of their keys, and are brought up to date when they are
-//! asked for. After a restart they are built anew: the documents are what must not be lost.
+//! Indexes are in memory, sorted by key, and updated when they are queried. After a restart they
+//! are built again; only documents are stored.
 
 use super::design::Design;
 use super::engine::{Engine, JsError};
@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// An index could not be brought up to date.
+/// An index could not be updated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IndexError {
     #[error(transparent)]
@@ -23,7 +23,7 @@ pub(crate) enum IndexError {
     JavaScript(#[from] JsError),
 }
 
-/// One row, as it will be sent.
+/// A row as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) id: Arc<str>,
@@ -31,7 +31,7 @@ pub(crate) struct Row {
     pub(crate) value: Box<str>,
 }
 
-/// The rows of one view: by collated key, then by id, then by value.
+/// The rows of one view, sorted by collated key, id and value.
 pub(crate) type Rows = BTreeMap<Vec<u8>, Row>;
 
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Indexes {
         Arc::clone(lock(&self.all).entry(key).or_default())
     }
 
-    /// Works on an index as it is, or brought up to date before.
+    /// Calls a function with an index, which is updated first if requested.
     pub(crate) fn with<T>(
         &self,
         reader: &Reader,
@@ -82,7 +82,7 @@ impl Indexes {
         lock(&self.all).retain(|(of, _), _| *of != db);
     }
 
-    /// Drops the indexes of a database that no design document wants any more.
+    /// Drops the indexes of a database that no design document uses.
     pub(crate) fn clean(&self, db: u64, wanted: &[String]) {
         lock(&self.all).retain(|(of, signature), _| *of != db || wanted.contains(signature));
     }
@@ -93,7 +93,7 @@ impl Index {
         &self.views[view]
     }
 
-    /// The sequence up to which documents are in it.
+    /// The sequence up to which the index is current.
     pub(crate) fn update_seq(&self) -> u64 {
         self.seen.update_seq
     }
@@ -101,7 +101,7 @@ impl Index {
     fn update(&mut self, reader: &Reader, db: u64, design: &Design) -> Result<(), IndexError> {
         let now = reader.counters(db)?;
         if now.purge_seq != self.seen.purge_seq {
-            // What was purged left no trace in the changes.
+            // Purged documents are not in the changes.
             self.seen.update_seq = 0;
             self.by_doc.clear();
             self.views.iter_mut().for_each(Rows::clear);
@@ -121,7 +121,7 @@ impl Index {
                 continue;
             }
             let document = document(&id, &record, design.local_seq);
-            // A document that no function gets over is left out, as where one function fails.
+            // A document for which the functions fail is left out, as in CouchDB.
             if let Ok(emitted) = engine.map(design.views.len(), &document) {
                 self.insert(&id, emitted);
             }
@@ -144,7 +144,7 @@ impl Index {
                 .into_iter()
                 .map(|(key, value)| (collation_key(&key), key, value))
                 .collect();
-            rows.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| by_term(&a.2, &b.2)));
+            rows.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| compare_erlang_terms(&a.2, &b.2)));
             for (number, (mut place, key, value)) in rows.into_iter().enumerate() {
                 place.extend_from_slice(id.as_bytes());
                 place.push(0);
@@ -185,9 +185,9 @@ fn document(id: &str, record: &DocRecord, local_seq: bool) -> String {
     out
 }
 
-/// The order of Erlang's terms, in which CouchDB keeps rows of one document and one key: numbers,
-/// then words, then objects, then arrays, then strings.
-fn by_term(a: &Json, b: &Json) -> Ordering {
+/// Erlang's term order, which CouchDB uses for rows with equal document and key: numbers, atoms,
+/// objects, arrays, strings.
+fn compare_erlang_terms(a: &Json, b: &Json) -> Ordering {
     fn kind(value: &Json) -> u8 {
         match value {
             Json::Number(_) => 0,
@@ -211,7 +211,7 @@ fn by_term(a: &Json, b: &Json) -> Ordering {
             .unwrap_or(Ordering::Equal),
         (Json::String(a), Json::String(b)) => a.cmp(b),
         (Json::Array(a), Json::Array(b)) => {
-            let pairs = a.iter().zip(b).map(|(a, b)| by_term(a, b));
+            let pairs = a.iter().zip(b).map(|(a, b)| compare_erlang_terms(a, b));
             pairs
                 .fold(Ordering::Equal, Ordering::then)
                 .then(a.len().cmp(&b.len()))
@@ -219,7 +219,7 @@ fn by_term(a: &Json, b: &Json) -> Ordering {
         (Json::Object(a), Json::Object(b)) => {
             let pairs = a.iter().zip(b);
             pairs
-                .map(|(a, b)| a.0.cmp(&b.0).then_with(|| by_term(&a.1, &b.1)))
+                .map(|(a, b)| a.0.cmp(&b.0).then_with(|| compare_erlang_terms(&a.1, &b.1)))
                 .fold(Ordering::Equal, Ordering::then)
                 .then(a.len().cmp(&b.len()))
         }

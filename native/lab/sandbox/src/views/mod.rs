@@ -1,4 +1,4 @@
-//! Views: map functions in JavaScript, indexes in the order of collation, reductions.
+//! Views: JavaScript map functions, indexes in collation order, reductions.
 
 pub(crate) mod design;
 pub(crate) mod engine;

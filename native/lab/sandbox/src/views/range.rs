@@ -1,11 +1,11 @@
-//! Which part of an index a query wants.
+//! The part of an index that a query selects.
 
 use super::index::{Row, Rows};
 use crate::collate::{AFTER_ALL, collation_key};
 use crate::json::Json;
 use std::ops::Bound;
 
-/// From where to where, in the direction of reading.
+/// The start and end of a query, in reading direction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyRange<'a> {
     pub(crate) start: Option<&'a Json>,
@@ -16,13 +16,13 @@ pub(crate) struct KeyRange<'a> {
     pub(crate) descending: bool,
 }
 
-type Place = Bound<Vec<u8>>;
+type KeyBound = Bound<Vec<u8>>;
 
-/// The bounds in an index, the lower one first, however it is read.
+/// The bounds in an index, the lower one first, for both directions.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
-    lower: Place,
-    upper: Place,
+    lower: KeyBound,
+    upper: KeyBound,
     descending: bool,
 }
 
@@ -34,7 +34,7 @@ fn place(key: &Json, doc: &str, last: &[u8]) -> Vec<u8> {
 }
 
 impl KeyRange<'_> {
-    /// Whether nothing can be in it, because it is the wrong way round.
+    /// Whether the range is empty because its ends are swapped.
     pub(crate) fn is_reversed(&self) -> bool {
         let (Some(start), Some(end)) = (self.start, self.end) else {
             return false;
@@ -48,7 +48,7 @@ impl KeyRange<'_> {
     }
 
     pub(crate) fn span(&self) -> Span {
-        // Behind the rows of a document, before those of the next.
+        // After the rows of a document and before those of the next.
         const AFTER_DOC: &[u8] = &[1];
         const AFTER_KEY: &[u8] = &[AFTER_ALL];
         let (lower, upper) = if self.descending {
@@ -93,9 +93,9 @@ impl Span {
             (Bound::Included(lower), Bound::Excluded(upper)) if lower >= upper)
     }
 
-    /// The rows in the direction of reading.
+    /// The rows in reading direction.
     pub(crate) fn rows<'r>(&self, rows: &'r Rows) -> Box<dyn Iterator<Item = &'r Row> + 'r> {
-        // An ordered map panics at a reversed range.
+        // `BTreeMap` panics at a reversed range.
         if self.is_empty() {
             return Box::new(std::iter::empty());
         }
@@ -109,7 +109,7 @@ impl Span {
         }
     }
 
-    /// How many rows come before it in the direction of reading.
+    /// The number of rows before the range, in reading direction.
     pub(crate) fn offset(&self, rows: &Rows) -> usize {
         if self.descending {
             match &self.upper {

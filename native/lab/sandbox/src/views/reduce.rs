@@ -1,4 +1,4 @@
-//! Reductions, built in and in JavaScript.
+//! Reductions: built-in ones and JavaScript.
 
 use super::design::{Design, Reducer};
 use super::engine::{Engine, JsError};
@@ -7,12 +7,12 @@ use crate::collate::collation_key;
 use crate::json::{self, Json, Number};
 use std::collections::HashSet;
 
-/// As many rows as a JavaScript function gets at once; what it makes of them it gets again.
+/// The most rows for one call of a JavaScript reduce. Its results are reduced again.
 const CHUNK: usize = 500;
 
 const REDUCE: &str = "reduce";
 
-/// A reduction that is ready to run.
+/// A prepared reduction.
 pub(crate) struct Reduction<'a> {
     reducer: &'a Reducer,
     engine: Option<Engine>,
@@ -32,7 +32,7 @@ impl<'a> Reduction<'a> {
         Ok(Self { reducer, engine })
     }
 
-    /// What becomes of some rows; there is at least one.
+    /// Reduces rows; there is at least one.
     pub(crate) fn reduce(&self, rows: &[&Row]) -> Result<Json, JsError> {
         if let Some(engine) = &self.engine {
             return in_javascript(engine, rows);
@@ -98,7 +98,7 @@ fn in_javascript(engine: &Engine, rows: &[&Row]) -> Result<Json, JsError> {
     Ok(results.pop().unwrap_or(Json::Null))
 }
 
-/// A number to reckon with: as long as all are integers, so is the result.
+/// A number for sums. Sums of integers are integers.
 #[derive(Debug, Clone, Copy)]
 enum Num {
     Int(i128),
@@ -142,14 +142,14 @@ impl Num {
     }
 }
 
-/// The sum, or the value that is none.
+/// The sum, or the first value that cannot be added.
 fn sum(values: impl Iterator<Item = Json>) -> Result<Json, Json> {
     values.into_iter().try_fold(Json::int(0), |total, value| {
         add(total, value.clone()).ok_or(value)
     })
 }
 
-/// Numbers are added, arrays place by place, objects field by field.
+/// Adds numbers, arrays by position and objects by field.
 fn add(a: Json, b: Json) -> Option<Json> {
     match (a, b) {
         (Json::Number(a), Json::Number(b)) => Some(Num::new(&a).add(Num::new(&b)).json()),
@@ -157,7 +157,7 @@ fn add(a: Json, b: Json) -> Option<Json> {
         (a @ Json::Number(_), Json::Array(b)) => add_arrays(vec![a], b),
         (Json::Array(a), b @ Json::Number(_)) => add_arrays(a, vec![b]),
         (Json::Object(a), Json::Object(b)) => add_objects(a, b),
-        // The zero that every sum starts with.
+        // The initial zero of every sum.
         (Json::Number(zero), Json::Object(b)) if zero.as_str() == "0" => add_objects(Vec::new(), b),
         _ => None,
     }
@@ -191,7 +191,7 @@ fn add_objects(mut a: Vec<(String, Json)>, b: Vec<(String, Json)>) -> Option<Jso
     Some(Json::Object(a))
 }
 
-/// Sum, count, extremes and sum of squares, or the value that is no number.
+/// Sum, count, minimum, maximum and sum of squares, or the first value that is not a number.
 fn stats(values: impl Iterator<Item = Json>) -> Result<Json, Json> {
     let mut count = 0u64;
     let (mut total, mut squares) = (Num::Int(0), Num::Int(0));
@@ -233,13 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn sums_stay_whole_as_long_as_they_can() {
+    fn sum_of_integers_is_integer() {
         assert_eq!(summed(&["1", "2"]), Ok("3".to_owned()));
         assert_eq!(summed(&["1", "0.5", "0.5"]), Ok("2.0".to_owned()));
     }
 
     #[test]
-    fn arrays_and_objects_are_summed_part_by_part() {
+    fn arrays_and_objects_are_summed_by_element() {
         assert_eq!(summed(&["[1]", "[2,1]", "3"]), Ok("[6,1]".to_owned()));
         assert_eq!(
             summed(&["{\"x\":1}", "{\"y\":{\"z\":2}}", "{\"x\":2}"]),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_summed_is_named() {
+    fn value_that_cannot_be_summed_is_named() {
         assert_eq!(summed(&["1", "\"x\""]), Err("\"x\"".to_owned()));
         assert_eq!(summed(&["{\"a\":1}", "1"]), Err("1".to_owned()));
     }

@@ -1,4 +1,4 @@
-//! Sending what a step says, letter for letter: no URL is made nicer on the way.
+//! Sends the requests of a step exactly as recorded. URLs are not normalised.
 
 use crate::json::Value;
 use crate::variables::Variables;
@@ -17,7 +17,7 @@ pub(crate) struct Target {
     pub(crate) password: String,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct ActualAnswer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -56,12 +56,16 @@ impl Target {
     pub(crate) async fn delete(&self, path: &str) {
         let login = basic(&self.user, &self.password);
         let headers = vec![("authorization".into(), login)];
-        // What is not there need not be deleted.
+        // A missing database is not an error.
         let _ = self.send("DELETE", path, &headers, None).await;
     }
 
     /// Sends a step.
-    pub(crate) async fn step(&self, step: &Value, variables: &Variables) -> Result<Answer, String> {
+    pub(crate) async fn step(
+        &self,
+        step: &Value,
+        variables: &Variables,
+    ) -> Result<ActualAnswer, String> {
         let text = |name| step.get(name).and_then(Value::text);
         let fill = |text: &str| variables.fill(text, str::to_owned);
         let path = variables.fill(text("path").unwrap(), unreserved)?;
@@ -102,7 +106,7 @@ impl Target {
         path: &str,
         headers: &[(String, String)],
         body: Option<Vec<u8>>,
-    ) -> Result<Answer, String> {
+    ) -> Result<ActualAnswer, String> {
         let failed = |error: &dyn std::fmt::Display| format!("no answer: {error}");
         let stream = TcpStream::connect(&self.address)
             .await
@@ -127,7 +131,7 @@ impl Target {
         let request = request.body(body).map_err(|e| failed(&e))?;
         let answer = sender.send_request(request).await.map_err(|e| failed(&e))?;
         let (parts, body) = answer.into_parts();
-        Ok(Answer {
+        Ok(ActualAnswer {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: body

@@ -1,4 +1,4 @@
-//! Comparing an answer with what was recorded.
+//! Compares an answer with the recorded one.
 
 use crate::json::Value;
 use crate::variables::{Variables, whole};

@@ -1,6 +1,6 @@
-//! JSON for comparing: numbers are kept as they are spelled, objects as they come.
+//! JSON for comparison: numbers keep their spelling, objects their order.
 //!
-//! Not the parser of the server: a mistake there must not hide itself here.
+//! This is not the server's parser, so that an error in that one cannot hide itself.
 
 use std::fmt::Write as _;
 
@@ -173,7 +173,7 @@ fn members(
 fn string(bytes: &[u8], at: &mut usize) -> Option<String> {
     eat(bytes, at, "\"")?;
     let mut out = String::new();
-    // Halves of surrogate pairs, until the run of escapes ends.
+    // Surrogate pairs, until the sequence of escapes ends.
     let mut units = Vec::new();
     loop {
         let start = *at;

@@ -1,8 +1,8 @@
-//! Replays what Apache CouchDB 3.4.3 was asked and what it answered: against the sandbox, or
-//! against the server that `COUCHDB_URL` names.
+//! Replays recorded requests of Apache CouchDB 3.4.3 and compares the answers: on the sandbox, or
+//! on the server at `COUCHDB_URL`.
 //!
-//! Numbers are compared as they are spelled. Every scenario makes databases under a prefix of its
-//! own and removes them.
+//! Numbers are compared by spelling. Every scenario creates databases with its own prefix and
+//! deletes them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may end so")]
 
@@ -11,7 +11,7 @@ mod compare;
 mod json;
 mod variables;
 
-use client::{Answer, Target};
+use client::{ActualAnswer, Target};
 use compare::Comparison;
 use json::Value;
 use kazoo_numbers_sandbox::{SandboxConfig, Server};
@@ -20,13 +20,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use variables::Variables;
 
-/// Scenarios that the sandbox does not pass, and why. One that does pass must not stand here.
-const LEFT_OUT: &[(&str, &str)] = &[];
+/// Scenarios that the sandbox does not pass, with the reason. A scenario that passes must not be
+/// listed.
+const UNSUPPORTED: &[(&str, &str)] = &[];
 
-/// Scenarios in which one real server differs from another, and why.
+/// Scenarios with different answers on different real servers, with the reason.
 const DIFFERS_BETWEEN_SERVERS: &[(&str, &str)] = &[(
     "bulk_unknown_rev",
-    "shows the state of one shard; with more of them some answers are others",
+    "shows the state of one shard; with several shards some answers differ",
 )];
 
 const TRIES: u32 = 20;
@@ -42,7 +43,7 @@ fn name(scenario: &Value) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn recorded_answers_are_given_again() {
+async fn answers_equal_recorded_answers() {
     let url = std::env::var("COUCHDB_URL").ok();
     let server = match url {
         Some(_) => None,
@@ -53,15 +54,15 @@ async fn recorded_answers_are_given_again() {
         (None, Some(server)) => Target::from_url(&server.url()),
         (None, None) => unreachable!(),
     };
-    let excused = if url.is_some() {
+    let expected_failures = if url.is_some() {
         DIFFERS_BETWEEN_SERVERS
     } else {
-        LEFT_OUT
+        UNSUPPORTED
     };
     let prefix = format!("t{:08x}_", std::process::id());
     let scenarios = transcripts();
     assert!(scenarios.len() >= 61, "the transcripts have become fewer");
-    for (listed, _) in LEFT_OUT.iter().chain(DIFFERS_BETWEEN_SERVERS) {
+    for (listed, _) in UNSUPPORTED.iter().chain(DIFFERS_BETWEEN_SERVERS) {
         assert!(
             scenarios.iter().any(|scenario| name(scenario) == *listed),
             "{listed}?"
@@ -78,13 +79,11 @@ async fn recorded_answers_are_given_again() {
     let mut wrong = Vec::new();
     while let Some(run) = runs.join_next().await {
         let (name, mismatches) = run.unwrap();
-        let is_excused = excused.iter().any(|(listed, _)| *listed == name);
-        if !is_excused {
+        let is_expected = expected_failures.iter().any(|(listed, _)| *listed == name);
+        if !is_expected {
             wrong.extend(mismatches);
         } else if mismatches.is_empty() && url.is_none() {
-            wrong.push(format!(
-                "{name} passes: take it off the list of what is left out"
-            ));
+            wrong.push(format!("{name} passes: remove it from UNSUPPORTED"));
         }
     }
     wrong.sort();
@@ -99,7 +98,7 @@ async fn recorded_answers_are_given_again() {
     }
 }
 
-/// Runs one scenario; returns what differed.
+/// Runs one scenario and returns the differences.
 async fn replay(scenario: &Value, target: &Target, prefix: &str) -> Vec<String> {
     let mut variables = Variables::new(HashMap::from([
         ("prefix", prefix.to_owned()),
@@ -140,8 +139,8 @@ async fn replay(scenario: &Value, target: &Target, prefix: &str) -> Vec<String> 
     wrong
 }
 
-/// What differs between an answer and its record.
-fn check(step: &Value, variables: &mut Variables, answer: &Answer) -> Vec<String> {
+/// The differences between an answer and its recording.
+fn check(step: &Value, variables: &mut Variables, answer: &ActualAnswer) -> Vec<String> {
     let mut check = Comparison::new(variables, step);
     let status = Value::Number(answer.status.to_string());
     if step.get("status") != Some(&status) {

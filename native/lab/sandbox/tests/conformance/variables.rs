@@ -1,4 +1,4 @@
-//! Placeholders: what a request is filled with, and what an answer binds.
+//! Placeholders: values for requests, bound by answers.
 
 use crate::json::Value;
 use regex::Regex;
@@ -8,14 +8,14 @@ use std::sync::LazyLock;
 static PLACEHOLDER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\{\{(\w+)(?::([^{}]*))?\}\}").unwrap());
 
-/// The variables of one run of one scenario.
+/// The variables of one run of a scenario.
 #[derive(Clone)]
 pub(crate) struct Variables {
     fixed: HashMap<&'static str, String>,
     bound: HashMap<(String, String), Value>,
 }
 
-/// `{{kind:name}}`, where it is all there is of a text.
+/// `{{kind:name}}`, if it is the whole text.
 pub(crate) fn whole(text: &str) -> Option<(&str, Option<&str>)> {
     let found = PLACEHOLDER.captures(text)?;
     (found.get(0)?.as_str() == text).then(|| {
@@ -74,7 +74,7 @@ impl Variables {
         self.bound.insert(Self::key(kind, name), value);
     }
 
-    /// Replaces the placeholders of a request.
+    /// Replaces the placeholders in a request.
     pub(crate) fn fill(&self, text: &str, escape: fn(&str) -> String) -> Result<String, String> {
         let mut out = String::new();
         let mut last = 0;
@@ -99,7 +99,7 @@ impl Variables {
     pub(crate) fn fill_value(&self, value: &Value) -> Result<Value, String> {
         Ok(match value {
             Value::Text(text) => match whole(text) {
-                // It may have been a number.
+                // It may be a number.
                 Some(("opaque", name)) => self
                     .lookup("opaque", name)
                     .ok_or_else(|| format!("{text} was never bound"))?,
@@ -123,7 +123,7 @@ impl Variables {
         })
     }
 
-    /// Whether a text is what another says; binds what it meets first.
+    /// Whether a text matches the expected one. Binds variables at their first occurrence.
     pub(crate) fn matches(&mut self, expected: &str, actual: &str) -> bool {
         if !expected.contains("{{") {
             return expected == actual;
@@ -155,7 +155,7 @@ impl Variables {
         let Some(found) = Regex::new(&regex).unwrap().captures(actual) else {
             return false;
         };
-        // The same name twice in one text must mean the same both times.
+        // A name that occurs twice in a text must have the same value.
         for (index, (kind, name)) in groups.iter().enumerate() {
             let text = Value::Text(found[index + 1].to_owned());
             match self.lookup(kind, Some(name)) {

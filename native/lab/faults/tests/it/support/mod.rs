@@ -1,4 +1,4 @@
-//! Shared by the tests: a server behind a proxy, and commands run on it.
+//! A server behind a proxy, and running commands on it.
 
 pub mod properties;
 
@@ -10,29 +10,29 @@ use std::time::Duration;
 use exact_json::{Map, Value};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::run::Settings;
-use kazoo_numbers_faults::{Proxy, Witness};
+use kazoo_numbers_faults::{Proxy, Recording};
 use kazoo_numbers_model::Call;
-use kazoo_numbers_testkit::cases::Scene;
-use kazoo_numbers_testkit::command::{Ran, arguments, call_with};
+use kazoo_numbers_testkit::cases::Fixture;
+use kazoo_numbers_testkit::command::{CommandRun, arguments, call_with};
 use kazoo_numbers_testkit::server::TestServer;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// However much goes wrong, a run of these small clusters is over by then.
+/// The longest time that a run on these small clusters may take with any faults.
 pub const LONGEST: Duration = Duration::from_secs(120);
 
 /// A server with a proxy in front of it.
 pub struct ProxiedServer {
     pub proxy: Proxy,
     server: TestServer,
-    /// How many faults struck in all.
-    struck: AtomicU64,
+    /// The number of injected faults.
+    injected: AtomicU64,
 }
 
 impl ProxiedServer {
-    /// How many faults struck in all.
-    pub fn struck(&self) -> u64 {
-        self.struck.load(Ordering::Relaxed)
+    /// The number of injected faults.
+    pub fn injected_faults(&self) -> u64 {
+        self.injected.load(Ordering::Relaxed)
     }
 }
 
@@ -44,14 +44,14 @@ impl Deref for ProxiedServer {
     }
 }
 
-impl Scene for ProxiedServer {
+impl Fixture for ProxiedServer {
     async fn begin() -> Self {
         let server = TestServer::start().await;
         let proxy = Proxy::start(&server.url).await.unwrap();
         Self {
             proxy,
             server,
-            struck: AtomicU64::new(0),
+            injected: AtomicU64::new(0),
         }
     }
 
@@ -60,7 +60,7 @@ impl Scene for ProxiedServer {
     }
 }
 
-/// How a run goes about its work: pages and batches so small that small clusters have many.
+/// Settings with small pages and batches, so that small clusters need many requests.
 #[derive(Clone, Debug)]
 pub struct RunSettings {
     pub read: usize,
@@ -72,7 +72,7 @@ pub struct RunSettings {
 /// The read timeout in cases with faults. Short, because in many of them the server stays silent.
 const READ_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The read timeout in cases without faults: no answer is lost, even on a slow machine.
+/// The read timeout in cases without faults. It is long, so that a slow machine loses no answer.
 const READ_TIMEOUT_WITHOUT_FAULTS: Duration = Duration::from_secs(30);
 
 pub fn run_settings() -> impl Strategy<Value = RunSettings> {
@@ -106,17 +106,17 @@ impl RunSettings {
     }
 }
 
-/// Runs a command against a URL; None when it is not over after [`LONGEST`].
-pub async fn call(url: &str, given: &Call, run_settings: &RunSettings) -> Option<Ran> {
+/// Runs a command against a URL. None if it does not finish within [`LONGEST`].
+pub async fn call(url: &str, given: &Call, run_settings: &RunSettings) -> Option<CommandRun> {
     journalled(url, given, run_settings, None).await
 }
 
-/// As [`call`], on a server that loses no answer.
+/// As [`call`], with the long read timeout.
 pub async fn call_without_faults(
     url: &str,
     given: &Call,
     run_settings: &RunSettings,
-) -> Option<Ran> {
+) -> Option<CommandRun> {
     call_with_settings(
         url,
         given,
@@ -131,7 +131,7 @@ pub async fn journalled(
     given: &Call,
     run_settings: &RunSettings,
     journal: Option<&Path>,
-) -> Option<Ran> {
+) -> Option<CommandRun> {
     let settings = Settings {
         journals: journal.map(|folder| Journals::new(folder.to_owned())),
         ..run_settings.settings(READ_TIMEOUT)
@@ -139,13 +139,13 @@ pub async fn journalled(
     call_with_settings(url, given, settings).await
 }
 
-async fn call_with_settings(url: &str, given: &Call, settings: Settings) -> Option<Ran> {
+async fn call_with_settings(url: &str, given: &Call, settings: Settings) -> Option<CommandRun> {
     let arguments = arguments(given);
     let run = call_with(url, &given.function, &arguments, settings);
     tokio::time::timeout(LONGEST, run).await.ok()
 }
 
-/// Fields that a command may change in a document; every other one is as it was read.
+/// Whether a command may change this field. All other fields stay as they were read.
 fn may_change(function: &str, field: &str) -> bool {
     match field {
         "_rev" | "_attachments" | "_revisions" => true,
@@ -154,7 +154,7 @@ fn may_change(function: &str, field: &str) -> bool {
         "pvt_features" => {
             function.starts_with("convert_") || function == "migrate_unassigned_numbers"
         }
-        // Public fields of features, too.
+        // Public fields of features can change too.
         field if function == "migrate_unassigned_numbers" => {
             field == "pvt_used_by" || !field.starts_with("pvt_")
         }
@@ -162,11 +162,11 @@ fn may_change(function: &str, field: &str) -> bool {
     }
 }
 
-/// What is wrong with the writes of a run: something overwritten that was not read, something
-/// written twice, content that was not read.
-pub fn bad_writes(function: &str, witness: &Witness) -> Vec<String> {
-    let mut bad: Vec<String> = witness
-        .unread()
+/// Errors in the writes of a run: unread revisions overwritten, a document written twice, content
+/// that was not read.
+pub fn bad_writes(function: &str, recording: &Recording) -> Vec<String> {
+    let mut bad: Vec<String> = recording
+        .unread_writes()
         .map(|write| {
             format!(
                 "{} {} was overwritten at {:?}, which was not read",
@@ -174,7 +174,7 @@ pub fn bad_writes(function: &str, witness: &Witness) -> Vec<String> {
             )
         })
         .collect();
-    for write in &witness.written {
+    for write in &recording.written {
         let own_making = write.id.starts_with("_design/") || write.database == "system_config";
         if own_making || write.document.contains_key("_deleted") {
             continue;
@@ -194,7 +194,7 @@ pub fn bad_writes(function: &str, witness: &Witness) -> Vec<String> {
             kept
         };
         let sent = kept(&write.document);
-        let was_read = witness.delivered.get(&write.id).is_some_and(|all| {
+        let was_read = recording.delivered.get(&write.id).is_some_and(|all| {
             all.iter().any(|read| {
                 let place = if in_place {
                     read.database == write.database && Some(&read.rev) == write.replaces.as_ref()

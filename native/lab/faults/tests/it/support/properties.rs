@@ -1,11 +1,11 @@
-//! What holds of a run however much goes wrong, and the figures over all cases.
+//! Properties of a run under faults, and statistics over all cases.
 
-use kazoo_numbers_testkit::command::{Ran, unix_seconds};
+use kazoo_numbers_testkit::command::{CommandRun, unix_seconds};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use kazoo_numbers_faults::{Schedule, Witness};
+use kazoo_numbers_faults::{Recording, Schedule};
 use kazoo_numbers_generator::{Cluster, Database, Revisions};
 use kazoo_numbers_model::{self as model, Call};
 use proptest::prelude::*;
@@ -15,33 +15,41 @@ use super::{ProxiedServer, RunSettings, bad_writes, journalled};
 
 pub type Case = ((Cluster, Call), RunSettings, Schedule);
 
-/// What was seen of one case.
-pub struct Seen<'a> {
+/// The observations of one case.
+pub struct Observed<'a> {
     given: &'a Call,
     before: (Cluster, Revisions),
     after: (Cluster, Revisions),
     wanted: model::Outcome,
-    ran: Ran,
-    /// Of a conversion: the run after needs it to complete what was broken off.
+    ran: CommandRun,
+    /// The journal of a conversion. The next run needs it to complete an interrupted one.
     journal: Option<TempDir>,
-    witness: Witness,
+    recording: Recording,
     started: u64,
     ended: u64,
 }
 
-/// Figures over all cases.
+/// Ids of changed documents.
+#[derive(Default)]
+struct ChangedIds {
+    created: Vec<String>,
+    updated: Vec<String>,
+    deleted: Vec<String>,
+}
+
+/// Statistics over all cases.
 #[derive(Clone, Debug, Default)]
 struct Figures {
     cases: u64,
     requests: u64,
     faults: u64,
     disturbed: u64,
-    /// Runs that reported a failure that an undisturbed run does not have.
+    /// Runs that reported a failure which a run without faults does not have.
     reported: u64,
-    /// Writes that landed, and that the report lists as failed because nobody could know.
+    /// Successful writes that the report lists as failed because the outcome was unknown.
     uncounted: u64,
-    /// Number databases that were created and got no design document, nor did a second run give
-    /// them one.
+    /// Number databases that were created without a design document and did not get one from a
+    /// second run.
     undesigned: u64,
 }
 
@@ -52,33 +60,33 @@ fn figures(change: impl FnOnce(&mut Figures)) {
     change(figures.get_or_insert_default());
 }
 
-async fn see<'a>(
-    stage: &ProxiedServer,
+async fn observe<'a>(
+    server: &ProxiedServer,
     cluster: &Cluster,
     given: &'a Call,
     run_settings: &RunSettings,
     schedule: &Schedule,
-) -> Result<Seen<'a>, TestCaseError> {
-    let before = stage.set(cluster).await;
+) -> Result<Observed<'a>, TestCaseError> {
+    let before = server.set(cluster).await;
     let wanted = model::run(&before.0, given, model::Now::marker());
     let journal = given
         .function
         .starts_with("convert_")
         .then(|| tempfile::tempdir().unwrap());
-    stage.proxy.arm(schedule.clone());
+    server.proxy.arm(schedule.clone());
     let started = unix_seconds();
     let folder = journal.as_ref().map(TempDir::path);
-    let ran = journalled(&stage.proxy.url(), given, run_settings, folder).await;
-    let (witness, hits) = stage.proxy.disarm().await;
+    let ran = journalled(&server.proxy.url(), given, run_settings, folder).await;
+    let (recording, hits) = server.proxy.disarm().await;
     let Some(ran) = ran else {
-        return Err(TestCaseError::fail(format!("{given} does not end")));
+        return Err(TestCaseError::fail(format!("{given} does not finish")));
     };
-    let after = stage.read().await;
+    let after = server.read().await;
     let hits: u64 = hits.into_iter().map(u64::from).sum();
-    stage.struck.fetch_add(hits, Ordering::Relaxed);
+    server.injected.fetch_add(hits, Ordering::Relaxed);
     figures(|figures| {
         figures.cases += 1;
-        figures.requests += witness.requests;
+        figures.requests += recording.requests;
         figures.faults += hits;
         figures.disturbed += u64::from(hits > 0);
         let failed = ran
@@ -87,21 +95,21 @@ async fn see<'a>(
             .map_or(0, |finished| finished.summary.counts.failed);
         figures.reported += u64::from(failed > wanted.counts.failed);
     });
-    Ok(Seen {
+    Ok(Observed {
         given,
         before,
         after,
         wanted,
         ran,
         journal,
-        witness,
+        recording,
         started,
         ended: unix_seconds(),
     })
 }
 
-impl Seen<'_> {
-    fn verdict(
+impl Observed<'_> {
+    fn result(
         &self,
         schedule: &Schedule,
         run_settings: &RunSettings,
@@ -111,16 +119,16 @@ impl Seen<'_> {
             return Ok(());
         }
         Err(TestCaseError::fail(format!(
-            "{}\n{schedule:?}\n{run_settings:?}\n{}\nit printed:\n{}",
+            "{}\n{schedule:?}\n{run_settings:?}\n{}\noutput:\n{}",
             self.given,
             all.join("\n"),
             self.ran.lines.join("\n")
         )))
     }
 
-    /// Ids, by what became of them: created, updated, deleted.
-    fn changes(&self) -> [Vec<String>; 3] {
-        let mut changes = [const { Vec::new() }; 3];
+    /// The ids of created, updated and deleted documents.
+    fn changes(&self) -> ChangedIds {
+        let mut changes = ChangedIds::default();
         let none = Database::default();
         let names: BTreeSet<&String> = self
             .before
@@ -140,12 +148,12 @@ impl Seen<'_> {
             for id in ids.into_iter().filter(|id| !id.starts_with("_design/")) {
                 let was = before.documents.contains_key(id);
                 let is = after.documents.contains_key(id);
-                let moved = self.before.1.get(name).and_then(|revs| revs.get(id))
+                let changed = self.before.1.get(name).and_then(|revs| revs.get(id))
                     != self.after.1.get(name).and_then(|revs| revs.get(id));
                 match (was, is) {
-                    (false, true) => changes[0].push(id.clone()),
-                    (true, true) if moved => changes[1].push(id.clone()),
-                    (true, false) => changes[2].push(id.clone()),
+                    (false, true) => changes.created.push(id.clone()),
+                    (true, true) if changed => changes.updated.push(id.clone()),
+                    (true, false) => changes.deleted.push(id.clone()),
                     _ => {}
                 }
             }
@@ -153,14 +161,19 @@ impl Seen<'_> {
         changes
     }
 
-    /// What is counted is in the database; what is in the database is counted, or named as
-    /// failed, because the answer that would have told never came.
+    /// Counted changes exist in the database. Changes in the database are counted, or reported as
+    /// failed because the answer was lost.
     fn miscounts(&self) -> Vec<String> {
         let mut all = Vec::new();
         let failed = self.ran.failed_ids();
-        let broken_off = self.witness.statuses.contains_key(&401);
-        let words = ["created", "updated", "deleted"];
-        for ((word, counted), ids) in words.iter().zip(self.ran.writes()).zip(self.changes()) {
+        let broken_off = self.recording.statuses.contains_key(&401);
+        let counts = self.ran.writes();
+        let changes = self.changes();
+        for (word, counted, ids) in [
+            ("created", counts.created, changes.created),
+            ("updated", counts.updated, changes.updated),
+            ("deleted", counts.deleted, changes.deleted),
+        ] {
             let known = ids.iter().filter(|id| !failed.contains(*id)).count() as u64;
             let most = ids.len() as u64;
             let least = if broken_off { 0 } else { known };
@@ -175,7 +188,7 @@ impl Seen<'_> {
         all
     }
 
-    /// A document is as it was, or as the command makes it.
+    /// Each document is unchanged or in the state that the command makes.
     fn losses(&self) -> Vec<String> {
         let mut hybrid = self.after.0.clone();
         let none = Database::default();
@@ -183,7 +196,7 @@ impl Seen<'_> {
             self.given.function.as_str(),
             "fix_number" | "fix_numbers" | "fix_account_db_numbers"
         );
-        // What is forgiven is put right, as of the moment when the run began.
+        // Replaces tolerated documents with the expected ones as of the start of the run.
         let now = model::Now::at(self.started);
         let right = model::run(&self.before.0, self.given, now).cluster;
         for (name, wanted) in &right.databases {
@@ -199,7 +212,7 @@ impl Seen<'_> {
             for id in ids {
                 let is = after.documents.get(&id);
                 let untouched = before.documents.get(&id) == is;
-                // A copy of the number as it was, or is, before its application was set right.
+                // A copy of the number before or after the correction of its application.
                 let copied = fixes
                     && is.is_some()
                     && [&self.before.0, &self.after.0].iter().any(|cluster| {
@@ -222,7 +235,7 @@ impl Seen<'_> {
             .collect()
     }
 
-    /// Numbers that several accounts hold as assigned to them.
+    /// Numbers that several accounts claim as assigned to themselves.
     fn contested(&self) -> BTreeSet<String> {
         let mut seen = BTreeSet::new();
         let mut contested = BTreeSet::new();
@@ -246,7 +259,7 @@ impl Seen<'_> {
 
     fn written_twice(&self) -> Vec<String> {
         let mut seen = BTreeSet::new();
-        self.witness
+        self.recording
             .written
             .iter()
             .filter(|write| write.landed.is_some())
@@ -257,17 +270,17 @@ impl Seen<'_> {
     }
 }
 
-/// A handful of faults that pass: nobody but the log can tell that they were there.
-pub fn unnoticed(
-    stage: &ProxiedServer,
+/// A few transient faults: the result is the same as without faults.
+pub fn succeeds_as_without_faults(
+    server: &ProxiedServer,
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {
     let ((cluster, given), run_settings, schedule) = case;
     rt.block_on(async {
-        let seen = see(stage, cluster, given, run_settings, schedule).await?;
+        let seen = observe(server, cluster, given, run_settings, schedule).await?;
         let mut all = seen.miscounts();
-        all.extend(bad_writes(&given.function, &seen.witness));
+        all.extend(bad_writes(&given.function, &seen.recording));
         all.extend(seen.written_twice());
         all.extend(model::same_end_state(
             &seen.wanted.cluster,
@@ -306,31 +319,31 @@ pub fn unnoticed(
                 ));
             }
         }
-        seen.verdict(schedule, run_settings, all)
+        seen.result(schedule, run_settings, all)
     })
 }
 
-/// Anything at all, and then a run in peace.
-pub fn unharmed(
-    stage: &ProxiedServer,
+/// Any faults, then a second run without faults.
+pub fn loses_nothing(
+    server: &ProxiedServer,
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {
     let ((cluster, given), run_settings, schedule) = case;
     rt.block_on(async {
-        let seen = see(stage, cluster, given, run_settings, schedule).await?;
+        let seen = observe(server, cluster, given, run_settings, schedule).await?;
         let mut all = seen.miscounts();
-        all.extend(bad_writes(&given.function, &seen.witness));
+        all.extend(bad_writes(&given.function, &seen.recording));
         all.extend(seen.written_twice());
         all.extend(seen.losses());
-        // The same address: a journal knows its server by it.
+        // Through the proxy again: a journal is bound to the server's address.
         let folder = seen.journal.as_ref().map(TempDir::path);
-        let again = journalled(&stage.proxy.url(), given, run_settings, folder).await;
-        let last = stage.read().await;
+        let again = journalled(&server.proxy.url(), given, run_settings, folder).await;
+        let last = server.read().await;
         let ended = unix_seconds();
         let left = model::same_end_state(&seen.wanted.cluster, &last.0, seen.started, ended);
-        // Known: a number database that was created, and that nothing could be put into, is taken
-        // by the next run for one that never had a design document.
+        // Known limit: a number database that was created but not filled looks to the next run like
+        // one that never had a design document.
         let (undesigned, left): (Vec<_>, Vec<_>) = left
             .into_iter()
             .partition(|line| line.ends_with(" _design/numbers: missing"));
@@ -339,10 +352,10 @@ pub fn unharmed(
         });
         all.extend(
             left.into_iter()
-                .map(|line| format!("after a run in peace: {line}")),
+                .map(|line| format!("after a run without faults: {line}")),
         );
-        // Known: of two accounts that both claim a number the one that could be read has it. That
-        // it should wait for the other would be one account's failure stopping others.
+        // Known limit: if two accounts claim a number, the one that could be read gets it. Waiting
+        // for the other would let one account's failure stop others.
         let contested = seen.contested();
         let created_for_them: Vec<String> = last
             .0
@@ -360,28 +373,28 @@ pub fn unharmed(
             !line.contains(": numbers/") || !(of_one || of_all)
         });
         if again.is_none() {
-            all.push("the run in peace does not end".into());
+            all.push("the run without faults does not finish".into());
         }
-        seen.verdict(schedule, run_settings, all)
+        seen.result(schedule, run_settings, all)
     })
 }
 
-/// Databases that are there are said not to exist: that is believed, and still nothing is
-/// overwritten unread. Counts can be wrong: what was there, was said not to be, and is there
-/// after a lost answer, passes for ours.
-pub fn lied_to(
-    stage: &ProxiedServer,
+/// The server reports existing databases as missing. The run believes it, and still overwrites
+/// nothing unread. Counts can be wrong: a document that existed, was reported as missing, and
+/// exists after a lost answer, counts as created by the run.
+pub fn keeps_data_despite_false_404(
+    server: &ProxiedServer,
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {
     let ((cluster, given), run_settings, schedule) = case;
     rt.block_on(async {
-        let seen = see(stage, cluster, given, run_settings, schedule).await?;
-        let all = bad_writes(&given.function, &seen.witness);
-        seen.verdict(schedule, run_settings, all)
+        let seen = observe(server, cluster, given, run_settings, schedule).await?;
+        let all = bad_writes(&given.function, &seen.recording);
+        seen.result(schedule, run_settings, all)
     })
 }
 
-pub fn told(property: &str) {
-    println!("{property}, all so far: {:?}", FIGURES.lock().unwrap());
+pub fn print_figures(property: &str) {
+    println!("{property}, total so far: {:?}", FIGURES.lock().unwrap());
 }

@@ -1,12 +1,12 @@
-//! An audit of our own, written from the documents' point of view and not from the generator's:
-//! what it finds must be what the generator says it broke.
+//! An independent audit, based on the documents alone. It must find exactly the drift that the
+//! generator lists.
 use std::collections::{BTreeMap, BTreeSet};
 
 use exact_json::Value;
 use kazoo_numbers_generator::names::{account_database, is_account_id, number_database};
 use kazoo_numbers_generator::{Cluster, Document, DriftKind};
 
-/// A kind, the number, the account that it concerns, the database that is wrong.
+/// A kind, the number, its account, and the database with the error.
 pub type Fact = (DriftKind, String, Option<String>, String);
 
 pub fn text<'a>(document: &'a Document, key: &str) -> Option<&'a str> {
@@ -26,7 +26,7 @@ pub fn assigned(document: &Document) -> Option<String> {
     is_account_id(&id).then_some(id)
 }
 
-/// What an account's documents use: numbers with the applications.
+/// The numbers that an account's documents use, with the applications.
 pub fn usage(cluster: &Cluster, account: &str) -> BTreeMap<String, BTreeSet<&'static str>> {
     let mut used: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
     let Some(database) = cluster.databases.get(&account_database(account)) else {
@@ -102,7 +102,7 @@ fn used_by_is_wrong(
     }
 }
 
-/// Every fact, and the fields of differing copies.
+/// All drift, with the fields of differing copies.
 pub fn audit(cluster: &Cluster) -> BTreeMap<Fact, Vec<String>> {
     let mut facts: BTreeMap<Fact, Vec<String>> = BTreeMap::new();
     let usages: BTreeMap<String, _> = cluster

@@ -1,8 +1,8 @@
-//! Small clusters written out by hand, and what a command must make of them.
+//! Small clusters in short form, and checks of a command on them.
 //!
-//! In these clusters `"A"` is the database of account [`A`] (so `"B"`, `"C"`), and `"+1415"` is
-//! `numbers/+1415`; any other name stands for itself. Documents need no `_id`, and number databases
-//! have their design document. A list of documents is a winner and the leaves that lost against it.
+//! `"A"` is the database of account [`A`] (also `"B"`, `"C"`), and `"+1415"` is `numbers/+1415`;
+//! other names are used as they are. Documents need no `_id`, and number databases have their
+//! design document. A list of documents is a winner and its losing leaves.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ pub const A: &str = "aa000000000000000000000000000001";
 pub const B: &str = "bb000000000000000000000000000002";
 pub const C: &str = "cc000000000000000000000000000003";
 
-/// What a number database has beside numbers.
+/// The design document of a number database.
 pub const DESIGN_DOCUMENT: &str = "_design/numbers";
 
-/// The moment at which everything runs here, in Unix seconds and as Kazoo writes it.
+/// The time of every run, in Unix seconds and as Kazoo writes it.
 pub const NOW: u64 = 1_700_000_000;
 pub const KAZOO_NOW: u64 = 63_867_219_200;
 
@@ -86,13 +86,24 @@ pub fn cluster(databases: &Value) -> Cluster {
     cluster
 }
 
+/// The counts of a command. Counts that are not named are 0.
+macro_rules! counts {
+    ($($name:ident: $count:expr),+) => {
+        kazoo_numbers_model::Counts {
+            $($name: $count,)+
+            ..kazoo_numbers_model::Counts::default()
+        }
+    };
+}
+pub(crate) use counts;
+
 pub struct Case {
     pub before: Cluster,
     pub call: Call,
     pub outcome: Outcome,
 }
 
-/// Runs a command over a cluster.
+/// Runs a command on a cluster.
 pub fn case<const N: usize>(databases: Value, function: &str, arguments: [Argument; N]) -> Case {
     let before = cluster(&databases);
     let call = Call::new(function, arguments);
@@ -105,7 +116,7 @@ pub fn case<const N: usize>(databases: Value, function: &str, arguments: [Argume
 }
 
 impl Case {
-    /// The whole cluster afterwards. A `null` document is a deleted one.
+    /// Checks the whole cluster. A `null` document is a deleted one.
     #[track_caller]
     pub fn leaves(self, databases: Value) -> Self {
         let mut wanted = cluster(&databases);
@@ -121,19 +132,23 @@ impl Case {
             let deleted = &found.databases[name].deleted;
             assert_eq!(deleted, &database.deleted, "deleted in {name}");
         }
-        self.again_writes_nothing()
+        self.second_run_writes_nothing()
     }
 
     #[track_caller]
-    pub fn leaves_it_as_it_was(self) -> Self {
+    pub fn leaves_cluster_unchanged(self) -> Self {
         assert_eq!(self.outcome.cluster, self.before, "{}", self.call);
         self
     }
 
     #[track_caller]
-    fn again_writes_nothing(self) -> Self {
+    fn second_run_writes_nothing(self) -> Self {
         let again = run(&self.outcome.cluster, &self.call, Now::at(NOW + 1));
-        assert_eq!(again.cluster, self.outcome.cluster, "again: {}", self.call);
+        assert_eq!(
+            again.cluster, self.outcome.cluster,
+            "second run: {}",
+            self.call
+        );
         let Counts {
             created,
             updated,
@@ -144,22 +159,13 @@ impl Case {
         self
     }
 
-    /// unchanged, created, updated, deleted, failed
     #[track_caller]
-    pub fn counts(self, counts: [u64; 5]) -> Self {
-        let [unchanged, created, updated, deleted, failed] = counts;
-        let wanted = Counts {
-            unchanged,
-            created,
-            updated,
-            deleted,
-            failed,
-        };
-        assert_eq!(self.outcome.counts, wanted, "{}", self.call);
+    pub fn counts(self, counts: Counts) -> Self {
+        assert_eq!(self.outcome.counts, counts, "{}", self.call);
         self
     }
 
-    /// The failure report, with the short names of databases.
+    /// Checks the failure report, with the short names of databases.
     #[track_caller]
     pub fn fails(self, report: Value) -> Self {
         let wanted: BTreeMap<String, Value> = report
@@ -202,7 +208,7 @@ impl Case {
     }
 }
 
-/// A database that the command created has its design document, which is looked at here only.
+/// Removes the design documents of created databases, and checks that they exist.
 fn without_design_of_new_databases(after: &Cluster, before: &Cluster) -> Cluster {
     let mut after = after.clone();
     for (name, database) in &mut after.databases {

@@ -1,26 +1,26 @@
-//! An answer, before it becomes one of HTTP.
+//! An answer before its conversion to HTTP.
 
-use crate::failure::Failure;
 use crate::json::{Json, write_string};
+use crate::request_error::RequestError;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
 const SERVER: &str = "CouchDB/3.4.3 (kazoo-numbers sandbox)";
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpAnswer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     content_type: Option<String>,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpAnswer {
     pub(crate) fn json(status: u16, body: &Json) -> Self {
         Self::text(status, body.to_text())
     }
 
-    /// JSON that is written already.
+    /// JSON text.
     pub(crate) fn text(status: u16, mut body: String) -> Self {
         body.push('\n');
         Self {
@@ -35,7 +35,7 @@ impl Answer {
         Self::text(status, "{\"ok\":true}".to_owned())
     }
 
-    /// A document was written.
+    /// The answer to a written document.
     pub(crate) fn written(status: u16, id: &str, rev: &str) -> Self {
         let mut body = String::from("{\"ok\":true,\"id\":");
         write_string(&mut body, id);
@@ -63,7 +63,7 @@ impl Answer {
         }
     }
 
-    pub(crate) fn failure(failure: &Failure) -> Self {
+    pub(crate) fn failure(failure: &RequestError) -> Self {
         let (error, reason) = failure.texts();
         let mut answer = Self::json(
             failure.status(),
@@ -111,8 +111,8 @@ impl Answer {
     }
 }
 
-impl From<Result<Answer, Failure>> for Answer {
-    fn from(result: Result<Answer, Failure>) -> Self {
-        result.unwrap_or_else(|failure| Answer::failure(&failure))
+impl From<Result<HttpAnswer, RequestError>> for HttpAnswer {
+    fn from(result: Result<HttpAnswer, RequestError>) -> Self {
+        result.unwrap_or_else(|failure| HttpAnswer::failure(&failure))
     }
 }

@@ -1,22 +1,22 @@
-//! What an ugly fate makes of a document.
+//! Makes documents ugly for the kinds of ugliness that exclude each other.
 
 use exact_json::{Value, json};
 
-use crate::dice::Dice;
 use crate::documents::Document;
 use crate::names::{account_database, encoded};
+use crate::random::RandomStream;
 use crate::ugly::UglyKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum DocumentSide {
     Number,
     Account,
 }
 
-/// How many there are.
+/// The number of [`odd_assignments`].
 pub(super) const ODD_ASSIGNMENTS: usize = 12;
 
-/// Values of `pvt_assigned_to` that are no account id, though they may be made of one.
+/// Values of `pvt_assigned_to` that are not account ids, some of them derived from one.
 pub(super) fn odd_assignments(id: &str) -> [Value; ODD_ASSIGNMENTS] {
     [
         json!(""),
@@ -34,20 +34,20 @@ pub(super) fn odd_assignments(id: &str) -> [Value; ODD_ASSIGNMENTS] {
     ]
 }
 
-/// What an ugly fate makes of a document; `None`: a tombstone. Both sides throw the same dice.
-pub(super) fn fated(
+/// Makes a document ugly. `None` is a tombstone. Both sides use the same random stream.
+pub(super) fn apply_exclusive_kind(
     kind: UglyKind,
     mut document: Document,
-    side: Side,
+    side: DocumentSide,
     seed: u64,
     index: usize,
 ) -> Option<Document> {
-    let mut dice = Dice::new(seed, "fate", index as u64);
-    let number_side = side == Side::Number;
+    let mut random = RandomStream::new(seed, "fate", index as u64);
+    let number_side = side == DocumentSide::Number;
     match kind {
         UglyKind::Tombstone => return None,
         UglyKind::SoftDeleted => {
-            let (here, value) = match dice.below(6) {
+            let (here, value) = match random.below(6) {
                 0 | 1 => (true, json!(true)),
                 2 => (number_side, json!(true)),
                 3 => (!number_side, json!(true)),
@@ -62,8 +62,8 @@ pub(super) fn fated(
             let id = document
                 .get("pvt_assigned_to")
                 .and_then(Value::as_str)
-                .map_or_else(|| dice.hex(32), String::from);
-            let which = dice.below(ODD_ASSIGNMENTS + 1);
+                .map_or_else(|| random.hex(32), String::from);
+            let which = random.below(ODD_ASSIGNMENTS + 1);
             let value = odd_assignments(&id).into_iter().nth(which);
             document.insert(
                 String::from("pvt_assigned_to"),
@@ -88,11 +88,11 @@ pub(super) fn fated(
                 json!("Callflow"),
                 json!(true),
             ];
-            let value = odd[dice.below(odd.len())].clone();
+            let value = odd[random.below(odd.len())].clone();
             document.insert(String::from("pvt_used_by"), value);
         }
         UglyKind::OddType => {
-            let here = match dice.below(3) {
+            let here = match random.below(3) {
                 0 => number_side,
                 1 => !number_side,
                 _ => true,
@@ -105,15 +105,15 @@ pub(super) fn fated(
                 json!({"number": "number"}),
                 json!("phone_number"),
             ];
-            let value = odd[dice.below(odd.len())].clone();
-            if here && dice.one_in(4) {
+            let value = odd[random.below(odd.len())].clone();
+            if here && random.one_in(4) {
                 document.remove("pvt_type");
             } else if here {
                 document.insert(String::from("pvt_type"), value);
             }
         }
         UglyKind::UsedByBoth => {
-            let value = dice.pick(&["callflow", "trunkstore", "calltrunkflow"]);
+            let value = random.pick(&["callflow", "trunkstore", "calltrunkflow"]);
             set_used_by(&mut document, Some(value));
         }
         _ => {}

@@ -1,5 +1,5 @@
-//! Every command of the table that writes, with arguments for random clusters in which it has
-//! something to do. Whoever adds a command to the table has it tested.
+//! Every command that writes, with random clusters in which the command changes something. A
+//! command that is added to the table is tested without further work.
 
 use exact_json::{Value, json};
 use kazoo_numbers::command::{Effect, Parameter, Spec, extras, table};
@@ -11,8 +11,9 @@ use proptest::sample::select;
 
 use crate::command::clusters;
 
-/// The functions that write documents of numbers and need no Kazoo; `undo` is not among them, since it needs a run.
-pub fn writing() -> impl Iterator<Item = &'static Spec> {
+/// Commands that write number documents and do not need Kazoo. `undo` is excluded because it needs
+/// an earlier run.
+pub fn write_commands() -> impl Iterator<Item = &'static Spec> {
     table()
         .iter()
         .chain(extras())
@@ -20,14 +21,14 @@ pub fn writing() -> impl Iterator<Item = &'static Spec> {
         .filter(|spec| !matches!(spec.name, "undo" | "unlock"))
 }
 
-/// A name for one of them, since names have several arities.
+/// A command's name with its arity, since a name can have several arities.
 pub fn signature(spec: &Spec) -> String {
     format!("{}/{}", spec.name, spec.parameters.len())
 }
 
-/// Clusters and arguments for one function. Where the reference model knows the function, it
+/// Random clusters and arguments for one command. If the reference model knows the command, it
 /// changes something.
-pub fn work(spec: &'static Spec) -> BoxedStrategy<(Cluster, Call)> {
+pub fn cases_for(spec: &'static Spec) -> BoxedStrategy<(Cluster, Call)> {
     let arity = spec.parameters.len();
     let modelled = model::FUNCTIONS.contains(&(spec.name, arity));
     clusters()
@@ -36,11 +37,11 @@ pub fn work(spec: &'static Spec) -> BoxedStrategy<(Cluster, Call)> {
             let call = if modelled {
                 arbitrary::call_of(spec.name, arity, &cluster)
             } else {
-                beyond_the_model(spec, &cluster)
+                call_without_model(spec, &cluster)
             };
             (Just(cluster), call)
         })
-        .prop_filter("has something to do", move |(cluster, given)| {
+        .prop_filter("changes something", move |(cluster, given)| {
             if !modelled {
                 return true;
             }
@@ -50,7 +51,7 @@ pub fn work(spec: &'static Spec) -> BoxedStrategy<(Cluster, Call)> {
         .boxed()
 }
 
-/// A cluster with what a function is about, here and there, and with attachments.
+/// A cluster with documents that the command changes, and with attachments.
 fn prepared(mut cluster: Cluster, function: &str) -> Cluster {
     let state = function.strip_prefix("purge_");
     let listed = match function {
@@ -86,7 +87,7 @@ fn prepared(mut cluster: Cluster, function: &str) -> Cluster {
     if function.starts_with("add_allowed_feature_on_system_config")
         || function == "ensure_adminonly_features_are_reachable"
     {
-        // Where nothing is configured every feature is allowed already.
+        // Without a configuration every feature is allowed already.
         let config = cluster.databases.entry("system_config".into()).or_default();
         let manager = json!({"_id": "number_manager", "default": {"features": {"allow": []}}});
         if let Some(manager) = manager.as_object() {
@@ -98,7 +99,7 @@ fn prepared(mut cluster: Cluster, function: &str) -> Cluster {
     cluster
 }
 
-fn beyond_the_model(spec: &Spec, cluster: &Cluster) -> BoxedStrategy<Call> {
+fn call_without_model(spec: &Spec, cluster: &Cluster) -> BoxedStrategy<Call> {
     let name = spec.name;
     let arguments: Vec<BoxedStrategy<Argument>> = spec
         .parameters
@@ -129,19 +130,19 @@ fn argument(parameter: Parameter, cluster: &Cluster) -> BoxedStrategy<Argument> 
         Parameter::Feature => KNOWN_FEATURES.map(str::to_owned).to_vec(),
         Parameter::Database | Parameter::Prefix => databases,
         Parameter::Number => numbers,
-        // Half of them databases, of which there are few.
+        // Select databases half of the time, because there are few of them.
         Parameter::DatabaseOrNumber => {
             let either = prop_oneof![select(databases), select(numbers)];
             return either.prop_map(Argument::Text).boxed();
         }
-        other => panic!("arguments of the kind {other:?} are missing here"),
+        other => panic!("no strategy for arguments of the kind {other:?}"),
     };
     select(all).prop_map(Argument::Text).boxed()
 }
 
-/// How many times as many cases a function needs as others, until it finds something to do.
-pub fn rarity(spec: &Spec) -> u64 {
-    // Unassigned numbers that something uses are few, and of them those of one database or the number itself fewer.
+/// A factor for the number of cases of a command that rarely finds something to change.
+pub fn case_factor(spec: &Spec) -> u64 {
+    // Few unassigned numbers are in use, and fewer still in one database or by number.
     if spec.name == "migrate_unassigned_numbers" {
         4
     } else {

@@ -1,5 +1,5 @@
-//! A run that dies or is stopped, and is run again, ends where an undisturbed run ends, and what it
-//! did can be undone.
+//! A run that is interrupted and repeated ends in the same state as an undisturbed run, and its
+//! changes can be undone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,23 +17,23 @@ use kazoo_numbers_testkit::server::TestServer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// How a run comes to its end too early.
+/// How a run is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Early {
+enum Interruption {
     Killed,
     Cancelled,
 }
 
-/// A host by which a run goes no further once so many batches have landed.
-struct Dies {
+/// A host that interrupts a run after a number of batches.
+struct InterruptingHost {
     url: ServerUrl,
     left: AtomicUsize,
-    early: Early,
+    early: Interruption,
     cancel: CancellationToken,
 }
 
 #[async_trait]
-impl Host for Dies {
+impl Host for InterruptingHost {
     async fn server(&self, _: Option<&DatabaseName>) -> Result<ServerUrl, kazoo_numbers::Error> {
         Ok(self.url.clone())
     }
@@ -50,8 +50,8 @@ impl Host for Dies {
             });
         match (left, self.early) {
             (Ok(_), _) => {}
-            (Err(_), Early::Killed) => std::future::pending().await,
-            (Err(_), Early::Cancelled) => self.cancel.cancel(),
+            (Err(_), Interruption::Killed) => std::future::pending().await,
+            (Err(_), Interruption::Cancelled) => self.cancel.cancel(),
         }
         Ok(Unannounced::default())
     }
@@ -65,9 +65,9 @@ fn journalled(folder: &tempfile::TempDir) -> Settings {
     }
 }
 
-/// Runs a command until so many batches have landed, and ends it there.
-async fn die_after(
-    (batches, early): (usize, Early),
+/// Runs a command and interrupts it after `batches` batches.
+async fn interrupt_after(
+    (batches, early): (usize, Interruption),
     url: &str,
     function: &str,
     arguments: &[Argument],
@@ -79,7 +79,7 @@ async fn die_after(
     let job = Job {
         function: function.to_owned(),
         command: command::parse(function, arguments).unwrap(),
-        host: Arc::new(Dies {
+        host: Arc::new(InterruptingHost {
             url: ServerUrl::parse(url).unwrap(),
             left: AtomicUsize::new(batches),
             early,
@@ -90,7 +90,7 @@ async fn die_after(
         cancel,
     };
     let running = tokio::spawn(run(job));
-    // Until it is done, or stands still: then it is dropped as a killed process would be.
+    // Until it ends or blocks. Then it is dropped like a killed process.
     let _ = tokio::time::timeout(std::time::Duration::from_millis(700), running).await;
     drained.abort();
 }
@@ -107,7 +107,7 @@ fn cluster(seed: u64) -> Cluster {
     .cluster
 }
 
-/// Documents without what tells only when they were written.
+/// Documents without timestamps of writes.
 fn documents(cluster: Cluster) -> Cluster {
     let mut cluster = cluster.without_tombstones();
     for database in cluster.databases.values_mut() {
@@ -118,14 +118,14 @@ fn documents(cluster: Cluster) -> Cluster {
     cluster
 }
 
-async fn read(stage: &TestServer) -> Cluster {
-    documents(stage.read().await.0)
+async fn read(server: &TestServer) -> Cluster {
+    documents(server.read().await.0)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
-    let stage = TestServer::start().await;
-    let url = stage.url.as_str();
+async fn interrupted_run_is_completed_by_next_and_undone() {
+    let server = TestServer::start().await;
+    let url = server.url.as_str();
     let commands: [(&str, Vec<Argument>); 5] = [
         ("copy_number_dbs_to_accounts", vec![]),
         ("fix_apps_for_number_dbs", vec![]),
@@ -139,7 +139,7 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
     let mut died = 0;
     for (index, (function, arguments)) in commands.iter().enumerate() {
         let cluster = cluster(index as u64);
-        stage.replace(&cluster).await;
+        server.replace(&cluster).await;
         call_with(
             url,
             function,
@@ -147,24 +147,24 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
             kazoo_numbers_testkit::command::settings(),
         )
         .await;
-        let wanted = read(&stage).await;
+        let wanted = read(&server).await;
         for death in [
-            (0, Early::Killed),
-            (1, Early::Killed),
-            (2, Early::Killed),
-            (0, Early::Cancelled),
+            (0, Interruption::Killed),
+            (1, Interruption::Killed),
+            (2, Interruption::Killed),
+            (0, Interruption::Cancelled),
         ] {
             let folder = tempfile::tempdir().unwrap();
-            stage.replace(&cluster).await;
-            let before = read(&stage).await;
-            die_after(death, url, function, arguments, &folder).await;
+            server.replace(&cluster).await;
+            let before = read(&server).await;
+            interrupt_after(death, url, function, arguments, &folder).await;
             let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
             let Some(broken) = runs.first().filter(|run| !run.ended) else {
                 continue;
             };
             died += 1;
             let completed = call_with(url, function, arguments, journalled(&folder)).await;
-            let differences = wanted.differences(&read(&stage).await);
+            let differences = wanted.differences(&read(&server).await);
             assert!(
                 differences.is_empty(),
                 "{function} {death:?}: {differences:#?}\n{}",
@@ -172,14 +172,14 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
             );
 
             let folder = tempfile::tempdir().unwrap();
-            stage.replace(&cluster).await;
-            die_after(death, url, function, arguments, &folder).await;
+            server.replace(&cluster).await;
+            interrupt_after(death, url, function, arguments, &folder).await;
             let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
             assert_eq!(runs[0].start.command, broken.start.command);
             let id = &runs[0].start.run;
             let undone = call_with(url, "undo", &[text(id)], journalled(&folder)).await;
             assert_eq!(undone.returned, Returned::Ok, "{:?}", undone.lines);
-            let restored = read(&stage).await;
+            let restored = read(&server).await;
             let differences: Vec<String> = before
                 .differences(&restored)
                 .into_iter()
@@ -192,17 +192,17 @@ async fn a_run_that_died_is_completed_by_the_next_and_undone_by_undo() {
         }
     }
     assert!(died >= 14, "only {died} runs died");
-    stage.end().await;
+    server.end().await;
 }
 
-/// Found by a random case: a number lies in `numbers/inum` and in the database that it names, for
-/// the same account. The account's copy is that of the latter, and stays so when a conversion of
-/// the former is completed.
+/// Found by a random case: a number is in `numbers/inum` and in its own database, both for the same
+/// account. The account's copy belongs to the own database, and stays so when an interrupted
+/// conversion of `numbers/inum` is completed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_conversion_is_completed_only_where_its_copies_follow_it() {
+async fn conversion_is_completed_only_for_its_own_copies() {
     const ACCOUNT: &str = "abcdef0123456789abcdef0123456789";
-    let stage = TestServer::start().await;
-    let url = stage.url.as_str();
+    let server = TestServer::start().await;
+    let url = server.url.as_str();
     let mut cluster = Cluster::default();
     for (database, module) in [
         ("numbers/inum", "knm_telnyx"),
@@ -225,7 +225,7 @@ async fn a_conversion_is_completed_only_where_its_copies_follow_it() {
     }
     let function = "convert_carrier_module";
     let arguments = ["knm_telnyx", "knm_local", "numbers%2Finum"].map(text);
-    stage.replace(&cluster).await;
+    server.replace(&cluster).await;
     call_with(
         url,
         function,
@@ -233,15 +233,22 @@ async fn a_conversion_is_completed_only_where_its_copies_follow_it() {
         kazoo_numbers_testkit::command::settings(),
     )
     .await;
-    let wanted = read(&stage).await;
+    let wanted = read(&server).await;
 
-    stage.replace(&cluster).await;
+    server.replace(&cluster).await;
     let folder = tempfile::tempdir().unwrap();
-    die_after((0, Early::Killed), url, function, &arguments, &folder).await;
+    interrupt_after(
+        (0, Interruption::Killed),
+        url,
+        function,
+        &arguments,
+        &folder,
+    )
+    .await;
     let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
     assert!(!runs[0].ended);
     call_with(url, function, &arguments, journalled(&folder)).await;
-    let differences = wanted.differences(&read(&stage).await);
-    stage.end().await;
+    let differences = wanted.differences(&read(&server).await);
+    server.end().await;
     assert!(differences.is_empty(), "{differences:#?}");
 }

@@ -1,16 +1,16 @@
-//! Databases and documents, made of what was decided.
+//! Builds databases and documents from the plan.
 
 use exact_json::json;
 
 use super::Plan;
-use super::fate::{Side, fated, odd_assignments, set_used_by};
-use super::number::{Breakage, Holder, NumberPlan, Usage};
-use crate::account_documents::{Did, Scribe};
+use super::number::{Assignee, DriftCase, NumberPlan, NumberUsage};
+use super::ugly_documents::{DocumentSide, apply_exclusive_kind, odd_assignments, set_used_by};
+use crate::account_documents::{AccountWriter, Did};
 use crate::design_documents::{account_designs, number_database_design};
-use crate::dice::Dice;
 use crate::documents::{Database, Document};
-use crate::number_documents::{Subject, number_document, uglify};
+use crate::number_documents::{NumberFields, number_document, uglify};
 use crate::prefixes::number;
+use crate::random::RandomStream;
 use crate::ugly::UglyKind;
 
 impl Plan {
@@ -22,20 +22,20 @@ impl Plan {
         format!("numbers/{}", self.prefixes[planned.prefix as usize])
     }
 
-    pub(super) fn holder_id(&self, holder: Holder) -> Option<&str> {
-        match holder {
-            Holder::Nobody => None,
-            Holder::Account(at) => self.accounts.get(at).map(String::as_str),
-            Holder::Gone(at) => self.gone.get(at).map(String::as_str),
+    pub(super) fn assignee_id(&self, assignee: Assignee) -> Option<&str> {
+        match assignee {
+            Assignee::Unassigned => None,
+            Assignee::Account(at) => self.accounts.get(at).map(String::as_str),
+            Assignee::WithoutDatabase(at) => self.gone.get(at).map(String::as_str),
         }
     }
 
-    /// The document as it is when nothing is wrong: the same on both sides.
-    pub(super) fn sound(&self, index: usize) -> Document {
+    /// The document without drift. It is the same on both sides.
+    pub(super) fn correct_document(&self, index: usize) -> Document {
         let planned = &self.numbers[index];
-        let mut dice = Dice::new(self.options.seed, "number", index as u64);
-        let state = if planned.holder == Holder::Nobody {
-            dice.pick(&[
+        let mut random = RandomStream::new(self.options.seed, "number", index as u64);
+        let state = if planned.assignee == Assignee::Unassigned {
+            random.pick(&[
                 "available",
                 "available",
                 "discovery",
@@ -47,16 +47,16 @@ impl Plan {
             "in_service"
         };
         let id = self.number(planned);
-        let subject = Subject {
+        let fields = NumberFields {
             id: &id,
-            assigned_to: self.holder_id(planned.holder),
+            assigned_to: self.assignee_id(planned.assignee),
             state,
             used_by: planned.usage.name(),
             master: self.master(),
         };
-        let mut document = number_document(&subject, &mut dice);
+        let mut document = number_document(&fields, &mut random);
         if let Some(kind) = planned.content {
-            uglify(&mut document, kind, &mut dice);
+            uglify(&mut document, kind, &mut random);
         }
         document
     }
@@ -72,73 +72,73 @@ impl Plan {
         for index in &self.by_prefix[prefix] {
             let index = *index as usize;
             let planned = &self.numbers[index];
-            let mut document = self.sound(index);
-            match planned.breakage.as_deref() {
-                Some(Breakage::OnlyInAccount { tombstone, .. }) => {
+            let mut document = self.correct_document(index);
+            match planned.drift_case.as_deref() {
+                Some(DriftCase::OnlyInAccount { tombstone, .. }) => {
                     if *tombstone {
                         database.delete(&self.number(planned));
                     }
                     continue;
                 }
-                Some(Breakage::UsedBy {
+                Some(DriftCase::UsedBy {
                     number_side: Some(which),
                     ..
                 }) => set_used_by(&mut document, planned.usage.wrong(*which)),
-                Some(Breakage::UnassignedButUsed) => set_used_by(&mut document, Some("callflow")),
-                Some(Breakage::OddAssignment(which)) => {
+                Some(DriftCase::UnassignedButUsed) => set_used_by(&mut document, Some("callflow")),
+                Some(DriftCase::OddAssignment(which)) => {
                     let odd = odd_assignments(self.master()).into_iter().nth(*which);
                     document.insert(String::from("pvt_assigned_to"), odd.unwrap_or_default());
                     set_used_by(&mut document, which.is_multiple_of(2).then_some("callflow"));
                 }
-                Some(Breakage::Astray(stray)) if planned.holder == Holder::Nobody => {
+                Some(DriftCase::StrayCopy(stray)) if planned.assignee == Assignee::Unassigned => {
                     let former = json!(self.accounts[stray.account]);
                     document.insert(String::from("pvt_previously_assigned_to"), former);
                 }
-                Some(Breakage::Conflicted {
+                Some(DriftCase::Conflicted {
                     number_side: true,
                     agree,
                     ..
                 }) => database.insert_conflict(self.losing_leaf(index, &document, *agree)),
                 _ => {}
             }
-            self.put(&mut database, index, document, Side::Number);
+            self.put(&mut database, index, document, DocumentSide::Number);
         }
         database
     }
 
-    /// A leaf that lost against this document: the same, or one that differs in something, now and
-    /// then in its account or its state.
+    /// A losing leaf of a document: equal, or different in a field, sometimes in its account or
+    /// state.
     fn losing_leaf(&self, index: usize, winner: &Document, agree: bool) -> Document {
-        let mut dice = Dice::new(self.options.seed, "conflict", index as u64);
+        let mut random = RandomStream::new(self.options.seed, "conflict", index as u64);
         let mut leaf = winner.clone();
         if agree {
             return leaf;
         }
-        match dice.below(4) {
+        match random.below(4) {
             0 => {
-                let other = dice.below(self.accounts.len());
+                let other = random.below(self.accounts.len());
                 leaf.insert(String::from("pvt_assigned_to"), json!(self.accounts[other]));
                 leaf.insert(String::from("pvt_reserve_history"), json!([]));
             }
             1 => {
                 leaf.insert(String::from("pvt_state"), json!("deleted"));
             }
-            _ => self.any_difference(&mut dice).apply(&mut leaf),
+            _ => self.any_difference(&mut random).apply(&mut leaf),
         }
         leaf
     }
 
-    /// Numbers that `numbers/managed` assigns to another account than their own databases do:
-    /// that account, and the document that both have.
-    pub(crate) fn given_twice(&self) -> Vec<(usize, Document)> {
+    /// Numbers that `numbers/managed` assigns to another account than their own databases do: that
+    /// account and the document.
+    pub(crate) fn assigned_twice(&self) -> Vec<(usize, Document)> {
         let planned = self.numbers.iter().enumerate();
         planned
-            .filter_map(|(index, planned)| match planned.breakage.as_deref() {
-                Some(Breakage::GivenTwice { account }) => Some((index, *account)),
+            .filter_map(|(index, planned)| match planned.drift_case.as_deref() {
+                Some(DriftCase::AssignedTwice { account }) => Some((index, *account)),
                 _ => None,
             })
             .map(|(index, account)| {
-                let mut document = self.sound(index);
+                let mut document = self.correct_document(index);
                 let own = json!(self.accounts[account]);
                 document.insert(String::from("pvt_assigned_to"), own);
                 set_used_by(&mut document, None);
@@ -152,13 +152,13 @@ impl Plan {
         database: &mut Database,
         index: usize,
         document: Document,
-        side: Side,
+        side: DocumentSide,
     ) {
         let planned = &self.numbers[index];
-        let Some(kind) = planned.fate else {
+        let Some(kind) = planned.ugly_documents else {
             return database.insert(document);
         };
-        match fated(kind, document, side, self.options.seed, index) {
+        match apply_exclusive_kind(kind, document, side, self.options.seed, index) {
             Some(document) => database.insert(document),
             None => database.delete(&self.number(planned)),
         }
@@ -180,9 +180,9 @@ impl Plan {
             self.use_number(account, index, &mut callflow, &mut dids);
         }
         let id = &self.accounts[account];
-        let mut scribe = Scribe {
+        let mut scribe = AccountWriter {
             account: id,
-            dice: Dice::new(self.options.seed, "account", account as u64),
+            random: RandomStream::new(self.options.seed, "account", account as u64),
         };
         database.insert(scribe.account(self.master(), account));
         let people = 1 + (database.documents.len() / 8).min(10);
@@ -197,9 +197,9 @@ impl Plan {
         let mut rest = callflow.as_slice();
         let mut extension = 1000;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(1 + scribe.dice.below(4)));
+            let (now, later) = rest.split_at(rest.len().min(1 + scribe.random.below(4)));
             let mut numbers = now.to_vec();
-            if scribe.dice.one_in(2) {
+            if scribe.random.one_in(2) {
                 extension += 1;
                 numbers.push(extension.to_string());
             }
@@ -207,11 +207,11 @@ impl Plan {
             rest = later;
         }
         let odd = self.is_ugly(UglyKind::OddTrunkstores);
-        // An account can have several; most have one, or none.
+        // An account can have several; most have one or none.
         for part in dids.chunks(400) {
             database.insert(scribe.trunkstore(part, odd));
         }
-        if dids.is_empty() && scribe.dice.one_in(3) {
+        if dids.is_empty() && scribe.random.one_in(3) {
             database.insert(scribe.trunkstore(&[], odd));
         }
         database
@@ -219,12 +219,12 @@ impl Plan {
 
     pub(super) fn put_copy(&self, database: &mut Database, account: usize, index: usize) {
         let planned = &self.numbers[index];
-        let mut document = self.sound(index);
-        let breakage = planned.breakage.as_deref();
-        if planned.holder != Holder::Account(account) {
-            let strays = match breakage {
-                Some(Breakage::Astray(stray)) => std::slice::from_ref(stray),
-                Some(Breakage::OnlyInAccount { strays, .. }) => strays.as_slice(),
+        let mut document = self.correct_document(index);
+        let drift_case = planned.drift_case.as_deref();
+        if planned.assignee != Assignee::Account(account) {
+            let strays = match drift_case {
+                Some(DriftCase::StrayCopy(stray)) => std::slice::from_ref(stray),
+                Some(DriftCase::OnlyInAccount { strays, .. }) => strays.as_slice(),
                 _ => &[],
             };
             if let Some(stray) = strays.iter().find(|stray| stray.account == account) {
@@ -243,27 +243,27 @@ impl Plan {
             }
             return;
         }
-        match breakage {
-            Some(Breakage::Missing { tombstone }) => {
+        match drift_case {
+            Some(DriftCase::Missing { tombstone }) => {
                 if *tombstone {
                     database.delete(&self.number(planned));
                 }
                 return;
             }
-            Some(Breakage::OnlyInAccount { in_own: false, .. }) => return,
-            Some(Breakage::Differing(difference)) => difference.apply(&mut document),
-            Some(Breakage::UsedBy {
+            Some(DriftCase::OnlyInAccount { in_own: false, .. }) => return,
+            Some(DriftCase::Differing(difference)) => difference.apply(&mut document),
+            Some(DriftCase::UsedBy {
                 account_side: Some(which),
                 ..
             }) => set_used_by(&mut document, planned.usage.wrong(*which)),
-            Some(Breakage::Conflicted {
+            Some(DriftCase::Conflicted {
                 account_side: true,
                 agree,
                 ..
             }) => database.insert_conflict(self.losing_leaf(index, &document, *agree)),
             _ => {}
         }
-        self.put(database, index, document, Side::Account);
+        self.put(database, index, document, DocumentSide::Account);
     }
 
     pub(super) fn use_number(
@@ -274,32 +274,32 @@ impl Plan {
         dids: &mut Vec<Did>,
     ) {
         let planned = &self.numbers[index];
-        if planned.holder != Holder::Account(account) {
+        if planned.assignee != Assignee::Account(account) {
             return;
         }
         let mut number = self.number(planned);
-        if planned.fate == Some(UglyKind::UnnormalisedUsage) {
+        if planned.ugly_documents == Some(UglyKind::UnnormalisedUsage) {
             number = number
                 .strip_prefix("+1")
                 .map_or(number.clone(), String::from);
         }
-        if matches!(planned.usage, Usage::Callflow | Usage::Both) {
+        if matches!(planned.usage, NumberUsage::Callflow | NumberUsage::Both) {
             callflow.push(number.clone());
         }
-        // A number that a disabled server still lists is not used.
-        let enabled = matches!(planned.usage, Usage::Trunkstore | Usage::Both);
-        if enabled || (planned.usage == Usage::None && index.is_multiple_of(5)) {
+        // A number on a disabled server does not count as used.
+        let enabled = matches!(planned.usage, NumberUsage::Trunkstore | NumberUsage::Both);
+        if enabled || (planned.usage == NumberUsage::None && index.is_multiple_of(5)) {
             dids.push(Did { number, enabled });
         }
     }
 
-    /// Numbers that a callflow of another account uses, with that account.
+    /// Numbers in a callflow of another account, with that account.
     pub(crate) fn foreign_uses(&self) -> Vec<(usize, String)> {
         let planned = self.numbers.iter();
         planned
-            .filter(|planned| planned.fate == Some(UglyKind::ForeignUsage))
-            .filter_map(|planned| match planned.holder {
-                Holder::Account(own) => {
+            .filter(|planned| planned.ugly_documents == Some(UglyKind::ForeignUsage))
+            .filter_map(|planned| match planned.assignee {
+                Assignee::Account(own) => {
                     Some(((own + 1) % self.accounts.len(), self.number(planned)))
                 }
                 _ => None,
@@ -308,14 +308,14 @@ impl Plan {
             .collect()
     }
 
-    /// A few numbers that nothing uses, with their account: for documents that mention numbers
-    /// without using them.
-    pub(crate) fn idle_numbers(&self, count: usize) -> Vec<(usize, String)> {
+    /// A few unused numbers with their accounts, for documents that mention numbers without using
+    /// them.
+    pub(crate) fn unused_numbers(&self, count: usize) -> Vec<(usize, String)> {
         let planned = self.numbers.iter();
         planned
-            .filter(|planned| planned.usage == Usage::None)
-            .filter_map(|planned| match planned.holder {
-                Holder::Account(own) => Some((own, self.number(planned))),
+            .filter(|planned| planned.usage == NumberUsage::None)
+            .filter_map(|planned| match planned.assignee {
+                Assignee::Account(own) => Some((own, self.number(planned))),
                 _ => None,
             })
             .take(count)

@@ -1,13 +1,13 @@
-//! What a client is told when its request fails.
+//! Errors that are reported to the client.
 
 use crate::json::Malformed;
 use crate::revision::InvalidRev;
 use crate::store::StoreError;
 use std::borrow::Cow;
 
-/// A refusal in CouchDB's words, or a fault of our own.
+/// A refusal in CouchDB's words, or an internal error.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum RequestError {
     #[error("{error}: {reason}")]
     Refused {
         status: u16,
@@ -20,9 +20,9 @@ pub(crate) enum Failure {
 
 type Text = Cow<'static, str>;
 
-impl Failure {
+impl RequestError {
     pub(crate) fn new(status: u16, error: impl Into<Text>, reason: impl Into<Text>) -> Self {
-        Failure::Refused {
+        RequestError::Refused {
             status,
             error: error.into(),
             reason: reason.into(),
@@ -97,35 +97,35 @@ impl Failure {
 
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Failure::Refused { status, .. } => *status,
-            Failure::Store(_) => 500,
+            RequestError::Refused { status, .. } => *status,
+            RequestError::Store(_) => 500,
         }
     }
 
-    /// The two texts of the answer.
+    /// The `error` and `reason` of the answer.
     pub(crate) fn texts(&self) -> (&str, String) {
         match self {
-            Failure::Refused { error, reason, .. } => (error, reason.to_string()),
-            Failure::Store(error) => ("internal_server_error", error.to_string()),
+            RequestError::Refused { error, reason, .. } => (error, reason.to_string()),
+            RequestError::Store(error) => ("internal_server_error", error.to_string()),
         }
     }
 
-    /// Whether it concerns one row of a bulk request only; all else fails the whole request.
+    /// Whether the error concerns one row of a bulk request. Any other fails the whole request.
     pub(crate) fn is_of_one_row(&self) -> bool {
-        matches!(self, Failure::Refused { error, .. } if matches!(
+        matches!(self, RequestError::Refused { error, .. } if matches!(
             error.as_ref(),
             "conflict" | "forbidden" | "unauthorized" | "compilation_error" | "invalid_design_doc"
         ))
     }
 }
 
-impl From<Malformed> for Failure {
+impl From<Malformed> for RequestError {
     fn from(error: Malformed) -> Self {
         Self::bad_request(error.to_string())
     }
 }
 
-impl From<InvalidRev> for Failure {
+impl From<InvalidRev> for RequestError {
     fn from(error: InvalidRev) -> Self {
         Self::bad_request(error.to_string())
     }

@@ -1,4 +1,4 @@
-//! Documents as they are at present, of those that a run changed.
+//! The current state of documents that a run changed.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kazoo_numbers_generator::Document;
 use serde::Deserialize;
 
-use crate::changes::{Changes, Towards};
+use crate::changes::{ChangeDirection, JournaledChanges};
 use crate::floor::AT_ONCE;
-use crate::http::{Client, Method, Request};
+use crate::http::{Client, FloorRequest, Method};
 
 const KEYS_IN_A_READ: usize = 1000;
 
-/// Revisions and documents, by database and id. What is not there is not in it.
+/// Revisions and documents by database and id. Missing documents have no entry.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Present(BTreeMap<String, BTreeMap<String, Found>>);
+pub(crate) struct CurrentDocuments(BTreeMap<String, BTreeMap<String, CurrentDocument>>);
 
 #[derive(Clone, Debug)]
-struct Found {
+struct CurrentDocument {
     revision: String,
     document: Document,
 }
@@ -41,9 +41,9 @@ struct RowValue {
     rev: String,
 }
 
-impl Present {
-    /// Reads the documents that these changes are about.
-    pub(crate) async fn of(client: &Client, changes: &Changes) -> Result<Self> {
+impl CurrentDocuments {
+    /// Reads the documents of these changes.
+    pub(crate) async fn of(client: &Client, changes: &JournaledChanges) -> Result<Self> {
         let read = stream::iter(changes.ids())
             .map(|(database, ids)| async move {
                 let mut found = BTreeMap::new();
@@ -59,22 +59,26 @@ impl Present {
         Ok(Self(read))
     }
 
-    /// A document's revision, if it is there.
+    /// The revision of a document, if it exists.
     pub(crate) fn revision(&self, database: &str, id: &str) -> Option<&str> {
         Some(&self.found(database, id)?.revision)
     }
 
-    fn found(&self, database: &str, id: &str) -> Option<&Found> {
+    fn found(&self, database: &str, id: &str) -> Option<&CurrentDocument> {
         self.0.get(database)?.get(id)
     }
 
-    /// Fails unless every document is as it was before the changes, or after them.
-    pub(crate) fn must_be(&self, changes: &Changes, towards: Towards) -> Result<()> {
+    /// Fails unless every document is on this side of the changes.
+    pub(crate) fn ensure_state(
+        &self,
+        changes: &JournaledChanges,
+        direction: ChangeDirection,
+    ) -> Result<()> {
         for (database, documents) in &changes.documents {
             for (id, change) in documents {
-                let present = self.found(database, id).map(|found| &found.document);
-                if present != change.target(towards) {
-                    bail!("{database}: {id} is not as it was {towards:?} the run");
+                let current = self.found(database, id).map(|found| &found.document);
+                if current != change.target(direction) {
+                    bail!("{database}: {id} differs from its state {direction:?} the run");
                 }
             }
         }
@@ -82,8 +86,8 @@ impl Present {
     }
 
     #[cfg(test)]
-    pub(crate) fn made_up(database: &str, id: &str, revision: &str) -> Self {
-        let found = Found {
+    pub(crate) fn for_test(database: &str, id: &str, revision: &str) -> Self {
+        let found = CurrentDocument {
             revision: revision.to_owned(),
             document: Document::new(),
         };
@@ -92,22 +96,22 @@ impl Present {
     }
 }
 
-fn of_row(row: Row) -> Option<(String, Found)> {
+fn of_row(row: Row) -> Option<(String, CurrentDocument)> {
     let mut document = row.doc?;
     document.shift_remove("_rev");
     let revision = row.value?.rev;
-    Some((row.key, Found { revision, document }))
+    Some((row.key, CurrentDocument { revision, document }))
 }
 
-fn with_documents(database: &str, keys: &[&str]) -> Request {
+fn with_documents(database: &str, keys: &[&str]) -> FloorRequest {
     let body = json!({ "keys": keys }).to_string();
     let path = "/_all_docs?include_docs=true";
-    Request::to(Method::Post, database, path, Some(body))
+    FloorRequest::to(Method::Post, database, path, Some(body))
 }
 
-/// All documents of a database, without their revisions.
+/// All documents of a database without revisions.
 pub(crate) async fn documents_of(client: &Client, database: &str) -> Result<Vec<Document>> {
-    let request = Request::to(Method::Get, database, "/_all_docs?include_docs=true", None);
+    let request = FloorRequest::to(Method::Get, database, "/_all_docs?include_docs=true", None);
     let answer: AllDocs = client.json(&request).await?;
     Ok(answer
         .rows

@@ -1,34 +1,34 @@
-//! Waiting until a server has nothing else to do: after writes CouchDB brings indexes up to date
-//! and compacts files on its own, which would be taken for what comes next.
+//! Waits until a server is idle: after writes CouchDB updates indexes and compacts files, which
+//! would distort the next measurement.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use exact_json::Value;
 
-use crate::http::{Client, Request};
-use crate::progress::say;
+use crate::http::{Client, FloorRequest};
+use crate::progress::log;
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Quiet for so long is quiet.
+/// The server counts as idle after this time without tasks.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// A server that is busy for longer is busy with something else.
+/// The longest wait. A server that is busy for longer has other work.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Returns when the server has had no task of its own for a while.
+/// Returns when the server has had no task for some time.
 pub(crate) async fn wait(client: &Client) -> Result<()> {
     let began = Instant::now();
     let mut quiet_since = Instant::now();
     while quiet_since.elapsed() < QUIET {
         tokio::time::sleep(LOOK_EVERY).await;
-        let tasks: Vec<Value> = client.json(&Request::get("/_active_tasks")).await?;
+        let tasks: Vec<Value> = client.json(&FloorRequest::get("/_active_tasks")).await?;
         if !tasks.is_empty() {
             quiet_since = Instant::now();
         }
         if began.elapsed() > PATIENCE {
-            say("  the server does not come to rest; what follows is measured all the same");
+            log("  warning: the server is still busy; continuing");
             break;
         }
     }

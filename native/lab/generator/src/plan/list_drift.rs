@@ -1,84 +1,84 @@
-//! The list of what is wrong, made together with the decision and not read off the documents.
+//! The list of drift. It is made from the decisions, not from the documents.
 
 use super::Plan;
-use super::number::{Breakage, Holder, NumberPlan};
+use super::number::{Assignee, DriftCase, NumberPlan};
 use crate::drift::{Drift, DriftKind};
 use crate::names::account_database;
 
 impl Plan {
-    pub(super) fn fact(
+    pub(super) fn drift_of(
         &self,
         kind: DriftKind,
         planned: &NumberPlan,
-        holder: Holder,
+        assignee: Assignee,
         databases: &[String],
     ) -> Drift {
         Drift {
             kind,
             number: self.number(planned),
-            account: self.holder_id(holder).map(String::from),
+            account: self.assignee_id(assignee).map(String::from),
             databases: databases.to_vec(),
             fields: Vec::new(),
         }
     }
 
-    /// Lists what this breakage makes wrong.
-    pub(super) fn state_facts(&mut self, index: usize, breakage: &Breakage) {
+    /// Lists the drift of one number.
+    pub(super) fn list_drift(&mut self, index: usize, drift_case: &DriftCase) {
         let planned = self.numbers[index].clone();
         let home = self.home(&planned);
-        let own = match planned.holder {
-            Holder::Account(own) => Some(own),
+        let own = match planned.assignee {
+            Assignee::Account(own) => Some(own),
             _ => None,
         };
         let account = |at: usize| account_database(&self.accounts[at]);
         let own_database = own.map(account).unwrap_or_default();
         let copy = [own_database.clone(), home.clone()];
-        let mut facts = Vec::new();
-        let mut state = |kind, holder, databases: &[String], fields: &[&str]| {
-            let mut fact = self.fact(kind, &planned, holder, databases);
-            fact.fields = fields.iter().copied().map(String::from).collect();
-            facts.push(fact);
+        let mut found = Vec::new();
+        let mut state = |kind, assignee, databases: &[String], fields: &[&str]| {
+            let mut drift = self.drift_of(kind, &planned, assignee, databases);
+            drift.fields = fields.iter().copied().map(String::from).collect();
+            found.push(drift);
         };
-        match breakage {
-            Breakage::Missing { .. } => {
-                state(DriftKind::MissingCopy, planned.holder, &copy, &[]);
+        match drift_case {
+            DriftCase::Missing { .. } => {
+                state(DriftKind::MissingCopy, planned.assignee, &copy, &[]);
             }
-            Breakage::Differing(difference) => {
+            DriftCase::Differing(difference) => {
                 let fields = difference.fields();
-                state(DriftKind::DifferingCopy, planned.holder, &copy, fields);
+                state(DriftKind::DifferingCopy, planned.assignee, &copy, fields);
             }
-            Breakage::UsedBy {
+            DriftCase::UsedBy {
                 number_side,
                 account_side,
             } => {
                 let swapped = [home.clone(), own_database.clone()];
                 if number_side.is_some() {
                     let kind = DriftKind::WrongUsedByInNumberDatabase;
-                    state(kind, planned.holder, &swapped, &[]);
+                    state(kind, planned.assignee, &swapped, &[]);
                 }
                 if account_side.is_some() {
                     let kind = DriftKind::WrongUsedByInAccount;
-                    state(kind, planned.holder, &copy, &[]);
+                    state(kind, planned.assignee, &copy, &[]);
                 }
                 if number_side.is_none() || account_side.is_none() {
                     let kind = DriftKind::DifferingCopy;
-                    state(kind, planned.holder, &copy, &["pvt_used_by"]);
+                    state(kind, planned.assignee, &copy, &["pvt_used_by"]);
                 }
             }
-            Breakage::Astray(stray) => {
+            DriftCase::StrayCopy(stray) => {
                 let kind = if stray.own {
                     DriftKind::FormerAccount
                 } else {
                     DriftKind::WrongAccount
                 };
-                let holder = Holder::Account(stray.account);
+                let assignee = Assignee::Account(stray.account);
                 let databases = [account(stray.account), home.clone()];
-                state(kind, holder, &databases, &[]);
+                state(kind, assignee, &databases, &[]);
                 if stray.used && planned.usage.name().is_some() {
-                    state(DriftKind::WrongUsedByInAccount, holder, &databases, &[]);
+                    state(DriftKind::WrongUsedByInAccount, assignee, &databases, &[]);
                 }
             }
-            Breakage::OnlyInAccount { in_own, strays, .. } => {
+            DriftCase::OnlyInAccount { in_own, strays, .. } => {
                 let claims = strays.iter().filter(|stray| stray.own).count();
                 let is_contested = claims + usize::from(*in_own) > 1;
                 let kind_of = |claims: bool| {
@@ -89,41 +89,41 @@ impl Plan {
                     }
                 };
                 if *in_own {
-                    state(kind_of(true), planned.holder, &copy, &[]);
+                    state(kind_of(true), planned.assignee, &copy, &[]);
                 }
                 for stray in strays {
-                    let holder = Holder::Account(stray.account);
+                    let assignee = Assignee::Account(stray.account);
                     let databases = [account(stray.account), home.clone()];
-                    state(kind_of(stray.own), holder, &databases, &[]);
+                    state(kind_of(stray.own), assignee, &databases, &[]);
                     if !stray.own {
-                        state(DriftKind::WrongAccount, holder, &databases, &[]);
+                        state(DriftKind::WrongAccount, assignee, &databases, &[]);
                     }
                     if stray.used && planned.usage.name().is_some() {
-                        state(DriftKind::WrongUsedByInAccount, holder, &databases, &[]);
+                        state(DriftKind::WrongUsedByInAccount, assignee, &databases, &[]);
                     }
                 }
             }
-            Breakage::Misfiled { prefix, twice } => {
+            DriftCase::Misfiled { prefix, twice } => {
                 let wrong = format!("numbers/{}", self.prefixes[*prefix]);
                 state(
                     DriftKind::Misfiled,
-                    planned.holder,
+                    planned.assignee,
                     &[wrong, home.clone()],
                     &[],
                 );
                 if !twice && own.is_some() {
-                    state(DriftKind::OnlyInAccount, planned.holder, &copy, &[]);
+                    state(DriftKind::OnlyInAccount, planned.assignee, &copy, &[]);
                 }
             }
-            Breakage::UnassignedButUsed => {
+            DriftCase::UnassignedButUsed => {
                 let kind = DriftKind::UnassignedButUsed;
-                state(kind, planned.holder, std::slice::from_ref(&home), &[]);
+                state(kind, planned.assignee, std::slice::from_ref(&home), &[]);
             }
-            Breakage::OddAssignment(_) => {
+            DriftCase::OddAssignment(_) => {
                 let kind = DriftKind::OddAssignment;
-                state(kind, planned.holder, std::slice::from_ref(&home), &[]);
+                state(kind, planned.assignee, std::slice::from_ref(&home), &[]);
             }
-            Breakage::Conflicted {
+            DriftCase::Conflicted {
                 number_side,
                 account_side,
                 ..
@@ -131,21 +131,21 @@ impl Plan {
                 let kind = DriftKind::Conflicted;
                 if *number_side {
                     let databases = [home.clone(), own_database.clone()];
-                    state(kind, planned.holder, &databases, &[]);
+                    state(kind, planned.assignee, &databases, &[]);
                 }
                 if *account_side {
-                    state(kind, planned.holder, &copy, &[]);
+                    state(kind, planned.assignee, &copy, &[]);
                 }
             }
-            Breakage::GivenTwice { account } => {
+            DriftCase::AssignedTwice { account } => {
                 let managed = String::from("numbers/managed");
                 let kind = DriftKind::Contested;
                 let databases = [home.clone(), managed.clone()];
-                state(kind, planned.holder, &databases, &[]);
-                let other = Holder::Account(*account);
+                state(kind, planned.assignee, &databases, &[]);
+                let other = Assignee::Account(*account);
                 state(kind, other, &[managed, home.clone()], &[]);
             }
         }
-        self.drift.append(&mut facts);
+        self.drift.append(&mut found);
     }
 }

@@ -1,87 +1,87 @@
-//! What was read and what was written, as it went over the wire.
+//! Records the documents that were read and written through the proxy.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 use exact_json::{Map, Value};
 
-use crate::asked::{Asked, Kind};
+use crate::request::{ParsedRequest, RequestKind};
 
-/// A document as it was delivered to the client.
+/// A document that was delivered to the client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivered {
-    /// The plain name of its database.
+    /// The plain name of the database.
     pub database: String,
-    /// Its revision.
+    /// The revision.
     pub rev: String,
-    /// Its content, where that was asked for.
+    /// The content, if requested.
     pub document: Option<Map<String, Value>>,
 }
 
 /// A document that the client sent to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
-    /// The plain name of its database.
+    /// The plain name of the database.
     pub database: String,
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// The revision that it is to replace.
+    /// The revision to replace.
     pub replaces: Option<String>,
-    /// Whether that revision was delivered before this was sent, or there is none.
+    /// Whether that revision was delivered before the write, or there is no such revision.
     pub was_read: bool,
-    /// What was sent, `_rev` and all.
+    /// The document as sent, with `_rev`.
     pub document: Map<String, Value>,
-    /// Whether the same request writes another revision of the document before this one: a deletion with all leaves has a
-    /// row for each, and is one change.
+    /// Whether the same request writes another revision of the document earlier. The deletion of a
+    /// document with conflicts has a row for each leaf and is one change.
     pub is_further_leaf: bool,
-    /// The revision that it became; None when the server refused it.
+    /// The new revision. None if the server refused the write.
     pub landed: Option<String>,
 }
 
-/// What was seen of a run.
+/// The recorded traffic of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Witness {
-    /// How many requests there were.
+pub struct Recording {
+    /// The number of requests.
     pub requests: u64,
-    /// What was delivered, by id.
+    /// Delivered documents by id.
     pub delivered: HashMap<String, Vec<Delivered>>,
-    /// What was sent to be written, and reached the server, in the order in which the server
-    /// answered.
+    /// Writes that reached the server, in the order of the server's answers.
     pub written: Vec<Written>,
-    /// Statuses that were answered, and how often.
+    /// The number of answers for each status.
     pub statuses: BTreeMap<u16, u64>,
 }
 
-impl Witness {
+impl Recording {
     /// Whether this revision was delivered.
     pub fn has_read(&self, database: &str, id: &str, rev: &str) -> bool {
         self.delivered.get(id).is_some_and(|all| {
             all.iter()
-                .any(|one| one.database == database && one.rev == rev)
+                .any(|delivered| delivered.database == database && delivered.rev == rev)
         })
     }
 
-    /// Writes that landed on a revision which the client had not read.
-    pub fn unread(&self) -> impl Iterator<Item = &Written> {
+    /// Writes that replaced a revision which the client had not read.
+    pub fn unread_writes(&self) -> impl Iterator<Item = &Written> {
         self.written
             .iter()
-            .filter(|one| one.landed.is_some() && !one.was_read)
+            .filter(|write| write.landed.is_some() && !write.was_read)
     }
 
-    /// Documents that were changed, design documents left out.
+    /// Successful changes, without design documents.
     pub fn changed(&self) -> impl Iterator<Item = &Written> {
         self.written
             .iter()
-            .filter(|one| one.landed.is_some() && !one.is_further_leaf)
-            .filter(|one| !one.id.starts_with("_design/"))
+            .filter(|write| write.landed.is_some() && !write.is_further_leaf)
+            .filter(|write| !write.id.starts_with("_design/"))
     }
 
-    /// A write that is on its way to the server: it counts what was read until now.
-    pub(crate) fn writes(&self, asked: &Asked) -> Vec<Written> {
-        if asked.kind != Kind::BulkDocs {
+    /// Parses the writes of a request before it is forwarded, so that `was_read` counts earlier
+    /// reads only.
+    pub(crate) fn parse_writes(&self, request: &ParsedRequest) -> Vec<Written> {
+        if request.kind != RequestKind::BulkDocs {
             return Vec::new();
         }
-        let Ok(Value::Object(mut body)) = exact_json::from_slice(&asked.body) else {
+        let Ok(Value::Object(mut body)) = exact_json::from_slice(&request.body) else {
             return Vec::new();
         };
         let Some(Value::Array(documents)) = body.remove("docs") else {
@@ -103,8 +103,8 @@ impl Witness {
                 Written {
                     was_read: replaces
                         .as_deref()
-                        .is_none_or(|rev| self.has_read(&asked.database, &id, rev)),
-                    database: asked.database.clone(),
+                        .is_none_or(|rev| self.has_read(&request.database, &id, rev)),
+                    database: request.database.clone(),
                     is_further_leaf: !ids.insert(id.clone()),
                     id,
                     replaces,
@@ -115,10 +115,10 @@ impl Witness {
             .collect()
     }
 
-    /// The server's own answer to writes.
-    pub(crate) fn landed(&mut self, mut writes: Vec<Written>, body: &Bytes) {
+    /// Records the server's answer to writes.
+    pub(crate) fn record_writes(&mut self, mut writes: Vec<Written>, body: &Bytes) {
         let rows: Vec<Value> = exact_json::from_slice(body).unwrap_or_default();
-        // CouchDB answers in the order of the documents.
+        // CouchDB's rows are in the order of the documents.
         for (write, row) in writes.iter_mut().zip(&rows) {
             if row.get("error").is_none() {
                 write.landed = row.get("rev").and_then(Value::as_str).map(str::to_owned);
@@ -127,9 +127,9 @@ impl Witness {
         self.written.extend(writes);
     }
 
-    /// An answer that goes to the client as the server gave it, or with its rows all there.
-    pub(crate) fn delivers(&mut self, asked: &Asked, body: &Bytes) {
-        for mut row in rows(asked.kind, body) {
+    /// Records an answer that reaches the client with all its rows.
+    pub(crate) fn record_delivery(&mut self, request: &ParsedRequest, body: &Bytes) {
+        for mut row in rows(request.kind, body) {
             let rev = row
                 .pointer("/value/rev")
                 .and_then(Value::as_str)
@@ -139,7 +139,7 @@ impl Witness {
                 Some(Value::Object(document)) => Some(document),
                 _ => None,
             };
-            // The revisions of the losing leaves are a part of the answer, not of the document.
+            // The losing revisions are part of the answer, not of the document.
             let losers = document
                 .as_mut()
                 .and_then(|document| document.remove("_conflicts"));
@@ -148,7 +148,7 @@ impl Witness {
                 let delivered = self.delivered.entry(id).or_default();
                 let mut deliver = |rev: &str, document| {
                     delivered.push(Delivered {
-                        database: asked.database.clone(),
+                        database: request.database.clone(),
                         rev: rev.to_owned(),
                         document,
                     });
@@ -162,8 +162,8 @@ impl Witness {
     }
 }
 
-/// The rows that an answer delivers, if it is to a reading of documents.
-pub fn rows(kind: Kind, body: &[u8]) -> Vec<Value> {
+/// The rows in the answer to a read of documents.
+pub fn rows(kind: RequestKind, body: &[u8]) -> Vec<Value> {
     let rows_of = |mut answer: Value| match answer.get_mut("rows").map(Value::take) {
         Some(Value::Array(rows)) => rows,
         _ => Vec::new(),
@@ -172,8 +172,8 @@ pub fn rows(kind: Kind, body: &[u8]) -> Vec<Value> {
         return Vec::new();
     };
     match (kind, answer.get_mut("results").map(Value::take)) {
-        (Kind::Range | Kind::Keys, _) => rows_of(answer),
-        (Kind::Ranges, Some(Value::Array(results))) => {
+        (RequestKind::Range | RequestKind::Keys, _) => rows_of(answer),
+        (RequestKind::Ranges, Some(Value::Array(results))) => {
             results.into_iter().flat_map(rows_of).collect()
         }
         _ => Vec::new(),

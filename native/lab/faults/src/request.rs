@@ -1,13 +1,13 @@
-//! What a request is about, as far as faults care.
+//! Classifies a request.
 
 use bytes::Bytes;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// What is asked of a server.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RequestKind {
     /// `GET /_all_dbs`
     Databases,
     /// `GET /db`
@@ -22,36 +22,36 @@ pub enum Kind {
     Keys,
     /// `POST /db/_bulk_docs`
     BulkDocs,
-    /// Anything else.
+    /// Any other request.
     Other,
 }
 
-impl Kind {
-    /// Whether it changes something.
+impl RequestKind {
+    /// Whether the request changes data.
     pub fn writes(self) -> bool {
         matches!(self, Self::CreateDatabase | Self::BulkDocs)
     }
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    /// Its method.
+pub struct ParsedRequest {
+    /// The method.
     pub method: Method,
-    /// Path and query, as sent.
+    /// Path and query as received.
     pub target: String,
-    /// The `Authorization` header, if there was one.
+    /// The `Authorization` header, if present.
     pub authorization: Option<String>,
-    /// Its body.
+    /// The body.
     pub body: Bytes,
-    /// What it is about.
-    pub kind: Kind,
-    /// The plain name of the database that it is about; empty for the server itself.
+    /// The kind.
+    pub kind: RequestKind,
+    /// The plain name of the database. Empty for requests to the server itself.
     pub database: String,
 }
 
-impl Asked {
-    /// Sorts a request.
+impl ParsedRequest {
+    /// Classifies a request.
     pub fn new(method: Method, target: String, authorization: Option<String>, body: Bytes) -> Self {
         let path = target.split('?').next().unwrap_or_default();
         let mut parts = path.trim_start_matches('/').split('/');
@@ -59,15 +59,15 @@ impl Asked {
         let rest = parts.next();
         let last = parts.next();
         let kind = match (method.as_str(), first, rest, last) {
-            ("GET", "_all_dbs", None, None) => Kind::Databases,
-            (_, first, ..) if first.starts_with('_') => Kind::Other,
-            ("GET", _, None, None) => Kind::Database,
-            ("PUT", _, None, None) => Kind::CreateDatabase,
-            ("GET", _, Some("_all_docs"), None) => Kind::Range,
-            ("POST", _, Some("_all_docs"), Some("queries")) => Kind::Ranges,
-            ("POST", _, Some("_all_docs"), None) => Kind::Keys,
-            ("POST", _, Some("_bulk_docs"), None) => Kind::BulkDocs,
-            _ => Kind::Other,
+            ("GET", "_all_dbs", None, None) => RequestKind::Databases,
+            (_, first, ..) if first.starts_with('_') => RequestKind::Other,
+            ("GET", _, None, None) => RequestKind::Database,
+            ("PUT", _, None, None) => RequestKind::CreateDatabase,
+            ("GET", _, Some("_all_docs"), None) => RequestKind::Range,
+            ("POST", _, Some("_all_docs"), Some("queries")) => RequestKind::Ranges,
+            ("POST", _, Some("_all_docs"), None) => RequestKind::Keys,
+            ("POST", _, Some("_bulk_docs"), None) => RequestKind::BulkDocs,
+            _ => RequestKind::Other,
         };
         let database = if first.starts_with('_') {
             String::new()
@@ -84,7 +84,7 @@ impl Asked {
         }
     }
 
-    /// A number for what is asked: the same request has the same, whenever it is sent.
+    /// A hash of the request's content. Equal requests have equal hashes.
     pub fn fingerprint(&self, seed: u64) -> u64 {
         let seed = xxh3_64_with_seed(self.method.as_str().as_bytes(), seed);
         let seed = xxh3_64_with_seed(self.target.as_bytes(), seed);
@@ -97,35 +97,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_sorted() {
+    fn requests_are_classified() {
         let kind = |method: Method, target: &str| {
-            let asked = Asked::new(method, target.into(), None, Bytes::new());
-            (asked.kind, asked.database)
+            let request = ParsedRequest::new(method, target.into(), None, Bytes::new());
+            (request.kind, request.database)
         };
         let numbers = "numbers/+1415".to_owned();
         assert_eq!(
             kind(Method::GET, "/_all_dbs?startkey=1"),
-            (Kind::Databases, String::new())
+            (RequestKind::Databases, String::new())
         );
         assert_eq!(
             kind(Method::GET, "/numbers%2F%2B1415/_all_docs?limit=2"),
-            (Kind::Range, numbers.clone())
+            (RequestKind::Range, numbers.clone())
         );
         assert_eq!(
             kind(Method::POST, "/numbers%2F%2B1415/_all_docs/queries"),
-            (Kind::Ranges, numbers.clone())
+            (RequestKind::Ranges, numbers.clone())
         );
         assert_eq!(
             kind(Method::POST, "/numbers%2F%2B1415/_all_docs"),
-            (Kind::Keys, numbers.clone())
+            (RequestKind::Keys, numbers.clone())
         );
         assert_eq!(
             kind(Method::POST, "/numbers%2F%2B1415/_bulk_docs"),
-            (Kind::BulkDocs, numbers.clone())
+            (RequestKind::BulkDocs, numbers.clone())
         );
         assert_eq!(
             kind(Method::PUT, "/numbers%2F%2B1415"),
-            (Kind::CreateDatabase, numbers)
+            (RequestKind::CreateDatabase, numbers)
         );
     }
 }

@@ -1,79 +1,80 @@
-//! Who gets which number, and which are ugly.
+//! Assigns numbers to accounts and selects the ugly ones.
 
 use super::Plan;
-use super::number::{Breakage, Holder, NumberPlan, Usage};
-use crate::dice::Dice;
+use super::number::{Assignee, DriftCase, NumberPlan, NumberUsage};
 use crate::drift::DriftKind;
 use crate::names::account_database;
+use crate::random::RandomStream;
 use crate::ugly::UglyKind;
 
 impl Plan {
-    pub(super) fn deal_numbers(&mut self) {
-        let mut dice = Dice::new(self.options.seed, "numbers", 0);
+    pub(super) fn assign_numbers(&mut self) {
+        let mut random = RandomStream::new(self.options.seed, "numbers", 0);
         let served = self.options.number_databases;
         for index in 0..self.options.numbers {
-            // Every database gets some; the rest falls more often on the first ones.
+            // Every database gets some numbers; the first ones get more.
             let prefix = if index < served {
                 index
             } else {
-                dice.below(served).min(dice.below(served))
+                random.below(served).min(random.below(served))
             };
-            let holder = if dice.below(100) < 8 {
-                Holder::Nobody
+            let assignee = if random.below(100) < 8 {
+                Assignee::Unassigned
             } else {
-                self.any_account(&mut dice)
+                self.any_account(&mut random)
             };
-            let usage = match (holder, dice.below(20)) {
-                (Holder::Nobody, _) | (_, 16..) => Usage::None,
-                (_, ..11) => Usage::Callflow,
-                _ => Usage::Trunkstore,
+            let usage = match (assignee, random.below(20)) {
+                (Assignee::Unassigned, _) | (_, 16..) => NumberUsage::None,
+                (_, ..11) => NumberUsage::Callflow,
+                _ => NumberUsage::Trunkstore,
             };
             let serial = self.serials[prefix];
             self.serials[prefix] += 1;
             self.numbers.push(NumberPlan {
                 prefix: prefix as u32,
                 serial,
-                holder,
+                assignee,
                 usage,
-                breakage: None,
-                fate: None,
+                drift_case: None,
+                ugly_documents: None,
                 content: None,
             });
         }
     }
 
-    /// A few accounts have most of the numbers.
-    pub(super) fn any_account(&self, dice: &mut Dice) -> Holder {
+    /// A random account. A few accounts get most of the numbers.
+    pub(super) fn any_account(&self, random: &mut RandomStream) -> Assignee {
         let accounts = self.accounts.len();
-        Holder::Account(dice.below(accounts).min(dice.below(accounts)))
+        Assignee::Account(random.below(accounts).min(random.below(accounts)))
     }
 
     pub(super) fn uglify_numbers(&mut self) {
-        let mut dice = Dice::new(self.options.seed, "ugly", 0);
+        let mut random = RandomStream::new(self.options.seed, "ugly", 0);
         let wanted = portion(self.numbers.len(), self.options.ugly_share);
         let mut row: Vec<usize> = (0..self.numbers.len()).collect();
-        dice.shuffle(&mut row);
+        random.shuffle(&mut row);
 
         let content = self.chosen(&UglyKind::CONTENT);
-        let fates = self.chosen(&UglyKind::FATE);
-        let first = dice.below(content.len().max(1));
+        let fates = self.chosen(&UglyKind::EXCLUSIVE);
+        let first = random.below(content.len().max(1));
         for (turn, index) in row.iter().take(wanted).enumerate() {
             if let Some(kind) = content.get((first + turn) % content.len().max(1)) {
                 self.numbers[*index].content = Some(*kind);
             }
         }
-        let first = dice.below(fates.len().max(1));
+        let first = random.below(fates.len().max(1));
         let whole: Vec<usize> = row
             .into_iter()
             .filter(|index| {
                 let planned = &self.numbers[*index];
-                planned.breakage.is_none() && !matches!(planned.holder, Holder::Gone(_))
+                planned.drift_case.is_none()
+                    && !matches!(planned.assignee, Assignee::WithoutDatabase(_))
             })
             .take(wanted)
             .collect();
         for (turn, index) in whole.into_iter().enumerate() {
             if let Some(kind) = fates.get((first + turn) % fates.len().max(1)) {
-                self.settle_fate(index, *kind, &mut dice);
+                self.assign_exclusive_kind(index, *kind, &mut random);
             }
         }
     }
@@ -83,26 +84,33 @@ impl Plan {
         chosen.filter(|kind| self.is_ugly(*kind)).collect()
     }
 
-    pub(super) fn settle_fate(&mut self, index: usize, kind: UglyKind, dice: &mut Dice) {
-        let account = match self.numbers[index].holder {
-            holder @ Holder::Account(_) => holder,
-            _ => self.any_account(dice),
+    pub(super) fn assign_exclusive_kind(
+        &mut self,
+        index: usize,
+        kind: UglyKind,
+        random: &mut RandomStream,
+    ) {
+        let account = match self.numbers[index].assignee {
+            assignee @ Assignee::Account(_) => assignee,
+            _ => self.any_account(random),
         };
         let planned = &mut self.numbers[index];
         let usage = match kind {
-            UglyKind::UsedByBoth => Some(Usage::Both),
-            UglyKind::ForeignUsage => Some(Usage::None),
-            UglyKind::UnnormalisedUsage => Some(dice.pick(&[Usage::Callflow, Usage::Trunkstore])),
+            UglyKind::UsedByBoth => Some(NumberUsage::Both),
+            UglyKind::ForeignUsage => Some(NumberUsage::None),
+            UglyKind::UnnormalisedUsage => {
+                Some(random.pick(&[NumberUsage::Callflow, NumberUsage::Trunkstore]))
+            }
             UglyKind::UpperCaseAssignment => Some(planned.usage),
             _ => None,
         };
         if let Some(usage) = usage {
-            planned.holder = account;
+            planned.assignee = account;
             planned.usage = usage;
         }
-        planned.fate = Some(kind);
+        planned.ugly_documents = Some(kind);
         if kind == UglyKind::OddUsedBy
-            && let Holder::Account(own) = planned.holder
+            && let Assignee::Account(own) = planned.assignee
         {
             let planned = planned.clone();
             let (home, copy) = (self.home(&planned), account_database(&self.accounts[own]));
@@ -113,8 +121,8 @@ impl Plan {
                 ),
                 (DriftKind::WrongUsedByInAccount, [copy, home]),
             ] {
-                let fact = self.fact(kind, &planned, planned.holder, &databases);
-                self.drift.push(fact);
+                let drift = self.drift_of(kind, &planned, planned.assignee, &databases);
+                self.drift.push(drift);
             }
         }
     }
@@ -123,16 +131,16 @@ impl Plan {
         for (index, planned) in self.numbers.iter().enumerate() {
             let index = index as u32;
             let mut accounts: Vec<usize> = Vec::new();
-            if let Holder::Account(own) = planned.holder {
+            if let Assignee::Account(own) = planned.assignee {
                 accounts.push(own);
             }
             let mut prefix = Some(planned.prefix as usize);
-            match planned.breakage.as_deref() {
-                Some(Breakage::Astray(stray)) => accounts.push(stray.account),
-                Some(Breakage::OnlyInAccount { strays, .. }) => {
+            match planned.drift_case.as_deref() {
+                Some(DriftCase::StrayCopy(stray)) => accounts.push(stray.account),
+                Some(DriftCase::OnlyInAccount { strays, .. }) => {
                     accounts.extend(strays.iter().map(|stray| stray.account));
                 }
-                Some(Breakage::Misfiled {
+                Some(DriftCase::Misfiled {
                     prefix: wrong,
                     twice,
                 }) => {
@@ -153,7 +161,7 @@ impl Plan {
     }
 }
 
-/// `share` of `count`, and at least one of what is asked for at all.
+/// `share` of `count`, at least 1 if the share is positive.
 pub(super) fn portion(count: usize, share: f64) -> usize {
     let share = share.clamp(0.0, 1.0);
     let wanted = (count as f64 * share).round() as usize;

@@ -1,4 +1,4 @@
-//! One run of a command: the cluster that it changes, and what it has to report so far.
+//! The state of one run: the cluster that it changes, counts, failures and warnings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use crate::{
 /// The design document of a number database.
 pub(crate) const DESIGN_DOCUMENT: &str = "_design/numbers";
 
-/// A command that ends before it has decided about any document.
+/// A command that ends before its first decision.
 pub(crate) struct Stopped(pub(crate) Returned);
 
-pub(crate) struct Work {
+pub(crate) struct RunState {
     pub(crate) cluster: Cluster,
     before: Cluster,
     pub(crate) now: Value,
@@ -29,7 +29,7 @@ pub(crate) struct Work {
     pub(crate) output: Option<Vec<String>>,
 }
 
-impl Work {
+impl RunState {
     pub(crate) fn on(cluster: &Cluster, now: Now) -> Self {
         Self {
             cluster: cluster.clone(),
@@ -43,8 +43,8 @@ impl Work {
         }
     }
 
-    /// What there is to say, with the term that the command returns; `None` is a command that
-    /// returns `ok` or, when something failed, `{no_return, 2}`.
+    /// The outcome of the run. `returned` is `None` for a command that returns `ok`, or
+    /// `{no_return, 2}` after a failure.
     pub(crate) fn finished(self, returned: Option<Returned>, reconciles: bool) -> Outcome {
         let services = if reconciles {
             self.changed_accounts()
@@ -72,7 +72,7 @@ impl Work {
         }
     }
 
-    /// Accounts of which a number document was written, on either side.
+    /// Accounts with a written number document, in a number database or an account database.
     fn changed_accounts(&self) -> BTreeSet<String> {
         let mut accounts = BTreeSet::new();
         for name in self.cluster.databases.keys() {
@@ -106,7 +106,7 @@ impl Work {
         self.cluster.databases.contains_key(database)
     }
 
-    /// Any document with that id, whatever it is.
+    /// The document with this id, of any type.
     pub(crate) fn document(&self, database: &str, id: &str) -> Option<Document> {
         self.cluster
             .databases
@@ -116,15 +116,15 @@ impl Work {
             .cloned()
     }
 
-    /// The live leaves of a document that lost against the winner.
+    /// The losing live leaves of a document.
     pub(crate) fn conflicts(&self, database: &str, id: &str) -> Vec<Document> {
         let database = self.cluster.databases.get(database);
         let leaves = database.map(|database| database.leaves(id).skip(1).cloned().collect());
         leaves.unwrap_or_default()
     }
 
-    /// Whether the leaves of a document differ in what a copy decides by: whether it is a number,
-    /// live, and whose, and whether it is as the source.
+    /// Whether the leaves of a document differ in the properties that decide about a copy: being a
+    /// number, being live, the assignment, and equality with the source.
     pub(crate) fn is_disputed(&self, database: &str, id: &str, source: &Document) -> bool {
         let facts = |leaf: &Document| {
             (
@@ -156,7 +156,7 @@ impl Work {
             .collect()
     }
 
-    /// The live number documents of a number database that are filed where they belong.
+    /// The live documents of a number database that belong there. The others are warned about.
     pub(crate) fn filed_numbers(&mut self, database: &str) -> Vec<(String, Document)> {
         let (filed, misfiled) = numbers::live_numbers(&self.cluster, database)
             .into_iter()
@@ -167,8 +167,8 @@ impl Work {
         filed
     }
 
-    /// Of the databases in a list, those that exist; the others are failures of their own.
-    pub(crate) fn those_that_exist(&mut self, databases: Vec<String>) -> Vec<String> {
+    /// The existing databases of a list. Each missing one is a failure.
+    pub(crate) fn retain_existing(&mut self, databases: Vec<String>) -> Vec<String> {
         let (existing, missing) = databases
             .into_iter()
             .partition::<Vec<_>, _>(|database| self.exists(database));
@@ -178,9 +178,13 @@ impl Work {
         existing
     }
 
-    /// The numbers of a list, normalised, each once; what is no number is a failure in `database`,
-    /// or, without one, in the number database that it would have.
-    pub(crate) fn numbers_of(&mut self, given: &[String], database: Option<&str>) -> Vec<String> {
+    /// Normalises a list of numbers and removes duplicates. An invalid number is a failure in
+    /// `database`, or else in the number database that it would have.
+    pub(crate) fn normalise_all(
+        &mut self,
+        given: &[String],
+        database: Option<&str>,
+    ) -> Vec<String> {
         let mut numbers = BTreeSet::new();
         for text in given {
             let number = self.numbering.normalised(text);
@@ -194,13 +198,13 @@ impl Work {
         numbers.into_iter().collect()
     }
 
-    /// Refuses a list of numbers of which none can be used, or one is written as people write numbers (contract section 9.6).
-    pub(crate) fn refuse_useless(&self, given: &[String]) -> Result<(), Stopped> {
-        if given.iter().any(|text| is_written_by_people(text)) {
+    /// Refuses a list without a usable number, or with a formatted number such as `(415) 555-0100`.
+    pub(crate) fn refuse_unusable(&self, given: &[String]) -> Result<(), Stopped> {
+        if given.iter().any(|text| is_formatted_number(text)) {
             return Err(Stopped(Returned::Refused));
         }
-        let is_useful = |text: &String| self.is_reconcilable(&self.normalised(text));
-        if given.iter().any(is_useful) {
+        let is_usable = |text: &String| self.is_reconcilable(&self.normalised(text));
+        if given.iter().any(is_usable) {
             Ok(())
         } else {
             Err(Stopped(Returned::Refused))
@@ -243,7 +247,7 @@ impl Work {
 
     // Writing
 
-    /// Saves the document, and counts it as created or updated.
+    /// Saves a document and counts it as created or updated.
     pub(crate) fn write(&mut self, database: &str, id: &str, document: Document) {
         if self.save(database, id, document) {
             self.counts.updated += 1;
@@ -252,8 +256,8 @@ impl Work {
         }
     }
 
-    /// Deletes every leaf of the document, and counts it once; a failure where a leaf that lost may
-    /// not be deleted.
+    /// Deletes all leaves of a document and counts one deletion. A failure if `may` refuses a
+    /// losing leaf.
     pub(crate) fn delete(&mut self, database: &str, id: &str, may: impl Fn(&Document) -> bool) {
         if !self.conflicts(database, id).iter().all(may) {
             self.fail(database, "conflicted", id);
@@ -265,14 +269,14 @@ impl Work {
         self.counts.deleted += 1;
     }
 
-    /// Gives a number database its design document; one that is not there is created.
+    /// Adds the design document to a number database, which is created if necessary.
     pub(crate) fn put_design_document(&mut self, database: &str) {
         if let Value::Object(document) = json!({"_id": DESIGN_DOCUMENT, "\u{0}any": true}) {
             self.save(database, DESIGN_DOCUMENT, document);
         }
     }
 
-    /// Whether there was one already.
+    /// Saves a document. Returns whether it existed.
     fn save(&mut self, database: &str, id: &str, mut document: Document) -> bool {
         document.remove("_rev");
         let database = self
@@ -285,8 +289,8 @@ impl Work {
     }
 }
 
-/// Whether nothing but a number is left without the characters that people write between digits.
-pub(crate) fn is_written_by_people(text: &str) -> bool {
+/// Whether the text is a number once the separators that people write are removed.
+pub(crate) fn is_formatted_number(text: &str) -> bool {
     const BETWEEN: [char; 8] = [' ', '-', '(', ')', '.', '/', '\u{a0}', '\u{200b}'];
     let cleaned = text.replace(BETWEEN, "");
     let digits = cleaned.strip_prefix('+').unwrap_or(&cleaned);
