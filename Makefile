@@ -1,6 +1,6 @@
 # Two commands do everything on a Debian or Ubuntu machine with a Rust toolchain:
 #
-#   make demo      an operator repairs a cluster that has drifted, and takes the repair back; on an embedded server
+#   make demo      an operator repairs a cluster that has drifted, and undoes the repair; on an embedded server
 #   make test      all tests
 #
 # For developers:
@@ -10,18 +10,18 @@
 #   make release   the optimised library and program, for production
 #   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
-#   make fuzz [SECONDS=60] [ONLY=frames]                      any bytes for what reads bytes from outside, a time for each target
-#   make soak [MINUTES=60] [FAULTS=1]                         random commands on a cluster that drifts, through a server that misbehaves
+#   make fuzz [SECONDS=60] [ONLY=frames]                      arbitrary bytes for the code that reads bytes from outside, a time for each target
+#   make soak [MINUTES=60] [FAULTS=1]                         random commands on a cluster that drifts, through a proxy that injects faults
 #
-# demo, test, bench and soak use a CouchDB of your own when COUCHDB_URL says where it is.
+# demo, test, bench and soak use your own CouchDB if COUCHDB_URL is set.
 
 .PHONY: all demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
 
-# What every call of rebar3 uses: the library that is built already.
+# Every call of rebar3 uses the library that is already built.
 REBAR3 = env KAZOO_NUMBERS_PREBUILT=1 rebar3
 COMPILE = env QUIET=1 $(REBAR3) compile
-# What starts commands that have processes of their own: an interrupted make ends them all. make signals only its own child, so
-# that must not be a shell which waits for the command: variables are set by env, or the shell is replaced by exec.
+# Starts commands that start other processes: an interrupted make ends them all. make signals only its child, so the child must not be
+# a shell that waits for the command: variables are set by env, or the shell is replaced by exec.
 RUN = scripts/run-group
 
 all: prepare
@@ -35,7 +35,7 @@ programs: prepare
 	@env KAZOO_NUMBERS_LAB=1 scripts/build-native
 	@$(COMPILE)
 
-# All tests too, in the same call of cargo: what it compiles for the programs alone has other features here and there.
+# All tests too, in the same call of cargo: compiled for the programs alone, some crates have other features.
 built-tests: prepare
 	@env KAZOO_NUMBERS_LAB=tests scripts/build-native
 	@$(COMPILE)
@@ -43,7 +43,7 @@ built-tests: prepare
 demo: programs
 	@$(RUN) scripts/with-couchdb scripts/demo
 
-# With a CouchDB of your own, one after the other: both would use it.
+# With your own CouchDB, one after the other: both use it.
 test: built-tests
 	$(if $(COUCHDB_URL),@$(MAKE) --no-print-directory test-rust test-erlang,@$(RUN) scripts/test-all)
 
@@ -53,7 +53,7 @@ test-rust: built-tests
 test-erlang: built-tests
 	$(RUN) scripts/with-couchdb $(REBAR3) ct
 
-# One model run of a tenth of the cases; everything else is CI's. Outside the Erlang VM the NIF has no test that could run.
+# One model run of a tenth of the cases; CI runs the rest. Outside the Erlang VM the NIF has no test that can run.
 check: prepare
 	cargo fmt --all --check
 	$(RUN) cargo clippy --workspace --all-targets --locked -- -D warnings
