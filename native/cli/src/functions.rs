@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches, Command};
 use kazoo_numbers::command::{
-    Argument, Door, Parameter, Spec, effect, example, extras, table, usage,
+    Argument, CommandSpec, Frontend, Parameter, commands, effect, example, usage,
 };
 
 use crate::arguments;
@@ -11,7 +11,7 @@ use crate::arguments;
 struct Function {
     name: &'static str,
     /// Sorted by arity. Shorter ones are prefixes of the longest.
-    forms: Vec<&'static Spec>,
+    forms: Vec<&'static CommandSpec>,
 }
 
 impl Function {
@@ -42,8 +42,8 @@ fn functions() -> Vec<Function> {
 }
 
 /// Kazoo's functions, then the additional ones.
-fn specs() -> impl Iterator<Item = &'static Spec> {
-    table().iter().chain(extras())
+fn specs() -> impl Iterator<Item = &'static CommandSpec> {
+    commands()
 }
 
 /// One subcommand for each function, in the table's order.
@@ -84,13 +84,13 @@ fn long_about(function: &Function) -> String {
         forms => forms.iter().map(|spec| about_form(spec)).collect(),
     };
     if let Some(spec) = function.forms.last() {
-        text.push(effect(spec, Door::CommandLine));
-        text.push(format!("Example: {}", example(spec, Door::CommandLine)));
+        text.push(effect(spec, Frontend::CommandLine));
+        text.push(format!("Example: {}", example(spec, Frontend::CommandLine)));
     }
     text.join("\n\n")
 }
 
-fn about_form(spec: &Spec) -> String {
+fn about_form(spec: &CommandSpec) -> String {
     if spec.parameters.is_empty() {
         format!("Without arguments: {}", spec.help)
     } else {

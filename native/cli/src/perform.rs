@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use kazoo_numbers::command::{self, Argument, Command, Door, Effect};
+use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::sanitise;
 use kazoo_numbers::run::{FAILED, Finished, Job, ReportTo, Returned, Settings, run};
@@ -130,7 +130,7 @@ fn undo_line(run: &str, options: &Options) -> String {
 }
 
 fn is_read_only(function: &str) -> bool {
-    let all = command::table().iter().chain(command::extras());
+    let all = command::commands();
     let mut of_that_name = all.filter(|spec| spec.name == function);
     of_that_name.all(|spec| spec.effect == Effect::Reads)
 }
@@ -168,7 +168,7 @@ fn settings(options: &Options) -> Settings {
         who: journal::who(),
         report: options.report.clone().map(ReportTo::File),
         metrics: options.metrics.clone(),
-        door: Door::CommandLine,
+        frontend: Frontend::CommandLine,
         place: format!("process {}", std::process::id()),
         ..Settings::default()
     };

@@ -21,6 +21,7 @@ pub mod plan;
 mod repair;
 pub mod report;
 pub mod run;
+mod selection;
 
 pub use couchdb::{self, Error, Kind, Operation};
 pub use document;

@@ -12,11 +12,11 @@ pub use crate::engine::Settings;
 pub use crate::report::ReportTo;
 
 use crate::command::Command;
-use crate::commands::{Answer, bad_target, check_undo, dispatch};
+use crate::commands::Answer;
 use crate::engine::{Run, decodes_names};
 use crate::host::Host;
 use crate::journal::new_run_id;
-use crate::lease::{self, Taken};
+use crate::lease::{self, Lease, Taken};
 use crate::operation;
 use crate::report::{About, Event, Reporter, Summary, publish};
 use couchdb::{Error, Kind};
@@ -58,7 +58,7 @@ async fn run_to_end(job: Job) -> Finished {
     let (started, started_at) = (Instant::now(), now());
     let reporter = Reporter::new(
         job.events,
-        job.command.has_fixed_output(),
+        job.command.spec().has_fixed_output,
         job.settings.report.is_some(),
     );
     let run = Arc::new(Run::new(
@@ -68,27 +68,11 @@ async fn run_to_end(job: Job) -> Finished {
         reporter,
         &job.cancel,
     ));
-    // Help is no run that is counted.
-    let is_published = !matches!(job.command, Command::Help(_));
-    let (answer, lock) = match bad_target(&run, &job.command) {
-        Some(line) => {
-            run.reporter.output(line).await;
-            (Ok(Answer::Only(Returned::Code(FAILED))), None)
-        }
-        None => match locked(&run, &job.command).await {
-            Ok(Taken::By(holder)) => {
-                let line = format!(
-                    "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
-                    holder.expires()
-                );
-                run.reporter.error(line.clone(), None).await;
-                let returned = Returned::refused(&job.function, &line);
-                (Ok(Answer::Only(returned)), None)
-            }
-            Ok(Taken::Ours(lock)) => (dispatch(&run, job.command).await, Some(lock)),
-            Ok(Taken::Unneeded) => (dispatch(&run, job.command).await, None),
-            Err(error) => (Err(error), None),
-        },
+    let is_published = job.command.is_published();
+    let (answer, lock) = match locked(&run, job.command).await {
+        Ok(Begun::Answered(answer)) => (Ok(answer), None),
+        Ok(Begun::Command(command, lock)) => (command.start(&run).await, lock),
+        Err(error) => (Err(error), None),
     };
     if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
         run.reporter.warn(line).await;
@@ -183,18 +167,34 @@ async fn ended(
     (Returned::Code(FAILED), wrote > 0, Some(line))
 }
 
-/// Refuses a run that could not be undone before it writes anything, the lock included, and takes the lock. Audits and carrier usage
-/// prune journals, too: they often run alone for months, and a journal holds customers' documents.
-async fn locked(run: &Run, command: &Command) -> Result<Taken, Error> {
-    check_undo(run, command).await?;
+/// How a run begins.
+enum Begun {
+    /// It ends at once, with this answer.
+    Answered(Answer),
+    /// The command runs, with the lock if it needs it.
+    Command(Command, Option<Lease>),
+}
+
+/// Refuses a run that cannot be done here, or could not be undone, before it writes anything, the lock included; then takes the lock.
+async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Begun, Error> {
+    if let Some(answer) = command.check(run).await? {
+        return Ok(Begun::Answered(answer));
+    }
     if command.scope().is_some() && !run.settings.dry_run {
         run.check_journal()?;
-    } else if let (Some(journals), Command::Audit(_) | Command::CarrierUsage(_)) =
-        (&run.settings.journals, command)
-    {
-        journals.prune(None);
     }
-    lease::take(run, command).await
+    Ok(match lease::take(run, command.scope()).await? {
+        Taken::Unneeded => Begun::Command(command, None),
+        Taken::Ours(lock) => Begun::Command(command, Some(lock)),
+        Taken::By(holder) => {
+            let line = format!(
+                "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
+                holder.expires()
+            );
+            run.reporter.error(line.clone(), None).await;
+            Begun::Answered(Answer::Only(Returned::refused(&run.function, &line)))
+        }
+    })
 }
 
 /// The moment, as RFC 3339 writes it.

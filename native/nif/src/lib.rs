@@ -9,7 +9,7 @@ mod job;
 mod mailbox;
 
 use job::JobHandle;
-use kazoo_numbers::command::{extras, table};
+use kazoo_numbers::command::commands;
 use kazoo_numbers_wire::frame::ToNative;
 use kazoo_numbers_wire::panics;
 use kazoo_numbers_wire::runtime::runtime;
@@ -75,9 +75,7 @@ fn cancel(job: ResourceArc<JobHandle>) -> rustler::Atom {
 /// The version of the library, and its commands by name and arity.
 #[rustler::nif]
 fn info(env: Env<'_>) -> NifResult<Term<'_>> {
-    let commands: Vec<(&str, usize)> = table()
-        .iter()
-        .chain(extras())
+    let commands: Vec<(&str, usize)> = commands()
         .map(|command| (command.name, command.parameters.len()))
         .collect();
     Term::map_from_pairs(

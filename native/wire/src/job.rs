@@ -48,7 +48,7 @@ async fn perform(
         }
     };
     let (events, receiver) = mpsc::channel(EVENTS);
-    let for_warnings = (!command.has_fixed_output()).then(|| lines.clone());
+    let for_warnings = (!command.spec().has_fixed_output).then(|| lines.clone());
     let host = host::of(&start, caller, for_warnings);
     let (progress, latest) = watch::channel(Progress::default());
     let reporting = start

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::support::run;
-use kazoo_numbers::command::{Door, Spec, extras, help, table};
+use kazoo_numbers::command::{CommandSpec, Frontend, commands, help};
 
-fn specs() -> impl Iterator<Item = &'static Spec> {
-    table().iter().chain(extras())
+fn specs() -> impl Iterator<Item = &'static CommandSpec> {
+    commands()
 }
 
 #[test]
@@ -21,7 +21,11 @@ fn function_help_names_parameters_and_deletion() {
             spec.name
         );
         assert!(text.contains(spec.help), "{}: {text}", spec.name);
-        assert_eq!(text.contains("deletes documents"), spec.deletes(), "{text}");
+        assert_eq!(
+            text.contains("deletes documents"),
+            spec.deletes_documents(),
+            "{text}"
+        );
         assert_eq!(
             text.contains("needs a running Kazoo"),
             spec.needs_kazoo,
@@ -58,7 +62,7 @@ fn help_for_functions_and_tools_needs_no_server() {
     assert_eq!((function.status, function.err.as_str()), (0, ""));
     assert_eq!(
         function.out,
-        help(Some("fix_numbers"), Door::CommandLine).join("\n") + "\n"
+        help(Some("fix_numbers"), Frontend::CommandLine).join("\n") + "\n"
     );
     let json = run(&["help", "fix_numbers", "--json"]);
     assert!(

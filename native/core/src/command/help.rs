@@ -1,45 +1,17 @@
 //! Help: the table of commands as lines to read. The command line's `--help` and the manual are
 //! made of the same texts.
 
-use super::argument::{Refusal, shown};
-use super::table::{Effect, Parameter, Spec, erlangs_own, extras, table};
+use super::argument::Refusal;
+use super::catalog::all;
+use super::parameter::Parameter;
+use super::spec::{CommandSpec, Effect, Origin};
+use crate::report::{Frontend, shown};
 
 /// How near a name must be to one that there is, to be meant for it; 1 is the same.
 const NEAR: f64 = 0.8;
 
 /// Names that are offered instead of one that there is not, at most.
 const OFFERED: usize = 3;
-
-/// Where a command is given, and so how an example of it reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Door {
-    /// `sup`, or an Erlang shell.
-    #[default]
-    Erlang,
-    /// The command line.
-    CommandLine,
-}
-
-impl Door {
-    fn call(self) -> &'static str {
-        match self {
-            Self::Erlang => "sup kazoo_numbers_maintenance",
-            Self::CommandLine => "kazoo-numbers",
-        }
-    }
-
-    fn rehearsal(self) -> &'static str {
-        match self {
-            Self::Erlang => "dry_run",
-            Self::CommandLine => "--dry-run",
-        }
-    }
-}
-
-/// All that help tells about: the functions, in the table's order.
-fn all() -> impl Iterator<Item = &'static Spec> {
-    table().iter().chain(extras()).chain(erlangs_own())
-}
 
 /// The function that help is asked about, by its name, with or without an arity.
 pub(super) fn topic(given: &str) -> Result<&'static str, Refusal> {
@@ -79,23 +51,23 @@ fn nearest(name: &str) -> Vec<&'static str> {
 }
 
 /// `help/0` and `help/1`: the functions that there are, or all about one of them.
-pub fn help(topic: Option<&str>, door: Door) -> Vec<String> {
+pub fn help(topic: Option<&str>, frontend: Frontend) -> Vec<String> {
     match topic {
-        None => list(door),
-        Some(name) => about(&forms(name), door),
+        None => list(frontend),
+        Some(name) => about(&forms(name), frontend),
     }
 }
 
-fn forms(name: &str) -> Vec<&'static Spec> {
+fn forms(name: &str) -> Vec<&'static CommandSpec> {
     let mut forms: Vec<_> = all().filter(|spec| spec.name == name).collect();
     forms.sort_by_key(|spec| spec.parameters.len());
     forms
 }
 
-fn list(door: Door) -> Vec<String> {
+fn list(frontend: Frontend) -> Vec<String> {
     let mut lines: Vec<String> = all()
         .flat_map(|spec| {
-            let mark = match (spec.needs_kazoo, spec.deletes()) {
+            let mark = match (spec.needs_kazoo, spec.deletes_documents()) {
                 (true, _) => " Needs Kazoo.",
                 (false, true) => " Deletes.",
                 (false, false) => "",
@@ -105,13 +77,13 @@ fn list(door: Door) -> Vec<String> {
         .collect();
     lines.push(format!(
         "More about one of them: {} help {}",
-        door.call(),
+        frontend.call(),
         Parameter::Function.example()
     ));
     lines
 }
 
-fn about(forms: &[&'static Spec], door: Door) -> Vec<String> {
+fn about(forms: &[&'static CommandSpec], frontend: Frontend) -> Vec<String> {
     let mut lines = Vec::new();
     for spec in forms {
         lines.extend([usage(spec), format!("    {}", spec.help)]);
@@ -119,30 +91,30 @@ fn about(forms: &[&'static Spec], door: Door) -> Vec<String> {
     let Some(longest) = forms.last() else {
         return lines;
     };
-    lines.push(effect(longest, door));
-    let mut told: Vec<Parameter> = Vec::new();
+    lines.push(effect(longest, frontend));
+    let mut explained: Vec<Parameter> = Vec::new();
     for parameter in forms.iter().flat_map(|spec| spec.parameters) {
-        if !told.contains(parameter) {
-            told.push(*parameter);
+        if !explained.contains(parameter) {
+            explained.push(*parameter);
             lines.push(format!("{}: {}", parameter.name(), parameter.description()));
         }
     }
-    lines.push(format!("Example: {}", example(longest, door)));
+    lines.push(format!("Example: {}", example(longest, frontend)));
     lines
 }
 
 /// A function with its parameters: `fix_number ACCOUNT NUMBER`.
-pub fn usage(spec: &Spec) -> String {
+pub fn usage(spec: &CommandSpec) -> String {
     words(spec.name, spec, Parameter::name)
 }
 
 /// A call of a function that would be taken.
-pub fn example(spec: &Spec, door: Door) -> String {
-    let call = format!("{} {}", door.call(), spec.name);
+pub fn example(spec: &CommandSpec, frontend: Frontend) -> String {
+    let call = format!("{} {}", frontend.call(), spec.name);
     words(&call, spec, Parameter::example)
 }
 
-fn words(start: &str, spec: &Spec, word: fn(&Parameter) -> &'static str) -> String {
+fn words(start: &str, spec: &CommandSpec, word: fn(&Parameter) -> &'static str) -> String {
     spec.parameters
         .iter()
         .fold(start.to_owned(), |line, parameter| {
@@ -151,24 +123,24 @@ fn words(start: &str, spec: &Spec, word: fn(&Parameter) -> &'static str) -> Stri
 }
 
 /// What a function does to the data, in one sentence or two.
-pub fn effect(spec: &Spec, door: Door) -> String {
-    match (spec.needs_kazoo, door) {
-        (true, Door::Erlang) => return "It needs a running Kazoo.".to_owned(),
-        (true, Door::CommandLine) => {
+pub fn effect(spec: &CommandSpec, frontend: Frontend) -> String {
+    match (spec.needs_kazoo, frontend) {
+        (true, Frontend::Erlang) => return "It needs a running Kazoo.".to_owned(),
+        (true, Frontend::CommandLine) => {
             return "It needs a running Kazoo: call it there, with sup. From here it says so, and exits with 1.".to_owned();
         }
-        (false, Door::CommandLine) if erlangs_own().iter().any(|own| own.name == spec.name) => {
+        (false, Frontend::CommandLine) if spec.origin == Origin::Erlang => {
             return "It is called in Erlang, with sup, and not from here.".to_owned();
         }
         (false, _) => {}
     }
-    let rehearsal = door.rehearsal();
+    let dry_run = frontend.dry_run();
     match spec.effect {
         Effect::Reads => "It changes nothing.".to_owned(),
         Effect::Writes => {
-            format!("It writes documents, only those that differ; {rehearsal} shows which.")
+            format!("It writes documents, only those that differ; {dry_run} shows which.")
         }
-        Effect::Deletes => format!("It deletes documents, too; {rehearsal} shows which."),
+        Effect::Deletes => format!("It deletes documents, too; {dry_run} shows which."),
     }
 }
 
@@ -183,7 +155,7 @@ mod tests {
     #[test]
     fn all_about_one() {
         assert_eq!(
-            help(Some("carrier_module_usage"), Door::Erlang),
+            help(Some("carrier_module_usage"), Frontend::Erlang),
             [
                 "carrier_module_usage",
                 "    Counts the numbers of each carrier module, in all number databases.",
@@ -194,7 +166,7 @@ mod tests {
                 "Example: sup kazoo_numbers_maintenance carrier_module_usage +1415",
             ]
         );
-        let lines = help(Some("fix_number"), Door::CommandLine);
+        let lines = help(Some("fix_number"), Frontend::CommandLine);
         assert!(lines.contains(&"It deletes documents, too; --dry-run shows which.".to_owned()));
         assert!(
             lines
@@ -205,13 +177,17 @@ mod tests {
 
     #[test]
     fn every_function_is_listed_and_told_about() {
-        let listed = help(None, Door::Erlang);
+        let listed = help(None, Frontend::Erlang);
         for spec in all() {
             assert!(listed.contains(&usage(spec)), "{}", spec.name);
             assert_eq!(asked(spec.name), Ok(spec.name));
-            let told = help(Some(spec.name), Door::Erlang).join("\n");
+            let told = help(Some(spec.name), Frontend::Erlang).join("\n");
             assert!(told.contains(spec.help), "{told}");
-            assert_eq!(told.contains("deletes documents"), spec.deletes(), "{told}");
+            assert_eq!(
+                told.contains("deletes documents"),
+                spec.deletes_documents(),
+                "{told}"
+            );
             assert_eq!(told.contains("needs a running Kazoo"), spec.needs_kazoo);
         }
     }

@@ -1,6 +1,5 @@
 //! How a command ends.
 
-use crate::command::Refusal;
 use crate::engine::Run;
 
 /// The exit code of a run in which something failed, and of a command that was refused.
@@ -26,7 +25,7 @@ pub enum Returned {
 
 impl Returned {
     /// What the caller of a refused command gets. The one function that returns its reason does so here, too (contract section 9.14).
-    pub fn of_refusal(function: &str, refusal: &Refusal) -> Self {
+    pub fn of_refusal(function: &str, refusal: &impl std::fmt::Display) -> Self {
         Self::refused(function, &refusal.to_string())
     }
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::answer::Answer;
-use crate::command::NumberDatabases;
 use crate::engine::Run;
 use crate::kazoo::DatabaseName;
+use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange, string};
 
@@ -25,6 +25,7 @@ type Rows = Vec<(Box<str>, u64)>;
 
 /// `carrier_module_usage`
 pub(crate) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<Answer, Error> {
+    run.prune_journals();
     let databases = run.number_databases(databases).await?;
     let (held, indexed) = futures::try_join!(
         held(run, &databases),

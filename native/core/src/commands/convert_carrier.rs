@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::answer::Answer;
+use super::answer::{Answer, FAILED, Returned};
 use super::conversion_report::{Origins, failures_of, print};
-use crate::command::{Command, NumberDatabases};
 use crate::engine::{End, InPlace, Run, Target};
 use crate::journal::Journals;
 use crate::kazoo::{
@@ -15,21 +14,20 @@ use crate::kazoo::{
 };
 use crate::plan::{self, Decision, Source, has_module, source_in_number_database};
 use crate::repair::{Assignment, Copies, CopySource, copy_to_account};
+use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange};
 
-/// The one line for a conversion to a module that the host does not know. It comes before everything else, so that nothing is read or
+/// The answer to a conversion to a module that the host does not know. It comes before everything else, so that nothing is read or
 /// locked (contract section 9.10).
-pub(crate) fn bad_target(run: &Run, command: &Command) -> Option<String> {
-    let (Command::ConvertCarrier { target, .. }
-    | Command::ConvertCarrierOfNumber { target, .. }
-    | Command::RefusedAfterTarget { target, .. }) = command
-    else {
-        return None;
-    };
+pub(crate) async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
     let carriers = run.cluster.host().carriers();
-    let valid = is_valid_target(target, carriers.as_deref());
-    (!valid).then(|| format!("Bad carrier module: {target}"))
+    if is_valid_target(target, carriers.as_deref()) {
+        return None;
+    }
+    let line = format!("Bad carrier module: {target}");
+    run.reporter.output(line).await;
+    Some(Answer::Only(Returned::Code(FAILED)))
 }
 
 /// The numbers that a conversion of one database is about, and the copies that follow.

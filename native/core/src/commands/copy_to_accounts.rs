@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer::{Answer, Returned};
-use crate::command::NumberDatabases;
 use crate::engine::{AccountFilter, AllAccounts, Budget, Charge, Kept, Run};
 use crate::kazoo::{
     AccountId, DatabaseName, KazooDatabase, encoded_number_database_of, number_database_of,
@@ -18,6 +17,7 @@ use crate::kazoo::{
 use crate::plan::{Decision, copy_to_account as decide};
 use crate::repair::{Assignment, Copies, CopySource, copy_to_account, copy_to_accounts};
 use crate::report::{Outcome, Reason};
+use crate::selection::NumberDatabases;
 use couchdb::{Error, Kind};
 use document::{Change, Digest, Document, SortedIdMap};
 

@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::command::Accounts;
 use crate::engine::{Kept, MissingDatabase, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, number_database_of};
 use crate::plan::{
     Candidate, Decision, Pick, compare_with_number_database, copy_to_number_database, pick,
 };
 use crate::report::{Outcome, Reason};
+use crate::selection::Accounts;
 use couchdb::{Attachments, Backoff, Error, Kind, Landed, Operation, Write};
 use document::{Change, Digest, Document, IdRange, Object, SortedIdMap};
 

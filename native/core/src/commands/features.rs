@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, FAILED, Returned};
-use crate::command::{Edit, FeatureList};
 use crate::engine::{InPlace, Numbered, Run};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Decision, KNOWN_FEATURES, edit_features, features_of};
 use crate::report::Reason;
+use crate::selection::{Edit, FeatureList};
 use couchdb::Error;
 use document::Document;
 

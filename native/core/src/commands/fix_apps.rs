@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::command::{Accounts, NumberDatabases};
 use crate::engine::{AccountFilter, AllAccounts, Kept, Run, Target};
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, UsedBy};
 use crate::plan::{Decision, decide_used_by, is_used_by_wrong};
 use crate::repair::{AccountUsage, AssignedUsage, usage_of, usages_of, warn_used_by_both};
 use crate::report::{Outcome, Reason};
+use crate::selection::{Accounts, NumberDatabases};
 use couchdb::Error;
 use document::{Change, Document, IdRange};
 

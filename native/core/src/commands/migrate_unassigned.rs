@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::command::Unassigned;
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::host::Migrated;
 use crate::kazoo::{DatabaseName, NumberFacts};
@@ -14,6 +13,7 @@ use crate::plan::{
     source_in_number_database,
 };
 use crate::report::{Outcome, Reason};
+use crate::selection::Unassigned;
 use couchdb::{Error, Kind};
 use document::{Document, IdRange};
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, Returned};
-use crate::command::NumberDatabases;
 use crate::engine::{End, InPlace, Run, Target};
 use crate::kazoo::DatabaseName;
 use crate::plan;
+use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange};
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::command::Accounts;
 use crate::engine::{InPlace, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_databases_of};
 use crate::plan::{
     Decision, Elsewhere, Source, former_copy, other_account, source_in_number_database,
 };
 use crate::report::Reason;
+use crate::selection::Accounts;
 use couchdb::{Error, Kind};
 use document::{Change, Document, Leaf};
 

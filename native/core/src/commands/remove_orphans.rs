@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::command::{Accounts, NumberDatabases};
 use crate::engine::may_be_a_number;
 use crate::engine::{AllAccounts, Kept, OncePerKey, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{
@@ -19,6 +18,7 @@ use crate::kazoo::{
 };
 use crate::plan::{Decision, Source, source_in_number_database};
 use crate::report::{Outcome, Reason};
+use crate::selection::{Accounts, NumberDatabases};
 use couchdb::{Error, Found, Kind};
 use document::{Change, Document, IdRange, Leaf, Revision, SortedIdMap};
 

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 
 use super::answer::{Answer, Returned};
 use super::features::unknown;
-use crate::command::Edit;
 use crate::engine::{MissingDatabase, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{DEFAULT_FEATURES_ALLOWED, DatabaseName, NUMBER_MANAGER};
 use crate::operation;
 use crate::plan::{Decision, KNOWN_FEATURES, edited_list};
 use crate::report::Reason;
+use crate::selection::Edit;
 use couchdb::{Error, Kind};
 use document::{Document, Object, quoted};
 

@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::runs::journals;
-use crate::command::{Command, OnCluster};
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::journal::{Entry, Journals, Start, Steps};
 use crate::kazoo::{DatabaseName, KazooDatabase};
 use crate::operation;
 use crate::plan::{Decision, Step, put_back, was_restored_by};
+use crate::selection::OnCluster;
 use couchdb::{Attachments, Error, Kind};
 use document::{Change, Leaf, Object};
 
@@ -24,10 +24,7 @@ const AT_ONCE: u64 = 1 << 20;
 const UNIT: u64 = 1 << 10;
 
 /// Refuses to undo what cannot be undone here, before anything else is done, the lock included.
-pub(crate) async fn check(run: &Run, command: &Command) -> Result<(), Error> {
-    let Command::Undo(id, on) = command else {
-        return Ok(());
-    };
+pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Error> {
     let journals = journals(run)?;
     journals.prune(Some(id));
     let start = journals.start(id).map_err(|error| match error.kind() {
@@ -39,7 +36,7 @@ pub(crate) async fn check(run: &Run, command: &Command) -> Result<(), Error> {
     let Some(start) = start else {
         return Ok(());
     };
-    if *on == OnCluster::Same && !run.cluster.is_of(&start).await? {
+    if on == OnCluster::Same && !run.cluster.is_of(&start).await? {
         return Err(refused(format!(
             "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here all the same: undo {id} {}",
             start.server,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::run::Run;
-use crate::command::{Accounts, NumberDatabases, Selection};
 use crate::kazoo::{
     AccountId, Classification, DatabaseName, KazooDatabase, encoded_number_database_of,
 };
+use crate::selection::{Accounts, NumberDatabases, Selection};
 use couchdb::{Error, Kind, Operation};
 
 impl Run {

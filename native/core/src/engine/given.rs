@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::run::Run;
-use crate::command::shown;
 use crate::kazoo::{
     AccountId, DatabaseName, NumberFacts, encoded_number_database_of, number_database_of,
 };
 use crate::operation;
 use crate::report::Reason;
+use crate::report::shown;
 use couchdb::{Error, Kind};
 use document::Document;
 

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use tokio::sync::OnceCell;
 
 use super::run::Run;
-use crate::command::Door;
 use crate::journal::{Journal, Record};
+use crate::report::Frontend;
 use crate::report::Summary;
 use couchdb::Error;
 
@@ -41,6 +41,14 @@ impl Run {
         Ok(journal.as_ref())
     }
 
+    /// Prunes old journals. Commands that only read do so, too, where they often run alone for months: a journal holds customers'
+    /// documents.
+    pub(crate) fn prune_journals(&self) {
+        if let Some(journals) = &self.settings.journals {
+            journals.prune(None);
+        }
+    }
+
     /// Refuses a run whose journal could not be written, before it writes anything.
     pub(crate) fn check_journal(&self) -> Result<(), Error> {
         match &self.settings.journals {
@@ -55,11 +63,11 @@ impl Run {
             "{}; this run could not be undone, and nothing was changed",
             error.detail()
         );
-        let hint = match self.settings.door {
-            Door::CommandLine => {
+        let hint = match self.settings.frontend {
+            Frontend::CommandLine => {
                 "--journal DIR keeps the journal elsewhere; --no-journal runs without one, and cannot be undone"
             }
-            Door::Erlang => {
+            Frontend::Erlang => {
                 "{journal, \"DIR\"} in the environment of the application keeps the journal elsewhere; {journal, off} runs without one, and cannot be undone"
             }
         };

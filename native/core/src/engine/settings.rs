@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::command::Door;
 use crate::journal::Journals;
 use crate::lease::Lock;
+use crate::report::Frontend;
 use crate::report::ReportTo;
 use couchdb::HttpSettings;
 
@@ -48,8 +48,8 @@ pub struct Settings {
     pub report: Option<ReportTo>,
     /// The file of counters for Prometheus that the run is added to, if any.
     pub metrics: Option<PathBuf>,
-    /// Where commands are given: how help tells of them.
-    pub door: Door,
+    /// Where commands are given; hints and examples read accordingly.
+    pub frontend: Frontend,
 }
 
 /// Databases that are worked on for each request in flight.
@@ -83,7 +83,7 @@ impl Default for Settings {
             command_line: String::new(),
             report: None,
             metrics: None,
-            door: Door::default(),
+            frontend: Frontend::default(),
         }
     }
 }

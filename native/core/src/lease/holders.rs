@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use document::{Object, elements, quoted};
 use serde::{Deserialize, Serialize};
 
-use crate::command::Scope;
+use super::Scope;
 
 /// The database that holds the document: Kazoo's own for background tasks. A database of our own
 /// would be one that Kazoo cannot classify, and it logs a stack trace each time it meets one.

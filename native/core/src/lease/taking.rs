@@ -8,11 +8,11 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::Scope;
 use super::holders::{
     DATABASE, DOCUMENT, Entry, FORMER_DATABASE, FORMER_DOCUMENT, Holder, Holders, Lock, Verdict,
     Watch,
 };
-use crate::command::{Command, Scope};
 use crate::engine::Run;
 use crate::kazoo::DatabaseName;
 use couchdb::{Backoff, Landed, Revision, Server, Write};
@@ -53,7 +53,7 @@ pub(crate) enum Taken {
     /// It needs no lock, or can have none here.
     Unneeded,
     /// It has it.
-    Ours(Held),
+    Ours(Lease),
     /// It is refused because of this one.
     By(Box<Entry>),
 }
@@ -63,9 +63,8 @@ pub(crate) enum Taken {
 ///
 /// Only cluster-wide runs need it. What a run for one account or for given numbers writes carries
 /// the revisions that it read, and somebody may wait for it at a web page.
-pub(crate) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
-    let scope = Scope::Exclusive;
-    if command.scope() != Some(scope) || run.settings.lock == Lock::Off || run.settings.dry_run {
+pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error> {
+    if scope != Some(Scope::Exclusive) || run.settings.lock == Lock::Off || run.settings.dry_run {
         return Ok(Taken::Unneeded);
     }
     let settings = &run.settings;
@@ -73,14 +72,14 @@ pub(crate) async fn take(run: &Run, command: &Command) -> Result<Taken, Error> {
         run.command_line(),
         &settings.who,
         &settings.place,
-        scope,
+        Scope::Exclusive,
         settings.lease,
     );
     let server = run.cluster.server(None).await?;
     let ledger = Arc::new(Ledger::new(
         server.with_own_queue(CancellationToken::new()),
     )?);
-    let mut held = Held::new(ledger, me.run.clone());
+    let mut held = Lease::new(ledger, me.run.clone());
     let taken = tokio::select! {
         taken = acquire(run, &mut held, &me) => taken,
         () = run.cancel.cancelled() => Err(Error::cancelled(Operation::SAVE_DOCS)),
@@ -127,7 +126,7 @@ fn is_not_allowed(error: &Error) -> bool {
 ///
 /// What counts is what is read, never what was written: a lost answer may be of a write that
 /// landed, and in a cluster of several copies a write can be answered and lose to another.
-async fn acquire(run: &Run, held: &mut Held, me: &Holder) -> Result<Option<Box<Entry>>, Error> {
+async fn acquire(run: &Run, held: &mut Lease, me: &Holder) -> Result<Option<Box<Entry>>, Error> {
     let mut waits_for = None;
     let mut buried = Vec::new();
     let mut failing: Option<Failing> = None;
@@ -206,7 +205,7 @@ fn now() -> std::time::Instant {
 
 /// Writes this run's entry.
 async fn write(
-    held: &mut Held,
+    held: &mut Lease,
     ledger: &Ledger,
     read: &Read,
     with: &Holders,
@@ -300,7 +299,7 @@ async fn step_back() {
 }
 
 /// The lock that a run has. However it ends, its entry is removed.
-pub(crate) struct Held {
+pub(crate) struct Lease {
     ledger: Arc<Ledger>,
     run: String,
     is_written: bool,
@@ -319,7 +318,7 @@ struct Ended {
     cancelled: OnceLock<Instant>,
 }
 
-impl Held {
+impl Lease {
     fn new(ledger: Arc<Ledger>, run: String) -> Self {
         Self {
             ledger,
@@ -382,7 +381,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Lease {
     fn drop(&mut self) {
         drop(self.let_go());
     }

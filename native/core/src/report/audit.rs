@@ -3,7 +3,7 @@
 
 mod figures;
 mod page;
-mod remedy;
+pub(crate) mod remedy;
 mod rows;
 mod style;
 mod table;

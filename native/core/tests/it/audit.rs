@@ -560,7 +560,7 @@ differing_copy                    1  copy_number_dbs_to_accounts
 wrong_used_by_in_number_db        0  fix_apps_for_number_dbs
 wrong_used_by_in_account          0  fix_apps_for_account_dbs
 wrong_account                     1  remove_wrong_assigned_from_accounts
-former_account                    0  (no command)
+former_account                    0  remove_former_copies
 only_in_account                   0  copy_accounts_to_number_dbs
 account_missing                   0  (no command)
 misfiled                          0  (no command)

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kazoo_numbers::command::{Argument, extras, parse, table};
+use kazoo_numbers::command::{Argument, commands, parse};
 use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::document::{Document, Object, Revision, elements, quoted, string};
 use kazoo_numbers::journal::{Entry, Journals, Record};
@@ -162,7 +162,7 @@ proptest! {
         function in any::<Index>(),
         arguments in vec(argument(), 0..5),
     ) {
-        let functions: Vec<_> = table().iter().chain(extras()).collect();
+        let functions: Vec<_> = commands().collect();
         let spec = function.get(&functions);
         for arguments in [&arguments[..], &arguments[..spec.parameters.len().min(arguments.len())]] {
             if let Err(refusal) = parse(spec.name, arguments) {

@@ -1,14 +1,14 @@
 //! Checks the documentation: the manual of commands, and the tests named on the page on
 //! reliability.
 
-use kazoo_numbers::command::{Door, Spec, erlangs_own, extras, help, table, usage};
+use kazoo_numbers::command::{CommandSpec, Frontend, all, help, usage};
 
 fn manual() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manual.md")).unwrap()
 }
 
-fn specs() -> impl Iterator<Item = &'static Spec> {
-    table().iter().chain(extras()).chain(erlangs_own())
+fn specs() -> impl Iterator<Item = &'static CommandSpec> {
+    all()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn manual_has_every_argument_as_in_help() {
 
 #[test]
 fn manual_has_the_output_of_help() {
-    let printed: String = help(Some("fix_number"), Door::Erlang)
+    let printed: String = help(Some("fix_number"), Frontend::Erlang)
         .iter()
         .map(|line| format!("    {line}\n"))
         .collect();
@@ -39,7 +39,11 @@ fn manual_has_every_function_as_in_the_table() {
     let mut documented = 0;
     for spec in specs() {
         let needs = if spec.needs_kazoo { "*Kazoo.* " } else { "" };
-        let deletes = if spec.deletes() { " **Deletes.**" } else { "" };
+        let deletes = if spec.deletes_documents() {
+            " **Deletes.**"
+        } else {
+            ""
+        };
         let entry = format!("`{}`\n: {needs}{}{deletes}\n", usage(spec), spec.help);
         assert!(manual.contains(&entry), "the manual lacks:\n{entry}");
         documented += 1;

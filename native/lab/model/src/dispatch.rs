@@ -172,6 +172,15 @@ fn dispatch(run: &mut RunState, call: &Call) -> Result<Option<Returned>, Stopped
             let account = account(name)?;
             removals::wrong_assigned(run, &existing(run, account)?, &BTreeSet::new());
         }
+        ("remove_former_copies", []) => {
+            for account in run.all_account_databases() {
+                removals::former_copies(run, &account);
+            }
+        }
+        ("remove_former_copies", [name]) => {
+            let account = account(name)?;
+            removals::former_copies(run, &existing(run, account)?);
+        }
         ("destructively_remove_from_account_db_if_not_in_numdb", []) => {
             let accounts = run.all_account_databases();
             removals::from_account_dbs(run, &accounts);

@@ -6,7 +6,8 @@ use kazoo_numbers_generator::Document;
 
 use crate::{
     copies::{self, CopySource},
-    names, numbers,
+    names,
+    numbers::{self, Assignment},
     run_state::RunState,
 };
 
@@ -23,6 +24,40 @@ pub(crate) fn wrong_assigned(run: &mut RunState, account: &str, decided: &BTreeS
                     && numbers::assigned_database(leaf).is_some_and(|other| other != account)
             }),
             _ => run.unchanged(),
+        }
+    }
+}
+
+/// Deletes copies from an account's database whose numbers belong to another account, or to
+/// nobody: a number database holds the number, and none holds it for this account. A copy with an
+/// invalid assignment stays. Where the copy, or a document of its number, has conflicts, it stays
+/// and is a failure.
+pub(crate) fn former_copies(run: &mut RunState, account: &str) {
+    for (number, copy) in numbers::live_numbers(&run.cluster, account) {
+        let places: Vec<String> = names::database_of(&number)
+            .into_iter()
+            .chain(["numbers/inum".to_owned(), "numbers/managed".to_owned()])
+            .collect();
+        let owners: Vec<Assignment> = places
+            .iter()
+            .filter_map(|place| numbers::live_number(&run.cluster, place, &number))
+            .map(|document| numbers::assignment(&document))
+            .collect();
+        let is_ours = |owner: &Assignment| *owner == Assignment::Account(account.to_owned());
+        let is_another = |owner: &Assignment| matches!(owner, Assignment::Account(other) if other.as_str() != account);
+        let is_former = !owners.iter().any(is_ours)
+            && (owners.iter().any(is_another) || owners.contains(&Assignment::Unassigned));
+        if !is_former || numbers::assignment(&copy) == Assignment::Invalid {
+            run.unchanged();
+            continue;
+        }
+        let has_conflicts = std::iter::once(account)
+            .chain(places.iter().map(String::as_str))
+            .any(|place| !run.conflicts(place, &number).is_empty());
+        if has_conflicts {
+            run.fail(account, "conflicted", &number);
+        } else {
+            run.delete(account, &number, |_| false);
         }
     }
 }

@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::answer::Answer;
-use crate::command::{AuditTarget, NumberDatabases, Selection};
 use crate::engine::Run;
 use crate::kazoo::{
     AccountId, DatabaseName, GREGORIAN_UNIX_EPOCH, encoded_number_database_of, number_database_of,
@@ -27,12 +26,14 @@ use crate::kazoo::{
 };
 use crate::plan::Drift;
 use crate::report::{Audit, Event, Finding};
+use crate::selection::{AuditTarget, NumberDatabases, Selection};
 use copies::Doubtful;
 use couchdb::Error;
 use view::View;
 
 /// `audit`
 pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer, Error> {
+    run.prune_journals();
     let view = match target {
         AuditTarget::All => View::of_all(run).await?,
         AuditTarget::Account(account) => {

@@ -17,7 +17,7 @@ use hyper::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use kazoo_numbers::command::{extras, table};
+use kazoo_numbers::command;
 use kazoo_numbers::kazoo::{Classification, DatabaseName, KazooDatabase};
 use kazoo_numbers_faults::{Exchange, Interceptor, Schedule};
 use kazoo_numbers_generator::{Cluster, Database};
@@ -88,7 +88,7 @@ fn argument() -> impl Strategy<Value = Argument> {
 
 fn calls() -> impl Strategy<Value = Call> {
     (any::<Index>(), vec(argument(), 4)).prop_map(|(which, mut arguments)| {
-        let specs: Vec<_> = table().iter().chain(extras()).collect();
+        let specs: Vec<_> = command::commands().collect();
         let spec = which.get(&specs);
         arguments.truncate(spec.parameters.len());
         Call::new(spec.name, arguments)

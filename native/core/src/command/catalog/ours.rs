@@ -1,0 +1,120 @@
+//! What Kazoo's module does not have: audit, undo, help.
+
+use super::super::help;
+use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Run};
+use super::super::prepared::Prepared;
+use super::super::spec::{CommandSpec, Family, Origin, Returns};
+use super::{answer, figures};
+use crate::commands::{Answer, Returned, audit, runs, undo};
+use crate::lease;
+use crate::selection::{self, OnCluster};
+
+const FAMILY: Family = Family::Ours;
+
+pub(super) const ROWS: &[CommandSpec] = &[
+    CommandSpec::new(
+        FAMILY,
+        "audit",
+        &[],
+        "Reports which numbers are in sync and which have drifted, with the command that repairs each kind of drift.",
+        |_| answer!(run => audit::audit(run, selection::AuditTarget::All)),
+    )
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "audit",
+        &[AuditTarget],
+        "Reports which numbers have drifted in an account, in number databases, or one number, with the command that repairs each kind of drift.",
+        |given| {
+            let target = given.audit_target()?;
+            answer!(run => audit::audit(run, target))
+        },
+    )
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "runs",
+        &[],
+        "Lists the runs that can be undone.",
+        |_| answer!(run => runs::runs(run)),
+    )
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "undo",
+        &[Run],
+        "Puts the documents of a run back, where nobody has changed them since.",
+        |given| {
+            let id = given.text("the id of a run", Run.example())?;
+            Ok(undo_of(id, OnCluster::Same))
+        },
+    )
+    .deletes()
+    .exclusive()
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "undo",
+        &[Run, AnyCluster],
+        "Puts the documents of a run back although it was on another cluster, where they are as the run left them.",
+        |given| {
+            let id = given.text("the id of a run", Run.example())?;
+            given.word(OnCluster::ANY)?;
+            Ok(undo_of(id, OnCluster::Any))
+        },
+    )
+    .deletes()
+    .exclusive()
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "unlock",
+        &[],
+        "Removes the cluster lock of a run that died. A run that still holds it stops within 30 seconds.",
+        |_| {
+            Ok(Prepared::answer(|run| async move {
+                lease::unlock(&run).await?;
+                Ok(Answer::Only(Returned::Ok))
+            }))
+        },
+    )
+    .writes()
+    .of(Origin::Ours),
+    CommandSpec::new(FAMILY, "help", &[], "Lists the functions.", |_| {
+        Ok(print_help(None))
+    })
+    .of(Origin::Ours)
+    .returns(Returns::NoReturn),
+    CommandSpec::new(
+        FAMILY,
+        "help",
+        &[Function],
+        "Explains a function: its arguments, whether it deletes, and an example.",
+        |given| {
+            let name = given.text("the name of a function", Function.example())?;
+            help::topic(&name).map(|topic| print_help(Some(topic)))
+        },
+    )
+    .of(Origin::Ours)
+    .returns(Returns::NoReturn),
+];
+
+fn undo_of(id: String, on: OnCluster) -> Prepared {
+    let of_check = id.clone();
+    let undo: Result<Prepared, std::convert::Infallible> = figures!(run => undo::undo(run, id));
+    let undo = undo.unwrap_or_else(|never| match never {});
+    undo.check(move |run| async move {
+        undo::check(&run, &of_check, on).await?;
+        Ok(None)
+    })
+}
+
+fn print_help(topic: Option<&'static str>) -> Prepared {
+    let print = Prepared::answer(move |run| async move {
+        for line in help::help(topic, run.settings.frontend) {
+            run.reporter.output(line).await;
+        }
+        Ok(Answer::Only(Returned::NoReturn))
+    });
+    print.unpublished()
+}

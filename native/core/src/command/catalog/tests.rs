@@ -1,0 +1,117 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::command::{Argument, Effect, Parameter, Scope, commands, parse};
+use crate::plan::Drift;
+use crate::report::audit::{AuditScope, remedy};
+
+fn arguments(parameters: &[Parameter]) -> Vec<Argument> {
+    parameters
+        .iter()
+        .map(|parameter| {
+            let example = parameter.example().to_owned();
+            if parameter.is_list() {
+                Argument::List(vec![example])
+            } else {
+                Argument::Text(example)
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn kazoos_seventy_functions_are_there_each_once() {
+    let kazoos: Vec<_> = all()
+        .filter(|spec| spec.origin == Origin::Kazoo)
+        .map(|spec| (spec.name, spec.parameters.len()))
+        .collect();
+    let names: BTreeSet<_> = kazoos.iter().collect();
+    assert_eq!((names.len(), kazoos.len()), (70, 70));
+    let everything: BTreeSet<_> = all()
+        .map(|spec| (spec.name, spec.parameters.len()))
+        .collect();
+    assert_eq!(everything.len(), all().count());
+}
+
+#[test]
+fn every_row_reads_its_examples() {
+    for spec in commands() {
+        let command = parse(spec.name, &arguments(spec.parameters));
+        assert!(command.is_ok(), "{}: {command:?}", spec.name);
+    }
+}
+
+#[test]
+fn command_that_writes_numbers_has_a_scope_and_one_that_reads_has_none() {
+    for spec in commands().filter(|spec| !spec.needs_kazoo) {
+        let writes_no_numbers = spec.name.ends_with("_on_system_config")
+            || spec.name == "ensure_adminonly_features_are_reachable"
+            || spec.name == "unlock";
+        assert_eq!(
+            spec.scope.is_some(),
+            spec.effect != Effect::Reads && !writes_no_numbers,
+            "{}/{}",
+            spec.name,
+            spec.parameters.len()
+        );
+    }
+}
+
+/// One account or given numbers are shared; databases, lists of them, and all are exclusive.
+#[test]
+fn scope_follows_the_parameters() {
+    for spec in commands().filter(|spec| spec.scope.is_some()) {
+        let is_narrow = spec.parameters.iter().any(|parameter| {
+            matches!(
+                parameter,
+                Parameter::Account | Parameter::Number | Parameter::Numbers
+            )
+        });
+        let expected = if is_narrow {
+            Scope::Shared
+        } else {
+            Scope::Exclusive
+        };
+        assert_eq!(spec.scope, Some(expected), "{}", spec.name);
+    }
+    let scope = |argument: &str| {
+        let argument = Argument::Text(argument.to_owned());
+        parse("migrate_unassigned_numbers", &[argument])
+            .unwrap()
+            .scope()
+    };
+    assert_eq!(scope("+14155550100"), Some(Scope::Shared));
+    assert_eq!(scope("numbers/+1415"), Some(Scope::Exclusive));
+}
+
+/// The commands that audits name are those whose rows say that they repair the drift.
+#[test]
+fn remedies_are_those_of_the_rows() {
+    let scopes = [
+        AuditScope::All,
+        AuditScope::Account("4b87ccf02d8846f06c3b1f0e04e76bfd".into()),
+        AuditScope::NumberDatabases("numbers%2F%2B1415".into()),
+        AuditScope::NumberDatabases("numbers%2F%2B1".into()),
+        AuditScope::Number("+14155550100".into()),
+    ];
+    let mut named = BTreeSet::new();
+    for scope in &scopes {
+        for kind in Drift::ALL {
+            let Some(command) = remedy::command(kind, scope) else {
+                assert!(remedy::hint(kind).is_some(), "{kind:?}");
+                continue;
+            };
+            let mut words = command.split(' ');
+            let function = words.next().unwrap();
+            let arguments: Vec<Argument> = words.map(|word| Argument::Text(word.into())).collect();
+            assert!(parse(function, &arguments).is_ok(), "{command}");
+            let spec = find(function, arguments.len()).unwrap();
+            assert!(spec.repairs.contains(&kind), "{command}: {kind:?}");
+            named.insert((spec.name, spec.parameters.len()));
+        }
+    }
+    for spec in all().filter(|spec| !spec.repairs.is_empty()) {
+        let key = (spec.name, spec.parameters.len());
+        assert!(named.contains(&key), "{key:?} is named by no audit");
+    }
+}

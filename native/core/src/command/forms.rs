@@ -1,0 +1,72 @@
+//! The forms in which people write numbers and number databases.
+
+use crate::kazoo::{DatabaseName, decoded, number_database_of};
+use crate::report::{is_invisible, separates_digits};
+use crate::selection::Selection;
+
+/// The longest number or name that is read, in bytes.
+pub(super) const LONGEST: usize = 256;
+
+/// The words for phone numbers where they are expected.
+pub(super) const NUMBERS: &str = "phone numbers";
+
+/// Whether a text can be dialled, and is longer than the name of a number database.
+pub(super) fn is_a_number(text: &str) -> bool {
+    starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= 5
+}
+
+/// Whether this is all of a number, and not its first characters: no country has numbers with fewer digits that Kazoo takes.
+pub(super) fn is_a_whole_number(text: &str) -> bool {
+    const SHORTEST: usize = 8;
+    starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= SHORTEST
+}
+
+/// A number without what people write between its digits; None where nothing else is left than a number, or it is one.
+pub(super) fn digits_of(text: &str) -> Option<String> {
+    let cleaned: String = text.chars().filter(|c| !separates_digits(*c)).collect();
+    (cleaned != text && cleaned.len() <= LONGEST && is_a_number(&cleaned)).then_some(cleaned)
+}
+
+/// A text without what cannot be seen; None where it has none of that, or nothing else.
+pub(super) fn visible_of(text: &str) -> Option<String> {
+    let cleaned: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    let can_be_shown = cleaned.bytes().all(|byte| byte.is_ascii_graphic());
+    (cleaned != text && !cleaned.is_empty() && can_be_shown && cleaned.len() <= LONGEST)
+        .then_some(cleaned)
+}
+
+/// A number database in any of its forms: its name, encoded or not, or the five characters that
+/// name it. A longer number is none: what deletes from a database must not mistake one for it.
+pub(super) fn database(text: &str) -> Option<DatabaseName> {
+    let plain = decoded(text)?;
+    if let Some(rest) = plain.strip_prefix("numbers/") {
+        if rest.is_empty() || rest.contains('/') {
+            return None;
+        }
+        return DatabaseName::new(&plain);
+    }
+    if !starts_a_number(&plain) || plain.len() != 5 {
+        return None;
+    }
+    number_database_of(&plain)
+}
+
+/// The first characters of a number, five or more of which name one database; or a database. A whole number is refused: the
+/// operator means that number, and not all that share its database.
+pub(super) fn prefix(text: &str) -> Option<Selection> {
+    if let Some(database) = database(text) {
+        return Some(Selection::Database(database));
+    }
+    if !starts_a_number(text) || is_a_whole_number(text) {
+        return None;
+    }
+    Some(match number_database_of(text) {
+        Some(database) => Selection::Database(database),
+        None => Selection::StartingWith(text.to_owned()),
+    })
+}
+
+pub(super) fn starts_a_number(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    !text.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}

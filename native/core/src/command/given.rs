@@ -1,0 +1,254 @@
+//! Reading the arguments of one call.
+
+use super::argument::{Argument, Refusal};
+use super::forms::{LONGEST, NUMBERS, database, digits_of, is_a_number, prefix, visible_of};
+use super::parameter::Parameter;
+use super::spec::CommandSpec;
+use crate::kazoo::{AccountId, account_argument};
+use crate::report::{is_invisible, shown};
+use crate::selection::{Accounts, AuditTarget, NumberDatabases, Selection, Unassigned};
+
+/// The arguments of one call, taken one after the other.
+pub(super) struct Given<'a> {
+    spec: &'static CommandSpec,
+    arguments: &'a [Argument],
+    next: usize,
+}
+
+impl Given<'_> {
+    pub(super) fn take(&mut self) -> Option<&Argument> {
+        let argument = self.arguments.get(self.next);
+        self.next += 1;
+        argument
+    }
+
+    pub(super) fn refuse(&self, what: &str, expected: &str, example: &str) -> Refusal {
+        Refusal::new(format!(
+            "{}: argument {} is {what}; expected {expected}, for example {example}",
+            self.spec.name, self.next
+        ))
+    }
+
+    /// The same, with what was probably meant.
+    pub(super) fn refuse_or_suggest(&self, text: &str, expected: &str, example: &str) -> Refusal {
+        let line = self.refuse(&shown(text), expected, example);
+        let meant = if expected == NUMBERS {
+            digits_of(text)
+        } else {
+            visible_of(text)
+        };
+        match meant {
+            Some(meant) => Refusal::new(format!("{line}; did you mean {meant}?")),
+            None => line,
+        }
+    }
+
+    /// Whether a list that is there is empty, where a list may be.
+    pub(super) fn is_empty_list(&self) -> bool {
+        self.spec
+            .parameters
+            .iter()
+            .zip(self.arguments)
+            .any(|(parameter, argument)| {
+                parameter.is_list() && matches!(argument, Argument::List(all) if all.is_empty())
+            })
+    }
+
+    pub(super) fn text(&mut self, expected: &str, example: &str) -> Result<String, Refusal> {
+        let text = match self.take() {
+            Some(Argument::Text(text)) => text.clone(),
+            Some(Argument::List(all)) => match all.as_slice() {
+                [] => String::new(),
+                _ => return Err(self.refuse("a list", expected, example)),
+            },
+            None => return Err(self.refuse("missing", expected, example)),
+        };
+        self.checked(text, expected, example)
+    }
+
+    /// A word that must stand just so.
+    pub(super) fn word(&mut self, word: &str) -> Result<(), Refusal> {
+        let expected = format!("the word {word}");
+        match self.text(&expected, word)? {
+            given if given == word => Ok(()),
+            given => Err(self.refuse(&shown(&given), &expected, word)),
+        }
+    }
+
+    pub(super) fn texts(&mut self, expected: &str, example: &str) -> Result<Vec<String>, Refusal> {
+        let texts = match self.take() {
+            Some(Argument::Text(text)) => vec![text.clone()],
+            Some(Argument::List(all)) => all.clone(),
+            None => return Err(self.refuse("missing", expected, example)),
+        };
+        texts
+            .into_iter()
+            .map(|text| self.checked(text, expected, example))
+            .collect()
+    }
+
+    pub(super) fn checked(
+        &self,
+        text: String,
+        expected: &str,
+        example: &str,
+    ) -> Result<String, Refusal> {
+        // What is no number is a failure of its own and no refusal, nothing at all included
+        // (contract section 9.6).
+        if text.is_empty() && expected != NUMBERS {
+            return Err(self.refuse("empty", expected, example));
+        }
+        // Kazoo does not take what people write between the digits of a number, and would look for a number of that very
+        // name (contract section 9.6).
+        let unclear = if expected == NUMBERS {
+            text.contains(|c: char| c != ' ' && is_invisible(c)) || digits_of(&text).is_some()
+        } else {
+            text.contains(char::is_control)
+        };
+        if text.len() > LONGEST || unclear {
+            return Err(self.refuse_or_suggest(&text, expected, example));
+        }
+        Ok(text)
+    }
+
+    pub(super) fn account_of(&self, text: &str) -> Result<AccountId, Refusal> {
+        account_argument(text).ok_or_else(|| {
+            self.refuse_or_suggest(
+                text,
+                "an account id or account database",
+                "4b87ccf02d8846f06c3b1f0e04e76bfd",
+            )
+        })
+    }
+
+    pub(super) fn account(&mut self) -> Result<AccountId, Refusal> {
+        let text = self.text(
+            "an account id or account database",
+            "4b87ccf02d8846f06c3b1f0e04e76bfd",
+        )?;
+        self.account_of(&text)
+    }
+
+    pub(super) fn accounts(&mut self) -> Result<Accounts, Refusal> {
+        let texts = self.texts(
+            "account ids or account databases",
+            "4b87ccf02d8846f06c3b1f0e04e76bfd",
+        )?;
+        let mut accounts = texts
+            .iter()
+            .map(|text| self.account_of(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        accounts.sort_unstable();
+        accounts.dedup();
+        Ok(Accounts::List(accounts))
+    }
+
+    pub(super) fn database_of(&self, text: &str) -> Result<Selection, Refusal> {
+        database(text).map(Selection::Database).ok_or_else(|| {
+            self.refuse_or_suggest(text, "a number database", "numbers%2F%2B1415 or +1415")
+        })
+    }
+
+    pub(super) fn number_database(&mut self) -> Result<Selection, Refusal> {
+        let text = self.text("a number database", "numbers%2F%2B1415 or +1415")?;
+        self.database_of(&text)
+    }
+
+    pub(super) fn prefix_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
+        if self.next == self.spec.parameters.len() {
+            return Ok(NumberDatabases::All);
+        }
+        let (expected, example) = ("the first characters of a number", "+1415");
+        let text = self.text(expected, example)?;
+        prefix(&text)
+            .map(NumberDatabases::One)
+            .ok_or_else(|| self.refuse_or_suggest(&text, expected, example))
+    }
+
+    pub(super) fn databases_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
+        if self.next == self.spec.parameters.len() {
+            return Ok(NumberDatabases::All);
+        }
+        let texts = self.texts("number databases", "numbers%2F%2B1415 or +1415")?;
+        let mut selections = texts
+            .iter()
+            .map(|text| self.database_of(text))
+            .collect::<Result<Vec<_>, _>>()?;
+        selections.sort_unstable();
+        selections.dedup();
+        Ok(NumberDatabases::List(selections))
+    }
+
+    pub(super) fn number(&mut self) -> Result<String, Refusal> {
+        self.text(NUMBERS, "+14155550100")
+    }
+
+    pub(super) fn numbers(&mut self) -> Result<Vec<String>, Refusal> {
+        let list = self
+            .spec
+            .parameters
+            .get(self.next)
+            .is_some_and(Parameter::is_list);
+        if !list {
+            return Ok(vec![self.number()?]);
+        }
+        let mut numbers = self.texts(NUMBERS, "+14155550100")?;
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(numbers)
+    }
+
+    pub(super) fn target(&mut self) -> Result<String, Refusal> {
+        self.text("a carrier module", "knm_bandwidth2")
+    }
+
+    pub(super) fn feature(&mut self) -> Result<String, Refusal> {
+        self.text("a feature", "e911")
+    }
+
+    pub(super) fn audit_target(&mut self) -> Result<AuditTarget, Refusal> {
+        let (expected, example) = (
+            "an account, a number database, the first characters of a number or a phone number",
+            "+1415",
+        );
+        let text = self.text(expected, example)?;
+        if let Some(account) = account_argument(&text) {
+            return Ok(AuditTarget::Account(account));
+        }
+        if let Some(name) = database(&text) {
+            return Ok(AuditTarget::Databases(Selection::Database(name)));
+        }
+        if is_a_number(&text) {
+            return Ok(AuditTarget::Number(text));
+        }
+        if let Some(selection) = prefix(&text) {
+            return Ok(AuditTarget::Databases(selection));
+        }
+        // A number that is written for people, more likely than anything else.
+        let number = digits_of(&text).map(|_| NUMBERS);
+        Err(self.refuse_or_suggest(&text, number.unwrap_or(expected), example))
+    }
+
+    pub(super) fn unassigned(&mut self) -> Result<Unassigned, Refusal> {
+        let text = self.text("a number database or a phone number", "+1415")?;
+        Ok(match database(&text) {
+            Some(name) => Unassigned::Databases(NumberDatabases::One(Selection::Database(name))),
+            None => Unassigned::Number(self.checked(text, NUMBERS, "+14155550100")?),
+        })
+    }
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn new(spec: &'static CommandSpec, arguments: &'a [Argument]) -> Self {
+        Self {
+            spec,
+            arguments,
+            next: 0,
+        }
+    }
+
+    /// The command's row of the catalog.
+    pub(super) fn spec(&self) -> &'static CommandSpec {
+        self.spec
+    }
+}

@@ -1,0 +1,122 @@
+//! The parameters of commands: their names, descriptions and examples.
+
+/// What an argument is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parameter {
+    /// An account, in any form.
+    Account,
+    /// A list of accounts.
+    Accounts,
+    /// A number database, in any form.
+    Database,
+    /// A list of number databases.
+    Databases,
+    /// The first characters of a number.
+    Prefix,
+    /// A phone number.
+    Number,
+    /// A list of phone numbers.
+    Numbers,
+    /// A number database or a phone number.
+    DatabaseOrNumber,
+    /// The carrier module that numbers have.
+    Source,
+    /// The carrier module that numbers get.
+    Target,
+    /// A feature.
+    Feature,
+    /// The id of a run, as `runs` lists it.
+    Run,
+    /// The word that has a run undone on another cluster.
+    AnyCluster,
+    /// What an audit is about: an account, a number database, a prefix or a number.
+    AuditTarget,
+    /// The id of a run in progress, as `status` tells it.
+    RunInProgress,
+    /// The name of a function.
+    Function,
+    /// The arguments of another function.
+    OfFunction,
+    /// Something that only Kazoo understands.
+    Other,
+}
+
+impl Parameter {
+    /// Whether a list is taken.
+    pub fn is_list(&self) -> bool {
+        matches!(self, Self::Accounts | Self::Databases | Self::Numbers)
+    }
+
+    /// Its name in usage lines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Account => "ACCOUNT",
+            Self::Accounts => "ACCOUNT…",
+            Self::Database => "NUMBER_DB",
+            Self::Databases => "NUMBER_DB…",
+            Self::Prefix => "PREFIX",
+            Self::Number => "NUMBER",
+            Self::Numbers => "NUMBER…",
+            Self::DatabaseOrNumber => "NUMBER_DB|NUMBER",
+            Self::Source => "SOURCE",
+            Self::Target => "TARGET",
+            Self::Feature => "FEATURE",
+            Self::Run => "RUN",
+            Self::AnyCluster => "any_cluster",
+            Self::RunInProgress => "RUN_IN_PROGRESS",
+            Self::Function => "FUNCTION",
+            Self::OfFunction => "ARGUMENT…",
+            Self::AuditTarget => "ACCOUNT|NUMBER_DB|NUMBER",
+            Self::Other => "ARGUMENT",
+        }
+    }
+
+    /// What is taken, in one line.
+    pub fn description(&self) -> &'static str {
+        match self {
+            Self::Account => {
+                "an account id, its database (account/4b/87/…, account%2F4b%2F87%2F…), or a month or year database of it"
+            }
+            Self::Accounts => "accounts, each in any form of ACCOUNT",
+            Self::Database => "a number database: numbers%2F%2B1415, numbers/+1415, or +1415",
+            Self::Databases => "number databases, each in any form of NUMBER_DB",
+            Self::Prefix => {
+                "the first characters of a number; five or more name one database, fewer every database that starts so"
+            }
+            Self::Number => "a phone number in any form that Kazoo's converters know",
+            Self::Numbers => "phone numbers, each in any form of NUMBER",
+            Self::DatabaseOrNumber => "a number database, a prefix, or a phone number",
+            Self::Source => "the carrier module that the numbers have",
+            Self::Target => "the carrier module that the numbers get",
+            Self::Feature => "a feature, as all_features lists them",
+            Self::Run => "the id of a run, as runs lists it",
+            Self::AnyCluster => {
+                "this word: the run was on another cluster, and is undone here all the same"
+            }
+            Self::RunInProgress => "the id of a run in progress, as status tells it",
+            Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
+            Self::Function => "the name of a function",
+            Self::OfFunction => "the arguments of that function, three at most",
+            Self::Other => "what Kazoo's own function takes",
+        }
+    }
+
+    /// One that would be taken.
+    pub fn example(&self) -> &'static str {
+        match self {
+            Self::Account | Self::Accounts => "4b87ccf02d8846f06c3b1f0e04e76bfd",
+            Self::Database | Self::Databases => "numbers%2F%2B1415",
+            Self::Prefix | Self::DatabaseOrNumber | Self::AuditTarget => "+1415",
+            Self::Number | Self::Numbers => "+14155550100",
+            Self::Source => "knm_bandwidth",
+            Self::Target => "knm_bandwidth2",
+            Self::Feature => "e911",
+            Self::Run => "20261123T042900Z-250000",
+            Self::AnyCluster => "any_cluster",
+            Self::RunInProgress => "0.123.0",
+            Self::Function => "fix_account_db_numbers",
+            Self::OfFunction => Self::Account.example(),
+            Self::Other => "example",
+        }
+    }
+}

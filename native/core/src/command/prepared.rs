@@ -1,0 +1,167 @@
+//! A command whose arguments are read: ready to run.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::spec::CommandSpec;
+use crate::commands::{Answer, FAILED, NOT_HERE, Returned};
+use crate::engine::Run;
+use crate::lease::Scope;
+use couchdb::Error;
+
+type Work = Box<dyn FnOnce(Arc<Run>) -> BoxFuture<'static, Result<Answer, Error>> + Send + Sync>;
+
+/// Refuses a run before anything else is done, the lock included: by an error, or by an answer.
+type Check =
+    Box<dyn FnOnce(Arc<Run>) -> BoxFuture<'static, Result<Option<Answer>, Error>> + Send + Sync>;
+
+/// What the arguments of a command make of it.
+pub(super) struct Prepared {
+    work: Work,
+    check: Option<Check>,
+    /// The scope, where the arguments decide it.
+    scope: Option<Option<Scope>>,
+    is_published: bool,
+    /// The refusal that is printed after the check, if that is all.
+    refusal: Option<String>,
+}
+
+impl Prepared {
+    /// Work that ends with the summary and the failure report.
+    pub(super) fn figures<F>(work: impl FnOnce(Arc<Run>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        Self::answer(|run| {
+            let work = work(run);
+            async move { work.await.map(|()| Answer::Figures) }
+        })
+    }
+
+    /// Work that ends with an answer of its own.
+    pub(super) fn answer<F>(work: impl FnOnce(Arc<Run>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Answer, Error>> + Send + 'static,
+    {
+        Self {
+            work: Box::new(move |run| Box::pin(work(run))),
+            check: None,
+            scope: None,
+            is_published: true,
+            refusal: None,
+        }
+    }
+
+    /// A function that needs a running Kazoo.
+    pub(super) fn needs_kazoo(name: &'static str) -> Self {
+        Self::answer(move |run| async move {
+            let line = format!("error: {name} needs a running Kazoo: call it in a Kazoo node");
+            run.reporter.error(line, None).await;
+            Ok(Answer::Only(Returned::Code(NOT_HERE)))
+        })
+    }
+
+    /// A list was empty: there is nothing to do.
+    pub(super) fn nothing() -> Self {
+        let nothing = Self::answer(|run| async move {
+            let line = "nothing to do: the list is empty".to_owned();
+            run.reporter.output(line).await;
+            Ok(Answer::Only(Returned::Ok))
+        });
+        nothing.scope(None)
+    }
+
+    /// A refusal that is printed only after the check.
+    pub(super) fn refused(line: String) -> Self {
+        let refusal = Some(line.clone());
+        let refused = Self::answer(move |run| async move {
+            run.reporter.error(format!("error: {line}"), None).await;
+            Ok(Answer::Only(Returned::Code(FAILED)))
+        });
+        Self {
+            refusal,
+            ..refused.scope(None)
+        }
+    }
+
+    /// The same, with this check.
+    pub(super) fn check<F>(self, check: impl FnOnce(Arc<Run>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<Option<Answer>, Error>> + Send + 'static,
+    {
+        Self {
+            check: Some(Box::new(move |run| Box::pin(check(run)))),
+            ..self
+        }
+    }
+
+    /// The same, in this scope.
+    pub(super) fn scope(self, scope: Option<Scope>) -> Self {
+        Self {
+            scope: Some(scope),
+            ..self
+        }
+    }
+
+    /// The same, counted in no report.
+    pub(super) fn unpublished(self) -> Self {
+        Self {
+            is_published: false,
+            ..self
+        }
+    }
+}
+
+/// A command, read and checked. Numbers in it are as they were given: their normalisation is configured in the cluster.
+pub struct Command {
+    spec: &'static CommandSpec,
+    prepared: Prepared,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.spec.name, self.spec.parameters.len())
+    }
+}
+
+impl Command {
+    pub(super) fn new(spec: &'static CommandSpec, prepared: Prepared) -> Self {
+        Self { spec, prepared }
+    }
+
+    /// Its row of the catalog.
+    pub fn spec(&self) -> &'static CommandSpec {
+        self.spec
+    }
+
+    /// How much of the cluster it may change; `None`: no numbers.
+    pub fn scope(&self) -> Option<Scope> {
+        self.prepared.scope.unwrap_or(self.spec.scope)
+    }
+
+    /// The refusal that is all that the command prints, unless its check ends it before.
+    pub fn refusal(&self) -> Option<&str> {
+        self.prepared.refusal.as_deref()
+    }
+
+    /// Whether the run is counted and reported.
+    pub(crate) fn is_published(&self) -> bool {
+        self.prepared.is_published
+    }
+
+    /// Checks whether the command can be run here, before the lock is taken. An answer ends the run.
+    pub(crate) async fn check(&mut self, run: &Arc<Run>) -> Result<Option<Answer>, Error> {
+        match self.prepared.check.take() {
+            Some(check) => check(run.clone()).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Runs the command.
+    pub(crate) async fn start(self, run: &Arc<Run>) -> Result<Answer, Error> {
+        (self.prepared.work)(run.clone()).await
+    }
+}

@@ -1,0 +1,29 @@
+//! The two ways to give a command.
+
+/// Where a command is given; hints and examples read accordingly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Frontend {
+    /// `sup`, or an Erlang shell.
+    #[default]
+    Erlang,
+    /// The command line.
+    CommandLine,
+}
+
+impl Frontend {
+    /// The start of a call.
+    pub(crate) fn call(self) -> &'static str {
+        match self {
+            Self::Erlang => "sup kazoo_numbers_maintenance",
+            Self::CommandLine => "kazoo-numbers",
+        }
+    }
+
+    /// What asks for a dry run.
+    pub(crate) fn dry_run(self) -> &'static str {
+        match self {
+            Self::Erlang => "dry_run",
+            Self::CommandLine => "--dry-run",
+        }
+    }
+}
