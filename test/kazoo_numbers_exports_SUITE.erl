@@ -124,7 +124,7 @@ each_is_documented(_Config) ->
                       re:run(Source, ["%% @doc [^-]*\n-spec ", atom_to_list(Name), "\\("]) =:= nomatch].
 
 kazoo_commands_are_those_of_the_table(_Config) ->
-    Erlang = [Function || {Name, Arity} = Function <- table(), kazoo_numbers_host:is_kazoo_command(atom_to_binary(Name, utf8), Arity)],
+    Erlang = [Function || {Name, Arity} = Function <- table(), kazoo_numbers_kazoo_commands:is_command(atom_to_binary(Name, utf8), Arity)],
     15 = length(Erlang),
     %% The native side has the same opinion: it refuses each of them alone.
     lists:foreach(fun({Name, Arity}) ->

@@ -125,8 +125,8 @@ a_panic_of_the_task_is_one_line(Config) ->
 
 a_panic_at_the_start_is_one_line(Config) ->
     fault(Config, start),
-    {{no_return, 1}, [Line]} = call(Config, all_features, []),
-    true = lists:prefix("internal error: ", Line) orelse string:find(Line, "ended before the command did") =/= nomatch,
+    {{no_return, 1}, [Line | _Hint]} = call(Config, all_features, []),
+    true = lists:prefix("internal error: ", Line) orelse string:find(Line, "the program kazoo-numbers ended before it") =/= nomatch,
     lives(Config).
 
 a_killed_program_is_one_line(Config) ->
@@ -138,8 +138,8 @@ a_killed_program_is_one_line(Config) ->
     receive {'DOWN', Monitor, process, Caller, {no_return, 1}} -> ok
     after 5000 -> error(still_running)
     end,
-    Last = lists:last(test_operator:printed(Terminal)),
-    true = string:find(Last, "ended before the command did (signal 9)") =/= nomatch,
+    [Line, "hint: " ++ _] = lists:nthtail(length(test_operator:printed(Terminal)) - 2, test_operator:printed(Terminal)),
+    "error: cannot finish the command: the program kazoo-numbers ended before it (signal 9)" = Line,
     stopped(Config),
     %% Its lock is left behind, and expires.
     {{no_return, 2}, ["refused: copy_number_dbs_to_accounts" ++ _]} = call(Config, copy_number_dbs_to_accounts, []),
@@ -148,8 +148,7 @@ a_killed_program_is_one_line(Config) ->
 
 a_program_that_is_missing_is_one_line(Config) ->
     set(Config, port_program, "/nowhere/kazoo-numbers"),
-    {{no_return, 1}, [Line]} = call(Config, all_features, []),
-    true = string:find(Line, "/nowhere/kazoo-numbers cannot be started: enoent") =/= nomatch,
+    {{no_return, 1}, ["error: cannot start the program /nowhere/kazoo-numbers: enoent", "hint: " ++ _]} = call(Config, all_features, []),
     ok = rpc:call(node_of(Config), application, unset_env, [kazoo_numbers_maintenance, port_program]),
     lives(Config).
 
@@ -160,8 +159,8 @@ a_library_that_cannot_be_loaded_is_one_line(Config) ->
          _ = Kind =:= "broken" andalso file:write_file(filename:join(Dir, "priv/kazoo_numbers_maintenance.so"), "no library"),
          Node = test_node:start(Kind, #{paths => [filename:join(Dir, "ebin"), proplists:get_value(standins, Config)]}),
          {_, Name} = Node,
-         [{{no_return, 1}, ["the native library " ++ _]} = test_operator:sup(Name, all_features, []) || _ <- [1, 2]],
-         {{no_return, 1}, ["init_dbs needs" ++ _]} = test_operator:sup(Name, init_dbs, []),
+         [{{no_return, 1}, ["error: cannot load the native library " ++ _, "hint: " ++ _]} = test_operator:sup(Name, all_features, []) || _ <- [1, 2]],
+         {{no_return, 1}, ["error: init_dbs needs" ++ _]} = test_operator:sup(Name, init_dbs, []),
          test_node:stop(Node)
      end
      || Kind <- ["broken", "missing"]
@@ -229,7 +228,7 @@ no_state_of_a_process_tells_a_password(Config) ->
                  State =/= undefined
              ],
     %% The companion is among them.
-    true = lists:any(fun(State) -> string:find(State, "kazoo_numbers_job") =/= nomatch end, States),
+    true = lists:any(fun(State) -> string:find(State, "kazoo_numbers_companion") =/= nomatch end, States),
     Programs = [binary_to_list(Line) || {name, _, Pid} <- programs(Config),
                                         {ok, Line} <- [file:read_file(["/proc/", integer_to_list(Pid), "/cmdline"])]
                ],

@@ -172,8 +172,8 @@ its_environment_is_that_of_the_release(Config) ->
     ok = file:write_file(SysConfig, "[{kazoo_numbers_maintenance, [{transport, port}, {port_program, \"/nowhere\"}]}]."),
     with_node(Config, ["-config", SysConfig]
              ,fun(Node) ->
-                      {{no_return, 1}, [Line]} = test_operator:sup(Node, all_features, []),
-                      true = lists:prefix("the program /nowhere cannot be started", Line)
+                      {{no_return, 1}, ["error: cannot start the program /nowhere: enoent", "hint: " ++ _]} =
+                          test_operator:sup(Node, all_features, [])
               end).
 
 %% The release is not touched at all.
@@ -204,7 +204,7 @@ answers(Node) ->
     started(Node).
 
 unloadable(Node) ->
-    [{{no_return, 1}, ["the native library " ++ _]} = test_operator:sup(Node, all_features, []) || _ <- [1, 2]],
+    [{{no_return, 1}, ["error: cannot load the native library " ++ _, "hint: " ++ _]} = test_operator:sup(Node, all_features, []) || _ <- [1, 2]],
     started(Node).
 
 started(Node) ->
@@ -306,7 +306,7 @@ a_library_that_cannot_be_loaded_is_refused(Config) ->
     App = copied_app(?FUNCTION_NAME, Config),
     ok = file:write_file(filename:join(App, "priv/" ?MODULE_NAME ".so"), "this is no library"),
     Output = refused(App, [], Config),
-    true = string:find(Output, "cannot be loaded") =/= nomatch.
+    true = string:find(Output, "cannot load the native library") =/= nomatch.
 
 a_program_that_does_not_run_is_refused(Config) ->
     App = copied_app(?FUNCTION_NAME, Config),

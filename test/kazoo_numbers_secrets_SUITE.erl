@@ -90,6 +90,8 @@ settings_of_the_wrong_type_are_refused_by_name(Config) ->
      || Key <- [host, transport, port_program, stock_beam, lock, fault, max_bulk_read, report_directory, metrics_file, journal, ca_file],
         Value <- [list_to_atom(?URL), list_to_binary(?URL), ?URL | odd_terms()]
     ],
+    %% The message of a program that is missing names it.
+    [with_setting(Config, port_program, Value, audit, []) || Value <- [?URL "/missing", <<?URL "/missing">>]],
     no_password(Config).
 
 %% Terms that operators' configurations and scripts bring, each with the password in it.
