@@ -14,7 +14,7 @@
         ,a_killed_program_is_one_line/1, a_program_that_is_missing_is_one_line/1
         ,a_library_that_cannot_be_loaded_is_one_line/1, the_operator_module_is_loaded_anew/1
         ,the_library_stays_when_its_module_is_loaded_anew/1, many_runs_leave_nothing_behind/1
-        ,a_run_is_told_of_and_cancelled/1, no_state_of_a_process_tells_a_password/1
+        ,a_run_is_told_of_and_cancelled/1, runs_in_progress_are_all_listed_until_they_end/1, no_state_of_a_process_tells_a_password/1
         ,node_that_stops_cancels_its_runs/1, run_of_a_killed_program_is_undone/1
         ]).
 -export([start/2, prep_stop/1, stop/1]).
@@ -33,6 +33,7 @@ groups() ->
            ,the_operator_module_is_loaded_anew
            ,many_runs_leave_nothing_behind
            ,a_run_is_told_of_and_cancelled
+           ,runs_in_progress_are_all_listed_until_they_end
            ,no_state_of_a_process_tells_a_password
            ,node_that_stops_cancels_its_runs
            ],
@@ -213,6 +214,36 @@ a_run_is_told_of_and_cancelled(Config) ->
     [_ | _] = [Line || Line <- test_operator:printed(Terminal), string:find(Line, "cancelled") =/= nomatch],
     stopped(Config),
     completed(Config).
+
+%% One ends with its caller, one with its companion. The others stay in the list.
+runs_in_progress_are_all_listed_until_they_end(Config) ->
+    Node = node_of(Config),
+    cluster(),
+    {First, _Terminal} = run(Config),
+    Others = [spawn(Node, kazoo_numbers_maintenance, dry_run, [copy_number_dbs_to_accounts]) || _ <- lists:seq(1, 3)],
+    wait(fun() -> length(listed(Config)) =:= 4 end, 5000),
+    Runs = lists:sort([companion(Config, Caller) || Caller <- [First | Others]]),
+    Runs = lists:sort(listed(Config)),
+    [SecondRun, ThirdRun, _] = [companion(Config, Caller) || Caller <- Others],
+    exit(First, kill),
+    exit(rpc:call(Node, erlang, list_to_pid, ["<" ++ SecondRun ++ ">"]), kill),
+    wait(fun() -> length(listed(Config)) =:= 2 end, 2000),
+    true = lists:member(ThirdRun, listed(Config)),
+    {ok, ["cancelled: " ++ _]} = call(Config, cancel, [ThirdRun]),
+    wait(fun() -> length(listed(Config)) =:= 1 end, 2000),
+    exit(lists:last(Others), kill),
+    wait(fun() -> call(Config, status, []) =:= {ok, ["no run is in progress in this node"]} end, 2000),
+    stopped(Config),
+    completed(Config).
+
+listed(Config) ->
+    {ok, Lines} = call(Config, status, []),
+    [Run || Line <- Lines, {match, [Run]} <- [re:run(Line, "^([0-9.]+): copy_number_dbs_to_accounts, ", [{capture, all_but_first, list}])]].
+
+%% The process that the caller of a run waits for.
+companion(Config, Caller) ->
+    {monitors, [{process, Companion}]} = rpc:call(node_of(Config), erlang, process_info, [Caller, monitors]),
+    string:trim(rpc:call(node_of(Config), erlang, pid_to_list, [Companion]), both, "<>").
 
 %% What a crash dump, an observer or the list of the machine's processes would show while a command
 %% runs.

@@ -51,6 +51,8 @@
 %% Whether the run could send the last notices that it had to send.
 -type notices() :: delivered | failing.
 
+%% Whether this node has the host.
+-callback is_present() -> boolean().
 %% Where the databases are. With `host' the run asks `{server, Db}' for each database.
 -callback connection() -> connection().
 %% The settings of a run that the host has.
@@ -71,10 +73,7 @@ current() ->
         {ok, standalone} -> kazoo_numbers_host_standalone;
         {ok, Module} when is_atom(Module), Module =/= undefined -> Module;
         _Unset ->
-            case kazoo_numbers_host_kazoo:is_running() of
-                true -> kazoo_numbers_host_kazoo;
-                false -> kazoo_numbers_host_standalone
-            end
+            hd([Host || Host <- [kazoo_numbers_host_kazoo, kazoo_numbers_host_standalone], Host:is_present()])
     end.
 
 %% @doc The kind of host that the native side distinguishes.

@@ -9,8 +9,7 @@
 
 -behaviour(kazoo_numbers_host).
 
--export([is_running/0]).
--export([connection/0, settings/0, answer/2, log/2, command/2]).
+-export([is_present/0, connection/0, settings/0, answer/2, log/2, command/2]).
 
 %% There is no Kazoo where this is checked.
 -ignore_xref([{kapps_maintenance, refresh, 1}
@@ -34,8 +33,8 @@
              ]).
 
 %% @doc Whether Kazoo's data layer runs in this node.
--spec is_running() -> boolean().
-is_running() ->
+-spec is_present() -> boolean().
+is_present() ->
     is_pid(whereis(kazoo_data_sup))
         andalso code:ensure_loaded(kz_datamgr) =:= {module, kz_datamgr}.
 
@@ -148,7 +147,7 @@ encoded(Db) ->
 -spec log(boolean(), [binary()]) -> ok.
 log(_Shown, Lines) ->
     Metadata = [{pid, self()}, {module, kazoo_numbers_maintenance}, {line, ?LINE}] ++ call_id(lager:md()),
-    lists:foreach(fun(Line) -> lager:log(info, Metadata, "~ts", [kazoo_numbers_output:shortened(Line)]) end, Lines).
+    lists:foreach(fun(Line) -> lager:log(info, Metadata, "~ts", [kazoo_numbers_line:shortened(Line)]) end, Lines).
 
 call_id(Metadata) ->
     case {lists:keymember(callid, 1, Metadata), get(callid)} of

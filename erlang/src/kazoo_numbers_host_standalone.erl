@@ -7,7 +7,11 @@
 
 -behaviour(kazoo_numbers_host).
 
--export([connection/0, settings/0, answer/2, log/2, command/2]).
+-export([is_present/0, connection/0, settings/0, answer/2, log/2, command/2]).
+
+%% @doc Every node has this host.
+-spec is_present() -> true.
+is_present() -> true.
 
 %% @doc The URL in `COUCHDB_URL', else the one in the application environment, else the
 %% config.ini that Kazoo reads, which the native side looks for. Throws
@@ -49,7 +53,7 @@ answer(_Request, _Notices) -> {error, <<"this needs a running Kazoo">>}.
 -spec log(boolean(), [binary()]) -> ok.
 log(true, _Lines) -> ok;
 log(false, Lines) ->
-    lists:foreach(fun(Line) -> logger:notice("~ts", [kazoo_numbers_output:shortened(Line)]) end, Lines).
+    lists:foreach(fun(Line) -> logger:notice("~ts", [kazoo_numbers_line:shortened(Line)]) end, Lines).
 
 -spec command(binary(), [term()]) -> {no_return, 1}.
 command(Function, _Arguments) ->

@@ -106,9 +106,9 @@ update_number_services_view(Account) ->
 %%------------------------------------------------------------------------------
 
 migrate() ->
-    _ = kazoo_numbers_job:run(ensure_adminonly_features_are_reachable, []),
-    _ = run(<<"refresh_numbers_dbs">>, []),
-    _ = kazoo_numbers_job:run(migrate_unassigned_numbers, []),
+    _ = kazoo_numbers_maintenance:ensure_adminonly_features_are_reachable(),
+    _ = kazoo_numbers_maintenance:refresh_numbers_dbs(),
+    _ = kazoo_numbers_maintenance:migrate_unassigned_numbers(),
     _ = knm_vitelity_util:migrate(),
     ok.
 

@@ -5,10 +5,7 @@
 %% @doc Lines of a command, on the terminal and in the log of a host.
 -module(kazoo_numbers_output).
 
--export([say/2, log/3, failed/2, guarded/1, shortened/1]).
-
-%% The most characters of a line in a log. Reports of a thousand numbers are longer.
--define(LONGEST_IN_LOG, 500).
+-export([say/2, log/3, failed/2, guarded/1]).
 
 %% @doc Prints lines on the terminal of the calling process, if it has one, and logs them.
 -spec say(Host :: module(), Lines :: [binary()]) -> ok.
@@ -45,18 +42,4 @@ guarded(Run) ->
         Class:Reason:Stack ->
             Crash = kazoo_numbers_reason:crash(Class, Reason, Stack),
             failed(kazoo_numbers_host_standalone, [<<"internal error: ", Crash/binary>>])
-    end.
-
-%% @doc A line as a log takes it: one line, whatever text is in it, and cut after 500
-%% characters.
-%% @end
--spec shortened(Line :: unicode:chardata()) -> binary().
-shortened(Line) ->
-    Text = unicode:characters_to_binary(kazoo_numbers_terminal:plain(Line)),
-    case string:length(Text) of
-        Length when Length > ?LONGEST_IN_LOG ->
-            unicode:characters_to_binary([string:slice(Text, 0, ?LONGEST_IN_LOG)
-                                         ,io_lib:format("... (~b characters more)", [Length - ?LONGEST_IN_LOG])
-                                         ]);
-        _Short -> Text
     end.
