@@ -6,17 +6,17 @@
 -module(kazoo_numbers_runs_SUITE).
 
 -export([all/0]).
--export([runs_entered_at_once_are_all_listed/1, run_that_was_killed_is_not_listed/1, runs_listed_survive_the_first_caller/1
-        ,runs_one_after_the_other_share_one_name/1, status_with_many_processes_lists_no_process/1
+-export([runs_entered_at_once_are_all_listed/1, killed_run_is_not_listed/1, runs_listed_survive_the_first_caller/1
+        ,runs_one_after_the_other_share_one_name/1, status_of_a_run_lists_no_process/1
         ,run_that_does_not_answer_is_listed_as_busy/1, run_that_ended_is_not_cancelled/1
         ]).
 
 all() ->
     [runs_entered_at_once_are_all_listed
-    ,run_that_was_killed_is_not_listed
+    ,killed_run_is_not_listed
     ,runs_listed_survive_the_first_caller
     ,runs_one_after_the_other_share_one_name
-    ,status_with_many_processes_lists_no_process
+    ,status_of_a_run_lists_no_process
     ,run_that_does_not_answer_is_listed_as_busy
     ,run_that_ended_is_not_cancelled
     ].
@@ -31,7 +31,7 @@ runs_entered_at_once_are_all_listed(_Config) ->
     ["no run is in progress in this node"] = status().
 
 %% Some are killed while others begin.
-run_that_was_killed_is_not_listed(_Config) ->
+killed_run_is_not_listed(_Config) ->
     [begin
          Runs = start(20),
          {Killed, Alive} = lists:split(10, Runs),
@@ -47,7 +47,7 @@ run_that_was_killed_is_not_listed(_Config) ->
      end || _ <- lists:seq(1, 20)],
     [] = kazoo_numbers_runs:in_progress().
 
-%% Whatever the first run has started dies with it.
+%% The list must not depend on a process or a table of the first run.
 runs_listed_survive_the_first_caller(_Config) ->
     {First, Monitor} = spawn_monitor(fun() -> run(self()) end),
     await(fun() -> kazoo_numbers_runs:in_progress() =:= [First] end),
@@ -66,7 +66,7 @@ runs_one_after_the_other_share_one_name(_Config) ->
     true = erlang:system_info(atom_count) < Atoms + 10,
     true = length(ets:all()) =< Tables.
 
-status_with_many_processes_lists_no_process(_Config) ->
+status_of_a_run_lists_no_process(_Config) ->
     [Run] = start(1),
     Traced = traced([{erlang, processes, 0}, {erlang, process_info, 2}, {erlang, registered, 0}]
                    ,fun() ->

@@ -5,14 +5,14 @@
 %% @doc The process that holds the conversation of one run with the native side.
 %%
 %% It is a companion of the process that called: it has the caller's group leader and
-%% a copy of its process dictionary, so what it prints, logs and announces is as if
-%% the caller did it. It outlives a caller that is killed, by the request that is in
-%% flight: rows that have landed by then are still announced, because stale caches
-%% would route calls otherwise. The caller gets one message, the companion's end, and
-%% nothing stays in its mailbox.
+%% a copy of its process dictionary, so it prints, logs and announces as the caller
+%% would. It outlives a caller that is killed, by the request that is in flight: rows
+%% that are written by then are still announced, because stale caches would route calls
+%% otherwise. The caller gets one message, the end of the companion, and nothing stays
+%% in its mailbox.
 %%
-%% This is a plain process and no `gen_statem'. Its result is its exit reason, which
-%% an OTP behaviour would write into a crash report, with its state and its messages.
+%% This is a plain process and no `gen_statem'. Its exit reason is the result, and an
+%% OTP behaviour would write it into a crash report, with the state and the messages.
 %% @end
 -module(kazoo_numbers_companion).
 
@@ -27,7 +27,7 @@
                 ,settings := kazoo_numbers_settings:settings()
                 }.
 
-%% How often the companion checks whether the node stops, in milliseconds.
+%% The time between two checks whether the node stops, in milliseconds.
 -define(NODE_CHECK, 200).
 
 -record(companion, {host :: module()

@@ -2,12 +2,12 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc What a job needs from where it runs.
+%% @doc The environment of a run: what the native side needs from the node.
 %%
-%% Inside Kazoo that is Kazoo: its connections and storage plans, its caches and
-%% notices, its services and its configuration. Standing alone a job works on the
-%% documents, and says what it cannot do. The host is chosen when a command is called;
-%% the application environment can set it: `{host, kazoo}', `{host, standalone}' or
+%% Inside Kazoo the host calls Kazoo: its connections and storage plans, its caches and
+%% notices, its services and its configuration. A standalone run works on the documents,
+%% and reports what it cannot do. The host is chosen when a command is called, unless the
+%% application environment sets it: `{host, kazoo}', `{host, standalone}' or
 %% `{host, Module}'.
 %% @end
 -module(kazoo_numbers_host).
@@ -53,12 +53,12 @@
 
 %% Whether this node has the host.
 -callback is_present() -> boolean().
-%% Where the databases are. With `host' the run asks `{server, Db}' for each database.
+%% The server of the databases. With `host' the run asks `{server, Db}' for each database.
 -callback connection() -> connection().
 %% The settings of a run that the host has.
 -callback settings() -> kazoo_numbers_settings:settings().
-%% Answers a question of a run. Each question has a process of its own, which has the
-%% group leader and the process dictionary of the caller.
+%% Answers a question of a run, in another process for each. That process has the group
+%% leader and the process dictionary of the caller.
 -callback answer(request(), notices()) -> answer().
 %% Logs lines of a command. `Shown': a terminal shows them too.
 -callback log(Shown :: boolean(), Lines :: [binary()]) -> ok.

@@ -5,7 +5,7 @@
 %% @doc The document `number_manager' of Kazoo's system config.
 -module(kazoo_numbers_kazoo_config).
 
--export([section/0, positive/1, is_configured/1, set/2]).
+-export([id/0, positive/1, is_configured/1, set/2]).
 
 -ignore_xref([{kapps_config, get_pos_integer, 2}
              ,{kapps_config, set_node, 4}
@@ -15,9 +15,9 @@
 
 -define(NUMBER_MANAGER, <<"number_manager">>).
 
-%% @doc The name of the document.
--spec section() -> binary().
-section() -> ?NUMBER_MANAGER.
+%% @doc The id of the document.
+-spec id() -> binary().
+id() -> ?NUMBER_MANAGER.
 
 %% @doc A setting that is a positive integer, as a list of one pair; an empty list
 %% where it is not set.

@@ -72,7 +72,7 @@ edit_reseller(Edit, Permission, Feature, AccountId) ->
         true ->
             Features = edited(Edit, Feature, reseller_features(AccountId, Permission)),
             Reseller = kz_services_reseller:get_id(AccountId),
-            _ = kapps_account_config:set(Reseller, kazoo_numbers_kazoo_config:section(), path(Permission), Features),
+            _ = kapps_account_config:set(Reseller, kazoo_numbers_kazoo_config:id(), path(Permission), Features),
             show_reseller(AccountId);
         false ->
             say([["Feature '", kazoo_numbers_arguments:shown(Feature), "' is not a known feature."]
@@ -86,7 +86,7 @@ edited(add, Feature, Features) -> lists:usort([Feature | Features]);
 edited(remove, Feature, Features) -> lists:usort(lists:delete(Feature, Features)).
 
 reseller_features(AccountId, Permission) ->
-    case kapps_account_config:get_from_reseller(AccountId, kazoo_numbers_kazoo_config:section(), path(Permission)) of
+    case kapps_account_config:get_from_reseller(AccountId, kazoo_numbers_kazoo_config:id(), path(Permission)) of
         Features when is_list(Features) -> Features;
         _Unset -> []
     end.

@@ -21,8 +21,8 @@
              ,{kzs_publish, publish_doc, 3}
              ]).
 
-%% How long one notice is tried, in milliseconds: a full pool of AMQP workers refuses it,
-%% and so does a broker that is away.
+%% One notice is tried for that long. A full pool of AMQP workers refuses it, and so does a
+%% broker that is away.
 -define(PATIENCE_MS, 10000).
 -define(FIRST_PAUSE_MS, 5).
 -define(LONGEST_PAUSE_MS, 200).

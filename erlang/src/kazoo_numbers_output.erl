@@ -23,7 +23,7 @@ log(Host, Shown, Lines) ->
         _Class:_Reason -> ok
     end.
 
-%% @doc Says why a command failed, and returns its result.
+%% @doc Prints and logs why a command failed, and returns its result.
 -spec failed(Host :: module(), Lines :: [binary()]) -> {no_return, 1}.
 failed(Host, Lines) ->
     say(Host, Lines),

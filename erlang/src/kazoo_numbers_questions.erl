@@ -3,7 +3,7 @@
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
 %% @doc The questions of a run to its host. A few processes answer them at the same
-%% time, so that a slow broker or server keeps the run from nothing else.
+%% time, so that a slow broker or server does not block the run.
 %% @end
 -module(kazoo_numbers_questions).
 
@@ -12,7 +12,7 @@
 
 -export_type([questions/0]).
 
-%% How many questions are answered at the same time. Each may hold a worker of Kazoo's
+%% The most questions that are answered at the same time. Each may hold a worker of Kazoo's
 %% AMQP pool, which has ten on a small node.
 -define(MOST, 4).
 

@@ -21,8 +21,8 @@
 
 -export_type([about/0, from/0]).
 
-%% What a run says about itself. `started' is in seconds of monotonic time, `last' the last
-%% line that was printed, `progress' the last live line.
+%% A description of a run. `started' is in seconds of monotonic time, `last' the last printed
+%% line, `progress' the last live line.
 -type about() :: #{function := binary()
                   ,arguments := [kazoo_numbers_arguments:argument()]
                   ,who := node()

@@ -14,7 +14,7 @@
 
 -export([module/0]).
 
-%% As long as the original name, see renamed/1.
+%% The length must be that of the original name, see renamed/1.
 -define(STOCK, kazoo_numbers_maint_stock).
 -define(NAME, "kazoo_numbers_maintenance").
 

@@ -97,7 +97,7 @@ erase(Shown) -> put_chars(erased(Shown)).
 erased(0) -> [];
 erased(Shown) -> [$\r, lists:duplicate(Shown, $\s), $\r].
 
-%% @doc The width of the terminal; an empty map where the group leader is none.
+%% @doc The width of the terminal; an empty map without a terminal.
 -spec columns() -> #{columns => pos_integer()}.
 columns() ->
     try is_there() andalso io:columns() of

@@ -2,7 +2,7 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc How frames travel between the process of a run and the native side.
+%% @doc Carries frames between the process of a run and the native side.
 %%
 %% The application environment chooses: with `{transport, nif}' the native code runs
 %% inside the VM, with `{transport, port}' in an external program. Frames, results and
