@@ -18,7 +18,7 @@ start(Request) ->
     catch
         error:{not_loaded, Line} ->
             {error, [<<"error: ", Line/binary>>
-                    ,<<"hint: build the library with make release, or set {transport, port} in the application environment">>
+                    ,<<"hint: build the library on this system with make release, or set {transport, port} in the application environment">>
                     ]};
         error:nif_panicked ->
             {error, [<<"internal error: the native code panicked when it started the command">>]};

@@ -26,7 +26,7 @@ start(Request) ->
     catch
         error:Reason ->
             {error, [line("error: cannot start the program ~ts: ~ts", [kazoo_numbers_arguments:shown(Program), kazoo_numbers_reason:kind(Reason)])
-                    ,<<"hint: build the program with make release, or name it with {port_program, FILE} in the application environment">>
+                    ,<<"hint: build the program on this system with make release, or name it with {port_program, FILE} in the application environment">>
                     ]}
     end.
 
