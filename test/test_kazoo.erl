@@ -211,8 +211,8 @@ answer({knm_converters, available_classifiers}, []) ->
      ,{<<"did_us">>, {[{<<"regex">>, <<"^\\+1([2-9][0-9]{9})$">>}]}}
      ]};
 answer({knm_managed, generate_numbers}, [_Account, First, Count]) -> {generated, First, Count};
-answer({knm_numbers, delete}, [<<"+14155550100">>, default]) -> {ok, number};
-answer({knm_numbers, delete}, _) -> {error, not_found};
+answer({knm_numbers, delete}, [<<"+14155550100">>, default]) -> {ok, [number]};
+answer({knm_numbers, delete}, [Number, default]) -> {ok, [], [{Number, not_found}]};
 answer({knm_options, default}, []) -> default;
 answer({knm_port_request, migrate}, []) -> ok;
 answer({knm_util, get_all_number_dbs}, []) -> [<<"numbers%2F%2B1415">>, <<"numbers%2F%2B1416">>];

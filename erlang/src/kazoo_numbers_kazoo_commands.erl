@@ -128,9 +128,12 @@ delete(Argument) ->
     Number = text(Argument),
     case knm_numbers:delete(Number, knm_options:default()) of
         {ok, _Deleted} -> say(line("Removed ~ts", [kazoo_numbers_arguments:shown(Number)]));
-        Error -> say(line("ERROR: {error,~ts}", [kazoo_numbers_reason:kind(Error)]))
+        {ok, _Deleted, [{_Number, Reason} | _]} -> not_deleted(Reason);
+        Error -> not_deleted(Error)
     end,
     no_return.
+
+not_deleted(Reason) -> say(line("ERROR: {error,~ts}", [kazoo_numbers_reason:kind(Reason)])).
 
 %%------------------------------------------------------------------------------
 %% Features of resellers
