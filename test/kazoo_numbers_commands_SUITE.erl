@@ -8,13 +8,13 @@
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2
         ,init_per_testcase/2, end_per_testcase/2
         ]).
--export([a_copy_lands_and_a_second_writes_nothing/1, every_kind_of_argument_is_taken/1, what_is_no_argument_is_refused_unread/1
-        ,a_conflict_is_reported_and_returned/1, results_of_each_kind/1, lines_come_in_batches/1, nothing_is_left_in_the_mailbox/1
-        ,needs_kazoo_is_one_line/1, an_account_is_fixed/1, destruction_and_conversion/1, a_server_that_is_not_there_is_one_line/1
-        ,credentials_are_not_printed/1, two_at_once_keep_their_lines_apart/1, a_rehearsal_writes_nothing/1
-        ,what_a_run_did_is_undone/1, a_journal_lies_where_it_is_told_to/1
-        ,a_second_writing_run_is_refused_or_waits/1, lock_of_a_dead_run_is_unlocked/1
-        ,no_argument_does_harm/1
+-export([copy_that_runs_twice_writes_once/1, arguments_of_every_kind_are_accepted/1, invalid_arguments_are_refused_before_any_read/1
+        ,conflict_is_reported_and_returned/1, results_of_every_kind_are_returned/1, lines_are_printed_in_batches/1, mailbox_of_the_caller_stays_unchanged/1
+        ,kazoo_command_without_kazoo_prints_one_error/1, account_with_drift_is_fixed/1, destructive_and_conversion_commands_change_documents/1, server_that_is_away_prints_one_error/1
+        ,credentials_in_urls_are_not_printed/1, concurrent_runs_keep_their_lines_apart/1, dry_run_writes_nothing/1
+        ,run_with_a_journal_is_undone/1, journal_is_written_to_the_configured_directory/1
+        ,second_writing_run_is_refused_or_waits/1, lock_of_dead_run_is_unlocked/1
+        ,hostile_arguments_change_nothing/1
         ]).
 -export([mailbox_after/1]).
 
@@ -27,34 +27,34 @@
 all() -> [{group, nif}, {group, port}].
 
 groups() ->
-    Cases = [a_copy_lands_and_a_second_writes_nothing
-            ,every_kind_of_argument_is_taken
-            ,what_is_no_argument_is_refused_unread
-            ,a_conflict_is_reported_and_returned
-            ,results_of_each_kind
-            ,lines_come_in_batches
-            ,nothing_is_left_in_the_mailbox
-            ,needs_kazoo_is_one_line
-            ,an_account_is_fixed
-            ,destruction_and_conversion
-            ,credentials_are_not_printed
-            ,two_at_once_keep_their_lines_apart
-            ,a_rehearsal_writes_nothing
-            ,what_a_run_did_is_undone
-            ,a_journal_lies_where_it_is_told_to
-            ,a_second_writing_run_is_refused_or_waits
-            ,lock_of_a_dead_run_is_unlocked
-            ,no_argument_does_harm
+    Cases = [copy_that_runs_twice_writes_once
+            ,arguments_of_every_kind_are_accepted
+            ,invalid_arguments_are_refused_before_any_read
+            ,conflict_is_reported_and_returned
+            ,results_of_every_kind_are_returned
+            ,lines_are_printed_in_batches
+            ,mailbox_of_the_caller_stays_unchanged
+            ,kazoo_command_without_kazoo_prints_one_error
+            ,account_with_drift_is_fixed
+            ,destructive_and_conversion_commands_change_documents
+            ,credentials_in_urls_are_not_printed
+            ,concurrent_runs_keep_their_lines_apart
+            ,dry_run_writes_nothing
+            ,run_with_a_journal_is_undone
+            ,journal_is_written_to_the_configured_directory
+            ,second_writing_run_is_refused_or_waits
+            ,lock_of_dead_run_is_unlocked
+            ,hostile_arguments_change_nothing
             ],
-    %% A server that is away is waited for; once is enough.
-    [{nif, [], [a_server_that_is_not_there_is_one_line | Cases]}, {port, [], Cases}].
+    %% A run waits for a server that is away. One group is enough.
+    [{nif, [], [server_that_is_away_prints_one_error | Cases]}, {port, [], Cases}].
 
 init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
-    Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
+    Stubs = test_node:stubs(filename:join(proplists:get_value(priv_dir, Config), "stubs"), [sup]),
     Proxy = test_proxy:start(),
-    [{standins, Standins}, {proxy, Proxy} | Config].
+    [{stubs, Stubs}, {proxy, Proxy} | Config].
 
 end_per_suite(Config) ->
     test_proxy:stop(proplists:get_value(proxy, Config)),
@@ -62,7 +62,7 @@ end_per_suite(Config) ->
 
 init_per_group(Transport, Config) ->
     Node = test_node:start(Transport
-                          ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE)), proplists:get_value(standins, Config)]
+                          ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE)), proplists:get_value(stubs, Config)]
                             ,env => #{transport => Transport}
                             ,os_env => [{"COUCHDB_URL", test_proxy:url(proplists:get_value(proxy, Config))}]
                             }),
@@ -82,7 +82,7 @@ end_per_testcase(_Case, Config) ->
 
 %%------------------------------------------------------------------------------
 
-a_copy_lands_and_a_second_writes_nothing(Config) ->
+copy_that_runs_twice_writes_once(Config) ->
     Ids = cluster(60),
     {ok, Output} = call(Config, copy_single_number_db_to_accounts, [<<"numbers%2F%2B1415">>]),
     summary(#{created => 60, unchanged => 0, failed => 0}, Output),
@@ -98,7 +98,7 @@ a_copy_lands_and_a_second_writes_nothing(Config) ->
     summary(#{created => 0, updated => 0, unchanged => 60}, Again),
     Before = test_couch:all(?ACCOUNT_DB).
 
-every_kind_of_argument_is_taken(Config) ->
+arguments_of_every_kind_are_accepted(Config) ->
     _ = cluster(3),
     [{ok, _} = call(Config, copy_single_account_to_number_dbs, [Account])
      || Account <- [?ACCOUNT
@@ -117,7 +117,7 @@ every_kind_of_argument_is_taken(Config) ->
                    ]],
     {ok, ["nothing to do" ++ _]} = call(Config, copy_accounts_to_number_dbs, [[]]).
 
-what_is_no_argument_is_refused_unread(Config) ->
+invalid_arguments_are_refused_before_any_read(Config) ->
     Proxy = proplists:get_value(proxy, Config),
     Before = test_proxy:requests(Proxy),
     {{no_return, 2}, [Line]} = call(Config, copy_single_account_to_number_dbs, [<<"bogus">>]),
@@ -135,13 +135,13 @@ what_is_no_argument_is_refused_unread(Config) ->
     true = is_binary(Reason),
     Before = test_proxy:requests(Proxy).
 
-a_conflict_is_reported_and_returned(Config) ->
+conflict_is_reported_and_returned(Config) ->
     _ = cluster(2),
     test_couch:put(?ACCOUNT_DB, "+14155550100", number("+14155550100", ?ACCOUNT, ",\"other\":true")),
     {{no_return, 2}, Output} = call(Config, copy_single_account_to_number_dbs, [?ACCOUNT]),
     "{\"numbers%2F%2B1415\":{\"failed\":{\"save_docs-conflict\":[\"+14155550100\"]}}}" = lists:last(Output).
 
-results_of_each_kind(Config) ->
+results_of_every_kind_are_returned(Config) ->
     _ = cluster(1),
     {no_return, ["Known features:", "\tfailover" ++ _]} = call(Config, all_features, []),
     {{ok, <<"+14155550100">>}, _} = call(Config, copy_single_number_to_account_db, [<<"4155550100">>, ?OTHER]),
@@ -153,8 +153,8 @@ results_of_each_kind(Config) ->
     {{no_return, 2}, ["Bad carrier module: knm_bandwid"]} =
         call(Config, convert_carrier_module_number, [<<"4155550100">>, <<"knm_bandwid">>]).
 
-%% A call across the distribution for each line would be slower than the work.
-lines_come_in_batches(Config) ->
+%% One call across the distribution for each line would take longer than the run.
+lines_are_printed_in_batches(Config) ->
     Dbs = ["numbers/+1" ++ integer_to_list(N) || N <- lists:seq(200, 299)],
     lists:foreach(fun test_couch:create/1, Dbs),
     {Terminal, ok} = with_terminal(Config, carrier_module_usage, []),
@@ -162,7 +162,7 @@ lines_come_in_batches(Config) ->
     {101, "numbers%2F%2B1200:", "Totals:"} = {length(Printed), hd(Printed), lists:last(Printed)},
     true = length(test_operator:writes(Terminal)) < 20.
 
-nothing_is_left_in_the_mailbox(Config) ->
+mailbox_of_the_caller_stays_unchanged(Config) ->
     _ = cluster(20),
     {_, Node} = proplists:get_value(node, Config),
     {ok, [the_own]} = rpc:call(Node, ?MODULE, mailbox_after, [?ACCOUNT]).
@@ -174,7 +174,7 @@ mailbox_after(Account) ->
     {messages, Messages} = process_info(self(), messages),
     {Result, Messages}.
 
-needs_kazoo_is_one_line(Config) ->
+kazoo_command_without_kazoo_prints_one_error(Config) ->
     lists:foreach(fun({Function, Arity}) ->
                           {{no_return, 1}, [Line]} = call(Config, Function, lists:duplicate(Arity, <<"x">>)),
                           true = string:find(Line, "needs a running Kazoo") =/= nomatch
@@ -182,7 +182,7 @@ needs_kazoo_is_one_line(Config) ->
                  ,[{init_dbs, 0}, {register_views, 0}, {migrate, 0}, {refresh_numbers_db, 1}, {delete, 1}, {generate_numbers, 4}]
                  ).
 
-an_account_is_fixed(Config) ->
+account_with_drift_is_fixed(Config) ->
     _ = cluster(2),
     test_couch:put(?ACCOUNT_DB, "flow", "{\"pvt_type\":\"callflow\",\"numbers\":[\"+14155550100\"]}"),
     test_couch:put(?ACCOUNT_DB, "+14155550900", number("+14155550900", ?OTHER, "")),
@@ -194,12 +194,12 @@ an_account_is_fixed(Config) ->
     true = binary:match(Number, <<"\"pvt_used_by\":\"callflow\"">>) =/= nomatch,
     true = lists:any(fun(Line) -> string:find(Line, "services of") =/= nomatch end, Output).
 
-destruction_and_conversion(Config) ->
+destructive_and_conversion_commands_change_documents(Config) ->
     _ = cluster(3),
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     {ok, Usage} = call(Config, carrier_module_usage, [<<"+1415">>]),
     ["numbers%2F%2B1415:", "knm_local: 3", "Totals:", "knm_local: 3"] = Usage,
-    %% These lines and no others: that nobody reconciles services here is in the log.
+    %% No other lines: the notice about services that are not reconciled is in the log.
     {ok, ["updated carrier module to knm_bandwidth2 for 1:", "+14155550100", "updating carrier module failed for 0:"]} =
         call(Config, convert_carrier_module_number, [<<"4155550100">>, <<"knm_bandwidth">>]),
     test_couch:put(?ACCOUNT_DB, "+14155550900", number("+14155550900", ?ACCOUNT, "")),
@@ -207,22 +207,22 @@ destruction_and_conversion(Config) ->
     missing = test_couch:get(?ACCOUNT_DB, "+14155550900"),
     3 = length([Id || {<<"+", _/binary>> = Id, _} <- test_couch:all(?ACCOUNT_DB)]).
 
-a_server_that_is_not_there_is_one_line(Config) ->
-    {{no_return, 2}, Lines} = elsewhere(Config, "http://admin:topsecret@127.0.0.1:1", carrier_module_usage, []),
+server_that_is_away_prints_one_error(Config) ->
+    {{no_return, 2}, Lines} = call_on_server(Config, "http://admin:topsecret@127.0.0.1:1", carrier_module_usage, []),
     ["error: cannot " ++ Reason] = [Line || "error: " ++ _ = Line <- Lines],
     [true = string:find(Reason, Part) =/= nomatch || Part <- ["http://127.0.0.1:1", "connection refused"]],
     "hint: " ++ _ = lists:last(Lines),
     nomatch = string:find(lists:flatten(Lines), "topsecret").
 
-credentials_are_not_printed(Config) ->
+credentials_in_urls_are_not_printed(Config) ->
     [begin
-         {{no_return, _}, Lines} = elsewhere(Config, Url, carrier_module_usage, []),
+         {{no_return, _}, Lines} = call_on_server(Config, Url, carrier_module_usage, []),
          nomatch = string:find(lists:flatten(Lines), "topsecret")
      end
      || Url <- ["http://admin:topsecret@127.0.0.1:notaport", "topsecret", "ftp://x:topsecret@localhost"]
     ].
 
-two_at_once_keep_their_lines_apart(Config) ->
+concurrent_runs_keep_their_lines_apart(Config) ->
     _ = cluster(10),
     Parent = self(),
     Callers = [spawn_link(fun() -> Parent ! {self(), call(Config, copy_single_number_to_account_db, [<<"+14155550100">>, ?ACCOUNT])
@@ -231,7 +231,7 @@ two_at_once_keep_their_lines_apart(Config) ->
     [receive {Caller, {{ok, <<"+14155550100">>}, _}, {ok, ["numbers%2F%2B1415:", "knm_local: 10", "Totals:", "knm_local: 10"]}} -> ok end
      || Caller <- Callers].
 
-a_rehearsal_writes_nothing(Config) ->
+dry_run_writes_nothing(Config) ->
     _ = cluster(5),
     {ok, Output} = call(Config, dry_run, [<<"copy_single_number_db_to_accounts">>, <<"+1415">>]),
     summary(#{created => 5}, Output),
@@ -241,9 +241,9 @@ a_rehearsal_writes_nothing(Config) ->
     {{no_return, 2}, ["there is no function \"bogus\""]} = call(Config, dry_run, [<<"bogus">>]),
     {{no_return, 2}, [_]} = call(Config, dry_run, [self()]),
     {{no_return, 2}, [_]} = call(Config, dry_run, [<<"fix_number">>, ?ACCOUNT, <<"+14155550100">>, <<"too many">>]),
-    {{no_return, 2}, ["dry_run: init_dbs is Kazoo's own" ++ _]} = call(Config, dry_run, [<<"init_dbs">>]).
+    {{no_return, 2}, ["error: cannot dry-run init_dbs: " ++ _]} = call(Config, dry_run, [<<"init_dbs">>]).
 
-what_a_run_did_is_undone(Config) ->
+run_with_a_journal_is_undone(Config) ->
     _ = cluster(3),
     _ = journal_in(Config, "undone"),
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
@@ -255,17 +255,17 @@ what_a_run_did_is_undone(Config) ->
     [] = test_couch:all(?ACCOUNT_DB),
     {{no_return, 2}, [_]} = call(Config, undo, [<<"../../etc/passwd">>]).
 
-a_journal_lies_where_it_is_told_to(Config) ->
+journal_is_written_to_the_configured_directory(Config) ->
     _ = cluster(3),
     {_, Node} = proplists:get_value(node, Config),
-    Dir = journal_in(Config, "told"),
+    Dir = journal_in(Config, "configured"),
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     [_] = filelib:wildcard(filename:join(Dir, "*")),
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, journal, off]),
     {ok, _} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_telnyx">>]),
     [_] = filelib:wildcard(filename:join(Dir, "*")).
 
-lock_of_a_dead_run_is_unlocked(Config) ->
+lock_of_dead_run_is_unlocked(Config) ->
     _ = cluster(1),
     {ok, ["no run holds the lock"]} = call(Config, unlock, []),
     Holder = ["{\"run\":\"first\",\"command\":\"purge_deleted\",\"who\":\"ann\",\"place\":\"kazoo@a\",\"scope\":\"exclusive\""
@@ -279,8 +279,8 @@ lock_of_a_dead_run_is_unlocked(Config) ->
     Is = Line ++ "is removed",
     {ok, ["no run holds the lock"]} = call(Config, unlock, []).
 
-%% The first run is one of another node, as far as the lock tells, and does not end before it is told to.
-a_second_writing_run_is_refused_or_waits(Config) ->
+%% By the lock the first run is in another node. It ends when this test removes it.
+second_writing_run_is_refused_or_waits(Config) ->
     _ = cluster(1),
     {_, Node} = proplists:get_value(node, Config),
     Holder = ["{\"run\":\"first\",\"command\":\"purge_deleted\",\"who\":\"ann\",\"place\":\"kazoo@a\",\"scope\":\"exclusive\""
@@ -295,15 +295,15 @@ a_second_writing_run_is_refused_or_waits(Config) ->
     {ok, _} = call(Config, dry_run, [copy_number_dbs_to_accounts]),
     lock(Node, wait),
     Parent = self(),
-    Looked = looks_at_the_lock(Config),
+    Reads = lock_reads(Config),
     Waiting = spawn_link(fun() -> Parent ! {self(), call(Config, copy_single_number_db_to_accounts, [<<"+1415">>])} end),
-    %% Before it looks a second time it has told what it saw the first time.
-    await(fun() -> looks_at_the_lock(Config) >= Looked + 2 end),
+    %% The line that it waits is printed between the first and the second look.
+    await(fun() -> lock_reads(Config) >= Reads + 2 end),
     [] = test_couch:all(?ACCOUNT_DB),
     test_couch:hold_lock([]),
     receive {Waiting, Waited} -> {ok, ["waiting: purge_deleted by ann on kazoo@a" ++ _ | _]} = Waited after 20000 -> error(it_waits_for_ever) end,
     [_] = test_couch:all(?ACCOUNT_DB),
-    %% One account, or a number: nobody is in the way of that.
+    %% Runs for one account or number need no lock.
     lock(Node, refuse),
     test_couch:hold_lock([Holder]),
     {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
@@ -313,7 +313,7 @@ a_second_writing_run_is_refused_or_waits(Config) ->
     lock(Node, bogus),
     {{no_return, 1}, [_]} = call(Config, copy_number_dbs_to_accounts, []).
 
-looks_at_the_lock(Config) ->
+lock_reads(Config) ->
     length([Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)),
                     binary:match(Path, <<"/tasks/kazoo">>) =/= nomatch]).
 
@@ -334,8 +334,8 @@ journal_in(Config, Name) ->
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, journal, Dir]),
     Dir.
 
-%% Every function of one argument, but those that only read or are Kazoo's, with everything that is no argument.
-no_argument_does_harm(Config) ->
+%% Calls every function of one argument with invalid arguments.
+hostile_arguments_change_nothing(Config) ->
     _ = cluster(1),
     {_, Node} = proplists:get_value(node, Config),
     Proxy = proplists:get_value(proxy, Config),
@@ -346,7 +346,7 @@ no_argument_does_harm(Config) ->
            ,<<"+1415/../../_users">>, <<"+1415\r\nDELETE / HTTP/1.1">>, <<"numbers/+1415?rev=1">>
            ],
     Functions = [Function || {Function, 1} <- kazoo_numbers_maintenance:module_info(exports),
-                             not kazoo_numbers_host:is_kazoo_command(atom_to_binary(Function, utf8), 1),
+                             not kazoo_numbers_kazoo_commands:is_command(atom_to_binary(Function, utf8), 1),
                              not lists:member(Function, [module_info, dry_run, status, cancel])],
     true = length(Functions) > 20,
     Results = [{Function, Argument, rpc:call(Node, kazoo_numbers_maintenance, Function, [Argument])}
@@ -373,8 +373,8 @@ with_terminal(Config, Function, Arguments) ->
     Result = test_operator:with_terminal(Terminal, fun() -> rpc:call(Node, kazoo_numbers_maintenance, Function, Arguments) end),
     {Terminal, Result}.
 
-%% The same node, but another server.
-elsewhere(Config, Url, Function, Arguments) ->
+%% Calls the same node with another server.
+call_on_server(Config, Url, Function, Arguments) ->
     {_, Node} = proplists:get_value(node, Config),
     Before = rpc:call(Node, os, getenv, ["COUCHDB_URL"]),
     true = rpc:call(Node, os, putenv, ["COUCHDB_URL", Url]),
@@ -382,7 +382,7 @@ elsewhere(Config, Url, Function, Arguments) ->
     after rpc:call(Node, os, putenv, ["COUCHDB_URL", Before])
     end.
 
-%% An account and so many numbers that are assigned to it, in a number database.
+%% An account, and `Count' numbers that a number database assigns to it.
 cluster(Count) ->
     lists:foreach(fun test_couch:create/1, [?ACCOUNT_DB, ?OTHER_DB, ?NUMBER_DB]),
     Numbers = [lists:flatten(io_lib:format("+1415555~4.10.0B", [N])) || N <- lists:seq(100, 99 + Count)],

@@ -2,24 +2,24 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The functions that operators and Kazoo call are all there.
+%% @doc The functions that operators and Kazoo call.
 -module(kazoo_numbers_exports_SUITE).
 
 -export([all/0]).
--export([all_seventy_are_exported/1, the_table_of_commands_is_the_export_list/1, each_has_a_spec_with_names/1
-        ,each_is_documented/1, kazoo_commands_are_those_of_the_table/1
+-export([functions_of_the_stock_module_are_exported/1, table_of_commands_is_the_export_list/1, exported_functions_have_specs_with_names/1
+        ,exported_functions_are_documented/1, kazoo_commands_are_in_the_table/1
         ]).
 
 all() ->
-    [all_seventy_are_exported
-    ,the_table_of_commands_is_the_export_list
-    ,each_has_a_spec_with_names
-    ,each_is_documented
-    ,kazoo_commands_are_those_of_the_table
+    [functions_of_the_stock_module_are_exported
+    ,table_of_commands_is_the_export_list
+    ,exported_functions_have_specs_with_names
+    ,exported_functions_are_documented
+    ,kazoo_commands_are_in_the_table
     ].
 
-%% The operators' manual has 38 of them, Kazoo and scripts call the others.
-seventy() ->
+%% The operators' manual has 38 of them. Kazoo and scripts call the others.
+stock_functions() ->
     lists:sort(
       [{add_allowed_feature_on_number, 2}
       ,{add_allowed_feature_on_reseller_of, 2}
@@ -100,33 +100,33 @@ table() ->
     #{commands := Commands} = kazoo_numbers_native:info(),
     lists:sort([{binary_to_atom(Name, utf8), Arity} || {Name, Arity} <- Commands]).
 
-%% Any of them can be rehearsed, and its run told of and stopped, which the native side has no part in.
-erlangs_own() -> [{status, 0}, {cancel, 1} | [{dry_run, 1 + Arity} || Arity <- [0, 1, 2, 3]]].
+%% The native side does not know these: dry runs of any command, and the list of runs.
+commands_in_erlang() -> [{status, 0}, {cancel, 1} | [{dry_run, 1 + Arity} || Arity <- [0, 1, 2, 3]]].
 
-all_seventy_are_exported(_Config) ->
-    70 = length(seventy()),
-    [] = seventy() -- exported().
+functions_of_the_stock_module_are_exported(_Config) ->
+    70 = length(stock_functions()),
+    [] = stock_functions() -- exported().
 
-the_table_of_commands_is_the_export_list(_Config) ->
+table_of_commands_is_the_export_list(_Config) ->
     [] = table() -- exported(),
-    [] = (exported() -- table()) -- erlangs_own(),
-    [] = [Command || {_, Arity} = Command <- table() -- seventy(), Arity > 3].
+    [] = (exported() -- table()) -- commands_in_erlang(),
+    [] = [Command || {_, Arity} = Command <- table() -- stock_functions(), Arity > 3].
 
-each_has_a_spec_with_names(_Config) ->
+exported_functions_have_specs_with_names(_Config) ->
     Specs = [Spec || {attribute, _, spec, Spec} <- abstract_code()],
     [] = exported() -- [Function || {Function, _} <- Specs],
     [] = [Function || {{_, Arity} = Function, [{type, _, 'fun', [{type, _, product, Arguments}, _]}]} <- Specs,
                       Arity =/= length([named || {ann_type, _, _} <- Arguments])].
 
-each_is_documented(_Config) ->
+exported_functions_are_documented(_Config) ->
     {ok, Source} = file:read_file(proplists:get_value(source, kazoo_numbers_maintenance:module_info(compile))),
     [] = [Function || {Name, _} = Function <- exported(),
                       re:run(Source, ["%% @doc [^-]*\n-spec ", atom_to_list(Name), "\\("]) =:= nomatch].
 
-kazoo_commands_are_those_of_the_table(_Config) ->
-    Erlang = [Function || {Name, Arity} = Function <- table(), kazoo_numbers_host:is_kazoo_command(atom_to_binary(Name, utf8), Arity)],
+kazoo_commands_are_in_the_table(_Config) ->
+    Erlang = [Function || {Name, Arity} = Function <- table(), kazoo_numbers_kazoo_commands:is_command(atom_to_binary(Name, utf8), Arity)],
     15 = length(Erlang),
-    %% The native side has the same opinion: it refuses each of them alone.
+    %% Without Kazoo each of them is refused.
     lists:foreach(fun({Name, Arity}) ->
                           {no_return, 1} = apply(kazoo_numbers_maintenance, Name, lists:duplicate(Arity, <<"x">>))
                   end

@@ -2,20 +2,19 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc What goes wrong around a command ends in one clear line, or quietly, and
-%% the node lives.
+%% @doc A failure around a command is one line or silent, and the node continues.
 -module(kazoo_numbers_faults_SUITE).
 
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2
         ,init_per_testcase/2, end_per_testcase/2
         ]).
--export([a_killed_caller_stops_the_job/1, a_terminal_that_is_gone_stops_the_job/1, a_terminal_that_was_never_there/1
-        ,a_killed_companion_is_one_line/1, a_panic_of_the_task_is_one_line/1, a_panic_at_the_start_is_one_line/1
-        ,a_killed_program_is_one_line/1, a_program_that_is_missing_is_one_line/1
-        ,a_library_that_cannot_be_loaded_is_one_line/1, the_operator_module_is_loaded_anew/1
-        ,the_library_stays_when_its_module_is_loaded_anew/1, many_runs_leave_nothing_behind/1
-        ,a_run_is_told_of_and_cancelled/1, no_state_of_a_process_tells_a_password/1
-        ,node_that_stops_cancels_its_runs/1, run_of_a_killed_program_is_undone/1
+-export([run_with_killed_caller_stops/1, run_with_ended_terminal_stops/1, command_with_ended_terminal_returns_its_result/1
+        ,run_with_killed_companion_prints_one_line/1, task_that_panics_prints_one_line/1, start_that_panics_prints_one_error/1
+        ,program_that_is_killed_prints_one_error/1, program_that_is_missing_prints_one_error/1
+        ,library_that_does_not_load_prints_one_error/1, operator_module_loaded_again_keeps_runs/1
+        ,native_module_loaded_again_keeps_the_library/1, many_runs_leave_no_process_port_or_atom/1
+        ,run_in_progress_is_listed_and_cancelled/1, runs_in_progress_are_all_listed_until_they_end/1, states_of_processes_contain_no_password/1
+        ,node_that_stops_cancels_its_runs/1, run_of_killed_program_is_undone/1
         ]).
 -export([start/2, prep_stop/1, stop/1]).
 
@@ -24,27 +23,28 @@
 all() -> [{group, nif}, {group, port}].
 
 groups() ->
-    Both = [a_killed_caller_stops_the_job
-           ,a_terminal_that_is_gone_stops_the_job
-           ,a_terminal_that_was_never_there
-           ,a_killed_companion_is_one_line
-           ,a_panic_of_the_task_is_one_line
-           ,a_panic_at_the_start_is_one_line
-           ,the_operator_module_is_loaded_anew
-           ,many_runs_leave_nothing_behind
-           ,a_run_is_told_of_and_cancelled
-           ,no_state_of_a_process_tells_a_password
+    Both = [run_with_killed_caller_stops
+           ,run_with_ended_terminal_stops
+           ,command_with_ended_terminal_returns_its_result
+           ,run_with_killed_companion_prints_one_line
+           ,task_that_panics_prints_one_line
+           ,start_that_panics_prints_one_error
+           ,operator_module_loaded_again_keeps_runs
+           ,many_runs_leave_no_process_port_or_atom
+           ,run_in_progress_is_listed_and_cancelled
+           ,runs_in_progress_are_all_listed_until_they_end
+           ,states_of_processes_contain_no_password
            ,node_that_stops_cancels_its_runs
            ],
-    [{nif, [], Both ++ [a_library_that_cannot_be_loaded_is_one_line, the_library_stays_when_its_module_is_loaded_anew]}
-    ,{port, [], Both ++ [a_killed_program_is_one_line, run_of_a_killed_program_is_undone, a_program_that_is_missing_is_one_line]}
+    [{nif, [], Both ++ [library_that_does_not_load_prints_one_error, native_module_loaded_again_keeps_the_library]}
+    ,{port, [], Both ++ [program_that_is_killed_prints_one_error, run_of_killed_program_is_undone, program_that_is_missing_prints_one_error]}
     ].
 
 init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
-    Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
-    [{standins, Standins}, {proxy, test_proxy:start()} | Config].
+    Stubs = test_node:stubs(filename:join(proplists:get_value(priv_dir, Config), "stubs"), [sup]),
+    [{stubs, Stubs}, {proxy, test_proxy:start()} | Config].
 
 end_per_suite(Config) ->
     test_proxy:stop(proplists:get_value(proxy, Config)),
@@ -52,13 +52,13 @@ end_per_suite(Config) ->
 
 init_per_group(Transport, Config) ->
     Node = test_node:start(Transport
-                          ,#{paths => [test_node:ebin(), proplists:get_value(standins, Config)]
+                          ,#{paths => [test_node:ebin(), proplists:get_value(stubs, Config)]
                             ,env => #{transport => Transport}
                             ,os_env => [{"COUCHDB_URL", test_proxy:url(proplists:get_value(proxy, Config))}]
                             }),
     [{node, Node}, {transport, Transport} | Config].
 
-%% An application of the node that takes its time to stop, as some of Kazoo's do.
+%% An application that stops slowly, as some of Kazoo's do.
 start(normal, []) -> {ok, spawn_link(fun() -> receive stop -> ok end end)}.
 
 prep_stop(State) ->
@@ -79,15 +79,15 @@ end_per_testcase(_Case, Config) ->
 
 %%------------------------------------------------------------------------------
 
-a_killed_caller_stops_the_job(Config) ->
+run_with_killed_caller_stops(Config) ->
     cluster(),
     {Caller, _Terminal} = run(Config),
     exit(Caller, kill),
     stopped(Config),
     completed(Config).
 
-%% `sup' was interrupted: its terminal is gone, and the process in the node lives on.
-a_terminal_that_is_gone_stops_the_job(Config) ->
+%% An interrupted `sup': its terminal has ended, and the process in the node has not.
+run_with_ended_terminal_stops(Config) ->
     cluster(),
     {Caller, Terminal} = run(Config),
     Monitor = monitor(process, Caller),
@@ -98,14 +98,14 @@ a_terminal_that_is_gone_stops_the_job(Config) ->
     stopped(Config),
     completed(Config).
 
-a_terminal_that_was_never_there(Config) ->
+command_with_ended_terminal_returns_its_result(Config) ->
     Terminal = test_operator:start_terminal(),
     test_operator:stop_terminal(Terminal),
     no_return = test_operator:with_terminal(Terminal
                                            ,fun() -> rpc:call(node_of(Config), kazoo_numbers_maintenance, all_features, []) end),
-    lives(Config).
+    answers(Config).
 
-a_killed_companion_is_one_line(Config) ->
+run_with_killed_companion_prints_one_line(Config) ->
     cluster(),
     {Caller, Terminal} = run(Config),
     Monitor = monitor(process, Caller),
@@ -118,18 +118,18 @@ a_killed_companion_is_one_line(Config) ->
     stopped(Config),
     completed(Config).
 
-a_panic_of_the_task_is_one_line(Config) ->
+task_that_panics_prints_one_line(Config) ->
     fault(Config, task),
     {{no_return, 1}, ["internal error: a fault on purpose"]} = call(Config, all_features, []),
-    lives(Config).
+    answers(Config).
 
-a_panic_at_the_start_is_one_line(Config) ->
+start_that_panics_prints_one_error(Config) ->
     fault(Config, start),
-    {{no_return, 1}, [Line]} = call(Config, all_features, []),
-    true = lists:prefix("internal error: ", Line) orelse string:find(Line, "ended before the command did") =/= nomatch,
-    lives(Config).
+    {{no_return, 1}, [Line | _Hint]} = call(Config, all_features, []),
+    true = lists:prefix("internal error: ", Line) orelse string:find(Line, "the program kazoo-numbers ended before it") =/= nomatch,
+    answers(Config).
 
-a_killed_program_is_one_line(Config) ->
+program_that_is_killed_prints_one_error(Config) ->
     cluster(),
     {Caller, Terminal} = run(Config),
     Monitor = monitor(process, Caller),
@@ -138,37 +138,36 @@ a_killed_program_is_one_line(Config) ->
     receive {'DOWN', Monitor, process, Caller, {no_return, 1}} -> ok
     after 5000 -> error(still_running)
     end,
-    Last = lists:last(test_operator:printed(Terminal)),
-    true = string:find(Last, "ended before the command did (signal 9)") =/= nomatch,
+    [Line, "hint: " ++ _] = lists:nthtail(length(test_operator:printed(Terminal)) - 2, test_operator:printed(Terminal)),
+    "error: cannot finish the command: the program kazoo-numbers ended before it (signal 9)" = Line,
     stopped(Config),
-    %% Its lock is left behind, and expires.
+    %% Its lock stays until it expires.
     {{no_return, 2}, ["refused: copy_number_dbs_to_accounts" ++ _]} = call(Config, copy_number_dbs_to_accounts, []),
-    a_year_without_it(),
+    expire_lock(),
     completed(Config).
 
-a_program_that_is_missing_is_one_line(Config) ->
+program_that_is_missing_prints_one_error(Config) ->
     set(Config, port_program, "/nowhere/kazoo-numbers"),
-    {{no_return, 1}, [Line]} = call(Config, all_features, []),
-    true = string:find(Line, "/nowhere/kazoo-numbers cannot be started: enoent") =/= nomatch,
+    {{no_return, 1}, ["error: cannot start the program /nowhere/kazoo-numbers: enoent", "hint: " ++ _]} = call(Config, all_features, []),
     ok = rpc:call(node_of(Config), application, unset_env, [kazoo_numbers_maintenance, port_program]),
-    lives(Config).
+    answers(Config).
 
-a_library_that_cannot_be_loaded_is_one_line(Config) ->
+library_that_does_not_load_prints_one_error(Config) ->
     [begin
          Dir = filename:join([proplists:get_value(priv_dir, Config), Kind, "kazoo_numbers_maintenance-0.1.0"]),
          _ = os:cmd("mkdir -p " ++ Dir ++ "/priv && cp -rL " ++ test_node:ebin() ++ " " ++ Dir),
          _ = Kind =:= "broken" andalso file:write_file(filename:join(Dir, "priv/kazoo_numbers_maintenance.so"), "no library"),
-         Node = test_node:start(Kind, #{paths => [filename:join(Dir, "ebin"), proplists:get_value(standins, Config)]}),
+         Node = test_node:start(Kind, #{paths => [filename:join(Dir, "ebin"), proplists:get_value(stubs, Config)]}),
          {_, Name} = Node,
-         [{{no_return, 1}, ["the native library " ++ _]} = test_operator:sup(Name, all_features, []) || _ <- [1, 2]],
-         {{no_return, 1}, ["init_dbs needs" ++ _]} = test_operator:sup(Name, init_dbs, []),
+         [{{no_return, 1}, ["error: cannot load the native library " ++ _, "hint: " ++ _]} = test_operator:sup(Name, all_features, []) || _ <- [1, 2]],
+         {{no_return, 1}, ["error: init_dbs needs" ++ _]} = test_operator:sup(Name, init_dbs, []),
          test_node:stop(Node)
      end
      || Kind <- ["broken", "missing"]
     ],
     ok.
 
-the_operator_module_is_loaded_anew(Config) ->
+operator_module_loaded_again_keeps_runs(Config) ->
     cluster(),
     {Caller, Terminal} = run(Config),
     Monitor = monitor(process, Caller),
@@ -180,24 +179,24 @@ the_operator_module_is_loaded_anew(Config) ->
     ],
     receive {'DOWN', Monitor, process, Caller, Reason} -> ok = Reason end,
     true = lists:prefix("copy_number_dbs_to_accounts: ", lists:last(test_operator:printed(Terminal))),
-    lives(Config).
+    answers(Config).
 
-the_library_stays_when_its_module_is_loaded_anew(Config) ->
-    lives(Config),
+native_module_loaded_again_keeps_the_library(Config) ->
+    answers(Config),
     {error, on_load_failure} = rpc:call(node_of(Config), code, load_file, [kazoo_numbers_native]),
-    lives(Config).
+    answers(Config).
 
-many_runs_leave_nothing_behind(Config) ->
+many_runs_leave_no_process_port_or_atom(Config) ->
     Node = node_of(Config),
-    lives(Config),
+    answers(Config),
     Figures = fun() -> [rpc:call(Node, erlang, system_info, [What]) || What <- [process_count, port_count, atom_count]] end,
     Before = Figures(),
-    [lives(Config) || _ <- lists:seq(1, 50)],
+    [answers(Config) || _ <- lists:seq(1, 50)],
     timer:sleep(200),
     [true = After =< Was + 5 || {Was, After} <- lists:zip(Before, Figures())],
     ok.
 
-a_run_is_told_of_and_cancelled(Config) ->
+run_in_progress_is_listed_and_cancelled(Config) ->
     {ok, ["no run is in progress in this node"]} = call(Config, status, []),
     cluster(),
     {Caller, Terminal} = run(Config),
@@ -210,14 +209,43 @@ a_run_is_told_of_and_cancelled(Config) ->
     receive {'DOWN', Monitor, process, Caller, {no_return, 2}} -> ok
     after 5000 -> error(still_running)
     end,
-    %% Its caller is still there, and is told what was done.
+    %% The caller still gets the report.
     [_ | _] = [Line || Line <- test_operator:printed(Terminal), string:find(Line, "cancelled") =/= nomatch],
     stopped(Config),
     completed(Config).
 
-%% What a crash dump, an observer or the list of the machine's processes would show while a command
-%% runs.
-no_state_of_a_process_tells_a_password(Config) ->
+%% One ends with its caller, one with its companion. The others stay in the list.
+runs_in_progress_are_all_listed_until_they_end(Config) ->
+    Node = node_of(Config),
+    cluster(),
+    {First, _Terminal} = run(Config),
+    Others = [spawn(Node, kazoo_numbers_maintenance, dry_run, [copy_number_dbs_to_accounts]) || _ <- lists:seq(1, 3)],
+    wait(fun() -> length(listed(Config)) =:= 4 end, 5000),
+    Runs = lists:sort([companion(Config, Caller) || Caller <- [First | Others]]),
+    Runs = lists:sort(listed(Config)),
+    [SecondRun, ThirdRun, _] = [companion(Config, Caller) || Caller <- Others],
+    exit(First, kill),
+    exit(rpc:call(Node, erlang, list_to_pid, ["<" ++ SecondRun ++ ">"]), kill),
+    wait(fun() -> length(listed(Config)) =:= 2 end, 2000),
+    true = lists:member(ThirdRun, listed(Config)),
+    {ok, ["cancelled: " ++ _]} = call(Config, cancel, [ThirdRun]),
+    wait(fun() -> length(listed(Config)) =:= 1 end, 2000),
+    exit(lists:last(Others), kill),
+    wait(fun() -> call(Config, status, []) =:= {ok, ["no run is in progress in this node"]} end, 2000),
+    stopped(Config),
+    completed(Config).
+
+listed(Config) ->
+    {ok, Lines} = call(Config, status, []),
+    [Run || Line <- Lines, {match, [Run]} <- [re:run(Line, "^([0-9.]+): copy_number_dbs_to_accounts, ", [{capture, all_but_first, list}])]].
+
+%% The process that the caller of a run waits for.
+companion(Config, Caller) ->
+    {monitors, [{process, Companion}]} = rpc:call(node_of(Config), erlang, process_info, [Caller, monitors]),
+    string:trim(rpc:call(node_of(Config), erlang, pid_to_list, [Companion]), both, "<>").
+
+%% A crash dump, an observer and the list of the machine's processes show this during a run.
+states_of_processes_contain_no_password(Config) ->
     #{userinfo := User} = uri_string:parse(test_couch:url()),
     Node = node_of(Config),
     cluster(),
@@ -229,7 +257,7 @@ no_state_of_a_process_tells_a_password(Config) ->
                  State =/= undefined
              ],
     %% The companion is among them.
-    true = lists:any(fun(State) -> string:find(State, "kazoo_numbers_job") =/= nomatch end, States),
+    true = lists:any(fun(State) -> string:find(State, "kazoo_numbers_companion") =/= nomatch end, States),
     Programs = [binary_to_list(Line) || {name, _, Pid} <- programs(Config),
                                         {ok, Line} <- [file:read_file(["/proc/", integer_to_list(Pid), "/cmdline"])]
                ],
@@ -241,8 +269,8 @@ no_state_of_a_process_tells_a_password(Config) ->
     stopped(Config),
     completed(Config).
 
-%% What was sent and not answered when the program died is known to the journal.
-run_of_a_killed_program_is_undone(Config) ->
+%% The journal has requests that were sent and not answered when the program died.
+run_of_killed_program_is_undone(Config) ->
     cluster(),
     {Caller, _Terminal} = run(Config),
     Monitor = monitor(process, Caller),
@@ -262,7 +290,7 @@ run_of_a_killed_program_is_undone(Config) ->
     {ok, _} = call(Config, undo, [list_to_binary(Run)]),
     0 = copied().
 
-%% Its applications stop one after the other, and the runs must not write until the last is gone.
+%% The applications stop one after the other. A run must not write until the last has stopped.
 node_that_stops_cancels_its_runs(Config) ->
     Proxy = proplists:get_value(proxy, Config),
     Transport = proplists:get_value(transport, Config),
@@ -294,8 +322,8 @@ node_that_stops_cancels_its_runs(Config) ->
 
 %%------------------------------------------------------------------------------
 
-%% The run that has the lock was last heard of in another year.
-a_year_without_it() ->
+%% Makes the lock look as if its run had not renewed it for years.
+expire_lock() ->
     {Rev, Json} = test_couch:lock(),
     Aged = re:replace(Json, "\"renewed\":\"20..", "\"renewed\":\"2001", [{return, binary}]),
     test_couch:put("tasks", "kazoo_numbers_maintenance", [<<"{\"_rev\":\"">>, Rev, <<"\",">>, binary:part(Aged, 1, byte_size(Aged) - 1)]).
@@ -310,12 +338,12 @@ set(Config, Key, Value) ->
 
 fault(Config, Fault) -> set(Config, fault, Fault).
 
-lives(Config) ->
+answers(Config) ->
     ok = rpc:call(node_of(Config), application, unset_env, [kazoo_numbers_maintenance, fault]),
     {no_return, ["Known features:" | _]} = call(Config, all_features, []),
     ok.
 
-%% Many accounts, so that a copy takes many answers, each of which the proxy delays.
+%% Many accounts, so that a copy needs many answers. The proxy delays each.
 cluster() ->
     test_couch:create("numbers/+1415"),
     test_couch:bulk("numbers/+1415"
@@ -330,7 +358,7 @@ account_db(N) ->
 copied() ->
     length([N || N <- lists:seq(1, ?ACCOUNTS), test_couch:all(account_db(N)) =/= []]).
 
-%% A caller in the node, with a terminal here, as soon as its job has begun to write.
+%% Starts a caller in the node, with a terminal here, and returns when its run writes.
 run(Config) ->
     Proxy = proplists:get_value(proxy, Config),
     test_proxy:delay(Proxy, 200),
@@ -344,7 +372,7 @@ run(Config) ->
     wait(fun() -> writes(Proxy) > Before + 3 end, 10000),
     {Caller, Terminal}.
 
-%% This suite is not on the node's path.
+%% The code path of the node does not have this suite.
 erl_eval_fun(Text) ->
     {ok, Tokens, _} = erl_scan:string(Text),
     {ok, [Form]} = erl_parse:parse_exprs(Tokens),
@@ -354,7 +382,7 @@ erl_eval_fun(Text) ->
 writes(Proxy) ->
     length([Path || Path <- test_proxy:paths(Proxy), binary:match(Path, <<"_bulk_docs">>) =/= nomatch]).
 
-%% A second later nothing is asked or written any more, and there was more to do.
+%% The run has work left, and sends no request after a second.
 stopped(Config) ->
     Proxy = proplists:get_value(proxy, Config),
     timer:sleep(1000),
@@ -365,7 +393,7 @@ stopped(Config) ->
     Requests = test_proxy:requests(Proxy),
     Copied = copied(),
     [] = programs(Config),
-    lives(Config).
+    answers(Config).
 
 completed(Config) ->
     test_proxy:delay(proplists:get_value(proxy, Config), 0),

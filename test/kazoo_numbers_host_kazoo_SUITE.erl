@@ -2,26 +2,26 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Inside Kazoo: what is written is announced, what is Kazoo's is left to it.
+%% @doc Commands in a node with stubs of Kazoo's modules.
 -module(kazoo_numbers_host_kazoo_SUITE).
 
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2
         ,init_per_testcase/2, end_per_testcase/2
         ]).
--export([every_written_row_is_announced/1, rows_that_failed_are_not_announced/1, a_number_database_is_created_by_kazoo/1
-        ,services_are_reconciled_once/1, what_landed_is_announced_though_the_caller_is_killed/1
-        ,the_caller_decides_about_notices/1, storage_plans_are_followed/1, a_plan_without_couchdb_is_one_line/1
-        ,knobs_are_honoured/1, lines_are_logged/1, carriers_are_those_of_kazoo/1, features_are_set_by_kazoo/1
-        ,broker_that_fails_makes_failures_and_no_endless_run/1, full_pool_loses_no_notice/1
-        ,databases_are_those_of_all_servers/1, list_of_databases_that_is_not_whole_ends_the_command/1
+-export([written_rows_are_all_announced/1, failed_rows_are_not_announced/1, missing_number_database_is_created_by_kazoo/1
+        ,services_of_changed_account_are_reconciled_once/1, written_rows_of_killed_caller_are_announced/1
+        ,notices_that_are_switched_off_are_not_sent/1, storage_plan_of_a_database_is_followed/1, storage_plan_without_couchdb_prints_one_error/1
+        ,settings_of_kazoo_are_used/1, printed_lines_are_logged/1, carrier_modules_of_kazoo_are_the_targets/1, features_of_system_config_are_set_by_kazoo/1
+        ,broker_that_fails_makes_failures_in_bounded_time/1, full_pool_loses_no_notice/1
+        ,databases_of_all_servers_are_listed_by_kazoo/1, incomplete_list_of_databases_ends_the_command/1
         ,unassigned_numbers_are_migrated_by_kazoo/1
-        ,lines_have_the_call_id_of_the_caller/1, run_whose_caller_died_is_in_the_log/1
-        ,process_of_an_application_prints_to_the_log_alone/1
+        ,logged_lines_have_the_call_id_of_the_caller/1, run_of_dead_caller_is_logged/1
+        ,process_of_an_application_prints_only_to_the_log/1
         ]).
--export([kazoo_commands/1, the_start_of_kazoo_never_crashes/1, features_of_the_reseller/1, the_services_view/1
-        ,the_services_view_counts/1, arguments_of_kazoo_commands_are_checked/1
+-export([kazoo_commands_call_kazoo/1, commands_of_the_start_of_kazoo_never_crash/1, features_of_the_reseller_are_shown_and_edited/1, services_view_is_installed_once/1
+        ,services_view_counts_numbers/1, invalid_arguments_of_kazoo_commands_are_refused/1
         ]).
--export([stock_module_writes_the_views/1]).
+-export([stock_module_makes_the_views/1]).
 -export([publish_quietly/1, with_call_id/2, start/2, stop/1]).
 
 -define(ACCOUNT, <<"4b87ccf02d8846f06c3b1f0e04e76bfd">>).
@@ -34,49 +34,49 @@
 all() -> [{group, nif}, {group, port}, {group, commands}].
 
 groups() ->
-    Jobs = [every_written_row_is_announced
-           ,rows_that_failed_are_not_announced
-           ,a_number_database_is_created_by_kazoo
-           ,services_are_reconciled_once
-           ,what_landed_is_announced_though_the_caller_is_killed
-           ,the_caller_decides_about_notices
-           ,storage_plans_are_followed
-           ,a_plan_without_couchdb_is_one_line
-           ,knobs_are_honoured
-           ,lines_are_logged
-           ,carriers_are_those_of_kazoo
-           ,features_are_set_by_kazoo
-           ,broker_that_fails_makes_failures_and_no_endless_run
+    Jobs = [written_rows_are_all_announced
+           ,failed_rows_are_not_announced
+           ,missing_number_database_is_created_by_kazoo
+           ,services_of_changed_account_are_reconciled_once
+           ,written_rows_of_killed_caller_are_announced
+           ,notices_that_are_switched_off_are_not_sent
+           ,storage_plan_of_a_database_is_followed
+           ,storage_plan_without_couchdb_prints_one_error
+           ,settings_of_kazoo_are_used
+           ,printed_lines_are_logged
+           ,carrier_modules_of_kazoo_are_the_targets
+           ,features_of_system_config_are_set_by_kazoo
+           ,broker_that_fails_makes_failures_in_bounded_time
            ,full_pool_loses_no_notice
-           ,databases_are_those_of_all_servers
-           ,list_of_databases_that_is_not_whole_ends_the_command
+           ,databases_of_all_servers_are_listed_by_kazoo
+           ,incomplete_list_of_databases_ends_the_command
            ,unassigned_numbers_are_migrated_by_kazoo
-           ,lines_have_the_call_id_of_the_caller
-           ,run_whose_caller_died_is_in_the_log
-           ,process_of_an_application_prints_to_the_log_alone
+           ,logged_lines_have_the_call_id_of_the_caller
+           ,run_of_dead_caller_is_logged
+           ,process_of_an_application_prints_only_to_the_log
            ],
-    Commands = [kazoo_commands
-               ,the_start_of_kazoo_never_crashes
-               ,features_of_the_reseller
-               ,the_services_view
-               ,the_services_view_counts
-               ,arguments_of_kazoo_commands_are_checked
-               ,stock_module_writes_the_views
+    Commands = [kazoo_commands_call_kazoo
+               ,commands_of_the_start_of_kazoo_never_crash
+               ,features_of_the_reseller_are_shown_and_edited
+               ,services_view_is_installed_once
+               ,services_view_counts_numbers
+               ,invalid_arguments_of_kazoo_commands_are_refused
+               ,stock_module_makes_the_views
                ],
     [{nif, [], Jobs}, {port, [], Jobs}, {commands, [], Commands}].
 
 init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
-    Dir = test_kazoo:standins(Config),
-    [{standins, Dir} | Config].
+    Dir = test_kazoo:stubs(Config),
+    [{stubs, Dir} | Config].
 
 end_per_suite(_Config) -> test_couch:end_suite().
 
 init_per_group(Group, Config) ->
     Transport = case Group of port -> port; _ -> nif end,
     Node = test_node:start(Group
-                          ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE)), proplists:get_value(standins, Config)]
+                          ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE)), proplists:get_value(stubs, Config)]
                             ,env => #{transport => Transport}
                             ,os_env => [{"COUCHDB_URL", test_couch:url()}]
                             }),
@@ -85,7 +85,7 @@ init_per_group(Group, Config) ->
 end_per_group(_Group, Config) ->
     test_node:stop(proplists:get_value(node, Config)).
 
-%% Each case has its Kazoo, whose connection leads over a proxy of its own.
+%% Each case has its own Kazoo, which connects through its own proxy.
 init_per_testcase(_Case, Config) ->
     test_couch:reset(),
     Proxy = test_proxy:start(),
@@ -101,7 +101,7 @@ end_per_testcase(_Case, Config) ->
 
 %%------------------------------------------------------------------------------
 
-every_written_row_is_announced(Config) ->
+written_rows_are_all_announced(Config) ->
     cluster(),
     Before = state(),
     {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
@@ -112,19 +112,19 @@ every_written_row_is_announced(Config) ->
     6 = length(Changed),
     Changed = lists:sort(Announced),
     true = test_proxy:requests(proplists:get_value(proxy, Config)) > 0,
-    %% And the second run has nothing to tell.
+    %% The second run writes nothing.
     kazoo(Config, forget, []),
     {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
     [] = announced(Config).
 
-rows_that_failed_are_not_announced(Config) ->
+failed_rows_are_not_announced(Config) ->
     lists:foreach(fun test_couch:create/1, [?ACCOUNT_DB, ?NUMBER_DB]),
     test_couch:bulk(?ACCOUNT_DB, [number("+14155550100", ?ACCOUNT, ",\"x\":1"), number("+14155550101", ?ACCOUNT, "")]),
     test_couch:bulk(?NUMBER_DB, [number("+14155550100", ?ACCOUNT, "")]),
     {{no_return, 2}, _} = call(Config, copy_single_account_to_number_dbs, [?ACCOUNT]),
     [{?ENCODED_NUMBER_DB, <<"+14155550101">>, created, _}] = announced(Config).
 
-a_number_database_is_created_by_kazoo(Config) ->
+missing_number_database_is_created_by_kazoo(Config) ->
     test_couch:create(?ACCOUNT_DB),
     test_couch:bulk(?ACCOUNT_DB, [number("+14155550100", ?ACCOUNT, ""), number("+14165550100", ?ACCOUNT, "")]),
     kazoo(Config, set, [{cannot_create, <<"numbers%2F%2B1416">>}, true]),
@@ -134,7 +134,7 @@ a_number_database_is_created_by_kazoo(Config) ->
     [[<<"numbers%2F%2B1415">>]] = kazoo(Config, calls, [kapps_maintenance, refresh]),
     true = string:find(lists:last(Output), "+14165550100") =/= nomatch.
 
-services_are_reconciled_once(Config) ->
+services_of_changed_account_are_reconciled_once(Config) ->
     cluster(),
     {ok, Output} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
     [[?ACCOUNT]] = kazoo(Config, calls, [kz_services, reconcile]),
@@ -142,8 +142,8 @@ services_are_reconciled_once(Config) ->
     {ok, _} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
     [[?ACCOUNT]] = kazoo(Config, calls, [kz_services, reconcile]).
 
-%% Otherwise caches would route calls by what was there before.
-what_landed_is_announced_though_the_caller_is_killed(Config) ->
+%% Without notices, caches would route calls by the old documents.
+written_rows_of_killed_caller_are_announced(Config) ->
     test_couch:create(?NUMBER_DB),
     Accounts = [iolist_to_binary(io_lib:format("~32.16.0b", [N])) || N <- lists:seq(1, 100)],
     test_couch:bulk(?NUMBER_DB, [number(io_lib:format("+1415555~4.10.0B", [N]), Account, "")
@@ -160,12 +160,12 @@ what_landed_is_announced_though_the_caller_is_killed(Config) ->
     true = length(Landed) < 100,
     Landed = lists:sort([Db || {Db, _, _, _} <- announced(Config)]).
 
-the_caller_decides_about_notices(Config) ->
+notices_that_are_switched_off_are_not_sent(Config) ->
     cluster(),
     ok = rpc:call(node_of(Config), ?MODULE, publish_quietly, [?ACCOUNT]),
     [] = announced(Config),
     [_ | _] = kazoo(Config, calls, [kzs_cache, flush_cache_docs]),
-    %% And so does the configuration.
+    %% The configuration switches them off too.
     kazoo(Config, set, [{data_config, <<"publish_account_changes">>}, false]),
     test_couch:bulk(?NUMBER_DB, [number("+14155550107", ?ACCOUNT, "")]),
     {ok, _} = call(Config, copy_assigned_number_dbs_to_account, [?ACCOUNT]),
@@ -179,7 +179,7 @@ publish_quietly(Account) ->
     _ = put('$kz_data_change_notice', false),
     kazoo_numbers_maintenance:fix_account_db_numbers(Account).
 
-storage_plans_are_followed(Config) ->
+storage_plan_of_a_database_is_followed(Config) ->
     cluster(),
     Elsewhere = test_proxy:start(),
     kazoo(Config, set, [{url, ?ENCODED_ACCOUNT_DB}, list_to_binary(test_proxy:url(Elsewhere))]),
@@ -191,14 +191,14 @@ storage_plans_are_followed(Config) ->
     test_proxy:stop(Elsewhere),
     {[], [_ | _], [_ | _], []} = {Accounts(Here), Numbers(Here), Accounts(There), Numbers(There)}.
 
-a_plan_without_couchdb_is_one_line(Config) ->
+storage_plan_without_couchdb_prints_one_error(Config) ->
     cluster(),
     kazoo(Config, set, [{driver, ?ENCODED_ACCOUNT_DB}, kazoo_fixturedb]),
     {{no_return, 2}, Output} = call(Config, copy_single_account_to_number_dbs, [?ACCOUNT]),
     [_ | _] = [Line || Line <- Output, string:find(Line, "kazoo_fixturedb, not by CouchDB") =/= nomatch],
     [] = announced(Config).
 
-knobs_are_honoured(Config) ->
+settings_of_kazoo_are_used(Config) ->
     Node = node_of(Config),
     #{config_section := Section} = Unset = rpc:call(Node, kazoo_numbers_host_kazoo, settings, []),
     Section = atom_to_binary(Node, utf8),
@@ -212,33 +212,33 @@ knobs_are_honoured(Config) ->
     test_couch:bulk(?NUMBER_DB, [number(io_lib:format("+1415555010~b", [N]), ?ACCOUNT, "") || N <- lists:seq(0, 6)]),
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     ok = rpc:call(Node, application, unset_env, [kazoo_data, max_bulk_insert]),
-    %% Those that the lock is taken and given back with are to another database.
+    %% Writes of the lock go to another database.
     Writes = [Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config))
                       , string:prefix(Path, "/account%2F") =/= nomatch
                       , binary:match(Path, <<"_bulk_docs">>) =/= nomatch
              ],
     4 = length(Writes).
 
-lines_are_logged(Config) ->
+printed_lines_are_logged(Config) ->
     cluster(),
     {ok, Output} = call(Config, fix_account_db_numbers, [?ACCOUNT]),
     Logged = [unicode:characters_to_list(io_lib:format(Format, Arguments)) || [info, _, Format, Arguments] <- kazoo(Config, calls, [lager, log])],
     Output = Logged.
 
-carriers_are_those_of_kazoo(Config) ->
+carrier_modules_of_kazoo_are_the_targets(Config) ->
     cluster(),
     {{no_return, 2}, ["Bad carrier module: knm_thinq"]} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_thinq">>]),
     {ok, _} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_own">>]),
     {_, Number} = test_couch:get(?NUMBER_DB, "+14155550100"),
     true = binary:match(Number, <<"\"pvt_module_name\":\"knm_own\"">>) =/= nomatch.
 
-features_are_set_by_kazoo(Config) ->
+features_of_system_config_are_set_by_kazoo(Config) ->
     Section = atom_to_binary(node_of(Config), utf8),
     Twelve = [<<"sms">>, <<"mms">>, <<"carrier_name">>, <<"cnam">>, <<"e911">>, <<"failover">>, <<"force_outbound">>
              ,<<"inbound_cnam">>, <<"outbound_cnam">>, <<"port">>, <<"prepend">>, <<"ringback">>],
     kazoo(Config, set, [default_features, Twelve]),
     Sets = fun() -> [Value || [<<"number_manager">>, [<<"features">>, <<"allow">>], Value, _] <- kazoo(Config, calls, [kapps_config, set_node])] end,
-    %% What is there by default lacks nothing, and a second reset changes nothing.
+    %% The defaults are complete, and a second reset writes nothing.
     {no_return, [""]} = call(Config, ensure_adminonly_features_are_reachable, []),
     {no_return, Defaults} = call(Config, feature_permissions_on_system_config, []),
     ["Features allowed on system config document:"
@@ -252,7 +252,7 @@ features_are_set_by_kazoo(Config) ->
     Written = lists:sort(Twelve),
     [Node] = [Node || [_, _, _, Node] <- kazoo(Config, calls, [kapps_config, set_node])],
     Node = node_of(Config),
-    %% One change is one change.
+    %% A removal writes the defaults without that feature.
     {no_return, [_, "\tcarrier_name cnam e911 failover force_outbound inbound_cnam mms outbound_cnam port prepend ringback"]} =
         call(Config, remove_allowed_feature_on_system_config, [<<"sms">>]),
     [_, Eleven] = Sets(),
@@ -260,7 +260,7 @@ features_are_set_by_kazoo(Config) ->
     {no_return, [""]} = call(Config, ensure_adminonly_features_are_reachable, []),
     kazoo(Config, set, [number_manager, features(Section, [<<"mms">>])]),
     {no_return, [_, "\tcarrier_name mms"]} = call(Config, ensure_adminonly_features_are_reachable, []),
-    %% What Kazoo does not save is an error.
+    %% A config that Kazoo does not save is an error.
     kazoo(Config, set, [locked, true]),
     {{no_return, 2}, [Line]} = call(Config, add_allowed_feature_on_system_config, [<<"cnam">>]),
     true = string:find(Line, "was not written") =/= nomatch,
@@ -268,46 +268,46 @@ features_are_set_by_kazoo(Config) ->
 
 features(Section, List) -> {[{<<"pvt_type">>, <<"config">>}, {Section, {[{<<"features">>, {[{<<"allow">>, List}]}}]}}]}.
 
-broker_that_fails_makes_failures_and_no_endless_run(Config) ->
+broker_that_fails_makes_failures_in_bounded_time(Config) ->
     cluster(),
     kazoo(Config, set, [{fail, kzs_publish, publish_doc}, {no_connection, "amqp://guest:topsecret@localhost"}]),
     Began = erlang:monotonic_time(second),
     {{no_return, 2}, Output} = call(Config, copy_assigned_number_dbs_to_account, [?ACCOUNT]),
-    %% The first was tried for ten seconds.
+    %% The first notice is tried for ten seconds, the others once.
     true = erlang:monotonic_time(second) - Began < 20,
     [_ | _] = [Line || "warning: cannot announce " ++ Line <- Output],
     true = string:find(lists:last(Output), "\"failed\":{\"notice\":[\"+14155550100\",\"+14155550101\",\"+14155550102\"]}") =/= nomatch,
-    %% It was written all the same.
+    %% The document is written.
     {_, Number} = test_couch:get(?ACCOUNT_DB, "+14155550100"),
     nomatch = binary:match(Number, <<"stale">>).
 
-%% A pool of ten workers and many more databases.
+%% The pool has fewer workers than the run has databases.
 full_pool_loses_no_notice(Config) ->
     Accounts = [iolist_to_binary(io_lib:format("~32.16.0b", [N])) || N <- lists:seq(1, 100)],
     Numbers = lists:seq(0, 499),
     test_couch:create(?NUMBER_DB),
     test_couch:bulk(?NUMBER_DB, [number(io_lib:format("+1415555~4.10.0B", [N]), lists:nth(1 + N rem 100, Accounts), "") || N <- Numbers]),
     lists:foreach(fun(Account) -> test_couch:create("account/00/00/" ++ lists:nthtail(4, binary_to_list(Account))) end, Accounts),
-    %% Somebody else has most of the workers.
+    %% Other publishers have the other workers.
     kazoo(Config, set, [pool, 2]),
     kazoo(Config, set, [broker, 1]),
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     500 = length(lists:usort([Id || {_, Id, created, _} <- announced(Config)])).
 
-%% The server that lists is not the only one.
-databases_are_those_of_all_servers(Config) ->
+%% A storage plan can name several servers.
+databases_of_all_servers_are_listed_by_kazoo(Config) ->
     cluster(),
     {ok, Usage} = call(Config, carrier_module_usage, []),
     ["numbers%2F%2B1415:", "knm_local: 4", "Totals:", "knm_local: 4"] = Usage,
     {ok, _} = call(Config, copy_number_dbs_to_accounts, []),
     {_, _} = test_couch:get(?ACCOUNT_DB, "+14155550102"),
-    %% Only Kazoo was asked.
+    %% The run asks Kazoo, and no server.
     [] = [Path || Path <- test_proxy:paths(proplists:get_value(proxy, Config)), string:prefix(Path, "/_all_dbs") =/= nomatch],
-    %% And its word counts.
+    %% Databases that Kazoo does not list are left out.
     kazoo(Config, set, [hidden_dbs, [<<?NUMBER_DB>>]]),
     {ok, ["Totals:"]} = call(Config, carrier_module_usage, []).
 
-list_of_databases_that_is_not_whole_ends_the_command(Config) ->
+incomplete_list_of_databases_ends_the_command(Config) ->
     cluster(),
     Before = state(),
     kazoo(Config, set, [{fail, kz_datamgr, db_list}, {badmatch, {error, resource_not_available}}]),
@@ -321,10 +321,10 @@ list_of_databases_that_is_not_whole_ends_the_command(Config) ->
                                  ,{destructively_remove_from_account_db_if_not_in_numdb, []}
                                  ]],
     Before = state(),
-    %% A database that is named needs no list.
+    %% A command for one database needs no list.
     {ok, _} = call(Config, copy_single_number_db_to_accounts, [<<"+1415">>]).
 
-%% What a number may have is Kazoo's answer, and what it does not know stays.
+%% Kazoo decides which features a number may have. Fields that it does not know stay.
 unassigned_numbers_are_migrated_by_kazoo(Config) ->
     test_couch:create(?NUMBER_DB),
     Unassigned = fun(Number, More) -> io_lib:format("{\"_id\":\"~s\",\"pvt_type\":\"number\",\"pvt_state\":\"available\"~s}", [Number, More]) end,
@@ -347,7 +347,7 @@ unassigned_numbers_are_migrated_by_kazoo(Config) ->
     {ok, _} = call(Config, migrate_unassigned_numbers, [<<"+14155550100">>]),
     2 = length(announced(Config)).
 
-lines_have_the_call_id_of_the_caller(Config) ->
+logged_lines_have_the_call_id_of_the_caller(Config) ->
     cluster(),
     ok = rpc:call(node_of(Config), ?MODULE, with_call_id, [<<"a-call">>, ?ACCOUNT]),
     [_ | _] = Logged = kazoo(Config, calls, [lager, log]),
@@ -358,7 +358,7 @@ with_call_id(CallId, Account) ->
     _ = put('_lager_metadata', [{callid, CallId}]),
     kazoo_numbers_maintenance:fix_account_db_numbers(Account).
 
-run_whose_caller_died_is_in_the_log(Config) ->
+run_of_dead_caller_is_logged(Config) ->
     Proxy = proplists:get_value(proxy, Config),
     cluster(),
     test_proxy:delay(Proxy, 300),
@@ -370,8 +370,8 @@ run_whose_caller_died_is_in_the_log(Config) ->
 logged(Config) ->
     [unicode:characters_to_list(io_lib:format(Format, Arguments)) || [info, _, Format, Arguments] <- kazoo(Config, calls, [lager, log])].
 
-%% As one that answers a request of the web API.
-process_of_an_application_prints_to_the_log_alone(Config) ->
+%% A process that answers a request of the web API is one.
+process_of_an_application_prints_only_to_the_log(Config) ->
     Node = node_of(Config),
     test_couch:create(?NUMBER_DB),
     test_couch:create(?ACCOUNT_DB),
@@ -402,7 +402,7 @@ stop(_State) -> ok.
 
 %%------------------------------------------------------------------------------
 
-kazoo_commands(Config) ->
+kazoo_commands_call_kazoo(Config) ->
     {ok, _} = call(Config, init_dbs, []),
     [] = ["numbers/inum", "numbers/managed", "port_requests"] -- test_couch:all_dbs(),
     [_, _, _] = kazoo(Config, calls, [kapps_maintenance, refresh]),
@@ -414,8 +414,8 @@ kazoo_commands(Config) ->
     kazoo(Config, forget, []),
     [{ok, _} = call(Config, refresh_numbers_db, [Name])
      || Name <- [<<"numbers%2F%2B1415">>, <<"numbers%2f%2b1415">>, "numbers/+1415", '+1415']],
-    %% One whole number is no number database (contract section 10.7).
-    {{no_return, 2}, ["+14155550100 is no number database" ++ _]} = call(Config, refresh_numbers_db, [<<"+14155550100">>]),
+    %% A whole number is refused as a number database (contract section 10.7).
+    {{no_return, 2}, ["error: cannot use +14155550100 as a number database: " ++ _]} = call(Config, refresh_numbers_db, [<<"+14155550100">>]),
     [[<<"numbers%2F%2B1415">>]] = lists:usort(kazoo(Config, calls, [kapps_maintenance, refresh])),
     {ok, _} = call(Config, migrate_port_requests, []),
     [[]] = kazoo(Config, calls, [knm_port_request, migrate]),
@@ -426,7 +426,7 @@ kazoo_commands(Config) ->
     _ = test_couch:request(delete, "port_requests", <<>>),
     ok.
 
-the_start_of_kazoo_never_crashes(Config) ->
+commands_of_the_start_of_kazoo_never_crash(Config) ->
     kazoo(Config, forget, []),
     kazoo(Config, set, [default_features, [<<"carrier_name">>, <<"sms">>]]),
     {ok, _} = call(Config, migrate, []),
@@ -449,7 +449,7 @@ the_start_of_kazoo_never_crashes(Config) ->
     ],
     ok.
 
-features_of_the_reseller(Config) ->
+features_of_the_reseller_are_shown_and_edited(Config) ->
     {no_return, Show} = call(Config, feature_permissions_on_reseller_of, [?ENCODED_ACCOUNT_DB]),
     ["Feature permissions on reseller of 4b87ccf02d8846f06c3b1f0e04e76bfd (reseller):", "\tFeatures allowed: ", "\tFeatures denied: "] =
         [hd(string:split(Line, "\n")) || Line <- Show],
@@ -462,7 +462,7 @@ features_of_the_reseller(Config) ->
     {no_return, ["Feature 'teleport' is not a known feature.", "Known features:", "\tfailover" ++ _]} =
         call(Config, add_denied_feature_on_reseller_of, [<<"teleport">>, ?ACCOUNT]).
 
-the_services_view(Config) ->
+services_view_is_installed_once(Config) ->
     {no_return, ["view updated for 'account%2F4b%2F87%2Fccf02d8846f06c3b1f0e04e76bfd': true"]} =
         call(Config, update_number_services_view, [?ACCOUNT]),
     [[?ENCODED_ACCOUNT_DB, [{<<"_design/numbers">>, Design}]]] = kazoo(Config, calls, [kz_datamgr, db_view_update]),
@@ -470,8 +470,8 @@ the_services_view(Config) ->
     {no_return, [""]} = call(Config, update_number_services_view, [?ENCODED_ACCOUNT_DB]),
     [_] = kazoo(Config, calls, [kz_datamgr, db_view_update]).
 
-%% On the server's own JavaScript engine.
-the_services_view_counts(Config) ->
+%% The JavaScript engine of the server runs the view.
+services_view_counts_numbers(Config) ->
     test_couch:create(?ACCOUNT_DB),
     {no_return, _} = call(Config, update_number_services_view, [?ACCOUNT]),
     [[_, [{_, {Design}}]]] = kazoo(Config, calls, [kz_datamgr, db_view_update]),
@@ -491,12 +491,12 @@ the_services_view_counts(Config) ->
     [true = binary:match(Compact, Part) =/= nomatch
      || Part <- [<<"\"tollfree_us\":{\"knm_local\":1}">>, <<"\"did_us\":{\"knm_local\":2}">>, <<"\"cnam\":2">>, <<"\"e911\":1">>]],
     nomatch = binary:match(Compact, <<"didn">>),
-    %% As such views embed it.
+    %% Other views embed the chain of classifiers.
     Chain = iolist_to_binary(rpc:call(node_of(Config), kazoo_numbers_maintenance, generate_js_classifiers, [fun erlang:binary_to_list/1])),
     3 = length(string:split(Chain, "else if", all)) - 1.
 
-%% Another text than Kazoo's would have the indexes of all accounts built anew.
-stock_module_writes_the_views(Config) ->
+%% CouchDB would build the indexes of all accounts again for another text.
+stock_module_makes_the_views(Config) ->
     Node = node_of(Config),
     File = filename:join(proplists:get_value(priv_dir, Config), "kazoo_numbers_maintenance.stock"),
     ok = file:write_file(File, stock()),
@@ -505,7 +505,7 @@ stock_module_writes_the_views(Config) ->
         <<"of stock: did_us">> = iolist_to_binary(call_directly(Config, generate_js_classifiers, [fun erlang:binary_to_list/1])),
         {no_return, ["stock's view of account%2F4b%2F87%2Fccf02d8846f06c3b1f0e04e76bfd"]} = call(Config, update_number_services_view, [?ACCOUNT]),
         [] = kazoo(Config, calls, [kz_datamgr, db_view_update]),
-        %% Ours is still ours.
+        %% The operator module is still ours.
         {no_return, ["Known features:" | _]} = call(Config, all_features, [])
     after
         ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, stock_beam]),
@@ -516,19 +516,23 @@ stock_module_writes_the_views(Config) ->
 call_directly(Config, Function, Arguments) ->
     rpc:call(node_of(Config), kazoo_numbers_maintenance, Function, Arguments).
 
-%% A beam with the name and the functions of Kazoo's, and no code of it.
+%% A beam with the name and the functions of Kazoo's module, and no code of it.
 stock() ->
-    Text = "-module(kazoo_numbers_maintenance).\n"
-        "-export([generate_js_classifiers/1, update_number_services_view/1, all_features/0]).\n"
-        "generate_js_classifiers(Match) -> [\"of \", all_features(), \": \", (fun(Class) -> Match(Class) end)(<<\"did_us\">>)].\n"
-        "all_features() -> \"stock\".\n"
-        "update_number_services_view(Db) -> io:format(\"stock's view of ~ts~n\", [Db]).\n",
-    File = "stock_for_test.erl",
-    ok = file:write_file(File, Text),
-    {ok, kazoo_numbers_maintenance, Beam} = compile:file(File, [binary, debug_info]),
+    Texts = ["-module(kazoo_numbers_maintenance)."
+            ,"-export([generate_js_classifiers/1, update_number_services_view/1, all_features/0])."
+            ,"generate_js_classifiers(Match) -> [\"of \", all_features(), \": \", (fun(Class) -> Match(Class) end)(<<\"did_us\">>)]."
+            ,"all_features() -> \"stock\"."
+            ,"update_number_services_view(Db) -> io:format(\"stock's view of ~ts~n\", [Db])."
+            ],
+    {ok, kazoo_numbers_maintenance, Beam} = compile:forms([form(Text) || Text <- Texts], [debug_info]),
     Beam.
 
-arguments_of_kazoo_commands_are_checked(Config) ->
+form(Text) ->
+    {ok, Tokens, _} = erl_scan:string(Text),
+    {ok, Form} = erl_parse:parse_form(Tokens),
+    Form.
+
+invalid_arguments_of_kazoo_commands_are_refused(Config) ->
     kazoo(Config, forget, []),
     [{{no_return, 2}, [_]} = call(Config, Function, Arguments)
      || {Function, Arguments} <- [{refresh_numbers_db, [<<"account/ab">>]}
@@ -549,8 +553,8 @@ call(Config, Function, Arguments) -> test_operator:sup(node_of(Config), Function
 
 kazoo(Config, Function, Arguments) -> rpc:call(node_of(Config), test_kazoo, Function, Arguments).
 
-%% One number to create, one to update and one to delete in the account's
-%% database, two whose usage is wrong, one that is right.
+%% The account's database has one number to create, one to update and one to delete. The
+%% number database has two with wrong usage and one with right usage.
 cluster() ->
     lists:foreach(fun test_couch:create/1, [?ACCOUNT_DB, ?NUMBER_DB]),
     test_couch:bulk(?NUMBER_DB, [number("+14155550100", ?ACCOUNT, "")
@@ -571,7 +575,7 @@ number(Number, Account, More) ->
 state() ->
     [{Encoded, test_couch:all(Db)} || {Encoded, Db} <- [{?ENCODED_ACCOUNT_DB, ?ACCOUNT_DB}, {?ENCODED_NUMBER_DB, ?NUMBER_DB}]].
 
-%% What became of which document, and its revision before.
+%% The changes of documents, with the revisions before.
 changes(Before, After) ->
     lists:sort(lists:append([changes(Db, proplists:get_value(Db, Before), Docs) || {Db, Docs} <- After])).
 
@@ -580,7 +584,7 @@ changes(Db, Before, After) ->
         ++ [{Db, Id, created, undefined} || {Id, _} <- After, not lists:keymember(Id, 1, Before)]
         ++ [{Db, Id, edited, Rev} || {Id, Rev} <- Before, {Id2, Rev2} <- After, Id =:= Id2, Rev =/= Rev2].
 
-%% The same, as Kazoo was told; its type is there in each case.
+%% The changes in the notices. Each notice has the type of the document.
 announced(Config) ->
     [begin
          <<"number">> = proplists:get_value(<<"pvt_type">>, Before),

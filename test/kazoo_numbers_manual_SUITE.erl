@@ -2,18 +2,18 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc What the documentation shows is what an operator sees.
+%% @doc The examples of the documentation print what it shows.
 %%
-%% Every line of a page that starts with `$' is called in the order of the page,
-%% through a second node as `sup' does it, or as a command line, and must print
-%% what follows it there. Times, ids of runs and names of machines are others
-%% each time, and so is which database is done first; all else is compared. With `KAZOO_NUMBERS_WRITE_MANUAL' set, what
-%% was printed is written into the page instead: to be read before it is kept.
+%% The suite calls every line of a page that starts with `$', in the order of the page:
+%% through a second node as `sup' does, or as a command line. It compares the output
+%% with the lines that follow. It ignores times, ids of runs, names of machines and the
+%% order of databases. With `KAZOO_NUMBERS_WRITE_MANUAL' set, it writes the output into
+%% the page instead. Read the page before you commit it.
 %% @end
 -module(kazoo_numbers_manual_SUITE).
 
 -export([all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
--export([the_manual/1]).
+-export([examples_of_the_manual_print_what_it_shows/1]).
 
 -define(ACCOUNT, "4b87ccf02d8846f06c3b1f0e04e76bfd").
 -define(OTHER, "0123456789abcdef0123456789abcdef").
@@ -23,13 +23,13 @@
 %% The id of a run, in the journal and in a node.
 -define(RUN, "[0-9]{8}T[0-9]{6}Z-[0-9]{6}|\\b0\\.[0-9]+\\.0\\b").
 
-all() -> [the_manual].
+all() -> [examples_of_the_manual_print_what_it_shows].
 
 init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
-    Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
-    [{standins, Standins} | Config].
+    Stubs = test_node:stubs(filename:join(proplists:get_value(priv_dir, Config), "stubs"), [sup]),
+    [{stubs, Stubs} | Config].
 
 end_per_suite(_Config) ->
     test_couch:end_suite().
@@ -40,7 +40,7 @@ init_per_testcase(Page, Config) ->
     Proxy = test_proxy:start(),
     Data = filename:join(proplists:get_value(priv_dir, Config), Page),
     Node = test_node:start(Page
-                          ,#{paths => [test_node:ebin(), proplists:get_value(standins, Config)]
+                          ,#{paths => [test_node:ebin(), proplists:get_value(stubs, Config)]
                             ,os_env => [{"COUCHDB_URL", test_proxy:url(Proxy)}, {"XDG_DATA_HOME", Data}]
                             }),
     [{proxy, Proxy}, {node, Node}, {data, Data} | Config].
@@ -49,11 +49,11 @@ end_per_testcase(_Page, Config) ->
     test_node:stop(proplists:get_value(node, Config)),
     test_proxy:stop(proplists:get_value(proxy, Config)).
 
-the_manual(Config) -> is_shown(Config, "docs/manual.md", 20).
+examples_of_the_manual_print_what_it_shows(Config) -> is_shown(Config, "docs/manual.md", 20).
 
 %%------------------------------------------------------------------------------
 
-%% The page shows at least so many calls.
+%% Fails also if the page has fewer than `AtLeast' calls.
 is_shown(Config, Page, AtLeast) ->
     Path = filename:join(root(), Page),
     {ok, Text} = file:read_file(Path),
@@ -85,7 +85,7 @@ text(Parts) ->
 lines({prose, Line}) -> [Line];
 lines({call, Call, Output}) -> [["    $ ", Call] | [["    ", Line] || Line <- Output]].
 
-%% The ids of the page's runs are not those of ours: which is which tells the order.
+%% The runs of the page have other ids. The order of the calls says which is which.
 part(_Config, {prose, _} = Prose, Runs) -> {Prose, Runs};
 part(Config, {call, Call, Shown}, Runs) ->
     Ours = maps:fold(fun(Theirs, Run, Text) -> binary:replace(Text, Theirs, Run, [global]) end, Call, Runs),
@@ -102,10 +102,10 @@ runs(Lines) ->
 pairs([A | As], [B | Bs]) -> [{A, B} | pairs(As, Bs)];
 pairs(_, _) -> [].
 
-%% Databases are told of as they are done.
+%% The order of databases differs from run to run.
 sorted(Part) -> lists:sort(binary:split(plain(Part), <<"\n">>, [global])).
 
-%% What differs from run to run.
+%% The text without the parts that differ from run to run.
 plain(Part) ->
     lists:foldl(fun({Differs, Name}, Text) -> re:replace(Text, Differs, Name, [global, {return, binary}]) end
                ,text([Part])
@@ -145,12 +145,12 @@ printed_by(Port, Printed) ->
         {Port, {exit_status, _}} -> Printed
     end.
 
-%% What `sup' prints of a result.
+%% The lines that `sup' prints for a result.
 returned(no_return) -> [];
 returned({no_return, _Status}) -> [];
 returned(Term) -> [io_lib:format("~p", [Term])].
 
-%% The page tells of these that another run is in progress.
+%% The page shows these calls during another run.
 meanwhile(Config, <<"status">>, Call) ->
     {_, Node} = proplists:get_value(node, Config),
     Proxy = proplists:get_value(proxy, Config),
@@ -182,7 +182,7 @@ await(Condition) ->
 
 %%------------------------------------------------------------------------------
 
-%% Two accounts, whose numbers drifted apart.
+%% Two accounts with drift.
 scene() ->
     lists:foreach(fun test_couch:create/1, [?ACCOUNT_DB, ?OTHER_DB, "numbers/+1202", "numbers/+1415"]),
     test_couch:bulk("numbers/+1415"

@@ -2,14 +2,15 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc A node under a memory limit, on a server whose answers have no end. An allocation that fails in native code
-%% would end the node.
+%% @doc A node under a memory limit, on a server whose answers have no end. An allocation
+%% that fails in native code would end the node.
+%% @end
 -module(kazoo_numbers_memory_SUITE).
 
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2]).
 -export([answer_without_end_is_an_error_and_the_node_lives/1, list_without_end_is_an_error_and_the_node_lives/1]).
 
-%% In KiB. A node of its own takes about two GiB of addresses, of which it uses little.
+%% In KiB. A node reserves about two GiB of addresses, and uses little of it.
 -define(LIMIT, 4 * 1024 * 1024).
 
 all() -> [{group, nif}, {group, port}].
@@ -39,20 +40,20 @@ end_per_group(_Transport, Config) ->
 
 answer_without_end_is_an_error_and_the_node_lives(Config) ->
     {no_return, 2} = call(Config, copy_single_number_db_to_accounts, [<<"+1415">>]),
-    lives(Config).
+    answers(Config).
 
 list_without_end_is_an_error_and_the_node_lives(Config) ->
     {no_return, 2} = call(Config, copy_accounts_to_number_dbs, []),
-    lives(Config).
+    answers(Config).
 
 call(Config, Function, Arguments) ->
     {_, Node} = proplists:get_value(node, Config),
     rpc:call(Node, kazoo_numbers_maintenance, Function, Arguments).
 
-lives(Config) ->
+answers(Config) ->
     no_return = call(Config, all_features, []).
 
-%% A server that knows one number database, has no end of documents in it, and lists no end of accounts.
+%% A server with one number database. Its documents have no end, and the list of accounts has none.
 start() ->
     Owner = self(),
     Server = spawn(fun() ->
@@ -70,7 +71,7 @@ accept(Listen) ->
     Pid ! go,
     accept(Listen).
 
-%% All that is asked fits into a few packets, and its body does not matter.
+%% Reads the head of a request. The body does not matter.
 asked(Client, Before) ->
     {ok, Data} = gen_tcp:recv(Client, 0),
     Asked = <<Before/binary, Data/binary>>,

@@ -2,24 +2,25 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc In releases of OTP that have a `kazoo_numbers' with a module of the same
-%% name: put into one, booted in both code loading modes, and taken out again.
+%% @doc Installs into releases of OTP whose `kazoo_numbers' has a module of the same
+%% name, boots them in both code loading modes, and uninstalls.
+%% @end
 -module(kazoo_numbers_release_SUITE).
 
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2, end_per_testcase/2]).
 -export([links_in_the_release_are_refused/1, files_belong_to_the_owner_of_the_release/1, install_that_fails_leaves_no_trace/1]).
--export([the_new_module_answers/1, a_running_node_takes_it_up/1, a_broken_library_does_not_stop_the_boot/1
-        ,a_missing_library_does_not_stop_the_boot/1, a_missing_application_does_not_stop_the_boot/1
-        ,the_operator_module_is_loaded_anew/1, the_port_works_too/1, node_with_the_port_maps_no_library/1, its_environment_is_that_of_the_release/1
-        ,it_goes_first_with_pa/1, as_a_dependency_of_the_release/1
+-export([installed_module_answers/1, running_node_hot_loads_the_installed_module/1, broken_library_does_not_stop_the_boot/1
+        ,missing_library_does_not_stop_the_boot/1, missing_application_does_not_stop_the_boot/1
+        ,operator_module_loaded_again_answers/1, port_without_a_library_answers/1, node_with_the_port_maps_no_library/1, settings_of_the_release_are_used/1
+        ,module_first_in_the_code_path_answers/1, application_in_the_boot_script_answers/1
         ]).
--export([installing_twice_is_installing_once/1, uninstalling_leaves_no_trace/1, an_upgrade_of_kazoo_is_noticed/1
-        ,status_tells/1, what_is_no_release_is_refused/1
+-export([second_install_changes_nothing/1, uninstall_leaves_no_trace/1, stock_module_of_an_upgrade_is_kept/1
+        ,status_reports_what_is_installed/1, directory_without_a_release_is_refused/1
         ]).
--export([modules_of_another_otp_are_refused/1, modules_of_another_otp_are_compiled_where_a_compiler_is/1
-        ,modules_that_do_not_compile_are_refused/1, a_library_that_cannot_be_loaded_is_refused/1
-        ,a_program_that_does_not_run_is_refused/1, the_releases_own_otp_loads_the_modules/1
-        ,a_release_that_cannot_be_checked_is_refused/1, status_reports_modules_that_cannot_be_loaded/1
+-export([modules_of_another_otp_are_refused/1, modules_of_another_otp_are_compiled_by_a_compiler/1
+        ,modules_that_do_not_compile_are_refused/1, library_that_does_not_load_is_refused/1
+        ,program_that_does_not_run_is_refused/1, modules_are_loaded_by_the_otp_of_the_release/1
+        ,release_that_cannot_be_checked_is_refused/1, status_reports_modules_that_do_not_load/1
         ]).
 
 -define(MODULE_NAME, "kazoo_numbers_maintenance").
@@ -27,33 +28,33 @@
 all() -> [{group, embedded}, {group, interactive}, {group, script}].
 
 groups() ->
-    Booting = [the_new_module_answers
-              ,a_running_node_takes_it_up
-              ,a_broken_library_does_not_stop_the_boot
-              ,a_missing_library_does_not_stop_the_boot
-              ,a_missing_application_does_not_stop_the_boot
-              ,the_operator_module_is_loaded_anew
-              ,the_port_works_too
+    Booting = [installed_module_answers
+              ,running_node_hot_loads_the_installed_module
+              ,broken_library_does_not_stop_the_boot
+              ,missing_library_does_not_stop_the_boot
+              ,missing_application_does_not_stop_the_boot
+              ,operator_module_loaded_again_answers
+              ,port_without_a_library_answers
               ,node_with_the_port_maps_no_library
-              ,its_environment_is_that_of_the_release
-              ,it_goes_first_with_pa
-              ,as_a_dependency_of_the_release
+              ,settings_of_the_release_are_used
+              ,module_first_in_the_code_path_answers
+              ,application_in_the_boot_script_answers
               ],
     [{embedded, [], Booting}
     ,{interactive, [], Booting}
-    ,{script, [], [installing_twice_is_installing_once
-                  ,uninstalling_leaves_no_trace
-                  ,an_upgrade_of_kazoo_is_noticed
-                  ,status_tells
-                  ,what_is_no_release_is_refused
+    ,{script, [], [second_install_changes_nothing
+                  ,uninstall_leaves_no_trace
+                  ,stock_module_of_an_upgrade_is_kept
+                  ,status_reports_what_is_installed
+                  ,directory_without_a_release_is_refused
                   ,modules_of_another_otp_are_refused
-                  ,modules_of_another_otp_are_compiled_where_a_compiler_is
+                  ,modules_of_another_otp_are_compiled_by_a_compiler
                   ,modules_that_do_not_compile_are_refused
-                  ,a_library_that_cannot_be_loaded_is_refused
-                  ,a_program_that_does_not_run_is_refused
-                  ,the_releases_own_otp_loads_the_modules
-                  ,a_release_that_cannot_be_checked_is_refused
-                  ,status_reports_modules_that_cannot_be_loaded
+                  ,library_that_does_not_load_is_refused
+                  ,program_that_does_not_run_is_refused
+                  ,modules_are_loaded_by_the_otp_of_the_release
+                  ,release_that_cannot_be_checked_is_refused
+                  ,status_reports_modules_that_do_not_load
                   ,links_in_the_release_are_refused
                   ,files_belong_to_the_owner_of_the_release
                   ,install_that_fails_leaves_no_trace
@@ -68,8 +69,8 @@ init_per_suite(Config) ->
     stock(Apps),
     Release = filename:join(Dir, "kazoo"),
     release(Release, [Apps], [kazoo_numbers]),
-    Standins = test_node:standins(filename:join(Dir, "sup"), [sup]),
-    [{apps, Apps}, {release, Release}, {standins, Standins} | Config].
+    Stubs = test_node:stubs(filename:join(Dir, "sup"), [sup]),
+    [{apps, Apps}, {release, Release}, {stubs, Stubs} | Config].
 
 end_per_suite(_Config) -> ok.
 
@@ -85,19 +86,19 @@ end_per_testcase(_Case, Config) ->
 %% Booting
 %%------------------------------------------------------------------------------
 
-the_new_module_answers(Config) ->
+installed_module_answers(Config) ->
     with_node(Config, [], fun(Node) -> stock = rpc:call(Node, kazoo_numbers_maintenance, all_features, []) end),
     {0, _} = embed(install, proplists:get_value(release, Config)),
     with_node(Config, []
              ,fun(Node) ->
                       answers(Node),
-                      %% Through the whole way, to the server and back.
+                      %% This command asks the server.
                       {ok, ["Totals:"]} = test_operator:sup(Node, carrier_module_usage, []),
                       {{no_return, 2}, ["copy_single_account" ++ _]} =
                           test_operator:sup(Node, copy_single_account_to_number_dbs, [<<"bogus">>])
               end).
 
-a_running_node_takes_it_up(Config) ->
+running_node_hot_loads_the_installed_module(Config) ->
     with_node(Config, []
              ,fun(Node) ->
                       stock = rpc:call(Node, kazoo_numbers_maintenance, all_features, []),
@@ -109,17 +110,17 @@ a_running_node_takes_it_up(Config) ->
                       stock = rpc:call(Node, kazoo_numbers_maintenance, all_features, [])
               end).
 
-a_broken_library_does_not_stop_the_boot(Config) ->
+broken_library_does_not_stop_the_boot(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
     ok = file:write_file(library(Config), "this is no library"),
-    with_node(Config, [], fun unloadable/1).
+    with_node(Config, [], fun does_not_load/1).
 
-a_missing_library_does_not_stop_the_boot(Config) ->
+missing_library_does_not_stop_the_boot(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
     ok = file:delete(library(Config)),
-    with_node(Config, [], fun unloadable/1).
+    with_node(Config, [], fun does_not_load/1).
 
-a_missing_application_does_not_stop_the_boot(Config) ->
+missing_application_does_not_stop_the_boot(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
     _ = os:cmd("rm -rf " ++ filename:dirname(filename:dirname(library(Config)))),
     with_node(Config, []
@@ -129,7 +130,7 @@ a_missing_application_does_not_stop_the_boot(Config) ->
               end),
     {0, _} = embed(install, proplists:get_value(release, Config)).
 
-the_operator_module_is_loaded_anew(Config) ->
+operator_module_loaded_again_answers(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
     with_node(Config, []
              ,fun(Node) ->
@@ -137,7 +138,7 @@ the_operator_module_is_loaded_anew(Config) ->
                       [begin hotload(Node), answers(Node) end || _ <- [1, 2, 3]]
               end).
 
-the_port_works_too(Config) ->
+port_without_a_library_answers(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
     ok = file:delete(library(Config)),
     with_node(Config, ["-kazoo_numbers_maintenance", "transport", "port"], fun answers/1).
@@ -154,30 +155,30 @@ node_with_the_port_maps_no_library(Config) ->
                       {ok, _} = test_operator:sup(Node, status, []),
                       [] = mapped(Node)
               end),
-    %% The test would see it.
+    %% The test recognises a mapped library.
     with_node(Config, []
              ,fun(Node) ->
                       answers(Node),
                       [_ | _] = mapped(Node)
               end).
 
-%% The lines of the node's memory map that name our library.
+%% The lines in the memory map of the node that name our library.
 mapped(Node) ->
     {ok, Maps} = file:read_file(["/proc/", rpc:call(Node, os, getpid, []), "/maps"]),
     [Line || Line <- binary:split(Maps, <<"\n">>, [global]), binary:match(Line, <<?MODULE_NAME ".so">>) =/= nomatch].
 
-its_environment_is_that_of_the_release(Config) ->
+settings_of_the_release_are_used(Config) ->
     {0, _} = embed(install, proplists:get_value(release, Config)),
     SysConfig = filename:join(proplists:get_value(priv_dir, Config), "own.config"),
     ok = file:write_file(SysConfig, "[{kazoo_numbers_maintenance, [{transport, port}, {port_program, \"/nowhere\"}]}]."),
     with_node(Config, ["-config", SysConfig]
              ,fun(Node) ->
-                      {{no_return, 1}, [Line]} = test_operator:sup(Node, all_features, []),
-                      true = lists:prefix("the program /nowhere cannot be started", Line)
+                      {{no_return, 1}, ["error: cannot start the program /nowhere: enoent", "hint: " ++ _]} =
+                          test_operator:sup(Node, all_features, [])
               end).
 
-%% The release is not touched at all.
-it_goes_first_with_pa(Config) ->
+%% The release stays as it is.
+module_first_in_the_code_path_answers(Config) ->
     with_node(Config, ["-pa", test_node:ebin()]
              ,fun(Node) ->
                       answers(Node),
@@ -185,8 +186,8 @@ it_goes_first_with_pa(Config) ->
                       answers(Node)
               end).
 
-%% The application is one of the release's own, without the module that kazoo_numbers has.
-as_a_dependency_of_the_release(Config) ->
+%% The boot script has the application, without the module that kazoo_numbers has.
+application_in_the_boot_script_answers(Config) ->
     Dir = filename:join([proplists:get_value(priv_dir, Config), "dependency", proplists:get_value(mode, Config)]),
     Apps = filename:join(Dir, "apps"),
     stock(Apps),
@@ -196,21 +197,21 @@ as_a_dependency_of_the_release(Config) ->
     Own = lists:keyreplace(release, 1, Config, {release, Release}),
     with_node(Own, [], fun answers/1),
     ok = file:write_file(library(Own), "this is no library"),
-    with_node(Own, [], fun unloadable/1).
+    with_node(Own, [], fun does_not_load/1).
 
 answers(Node) ->
     {no_return, ["Known features:", "\tfailover" ++ _]} = test_operator:sup(Node, all_features, []),
     true = length(rpc:call(Node, kazoo_numbers_maintenance, module_info, [exports])) >= 72,
     started(Node).
 
-unloadable(Node) ->
-    [{{no_return, 1}, ["the native library " ++ _]} = test_operator:sup(Node, all_features, []) || _ <- [1, 2]],
+does_not_load(Node) ->
+    [{{no_return, 1}, ["error: cannot load the native library " ++ _, "hint: " ++ _]} = test_operator:sup(Node, all_features, []) || _ <- [1, 2]],
     started(Node).
 
 started(Node) ->
     true = lists:keymember(kazoo_numbers, 1, rpc:call(Node, application, which_applications, [])).
 
-%% What Kazoo's own hot loading comes to.
+%% The calls of Kazoo's hot loading.
 hotload(Node) ->
     _ = rpc:call(Node, code, purge, [kazoo_numbers_maintenance]),
     {module, _} = rpc:call(Node, code, load_file, [kazoo_numbers_maintenance]).
@@ -219,14 +220,14 @@ hotload(Node) ->
 %% The script
 %%------------------------------------------------------------------------------
 
-installing_twice_is_installing_once(Config) ->
+second_install_changes_nothing(Config) ->
     Release = proplists:get_value(release, Config),
     {0, _} = embed(install, Release),
     Once = tree(Release),
     {0, _} = embed(install, Release),
     same(Once, tree(Release)).
 
-uninstalling_leaves_no_trace(Config) ->
+uninstall_leaves_no_trace(Config) ->
     Release = proplists:get_value(release, Config),
     Before = tree(Release),
     {0, _} = embed(install, Release),
@@ -239,7 +240,7 @@ uninstalling_leaves_no_trace(Config) ->
 same(Tree, Other) ->
     {[], []} = {Tree -- Other, Other -- Tree}.
 
-an_upgrade_of_kazoo_is_noticed(Config) ->
+stock_module_of_an_upgrade_is_kept(Config) ->
     Release = proplists:get_value(release, Config),
     {0, _} = embed(install, Release),
     [Beam] = filelib:wildcard(filename:join(Release, "lib/kazoo_numbers-*/ebin/" ?MODULE_NAME ".beam")),
@@ -252,7 +253,7 @@ an_upgrade_of_kazoo_is_noticed(Config) ->
     {ok, Newer} = file:read_file(Beam),
     ok = file:write_file(Beam, Stock).
 
-status_tells(Config) ->
+status_reports_what_is_installed(Config) ->
     Release = proplists:get_value(release, Config),
     {1, Without} = embed(status, Release),
     true = string:find(Without, "not installed") =/= nomatch,
@@ -263,7 +264,7 @@ status_tells(Config) ->
     {1, Broken} = embed(status, Release),
     true = string:find(Broken, "missing: ") =/= nomatch.
 
-what_is_no_release_is_refused(Config) ->
+directory_without_a_release_is_refused(Config) ->
     Empty = filename:join(proplists:get_value(priv_dir, Config), "empty"),
     ok = filelib:ensure_dir(filename:join(Empty, "lib/x")),
     [begin
@@ -273,7 +274,7 @@ what_is_no_release_is_refused(Config) ->
      end || Command <- [install, status], Dir <- [Empty, "/nowhere"]],
     [] = [File || File <- filelib:wildcard(filename:join(Empty, "lib/*"))].
 
-%% The release has no compiler, so sources do not help.
+%% The release has no compiler, so the sources are of no use.
 modules_of_another_otp_are_refused(Config) ->
     App = copied_app(?FUNCTION_NAME, Config),
     ok = of_another_otp(filename:join(App, "ebin/kazoo_numbers_job.beam")),
@@ -281,7 +282,7 @@ modules_of_another_otp_are_refused(Config) ->
     Output = refused(App, [], Config),
     true = string:find(Output, "its Erlang/OTP " ++ erlang:system_info(otp_release) ++ " cannot load kazoo_numbers_job") =/= nomatch.
 
-modules_of_another_otp_are_compiled_where_a_compiler_is(Config) ->
+modules_of_another_otp_are_compiled_by_a_compiler(Config) ->
     Release = proplists:get_value(release, Config),
     App = copied_app(?FUNCTION_NAME, Config),
     [ok = of_another_otp(Beam) || Beam <- filelib:wildcard(filename:join(App, "ebin/*.beam"))],
@@ -302,20 +303,20 @@ modules_that_do_not_compile_are_refused(Config) ->
     ok = file:write_file(filename:join(App, "erlang/src/kazoo_numbers_job.erl"), "this is no module"),
     _ = refused(App, [{"KAZOO_NUMBERS_ERL", filename:join([code:root_dir(), "bin", "erl"])}], Config).
 
-a_library_that_cannot_be_loaded_is_refused(Config) ->
+library_that_does_not_load_is_refused(Config) ->
     App = copied_app(?FUNCTION_NAME, Config),
     ok = file:write_file(filename:join(App, "priv/" ?MODULE_NAME ".so"), "this is no library"),
     Output = refused(App, [], Config),
-    true = string:find(Output, "cannot be loaded") =/= nomatch.
+    true = string:find(Output, "cannot load the native library") =/= nomatch.
 
-a_program_that_does_not_run_is_refused(Config) ->
+program_that_does_not_run_is_refused(Config) ->
     App = copied_app(?FUNCTION_NAME, Config),
     ok = file:write_file(filename:join(App, "priv/kazoo-numbers"), "this is no program"),
     Output = refused(App, [], Config),
     true = string:find(Output, "priv/kazoo-numbers does not run") =/= nomatch.
 
 %% The `erl' in PATH is of no use here.
-the_releases_own_otp_loads_the_modules(Config) ->
+modules_are_loaded_by_the_otp_of_the_release(Config) ->
     Release = proplists:get_value(release, Config),
     Boot = filename:join(Release, "releases/1/start_clean.boot"),
     {ok, _} = file:copy(filename:join([code:root_dir(), "bin", "start_clean.boot"]), Boot),
@@ -326,12 +327,12 @@ the_releases_own_otp_loads_the_modules(Config) ->
     true = string:find(Status, "loads:   yes") =/= nomatch,
     ok = file:delete(Boot).
 
-a_release_that_cannot_be_checked_is_refused(Config) ->
+release_that_cannot_be_checked_is_refused(Config) ->
     Output = refused(filename:dirname(test_node:ebin()), [path_with_broken_erl(Config)], Config),
     true = string:find(Output, "KAZOO_NUMBERS_ERL") =/= nomatch,
     _ = refused(filename:dirname(test_node:ebin()), [{"KAZOO_NUMBERS_ERL", "/nowhere/erl"}], Config).
 
-status_reports_modules_that_cannot_be_loaded(Config) ->
+status_reports_modules_that_do_not_load(Config) ->
     Release = proplists:get_value(release, Config),
     {0, _} = embed(install, Release),
     [Beam] = filelib:wildcard(filename:join(Release, "lib/" ?MODULE_NAME "-*/ebin/kazoo_numbers_job.beam")),
@@ -339,7 +340,7 @@ status_reports_modules_that_cannot_be_loaded(Config) ->
     {1, Output} = embed(status, Release),
     true = string:find(Output, "loads:   no") =/= nomatch.
 
-%% Nothing is touched, and one line is the error.
+%% An install that is refused changes nothing, and prints one error with hints.
 refused(App, Variables, Config) ->
     Release = proplists:get_value(release, Config),
     Before = tree(Release),
@@ -349,7 +350,7 @@ refused(App, Variables, Config) ->
     [] = [Line || Line <- Hints, string:prefix(Line, "hint: ") =:= nomatch],
     Output.
 
-%% A build of its own, whose files can be changed. It has no sources.
+%% A copy of the build, without sources, whose files a case can change.
 copied_app(Name, Config) ->
     App = filename:join([proplists:get_value(priv_dir, Config), Name, ?MODULE_NAME]),
     ok = filelib:ensure_dir(filename:join(App, "x")),
@@ -363,7 +364,7 @@ copy_sources(App) ->
     true = filelib:is_regular(filename:join(App, "erlang/src/kazoo_numbers_job.erl")),
     ok.
 
-%% Makes a module need instructions that no OTP has yet, as that of a newer OTP would.
+%% Makes a module need instructions that no OTP has yet.
 of_another_otp(Beam) ->
     {ok, _, Chunks} = beam_lib:all_chunks(Beam),
     {_, <<Size:32, Set:32, _Highest:32, Code/binary>>} = lists:keyfind("Code", 1, Chunks),
@@ -382,16 +383,16 @@ path_with_broken_erl(Config) ->
 %% Releases
 %%------------------------------------------------------------------------------
 
-%% Kazoo's own application, or what stands in for it.
+%% A stub of Kazoo's application.
 stock(Apps) ->
     Ebin = filename:join([Apps, "kazoo_numbers-4.0.0", "ebin"]),
     ok = filelib:ensure_dir(filename:join(Ebin, "x")),
-    Source = filename:join([filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile))), "standins", "kazoo_numbers"]),
+    Source = filename:join([filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile))), "stubs", "kazoo_numbers"]),
     [{ok, _} = compile:file(filename:join(Source, Module), [{outdir, Ebin}, return_errors])
      || Module <- [?MODULE_NAME, "kazoo_numbers_app"]],
     ok = file:write_file(filename:join(Ebin, "kazoo_numbers.app")
                         ,io_lib:format("~p.~n", [{application, kazoo_numbers
-                                                 ,[{description, "stands in"}
+                                                 ,[{description, "a stub"}
                                                   ,{vsn, "4.0.0"}
                                                   ,{modules, [kazoo_numbers_maintenance, kazoo_numbers_app]}
                                                   ,{registered, []}
@@ -399,7 +400,7 @@ stock(Apps) ->
                                                   ,{mod, {kazoo_numbers_app, []}}
                                                   ]}])).
 
-%% Who owns the release must not have root overwrite files that are others'.
+%% The owner of a release must not make root overwrite files of other users.
 links_in_the_release_are_refused(Config) ->
     Release = proplists:get_value(release, Config),
     _ = embed(uninstall, Release),
@@ -418,7 +419,7 @@ links_in_the_release_are_refused(Config) ->
              refused ->
                  {1, Output} = Answer,
                  true = string:find(Output, "symbolic link") =/= nomatch;
-             harmless ->
+             ignored ->
                  {0, _} = Answer,
                  {0, _} = embed(uninstall, Release)
          end,
@@ -429,12 +430,12 @@ links_in_the_release_are_refused(Config) ->
      end
      || {Link, Target, Expected} <- [{filename:join(Ebin, ?MODULE_NAME ".stock"), Precious, refused}
                                     ,{Ours, Outside, refused}
-                                     %% The name that temporary files had.
-                                    ,{Beam ++ ".new", Precious, harmless}
-                                    ,{filename:join(Ebin, ?MODULE_NAME ".stock.new"), Precious, harmless}
+                                     %% An earlier version gave these names to temporary files.
+                                    ,{Beam ++ ".new", Precious, ignored}
+                                    ,{filename:join(Ebin, ?MODULE_NAME ".stock.new"), Precious, ignored}
                                     ]
     ],
-    %% The folder itself, and a file of an earlier install.
+    %% The directory itself, and a file of an earlier install.
     ok = file:rename(Ebin, Ebin ++ ".real"),
     ok = file:make_symlink(Ebin ++ ".real", Ebin),
     {1, _} = embed(install, Release),
@@ -458,7 +459,7 @@ files_belong_to_the_owner_of_the_release(Config) ->
     end.
 
 files_belong_to(User, Config) ->
-    %% A directory that this user can reach.
+    %% A directory that the user can reach.
     Dir = string:trim(os:cmd("mktemp -d")),
     Release = filename:join(Dir, "release"),
     _ = os:cmd("chmod 755 " ++ Dir ++ " && cp -R " ++ proplists:get_value(release, Config) ++ " " ++ Release),
@@ -481,7 +482,7 @@ files_belong_to(User, Config) ->
          {File, Mode} = {File, case IsProgram of true -> 8#755; false -> 8#644 end}
      end
      || File <- Files],
-    %% One that belongs to two users is not touched.
+    %% A release that belongs to two users is refused.
     [Ebin] = filelib:wildcard(filename:join(Release, "lib/kazoo_numbers-*/ebin")),
     {0, _} = embed(uninstall, Release, [{"KAZOO_NUMBERS_APP", App}]),
     _ = os:cmd("chown 1:1 " ++ Ebin),
@@ -496,7 +497,7 @@ install_that_fails_leaves_no_trace(Config) ->
     Release = proplists:get_value(release, Config),
     _ = embed(uninstall, Release),
     Before = tree(Release),
-    %% A disk that is full from some file on.
+    %% The disk is full when the files of priv are written.
     Bin = filename:join(proplists:get_value(priv_dir, Config), "full_disk"),
     ok = filelib:ensure_dir(filename:join(Bin, "x")),
     ok = file:write_file(filename:join(Bin, "mktemp")
@@ -506,7 +507,7 @@ install_that_fails_leaves_no_trace(Config) ->
     same(Before, tree(Release)),
     [] = filelib:wildcard(filename:join(Release, "lib/" ?MODULE_NAME "-*")).
 
-%% Our application as somebody's build would have it among its dependencies: what the script makes, without its mark.
+%% Our application as a build with dependencies makes it: as the script does, without its mark.
 embed_apps(Apps) ->
     Root = filename:dirname(Apps),
     ok = file:make_symlink("apps", filename:join(Root, "lib")),
@@ -516,7 +517,7 @@ embed_apps(Apps) ->
     _ = os:cmd("rm " ++ filename:join(Root, "lib")),
     {Status, Output}.
 
-%% A release with a runtime system of its own, as on an operator's machine.
+%% A release with its own runtime system, as on the machine of an operator.
 release(Dir, Apps, Names) ->
     ok = filelib:ensure_dir(filename:join(Dir, "x")),
     Path = lists:append([filelib:wildcard(filename:join(Root, "*/ebin")) || Root <- Apps]),
@@ -541,7 +542,7 @@ version(App, Path) ->
             Version
     end.
 
-%% Boots the release, with its own runtime system, and lets Fun talk to it.
+%% Boots the release with its own runtime system, and calls Fun with the node.
 with_node(Config, Arguments, Fun) ->
     Release = proplists:get_value(release, Config),
     Mode = proplists:get_value(mode, Config),
@@ -590,7 +591,7 @@ ended(Port) ->
     end.
 
 load_sup(Node, Config) ->
-    File = filename:join(proplists:get_value(standins, Config), "sup.beam"),
+    File = filename:join(proplists:get_value(stubs, Config), "sup.beam"),
     {ok, Beam} = file:read_file(File),
     {module, sup} = rpc:call(Node, code, load_binary, [sup, File, Beam]),
     ok.

@@ -2,36 +2,35 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc A node that serves calls does not feel a run: its schedulers stay free.
+%% @doc A run blocks no normal scheduler.
 %%
-%% On each normal scheduler a process wakes every five milliseconds. What is
-%% measured is how late it wakes, less the time for which the scheduler's thread
-%% was ready and the kernel ran something else instead. The rest is what the VM
-%% itself did meanwhile: a native function that computes or sleeps on a normal
-%% scheduler shows, load on the machine does not. The sum over a run is the time
+%% On each normal scheduler a process wakes every five milliseconds. The suite measures
+%% how late it wakes, less the time for which the kernel ran another thread although the
+%% scheduler's was ready. So a native function that computes or sleeps on a normal
+%% scheduler is measured, and load on the machine is not. The sum over a run is the time
 %% for which the run held schedulers.
 %%
-%% The control is the same work done by the program outside of the VM. Both are
-%% measured in turns, and the median of the differences counts.
+%% The control is the same work in the external program. The two are measured in turns,
+%% and the result is the median of the differences.
 %% @end
 -module(kazoo_numbers_schedulers_SUITE).
 
 -export([all/0, init_per_suite/1, end_per_suite/1]).
--export([a_process_wakes_in_time/1]).
+-export([process_during_a_run_wakes_in_time/1]).
 -export([held/1]).
 
 -define(NUMBERS, 4000).
 -define(ACCOUNTS, 40).
 -define(ROUNDS, 5).
-%% In microseconds a run.
+%% In microseconds for each run.
 -define(MOST, 5000).
-%% In microseconds. Timers have a granularity of a millisecond.
+%% In microseconds. Timers have a granularity of one millisecond.
 -define(UNNOTICED, 2000).
 -define(RUNS, 3).
 %% In milliseconds.
 -define(LONGEST, 120000).
 
-all() -> [a_process_wakes_in_time].
+all() -> [process_during_a_run_wakes_in_time].
 
 init_per_suite(Config) ->
     test_couch:begin_suite(),
@@ -39,7 +38,7 @@ init_per_suite(Config) ->
     cluster(),
     Node = test_node:start(schedulers
                           ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE))]
-                            %% A run of one transport must not wait for the end of the other's.
+                            %% A run over one transport must not wait for one over the other.
                             ,env => #{lock => off}
                             ,os_env => [{"COUCHDB_URL", test_couch:url()}]
                             }),
@@ -49,16 +48,16 @@ end_per_suite(Config) ->
     test_node:stop(proplists:get_value(node, Config)),
     test_couch:end_suite().
 
-a_process_wakes_in_time(Config) ->
+process_during_a_run_wakes_in_time(Config) ->
     {_, Node} = proplists:get_value(node, Config),
-    %% The first run writes, and loads what it needs.
+    %% The first run writes, and loads the native code.
     _ = [held(Node, Transport) || Transport <- [port, nif]],
     Added = [added(Node) || _ <- lists:seq(1, ?ROUNDS)],
     Median = lists:nth((?ROUNDS + 1) div 2, lists:sort(Added)),
     ct:pal("held longer with the native code inside: ~w us a run, median ~b us", [Added, Median]),
     true = Median < ?MOST.
 
-%% For how many microseconds more a run holds schedulers when the native code is inside the node.
+%% The microseconds that a run holds schedulers longer with the native code inside the node.
 added(Node) ->
     Outside = held(Node, port),
     Inside = held(Node, nif),
@@ -69,7 +68,7 @@ held(Node, Transport) ->
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, transport, Transport]),
     rpc:call(Node, ?MODULE, held, [fun kazoo_numbers_maintenance:copy_number_dbs_to_accounts/0]).
 
-%% For how many microseconds a run of the command holds schedulers.
+%% The microseconds for which a run of the command holds schedulers.
 held(Command) ->
     End = atomics:new(1, []),
     Schedulers = lists:seq(1, erlang:system_info(schedulers_online)),
@@ -92,7 +91,7 @@ sleeper(Thread, End, Sum) ->
         1 -> Held
     end.
 
-%% The folder of a scheduler's thread in Linux' /proc, if there is one. OTP 26 has changed the threads' names.
+%% The directory of a scheduler's thread in /proc of Linux, if there is one. OTP 26 changed the names of threads.
 thread(Scheduler) ->
     Number = integer_to_list(Scheduler),
     Names = [Number ++ "_scheduler\n", "erts_sched_" ++ Number ++ "\n"],
@@ -101,10 +100,10 @@ thread(Scheduler) ->
           , lists:member(binary_to_list(Name), Names)
     ].
 
-%% For how many microseconds in all the thread was ready and did not run.
+%% The microseconds for which the thread was ready and did not run.
 waited([]) -> 0;
 waited([Dir]) ->
-    %% Not by `file', whose server runs on some other scheduler.
+    %% The server of `file' runs on another scheduler.
     case prim_file:read_file(filename:join(Dir, "schedstat")) of
         {ok, Text} ->
             [_Ran, Waited | _] = binary:split(Text, <<" ">>, [global]),

@@ -2,31 +2,31 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The scripts leave no process behind, however they end. Processes are
-%% recognised by a variable of their environment, so this is for Linux.
+%% @doc The scripts leave no process behind, however they end. The suite recognises
+%% processes by a variable in their environment, which needs Linux.
 %% @end
 -module(kazoo_numbers_scripts_SUITE).
 
 -export([all/0, init_per_suite/1, end_per_suite/1]).
--export([an_interrupted_build_leaves_no_process/1, an_interrupted_make_leaves_no_process/1
-        ,an_interrupted_demo_leaves_no_process/1, an_interrupted_demo_kills_a_command_that_ignores_the_signal/1
-        ,a_demo_whose_seed_fails_leaves_no_process/1
-        ,a_demo_whose_command_fails_leaves_no_process/1, a_demo_shows_all_steps/1
-        ,a_group_passes_input_output_and_status/1, prepare_is_silent_when_nothing_is_missing/1
+-export([interrupted_build_leaves_no_process/1, interrupted_make_leaves_no_process/1
+        ,interrupted_demo_leaves_no_process/1, interrupted_demo_kills_a_command_that_ignores_the_signal/1
+        ,demo_with_a_seed_that_fails_leaves_no_process/1
+        ,demo_with_a_command_that_fails_leaves_no_process/1, demo_shows_all_steps/1
+        ,run_group_passes_input_output_and_status/1, prepare_is_silent_when_nothing_is_missing/1
         ,prepare_reports_a_compiler_that_cannot_link/1, prepare_reports_a_system_without_a_package_of_rebar3/1
         ]).
 
 -define(MARK, "KAZOO_NUMBERS_SCRIPTS_SUITE").
 
 all() ->
-    [an_interrupted_build_leaves_no_process
-    ,an_interrupted_make_leaves_no_process
-    ,an_interrupted_demo_leaves_no_process
-    ,an_interrupted_demo_kills_a_command_that_ignores_the_signal
-    ,a_demo_whose_seed_fails_leaves_no_process
-    ,a_demo_whose_command_fails_leaves_no_process
-    ,a_demo_shows_all_steps
-    ,a_group_passes_input_output_and_status
+    [interrupted_build_leaves_no_process
+    ,interrupted_make_leaves_no_process
+    ,interrupted_demo_leaves_no_process
+    ,interrupted_demo_kills_a_command_that_ignores_the_signal
+    ,demo_with_a_seed_that_fails_leaves_no_process
+    ,demo_with_a_command_that_fails_leaves_no_process
+    ,demo_shows_all_steps
+    ,run_group_passes_input_output_and_status
     ,prepare_is_silent_when_nothing_is_missing
     ,prepare_reports_a_compiler_that_cannot_link
     ,prepare_reports_a_system_without_a_package_of_rebar3
@@ -38,46 +38,46 @@ init_per_suite(Config) ->
 
 end_per_suite(_Config) -> test_couch:end_suite().
 
-an_interrupted_build_leaves_no_process(Config) ->
+interrupted_build_leaves_no_process(Config) ->
     [interrupted(["scripts/build-native"], To, "compiling", Config)
      || To <- [{process, "INT"}, {process, "TERM"}, {process, "HUP"}, {group, "INT"}]].
 
-%% An INT to make alone does nothing until its command has ended; make leaves it to the terminal to send it to all.
-an_interrupted_make_leaves_no_process(Config) ->
+%% make alone ignores an INT until its command has ended. A terminal sends it to all processes.
+interrupted_make_leaves_no_process(Config) ->
     [interrupted(["make", "-s", "release"], To, "compiling", Config) || To <- [{process, "TERM"}, {group, "INT"}]].
 
-an_interrupted_demo_leaves_no_process(Config) ->
+interrupted_demo_leaves_no_process(Config) ->
     [interrupted_demo(To, [], Config) || To <- [{process, "INT"}, {process, "TERM"}, {group, "INT"}]].
 
 %% Erlang may ignore SIGTERM while it starts.
-an_interrupted_demo_kills_a_command_that_ignores_the_signal(Config) ->
+interrupted_demo_kills_a_command_that_ignores_the_signal(Config) ->
     Path = executable("escript", "trap '' TERM; while :; do sleep 1; done", Config),
     interrupted_demo({process, "TERM"}, [Path], Config).
 
-%% It deletes its cluster.
+%% An interrupted demo deletes its cluster.
 interrupted_demo(To, Variables, Config) ->
     interrupted(["scripts/run-group", "scripts/demo"], To, "2. ", Variables, Config),
     [] = [Db || "numbers/" ++ _ = Db <- test_couch:all_dbs()].
 
-%% Nothing listens on that port.
-a_demo_whose_seed_fails_leaves_no_process(Config) ->
+%% No server listens on that port.
+demo_with_a_seed_that_fails_leaves_no_process(Config) ->
     {Status, _} = ended(start(["scripts/demo"], [{"COUCHDB_URL", "http://127.0.0.1:1"}], Config)),
     true = Status > 0,
     gone().
 
-a_demo_whose_command_fails_leaves_no_process(Config) ->
+demo_with_a_command_that_fails_leaves_no_process(Config) ->
     Path = executable("escript", "exit 1", Config),
     {1, Output} = ended(start(["scripts/demo"], [Path, {"COUCHDB_URL", test_couch:url()}], Config)),
     true = string:find(Output, "the command failed") =/= nomatch,
     gone().
 
-a_demo_shows_all_steps(Config) ->
+demo_shows_all_steps(Config) ->
     Variables = [{"COUCHDB_URL", test_couch:url()}, {"KAZOO_NUMBERS_DEMO_NUMBERS", "200"}],
     {0, Output} = ended(start(["scripts/demo"], Variables, Config)),
     true = string:find(Output, "The demo is over") =/= nomatch,
     gone().
 
-a_group_passes_input_output_and_status(Config) ->
+run_group_passes_input_output_and_status(Config) ->
     {3, "text\n"} = ended(start(["sh", "-c", "echo text | scripts/run-group cat && scripts/run-group sh -c 'exit 3'"], [], Config)),
     {0, "default\n"} = ended(start(["scripts/run-group", "sh", "-c", "trap 'echo default; exit 0' INT; kill -INT $$"], [], Config)).
 
@@ -90,7 +90,7 @@ prepare_reports_a_compiler_that_cannot_link(Config) ->
     true = string:find(Output, "a C compiler that can link") =/= nomatch,
     true = string:find(Output, " gcc libc6-dev\n") =/= nomatch.
 
-%% As on Debian 11. Where the package lists are empty, as on a new system, the package may exist.
+%% Debian 11 has no such package. On a new system the package lists are empty, and the package may exist.
 prepare_reports_a_system_without_a_package_of_rebar3(Config) ->
     Absent = {"rebar3", absent},
     {1, Output} = prepare([Absent, {"apt-cache", "[ $2 = gcc ]"}], Config),
@@ -99,7 +99,7 @@ prepare_reports_a_system_without_a_package_of_rebar3(Config) ->
     {1, New} = prepare([Absent, {"apt-cache", "exit 1"}], Config),
     true = string:find(New, "apt-get install -q -y --no-install-recommends rebar3\n") =/= nomatch.
 
-%% With these programs replaced or absent. It may not install anything.
+%% Runs the script with these programs replaced or absent. It must not install anything.
 prepare(Programs, Config) ->
     Dir = filename:join(proplists:get_value(priv_dir, Config), lists:concat(["programs_", erlang:unique_integer([positive])])),
     ok = filelib:ensure_dir(filename:join(Dir, "x")),
@@ -117,9 +117,9 @@ prepare(Programs, Config) ->
      end || {Name, Script} <- Replaced],
     ended(start(["scripts/prepare"], [{"PATH", Dir}, {"KAZOO_NUMBERS_INSTALL", "no"}], Config)).
 
-%% Sends a signal once the command has printed that text: to its process alone as kill does, or to its group as a terminal does.
+%% Sends a signal when the command has printed the text: to its process as kill does, or to its group as a terminal does.
 interrupted(Command, To, Text, Config) ->
-    %% It compiles for long, in a process of its own.
+    %% A long compilation, in a child process.
     Path = executable("cargo", "case $1 in --version) exit 0 ;; esac; echo compiling; sleep 60 & sleep 60", Config),
     interrupted(Command, To, Text, [Path], Config).
 
@@ -132,7 +132,7 @@ interrupted(Command, {To, Signal}, Text, More, Config) ->
     true = Status > 0,
     gone().
 
-%% A program of this name that comes first in PATH.
+%% Puts a program of this name first in PATH.
 executable(Name, Script, Config) ->
     Dir = filename:join(proplists:get_value(priv_dir, Config), "bin_of_" ++ Name),
     File = filename:join(Dir, Name),
@@ -141,12 +141,12 @@ executable(Name, Script, Config) ->
     ok = file:change_mode(File, 8#755),
     {"PATH", Dir ++ ":" ++ os:getenv("PATH")}.
 
-%% Each port has a process group. The output goes to a file: a port whose output a process left behind holds open does not report the end.
+%% Each port has a process group. The output goes to a file, because a port reports no end while any process holds its output open.
 start(Command, Variables, Config) ->
     Root = filename:dirname(filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile)))),
     Output = filename:join(proplists:get_value(priv_dir, Config), lists:concat(["output_", erlang:unique_integer([positive])])),
     ok = file:write_file(Output, <<>>),
-    %% A shell starts what runs in its background with interrupts ignored, nohup with hang-ups, and this node may run there.
+    %% This node can run in the background of a shell, which ignores interrupts, or under nohup, which ignores hang-ups.
     Port = open_port({spawn_executable, "/bin/sh"}
                     ,[{args, ["-c", "exec env --default-signal=HUP,INT,QUIT \"$@\" >\"$0\" 2>&1", Output | Command]}
                      ,{cd, Root}
@@ -177,7 +177,7 @@ text(File) ->
     {ok, Text} = file:read_file(File),
     unicode:characters_to_list(Text).
 
-%% A process that was sent a signal may need a moment.
+%% Waits for processes that end after a signal.
 gone() -> gone(50).
 
 gone(Tries) ->
@@ -187,7 +187,7 @@ gone(Tries) ->
         _ -> timer:sleep(100), gone(Tries - 1)
     end.
 
-%% What runs with our mark. The daemon that maps the ports of nodes is to stay: it may be another node's, too.
+%% The processes with our mark, except epmd, which other nodes may use.
 left() ->
     Mark = list_to_binary([?MARK "=", os:getpid(), 0]),
     [Command || Dir <- filelib:wildcard("/proc/[0-9]*")

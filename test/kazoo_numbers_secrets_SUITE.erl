@@ -2,21 +2,22 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc No output has a password in it, whatever fails: not the terminal, not what a
-%% command returns, not the log, not the crash reports of the VM.
+%% @doc No password is in any output, whatever fails: terminal, results of commands, log,
+%% crash reports of the VM.
+%% @end
 -module(kazoo_numbers_secrets_SUITE).
 
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2]).
--export([settings_of_the_wrong_type_are_refused_by_name/1, url_given_as_an_atom_is_used/1, servers_that_fail_print_no_password/1
+-export([settings_of_the_wrong_type_are_refused_by_name/1, url_that_is_an_atom_is_used/1, servers_that_fail_print_no_password/1
         ,terms_of_kazoo_print_no_password/1, arguments_that_are_urls_print_no_password/1, panic_prints_one_line/1
         ,foreign_text_forges_no_line/1, sources_print_no_foreign_terms/1
         ]).
 -export([crash/0, crash_here/0]).
 
 -define(PASSWORD, "pa55w0rd-of-nobody").
-%% No user of the server under test: CouchDB locks one that exists out.
+%% The server under test has no such user. CouchDB would lock out a user that exists.
 -define(USER_AND_PASSWORD, "nobody:" ?PASSWORD).
-%% Nothing listens on this port.
+%% No server listens on this port.
 -define(URL, "http://" ?USER_AND_PASSWORD "@127.0.0.1:1").
 -define(ACCOUNT, <<"4b87ccf02d8846f06c3b1f0e04e76bfd">>).
 -define(ACCOUNT_DB, "account/4b/87/ccf02d8846f06c3b1f0e04e76bfd").
@@ -26,7 +27,7 @@ all() -> [{group, nif}, {group, port}].
 
 groups() ->
     Cases = [settings_of_the_wrong_type_are_refused_by_name
-            ,url_given_as_an_atom_is_used
+            ,url_that_is_an_atom_is_used
             ,servers_that_fail_print_no_password
             ,terms_of_kazoo_print_no_password
             ,arguments_that_are_urls_print_no_password
@@ -38,10 +39,10 @@ groups() ->
 init_per_suite(Config) ->
     test_couch:begin_suite(),
     test_node:distribute(),
-    Dir = test_kazoo:standins(Config),
+    Dir = test_kazoo:stubs(Config),
     Log = filename:join(proplists:get_value(priv_dir, Config), "own.log"),
     ok = logger:add_handler(?MODULE, logger_std_h, #{config => #{file => Log}}),
-    [{standins, Dir}, {own_log, Log} | Config].
+    [{stubs, Dir}, {own_log, Log} | Config].
 
 end_per_suite(_Config) ->
     ok = logger:remove_handler(?MODULE),
@@ -50,12 +51,12 @@ end_per_suite(_Config) ->
 init_per_group(Transport, Config) ->
     File = filename:join(proplists:get_value(priv_dir, Config), atom_to_list(Transport) ++ ".output"),
     Node = test_node:start(list_to_atom("secrets_" ++ atom_to_list(Transport))
-                          ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE)), proplists:get_value(standins, Config)]
+                          ,#{paths => [test_node:ebin(), filename:dirname(code:which(?MODULE)), proplists:get_value(stubs, Config)]
                             ,env => #{transport => Transport, couchdb_url => refusing()}
                             ,os_env => [{"COUCHDB_URL", false}]
                             ,output => File
                             }),
-    %% Loaded now, it gets the environment that the node was started with, and not over what is set later.
+    %% A later load would replace settings that a case has set by those of the node's start.
     ok = rpc:call(element(2, Node), application, load, [kazoo_numbers_maintenance]),
     [{node, Node}, {output, File}, {transport, Transport} | Config].
 
@@ -68,7 +69,7 @@ settings_of_the_wrong_type_are_refused_by_name(Config) ->
     {_, Name} = proplists:get_value(node, Config),
     [begin
          Expected = "error: cannot use the setting " ++ atom_to_list(Key) ++ " of the application environment: expected a string",
-         %% The file is looked at where there is no URL.
+         %% The file is read only without a URL.
          Refusing = rpc:call(Name, application, get_env, [kazoo_numbers_maintenance, couchdb_url, none]),
          _ = Key =:= config_ini andalso rpc:call(Name, application, unset_env, [kazoo_numbers_maintenance, couchdb_url]),
          {{no_return, 1}, [Line]} = with_setting(Config, Key, Value, audit, []),
@@ -76,24 +77,26 @@ settings_of_the_wrong_type_are_refused_by_name(Config) ->
          true = lists:prefix(Expected, Line)
      end
      || Key <- [couchdb_url, config_ini, ca_file, report_directory, metrics_file, journal],
-        Value <- [7 | odd_terms()]
+        Value <- [7 | wrong_terms()]
     ],
-    %% Other settings, with whatever message.
+    %% The messages of other settings only have to name them.
     [begin
          {{no_return, 1}, [Line]} = with_setting(Config, Key, Value, audit, []),
          true = string:find(Line, atom_to_list(Key)) =/= nomatch
      end
      || Key <- [max_bulk_read, parallel_jobs_count, time_between_db_ms, journal_keep_days, journal_keep_bytes, lock, fault],
-        Value <- odd_terms()
+        Value <- wrong_terms()
     ],
     [with_setting(Config, Key, Value, audit, [])
      || Key <- [host, transport, port_program, stock_beam, lock, fault, max_bulk_read, report_directory, metrics_file, journal, ca_file],
-        Value <- [list_to_atom(?URL), list_to_binary(?URL), ?URL | odd_terms()]
+        Value <- [list_to_atom(?URL), list_to_binary(?URL), ?URL | wrong_terms()]
     ],
+    %% The message of a program that is missing names it.
+    [with_setting(Config, port_program, Value, audit, []) || Value <- [?URL "/missing", <<?URL "/missing">>]],
     no_password(Config).
 
-%% Terms that operators' configurations and scripts bring, each with the password in it.
-odd_terms() ->
+%% Terms as in operators' configurations and scripts, each with the password in it.
+wrong_terms() ->
     [{?URL}
     ,#{url => ?URL}
     ,[?URL, {user, ?URL}]
@@ -103,13 +106,13 @@ odd_terms() ->
     ,{url, list_to_binary(?URL)}
     ].
 
-url_given_as_an_atom_is_used(Config) ->
+url_that_is_an_atom_is_used(Config) ->
     test_couch:reset(),
     test_couch:create(?NUMBER_DB),
     Url = test_couch:url(),
     [{ok, ["numbers%2F%2B1415:", "Totals:"]} = with_setting(Config, couchdb_url, Given, carrier_module_usage, [])
      || Given <- [list_to_atom(Url), list_to_binary(Url), Url]],
-    %% And one that is refused is an error without it.
+    %% A refused login is an error without the password.
     [begin
          {{no_return, 2}, ["error: cannot list databases on http://" ++ _ | _]} =
              with_setting(Config, couchdb_url, Given, carrier_module_usage, [])
@@ -135,7 +138,7 @@ servers_that_fail_print_no_password(Config) ->
                                  ,{copy_single_number_to_account_db, [<<"+14155550100">>, ?ACCOUNT]}
                                  ]
     ],
-    %% These are tried again for more than a minute.
+    %% A run tries these for more than a minute.
     [begin
          {_, Name} = proplists:get_value(node, Config),
          ok = rpc:call(Name, application, set_env, [kazoo_numbers_maintenance, couchdb_url, Url]),
@@ -155,11 +158,11 @@ servers_that_fail_print_no_password(Config) ->
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, couchdb_url, refusing()]),
     no_password(Config).
 
-%% The server under test, which does not know this user.
+%% The URL of the server under test, with a user that it does not know.
 refusing() ->
     lists:flatten(uri_string:recompose((uri_string:parse(test_couch:url()))#{userinfo => ?USER_AND_PASSWORD})).
 
-%% A server that says nothing that HTTP knows, and hangs up.
+%% A server that answers with no HTTP and closes the connection.
 garbage() ->
     {ok, Listen} = gen_tcp:listen(0, [binary, {active, false}, {reuseaddr, true}, {ip, {127, 0, 0, 1}}]),
     {ok, Port} = inet:port(Listen),
@@ -179,7 +182,7 @@ terms_of_kazoo_print_no_password(Config) ->
     {_, Name} = proplists:get_value(node, Config),
     true = rpc:call(Name, os, putenv, ["COUCHDB_URL", test_couch:url()]),
     ok = rpc:call(Name, test_kazoo, start, [#{url => list_to_binary(test_couch:url())}]),
-    %% A server that refuses the login at once; one that is not there is waited for.
+    %% This server refuses the login at once. A run would wait for a server that is away.
     #{host := Host, port := Port} = uri_string:parse(test_couch:url()),
     Url = iolist_to_binary(["http://", ?USER_AND_PASSWORD, $@, Host, $:, integer_to_list(Port)]),
     Faults = [{error, {badmatch, {error, {connection, #{url => Url}}}}}
@@ -224,7 +227,7 @@ terms_of_kazoo_print_no_password(Config) ->
             ,{lager, md, fix_account_db_numbers, [?ACCOUNT]}
             ],
         Fault <- Faults,
-        %% What generates numbers prints as the reseller's id is Kazoo's own answer.
+        %% The result of generate_numbers is Kazoo's answer, and goes to the caller as it is.
         {Command, element(1, Fault)} =/= {generate_numbers, return}
     ],
     test_couch:reset(),
@@ -262,7 +265,7 @@ panic_prints_one_line(Config) ->
     {match, _} = re:run(Printed, "^kazoo_numbers_maintenance: internal error: panic at [a-z_/]+\\.rs:[0-9]+$"),
     no_password(Config).
 
-%% What a hostile document has in its names reaches neither the terminal nor the log.
+%% Names in a hostile document control neither the terminal nor the log.
 foreign_text_forges_no_line(Config) ->
     {_, Name} = proplists:get_value(node, Config),
     test_couch:reset(),
@@ -285,16 +288,16 @@ foreign_text_forges_no_line(Config) ->
                                  ,{cancel, [<<27, "[2J\nerror: forged">>]}
                                  ]
     ],
-    %% A process of an application has no terminal: its lines are in the log.
+    %% Lines of a process without a terminal are in the log.
     ok = rpc:call(Name, kazoo_numbers_host_standalone, log, [false, [<<27, "[2J\nerror: forged">>]]),
-    %% The log of the node of the group leader.
+    %% They are in the log of the group leader's node.
     Logged = settled(proplists:get_value(own_log, Config)),
     New = binary:part(Logged, byte_size(Before), byte_size(Logged) - byte_size(Before)),
     true = string:find(New, "\\u001b[2J\\u000aerror: forged") =/= nomatch,
     nomatch = binary:match(New, <<27>>),
     test_couch:reset().
 
-%% Terms of others are printed by their kind. The one exception makes JavaScript of a configured expression.
+%% Foreign terms are printed by their kind. The one exception makes JavaScript of a configured expression.
 sources_print_no_foreign_terms(_Config) ->
     Source = filename:join([filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile))), "..", "erlang", "src"]),
     Files = filelib:wildcard(filename:join(real(Source), "*.erl")),
@@ -337,21 +340,21 @@ with_setting(Config, Key, Value, Function, Arguments) ->
 kazoo(Config, Function, Arguments) ->
     rpc:call(element(2, proplists:get_value(node, Config)), test_kazoo, Function, Arguments).
 
-%% @private Crashes as a process of the VM does, for the log to have a report of it.
+%% @private Makes the VM log a crash report.
 crash() -> error(crash_on_purpose).
 
-%% @private The same for a process whose log is that of its node.
+%% @private Makes the VM log a crash report in this node.
 crash_here() ->
     _ = group_leader(whereis(init), self()),
     crash().
 
-%% The output of the node: its log, with crash reports, and what native code prints. A crash report goes to the node of the
-%% group leader: of a process that has a terminal of ours, to this one.
+%% Checks the output of the node: its log, crash reports and lines of native code. A crash report goes to the node of the
+%% group leader, which is this node for a process with a terminal of the suite.
 no_password([{Key, _} | _] = Config) when is_atom(Key) ->
     Node = element(2, proplists:get_value(node, Config)),
     Files = [proplists:get_value(Key2, Config) || Key2 <- [output, own_log]],
     Before = [byte_size(settled(File)) || File <- Files],
-    %% Crash reports are seen here.
+    %% Shows that crash reports are in these files.
     _ = spawn(Node, ?MODULE, crash_here, []),
     _ = spawn(Node, ?MODULE, crash, []),
     After = [settled(File) || File <- Files],
@@ -363,7 +366,7 @@ no_password(Lines) ->
     [nomatch = binary:match(Text, Secret) || Secret <- [<<?PASSWORD>>, base64:encode(<<?USER_AND_PASSWORD>>)]],
     ok.
 
-%% What a file holds once no more comes.
+%% The content of a file when nothing is added any more.
 settled(File) ->
     timer:sleep(300),
     case file:read_file(File) of

@@ -2,17 +2,18 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc A middling cluster, whole: 50 000 numbers in 100 number databases and 500
-%% accounts, one number in ten out of order.
+%% @doc The memory of a node during runs over a whole cluster: 50 000 numbers in 100
+%% number databases and 500 accounts, a tenth of them with drift.
+%% @end
 -module(kazoo_numbers_size_SUITE).
 
 -export([all/0, init_per_suite/1, end_per_suite/1]).
--export([a_whole_copy_grows_the_node_by_little/1]).
+-export([copy_of_a_whole_cluster_grows_the_node_by_little/1]).
 
 -define(MEBIBYTE, 1048576).
 -define(MOST, 128 * ?MEBIBYTE).
 
-all() -> [a_whole_copy_grows_the_node_by_little].
+all() -> [copy_of_a_whole_cluster_grows_the_node_by_little].
 
 init_per_suite(Config) ->
     test_couch:begin_suite(),
@@ -30,20 +31,20 @@ end_per_suite(Config) ->
     _ = program("wipe --yes"),
     test_couch:end_suite().
 
-a_whole_copy_grows_the_node_by_little(Config) ->
+copy_of_a_whole_cluster_grows_the_node_by_little(Config) ->
     {_, Node} = proplists:get_value(node, Config),
     Pid = rpc:call(Node, os, getpid, []),
-    %% The library and its runtime are loaded by the first command, which reads nothing.
+    %% This command reads nothing, and loads the library and its runtime.
     {no_return, 2} = rpc:call(Node, kazoo_numbers_maintenance, copy_single_account_to_number_dbs, [<<"bogus">>]),
     Before = memory(Pid, "VmRSS"),
-    %% Numbers of accounts that are not there fail, so it is not `ok'.
+    %% Numbers of missing accounts fail.
     {no_return, 2} = rpc:call(Node, kazoo_numbers_maintenance, copy_number_dbs_to_accounts, []),
     {no_return, 2} = rpc:call(Node, kazoo_numbers_maintenance, copy_accounts_to_number_dbs, []),
     Grown = memory(Pid, "VmHWM") - Before,
     ct:pal("the node grew by ~.1f MiB at the most", [Grown / ?MEBIBYTE]),
     true = Grown < ?MOST.
 
-%% What the kernel says of a process's memory, in bytes.
+%% The memory of a process by the kernel, in bytes.
 memory(Pid, Name) ->
     {ok, Status} = file:read_file("/proc/" ++ Pid ++ "/status"),
     {match, [KiB]} = re:run(Status, Name ++ ":\\s+(\\d+) kB", [{capture, all_but_first, list}]),

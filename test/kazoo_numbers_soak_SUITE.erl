@@ -2,24 +2,25 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Random commands, one batch after the other, on a cluster that somebody else
-%% changes meanwhile: whatever a node has more of at the end than after the warm-up
-%% leaks. `KAZOO_NUMBERS_SOAK_MINUTES' says for how long, over both transports
-%% together; `KAZOO_NUMBERS_SEED' where chance starts. With `KAZOO_NUMBERS_SOAK_FAULTS',
-%% the program of a proxy, the node reaches CouchDB through that, and anything goes wrong.
+%% @doc Random commands, batch by batch, on a cluster that another writer changes. A
+%% resource that the node has more of at the end than after the warm-up leaks.
+%%
+%% `KAZOO_NUMBERS_SOAK_MINUTES' is the time for both transports together, and
+%% `KAZOO_NUMBERS_SEED' the random seed. `KAZOO_NUMBERS_SOAK_FAULTS' names the program of
+%% a proxy that makes faults between the node and CouchDB.
+%% @end
 -module(kazoo_numbers_soak_SUITE).
 
 -export([all/0, groups/0, suite/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2]).
--export([nothing_grows/1]).
+-export([node_under_random_commands_does_not_grow/1]).
 
 -define(MEBIBYTE, 1048576).
 
-%% Half of what there is time for goes into warming up: allocators and pools settle.
+%% The share of the time for the warm-up, in which allocators and pools settle.
 -define(WARM_UP, 0.5).
 
-%% By how much a figure may be above what it was after the warm-up. Memory as the kernel
-%% counts it goes up and down by an allocator's carriers; threads by those that wait ten
-%% seconds for more to do.
+%% The most that a figure may grow after the warm-up. Resident memory goes up and down with
+%% the carriers of an allocator. Idle threads live for ten seconds.
 -define(BOUNDS, #{resident => 24 * ?MEBIBYTE
                  ,erlang => 4 * ?MEBIBYTE
                  ,descriptors => 4
@@ -32,7 +33,7 @@
                  ,litter => 0
                  }).
 
-%% What journals of runs that are over may take, in bytes.
+%% The most bytes that journals of ended runs may take.
 -define(JOURNALS, (1 * ?MEBIBYTE)).
 
 %% The last batch may wait for a server that is away.
@@ -40,7 +41,7 @@ suite() -> [{timetrap, {minutes, ceil(minutes()) + 30}}].
 
 all() -> [{group, nif}, {group, port}].
 
-groups() -> [{Transport, [], [nothing_grows]} || Transport <- all_transports()].
+groups() -> [{Transport, [], [node_under_random_commands_does_not_grow]} || Transport <- all_transports()].
 
 all_transports() -> [nif, port].
 
@@ -51,8 +52,8 @@ init_per_suite(Config) ->
                   false -> test_couch:url();
                   Program -> proxy(Program)
               end,
-    Standins = test_node:standins(filename:join(proplists:get_value(priv_dir, Config), "standins"), [sup]),
-    [{standins, Standins}, {url, Proxied} | Config].
+    Stubs = test_node:stubs(filename:join(proplists:get_value(priv_dir, Config), "stubs"), [sup]),
+    [{stubs, Stubs}, {url, Proxied} | Config].
 
 end_per_suite(_Config) -> test_couch:end_suite().
 
@@ -62,13 +63,13 @@ init_per_group(Transport, Config) ->
     Temporary = filename:join([proplists:get_value(priv_dir, Config), Transport, "tmp"]),
     ok = filelib:ensure_dir(filename:join(Temporary, "file")),
     Node = test_node:start(Transport
-                          ,#{paths => [test_node:ebin(), proplists:get_value(standins, Config)]
+                          ,#{paths => [test_node:ebin(), proplists:get_value(stubs, Config)]
                             ,env => #{transport => Transport, journal => Journal, journal_keep_bytes => ?JOURNALS}
                             ,os_env => [{"COUCHDB_URL", proplists:get_value(url, Config)}, {"TMPDIR", Temporary}]
                             }),
     [{node, Node}, {folders, {Journal, Temporary}} | Config].
 
-%% It lives for as long as the process that runs the suite.
+%% The proxy lives as long as the process that runs the suite.
 proxy(Program) ->
     Caller = self(),
     Keeper = spawn(fun() ->
@@ -82,7 +83,7 @@ end_per_group(_Transport, Config) ->
     test_node:stop(proplists:get_value(node, Config)),
     test_couch:reset().
 
-nothing_grows(Config) ->
+node_under_random_commands_does_not_grow(Config) ->
     {_, Node} = proplists:get_value(node, Config),
     Seed = list_to_integer(os:getenv("KAZOO_NUMBERS_SEED", "20261124")),
     _ = rand:seed(exsss, Seed),
@@ -112,9 +113,9 @@ minutes() ->
     end.
 
 %%------------------------------------------------------------------------------
-%% What an operator does.
+%% Commands of operators
 
-%% Batches of commands for so long, and the node's figures after each.
+%% Runs batches of commands for that time, and takes the figures of the node after each.
 soak(Node, Folders, Milliseconds) -> batches(Node, Folders, erlang:monotonic_time(millisecond) + Milliseconds, []).
 
 batches(Node, Folders, End, Samples) ->
@@ -131,12 +132,12 @@ command(Node, {Function, Arguments}) ->
     case test_operator:sup(Node, Function, Arguments) of
         {ok, _} -> ok;
         {no_return, _} -> ok;
-        %% Somebody else was faster, or there is nothing of that name any more, or a server said something odd.
+        %% A conflict, a missing document or a fault of the server.
         {{no_return, 2}, _} -> ok;
         Other -> error({Function, Arguments, Other})
     end.
 
-%% A caller that is gone before its command is done.
+%% Kills one caller of eight during its command.
 killed(Node, 1) ->
     Caller = spawn(Node, kazoo_numbers_maintenance, copy_number_dbs_to_accounts, []),
     timer:sleep(rand:uniform(30)),
@@ -166,7 +167,7 @@ commands() ->
     ].
 
 %%------------------------------------------------------------------------------
-%% What somebody else does.
+%% The other writer
 
 cluster() ->
     [test_couch:create(number_db(N)) || N <- lists:seq(0, 3)],
@@ -184,7 +185,7 @@ drift() ->
     timer:sleep(20),
     drift().
 
-%% At whatever revision it is: who comes too late does nothing.
+%% Writes at the latest revision. A conflict is ignored.
 write(Db, Id) ->
     Fields = io_lib:format("\"pvt_type\":\"number\",\"pvt_assigned_to\":\"~s\",\"pvt_module_name\":\"~s\",\"pvt_features\":{},\"n\":~b"
                           ,[account_id(rand:uniform(accounts())), any(carriers()), rand:uniform(1000)]),
@@ -222,9 +223,9 @@ account_db(N) -> lists:flatten(io_lib:format("account/00/00/~28.16.0b", [N])).
 any(List) -> lists:nth(rand:uniform(length(List)), List).
 
 %%------------------------------------------------------------------------------
-%% What it costs.
+%% Figures of the node
 
-%% The figures of a node at rest: what a command gives back a moment after it is done has that moment.
+%% The figures of a node at rest. A command frees some resources shortly after its end.
 sample(Node) ->
     Pid = rpc:call(Node, os, getpid, []),
     rest(Node, Pid, length(rpc:call(Node, erlang, processes, [])), 20),
@@ -239,8 +240,8 @@ sample(Node) ->
      ,tables => length(rpc:call(Node, ets, all, []))
      }.
 
-%% On disk: journals of runs that are over, which are pruned by their size, and whatever else was left behind. Those of runs that
-%% were broken off stay until they are undone.
+%% The bytes of journals of ended runs, which are pruned by size, and the number of temporary files. Journals of interrupted
+%% runs stay until they are undone.
 kept({Journal, Temporary}) ->
     #{disk => lists:sum([filelib:file_size(File) || File <- filelib:wildcard(filename:join(Journal, "*")), is_over(File)])
      ,litter => length(filelib:wildcard(filename:join(Temporary, "**")))

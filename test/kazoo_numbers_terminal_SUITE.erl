@@ -2,23 +2,23 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc What an operator sees of a run in progress.
+%% @doc Lines and live lines on a terminal.
 -module(kazoo_numbers_terminal_SUITE).
 
 -export([all/0]).
--export([a_live_line_gives_way_to_lines/1, a_live_line_fits_the_terminal/1, only_a_terminal_has_columns/1
-        ,a_dead_terminal_is_gone/1, terminal_that_is_not_unicode_gets_ascii/1
+-export([live_line_is_replaced_by_lines/1, live_line_fits_the_terminal/1, columns_without_a_terminal_are_unknown/1
+        ,ended_terminal_is_gone/1, terminal_without_unicode_gets_ascii/1
         ]).
 
 all() ->
-    [a_live_line_gives_way_to_lines
-    ,a_live_line_fits_the_terminal
-    ,only_a_terminal_has_columns
-    ,a_dead_terminal_is_gone
-    ,terminal_that_is_not_unicode_gets_ascii
+    [live_line_is_replaced_by_lines
+    ,live_line_fits_the_terminal
+    ,columns_without_a_terminal_are_unknown
+    ,ended_terminal_is_gone
+    ,terminal_without_unicode_gets_ascii
     ].
 
-a_live_line_gives_way_to_lines(_Config) ->
+live_line_is_replaced_by_lines(_Config) ->
     Writes = on_terminal(40
                         ,fun() ->
                                  {ok, 5} = kazoo_numbers_terminal:live(0, <<"1 of2">>, 40),
@@ -31,22 +31,22 @@ a_live_line_gives_way_to_lines(_Config) ->
                         ),
     [<<"\r1 of2\r">>, <<"\rabc  \r">>, <<"\r   \rone\ntwo\n">>, <<"three\n">>, <<"\r  \r">>] = Writes.
 
-a_live_line_fits_the_terminal(_Config) ->
+live_line_fits_the_terminal(_Config) ->
     [<<"\räbcdef\r"/utf8>>] =
         on_terminal(7, fun() -> {ok, 6} = kazoo_numbers_terminal:live(0, <<"äbcdefgh"/utf8>>, 7) end).
 
-only_a_terminal_has_columns(_Config) ->
+columns_without_a_terminal_are_unknown(_Config) ->
     [] = on_terminal(80, fun() -> #{columns := 80} = kazoo_numbers_terminal:columns() end),
     [] = on_terminal(none, fun() -> Empty = kazoo_numbers_terminal:columns(), 0 = map_size(Empty) end).
 
-a_dead_terminal_is_gone(_Config) ->
+ended_terminal_is_gone(_Config) ->
     Terminal = test_operator:start_terminal(80),
     test_operator:stop_terminal(Terminal),
     gone = test_operator:with_terminal(Terminal, fun() -> kazoo_numbers_terminal:live(3, <<"x">>, 80) end),
     gone = test_operator:with_terminal(Terminal, fun() -> kazoo_numbers_terminal:print(3, [<<"x">>]) end).
 
-%% As that of `sup' is.
-terminal_that_is_not_unicode_gets_ascii(_Config) ->
+%% The terminal of `sup' is one.
+terminal_without_unicode_gets_ascii(_Config) ->
     Line = <<"account/4b/… – “é” → 北"/utf8>>,
     Print = fun() -> ok = kazoo_numbers_terminal:print([Line]) end,
     Ascii = <<"account/4b/... - \"\\x{E9}\" -> \\x{5317}\n">>,

@@ -2,10 +2,10 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The CouchDB under test: the one at `COUCHDB_URL'.
+%% @doc The CouchDB under test, at `COUCHDB_URL'.
 %%
-%% The suites make and delete databases of accounts and numbers, so they refuse
-%% to begin on a server that has any, unless `KAZOO_NUMBERS_TEST_ANYWAY' is set.
+%% The suites create and delete databases of accounts and numbers. They refuse to run on
+%% a server that has any, unless `KAZOO_NUMBERS_TEST_ANYWAY' is set.
 %% @end
 -module(test_couch).
 
@@ -17,7 +17,7 @@
 
 begin_suite() ->
     {ok, _} = application:ensure_all_started(inets),
-    %% Head and body are two packets: without this, the second waits 40 ms for the first to be acknowledged.
+    %% Head and body are two packets. Without this the second waits 40 ms for the acknowledgement of the first.
     ok = httpc:set_options([{socket_opts, [{nodelay, true}]}]),
     case {ours(), os:getenv("KAZOO_NUMBERS_TEST_ANYWAY")} of
         {[], _} -> ok;
@@ -59,7 +59,7 @@ bulk(Db, Jsons) ->
     true = lists:member(Status, [201, 202]),
     ok.
 
-%% The text of a document, its revision apart.
+%% The revision of a document, and its text without the revision.
 get(Db, Id) ->
     case request(get, [encode(Db), $/, encode(Id)], <<>>) of
         {200, Json} ->
@@ -83,7 +83,7 @@ all_dbs() ->
         nomatch -> []
     end.
 
-%% The lock of the cluster, held by those: JSON objects of runs as `docs/decisions/0005' has them.
+%% Writes the cluster lock with these holders: JSON objects of runs as in `docs/decisions/0005'.
 hold_lock(Holders) ->
     _ = request(put, ?LOCK_DB, <<>>),
     Rev = case lock() of
@@ -92,7 +92,6 @@ hold_lock(Holders) ->
           end,
     put(?LOCK_DB, ?LOCK, ["{", Rev, "\"holders\":[", Holders, "]}"]).
 
-%% The document of the lock.
 lock() -> get(?LOCK_DB, ?LOCK).
 
 request(Method, Path, Body) ->
@@ -105,7 +104,7 @@ request(Method, Path, Body) ->
     {ok, {{_, Status, _}, _, Answer}} = httpc:request(Method, Request, [{ssl, tls(Url)}], [{body_format, binary}]),
     {Status, Answer}.
 
-%% Without options of its own, OTP 27 looks for the system's CA certificates for http as well, and crashes if there are none.
+%% Without options OTP 27 reads the system's CA certificates for http too, and crashes if there are none.
 tls("https:" ++ _) ->
     {module, _} = code:ensure_loaded(public_key),
     case erlang:function_exported(public_key, cacerts_get, 0) of
@@ -123,7 +122,7 @@ authorization(Url) ->
         _ -> {Url, []}
     end.
 
-%% A name as a part of a path.
+%% Escapes a name for a path.
 encode(Name) ->
     [case lists:member(C, "/+%") of
          true -> io_lib:format("%~2.16.0B", [C]);

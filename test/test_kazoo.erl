@@ -2,14 +2,14 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Stands in for Kazoo: modules of its names, which record every call.
+%% @doc Stubs of Kazoo's modules, which record every call.
 %%
-%% What they answer is written here from what is known of them, and is no code
-%% of Kazoo's. The databases are those of the server under test.
+%% Their answers follow from facts about Kazoo, and contain no code of it. The databases
+%% are those of the server under test.
 %% @end
 -module(test_kazoo).
 
--export([standins/1, start/1, calls/0, calls/2, forget/0, set/2]).
+-export([stubs/1, start/1, calls/0, calls/2, forget/0, set/2]).
 -export([answer/3]).
 
 -define(CALLS, test_kazoo_calls).
@@ -53,14 +53,13 @@ functions() ->
     ,{lager, [{log, 4}, {md, 0}]}
     ].
 
-%% The stand-ins of Kazoo's modules and of `sup', in a folder of the suite for the code path of its nodes.
-standins(Config) ->
-    Dir = filename:join(proplists:get_value(priv_dir, Config), "standins"),
-    _ = test_node:standins(Dir, [sup]),
+%% Writes the stubs of Kazoo's modules and of `sup' into a directory for the code path of nodes.
+stubs(Config) ->
+    Dir = filename:join(proplists:get_value(priv_dir, Config), "stubs"),
+    _ = test_node:stubs(Dir, [sup]),
     modules(Dir),
     Dir.
 
-%% Writes the modules into a directory.
 modules(Dir) ->
     ok = filelib:ensure_dir(filename:join(Dir, "x")),
     lists:foreach(fun({Module, Functions}) ->
@@ -83,7 +82,7 @@ function(Module, Name, Arity) ->
     Call = {call, 1, {remote, 1, {atom, 1, ?MODULE}, {atom, 1, answer}}, [{atom, 1, Module}, {atom, 1, Name}, List]},
     {function, 1, Name, Arity, [{clause, 1, Variables, [], [Call]}]}.
 
-%% Kazoo's data layer is up in this node.
+%% Starts Kazoo in this node: from now on a command finds its data layer.
 start(Options) ->
     {ok, _} = application:ensure_all_started(inets),
     Starter = self(),
@@ -105,7 +104,7 @@ option(Key, Default) ->
         [] -> Default
     end.
 
-%% Every call since the last time that they were forgotten, in order.
+%% Every call since the last forget/0, in order.
 calls() -> [Call || {_, Call} <- ets:tab2list(?CALLS)].
 
 calls(Module, Function) -> [Arguments || {M, F, Arguments} <- calls(), M =:= Module, F =:= Function].
@@ -128,8 +127,8 @@ answer(Module, Function, Arguments) ->
 record(Module, Function, Arguments) ->
     true = ets:insert(?CALLS, {erlang:unique_integer([monotonic]), {Module, Function, Arguments}}).
 
-%% A pool of so many workers, of which each takes as long as the broker does. When none
-%% is free the notice is refused.
+%% A pool of `Workers' AMQP workers. A worker is busy while the broker takes the notice. A
+%% notice that no worker takes is refused.
 publish(Arguments, Pool) ->
     case ets:update_counter(?OPTIONS, busy, 1, {busy, 0}) of
         Busy when Busy > Pool ->
@@ -212,8 +211,8 @@ answer({knm_converters, available_classifiers}, []) ->
      ,{<<"did_us">>, {[{<<"regex">>, <<"^\\+1([2-9][0-9]{9})$">>}]}}
      ]};
 answer({knm_managed, generate_numbers}, [_Account, First, Count]) -> {generated, First, Count};
-answer({knm_numbers, delete}, [<<"+14155550100">>, default]) -> {ok, number};
-answer({knm_numbers, delete}, _) -> {error, not_found};
+answer({knm_numbers, delete}, [<<"+14155550100">>, default]) -> {ok, [number]};
+answer({knm_numbers, delete}, [Number, default]) -> {ok, [], [{Number, not_found}]};
 answer({knm_options, default}, []) -> default;
 answer({knm_port_request, migrate}, []) -> ok;
 answer({knm_util, get_all_number_dbs}, []) -> [<<"numbers%2F%2B1415">>, <<"numbers%2F%2B1416">>];
@@ -222,14 +221,14 @@ answer({kzs_cache, flush_cache_docs}, [_Db, _Docs]) -> ok;
 answer({lager, md}, []) -> case get('_lager_metadata') of undefined -> []; Metadata -> Metadata end;
 answer({lager, log}, [info, Metadata, _Format, _Arguments]) when is_list(Metadata) -> ok.
 
-%% A number is its text, and whether that was changed.
+%% A number here is its text, and whether that has changed.
 number(from_json_with_options, [Json, _Options]) ->
     nomatch = binary:match(Json, <<"unreadable">>),
     edit(<<"\"knm_bandwidth\"">>, <<"\"knm_bandwidth2\"">>, {Json, false});
 number(set_used_by, [Number, undefined]) -> edit(<<",\"pvt_used_by\":\"[a-z]*\"">>, <<>>, Number);
 number(remove_denied_features, [Number]) -> edit(<<",\"cnam\":{[^}]*}">>, <<>>, Number);
 number(is_dirty, [{_Json, IsDirty}]) -> IsDirty;
-%% It knows nothing of this field.
+%% Kazoo does not know this field.
 number(to_json, [Number]) -> element(1, edit(<<",\"pvt_own\":[^,}]*">>, <<>>, Number)).
 
 edit(Expression, Replacement, {Json, IsDirty}) ->
@@ -238,7 +237,7 @@ edit(Expression, Replacement, {Json, IsDirty}) ->
         Changed -> {Changed, true}
     end.
 
-%% No decoder: what is decoded is its own text.
+%% Decoded JSON is its text here.
 json(decode, [Json]) -> Json;
 json(encode, [Json]) -> Json;
 json(get_keys, [{Pairs}]) -> [Key || {Key, _} <- Pairs];
@@ -246,7 +245,7 @@ json(get_value, [Key, Object]) when is_binary(Key) -> json(get_value, [[Key], Ob
 json(get_value, [[], Value]) -> Value;
 json(get_value, [[Key | Path], {Pairs}]) -> json(get_value, [Path, proplists:get_value(Key, Pairs)]);
 json(get_value, [_Path, undefined]) -> undefined;
-%% As Kazoo's own.
+%% Kazoo raises an exception too.
 json(get_value, [_Path, _NoObject]) -> error(badarg);
 json(set_values, [Values, Object]) ->
     lists:foldl(fun({Path, Value}, Changed) -> set_value(Path, Value, Changed) end, Object, Values).

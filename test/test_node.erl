@@ -2,12 +2,12 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Nodes of their own, as Kazoo's would be.
+%% @doc Erlang nodes for the suites.
 -module(test_node).
 
--export([distribute/0, start/2, stop/1, standins/2, ebin/0, priv/0, lab/0]).
+-export([distribute/0, start/2, stop/1, stubs/2, ebin/0, priv/0, lab/0]).
 
-%% Makes this node one that others can talk to.
+%% Makes this node a distributed one.
 distribute() ->
     case is_alive() of
         true -> ok;
@@ -19,15 +19,15 @@ distribute() ->
             ok
     end.
 
-%% The daemon that knows the nodes' ports returns before it listens.
+%% epmd returns before it listens.
 listening(Tries) ->
     case net_adm:names() of
         {ok, _} -> ok;
         {error, _} when Tries > 0 -> timer:sleep(100), listening(Tries - 1)
     end.
 
-%% A node with the application on its path, this environment and `address_space' KiB at most. Not by `peer', which OTP has since 25. The node ends with
-%% this one.
+%% Starts a node with the application on its path and this environment, in `address_space' KiB at most. The node ends with
+%% this one. `peer' does it only since OTP 25.
 start(Name, #{} = Options) ->
     Host = tl(string:find(atom_to_list(node()), "@")),
     Node = list_to_atom(lists:concat([Name, "_", os:getpid(), "_", erlang:unique_integer([positive]), "@", Host])),
@@ -48,15 +48,15 @@ start(Name, #{} = Options) ->
     true = erlang:demonitor(Monitor, [flush]),
     {Keeper, Node}.
 
-%% Erlang, within so many KiB of addresses.
+%% The program and arguments that start Erlang within that many KiB of addresses.
 program(unlimited, Arguments) -> {erl(), Arguments};
 program(KiB, Arguments) ->
     {"/bin/sh", ["-c", "ulimit -v \"$0\" && exec \"$@\"", integer_to_list(KiB), erl() | Arguments]}.
 
 erl() -> filename:join([code:root_dir(), "bin", "erl"]).
 
-%% Owns the port of a node until the node has ended. The output is needed when the node ends with an error, and is written to
-%% the file that the option `output' names.
+%% Owns the port of a node until the node has ended. The output is part of the exit reason after an error, and goes to the
+%% file that the option `output' names.
 keep({Executable, Arguments}, Variables, File) ->
     Port = open_port({spawn_executable, Executable}
                     ,[{args, Arguments}, {env, Variables}, exit_status, stderr_to_stdout, binary]
@@ -89,10 +89,10 @@ stop({Keeper, Node}) ->
     after 10000 -> error({does_not_stop, Node})
     end.
 
-%% Compiles the stand-ins of those names into a directory.
-standins(Dir, Names) ->
+%% Compiles the stubs of those names into a directory.
+stubs(Dir, Names) ->
     ok = filelib:ensure_dir(filename:join(Dir, "x")),
-    Source = filename:join(filename:dirname(source()), "standins"),
+    Source = filename:join(filename:dirname(source()), "stubs"),
     lists:foreach(fun(Name) ->
                           {ok, _} = compile:file(filename:join(Source, atom_to_list(Name)), [{outdir, Dir}, return_errors])
                   end
@@ -100,7 +100,7 @@ standins(Dir, Names) ->
                  ),
     Dir.
 
-%% The build keeps links to the sources; their own folder has the stand-ins.
+%% The build has links to the sources. The stubs are in the folder of the sources.
 source() ->
     proplists:get_value(source, ?MODULE:module_info(compile)).
 
@@ -108,5 +108,5 @@ ebin() -> filename:dirname(code:which(kazoo_numbers_maintenance)).
 
 priv() -> filename:join(filename:dirname(ebin()), "priv").
 
-%% The laboratory's program, which scripts/build-native puts beside what rebar3 builds.
+%% The program of the laboratory. scripts/build-native puts it next to the output of rebar3.
 lab() -> filename:join([ebin(), "..", "..", "..", "..", "lab", "kazoo-numbers-lab"]).

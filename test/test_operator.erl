@@ -2,8 +2,7 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc An operator: a terminal that remembers what was printed on it, and the
-%% way in which `sup' calls a function of a Kazoo node.
+%% @doc An operator: a terminal that records its output, and calls as `sup' makes them.
 %% @end
 -module(test_operator).
 
@@ -29,7 +28,7 @@ with_terminal(Terminal, Fun) ->
     after group_leader(Own, self())
     end.
 
-%% What is captured is no terminal, and has no columns. One of `{Columns, Encoding}' says what characters it takes.
+%% A terminal of `none' columns is a group leader that is no terminal. One of `{Columns, Encoding}' reports its encoding.
 start_terminal() -> start_terminal(none).
 
 start_terminal(Columns) -> spawn(fun() -> terminal(Columns, []) end).
@@ -40,7 +39,7 @@ stop_terminal(Terminal) -> exit(Terminal, kill).
 printed(Terminal) ->
     string:split(string:trim(unicode:characters_to_list(writes(Terminal)), trailing, "\n"), "\n", all).
 
-%% What was printed, a request an element.
+%% The output, with one element for each request.
 writes(Terminal) ->
     Ref = make_ref(),
     Terminal ! {writes, self(), Ref},

@@ -2,8 +2,8 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Stands between the library and the CouchDB under test: counts requests,
-%% and can make every answer wait. It works with any server.
+%% @doc A proxy before the CouchDB under test. It counts requests, and can delay every
+%% answer. It works with any server.
 %% @end
 -module(test_proxy).
 
@@ -17,10 +17,10 @@ start() ->
 
 stop({Pid, _Port, _Delay}) -> exit(Pid, kill).
 
-%% So many milliseconds before each answer.
+%% Delays each answer by that many milliseconds.
 delay({_Pid, _Port, Delay}, Milliseconds) -> atomics:put(Delay, 1, Milliseconds).
 
-%% The URL of the server under test, by way of the proxy.
+%% The URL of the server under test through the proxy.
 url({_Pid, Port, _Delay}) ->
     Parts = uri_string:parse(test_couch:url()),
     uri_string:recompose(Parts#{host => "127.0.0.1", port => Port, scheme => "http"}).
@@ -59,7 +59,7 @@ connection(Client, Counter, Delay) ->
     ok = inet:setopts(Client, [{active, true}]),
     forward(Client, Server, Counter, Delay, answered).
 
-%% An answer can come in many packets; only the first of them waits.
+%% An answer can have many packets; only the first waits.
 forward(Client, Server, Counter, Delay, State) ->
     receive
         {tcp, Client, Data} ->

@@ -2,8 +2,8 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc What operators and Kazoo pass to a command, as binaries and lists of
-%% binaries. What a binary means is decided by the command that gets it.
+%% @doc The arguments that operators and Kazoo pass to a command, as binaries and lists
+%% of binaries. The command decides what a binary means.
 %% @end
 -module(kazoo_numbers_arguments).
 
@@ -14,7 +14,7 @@
 
 -export_type([argument/0]).
 
-%% @doc The arguments of a command, or the line that says which one is none.
+%% @doc The arguments of a command, or a line that refuses the first invalid one.
 -spec normalise(Function :: binary(), Arguments :: [term()]) -> {ok, [argument()]} | {error, binary()}.
 normalise(Function, Arguments) ->
     normalise(Function, 1, Arguments, []).
@@ -44,7 +44,7 @@ texts(List) ->
         false -> {ok, [Text || {ok, Text} <- Texts]}
     end.
 
-%% @doc One argument as a binary; a string counts as one when it is a list of characters.
+%% @doc One argument as a binary. A list counts as a string when it has only characters.
 -spec text(term()) -> {ok, binary()} | error.
 text(Binary) when is_binary(Binary) -> {ok, Binary};
 text(Atom) when is_atom(Atom) -> {ok, atom_to_binary(Atom, utf8)};
@@ -62,13 +62,13 @@ refusal(Function, Position, Argument) ->
                    ,[Function, Position, kazoo_numbers_reason:type(Argument)]
                    )).
 
-%% @doc An argument as a message has it: without the credentials of a URL.
+%% @doc The text for a message, without the credentials of URLs in it.
 -spec shown(binary()) -> binary().
 shown(Text) ->
     re:replace(Text, "://[^\\s'\"<>]*@", "://...@", [global, {return, binary}]).
 
-%% @doc The account that a name stands for: its id, or a database of its own, a
-%% month's or a year's too, with or without escapes.
+%% @doc The account id in a text: the id itself, or the name of a database of the
+%% account, of a month or a year too, with or without escapes.
 %% @end
 -spec account_id(binary()) -> {ok, binary()} | error.
 account_id(Text) ->
@@ -81,7 +81,7 @@ account_id(Text) ->
         nomatch -> error
     end.
 
-%% @doc The encoded name of the number database that a name stands for.
+%% @doc The encoded name of a number database, from any form of its name.
 -spec number_db(binary()) -> {ok, binary()} | error.
 number_db(Text) ->
     case unescaped(Text) of
@@ -92,7 +92,7 @@ number_db(Text) ->
         _Other -> error
     end.
 
-%% A whole number names no database: who gives one means that number alone.
+%% A whole number is refused: the operator means that number, and not its database.
 prefixed(Digits) ->
     case re:run(Digits, "^[0-9]{4}$", [{capture, none}, dollar_endonly]) of
         match -> {ok, <<"numbers%2F%2B", Digits/binary>>};

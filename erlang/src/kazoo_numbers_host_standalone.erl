@@ -2,16 +2,20 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc No Kazoo in this node: a CouchDB, and nobody to tell of what changes.
+%% @doc A node without Kazoo: there is a CouchDB, and nothing to announce changes to.
 -module(kazoo_numbers_host_standalone).
 
 -behaviour(kazoo_numbers_host).
 
--export([connection/0, settings/0, answer/1, log/2, command/2]).
+-export([is_present/0, connection/0, settings/0, answer/2, log/2, command/2]).
 
-%% @doc `COUCHDB_URL', else the application's environment, else the config.ini
-%% that Kazoo would read, which the native side looks for. Throws `{refused, Line}'
-%% for a setting of the wrong type.
+%% @doc Every node has this host.
+-spec is_present() -> true.
+is_present() -> true.
+
+%% @doc The URL in `COUCHDB_URL', else the one in the application environment, else the
+%% config.ini that Kazoo reads, which the native side looks for. Throws
+%% `{refused, Line}' for a setting of the wrong type.
 %% @end
 -spec connection() -> kazoo_numbers_host:connection().
 connection() ->
@@ -34,25 +38,25 @@ configured() ->
             end
     end.
 
--spec settings() -> kazoo_numbers_job:settings().
+-spec settings() -> kazoo_numbers_settings:settings().
 settings() ->
     case node() of
         nonode@nohost -> #{};
         Node -> #{config_section => atom_to_binary(Node, utf8)}
     end.
 
-%% The native side asks nothing of a host that can do nothing.
--spec answer(kazoo_numbers_host:request()) -> kazoo_numbers_host:answer().
-answer({changed, _Db, _Rows}) -> ok;
-answer(_Request) -> {error, <<"this needs a running Kazoo">>}.
+%% The native side asks this host for nothing else.
+-spec answer(kazoo_numbers_host:request(), kazoo_numbers_host:notices()) -> kazoo_numbers_host:answer().
+answer({changed, _Db, _Rows}, _Notices) -> ok;
+answer(_Request, _Notices) -> {error, <<"this needs a running Kazoo">>}.
 
 -spec log(boolean(), [binary()]) -> ok.
 log(true, _Lines) -> ok;
 log(false, Lines) ->
-    lists:foreach(fun(Line) -> logger:notice("~ts", [kazoo_numbers_host:shortened(Line)]) end, Lines).
+    lists:foreach(fun(Line) -> logger:notice("~ts", [kazoo_numbers_line:shortened(Line)]) end, Lines).
 
--spec command(atom(), [term()]) -> {no_return, 1}.
+-spec command(binary(), [term()]) -> {no_return, 1}.
 command(Function, _Arguments) ->
-    Line = [atom_to_list(Function), " needs a running Kazoo: call it in a Kazoo node, for example with sup"],
+    Line = [<<"error: ">>, Function, <<" needs a running Kazoo: call it in a Kazoo node">>],
     _ = kazoo_numbers_terminal:print([Line]),
     {no_return, 1}.

@@ -692,7 +692,7 @@ call(Function, Arguments) ->
     with_library('kazoo_numbers_job', 'run', [Function, Arguments]).
 
 rehearse(Function, Arguments) ->
-    with_library('kazoo_numbers_job', 'rehearse', [Function, Arguments]).
+    with_library('kazoo_numbers_job', 'dry_run', [Function, Arguments]).
 
 with_library(Module, Way, Arguments) ->
     case library() of

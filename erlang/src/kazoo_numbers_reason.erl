@@ -2,17 +2,17 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc What a message may say of a term that is not ours.
+%% @doc Errors of Kazoo, drivers and OTP, for messages.
 %%
-%% Errors of Kazoo, of drivers and of OTP carry the arguments of the call that
-%% failed: URLs with passwords, connections, documents. A message has the kind of
-%% an error and the function that failed, and never a term.
+%% Such an error has the arguments of the call that failed: URLs with passwords,
+%% connections, documents. A message has the kind of the error and the function that
+%% failed, and never a term.
 %% @end
 -module(kazoo_numbers_reason).
 
 -export([kind/1, crash/3, type/1]).
 
-%% @doc The kind of an error: its tag, when that is a plain word.
+%% @doc The kind of an error: its tag, or `unknown' if that is no plain word.
 -spec kind(term()) -> binary().
 kind({Wrapper, Reason}) when Wrapper =:= error; Wrapper =:= exit; Wrapper =:= throw; Wrapper =:= 'EXIT' ->
     kind(Reason);
@@ -41,12 +41,12 @@ place(_Other) -> [].
 arity(Arguments) when is_list(Arguments) -> length(Arguments);
 arity(Arity) -> Arity.
 
-%% An atom can be any text, a URL too.
+%% An atom can have any text, a URL too.
 is_name(Text) ->
     byte_size(Text) =< 64
         andalso re:run(Text, "^[a-z_][a-zA-Z0-9_]*$", [{capture, none}, dollar_endonly]) =:= match.
 
-%% @doc What a term is, in words.
+%% @doc The type of a term, in words.
 -spec type(term()) -> binary().
 type(Term) when is_map(Term) -> <<"a map">>;
 type(Term) when is_tuple(Term) -> <<"a tuple">>;

@@ -2,76 +2,161 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The runs that are in progress in this node.
+%% @doc The runs in progress in this node: lists and cancels them.
 %%
-%% Nothing keeps a list of them: each has its companion process, which is found by
-%% what it was started as, and asked.
+%% The process of a run registers itself under the first free name of
+%% `kazoo_numbers_run_1', `kazoo_numbers_run_2' and so on. The VM frees a name when
+%% its process ends, whatever ended it. So no process and no table owns the list:
+%% nothing can be killed that would lose it, and no application has to be started.
+%%
+%% A process tries the names in order and stops at the first that is free. The atoms
+%% of the names are therefore a range without gaps, as long as the largest number of
+%% runs that were ever in progress at the same time.
 %% @end
 -module(kazoo_numbers_runs).
 
+-export([enter/0, in_progress/0, answer/2]).
 -export([status/0, cancel/1]).
+-export([ask/2]).
 
-%% A companion that prints on a slow terminal or waits for Kazoo answers later.
+-export_type([about/0, from/0]).
+
+%% A description of a run. `started' is in seconds of monotonic time, `last' the last printed
+%% line, `progress' the last live line.
+-type about() :: #{function := binary()
+                  ,arguments := [kazoo_numbers_arguments:argument()]
+                  ,who := node()
+                  ,started := integer()
+                  ,last => binary()
+                  ,progress => binary()
+                  }.
+
+%% The process and the reference that the answer to a question goes to.
+-type from() :: {pid(), reference()}.
+
+%% In milliseconds. A run that prints on a slow terminal answers later.
 -define(PATIENCE, 1000).
+
+-define(NAME, "kazoo_numbers_run_").
+
+%%------------------------------------------------------------------------------
+%% The names
+%%------------------------------------------------------------------------------
+
+%% @doc Enters the calling process as a run, until it ends. The process then gets
+%% messages `{kazoo_numbers_runs, From, status | cancel}', which {@link answer/2}
+%% answers.
+%% @end
+-spec enter() -> ok.
+enter() ->
+    %% register/2 refuses a process that has a name as it refuses a name that is taken.
+    [] = process_info(self(), registered_name),
+    enter(1).
+
+enter(Number) ->
+    try register(binary_to_atom(name(Number), utf8), self()) of
+        true -> ok
+    catch
+        error:badarg -> enter(Number + 1)
+    end.
+
+%% @doc The processes of the runs.
+-spec in_progress() -> [pid()].
+in_progress() ->
+    [Pid || Name <- names(1), Pid <- [whereis(Name)], is_pid(Pid)].
+
+names(Number) ->
+    try binary_to_existing_atom(name(Number), utf8) of
+        Name -> [Name | names(Number + 1)]
+    catch
+        error:badarg -> []
+    end.
+
+name(Number) -> <<?NAME, (integer_to_binary(Number))/binary>>.
+
+%%------------------------------------------------------------------------------
+%% The commands
+%%------------------------------------------------------------------------------
 
 %% @doc Prints a line for each run.
 -spec status() -> ok.
 status() ->
-    Lines = case [line(Companion, ask(Companion, status)) || Companion <- companions()] of
+    Lines = case answers(in_progress(), status) of
                 [] -> [<<"no run is in progress in this node">>];
-                Runs -> Runs
+                Runs -> [line(Run, About) || {Run, About} <- Runs]
             end,
     _ = kazoo_numbers_terminal:print(Lines),
     ok.
 
-%% @doc Has a run finish the request that is in flight, and write nothing more.
+%% @doc Cancels a run: it finishes the request in flight and writes nothing more.
 -spec cancel(Run :: term()) -> ok | {no_return, 2}.
 cancel(Argument) ->
-    Run = case kazoo_numbers_arguments:text(Argument) of
-              {ok, Text} -> Text;
-              error -> <<>>
-          end,
-    case [Companion || Companion <- companions(), id(Companion) =:= Run] of
-        [Companion] ->
-            _ = kazoo_numbers_terminal:print([["cancelled: ", line(Companion, ask(Companion, cancel))]]),
+    Id = case kazoo_numbers_arguments:text(Argument) of
+             {ok, Text} -> Text;
+             error -> <<>>
+         end,
+    case answers([Run || Run <- in_progress(), id(Run) =:= Id], cancel) of
+        [{Run, About}] ->
+            _ = kazoo_numbers_terminal:print([["cancelled: ", line(Run, About)]]),
             ok;
         [] ->
-            _ = kazoo_numbers_terminal:print([io_lib:format("no run ~ts is in progress in this node; status tells which are", [kazoo_numbers_arguments:shown(Run)])]),
+            Shown = kazoo_numbers_arguments:shown(Id),
+            _ = kazoo_numbers_terminal:print([["no run ", Shown, " is in progress in this node; status lists the runs"]]),
             {no_return, 2}
     end.
 
-companions() ->
-    [Pid || Pid <- processes(),
-            process_info(Pid, initial_call) =:= {initial_call, {kazoo_numbers_job, companion, 4}}
-    ].
+id(Run) ->
+    list_to_binary(string:trim(pid_to_list(Run), both, "<>")).
 
-id(Companion) ->
-    list_to_binary(string:trim(pid_to_list(Companion), both, "<>")).
+%%------------------------------------------------------------------------------
+%% Questions to runs
+%%------------------------------------------------------------------------------
 
-%% The message of a companion is sent at once; only its answer may be late.
-ask(Companion, Question) ->
-    Ref = monitor(process, Companion),
-    Companion ! {kazoo_numbers_runs, self(), Ref, Question},
-    Answer = receive
-                 {Ref, About} -> About;
-                 {'DOWN', Ref, process, Companion, _Reason} -> over
-             after ?PATIENCE -> busy
-             end,
-    true = demonitor(Ref, [flush]),
-    %% An answer that came in between is not left behind.
-    receive {Ref, _Late} -> ok after 0 -> ok end,
-    Answer.
+%% @doc Answers a question from the process of the run.
+-spec answer(from(), about()) -> ok.
+answer({Pid, Monitor}, About) ->
+    _ = Pid ! {Monitor, About},
+    ok.
 
-line(Companion, #{function := Function, arguments := Arguments, who := Who, started := Started} = About) ->
+%% Another process asks: an answer that comes too late must not stay in the mailbox of the
+%% caller.
+answers(Runs, Question) ->
+    {Asker, Monitor} = spawn_monitor(?MODULE, ask, [Runs, Question]),
+    receive {'DOWN', Monitor, process, Asker, {?MODULE, Answers}} -> Answers end.
+
+%% @private Asks all runs at once. The answers are the exit reason; those of runs that have
+%% ended are left out.
+-spec ask([pid()], status | cancel) -> no_return().
+ask(Runs, Question) ->
+    Asked = [{Run, send(Run, Question)} || Run <- Runs],
+    Deadline = erlang:monotonic_time(millisecond) + ?PATIENCE,
+    exit({?MODULE, [{Run, About} || {Run, Monitor} <- Asked, About <- [await(Monitor, Deadline)], About =/= ended]}).
+
+send(Run, Question) ->
+    Monitor = monitor(process, Run),
+    Run ! {?MODULE, {self(), Monitor}, Question},
+    Monitor.
+
+await(Monitor, Deadline) ->
+    receive
+        {Monitor, About} -> About;
+        {'DOWN', Monitor, process, _Run, _Reason} -> ended
+    after max(0, Deadline - erlang:monotonic_time(millisecond)) -> late
+    end.
+
+%%------------------------------------------------------------------------------
+%% Lines
+%%------------------------------------------------------------------------------
+
+line(Run, #{function := Function, arguments := Arguments, who := Who, started := Started} = About) ->
     io_lib:format("~ts: ~ts, ~b seconds, called from ~ts~ts"
-                 ,[id(Companion)
+                 ,[id(Run)
                   ,lists:join($\s, [Function | [shown(Argument) || Argument <- Arguments]])
                   ,erlang:monotonic_time(second) - Started
                   ,Who
                   ,last(About)
                   ]);
-line(Companion, over) -> [id(Companion), ": has just ended"];
-line(Companion, busy) -> [id(Companion), ": busy"].
+line(Run, late) -> [id(Run), ": busy, no answer within a second"].
 
 shown(List) when is_list(List) -> io_lib:format("[~b of them]", [length(List)]);
 shown(Text) -> Text.

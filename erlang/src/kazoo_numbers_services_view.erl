@@ -2,11 +2,10 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The view by which Kazoo counts an account's numbers for its services,
-%% and the chain of classifiers that this and other views are made of, for a Kazoo
-%% whose own module is not there to ask (see {@link kazoo_numbers_stock}).
+%% @doc The JavaScript of the view that counts the numbers of an account for its
+%% services, for a Kazoo without its stock module (see {@link kazoo_numbers_stock}).
 %%
-%% Kept to the JavaScript of CouchDB's oldest engine.
+%% It runs in the oldest JavaScript engine of CouchDB.
 %% @end
 -module(kazoo_numbers_services_view).
 
@@ -16,7 +15,9 @@
 
 -type classifier() :: {Class :: binary(), Regex :: binary()}.
 
-%% @doc For each live number document: its class with its carrier, and its features.
+%% @doc The map function: for each live number document its class with its carrier, and
+%% its features.
+%% @end
 -spec map([classifier()]) -> binary().
 map(Classifiers) ->
     iolist_to_binary(
@@ -30,7 +31,7 @@ map(Classifiers) ->
        "}"
       ]).
 
-%% @doc The sums of those.
+%% @doc The reduce function, which adds up what the map function emits.
 -spec reduce() -> binary().
 reduce() ->
     <<"function (keys, values, rereduce) {\n"
@@ -48,11 +49,11 @@ reduce() ->
       "  return total;\n"
       "}">>.
 
-%% @doc Statements that do for the first classifier that matches `doc._id' what
-%% `Match' makes of its class. A number that none matches is left.
+%% @doc Statements that run what `Match' returns for the class of the first classifier
+%% that matches `doc._id', and do nothing where none matches.
 %%
-%% Kazoo compares the view that it makes of them with the one that is installed at
-%% each boot: spaces count.
+%% At each boot Kazoo compares the view that has these statements with the installed
+%% one, spaces included.
 %% @end
 -spec classifiers([classifier()], Match :: fun((Class :: binary()) -> iodata())) -> iolist().
 classifiers(Classifiers, Match) ->
@@ -60,8 +61,8 @@ classifiers(Classifiers, Match) ->
     ,[["  else if (e164.match(", string(Regex), "))", Match(Class)] || {Class, Regex} <- Classifiers]
     ].
 
-%% @doc Whether a map that somebody else has installed looks for all of these
-%% classifiers: then it stays, whatever its text is otherwise.
+%% @doc Whether a map function of another author tests all classifiers. Such a view
+%% stays.
 %% @end
 -spec is_up_to_date([classifier()], Map :: term()) -> boolean().
 is_up_to_date(Classifiers, Map) when is_binary(Map) ->
@@ -75,7 +76,7 @@ is_up_to_date(_Classifiers, _NoMap) -> false.
 
 has(Text, Part) -> binary:match(Text, Part) =/= nomatch.
 
-%% A JavaScript string of an expression: as Erlang prints it, where that is one line.
+%% A regular expression as a JavaScript string: as Erlang prints it, if that is one line.
 string(Text) ->
     case lists:flatten(io_lib:format("~p", [Text])) of
         "<<\"" ++ _ = Printed ->
@@ -87,7 +88,7 @@ string(Text) ->
         _Bytes -> own_string(Text)
     end.
 
-%% A JavaScript string of that text, whatever is in it.
+%% A JavaScript string of any text, in ASCII.
 own_string(Text) ->
     [$", [character(Character) || Character <- unicode:characters_to_list(Text)], $"].
 

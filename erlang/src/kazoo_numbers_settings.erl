@@ -2,22 +2,23 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The settings of the application's environment, checked.
+%% @doc The settings in the application environment, checked.
 %%
-%% Operators write them by hand, passwords among them. One of the wrong type is
+%% Operators write them by hand, passwords among them. A setting of the wrong type is
 %% refused by its name; its value is in no message.
 %% @end
 -module(kazoo_numbers_settings).
 
 -export([configured/0, text/1]).
 
+-export_type([settings/0]).
+
+-type settings() :: #{atom() => term()}.
+
 -define(APP, kazoo_numbers_maintenance).
 
-%% @doc The settings of a run.
-%%
-%% Throws `{refused, Line}' for a setting of the wrong type.
-%% @end
--spec configured() -> kazoo_numbers_job:settings().
+%% @doc The settings of a run. Throws `{refused, Line}' for a setting of the wrong type.
+-spec configured() -> settings().
 configured() ->
     maps:from_list(lists:append([journal()
                                 ,all(fun text/1, [report_directory, metrics_file, ca_file])
@@ -35,7 +36,9 @@ journal() ->
         _Directory -> all(fun text/1, [journal])
     end.
 
-%% @doc The text of a setting: an atom counts as text, `undefined' as no setting.
+%% @doc The text of a setting. An atom counts as text, `undefined' as no setting. Throws
+%% `{refused, Line}' for another type.
+%% @end
 -spec text(Key :: atom()) -> {ok, binary()} | undefined.
 text(Key) ->
     case application:get_env(?APP, Key) of

@@ -2,27 +2,26 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Kazoo's own module of the name `kazoo_numbers_maintenance', which ours stands
-%% in for.
+%% @doc The stock module of Kazoo: its own `kazoo_numbers_maintenance', which ours
+%% replaces.
 %%
-%% Two of its functions write the text of views. CouchDB builds an index anew when
-%% a view has other text, so nodes with and without ours must write the very same:
-%% that Kazoo's own module is asked for it. It is loaded under another name, out of
-%% its beam, which is kept in each way of installing ours, or a build has given it
-%% that name.
+%% Two of its functions make the text of views. CouchDB builds an index again when a
+%% view has another text, so nodes with and without ours must write the same text. This
+%% module loads the beam of the stock module under another name. Each way of installing
+%% ours keeps that beam, or a build has renamed the stock module.
 %% @end
 -module(kazoo_numbers_stock).
 
 -export([module/0]).
 
-%% As long as the name that it stands for: see renamed/1.
+%% The length must be that of the original name, see renamed/1.
 -define(STOCK, kazoo_numbers_maint_stock).
 -define(NAME, "kazoo_numbers_maintenance").
 
-%% What a beam must have to be taken for Kazoo's.
+%% The functions by which a beam is recognised as the stock module.
 -define(EXPORTS, [{generate_js_classifiers, 1}, {update_number_services_view, 1}]).
 
-%% @doc The module, loaded; `none' where there is no beam of it.
+%% @doc Loads the stock module; `none' if there is no beam of it.
 -spec module() -> {ok, module()} | none.
 module() ->
     case erlang:module_loaded(?STOCK)
@@ -43,9 +42,9 @@ load([File | Files]) ->
         no -> load(Files)
     end.
 
-%% Where the beam is: in the place of the application's environment, in Kazoo's
-%% application under its own name when ours goes first by the code path, or kept by
-%% `kazoo-embed' beside ours.
+%% The files that can be its beam: the one that the application environment names, the one
+%% in Kazoo's application where the code path has ours first, and the one that `kazoo-embed'
+%% has kept.
 files() ->
     Configured = case application:get_env(kazoo_numbers_maintenance, stock_beam) of
                      {ok, File} -> [File];
@@ -67,7 +66,7 @@ ours() ->
         _NoFile -> []
     end.
 
-%% Ours has more functions than Kazoo's, `undo' for one.
+%% Only ours has `undo/1'.
 stock(File) ->
     case file:read_file(File) of
         {ok, Beam} ->
@@ -82,8 +81,8 @@ stock(File) ->
         {error, _Reason} -> no
     end.
 
-%% A module's name is the first of its atoms, and all that refers to it does so by
-%% number. A name of the same length leaves the lengths as they are.
+%% A beam has the name of its module once, as the first of its atoms, and refers to it by
+%% number. A name of the same length changes no length.
 renamed(Beam) ->
     {ok, _Module, Chunks} = beam_lib:all_chunks(Beam),
     New = atom_to_binary(?STOCK, latin1),

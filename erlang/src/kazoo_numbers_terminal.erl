@@ -2,64 +2,33 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The operator's terminal, which the group leader stands for.
+%% @doc The operator's terminal, by the group leader of the calling process.
 %%
-%% It may be in another node, and it may die in mid-run: then every request to
-%% it fails with `terminated', which is no error of the command's. A process of
-%% an application, one that answers a web request for example, has none: what it
-%% prints would come out on the node's standard output.
+%% It may be in another node, and may end during a run: then every request to it fails
+%% with `terminated', which is no error of the command. A process of an application,
+%% one that answers a web request for example, has no terminal: its output would go to
+%% the standard output of the node.
 %% @end
 -module(kazoo_numbers_terminal).
 
 -export([is_there/0, print/1, print/2, columns/0]).
--export([live/3, erase/1, plain/1]).
+-export([live/3, erase/1]).
 
-%% @doc Whether somebody reads what the calling process prints.
-%%
-%% The group leader of an application's processes is the application's master.
+%% @doc Whether the calling process has a terminal. The group leader of an application's
+%% processes is the application master.
 %% @end
 -spec is_there() -> boolean().
 is_there() -> application:get_application() =:= undefined.
 
-%% @doc Prints the lines in one request; `gone' when nobody can read them.
+%% @doc Prints the lines in one request; `gone' if the terminal has ended.
 -spec print(Lines :: [unicode:chardata()]) -> ok | gone.
 print(Lines) ->
     print(0, Lines).
 
-%% @doc The same, in the place of a live line of that length.
+%% @doc Prints the lines in the place of a live line of `Shown' characters.
 -spec print(Shown :: non_neg_integer(), Lines :: [unicode:chardata()]) -> ok | gone.
 print(Shown, Lines) ->
-    put_chars([erased(Shown) | [[plain(Line), $\n] || Line <- Lines]]).
-
-%% Control characters, the separators of lines and paragraphs, and what is not seen
-%% and directs what is: the same as in `report/sanitise.rs'.
--define(UNSAFE, "[\\x{00}-\\x{08}\\x{0A}-\\x{1F}\\x{7F}-\\x{9F}\\x{AD}\\x{61C}\\x{180E}\\x{200B}\\x{200E}\\x{200F}"
-        "\\x{2028}-\\x{202E}\\x{2060}-\\x{206F}\\x{FEFF}\\x{FFF9}-\\x{FFFB}\\x{E0000}-\\x{E0FFF}]").
-
-%% @doc One line that neither steers a terminal nor looks like two: other people's
-%% texts are in it. What is taken out is shown escaped, as JSON writes it.
-%% @end
--spec plain(Line :: unicode:chardata()) -> unicode:chardata().
-plain(Line) ->
-    case unicode:characters_to_binary(Line) of
-        Text when is_binary(Text) ->
-            case re:run(Text, ?UNSAFE, [unicode, {capture, none}]) of
-                nomatch -> Text;
-                match -> [harmless(Character) || Character <- unicode:characters_to_list(Text)]
-            end;
-        {_Error, Valid, _Bytes} -> [plain(Valid), "\\ufffd"]
-    end.
-
-harmless(Character) ->
-    case re:run([Character], ?UNSAFE, [unicode, {capture, none}]) of
-        nomatch -> Character;
-        match when Character < 16#10000 -> escaped(Character);
-        match ->
-            Rest = Character - 16#10000,
-            [escaped(16#D800 + (Rest bsr 10)), escaped(16#DC00 + (Rest band 16#3FF))]
-    end.
-
-escaped(Unit) -> io_lib:format("\\u~4.16.0b", [Unit]).
+    put_chars([erased(Shown) | [[kazoo_numbers_line:plain(Line), $\n] || Line <- Lines]]).
 
 put_chars(Text) ->
     try io:put_chars(translated(Text))
@@ -68,15 +37,15 @@ put_chars(Text) ->
         _Class:_Reason -> gone
     end.
 
-%% A terminal that knows ASCII alone still gets every line.
+%% A terminal that takes only ASCII still gets every line.
 put_ascii(Text) ->
     try io:put_chars(ascii(Text))
     catch
         _Class:_Reason -> gone
     end.
 
-%% A device that is not unicode prints escapes for what it cannot show, `sup' among
-%% them. One that does not say what it is gets the text as it is.
+%% A device that is not unicode, as that of `sup', prints escapes for other characters. A
+%% device that does not report its encoding gets the text as it is.
 translated(Text) ->
     Binary = unicode:characters_to_binary(Text),
     case is_ascii(Binary) orelse encoding() =/= latin1 of
@@ -104,23 +73,23 @@ in_ascii(16#2192) -> "->";
 in_ascii(16#00A0) -> $\s;
 in_ascii(Character) -> io_lib:format("\\x{~.16B}", [Character]).
 
-%% @doc Draws the live line over the one of that length which is there, and tells
-%% the length of the new one.
+%% @doc Draws a live line over the one of `Shown' characters, and returns the length of
+%% the new one.
 %%
-%% Blanks and carriage returns are what every terminal knows. The last column
-%% stays free: a character there would begin a new line on some.
+%% Every terminal knows blanks and carriage returns. The last column stays free: on
+%% some terminals a character there begins a new line.
 %% @end
 -spec live(Shown :: non_neg_integer(), Line :: binary(), Columns :: pos_integer()) ->
           {ok, non_neg_integer()} | gone.
 live(Shown, Line, Columns) ->
-    Cut = string:slice(translated(plain(Line)), 0, Columns - 1),
+    Cut = string:slice(translated(kazoo_numbers_line:plain(Line)), 0, Columns - 1),
     Length = string:length(Cut),
     case put_chars([$\r, Cut, lists:duplicate(max(0, Shown - Length), $\s), $\r]) of
         ok -> {ok, Length};
         gone -> gone
     end.
 
-%% @doc Takes away a live line of that length.
+%% @doc Erases a live line of `Shown' characters.
 -spec erase(Shown :: non_neg_integer()) -> ok | gone.
 erase(0) -> ok;
 erase(Shown) -> put_chars(erased(Shown)).
@@ -128,7 +97,7 @@ erase(Shown) -> put_chars(erased(Shown)).
 erased(0) -> [];
 erased(Shown) -> [$\r, lists:duplicate(Shown, $\s), $\r].
 
-%% @doc The width of the terminal, where it is one.
+%% @doc The width of the terminal; an empty map without a terminal.
 -spec columns() -> #{columns => pos_integer()}.
 columns() ->
     try is_there() andalso io:columns() of

@@ -9,16 +9,21 @@
 
 -export([start/1, frame/2, reply/2, cancel/1, close/1]).
 
--spec start(binary()) -> {ok, kazoo_numbers_transport:connection()} | {error, binary()}.
+-spec start(binary()) -> {ok, kazoo_numbers_transport:connection()} | {error, [binary()]}.
 start(Request) ->
     Ref = make_ref(),
     try kazoo_numbers_native:start(Ref, Request) of
         {ok, Job} -> {ok, {Ref, Job}};
-        {error, Line} -> {error, Line}
+        {error, Line} -> {error, [Line]}
     catch
-        error:{not_loaded, Line} -> {error, Line};
-        error:nif_panicked -> {error, <<"internal error: the native code panicked when it started the command">>};
-        error:undef -> {error, <<"the module kazoo_numbers_native is not loaded, or older than the others">>}
+        error:{not_loaded, Line} ->
+            {error, [<<"error: ", Line/binary>>
+                    ,<<"hint: build the library on this system with make release, or set {transport, port} in the application environment">>
+                    ]};
+        error:nif_panicked ->
+            {error, [<<"internal error: the native code panicked when it started the command">>]};
+        error:undef ->
+            {error, [<<"error: cannot use the native library: the module kazoo_numbers_native is missing, or older than the others">>]}
     end.
 
 -spec frame(kazoo_numbers_transport:connection(), term()) -> {frame, binary()} | ignore.

@@ -2,18 +2,19 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The native side as a program of its own, one for each job. Its death is
-%% an error of that job and nothing more.
+%% @doc The native side as an external program, one for each run. If the program dies,
+%% only its run fails.
+%% @end
 -module(kazoo_numbers_transport_port).
 
 -behaviour(kazoo_numbers_transport).
 
 -export([start/1, frame/2, reply/2, cancel/1, close/1]).
 
--spec start(binary()) -> {ok, kazoo_numbers_transport:connection()} | {error, binary()}.
+-spec start(binary()) -> {ok, kazoo_numbers_transport:connection()} | {error, [binary()]}.
 start(Request) ->
     Program = program(),
-    %% Writing to a program that has died would be the end of this process, too.
+    %% A write to a program that has died must not end this process.
     _ = process_flag(trap_exit, true),
     try open_port({spawn_executable, Program}
                  ,[{packet, 4}, {args, ["port"]}, binary, exit_status, use_stdio]
@@ -24,24 +25,26 @@ start(Request) ->
             {ok, Port}
     catch
         error:Reason ->
-            {error, line("the program ~ts cannot be started: ~ts; 'rebar3 compile' builds it"
-                        ,[Program, kazoo_numbers_reason:kind(Reason)])}
+            {error, [line("error: cannot start the program ~ts: ~ts", [kazoo_numbers_arguments:shown(Program), kazoo_numbers_reason:kind(Reason)])
+                    ,<<"hint: build the program on this system with make release, or name it with {port_program, FILE} in the application environment">>
+                    ]}
     end.
 
 program() ->
     case kazoo_numbers_settings:text(port_program) of
         {ok, Program} -> Program;
-        undefined -> kazoo_numbers_transport:priv_file("kazoo-numbers")
+        undefined -> unicode:characters_to_binary(kazoo_numbers_priv:file("kazoo-numbers"))
     end.
 
--spec frame(kazoo_numbers_transport:connection(), term()) -> {frame, binary()} | {failed, binary()} | ignore.
+-spec frame(kazoo_numbers_transport:connection(), term()) -> {frame, binary()} | {failed, [binary()]} | ignore.
 frame(Port, {Port, {data, Frame}}) -> {frame, Frame};
 frame(Port, {Port, {exit_status, Status}}) ->
-    {failed, line("the program kazoo-numbers ended before the command did (~s); what was written by then stays, run the command again"
-                 ,[ending(Status)])};
+    {failed, [line("error: cannot finish the command: the program kazoo-numbers ended before it (~s)", [ending(Status)])
+             ,<<"hint: run the command again; documents that are written stay written">>
+             ]};
 frame(_Port, _Message) -> ignore.
 
-%% A program that a signal ended is reported by the shell's convention.
+%% A signal that ended the program is reported as shells do: 128 and its number.
 ending(Status) when Status > 128 -> io_lib:format("signal ~b", [Status - 128]);
 ending(Status) -> io_lib:format("status ~b", [Status]).
 
@@ -57,7 +60,7 @@ close(Port) ->
     catch error:badarg -> ok
     end.
 
-%% The exit status of a program that is gone comes as a message.
+%% A program that has died is reported by its exit status, which comes as a message.
 send(Port, Frame) ->
     try port_command(Port, Frame), ok
     catch error:badarg -> ok

@@ -2,8 +2,8 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Stands in for Kazoo's numbers application, whose start calls the module:
-%% if that crashes, the node does not come up.
+%% @doc A stub of Kazoo's numbers application. Its start calls the module, and a crash
+%% there stops the node.
 -module(kazoo_numbers_app).
 
 -behaviour(application).

@@ -2,7 +2,7 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Stands in for the end of `sup' that runs in a Kazoo node.
+%% @doc A stub of the part of `sup' that runs in a Kazoo node.
 -module(sup).
 
 -export([in_kazoo/4]).

@@ -2,7 +2,7 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc Stands in for the module of this name that comes with Kazoo.
+%% @doc A stub of the module of this name that comes with Kazoo.
 -module(kazoo_numbers_maintenance).
 
 -export([all_features/0, init_dbs/0]).
