@@ -11,11 +11,12 @@
 #   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
 #   make fuzz [SECONDS=60] [ONLY=frames]                      arbitrary bytes for the code that reads bytes from outside, a time for each target
+#   make generate  the Erlang module of the commands, from their catalog
 #   make soak [MINUTES=60] [FAULTS=1]                         random commands on a cluster that drifts, through a proxy that injects faults
 #
 # demo, test, bench and soak use your own CouchDB if COUCHDB_URL is set.
 
-.PHONY: all demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
+.PHONY: all generate demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
 
 # Every call of rebar3 uses the library that is already built.
 REBAR3 = env KAZOO_NUMBERS_PREBUILT=1 rebar3
@@ -67,6 +68,10 @@ lint: built-tests
 	$(RUN) cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(RUN) $(REBAR3) check
 	scripts/audit-dependencies
+
+generate: prepare
+	cargo run --quiet --locked -p kazoo-numbers-lab -- erlang-module >_build/kazoo_numbers_maintenance.erl
+	mv _build/kazoo_numbers_maintenance.erl erlang/src/kazoo_numbers_maintenance.erl
 
 release: prepare
 	@env KAZOO_NUMBERS_PROFILE=release scripts/build-native

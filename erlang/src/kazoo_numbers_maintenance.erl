@@ -2,6 +2,9 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
+%% Made of the catalog of commands (native/core/src/command/catalog) and of
+%% native/lab/cli/src/template.erl by `make generate'. Change those, not this.
+
 %%%-----------------------------------------------------------------------------
 %%% @doc The maintenance commands of Kazoo's numbers, as operators call them with
 %%% `sup' and from the Erlang shell.
@@ -10,8 +13,8 @@
 %%% as `numbers%2F%2B1415', `numbers/+1415' or `+1415', a number as anything that
 %%% can be made E.164; all of them as binaries or strings.
 %%%
-%%% The work is not done here: this module is plain Erlang, so that it can be
-%%% loaded anew in a running node.
+%%% The work is done elsewhere: this module is plain Erlang, so that it can be
+%%% loaded again in a running node.
 %%% @end
 %%%-----------------------------------------------------------------------------
 -module(kazoo_numbers_maintenance).
@@ -59,6 +62,8 @@
         ,purge_discovery/1
         ,migrate_unassigned_numbers/0
         ,migrate_unassigned_numbers/1
+        ,remove_former_copies/0
+        ,remove_former_copies/1
         ]).
 -export([carrier_module_usage/0
         ,carrier_module_usage/1
@@ -66,50 +71,50 @@
         ,convert_carrier_module/3
         ,convert_carrier_module_number/2
         ]).
--export([all_features/0
+-export([reset_allowed_features_to_defaults_on_system_config/0
+        ,all_features/0
         ,feature_permissions_on_number/1
         ,add_allowed_feature_on_number/2
-        ,remove_allowed_feature_on_number/2
         ,add_denied_feature_on_number/2
+        ,remove_allowed_feature_on_number/2
         ,remove_denied_feature_on_number/2
-        ,feature_permissions_on_reseller_of/1
-        ,add_allowed_feature_on_reseller_of/2
-        ,remove_allowed_feature_on_reseller_of/2
-        ,add_denied_feature_on_reseller_of/2
-        ,remove_denied_feature_on_reseller_of/2
         ,feature_permissions_on_system_config/0
-        ,reset_allowed_features_to_defaults_on_system_config/0
         ,add_allowed_feature_on_system_config/1
         ,remove_allowed_feature_on_system_config/1
         ,ensure_adminonly_features_are_reachable/0
+        ,feature_permissions_on_reseller_of/1
+        ,add_allowed_feature_on_reseller_of/2
+        ,add_denied_feature_on_reseller_of/2
+        ,remove_allowed_feature_on_reseller_of/2
+        ,remove_denied_feature_on_reseller_of/2
         ]).
--export([init_dbs/0
-        ,register_views/0
-        ,refresh_numbers_dbs/0
+-export([refresh_numbers_dbs/0
         ,refresh_numbers_db/1
+        ,init_dbs/0
+        ,register_views/0
         ,update_number_services_view/1
         ,generate_js_classifiers/1
         ,migrate/0
         ,migrate_port_requests/0
-        ]).
--export([generate_numbers/4
+        ,generate_numbers/4
         ,delete/1
         ]).
-
-%% What Kazoo's own module does not have.
+-export([audit/0
+        ,audit/1
+        ,runs/0
+        ,undo/1
+        ,undo/2
+        ,unlock/0
+        ,help/0
+        ,help/1
+        ]).
+%% Only in Erlang: they start, list and stop runs of the others.
 -export([dry_run/1
         ,dry_run/2
         ,dry_run/3
         ,dry_run/4
-        ,audit/0
-        ,audit/1
         ,status/0
         ,cancel/1
-        ,runs/0
-        ,undo/1, undo/2
-        ,unlock/0
-        ,help/0
-        ,help/1
         ]).
 
 -export_type([text/0, account/0, num/0, number_db/0]).
@@ -120,39 +125,39 @@
 -type number_db() :: text().
 
 %%==============================================================================
-%% Copying numbers from account databases to number databases
+%% Copies from account databases to number databases
 %%==============================================================================
 
-%% @doc Copies the numbers of all accounts to their number databases, where
-%% they are missing.
+%% @doc Copies all number documents of all account databases to the number
+%% databases that lack them.
 %% @end
 -spec copy_accounts_to_number_dbs() -> 'ok' | {'no_return', pos_integer()}.
 copy_accounts_to_number_dbs() ->
     call('copy_accounts_to_number_dbs', []).
 
-%% @doc Copies the numbers of these accounts to their number databases, where
-%% they are missing.
+%% @doc Copies all number documents of these account databases to the number
+%% databases that lack them.
 %% @end
 -spec copy_accounts_to_number_dbs(Accounts :: [account()]) -> 'ok' | {'no_return', pos_integer()}.
 copy_accounts_to_number_dbs(Accounts) ->
     call('copy_accounts_to_number_dbs', [Accounts]).
 
-%% @doc Copies the numbers of one account to their number databases, where they
-%% are missing.
+%% @doc Copies all number documents of an account database to the number
+%% databases that lack them.
 %% @end
 -spec copy_single_account_to_number_dbs(Account :: account()) -> 'ok' | {'no_return', pos_integer()}.
 copy_single_account_to_number_dbs(Account) ->
     call('copy_single_account_to_number_dbs', [Account]).
 
-%% @doc Copies one number of an account to its number database, if it is
-%% missing there.
+%% @doc Copies a number of an account's database to its number database, where
+%% it is missing.
 %% @end
 -spec copy_number_from_accountdb_to_numbdb(Account :: account(), Number :: num()) ->
           'ok' | {'no_return', pos_integer()}.
 copy_number_from_accountdb_to_numbdb(Account, Number) ->
     call('copy_number_from_accountdb_to_numbdb', [Account, Number]).
 
-%% @doc Copies these numbers of an account to their number databases, where
+%% @doc Copies numbers of an account's database to their number databases, where
 %% they are missing.
 %% @end
 -spec copy_numbers_from_accountdb_to_numbdbs(Account :: account(), Numbers :: [num()]) ->
@@ -161,60 +166,56 @@ copy_numbers_from_accountdb_to_numbdbs(Account, Numbers) ->
     call('copy_numbers_from_accountdb_to_numbdbs', [Account, Numbers]).
 
 %%==============================================================================
-%% Copying numbers from number databases to the accounts they are assigned to
+%% Copies from number databases to account databases
 %%==============================================================================
 
-%% @doc Makes the assigned accounts' copies equal to the numbers of all number
+%% @doc Copies all assigned numbers of all number databases to their accounts'
 %% databases.
 %% @end
 -spec copy_number_dbs_to_accounts() -> 'ok' | {'no_return', pos_integer()}.
 copy_number_dbs_to_accounts() ->
     call('copy_number_dbs_to_accounts', []).
 
-%% @doc Makes the assigned accounts' copies equal to the numbers of these
-%% number databases.
+%% @doc Copies all assigned numbers of these number databases to their accounts'
+%% databases.
 %% @end
 -spec copy_number_dbs_to_accounts(NumberDbs :: [number_db()]) -> 'ok' | {'no_return', pos_integer()}.
 copy_number_dbs_to_accounts(NumberDbs) ->
     call('copy_number_dbs_to_accounts', [NumberDbs]).
 
-%% @doc Makes the assigned accounts' copies equal to the numbers of one number
-%% database.
+%% @doc Copies all assigned numbers of a number database to their accounts'
+%% databases.
 %% @end
 -spec copy_single_number_db_to_accounts(NumberDb :: number_db()) -> 'ok' | {'no_return', pos_integer()}.
 copy_single_number_db_to_accounts(NumberDb) ->
     call('copy_single_number_db_to_accounts', [NumberDb]).
 
-%% @doc Makes an account's copies equal to the numbers assigned to it in all
-%% number databases.
+%% @doc Copies all numbers assigned to an account from all number databases to
+%% the account's database.
 %% @end
 -spec copy_assigned_number_dbs_to_account(Account :: account()) -> 'ok' | {'no_return', pos_integer()}.
 copy_assigned_number_dbs_to_account(Account) ->
     call('copy_assigned_number_dbs_to_account', [Account]).
 
-%% @doc Makes an account's copies equal to the numbers assigned to it in one
-%% number database.
+%% @doc Copies all numbers assigned to an account from one number database to
+%% the account's database.
 %% @end
 -spec copy_single_assigned_number_db_to_account(Account :: account(), NumberDb :: number_db()) ->
           'ok' | {'no_return', pos_integer()}.
 copy_single_assigned_number_db_to_account(Account, NumberDb) ->
     call('copy_single_assigned_number_db_to_account', [Account, NumberDb]).
 
-%% @doc Makes the assigned account's copy of one number equal to the one in its
-%% number database.
-%% @end
+%% @doc Copies a number of its number database to its account's database.
 -spec copy_number_from_db_to_assigned_account(Number :: num()) -> 'ok' | {'no_return', pos_integer()}.
 copy_number_from_db_to_assigned_account(Number) ->
     call('copy_number_from_db_to_assigned_account', [Number]).
 
-%% @doc Makes the assigned accounts' copies of these numbers equal to those in
-%% their number databases.
-%% @end
+%% @doc Copies numbers of their number databases to their accounts' databases.
 -spec copy_numbers_from_dbs_to_assigned_accounts(Numbers :: [num()]) -> 'ok' | {'no_return', pos_integer()}.
 copy_numbers_from_dbs_to_assigned_accounts(Numbers) ->
     call('copy_numbers_from_dbs_to_assigned_accounts', [Numbers]).
 
-%% @doc DANGER: copies one number from its number database to an account,
+%% @doc DANGER: copies a number of its number database to an account's database,
 %% whatever its assignment.
 %% @end
 -spec copy_single_number_to_account_db(Number :: num(), Account :: account()) -> {'ok' | 'error', binary()}.
@@ -222,205 +223,226 @@ copy_single_number_to_account_db(Number, Account) ->
     call('copy_single_number_to_account_db', [Number, Account]).
 
 %%==============================================================================
-%% Fixing an account's numbers: app usage, copies, wrong assignments, services
+%% Everything for one account
 %%==============================================================================
 
-%% @doc Fixes all numbers of an account.
+%% @doc Fixes all numbers of an account: app usage in the number databases,
+%% copies in the account's database, wrong ones removed there, services
+%% reconciled.
+%% @end
 -spec fix_account_db_numbers(Account :: account()) -> 'ok' | {'no_return', pos_integer()}.
 fix_account_db_numbers(Account) ->
     call('fix_account_db_numbers', [Account]).
 
-%% @doc Fixes one number of an account.
+%% @doc Fixes a number of an account, and removes wrong ones from its database.
 -spec fix_number(Account :: account(), Number :: num()) -> 'ok' | {'no_return', pos_integer()}.
 fix_number(Account, Number) ->
     call('fix_number', [Account, Number]).
 
-%% @doc Fixes these numbers of an account.
+%% @doc Fixes numbers of an account, and removes wrong ones from its database.
 -spec fix_numbers(Account :: account(), Numbers :: [num()]) -> 'ok' | {'no_return', pos_integer()}.
 fix_numbers(Account, Numbers) ->
     call('fix_numbers', [Account, Numbers]).
 
 %%==============================================================================
-%% Fixing what numbers say of the application that uses them
+%% Which application uses a number
 %%==============================================================================
 
-%% @doc Fixes `pvt_used_by' of the numbers in all account databases.
+%% @doc Fixes which application uses a number, in all account databases.
 -spec fix_apps_for_account_dbs() -> 'ok' | {'no_return', pos_integer()}.
 fix_apps_for_account_dbs() ->
     call('fix_apps_for_account_dbs', []).
 
-%% @doc Fixes `pvt_used_by' of the numbers in the databases of these accounts.
+%% @doc Fixes which application uses a number, in these account databases.
 -spec fix_apps_for_account_dbs(Accounts :: [account()]) -> 'ok' | {'no_return', pos_integer()}.
 fix_apps_for_account_dbs(Accounts) ->
     call('fix_apps_for_account_dbs', [Accounts]).
 
-%% @doc Fixes `pvt_used_by' of the numbers in one account's database.
+%% @doc Fixes which application uses a number, in an account database.
 -spec fix_apps_for_single_account_db(Account :: account()) -> 'ok' | {'no_return', pos_integer()}.
 fix_apps_for_single_account_db(Account) ->
     call('fix_apps_for_single_account_db', [Account]).
 
-%% @doc Fixes `pvt_used_by' of the assigned numbers in all number databases.
+%% @doc Fixes which application uses an assigned number, in all number
+%% databases.
+%% @end
 -spec fix_apps_for_number_dbs() -> 'ok' | {'no_return', pos_integer()}.
 fix_apps_for_number_dbs() ->
     call('fix_apps_for_number_dbs', []).
 
-%% @doc Fixes `pvt_used_by' of the assigned numbers in these number databases.
+%% @doc Fixes which application uses an assigned number, in these number
+%% databases.
+%% @end
 -spec fix_apps_for_number_dbs(NumberDbs :: [number_db()]) -> 'ok' | {'no_return', pos_integer()}.
 fix_apps_for_number_dbs(NumberDbs) ->
     call('fix_apps_for_number_dbs', [NumberDbs]).
 
-%% @doc Fixes `pvt_used_by' of the assigned numbers in one number database.
+%% @doc Fixes which application uses an assigned number, in a number database.
 -spec fix_apps_for_single_number_db(NumberDb :: number_db()) -> 'ok' | {'no_return', pos_integer()}.
 fix_apps_for_single_number_db(NumberDb) ->
     call('fix_apps_for_single_number_db', [NumberDb]).
 
-%% @doc Fixes `pvt_used_by' of the numbers assigned to these accounts, in all
-%% number databases.
+%% @doc Fixes which application uses a number, in all number databases, for
+%% these accounts' numbers.
 %% @end
 -spec fix_apps_in_number_dbs_for_accounts(Accounts :: [account()]) -> 'ok' | {'no_return', pos_integer()}.
 fix_apps_in_number_dbs_for_accounts(Accounts) ->
     call('fix_apps_in_number_dbs_for_accounts', [Accounts]).
 
-%% @doc Fixes `pvt_used_by' of the numbers assigned to one account, in all
-%% number databases.
+%% @doc Fixes which application uses a number, in all number databases, for an
+%% account's numbers.
 %% @end
 -spec fix_apps_in_number_dbs_for_single_account(Account :: account()) -> 'ok' | {'no_return', pos_integer()}.
 fix_apps_in_number_dbs_for_single_account(Account) ->
     call('fix_apps_in_number_dbs_for_single_account', [Account]).
 
-%% @doc Fixes `pvt_used_by' of these numbers in an account's database.
+%% @doc Fixes which application uses a number, for numbers in an account's
+%% database.
+%% @end
 -spec fix_numbers_apps_in_accountdb(Account :: account(), Numbers :: [num()]) ->
           'ok' | {'no_return', pos_integer()}.
 fix_numbers_apps_in_accountdb(Account, Numbers) ->
     call('fix_numbers_apps_in_accountdb', [Account, Numbers]).
 
-%% @doc Fixes `pvt_used_by' of these numbers in their number databases.
+%% @doc Fixes which application uses a number, for numbers in their number
+%% databases.
+%% @end
 -spec fix_numbers_apps_in_numbdb(Numbers :: [num()]) -> 'ok' | {'no_return', pos_integer()}.
 fix_numbers_apps_in_numbdb(Numbers) ->
     call('fix_numbers_apps_in_numbdb', [Numbers]).
 
-%% @doc What an account's documents say a number is used by: `callflow',
-%% `trunkstore' or nothing.
-%% @end
+%% @doc Prints the application that a number is used by in an account.
 -spec app_using(Number :: num(), Account :: account()) ->
           binary() | 'undefined' | {'no_return', pos_integer()}.
 app_using(Number, Account) ->
     call('app_using', [Number, Account]).
 
 %%==============================================================================
-%% Removing numbers from where they do not belong
+%% Numbers and fields that should not be there
 %%==============================================================================
 
-%% @doc Deletes from all account databases the numbers that are assigned to
-%% another account.
+%% @doc Removes numbers that are assigned to another account, from all account
+%% databases.
 %% @end
 -spec remove_wrong_assigned_from_accounts() -> 'ok' | {'no_return', pos_integer()}.
 remove_wrong_assigned_from_accounts() ->
     call('remove_wrong_assigned_from_accounts', []).
 
-%% @doc Deletes from one account's database the numbers that are assigned to
-%% another account.
+%% @doc Removes numbers that are assigned to another account, from an account
+%% database.
 %% @end
 -spec remove_wrong_assigned_from_single_accountdb(Account :: account()) ->
           'ok' | {'no_return', pos_integer()}.
 remove_wrong_assigned_from_single_accountdb(Account) ->
     call('remove_wrong_assigned_from_single_accountdb', [Account]).
 
-%% @doc Deletes from all account databases the numbers that their number
-%% database does not have.
+%% @doc Removes numbers from all account databases if their number databases
+%% lack them. Not for production.
 %% @end
 -spec destructively_remove_from_account_db_if_not_in_numdb() -> 'ok' | {'no_return', pos_integer()}.
 destructively_remove_from_account_db_if_not_in_numdb() ->
     call('destructively_remove_from_account_db_if_not_in_numdb', []).
 
-%% @doc Deletes from one account's database the numbers that their number
-%% database does not have.
+%% @doc Removes numbers from an account database if their number databases lack
+%% them. Not for production.
 %% @end
 -spec destructively_remove_from_single_account_db_if_not_in_numdb(Account :: account()) ->
           'ok' | {'no_return', pos_integer()}.
 destructively_remove_from_single_account_db_if_not_in_numdb(Account) ->
     call('destructively_remove_from_single_account_db_if_not_in_numdb', [Account]).
 
-%% @doc Deletes from all number databases the assigned numbers that their
-%% account does not have.
+%% @doc Removes assigned numbers from all number databases if their accounts'
+%% databases lack them. Not for production.
 %% @end
 -spec destructively_remove_from_number_dbs_if_not_in_accountdb() -> 'ok' | {'no_return', pos_integer()}.
 destructively_remove_from_number_dbs_if_not_in_accountdb() ->
     call('destructively_remove_from_number_dbs_if_not_in_accountdb', []).
 
-%% @doc Deletes from one number database the assigned numbers that their
-%% account does not have.
+%% @doc Removes assigned numbers from a number database if their accounts'
+%% databases lack them. Not for production.
 %% @end
 -spec destructively_remove_from_single_numdb_if_not_in_accountdb(NumberDb :: number_db()) ->
           'ok' | {'no_return', pos_integer()}.
 destructively_remove_from_single_numdb_if_not_in_accountdb(NumberDb) ->
     call('destructively_remove_from_single_numdb_if_not_in_accountdb', [NumberDb]).
 
-%% @doc Deletes the numbers of state `deleted' from all number databases.
+%% @doc Removes numbers of the state deleted, from all number databases.
 -spec purge_deleted() -> 'no_return' | {'no_return', pos_integer()}.
 purge_deleted() ->
     call('purge_deleted', []).
 
-%% @doc Deletes the numbers of state `deleted' from the number databases of a
+%% @doc Removes numbers of the state deleted, from the number databases of a
 %% prefix.
 %% @end
 -spec purge_deleted(Prefix :: text()) -> 'no_return' | {'no_return', pos_integer()}.
 purge_deleted(Prefix) ->
     call('purge_deleted', [Prefix]).
 
-%% @doc Deletes the numbers of state `discovery' from all number databases.
+%% @doc Removes numbers of the state discovery, from all number databases.
 -spec purge_discovery() -> 'no_return' | {'no_return', pos_integer()}.
 purge_discovery() ->
     call('purge_discovery', []).
 
-%% @doc Deletes the numbers of state `discovery' from the number databases of a
+%% @doc Removes numbers of the state discovery, from the number databases of a
 %% prefix.
 %% @end
 -spec purge_discovery(Prefix :: text()) -> 'no_return' | {'no_return', pos_integer()}.
 purge_discovery(Prefix) ->
     call('purge_discovery', [Prefix]).
 
-%% @doc Removes `pvt_used_by' and `pvt_features_denied' from the unassigned
-%% numbers of all number databases.
+%% @doc Removes pvt_used_by, and the features that are denied, from unassigned
+%% numbers in all number databases.
 %% @end
 -spec migrate_unassigned_numbers() -> 'ok' | {'no_return', pos_integer()}.
 migrate_unassigned_numbers() ->
     call('migrate_unassigned_numbers', []).
 
-%% @doc Removes `pvt_used_by' and `pvt_features_denied' from the unassigned
-%% numbers of one number database, or from one number.
+%% @doc Removes pvt_used_by, and the features that are denied, from unassigned
+%% numbers in a number database, or from one number.
 %% @end
 -spec migrate_unassigned_numbers(NumberDbOrNumber :: number_db() | num()) ->
           'ok' | {'no_return', pos_integer()}.
 migrate_unassigned_numbers(NumberDbOrNumber) ->
     call('migrate_unassigned_numbers', [NumberDbOrNumber]).
 
+%% @doc Removes copies of numbers that belong to another account by now, or to
+%% nobody, from all account databases.
+%% @end
+-spec remove_former_copies() -> 'ok' | {'no_return', pos_integer()}.
+remove_former_copies() ->
+    call('remove_former_copies', []).
+
+%% @doc Removes copies of numbers that belong to another account by now, or to
+%% nobody, from an account database.
+%% @end
+-spec remove_former_copies(Account :: account()) -> 'ok' | {'no_return', pos_integer()}.
+remove_former_copies(Account) ->
+    call('remove_former_copies', [Account]).
+
 %%==============================================================================
 %% Carrier modules
 %%==============================================================================
 
-%% @doc Prints how many documents of each carrier module all number databases
-%% hold.
-%% @end
+%% @doc Counts the numbers of each carrier module, in all number databases.
 -spec carrier_module_usage() -> 'ok' | {'no_return', pos_integer()}.
 carrier_module_usage() ->
     call('carrier_module_usage', []).
 
-%% @doc Prints how many documents of each carrier module the number databases
-%% of a prefix hold.
+%% @doc Counts the numbers of each carrier module, in the number databases of a
+%% prefix.
 %% @end
 -spec carrier_module_usage(Prefix :: text()) -> 'ok' | {'no_return', pos_integer()}.
 carrier_module_usage(Prefix) ->
     call('carrier_module_usage', [Prefix]).
 
-%% @doc Gives the numbers of one carrier module another one, in all number
-%% databases and accounts.
+%% @doc Converts the numbers of one carrier module to another, in all number
+%% databases.
 %% @end
 -spec convert_carrier_module(Source :: text(), Target :: text()) -> 'ok' | {'no_return', pos_integer()}.
 convert_carrier_module(Source, Target) ->
     call('convert_carrier_module', [Source, Target]).
 
-%% @doc Gives the numbers of one carrier module another one, in the number
+%% @doc Converts the numbers of one carrier module to another, in the number
 %% databases of a prefix.
 %% @end
 -spec convert_carrier_module(Source :: text(), Target :: text(), Prefix :: text()) ->
@@ -428,7 +450,7 @@ convert_carrier_module(Source, Target) ->
 convert_carrier_module(Source, Target, Prefix) ->
     call('convert_carrier_module', [Source, Target, Prefix]).
 
-%% @doc Gives one number another carrier module.
+%% @doc Converts a number to another carrier module.
 -spec convert_carrier_module_number(Number :: num(), Target :: text()) -> 'ok' | {'no_return', pos_integer()}.
 convert_carrier_module_number(Number, Target) ->
     call('convert_carrier_module_number', [Number, Target]).
@@ -437,161 +459,145 @@ convert_carrier_module_number(Number, Target) ->
 %% Features
 %%==============================================================================
 
-%% @doc Prints the features that there are.
+%% @doc Sets the features that the system config allows to the ten defaults.
+-spec reset_allowed_features_to_defaults_on_system_config() -> 'no_return' | {'no_return', pos_integer()}.
+reset_allowed_features_to_defaults_on_system_config() ->
+    call('reset_allowed_features_to_defaults_on_system_config', []).
+
+%% @doc Lists the features that there are.
 -spec all_features() -> 'no_return' | {'no_return', pos_integer()}.
 all_features() ->
     call('all_features', []).
 
-%% @doc Prints the features that are allowed and denied on a number.
+%% @doc Shows which features are allowed and denied on a number.
 -spec feature_permissions_on_number(Number :: num()) -> 'no_return' | {'no_return', pos_integer()}.
 feature_permissions_on_number(Number) ->
     call('feature_permissions_on_number', [Number]).
 
-%% @doc Allows a feature on a number.
+%% @doc Adds a feature to those allowed on a number.
 -spec add_allowed_feature_on_number(Feature :: text(), Number :: num()) ->
           'no_return' | {'no_return', pos_integer()}.
 add_allowed_feature_on_number(Feature, Number) ->
     call('add_allowed_feature_on_number', [Feature, Number]).
 
-%% @doc Takes a feature from the allowed ones of a number.
--spec remove_allowed_feature_on_number(Feature :: text(), Number :: num()) ->
-          'no_return' | {'no_return', pos_integer()}.
-remove_allowed_feature_on_number(Feature, Number) ->
-    call('remove_allowed_feature_on_number', [Feature, Number]).
-
-%% @doc Denies a feature on a number.
+%% @doc Adds a feature to those denied on a number.
 -spec add_denied_feature_on_number(Feature :: text(), Number :: num()) ->
           'no_return' | {'no_return', pos_integer()}.
 add_denied_feature_on_number(Feature, Number) ->
     call('add_denied_feature_on_number', [Feature, Number]).
 
-%% @doc Takes a feature from the denied ones of a number.
+%% @doc Removes a feature from those allowed on a number.
+-spec remove_allowed_feature_on_number(Feature :: text(), Number :: num()) ->
+          'no_return' | {'no_return', pos_integer()}.
+remove_allowed_feature_on_number(Feature, Number) ->
+    call('remove_allowed_feature_on_number', [Feature, Number]).
+
+%% @doc Removes a feature from those denied on a number.
 -spec remove_denied_feature_on_number(Feature :: text(), Number :: num()) ->
           'no_return' | {'no_return', pos_integer()}.
 remove_denied_feature_on_number(Feature, Number) ->
     call('remove_denied_feature_on_number', [Feature, Number]).
 
-%% @doc Prints the features that are allowed and denied on the reseller of an
-%% account. Needs Kazoo.
-%% @end
--spec feature_permissions_on_reseller_of(Account :: account()) -> 'no_return' | {'no_return', pos_integer()}.
-feature_permissions_on_reseller_of(Account) ->
-    call('feature_permissions_on_reseller_of', [Account]).
-
-%% @doc Allows a feature on the reseller of an account. Needs Kazoo.
--spec add_allowed_feature_on_reseller_of(Feature :: text(), Account :: account()) ->
-          'no_return' | {'no_return', pos_integer()}.
-add_allowed_feature_on_reseller_of(Feature, Account) ->
-    call('add_allowed_feature_on_reseller_of', [Feature, Account]).
-
-%% @doc Takes a feature from the allowed ones of an account's reseller. Needs
-%% Kazoo.
-%% @end
--spec remove_allowed_feature_on_reseller_of(Feature :: text(), Account :: account()) ->
-          'no_return' | {'no_return', pos_integer()}.
-remove_allowed_feature_on_reseller_of(Feature, Account) ->
-    call('remove_allowed_feature_on_reseller_of', [Feature, Account]).
-
-%% @doc Denies a feature on the reseller of an account. Needs Kazoo.
--spec add_denied_feature_on_reseller_of(Feature :: text(), Account :: account()) ->
-          'no_return' | {'no_return', pos_integer()}.
-add_denied_feature_on_reseller_of(Feature, Account) ->
-    call('add_denied_feature_on_reseller_of', [Feature, Account]).
-
-%% @doc Takes a feature from the denied ones of an account's reseller. Needs
-%% Kazoo.
-%% @end
--spec remove_denied_feature_on_reseller_of(Feature :: text(), Account :: account()) ->
-          'no_return' | {'no_return', pos_integer()}.
-remove_denied_feature_on_reseller_of(Feature, Account) ->
-    call('remove_denied_feature_on_reseller_of', [Feature, Account]).
-
-%% @doc Prints the features that the system's configuration allows.
+%% @doc Shows which features the system config allows.
 -spec feature_permissions_on_system_config() -> 'no_return' | {'no_return', pos_integer()}.
 feature_permissions_on_system_config() ->
     call('feature_permissions_on_system_config', []).
 
-%% @doc Has the system's configuration allow the features that it allows by
-%% default.
-%% @end
--spec reset_allowed_features_to_defaults_on_system_config() -> 'no_return' | {'no_return', pos_integer()}.
-reset_allowed_features_to_defaults_on_system_config() ->
-    call('reset_allowed_features_to_defaults_on_system_config', []).
-
-%% @doc Allows a feature in the system's configuration.
+%% @doc Adds a feature to those that the system config allows.
 -spec add_allowed_feature_on_system_config(Feature :: text()) -> 'no_return' | {'no_return', pos_integer()}.
 add_allowed_feature_on_system_config(Feature) ->
     call('add_allowed_feature_on_system_config', [Feature]).
 
-%% @doc Takes a feature from those that the system's configuration allows.
+%% @doc Removes a feature from those that the system config allows.
 -spec remove_allowed_feature_on_system_config(Feature :: text()) ->
           'no_return' | {'no_return', pos_integer()}.
 remove_allowed_feature_on_system_config(Feature) ->
     call('remove_allowed_feature_on_system_config', [Feature]).
 
-%% @doc Has the system's configuration allow the features that are the
-%% administrator's.
+%% @doc Adds carrier_name to the features that the system config allows, where
+%% it is missing.
 %% @end
 -spec ensure_adminonly_features_are_reachable() -> 'no_return' | {'no_return', pos_integer()}.
 ensure_adminonly_features_are_reachable() ->
     call('ensure_adminonly_features_are_reachable', []).
 
+%% @doc Shows which features are allowed and denied by an account's reseller.
+-spec feature_permissions_on_reseller_of(Account :: account()) -> 'no_return' | {'no_return', pos_integer()}.
+feature_permissions_on_reseller_of(Account) ->
+    call('feature_permissions_on_reseller_of', [Account]).
+
+%% @doc Adds a feature to those allowed by an account's reseller.
+-spec add_allowed_feature_on_reseller_of(Feature :: text(), Account :: account()) ->
+          'no_return' | {'no_return', pos_integer()}.
+add_allowed_feature_on_reseller_of(Feature, Account) ->
+    call('add_allowed_feature_on_reseller_of', [Feature, Account]).
+
+%% @doc Adds a feature to those denied by an account's reseller.
+-spec add_denied_feature_on_reseller_of(Feature :: text(), Account :: account()) ->
+          'no_return' | {'no_return', pos_integer()}.
+add_denied_feature_on_reseller_of(Feature, Account) ->
+    call('add_denied_feature_on_reseller_of', [Feature, Account]).
+
+%% @doc Removes a feature from those allowed by an account's reseller.
+-spec remove_allowed_feature_on_reseller_of(Feature :: text(), Account :: account()) ->
+          'no_return' | {'no_return', pos_integer()}.
+remove_allowed_feature_on_reseller_of(Feature, Account) ->
+    call('remove_allowed_feature_on_reseller_of', [Feature, Account]).
+
+%% @doc Removes a feature from those denied by an account's reseller.
+-spec remove_denied_feature_on_reseller_of(Feature :: text(), Account :: account()) ->
+          'no_return' | {'no_return', pos_integer()}.
+remove_denied_feature_on_reseller_of(Feature, Account) ->
+    call('remove_denied_feature_on_reseller_of', [Feature, Account]).
+
 %%==============================================================================
-%% Databases and their views, which need Kazoo
+%% Commands that need a running Kazoo
 %%==============================================================================
 
-%% @doc Creates the databases of managed numbers, of iNum and of port requests,
-%% and brings their views up to date.
-%% @end
--spec init_dbs() -> 'ok' | {'no_return', pos_integer()}.
-init_dbs() ->
-    call('init_dbs', []).
-
-%% @doc Registers the views of the numbers application.
--spec register_views() -> 'ok' | {'no_return', pos_integer()}.
-register_views() ->
-    call('register_views', []).
-
-%% @doc Brings the views of all number databases up to date.
+%% @doc Brings the design documents of all number databases up to date.
 -spec refresh_numbers_dbs() -> 'ok' | {'no_return', pos_integer()}.
 refresh_numbers_dbs() ->
     call('refresh_numbers_dbs', []).
 
-%% @doc Brings the views of one number database up to date.
+%% @doc Brings the design documents of a number database up to date.
 -spec refresh_numbers_db(NumberDb :: number_db()) -> 'ok' | {'no_return', pos_integer()}.
 refresh_numbers_db(NumberDb) ->
     call('refresh_numbers_db', [NumberDb]).
 
-%% @doc Installs the view by which an account's numbers are counted for its
-%% services.
+%% @doc Creates the databases that numbers need.
+-spec init_dbs() -> 'ok' | {'no_return', pos_integer()}.
+init_dbs() ->
+    call('init_dbs', []).
+
+%% @doc Registers the views that numbers need.
+-spec register_views() -> 'ok' | {'no_return', pos_integer()}.
+register_views() ->
+    call('register_views', []).
+
+%% @doc Brings the view that counts an account's numbers for its services up to
+%% date.
 %% @end
 -spec update_number_services_view(Account :: account()) -> 'no_return' | {'no_return', pos_integer()}.
 update_number_services_view(Account) ->
     call('update_number_services_view', [Account]).
 
-%% @doc The JavaScript that does for the class of a number what `Match' makes
-%% of it.
-%% @end
+%% @doc Makes the JavaScript that classifies numbers in views.
 -spec generate_js_classifiers(Match :: fun((Class :: binary()) -> iodata())) ->
           iolist() | {'no_return', pos_integer()}.
 generate_js_classifiers(Match) ->
     call('generate_js_classifiers', [Match]).
 
-%% @doc Brings the numbers of an older Kazoo up to date.
+%% @doc Runs the migrations of number documents.
 -spec migrate() -> 'ok' | {'no_return', pos_integer()}.
 migrate() ->
     call('migrate', []).
 
-%% @doc Brings the port requests of an older Kazoo up to date.
+%% @doc Runs the migrations of port requests.
 -spec migrate_port_requests() -> 'ok' | {'no_return', pos_integer()}.
 migrate_port_requests() ->
     call('migrate_port_requests', []).
 
-%%==============================================================================
-%% Making and deleting numbers, which needs Kazoo
-%%==============================================================================
-
-%% @doc Generates numbers of a kind, `managed' for one, that are not assigned.
+%% @doc Generates numbers for tests.
 -spec generate_numbers(Type :: text(), Account :: account(), StartingNumber :: text() | pos_integer(), Quantity :: text() | non_neg_integer()) ->
           any().
 generate_numbers(Type, Account, StartingNumber, Quantity) ->
@@ -603,64 +609,36 @@ delete(Number) ->
     call('delete', [Number]).
 
 %%==============================================================================
-%% Looking before, going back after
+%% Audit, undo, help
 %%==============================================================================
 
-%% @doc Says what a command would do, and writes nothing.
--spec dry_run(Function :: text()) -> any().
-dry_run(Function) ->
-    rehearse(Function, []).
-
-%% @doc Says what a command with one argument would do, and writes nothing.
--spec dry_run(Function :: text(), A1 :: any()) -> any().
-dry_run(Function, A1) ->
-    rehearse(Function, [A1]).
-
-%% @doc Says what a command with two arguments would do, and writes nothing.
--spec dry_run(Function :: text(), A1 :: any(), A2 :: any()) -> any().
-dry_run(Function, A1, A2) ->
-    rehearse(Function, [A1, A2]).
-
-%% @doc Says what a command with three arguments would do, and writes nothing.
--spec dry_run(Function :: text(), A1 :: any(), A2 :: any(), A3 :: any()) -> any().
-dry_run(Function, A1, A2, A3) ->
-    rehearse(Function, [A1, A2, A3]).
-
-%% @doc Tells how far all numbers are in step, and which command mends what is not.
+%% @doc Reports which numbers are in sync and which have drifted, with the
+%% command that repairs each kind of drift.
+%% @end
 -spec audit() -> 'ok' | {'no_return', pos_integer()}.
 audit() ->
     call('audit', []).
 
-%% @doc The same for an account, a number database or a number.
+%% @doc Reports which numbers have drifted in an account, in number databases,
+%% or one number, with the command that repairs each kind of drift.
+%% @end
 -spec audit(What :: account() | number_db() | num()) -> 'ok' | {'no_return', pos_integer()}.
 audit(What) ->
     call('audit', [What]).
-
-%% @doc Tells which runs are in progress in this node, and how far they are.
--spec status() -> 'ok' | {'no_return', pos_integer()}.
-status() ->
-    with_library('kazoo_numbers_runs', 'status', []).
-
-%% @doc Stops a run that is in progress: the request in flight is finished, and
-%% nothing more is written.
-%% @end
--spec cancel(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
-cancel(Run) ->
-    with_library('kazoo_numbers_runs', 'cancel', [Run]).
 
 %% @doc Lists the runs that can be undone.
 -spec runs() -> 'ok' | {'no_return', pos_integer()}.
 runs() ->
     call('runs', []).
 
-%% @doc Puts the documents of a run back as they were, where nobody has changed
-%% them since.
-%% @end
+%% @doc Puts the documents of a run back, where nobody has changed them since.
 -spec undo(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
 undo(Run) ->
     call('undo', [Run]).
 
-%% @doc Puts the documents of a run back although it was on another cluster. The second argument is the word `any_cluster'.
+%% @doc Puts the documents of a run back although it was on another cluster,
+%% where they are as the run left them.
+%% @end
 -spec undo(Run :: text(), AnyCluster :: text() | 'any_cluster') -> 'ok' | {'no_return', pos_integer()}.
 undo(Run, AnyCluster) ->
     call('undo', [Run, AnyCluster]).
@@ -672,38 +650,74 @@ undo(Run, AnyCluster) ->
 unlock() ->
     call('unlock', []).
 
-%% @doc Lists the functions, with what each does.
+%% @doc Lists the functions.
 -spec help() -> 'no_return' | {'no_return', pos_integer()}.
 help() ->
     call('help', []).
 
-%% @doc Tells all about a function: what it does, its arguments, whether it
-%% deletes, and an example.
-%% @end
+%% @doc Explains a function: its arguments, whether it deletes, and an example.
 -spec help(Function :: text()) -> 'no_return' | {'no_return', pos_integer()}.
 help(Function) ->
     call('help', [Function]).
 
 %%==============================================================================
-%% The way to the commands
+%% Only in Erlang
+%%==============================================================================
+
+%% @doc Lists what a function would create, update and delete, and writes
+%% nothing.
+%% @end
+-spec dry_run(Function :: text()) -> any().
+dry_run(Function) ->
+    plan(Function, []).
+
+%% @doc Lists what a function with an argument would do.
+-spec dry_run(Function :: text(), A1 :: any()) -> any().
+dry_run(Function, A1) ->
+    plan(Function, [A1]).
+
+%% @doc Lists what a function with two arguments would do.
+-spec dry_run(Function :: text(), A1 :: any(), A2 :: any()) -> any().
+dry_run(Function, A1, A2) ->
+    plan(Function, [A1, A2]).
+
+%% @doc Lists what a function with three arguments would do.
+-spec dry_run(Function :: text(), A1 :: any(), A2 :: any(), A3 :: any()) -> any().
+dry_run(Function, A1, A2, A3) ->
+    plan(Function, [A1, A2, A3]).
+
+%% @doc Lists the runs in progress in this node.
+-spec status() -> 'ok' | {'no_return', pos_integer()}.
+status() ->
+    with_library('kazoo_numbers_runs', 'status', []).
+
+%% @doc Stops a run: the request in flight is finished, and nothing more is
+%% written.
+%% @end
+-spec cancel(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
+cancel(Run) ->
+    with_library('kazoo_numbers_runs', 'cancel', [Run]).
+
+%%==============================================================================
+%% Calling the library
 %%==============================================================================
 
 call(Function, Arguments) ->
     with_library('kazoo_numbers_job', 'run', [Function, Arguments]).
 
-rehearse(Function, Arguments) ->
+plan(Function, Arguments) ->
     with_library('kazoo_numbers_job', 'dry_run', [Function, Arguments]).
 
-with_library(Module, Way, Arguments) ->
+with_library(Module, Function, Arguments) ->
     case library() of
-        'ok' -> apply(Module, Way, Arguments);
+        'ok' -> apply(Module, Function, Arguments);
         {'error', Line} ->
             _ = try io:put_chars([Line, $\n]) catch _:_ -> 'ok' end,
             {'no_return', 1}
     end.
 
-%% Where this module was put into another application's folder, or the node runs
-%% in embedded mode, nobody else has loaded what it stands on.
+%% Where this module was put into the folder of another application, or the node
+%% runs in embedded mode, nothing else has loaded the modules that it calls.
 library() ->
     _ = application:load('kazoo_numbers_maintenance'),
     case erlang:module_loaded('kazoo_numbers_job')
@@ -714,7 +728,8 @@ library() ->
     end.
 
 load([]) ->
-    {'error', "the application kazoo_numbers_maintenance is not beside this module: 'kazoo-embed install' puts it there"};
+    {'error', "error: cannot find the application kazoo_numbers_maintenance next to this module's\n"
+              "hint: 'kazoo-embed install' puts it there"};
 load([Dir | Dirs]) ->
     Ebin = filename:join(Dir, "ebin"),
     _ = code:add_pathz(Ebin),
@@ -731,13 +746,13 @@ is_loaded({'module', _Module}) -> 'true';
 is_loaded({'error', _Reason}) -> 'false'.
 
 library_dirs() ->
-    known(code:lib_dir('kazoo_numbers_maintenance')) ++ beside(code:which(?MODULE)).
+    known(code:lib_dir('kazoo_numbers_maintenance')) ++ siblings(code:which(?MODULE)).
 
 known({'error', 'bad_name'}) -> [];
 known(Dir) -> [Dir].
 
-%% Applications of a release lie beside each other, their names with a version.
-beside(Beam) when is_list(Beam) ->
+%% The applications of a release are in one folder, their names with a version.
+siblings(Beam) when is_list(Beam) ->
     Lib = filename:dirname(filename:dirname(filename:dirname(filename:absname(Beam)))),
     lists:reverse(lists:sort(filelib:wildcard(filename:join(Lib, "kazoo_numbers_maintenance*"))));
-beside(_NoFile) -> [].
+siblings(_NoFile) -> [].

@@ -94,6 +94,8 @@ pub struct CommandSpec {
     pub returns: Returns,
     /// The kinds of drift that it repairs, as audits name it.
     pub repairs: &'static [Drift],
+    /// Names and Erlang types of its parameters, where only Kazoo knows them; empty otherwise.
+    pub erlang_parameters: &'static [(&'static str, &'static str)],
     /// What it does, in one line.
     pub help: &'static str,
     /// Reads its arguments.
@@ -120,6 +122,7 @@ impl CommandSpec {
             has_fixed_output: false,
             returns: Returns::Ok,
             repairs: &[],
+            erlang_parameters: &[],
             help,
             start,
         }
@@ -164,6 +167,16 @@ impl CommandSpec {
 
     pub(super) const fn returns(self, returns: Returns) -> Self {
         Self { returns, ..self }
+    }
+
+    pub(super) const fn erlang_parameters(
+        self,
+        erlang_parameters: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self {
+            erlang_parameters,
+            ..self
+        }
     }
 
     /// Its output has the manual's lines and no others.

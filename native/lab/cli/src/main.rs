@@ -1,6 +1,7 @@
 //! `kazoo-numbers-lab`: an embedded server ([`sandbox`]) and generated clusters for it ([`seed`]).
 //! It is for tests and demonstrations and is not shipped with Kazoo.
 
+mod erlang_module;
 mod sandbox;
 mod seed;
 
@@ -9,6 +10,8 @@ use std::process::ExitCode;
 use clap::Command;
 use kazoo_numbers_cli::address;
 use kazoo_numbers_cli::program::{self, USAGE, in_runtime};
+
+const ERLANG_MODULE: &str = "erlang-module";
 
 fn command() -> Command {
     Command::new("kazoo-numbers-lab")
@@ -20,6 +23,8 @@ fn command() -> Command {
             sandbox::subcommand(),
             seed::subcommand(),
             seed::wipe_subcommand(),
+            Command::new(ERLANG_MODULE)
+                .about("Print the Erlang module of the commands, made of their catalog"),
         ])
 }
 
@@ -33,6 +38,10 @@ fn main() -> ExitCode {
     };
     if let Ok(Some(url)) = sub.try_get_one::<String>("couchdb") {
         address::hide(url);
+    }
+    if name == ERLANG_MODULE {
+        print!("{}", erlang_module::source());
+        return ExitCode::SUCCESS;
     }
     program::exit_code(match name {
         "sandbox" => in_runtime(sandbox::serve(sub)),

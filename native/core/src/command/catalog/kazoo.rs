@@ -55,6 +55,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         &[Other],
         "Makes the JavaScript that classifies numbers in views.",
     )
+    .erlang_parameters(&[("Match", "fun((Class :: binary()) -> iodata())")])
     .returns(Returns::Text),
     row(
         Family::Kazoo,
@@ -74,6 +75,12 @@ pub(super) const ROWS: &[CommandSpec] = &[
         &[Other, Other, Other, Other],
         "Generates numbers for tests.",
     )
+    .erlang_parameters(&[
+        ("Type", "text()"),
+        ("Account", "account()"),
+        ("StartingNumber", "text() | pos_integer()"),
+        ("Quantity", "text() | non_neg_integer()"),
+    ])
     .returns(Returns::Any),
     row(Family::Kazoo, "delete", &[Number], "Deletes a number.").returns(Returns::NoReturn),
 ];

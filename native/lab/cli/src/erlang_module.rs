@@ -1,0 +1,162 @@
+//! The Erlang module `kazoo_numbers_maintenance`, made of the catalog of commands.
+
+use std::fmt::Write as _;
+
+use kazoo_numbers::command::{CommandSpec, Family, Parameter, Returns, commands};
+
+/// All that is the same whatever the commands are.
+const TEMPLATE: &str = include_str!("template.erl");
+
+/// The width of a line of text, and of a line of code.
+const TEXT: usize = 80;
+const CODE: usize = 110;
+
+/// The families in the module's order, each with its title.
+const FAMILIES: [(Family, &str); 9] = [
+    (
+        Family::CopyToNumberDatabases,
+        "Copies from account databases to number databases",
+    ),
+    (
+        Family::CopyToAccounts,
+        "Copies from number databases to account databases",
+    ),
+    (Family::Fix, "Everything for one account"),
+    (Family::Apps, "Which application uses a number"),
+    (
+        Family::Removal,
+        "Numbers and fields that should not be there",
+    ),
+    (Family::Carriers, "Carrier modules"),
+    (Family::Features, "Features"),
+    (Family::Kazoo, "Commands that need a running Kazoo"),
+    (Family::Ours, "Audit, undo, help"),
+];
+
+/// The source of the module.
+pub(crate) fn source() -> String {
+    let (mut exports, mut functions) = (String::new(), String::new());
+    for (family, title) in FAMILIES {
+        let rows: Vec<&CommandSpec> = commands().filter(|spec| spec.family == family).collect();
+        exports += &export(&rows);
+        functions += &heading(title);
+        for row in rows {
+            functions += &function(row);
+        }
+    }
+    TEMPLATE
+        .replacen("<exports>\n", &exports, 1)
+        .replacen("<functions>\n", &functions, 1)
+}
+
+fn export(rows: &[&CommandSpec]) -> String {
+    let names: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{}/{}", row.name, row.parameters.len()))
+        .collect();
+    format!("-export([{}\n        ]).\n", names.join("\n        ,"))
+}
+
+fn heading(title: &str) -> String {
+    let rule = "=".repeat(TEXT - 2);
+    format!("%%{rule}\n%% {title}\n%%{rule}\n\n")
+}
+
+fn function(row: &CommandSpec) -> String {
+    let parameters = parameters(row);
+    let names: Vec<&str> = parameters.iter().map(|(name, _)| *name).collect();
+    let names = names.join(", ");
+    let typed: Vec<String> = parameters
+        .iter()
+        .map(|(name, of)| format!("{name} :: {of}"))
+        .collect();
+    let head = format!("-spec {}({}) ->", row.name, typed.join(", "));
+    let returned = returned(row.returns);
+    let gap = if head.len() + returned.len() + 2 > CODE {
+        "\n          "
+    } else {
+        " "
+    };
+    format!(
+        "{doc}{head}{gap}{returned}.\n{name}({names}) ->\n    call('{name}', [{names}]).\n\n",
+        doc = doc(row.help),
+        name = row.name
+    )
+}
+
+fn doc(help: &str) -> String {
+    let mut lines = vec!["%% @doc".to_owned()];
+    for word in help.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= TEXT => {
+                let _ = write!(line, " {word}");
+            }
+            _ => lines.push(format!("%% {word}")),
+        }
+    }
+    if lines.len() > 1 {
+        lines.push("%% @end".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The names and types of a function's parameters.
+fn parameters(row: &CommandSpec) -> Vec<(&'static str, &'static str)> {
+    if !row.erlang_parameters.is_empty() {
+        return row.erlang_parameters.to_vec();
+    }
+    row.parameters.iter().map(parameter).collect()
+}
+
+fn parameter(parameter: &Parameter) -> (&'static str, &'static str) {
+    match parameter {
+        Parameter::Account => ("Account", "account()"),
+        Parameter::Accounts => ("Accounts", "[account()]"),
+        Parameter::Database => ("NumberDb", "number_db()"),
+        Parameter::Databases => ("NumberDbs", "[number_db()]"),
+        Parameter::Prefix => ("Prefix", "text()"),
+        Parameter::Number => ("Number", "num()"),
+        Parameter::Numbers => ("Numbers", "[num()]"),
+        Parameter::DatabaseOrNumber => ("NumberDbOrNumber", "number_db() | num()"),
+        Parameter::Source => ("Source", "text()"),
+        Parameter::Target => ("Target", "text()"),
+        Parameter::Feature => ("Feature", "text()"),
+        Parameter::Run | Parameter::RunInProgress => ("Run", "text()"),
+        Parameter::AnyCluster => ("AnyCluster", "text() | 'any_cluster'"),
+        Parameter::AuditTarget => ("What", "account() | number_db() | num()"),
+        Parameter::Function => ("Function", "text()"),
+        Parameter::OfFunction | Parameter::Other => ("Argument", "any()"),
+    }
+}
+
+fn returned(returns: Returns) -> &'static str {
+    match returns {
+        Returns::Ok => "'ok' | {'no_return', pos_integer()}",
+        Returns::NoReturn => "'no_return' | {'no_return', pos_integer()}",
+        Returns::Value => "{'ok' | 'error', binary()}",
+        Returns::App => "binary() | 'undefined' | {'no_return', pos_integer()}",
+        Returns::Text => "iolist() | {'no_return', pos_integer()}",
+        Returns::Any => "any()",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn module_in_the_tree_is_the_one_that_the_catalog_makes() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../../erlang/src/kazoo_numbers_maintenance.erl"
+        );
+        let in_tree = std::fs::read_to_string(path).unwrap();
+        assert!(source() == in_tree, "run `make generate`");
+    }
+
+    #[test]
+    fn every_command_is_in_one_family() {
+        let exported = source().matches("    call('").count();
+        assert_eq!(exported, commands().count());
+    }
+}
