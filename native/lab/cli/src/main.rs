@@ -5,6 +5,7 @@ mod erlang_module;
 mod sandbox;
 mod seed;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Command;
@@ -40,8 +41,11 @@ fn main() -> ExitCode {
         address::hide(url);
     }
     if name == ERLANG_MODULE {
-        print!("{}", erlang_module::source());
-        return ExitCode::SUCCESS;
+        let written = std::io::stdout().write_all(erlang_module::source().as_bytes());
+        return match written {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
     }
     program::exit_code(match name {
         "sandbox" => in_runtime(sandbox::serve(sub)),
