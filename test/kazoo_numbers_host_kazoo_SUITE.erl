@@ -414,7 +414,7 @@ kazoo_commands_call_kazoo(Config) ->
     kazoo(Config, forget, []),
     [{ok, _} = call(Config, refresh_numbers_db, [Name])
      || Name <- [<<"numbers%2F%2B1415">>, <<"numbers%2f%2b1415">>, "numbers/+1415", '+1415']],
-    %% A whole number is refused as a number database (contract section 10.7).
+    %% A whole number is refused as a number database (docs/specification.md#whole-number-refused).
     {{no_return, 2}, ["error: cannot use +14155550100 as a number database: " ++ _]} = call(Config, refresh_numbers_db, [<<"+14155550100">>]),
     [[<<"numbers%2F%2B1415">>]] = lists:usort(kazoo(Config, calls, [kapps_maintenance, refresh])),
     {ok, _} = call(Config, migrate_port_requests, []),

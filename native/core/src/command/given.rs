@@ -94,12 +94,12 @@ impl Given<'_> {
         example: &str,
     ) -> Result<String, Refusal> {
         // What is no number is a failure of its own and no refusal, nothing at all included
-        // (contract section 9.6).
+        // (docs/specification.md#not-reconcilable).
         if text.is_empty() && expected != NUMBERS {
             return Err(self.refuse("empty", expected, example));
         }
         // Kazoo does not take what people write between the digits of a number, and would look for a number of that very
-        // name (contract section 9.6).
+        // name (docs/specification.md#not-reconcilable).
         let unclear = if expected == NUMBERS {
             text.contains(|c: char| c != ' ' && is_invisible(c)) || digits_of(&text).is_some()
         } else {

@@ -1,5 +1,6 @@
-//! The commands: a catalog with a row each, from which help, the command line, the Erlang module, the manual's reference and the tests
-//! are made; and reading a call, by its name and arguments, into a [`Command`] or a refusal of one line (contract section 2).
+//! The commands: a catalog with a row each, from which help, the command line, the Erlang module, the manual's reference and the
+//! tests are made; and reading a call, by its name and arguments, into a [`Command`] or a refusal of one line
+//! (docs/specification.md#arguments).
 
 mod argument;
 mod catalog;

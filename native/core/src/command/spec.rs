@@ -88,7 +88,7 @@ pub struct CommandSpec {
     pub needs_kazoo: bool,
     /// How much of the cluster it may change; `None`: no numbers. Its arguments may narrow that.
     pub scope: Option<Scope>,
-    /// Whether its output has the manual's lines and no others (contract section 9.9).
+    /// Whether its output has the manual's lines and no others (docs/specification.md#manual-output).
     pub has_fixed_output: bool,
     /// What it returns in Erlang.
     pub returns: Returns,

@@ -8,7 +8,7 @@ pub const FAILED: u8 = 2;
 /// The exit code of a command that cannot be run here.
 pub const NOT_HERE: u8 = 1;
 
-/// What a run returns to its caller (contract section 6).
+/// What a run returns to its caller (docs/specification.md#output).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Returned {
     /// `ok`
@@ -24,7 +24,8 @@ pub enum Returned {
 }
 
 impl Returned {
-    /// What the caller of a refused command gets. The one function that returns its reason does so here, too (contract section 9.14).
+    /// What the caller of a refused command gets. The one function that returns its reason does so here, too
+    /// (docs/specification.md#copy-single-number).
     pub fn of_refusal(function: &str, refusal: &impl std::fmt::Display) -> Self {
         Self::refused(function, &refusal.to_string())
     }

@@ -100,8 +100,8 @@ async fn indexed(run: &Run, database: &DatabaseName) -> Result<Option<Rows>, Err
 }
 
 /// Whether an index has a row for each document that the database held at that moment. Otherwise it is missing, of another version
-/// or broken, or another writer is at work, and the documents are read. Every document counts that is no design document (contract
-/// section 9.2).
+/// or broken, or another writer is at work, and the documents are read. Every document counts that is no design document
+/// (docs/specification.md#other-types).
 fn is_whole(rows: &Rows, held: Option<u64>) -> bool {
     let indexed = rows
         .iter()

@@ -1,5 +1,5 @@
-//! `convert_carrier_module`, `convert_carrier_module_number`: numbers from one carrier module to another, and their accounts' copies
-//! after them. The output has the manual's lines and no others.
+//! `convert_carrier_module`, `convert_carrier_module_number`: numbers from one carrier module to another, and their accounts'
+//! copies after them. The output has the manual's lines and no others.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use couchdb::Error;
 use document::{Document, IdRange};
 
 /// The answer to a conversion to a module that the host does not know. It comes before everything else, so that nothing is read or
-/// locked (contract section 9.10).
+/// locked (docs/specification.md#bad-carrier-module).
 pub(crate) async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
     let carriers = run.cluster.host().carriers();
     if is_valid_target(target, carriers.as_deref()) {
@@ -116,8 +116,8 @@ async fn convert_in(
     let mut all = Converted::default();
     let mut scan = run.scan(database, IdRange::all()).await?;
     loop {
-        // What is converted so far must be followed by its copies, even if the rest cannot be read: another run would not find it by
-        // its module any more.
+        // What is converted so far must be followed by its copies, even if the rest cannot be read: another run would not find it
+        // by its module any more.
         let page = match run.or_failed(database, scan.next().await)? {
             Some(Some(page)) => page,
             Some(None) | None => break,
@@ -190,8 +190,8 @@ async fn convert_documents(
     Ok(converted)
 }
 
-/// Those of the numbers of a database whose copies follow it: where another number database holds one too, the account's copy is that
-/// one's. Numbers for which that cannot be read fail.
+/// Those of the numbers of a database whose copies follow it: where another number database holds one too, the account's copy is
+/// that one's. Numbers for which that cannot be read fail.
 async fn unshadowed(
     run: &Run,
     database: &DatabaseName,
@@ -232,8 +232,8 @@ async fn follow(run: &Arc<Run>, followers: Vec<(AccountId, CopySource)>) -> Resu
     run.reconcile_services().await
 }
 
-/// Numbers whose conversion an earlier run began and did not complete. Their number databases have the new module already, so a search
-/// for the old one passes them by, while their accounts' copies may still have it. The journal knows them.
+/// Numbers whose conversion an earlier run began and did not complete. Their number databases have the new module already, so a
+/// search for the old one passes them by, while their accounts' copies may still have it. The journal knows them.
 async fn broken_off(
     run: &Run,
     known: &[(AccountId, CopySource)],

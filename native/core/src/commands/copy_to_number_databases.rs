@@ -2,8 +2,8 @@
 //!
 //! The accounts are read. Of each number that may be missing a digest is kept, by number database, and the document while there is
 //! room. All copies of a number are known before the number is created, so the one that is chosen does not depend on the order of
-//! reading. A copy that a copy in an unread account might beat is not made the authority: the next run, which may read that account,
-//! could not take it back.
+//! reading. A copy that a copy in an unread account might beat is not made the authority: the next run, which may read that
+//! account, could not take it back.
 //!
 //! For a whole cluster the number databases are read first, so that only missing numbers take room. For some accounts the number
 //! databases are read afterwards, by the ids.
@@ -246,8 +246,8 @@ async fn choose(
         },
     };
     let picked_copy = picked.and_then(|index| copies.get(index));
-    // A copy in its own account is not held up: only an account that claims the same number could beat it, and one account's failure
-    // must not stop all others.
+    // A copy in its own account is not held up: only an account that claims the same number could beat it, and one account's
+    // failure must not stop all others.
     if let (Some(copy), Some(reason)) = (picked_copy, unread)
         && !copy.at_home
     {
@@ -270,7 +270,7 @@ async fn choose(
     chosen
 }
 
-/// Several accounts claim a number that its number database lacks: the operator decides (contract section 9.8).
+/// Several accounts claim a number that its number database lacks: the operator decides (docs/specification.md#contested).
 async fn contested(run: &Run, database: &DatabaseName, id: &str, accounts: &[String]) {
     run.reporter
         .failed(&database.encoded(), Reason::Contested, id);
@@ -412,8 +412,8 @@ async fn put_design(run: &Run, database: &DatabaseName) -> Result<(), Error> {
         body: Some(&body),
         losers: Vec::new(),
     }];
-    // Sent until it is known to be there; a conflict means that it is. If all tries fail, Kazoo's own refresh writes it later: numbers
-    // do not depend on it.
+    // Sent until it is known to be there; a conflict means that it is. If all tries fail, Kazoo's own refresh writes it later:
+    // numbers do not depend on it.
     let mut backoff = Backoff::new(&run.settings.http);
     for _ in 0..run.settings.http.tries.max(1) {
         match server.bulk_docs(database, &write, 1).await.first() {

@@ -1,4 +1,4 @@
-//! The commands about features of a number (contract section 8).
+//! The commands about features of a number (docs/specification.md#other-functions).
 
 use std::sync::Arc;
 

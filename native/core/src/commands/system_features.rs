@@ -1,4 +1,4 @@
-//! The commands about the features that the system configuration allows (contract section 8).
+//! The commands about the features that the system configuration allows (docs/specification.md#other-functions).
 
 use async_trait::async_trait;
 

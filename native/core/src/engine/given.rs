@@ -31,7 +31,7 @@ impl Run {
     /// Normalises numbers. Those that are not reconcilable are failures of the number database that they would name.
     ///
     /// # Errors
-    /// None of the numbers is reconcilable: the command is refused, and reads no data (contract section 9.6).
+    /// None of the numbers is reconcilable: the command is refused, and reads no data (docs/specification.md#not-reconcilable).
     pub(crate) async fn normalised(&self, given: Vec<String>) -> Result<Vec<String>, Error> {
         let Checked { good, bad } = self.usable(given).await?;
         self.fail_not_reconcilable(None, bad);
@@ -145,8 +145,8 @@ impl Run {
         Ok(live)
     }
 
-    /// Reads numbers from the number databases that they name, several databases at a time: those that exist and are live. The others
-    /// are failures.
+    /// Reads numbers from the number databases that they name, several databases at a time: those that exist and are live. The
+    /// others are failures.
     pub(crate) async fn read_numbers(
         self: &Arc<Self>,
         numbers: Vec<String>,

@@ -1,6 +1,6 @@
 //! Carrier modules: which are valid targets of a conversion, and what a number needs with each.
 
-/// The carrier modules that Kazoo 5 ships (contract section 5); inside Kazoo,
+/// The carrier modules that Kazoo 5 ships (docs/specification.md#all-commands); inside Kazoo,
 /// `knm_carriers:all_modules/0` is asked instead.
 pub const ALL_CARRIERS: [&str; 26] = [
     "knm_bandwidth2",

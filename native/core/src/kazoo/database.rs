@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 
 use super::AccountId;
 
-/// How many characters of a number name its database (contract section 1).
+/// How many characters of a number name its database (docs/specification.md#words).
 const PREFIX: usize = 5;
 
 /// What a database is to this library.
@@ -143,7 +143,7 @@ fn is_period(text: &str) -> bool {
     })
 }
 
-/// An account as an operator may name it (contract section 2): raw id, database name in either
+/// An account as an operator may name it (docs/specification.md#arguments): raw id, database name in either
 /// form, or a month or year database of it.
 pub(crate) fn account_argument(text: &str) -> Option<AccountId> {
     if let Some(id) = AccountId::parse(text) {

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Gregorian seconds at 1970-01-01T00:00:00Z (contract section 1).
+/// Gregorian seconds at 1970-01-01T00:00:00Z (docs/specification.md#words).
 pub const GREGORIAN_UNIX_EPOCH: u64 = 62_167_219_200;
 
 /// A moment in gregorian seconds; moments before 1970 count as 1970.

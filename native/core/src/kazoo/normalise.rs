@@ -1,4 +1,4 @@
-//! Normalising a number as Kazoo's converters do (contract section 3).
+//! Normalising a number as Kazoo's converters do (docs/specification.md#normalising).
 
 use pcre2::bytes::{Regex, RegexBuilder};
 

@@ -17,11 +17,11 @@ pub enum UsedBy {
 }
 
 /// The fields that decide about a number document. Fields of odd types count as what the
-/// contract's sections 2 and 9 make of them: an assignment that is no account id is none.
+/// rules docs/specification.md#fields and #odd-assignment make of them: an assignment that is no account id is none.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberFacts {
     /// `pvt_type` is `"number"`, or there is none and the id is `+` and digits: Kazoo wrote no type before 3.15
-    /// (contract section 10.1).
+    /// (docs/specification.md#untyped-number-document).
     pub is_number: bool,
     /// `pvt_deleted` is true.
     pub soft_deleted: bool,

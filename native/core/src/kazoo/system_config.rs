@@ -1,5 +1,5 @@
 //! The document `number_manager` of the database `system_config`: how numbers are normalised,
-//! and which features are allowed (contract sections 3, 8 and 9.13).
+//! and which features are allowed (docs/specification.md#normalising, #features, #system-config-section).
 
 use super::Converters;
 use document::{Document, Object, elements, string};

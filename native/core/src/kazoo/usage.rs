@@ -1,5 +1,5 @@
 //! Which applications an account's own documents say that a number is used by
-//! (contract section 4).
+//! (docs/specification.md#app-usage).
 
 use std::collections::HashMap;
 
@@ -97,8 +97,8 @@ impl AppUsage {
     }
 }
 
-/// Whether JavaScript's `==` finds a value equal to `false`, as Kazoo's view asks (contract section 10.14): `false`, 0, and
-/// texts that stand for 0, the empty one and those of arrays included. `null` is not equal.
+/// Whether JavaScript's `==` finds a value equal to `false`, as Kazoo's view asks (docs/specification.md#trunkstore-enabled):
+/// `false`, 0, and texts that stand for 0, the empty one and those of arrays included. `null` is not equal.
 fn equals_false(json: &str) -> bool {
     match json.as_bytes().first() {
         Some(b'{' | b't' | b'n') | None => false,

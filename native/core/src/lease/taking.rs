@@ -31,8 +31,8 @@ const CONFLICTS: usize = 500;
 /// How long giving the lock back may take; after it the lease runs out by itself.
 const RELEASE: Duration = Duration::from_secs(10);
 
-/// A lease is renewed so many times as often as it expires. An outage of a minute must not end a run (contract section 10.8),
-/// so the lease is longer than that, and fresh when one begins.
+/// A lease is renewed so many times as often as it expires. An outage of a minute must not end a run
+/// (docs/specification.md#outages), so the lease is longer than that, and fresh when one begins.
 const RENEWALS: u32 = 9;
 
 /// The part of a lease after which a renewal that failed is tried again.

@@ -1,11 +1,12 @@
-//! Which application uses a number (contract section 4).
+//! Which application uses a number (docs/specification.md#app-usage).
 
 use document::Document;
 
 use super::Decision;
 use crate::kazoo::{NumberFacts, Usage, UsedBy};
 
-/// The right `pvt_used_by` of a number. `None`: both applications name the number, so nobody can tell (contract section 9.7).
+/// The right `pvt_used_by` of a number. `None`: both applications name the number, so nobody can tell
+/// (docs/specification.md#used-by-both).
 fn right_used_by(usage: Usage) -> Option<UsedBy> {
     match usage {
         Usage::Both => None,

@@ -9,10 +9,10 @@ pub enum Source {
     Assigned(AccountId),
     /// A live number that no account has: no `pvt_assigned_to`, or `null`.
     Unassigned,
-    /// A live number whose `pvt_assigned_to` is no account id (contract section 10.4).
+    /// A live number whose `pvt_assigned_to` is no account id (docs/specification.md#odd-assignment).
     OddlyAssigned,
     /// A live number in the number database of another prefix: left alone, with a warning
-    /// (contract section 9.3).
+    /// (docs/specification.md#misfiled).
     Misfiled,
     /// Soft-deleted, or of another type: never touched.
     Not,

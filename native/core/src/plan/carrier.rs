@@ -1,4 +1,4 @@
-//! Conversion of a number to another carrier module (contract section 5).
+//! Conversion of a number to another carrier module (docs/specification.md#all-commands).
 
 use crate::kazoo::{features_of_list, wants_local_feature};
 use document::{Document, Object, quoted};
@@ -27,7 +27,7 @@ pub fn has_module(document: &Document, module: &str) -> bool {
 }
 
 /// `pvt_features` with or without `local`; None where the field is to go. A list becomes the object that Kazoo makes of it
-/// (contract section 10.2), and an object without features goes (10.21). Any other value has no features.
+/// (docs/specification.md#feature-list), and an object without features goes (10.21). Any other value has no features.
 fn features(document: &Document, local: bool) -> Option<String> {
     let current = document.get("pvt_features");
     let of_list = current.and_then(|json| features_of_list(json, document));

@@ -6,9 +6,10 @@ use super::Decision;
 use crate::kazoo::{DatabaseName, NumberFacts};
 use crate::report::Reason;
 
-/// Number database → account database: the number database is the authority, also over what is soft-deleted in the account (contract
-/// section 9.1), but never over a document of another type (section 9.2). `whole`: both documents have the content of their
-/// attachments. Digests of the same content can differ between servers, so copies with attachments are compared by content.
+/// Number database → account database: the number database is the authority, also over what is soft-deleted in the account
+/// (docs/specification.md#soft-deleted), but never over a document of another type (docs/specification.md#other-types). `whole`:
+/// both documents have the content of their attachments. Digests of the same content can differ between servers, so copies with
+/// attachments are compared by content.
 pub fn copy_to_account(source: &Document, target: Option<&Document>, whole: bool) -> Decision {
     match target {
         Some(target) if target.digest() == source.digest() => Decision::Unchanged,
@@ -66,8 +67,8 @@ pub enum Pick {
     Contested(Vec<usize>),
 }
 
-/// Picks one of several copies (contract section 9.8). One that is assigned to the account it lies in goes before the rest;
-/// of copies that no account claims, the first by database name is taken.
+/// Picks one of several copies (docs/specification.md#contested). One that is assigned to the account it lies in goes before the
+/// rest; of copies that no account claims, the first by database name is taken.
 pub fn pick(candidates: &[Candidate]) -> Pick {
     let claims: Vec<usize> = (0..candidates.len())
         .filter(|index| candidates.get(*index).is_some_and(|one| one.at_home))

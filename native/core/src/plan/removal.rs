@@ -6,8 +6,8 @@ use super::{Decision, Elsewhere, Owner, source_in_number_database};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::report::Reason;
 
-/// `remove_wrong_assigned_…`: a number in an account's database that says it is another account's. An assignment that is no account id
-/// is nobody else's (contract sections 5 and 9.5).
+/// `remove_wrong_assigned_…`: a number in an account's database that says it is another account's. An assignment that is no account
+/// id is nobody else's (docs/specification.md#remove-wrong-assigned, #odd-assignment).
 pub fn other_account(account: AccountId, document: &Document) -> Decision {
     let facts = NumberFacts::of(document);
     match facts.assigned_to {
@@ -17,9 +17,9 @@ pub fn other_account(account: AccountId, document: &Document) -> Decision {
     }
 }
 
-/// `remove_former_copies`: an account's copy of a number that its number databases assign to another account, or to nobody (contract
-/// section 11). Where an assignment is odd the copy is kept; where a document has conflicts, it is kept and reported. `conflicted`:
-/// one of the number's documents in the number databases has losing leaves.
+/// `remove_former_copies`: an account's copy of a number that its number databases assign to another account, or to nobody
+/// (docs/specification.md#own-commands). Where an assignment is odd the copy is kept; where a document has conflicts, it is kept
+/// and reported. `conflicted`: one of the number's documents in the number databases has losing leaves.
 pub fn former_copy(
     account: AccountId,
     copy: &Document,

@@ -1,4 +1,4 @@
-//! Numbers of no account: what they may not have (contract section 8), and what Kazoo makes of them.
+//! Numbers of no account: what they may not have (docs/specification.md#other-functions), and what Kazoo makes of them.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +23,8 @@ pub fn is_migrated(database: &DatabaseName, document: &Document) -> bool {
     source == Source::Unassigned && !is_past
 }
 
-/// The document of an unassigned number without `pvt_used_by`, and without the features that its `pvt_features_denied` names: not in
-/// `pvt_features`, nor in the public fields that belong to them.
+/// The document of an unassigned number without `pvt_used_by`, and without the features that its `pvt_features_denied` names: not
+/// in `pvt_features`, nor in the public fields that belong to them.
 pub fn migrate_unassigned(document: &Document) -> Decision {
     let denied = features_of(document, "pvt_features_denied");
     // The new values of fields; `None` for those that go.
@@ -99,8 +99,8 @@ fn features_without(features: &str, denied: &[String]) -> Option<String> {
     }
 }
 
-/// The private fields that Kazoo leaves out where they are empty when it saves a number. Other fields that are missing from its answer
-/// are fields that it does not know: they stay.
+/// The private fields that Kazoo leaves out where they are empty when it saves a number. Other fields that are missing from its
+/// answer are fields that it does not know: they stay.
 pub const KAZOOS_FIELDS: [&str; 10] = [
     "pvt_assigned_to",
     "pvt_carrier_data",
@@ -134,8 +134,8 @@ pub fn for_kazoo(document: &Document) -> Option<String> {
     )
 }
 
-/// A document with what Kazoo changed in it. `saved`: the document as Kazoo would save it, as JSON text. Fields that Kazoo left alone
-/// keep their text.
+/// A document with what Kazoo changed in it. `saved`: the document as Kazoo would save it, as JSON text. Fields that Kazoo left
+/// alone keep their text.
 ///
 /// # Errors
 /// `saved` is no JSON object.

@@ -188,8 +188,8 @@ impl Reconciler for AccountCopies<'_> {
         plan::copy_to_account(source, target.document.as_ref(), whole)
     }
 
-    /// The losing leaves of a copy that is overwritten must say the same as the copy in all that copying goes by (contract section
-    /// 10.3): they are numbers, of the same account, and differ from the source.
+    /// The losing leaves of a copy that is overwritten must say the same as the copy in all that copying goes by
+    /// (docs/specification.md#conflicts-delete): they are numbers, of the same account, and differ from the source.
     fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
         let (Some(before), Some(after)) = (change.before(), change.after()) else {
             return false;

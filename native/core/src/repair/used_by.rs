@@ -14,8 +14,9 @@ use document::Document;
 
 /// The applications that an account uses its numbers for, read once a run.
 ///
-/// They are read from the account's documents: the views for them can be missing, not built yet, or silently empty (contract section
-/// 4). Documents with ids of numbers are not read: callflows and trunkstore documents have ids of 32 hexadecimal digits.
+/// They are read from the account's documents: the views for them can be missing, not built yet, or silently empty
+/// (docs/specification.md#app-usage). Documents with ids of numbers are not read: callflows and trunkstore documents have ids of 32
+/// hexadecimal digits.
 pub(crate) async fn usage_of(run: &Run, account: AccountId) -> Result<Arc<AppUsage>, Error> {
     let read =
         || -> std::pin::Pin<Box<dyn Future<Output = Result<AppUsage, Error>> + Send + '_>> {
@@ -61,7 +62,7 @@ pub(crate) async fn usages_of(
     Ok(usages)
 }
 
-/// Warns of a number that both applications name, and which is left alone (contract section 9.7).
+/// Warns of a number that both applications name, and which is left alone (docs/specification.md#used-by-both).
 pub(crate) async fn warn_used_by_both(
     run: &Run,
     database: &DatabaseName,

@@ -1,4 +1,4 @@
-//! The failure report: the original's shape, which scripts parse (contract section 6).
+//! The failure report: the original's shape, which scripts parse (docs/specification.md#output).
 
 use std::collections::{BTreeMap, BTreeSet};
 

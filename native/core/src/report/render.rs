@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Counts, Event, PlannedChange, Summary, sanitise};
 
-/// Turns events into the lines that an operator reads (contract section 6).
+/// Turns events into the lines that an operator reads (docs/specification.md#output).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Renderer;
 

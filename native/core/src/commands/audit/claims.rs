@@ -1,7 +1,8 @@
 //! Numbers that the audited account claims and no number database has: whether another account claims them, too.
 //!
 //! An audit of one account reads no other account. Without this look the command that it names would decide a contest that the
-//! operator knows nothing of (contract section 9.8). One request an account, and only where the account has such numbers.
+//! operator knows nothing of (docs/specification.md#contested). One request an account, and only where the account has such
+//! numbers.
 
 use std::sync::Arc;
 
