@@ -11,13 +11,12 @@
 //!
 //! Everything here is pure; `run::lock` reads and writes.
 
-use std::fmt;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use document::{Object, elements, quoted};
-use serde::{Deserialize, Serialize};
 
-use super::Scope;
+use super::entry::{Entry, Watch};
+use super::holder::Holder;
 
 /// The database that holds the document: Kazoo's own for background tasks. A database of our own
 /// would be one that Kazoo cannot classify, and it logs a stack trace each time it meets one.
@@ -35,16 +34,6 @@ pub const FORMER_DATABASE: &str = "kazoo_numbers_maintenance";
 /// The document's id in version 0.1.
 pub const FORMER_DOCUMENT: &str = "lock";
 
-/// The longest command line that an entry carries, and the longest text that is shown of one; a list of numbers can be very
-/// long.
-const LONGEST: usize = 120;
-
-/// The longest lease that is believed. No setting makes a longer one.
-const LONGEST_LEASE: Duration = Duration::from_secs(600);
-
-/// For how long an entry that cannot be read must stay as it is until it is removed.
-const LEASE_OF_UNREADABLE: Duration = Duration::from_secs(90);
-
 /// More entries than this are not read one by one.
 const MOST_ENTRIES: usize = 1000;
 
@@ -58,229 +47,6 @@ pub enum Lock {
     Refuse,
     /// It takes it, or waits until it can.
     Wait,
-}
-
-/// A run that writes, or one that did and died.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// An id of this run alone.
-    pub run: String,
-    /// The function and its arguments, not endless.
-    pub command: String,
-    /// Who runs it.
-    pub who: String,
-    /// Where it runs: a node, or a process of a machine.
-    pub place: String,
-    /// How much it may change.
-    pub scope: Scope,
-    /// When it took the lock.
-    #[serde(with = "moment")]
-    pub since: SystemTime,
-    /// When it last said that it lives.
-    #[serde(with = "moment")]
-    pub renewed: SystemTime,
-    /// After how many seconds of silence it counts as dead.
-    pub lease_seconds: u64,
-    /// How often it said that it lives: two renewals within a second differ by it. Version 0.1 has none.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub renewals: u64,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-impl Holder {
-    /// A run that is about to take the lock.
-    pub fn new(command: &str, who: &str, place: &str, scope: Scope, lease: Duration) -> Self {
-        let mut line: String = command.chars().take(LONGEST).collect();
-        if line.len() < command.len() {
-            line.push_str("...");
-        }
-        Self {
-            run: format!("{:016x}", rand::random::<u64>()),
-            command: line,
-            who: who.to_owned(),
-            place: place.to_owned(),
-            scope,
-            since: SystemTime::UNIX_EPOCH,
-            renewed: SystemTime::UNIX_EPOCH,
-            // The server's dates are whole seconds.
-            lease_seconds: lease.min(LONGEST_LEASE).as_secs().max(1),
-            renewals: 0,
-        }
-    }
-
-    /// For how long it may be silent.
-    fn lease(&self) -> Duration {
-        Duration::from_secs(self.lease_seconds.max(1)).min(LONGEST_LEASE)
-    }
-
-    /// Whether the server's clock says that it has been silent for longer than its lease. A moment as far in the future is of a
-    /// clock that was wrong.
-    fn looks_dead(&self, now: SystemTime) -> bool {
-        let away = now
-            .duration_since(self.renewed)
-            .unwrap_or_else(|ahead| ahead.duration());
-        away > self.lease()
-    }
-
-    /// When its lock expires if it does not say again that it lives, for people.
-    fn expires(&self) -> String {
-        rfc3339(
-            self.renewed
-                .checked_add(self.lease())
-                .unwrap_or(self.renewed),
-        )
-    }
-}
-
-/// A moment as people read it (RFC 3339), to the second. Later ones than it can say are the last that it can.
-fn rfc3339(at: SystemTime) -> String {
-    // 9999-12-31T23:59:59Z
-    const LAST: u64 = 253_402_300_799;
-    let seconds = at
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-        .min(LAST);
-    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    humantime::format_rfc3339_seconds(at).to_string()
-}
-
-/// `purge_deleted by ann on kazoo@a has been running since 2026-11-24T03:00:00Z`
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // It was written by another program: nothing of it steers the terminal, or fills it.
-        let plain = |text: &str| -> String {
-            let shown = text.chars().filter(|c| !c.is_control());
-            shown.take(LONGEST + 3).collect()
-        };
-        write!(f, "{}", plain(&self.command))?;
-        if !self.who.is_empty() {
-            write!(f, " by {}", plain(&self.who))?;
-        }
-        if !self.place.is_empty() {
-            write!(f, " on {}", plain(&self.place))?;
-        }
-        write!(f, " has been running since {}", rfc3339(self.since))
-    }
-}
-
-/// One entry of the document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// A run's.
-    Holder(Holder),
-    /// One that this version cannot read: its JSON text. It excludes every run.
-    Unreadable(Box<str>),
-}
-
-impl Entry {
-    fn parse(json: &str) -> Self {
-        serde_json::from_str(json).map_or_else(|_| Self::Unreadable(json.into()), Self::Holder)
-    }
-
-    /// What is the same in two versions of an entry.
-    fn key(&self) -> &str {
-        match self {
-            Self::Holder(holder) => &holder.run,
-            Self::Unreadable(json) => json,
-        }
-    }
-
-    fn holder(&self) -> Option<&Holder> {
-        match self {
-            Self::Holder(holder) => Some(holder),
-            Self::Unreadable(_) => None,
-        }
-    }
-
-    /// For how long it must stay as it is to count as dead.
-    pub fn lease(&self) -> Duration {
-        match self {
-            Self::Holder(holder) => holder.lease(),
-            Self::Unreadable(_) => LEASE_OF_UNREADABLE,
-        }
-    }
-
-    /// Whether a run must not start while this entry lives.
-    fn excludes(&self, me: &Holder) -> bool {
-        self.holder()
-            .is_none_or(|holder| holder.scope.excludes(me.scope))
-    }
-
-    /// Whether the server's clock gives a reason to believe that its run died.
-    pub fn looks_dead(&self, now: SystemTime) -> bool {
-        self.holder().is_none_or(|holder| holder.looks_dead(now))
-    }
-
-    /// When it expires if it does not say again that it lives, for people; empty where nobody knows.
-    pub fn expires(&self) -> String {
-        self.holder().map(Holder::expires).unwrap_or_default()
-    }
-
-    /// `, last heard of at 2026-11-24T03:00:00Z`, for people; empty where nobody knows.
-    pub fn last_seen(&self) -> String {
-        let since = |holder: &Holder| format!(", last heard of at {}", rfc3339(holder.renewed));
-        self.holder().map(since).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Holder(holder) => holder.fmt(f),
-            Self::Unreadable(_) => {
-                f.write_str("an entry of the lock that this version cannot read")
-            }
-        }
-    }
-}
-
-/// Since when a run sees entries unchanged, on its own monotonic clock.
-#[derive(Debug, Default)]
-pub struct Watch(Vec<Seen>);
-
-#[derive(Clone, Debug)]
-struct Seen {
-    entry: Entry,
-    since: Instant,
-    changed: bool,
-}
-
-impl Watch {
-    /// Notes what was read. An entry that changed begins anew, one that is gone is forgotten.
-    pub fn see(&mut self, holders: &Holders, at: Instant) {
-        let seen = holders.entries.iter().map(|entry| match self.of(entry) {
-            Some(known) => known.clone(),
-            None => Seen {
-                entry: entry.clone(),
-                since: at,
-                changed: self.0.iter().any(|seen| seen.entry.key() == entry.key()),
-            },
-        });
-        self.0 = seen.collect();
-    }
-
-    fn of(&self, entry: &Entry) -> Option<&Seen> {
-        self.0.iter().find(|seen| seen.entry == *entry)
-    }
-
-    /// Whether it was seen unchanged for its whole lease.
-    fn is_dead(&self, entry: &Entry, at: Instant) -> bool {
-        self.of(entry)
-            .is_some_and(|seen| at.saturating_duration_since(seen.since) > entry.lease())
-    }
-
-    /// Whether it was seen to change.
-    fn has_changed(&self, entry: &Entry) -> bool {
-        self.of(entry).is_some_and(|seen| seen.changed)
-    }
 }
 
 /// The content of the document.
@@ -409,35 +175,14 @@ impl Holders {
     }
 }
 
-impl Entry {
-    fn json(&self) -> String {
-        match self {
-            // All of it is text and numbers, of which serde_json refuses none.
-            Self::Holder(holder) => serde_json::to_string(holder).unwrap_or_else(|_| "null".into()),
-            Self::Unreadable(json) => json.to_string(),
-        }
-    }
-}
-
-/// A moment as people read it (RFC 3339), to the second.
-mod moment {
-    use std::time::SystemTime;
-
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&super::rfc3339(*at))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
-        let text = String::deserialize(from)?;
-        humantime::parse_rfc3339(&text).map_err(de::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::lease::Scope;
+    use crate::lease::entry::LEASE_OF_UNREADABLE;
+    use crate::lease::holder::LONGEST_LEASE;
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 + seconds)
@@ -451,7 +196,7 @@ mod tests {
     fn judge(holders: &Holders, me: &Holder, now: SystemTime) -> Verdict {
         let mut watch = Watch::default();
         let start = Instant::now();
-        watch.see(holders, start);
+        watch.see(holders.iter(), start);
         holders.judge(me, now, &watch, start)
     }
 
@@ -493,14 +238,14 @@ mod tests {
         for now in [at(4000), at(161), at(101)] {
             let mut watch = Watch::default();
             let start = Instant::now();
-            watch.see(&holders, start);
+            watch.see(holders.iter(), start);
             let later = |seconds| start + Duration::from_secs(seconds);
             let expected = |verdict: &Verdict| match now == at(101) {
                 true => matches!(verdict, Verdict::Taken(_)),
                 false => matches!(verdict, Verdict::Silent(_)),
             };
             for seconds in [0, 30, 60] {
-                watch.see(&holders, later(seconds));
+                watch.see(holders.iter(), later(seconds));
                 assert!(expected(&holders.judge(&me, now, &watch, later(seconds))));
             }
             match holders.judge(&me, now, &watch, later(61)) {
@@ -519,7 +264,7 @@ mod tests {
         let mut holders = taken(&Holders::default(), &other, at(0));
         let mut watch = Watch::default();
         let start = Instant::now();
-        watch.see(&holders, start);
+        watch.see(holders.iter(), start);
         // Two minutes ahead, and a clock that stands still: only the count changes.
         let now = at(120);
         assert!(matches!(
@@ -529,7 +274,7 @@ mod tests {
         for seconds in [40, 80, 120] {
             holders = holders.renewed(&other.run, at(0)).unwrap();
             let later = start + Duration::from_secs(seconds);
-            watch.see(&holders, later);
+            watch.see(holders.iter(), later);
             let verdict = holders.judge(&me, now, &watch, later + Duration::from_secs(59));
             assert!(matches!(verdict, Verdict::Taken(_)), "{verdict:?}");
         }
@@ -552,7 +297,7 @@ mod tests {
                 assert!(shown.is_ascii() && !shown.contains("+1"), "{shown}");
                 let mut watch = Watch::default();
                 let start = Instant::now();
-                watch.see(&holders, start);
+                watch.see(holders.iter(), start);
                 let later = start + LONGEST_LEASE + Duration::from_secs(1);
                 let verdict = holders.judge(&me, at(0), &watch, later);
                 assert!(matches!(verdict, Verdict::Free { .. }), "{verdict:?}");
@@ -575,7 +320,7 @@ mod tests {
             let holders = Holders::parse(text);
             let mut watch = Watch::default();
             let start = Instant::now();
-            watch.see(&holders, start);
+            watch.see(holders.iter(), start);
             let silent = holders.judge(&me, at(0), &watch, start);
             assert!(matches!(silent, Verdict::Silent(_)), "{text}: {silent:?}");
             let later = start + LEASE_OF_UNREADABLE + Duration::from_secs(1);
@@ -601,9 +346,9 @@ mod tests {
         holders.entries.extend(twin.entries);
         let mut watch = Watch::default();
         let start = Instant::now();
-        watch.see(&holders, start);
+        watch.see(holders.iter(), start);
         let later = start + Duration::from_secs(61);
-        watch.see(&holders, later);
+        watch.see(holders.iter(), later);
         let verdict = holders.judge(&me, at(500), &watch, later);
         assert!(matches!(verdict, Verdict::Free { .. }), "{verdict:?}");
     }

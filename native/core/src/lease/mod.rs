@@ -1,9 +1,18 @@
 //! The cluster lock: a lease that a cluster-wide run holds while it writes.
 
+mod acquire;
+mod document;
+mod entry;
+mod held;
+mod holder;
 mod holders;
 mod scope;
-mod taking;
+mod unlock;
 
-pub use holders::*;
+pub(crate) use acquire::{Taken, take};
+pub use entry::{Entry, Watch};
+pub(crate) use held::Lease;
+pub use holder::Holder;
+pub use holders::{DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holders, Lock, Verdict};
 pub use scope::Scope;
-pub(crate) use taking::{Lease, Taken, take, unlock};
+pub(crate) use unlock::unlock;

@@ -30,14 +30,14 @@ fuzz_target!(|text: &str| {
         Instant::now(),
     );
     let mut watch = Watch::default();
-    watch.see(&holders, at);
+    watch.see(holders.iter(), at);
     for entry in holders.iter() {
         let shown = format!("{entry} {} {}", entry.expires(), entry.last_seen());
         assert!(!shown.chars().any(char::is_control), "{shown:?}");
     }
     let _ = holders.judge(&me, now, &watch, at);
     let later = at + Duration::from_secs(3 * 24 * 3600);
-    watch.see(&holders, later);
+    watch.see(holders.iter(), later);
     match holders.judge(&me, now, &watch, later) {
         Verdict::Free { with, .. } => {
             assert_eq!(with.judge(&me, now, &watch, later), Verdict::Held);

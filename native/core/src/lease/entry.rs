@@ -1,0 +1,131 @@
+//! An entry of the lock's document, readable or not, and watching it.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::holder::{Holder, rfc3339};
+
+/// For how long an entry that cannot be read must stay as it is until it is removed.
+pub(super) const LEASE_OF_UNREADABLE: Duration = Duration::from_secs(90);
+
+/// One entry of the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A run's.
+    Holder(Holder),
+    /// One that this version cannot read: its JSON text. It excludes every run.
+    Unreadable(Box<str>),
+}
+
+impl Entry {
+    pub(super) fn parse(json: &str) -> Self {
+        serde_json::from_str(json).map_or_else(|_| Self::Unreadable(json.into()), Self::Holder)
+    }
+
+    /// What is the same in two versions of an entry.
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Self::Holder(holder) => &holder.run,
+            Self::Unreadable(json) => json,
+        }
+    }
+
+    pub(super) fn holder(&self) -> Option<&Holder> {
+        match self {
+            Self::Holder(holder) => Some(holder),
+            Self::Unreadable(_) => None,
+        }
+    }
+
+    /// For how long it must stay as it is to count as dead.
+    pub fn lease(&self) -> Duration {
+        match self {
+            Self::Holder(holder) => holder.lease(),
+            Self::Unreadable(_) => LEASE_OF_UNREADABLE,
+        }
+    }
+
+    /// Whether a run must not start while this entry lives.
+    pub(super) fn excludes(&self, me: &Holder) -> bool {
+        self.holder()
+            .is_none_or(|holder| holder.scope.excludes(me.scope))
+    }
+
+    /// Whether the server's clock gives a reason to believe that its run died.
+    pub fn looks_dead(&self, now: SystemTime) -> bool {
+        self.holder().is_none_or(|holder| holder.looks_dead(now))
+    }
+
+    /// When it expires if it does not say again that it lives, for people; empty where nobody knows.
+    pub fn expires(&self) -> String {
+        self.holder().map(Holder::expires).unwrap_or_default()
+    }
+
+    /// `, last heard of at 2026-11-24T03:00:00Z`, for people; empty where nobody knows.
+    pub fn last_seen(&self) -> String {
+        let since = |holder: &Holder| format!(", last heard of at {}", rfc3339(holder.renewed));
+        self.holder().map(since).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Holder(holder) => holder.fmt(f),
+            Self::Unreadable(_) => {
+                f.write_str("an entry of the lock that this version cannot read")
+            }
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn json(&self) -> String {
+        match self {
+            // All of it is text and numbers, of which serde_json refuses none.
+            Self::Holder(holder) => serde_json::to_string(holder).unwrap_or_else(|_| "null".into()),
+            Self::Unreadable(json) => json.to_string(),
+        }
+    }
+}
+
+/// Since when a run sees entries unchanged, on its own monotonic clock.
+#[derive(Debug, Default)]
+pub struct Watch(Vec<Seen>);
+
+#[derive(Clone, Debug)]
+struct Seen {
+    entry: Entry,
+    since: Instant,
+    changed: bool,
+}
+
+impl Watch {
+    /// Notes the entries that were read at this moment. One that changed starts from here, one that is gone is forgotten.
+    pub fn see<'e>(&mut self, entries: impl Iterator<Item = &'e Entry>, at: Instant) {
+        let seen = entries.map(|entry| match self.of(entry) {
+            Some(known) => known.clone(),
+            None => Seen {
+                entry: entry.clone(),
+                since: at,
+                changed: self.0.iter().any(|seen| seen.entry.key() == entry.key()),
+            },
+        });
+        self.0 = seen.collect();
+    }
+
+    fn of(&self, entry: &Entry) -> Option<&Seen> {
+        self.0.iter().find(|seen| seen.entry == *entry)
+    }
+
+    /// Whether it was seen unchanged for its whole lease.
+    pub(super) fn is_dead(&self, entry: &Entry, at: Instant) -> bool {
+        self.of(entry)
+            .is_some_and(|seen| at.saturating_duration_since(seen.since) > entry.lease())
+    }
+
+    /// Whether it was seen to change.
+    pub(super) fn has_changed(&self, entry: &Entry) -> bool {
+        self.of(entry).is_some_and(|seen| seen.changed)
+    }
+}

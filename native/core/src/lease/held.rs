@@ -1,0 +1,155 @@
+//! The lock that a run holds: renewed while the run goes on, and given back at its end.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::document::LockDocument;
+
+/// How long giving the lock back may take; after it the lease runs out by itself.
+const RELEASE: Duration = Duration::from_secs(10);
+
+/// A lease is renewed so many times as often as it expires. An outage of a minute must not end a run
+/// (docs/specification.md#outages), so the lease is longer than that, and fresh when one begins.
+const RENEWALS: u32 = 9;
+
+/// The part of a lease after which a renewal that failed is tried again.
+const RETRIES: u32 = 30;
+
+/// The part of a lease that one try to renew it may take.
+const TRY: u32 = 6;
+
+/// The part of a lease before whose end a run stops that could not renew it: its last requests are over when another run may
+/// take the lock.
+const MARGIN: u32 = 18;
+
+/// Who cancels a run wants it over within a second of that, and this is some of it.
+const CANCELLED: Duration = Duration::from_millis(900);
+
+/// The lock that a run has. However it ends, its entry is removed.
+pub(crate) struct Lease {
+    pub(super) document: Arc<LockDocument>,
+    pub(super) run: String,
+    pub(super) is_written: bool,
+    /// When it was last begun to be written.
+    pub(super) written: Instant,
+    renewing: Option<AbortHandle>,
+    ended: Arc<Ended>,
+}
+
+/// What ended a run before its time.
+#[derive(Default)]
+struct Ended {
+    /// Why the lock is no longer ours.
+    lost: OnceLock<String>,
+    /// When the run was cancelled.
+    cancelled: OnceLock<Instant>,
+}
+
+impl Lease {
+    pub(super) fn new(document: Arc<LockDocument>, run: String) -> Self {
+        Self {
+            document,
+            run,
+            is_written: false,
+            written: Instant::now(),
+            renewing: None,
+            ended: Arc::default(),
+        }
+    }
+
+    /// Renews the entry from now on; `cancel` stops the run when that is no longer possible.
+    pub(super) fn keep(&mut self, lease: Duration, cancel: CancellationToken) {
+        let document = self.document.clone();
+        let run = self.run.clone();
+        let ended = self.ended.clone();
+        let written = self.written;
+        let task = tokio::spawn(async move {
+            // Each is set once, by this task alone.
+            tokio::select! {
+                why = document.renew(&run, written, lease) => {
+                    let _ = ended.lost.set(why);
+                    cancel.cancel();
+                }
+                () = cancel.cancelled() => {
+                    let _ = ended.cancelled.set(Instant::now());
+                }
+            }
+        });
+        self.renewing = Some(task.abort_handle());
+    }
+
+    /// Gives the lock back. When it was lost before, the line that says so.
+    pub(crate) async fn release(mut self) -> Option<String> {
+        let patience = match self.ended.cancelled.get() {
+            Some(at) => CANCELLED.saturating_sub(at.elapsed()),
+            None => RELEASE,
+        };
+        if let Some(releasing) = self.let_go() {
+            let _ = timeout(patience, releasing).await;
+        }
+        self.ended.lost.get().cloned()
+    }
+
+    /// Begins to give it back. That goes on when nobody waits for it.
+    fn let_go(&mut self) -> Option<JoinHandle<()>> {
+        if let Some(renewing) = self.renewing.take() {
+            renewing.abort();
+        }
+        if !std::mem::take(&mut self.is_written) {
+            return None;
+        }
+        let document = self.document.clone();
+        let run = self.run.clone();
+        let runtime = Handle::try_current().ok()?;
+        Some(runtime.spawn(async move {
+            // Failing that, the lease runs out.
+            let _ = timeout(RELEASE, document.leave(&run)).await;
+        }))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        drop(self.let_go());
+    }
+}
+
+impl LockDocument {
+    /// Renews a run's entry, which was `written` then, for as long as that can be done; says why it no longer can. Whoever else
+    /// waits may remove the entry when it was seen unchanged for a lease, which is after `written` and a lease.
+    async fn renew(&self, run: &str, mut written: Instant, lease: Duration) -> String {
+        loop {
+            let renewed = async {
+                sleep(lease / RENEWALS).await;
+                loop {
+                    let began = Instant::now();
+                    let renewing = self.change(false, |holders, now| holders.renewed(run, now));
+                    match timeout(lease / TRY, renewing).await {
+                        Ok(Ok(true)) => break Some(began),
+                        Ok(Ok(false)) => break None,
+                        _ => sleep(lease / RETRIES).await,
+                    }
+                }
+            };
+            let patience = lease - lease / MARGIN;
+            match timeout_at(written + patience, renewed).await {
+                Ok(Some(began)) => written = began,
+                Ok(None) => {
+                    return "stopped: could not renew the lock, another run removed it".to_owned();
+                }
+                // Soon others may take it, and this run cannot see it.
+                Err(_) => {
+                    return format!(
+                        "stopped: could not renew the lock for {} s",
+                        patience.as_secs().max(1)
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! One run in the lock's document.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::Scope;
+
+/// The longest command line that an entry carries, and the longest text that is shown of one; a list of numbers can be very
+/// long.
+const LONGEST: usize = 120;
+
+/// The longest lease that is believed. No setting makes a longer one.
+pub(super) const LONGEST_LEASE: Duration = Duration::from_secs(600);
+
+/// A run that writes, or one that did and died.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// An id of this run alone.
+    pub run: String,
+    /// The function and its arguments, not endless.
+    pub command: String,
+    /// Who runs it.
+    pub who: String,
+    /// Where it runs: a node, or a process of a machine.
+    pub place: String,
+    /// How much it may change.
+    pub scope: Scope,
+    /// When it took the lock.
+    #[serde(with = "moment")]
+    pub since: SystemTime,
+    /// When it last said that it lives.
+    #[serde(with = "moment")]
+    pub renewed: SystemTime,
+    /// After how many seconds of silence it counts as dead.
+    pub lease_seconds: u64,
+    /// How often it said that it lives: two renewals within a second differ by it. Version 0.1 has none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub renewals: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Holder {
+    /// A run that is about to take the lock.
+    pub fn new(command: &str, who: &str, place: &str, scope: Scope, lease: Duration) -> Self {
+        let mut line: String = command.chars().take(LONGEST).collect();
+        if line.len() < command.len() {
+            line.push_str("...");
+        }
+        Self {
+            run: format!("{:016x}", rand::random::<u64>()),
+            command: line,
+            who: who.to_owned(),
+            place: place.to_owned(),
+            scope,
+            since: SystemTime::UNIX_EPOCH,
+            renewed: SystemTime::UNIX_EPOCH,
+            // The server's dates are whole seconds.
+            lease_seconds: lease.min(LONGEST_LEASE).as_secs().max(1),
+            renewals: 0,
+        }
+    }
+
+    /// For how long it may be silent.
+    pub(super) fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds.max(1)).min(LONGEST_LEASE)
+    }
+
+    /// Whether the server's clock says that it has been silent for longer than its lease. A moment as far in the future is of a
+    /// clock that was wrong.
+    pub(super) fn looks_dead(&self, now: SystemTime) -> bool {
+        let away = now
+            .duration_since(self.renewed)
+            .unwrap_or_else(|ahead| ahead.duration());
+        away > self.lease()
+    }
+
+    /// When its lock expires if it does not say again that it lives, for people.
+    pub(super) fn expires(&self) -> String {
+        rfc3339(
+            self.renewed
+                .checked_add(self.lease())
+                .unwrap_or(self.renewed),
+        )
+    }
+}
+
+/// A moment as people read it (RFC 3339), to the second. Later ones than it can say are the last that it can.
+pub(super) fn rfc3339(at: SystemTime) -> String {
+    // 9999-12-31T23:59:59Z
+    const LAST: u64 = 253_402_300_799;
+    let seconds = at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+        .min(LAST);
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    humantime::format_rfc3339_seconds(at).to_string()
+}
+
+/// `purge_deleted by ann on kazoo@a has been running since 2026-11-24T03:00:00Z`
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It was written by another program: nothing of it steers the terminal, or fills it.
+        let plain = |text: &str| -> String {
+            let shown = text.chars().filter(|c| !c.is_control());
+            shown.take(LONGEST + 3).collect()
+        };
+        write!(f, "{}", plain(&self.command))?;
+        if !self.who.is_empty() {
+            write!(f, " by {}", plain(&self.who))?;
+        }
+        if !self.place.is_empty() {
+            write!(f, " on {}", plain(&self.place))?;
+        }
+        write!(f, " has been running since {}", rfc3339(self.since))
+    }
+}
+
+/// A moment as people read it (RFC 3339), to the second.
+mod moment {
+    use std::time::SystemTime;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::rfc3339(*at))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+        let text = String::deserialize(from)?;
+        humantime::parse_rfc3339(&text).map_err(de::Error::custom)
+    }
+}
