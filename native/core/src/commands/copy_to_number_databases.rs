@@ -11,23 +11,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
-
-use crate::engine::{Kept, MissingDatabase, OtherSide, Read, Reconciler, Run, Target};
-use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, number_database_of};
+use super::number_database::{Existing, Known, by_ids, create, known, put_design};
+use crate::engine::{Kept, Run};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_database_of};
 use crate::plan::{
     Candidate, Decision, Pick, compare_with_number_database, copy_to_number_database, pick,
 };
+use crate::repair::NumberCopies;
 use crate::report::{Outcome, Reason};
 use crate::selection::Accounts;
-use couchdb::{Attachments, Backoff, Error, Kind, Landed, Operation, Write};
-use document::{Change, Digest, Document, IdRange, Object, SortedIdMap};
-
-/// The design document that a number database gets when it is created.
-const DESIGN_DOCUMENT: &str = include_str!("../../../../priv/couchdb/numbers.json");
-
-/// Its id.
-const DESIGN_ID: &str = "_design/numbers";
+use couchdb::{Error, Kind};
+use document::{Change, Digest, Document};
 
 /// One account's copy of a number.
 struct AccountCopy {
@@ -190,7 +184,8 @@ async fn fill_one(
     let holds = match known.get(database) {
         Some(known) => known,
         None => {
-            asked = by_ids(run, database, &copies).await;
+            let ids: Vec<&str> = copies.iter().map(|one| one.id.as_str()).collect();
+            asked = by_ids(run, database, &ids).await;
             &asked
         }
     };
@@ -300,132 +295,6 @@ fn candidates(copies: &[AccountCopy]) -> Vec<Candidate> {
         .collect()
 }
 
-/// What a number database holds.
-#[derive(Default)]
-struct Existing {
-    numbers: SortedIdMap<Digest>,
-    has_design: bool,
-}
-
-impl Existing {
-    fn add(&mut self, document: &Document) {
-        if document.id() == DESIGN_ID {
-            self.has_design = true;
-        } else {
-            self.numbers.push(document.id(), document.digest());
-        }
-    }
-
-    fn digest(&self, id: &str) -> Option<Digest> {
-        self.numbers.find(id).map(|(_, digest)| digest)
-    }
-}
-
-/// What a number database holds; `None` where it does not exist.
-type Holds = Result<Option<Existing>, Error>;
-
-/// What number databases hold.
-type Known = BTreeMap<DatabaseName, Holds>;
-
-/// What each number database of a prefix holds. One that cannot be read is a failure when a number turns out to belong there.
-async fn known(run: &Arc<Run>) -> Result<Known, Error> {
-    let mut databases = run.all_number_databases().await?;
-    databases.retain(|database| !database.is_unprefixed());
-    let known = run
-        .each_number_database(databases, |run, database| async move {
-            match holds(whole(&run, &database).await) {
-                Err(error) if error.is_fatal() => Err(error),
-                holds => Ok((database, holds)),
-            }
-        })
-        .await?;
-    Ok(known.into_iter().collect())
-}
-
-fn holds(read: Result<Existing, Error>) -> Holds {
-    match read {
-        Ok(existing) => Ok(Some(Existing {
-            numbers: existing.numbers.sorted(),
-            ..existing
-        })),
-        Err(error) if error.kind() == Kind::DatabaseNotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-async fn whole(run: &Run, database: &DatabaseName) -> Result<Existing, Error> {
-    let mut existing = Existing::default();
-    let mut scan = run.scan(database, IdRange::all()).await?;
-    while let Some(page) = scan.next().await? {
-        page.iter().for_each(|document| existing.add(document));
-    }
-    Ok(existing)
-}
-
-/// What a number database holds of these.
-async fn by_ids(run: &Run, database: &DatabaseName, copies: &[AccountCopy]) -> Holds {
-    let mut wanted: Vec<&str> = std::iter::once(DESIGN_ID)
-        .chain(copies.iter().map(|one| one.id.as_str()))
-        .collect();
-    wanted.dedup();
-    let read = async {
-        let mut existing = Existing::default();
-        for ids in wanted.chunks(run.settings.max_bulk_read.max(1)) {
-            let found = run.present(database, ids).await?;
-            found
-                .iter()
-                .flatten()
-                .for_each(|document| existing.add(document));
-        }
-        Ok(existing)
-    };
-    holds(read.await)
-}
-
-/// Creates a number database, with its design document.
-async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
-    if run.settings.dry_run || run.cluster.host().create_database(database).await? {
-        return Ok(());
-    }
-    let server = run.cluster.server(Some(database)).await?;
-    server.create_database(database).await?;
-    put_design(run, database).await
-}
-
-/// Puts the design document into a number database that lacks it.
-async fn put_design(run: &Run, database: &DatabaseName) -> Result<(), Error> {
-    if run.settings.dry_run {
-        return Ok(());
-    }
-    let server = run.cluster.server(Some(database)).await?;
-    let design = Object::parse(DESIGN_DOCUMENT).map_err(|_| {
-        Error::new(
-            Kind::Internal,
-            Operation::CREATE_DATABASE,
-            "design document",
-        )
-    })?;
-    let body = design.with(&[]);
-    let write = [Write {
-        id: DESIGN_ID,
-        rev: None,
-        body: Some(&body),
-        losers: Vec::new(),
-    }];
-    // Sent until it is known to be there; a conflict means that it is. If all tries fail, Kazoo's own refresh writes it later:
-    // numbers do not depend on it.
-    let mut backoff = Backoff::new(&run.settings.http);
-    for _ in 0..run.settings.http.tries.max(1) {
-        match server.bulk_docs(database, &write, 1).await.first() {
-            Some(Landed::Failed(error)) if error.is_temporary() => {
-                tokio::time::sleep(backoff.after(error)).await;
-            }
-            _ => break,
-        }
-    }
-    Ok(())
-}
-
 async fn write(run: &Run, database: &DatabaseName, chosen: Vec<AccountCopy>) -> Result<(), Error> {
     let mut changes = Vec::new();
     let mut undecided = Vec::new();
@@ -445,55 +314,4 @@ async fn write(run: &Run, database: &DatabaseName, chosen: Vec<AccountCopy>) -> 
     run.apply(database, &reconciler, changes).await?;
     run.reconcile_ids(database, &reconciler, &undecided).await?;
     Ok(())
-}
-
-/// Numbers of a number database that were missing when it was read.
-struct NumberCopies<'a> {
-    run: &'a Run,
-    /// The account whose copy each is created from.
-    from: HashMap<String, AccountId>,
-}
-
-#[async_trait]
-impl Reconciler for NumberCopies<'_> {
-    /// The account's document; `None` where it no longer exists.
-    type Other = Option<Document>;
-
-    fn missing_database(&self) -> MissingDatabase {
-        MissingDatabase::IsCreated
-    }
-
-    async fn other_side(
-        &self,
-        targets: &[Target],
-        read: Read,
-    ) -> Result<Vec<OtherSide<Self::Other>>, Error> {
-        let mut by_account: BTreeMap<AccountId, Vec<&str>> = BTreeMap::new();
-        for target in targets {
-            if let Some(account) = self.from.get(&target.id) {
-                by_account.entry(*account).or_default().push(&target.id);
-            }
-        }
-        let mut sources: HashMap<&str, Document> = HashMap::new();
-        for (account, ids) in by_account {
-            let database = account.database();
-            let found = self
-                .run
-                .documents(&database, &ids, read.attachments)
-                .await?;
-            for (id, found) in ids.into_iter().zip(found) {
-                sources.extend(found.present().map(|document| (id, document)));
-            }
-        }
-        let source_of = |target: &Target| Ok(sources.remove(target.id.as_str()));
-        Ok(targets.iter().map(source_of).collect())
-    }
-
-    fn decide(&self, target: &Target, source: &Self::Other, read: Read) -> Decision {
-        let whole = read.attachments == Attachments::Inline;
-        match source {
-            Some(source) => copy_to_number_database(source, target.document.as_ref(), whole),
-            None => Decision::Skip,
-        }
-    }
 }

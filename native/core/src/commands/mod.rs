@@ -12,6 +12,7 @@ pub(crate) mod features;
 pub(crate) mod fix;
 pub(crate) mod fix_apps;
 pub(crate) mod migrate_unassigned;
+mod number_database;
 pub(crate) mod purge;
 pub(crate) mod remove_from_accounts;
 pub(crate) mod remove_orphans;

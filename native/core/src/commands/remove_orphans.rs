@@ -6,21 +6,19 @@
 //! By id, because a listing shows what one copy of each shard holds: on a cluster, a node that was away lists an old state. A document
 //! that is asked for by its id is read from a majority of the copies.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
 use crate::engine::may_be_a_number;
-use crate::engine::{AllAccounts, Kept, OncePerKey, OtherSide, Read, Reconciler, Run, Target};
+use crate::engine::{AllAccounts, Kept, OncePerKey, Run, Target};
 use crate::kazoo::{
     AccountId, DatabaseName, NumberFacts, number_database_of, unprefixed_number_databases,
 };
-use crate::plan::{Decision, Source, source_in_number_database};
+use crate::repair::{Orphans, Side};
 use crate::report::{Outcome, Reason};
 use crate::selection::{Accounts, NumberDatabases};
-use couchdb::{Error, Found, Kind};
-use document::{Change, Document, IdRange, Leaf, Revision, SortedIdMap};
+use couchdb::{Error, Kind};
+use document::{Change, Document, IdRange, Revision, SortedIdMap};
 
 /// The ids that databases of the other side hold, each read once a run.
 type Listings = OncePerKey<DatabaseName, SortedIdMap<()>>;
@@ -175,13 +173,6 @@ async fn missing(
     Ok((database, numbers))
 }
 
-/// The side that numbers are deleted from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Accounts,
-    NumberDatabases,
-}
-
 /// Looks for what is missing again, and deletes what still is.
 async fn remove(run: &Arc<Run>, side: Side, found: Vec<Missing>) -> Result<(), Error> {
     let mut by_owner: BTreeMap<DatabaseName, Vec<Suspect>> = BTreeMap::new();
@@ -320,98 +311,4 @@ async fn delete(
         run.reconcile(database, &reconciler, changed).await?;
     }
     Ok(())
-}
-
-/// Numbers that the other side may lack.
-struct Orphans<'a> {
-    run: &'a Run,
-    database: &'a DatabaseName,
-    side: Side,
-}
-
-#[async_trait]
-impl Reconciler for Orphans<'_> {
-    /// Whether the other side holds the number; `None` for a document that the command is not about.
-    type Other = Option<bool>;
-
-    async fn other_side(
-        &self,
-        targets: &[Target],
-        _: Read,
-    ) -> Result<Vec<OtherSide<Self::Other>>, Error> {
-        let mut asked: BTreeMap<DatabaseName, Vec<&str>> = BTreeMap::new();
-        for target in targets {
-            let counterpart = target.document.as_ref();
-            if let Some(other) = counterpart.and_then(|document| self.counterpart(document)) {
-                asked.entry(other).or_default().push(&target.id);
-            }
-        }
-        let mut present: HashMap<&str, OtherSide<Option<bool>>> = HashMap::new();
-        for (other, ids) in asked {
-            match self.present(&other, &ids).await {
-                Ok(found) => {
-                    let found = ids.into_iter().zip(found);
-                    present.extend(found.map(|(id, found)| (id, Ok(Some(found)))));
-                }
-                Err(error) if error.is_fatal() => return Err(error),
-                Err(error) => {
-                    let failed = |id| (id, Err((other.encoded(), Reason::from(&error))));
-                    present.extend(ids.into_iter().map(failed));
-                }
-            }
-        }
-        let of = |target: &Target| present.remove(target.id.as_str()).unwrap_or(Ok(None));
-        Ok(targets.iter().map(of).collect())
-    }
-
-    fn decide(&self, _: &Target, present: &Self::Other, _: Read) -> Decision {
-        match present {
-            Some(true) => Decision::Unchanged,
-            Some(false) => Decision::Delete,
-            None => Decision::Skip,
-        }
-    }
-
-    fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
-        let other = self.counterpart(leaf);
-        other.is_some() && other == self.counterpart(change.document())
-    }
-}
-
-impl Orphans<'_> {
-    /// Which of these the other side holds.
-    async fn present(&self, other: &DatabaseName, ids: &[&str]) -> Result<Vec<bool>, Error> {
-        let found = self.run.revisions(other, ids).await?;
-        let mut present: Vec<bool> = found.iter().map(Found::is_present).collect();
-        if self.side == Side::NumberDatabases {
-            return Ok(present);
-        }
-        for other in unprefixed_number_databases() {
-            match self.run.revisions(&other, ids).await {
-                Ok(found) => {
-                    for (present, found) in present.iter_mut().zip(&found) {
-                        *present |= found.is_present();
-                    }
-                }
-                Err(error) if error.kind() == Kind::DatabaseNotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(present)
-    }
-
-    /// The database that must hold a number for it to stay; `None` for a document that the command is not about.
-    fn counterpart(&self, document: &Document) -> Option<DatabaseName> {
-        let facts = NumberFacts::of(document);
-        match self.side {
-            Side::Accounts if facts.is_live_number() => number_database_of(document.id()),
-            Side::Accounts => None,
-            Side::NumberDatabases => {
-                match source_in_number_database(self.database, document.id(), &facts) {
-                    Source::Assigned(account) => Some(account.database()),
-                    _ => None,
-                }
-            }
-        }
-    }
 }

@@ -20,6 +20,7 @@ mod scan;
 mod services;
 mod settings;
 mod tasks;
+mod write;
 
 pub(crate) use apply::{End, Ends};
 pub(crate) use assigned_scan::{AccountFilter, AllAccounts};

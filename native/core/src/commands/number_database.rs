@@ -1,0 +1,141 @@
+//! What a number database holds, and creating one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::Run;
+use crate::kazoo::{DatabaseName, KazooDatabase};
+use couchdb::{Backoff, Error, Kind, Landed, Operation, Write};
+use document::{Digest, Document, IdRange, Object, SortedIdMap};
+
+/// The design document that a number database gets when it is created.
+const DESIGN_DOCUMENT: &str = include_str!("../../../../priv/couchdb/numbers.json");
+
+/// Its id.
+const DESIGN_ID: &str = "_design/numbers";
+
+/// What a number database holds.
+#[derive(Default)]
+pub(super) struct Existing {
+    numbers: SortedIdMap<Digest>,
+    pub(super) has_design: bool,
+}
+
+impl Existing {
+    fn add(&mut self, document: &Document) {
+        if document.id() == DESIGN_ID {
+            self.has_design = true;
+        } else {
+            self.numbers.push(document.id(), document.digest());
+        }
+    }
+
+    pub(super) fn digest(&self, id: &str) -> Option<Digest> {
+        self.numbers.find(id).map(|(_, digest)| digest)
+    }
+}
+
+/// What a number database holds; `None` where it does not exist.
+pub(super) type Holds = Result<Option<Existing>, Error>;
+
+/// What number databases hold.
+pub(super) type Known = BTreeMap<DatabaseName, Holds>;
+
+/// What each number database of a prefix holds. One that cannot be read is a failure when a number turns out to belong there.
+pub(super) async fn known(run: &Arc<Run>) -> Result<Known, Error> {
+    let mut databases = run.all_number_databases().await?;
+    databases.retain(|database| !database.is_unprefixed());
+    let known = run
+        .each_number_database(databases, |run, database| async move {
+            match holds(whole(&run, &database).await) {
+                Err(error) if error.is_fatal() => Err(error),
+                holds => Ok((database, holds)),
+            }
+        })
+        .await?;
+    Ok(known.into_iter().collect())
+}
+
+fn holds(read: Result<Existing, Error>) -> Holds {
+    match read {
+        Ok(existing) => Ok(Some(Existing {
+            numbers: existing.numbers.sorted(),
+            ..existing
+        })),
+        Err(error) if error.kind() == Kind::DatabaseNotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn whole(run: &Run, database: &DatabaseName) -> Result<Existing, Error> {
+    let mut existing = Existing::default();
+    let mut scan = run.scan(database, IdRange::all()).await?;
+    while let Some(page) = scan.next().await? {
+        page.iter().for_each(|document| existing.add(document));
+    }
+    Ok(existing)
+}
+
+/// What a number database holds of these.
+pub(super) async fn by_ids(run: &Run, database: &DatabaseName, ids: &[&str]) -> Holds {
+    let mut wanted: Vec<&str> = std::iter::once(DESIGN_ID)
+        .chain(ids.iter().copied())
+        .collect();
+    wanted.dedup();
+    let read = async {
+        let mut existing = Existing::default();
+        for ids in wanted.chunks(run.settings.max_bulk_read.max(1)) {
+            let found = run.present(database, ids).await?;
+            found
+                .iter()
+                .flatten()
+                .for_each(|document| existing.add(document));
+        }
+        Ok(existing)
+    };
+    holds(read.await)
+}
+
+/// Creates a number database, with its design document.
+pub(super) async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
+    if run.settings.dry_run || run.cluster.host().create_database(database).await? {
+        return Ok(());
+    }
+    let server = run.cluster.server(Some(database)).await?;
+    server.create_database(database).await?;
+    put_design(run, database).await
+}
+
+/// Puts the design document into a number database that lacks it.
+pub(super) async fn put_design(run: &Run, database: &DatabaseName) -> Result<(), Error> {
+    if run.settings.dry_run {
+        return Ok(());
+    }
+    let server = run.cluster.server(Some(database)).await?;
+    let design = Object::parse(DESIGN_DOCUMENT).map_err(|_| {
+        Error::new(
+            Kind::Internal,
+            Operation::CREATE_DATABASE,
+            "design document",
+        )
+    })?;
+    let body = design.with(&[]);
+    let write = [Write {
+        id: DESIGN_ID,
+        rev: None,
+        body: Some(&body),
+        losers: Vec::new(),
+    }];
+    // Sent until it is known to be there; a conflict means that it is. If all tries fail, Kazoo's own refresh writes it later:
+    // numbers do not depend on it.
+    let mut backoff = Backoff::new(&run.settings.http);
+    for _ in 0..run.settings.http.tries.max(1) {
+        match server.bulk_docs(database, &write, 1).await.first() {
+            Some(Landed::Failed(error)) if error.is_temporary() => {
+                tokio::time::sleep(backoff.after(error)).await;
+            }
+            _ => break,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Writing: batches of changes with the revisions that were read, until each has landed or failed for good.
+
+use std::collections::HashMap;
+
+use super::apply::{Applying, Written};
+use super::attempts::AfterAnswer;
+use crate::journal::{Intent, Record, Reserved};
+use crate::kazoo::has_attachment_stubs;
+use crate::report::{Outcome, Reason};
+use couchdb::{Attachments, Backoff, Error, Found, Operation, Write};
+use document::{Change, Document};
+
+/// How often a document is written at most because it keeps changing, or keeps failing.
+const ROUNDS: u32 = 6;
+
+impl Applying<'_> {
+    /// Completes changes of documents with losing leaves: a deletion takes all live leaves, or the document is left alone.
+    async fn with_leaves(&mut self, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
+        let mut complete = Vec::with_capacity(changes.len());
+        for mut change in changes {
+            let lost = match change.before() {
+                Some(before) if self.decide.asks_leaves(&change) => before.losing_revisions(),
+                _ => Vec::new(),
+            };
+            if !lost.is_empty() {
+                let id = change.id().to_owned();
+                let read = self.run.losing_leaves(self.database, &id, lost).await;
+                let losing = match read {
+                    Ok(losing) => losing,
+                    Err(error) => {
+                        if error.is_fatal() {
+                            return Err(error);
+                        }
+                        self.failed(&self.database.encoded(), (&error).into(), &id);
+                        continue;
+                    }
+                };
+                if !losing.iter().all(|leaf| self.decide.permits(&change, leaf)) {
+                    self.failed(&self.database.encoded(), Reason::Conflicted, &id);
+                    continue;
+                }
+                if let Change::Delete { leaves, .. } = &mut change {
+                    *leaves = losing;
+                }
+            }
+            complete.push(change);
+        }
+        Ok(complete)
+    }
+
+    /// Writes changes until each has landed, or failed for good.
+    pub(super) async fn write(&mut self, changes: Vec<Change>) -> Result<(), Error> {
+        let mut changes = self.with_leaves(changes).await?;
+        if self.run.settings.dry_run {
+            for change in changes {
+                self.run.announce_plan(self.database, &change).await;
+                let (id, outcome) = (change.id().to_owned(), Outcome::of(&change));
+                self.done(&id, outcome, after(change));
+            }
+            return Ok(());
+        }
+        let mut backoff = Backoff::new(&self.run.settings.http);
+        for round in 1..=ROUNDS {
+            if changes.is_empty() {
+                return Ok(());
+            }
+            let (again, trouble) = self.write_once(changes).await?;
+            if again.is_empty() {
+                return Ok(());
+            }
+            if round == ROUNDS {
+                return self.give_up(again, trouble).await;
+            }
+            if let Some(error) = trouble {
+                let pause = backoff.after(&error);
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.run.cancel.cancelled() => {
+                        return Err(Error::cancelled(Operation::SAVE_DOCS));
+                    }
+                }
+            }
+            let decided = self.decided_again(&again).await?;
+            changes = self.with_leaves(decided).await?;
+        }
+        Ok(())
+    }
+
+    /// These were written as often as they may be.
+    async fn give_up(&mut self, ids: Vec<String>, trouble: Option<Error>) -> Result<(), Error> {
+        let reason = trouble.as_ref().map_or(Reason::CONFLICT, Reason::from);
+        // The last answer may have been lost as well as those before.
+        let left = match trouble {
+            Some(_) => {
+                let left = self.decided_again(&ids).await?;
+                left.iter().map(|change| change.id().to_owned()).collect()
+            }
+            None => ids,
+        };
+        for id in left {
+            self.failed(&self.database.encoded(), reason, &id);
+        }
+        Ok(())
+    }
+
+    /// Sends changes once. Returns the ids that must be decided again, and the temporary error among them, if there was one.
+    async fn write_once(
+        &mut self,
+        changes: Vec<Change>,
+    ) -> Result<(Vec<String>, Option<Error>), Error> {
+        let reserved = self.write_down(&changes).await?;
+        let writes: Vec<Write<'_>> = changes
+            .iter()
+            .map(|change| Write {
+                id: change.id(),
+                rev: change.rev(),
+                body: change.after().map(Document::text),
+                losers: match change {
+                    Change::Delete { leaves, .. } => {
+                        leaves.iter().filter_map(Document::rev).collect()
+                    }
+                    _ => Vec::new(),
+                },
+            })
+            .collect();
+        let server = self.run.cluster.server(Some(self.database)).await?;
+        let landed = server
+            .bulk_docs(self.database, &writes, self.run.settings.max_bulk_insert)
+            .await;
+        drop(writes);
+        let mut rows = Vec::new();
+        let mut noted = Vec::new();
+        let mut again = Vec::new();
+        let mut trouble = None;
+        let mut fatal = None;
+        let mut restored = Vec::new();
+        for (change, landed) in changes.into_iter().zip(landed) {
+            let id = change.id().to_owned();
+            match self.attempts.answered(change, landed) {
+                AfterAnswer::Written(change, rev) => {
+                    noted.push(Record::landed(self.database, &id, &rev));
+                    rows.push(self.run.changed_row(self.database, &change, rev));
+                    let outcome = Outcome::of(&change);
+                    let (written, leaves) = parts(change);
+                    restored.extend(leaves);
+                    self.done(&id, outcome, written);
+                }
+                AfterAnswer::Again(error) => {
+                    again.push(id);
+                    trouble = error.or(trouble);
+                }
+                AfterAnswer::Failed(error) if error.is_fatal() => fatal = Some(error),
+                AfterAnswer::Failed(error) => {
+                    self.failed(&self.database.encoded(), (&error).into(), &id);
+                }
+            }
+        }
+        if let Some(journal) = self.run.journal().await? {
+            journal.note(&noted, reserved)?;
+        }
+        // Announced even if the run ends here: caches must not serve what is gone.
+        self.run.announce(self.database, rows).await;
+        if !restored.is_empty()
+            && let Err(error) = server.add_leaves(self.database, &restored).await
+        {
+            let ids = restored.iter().map(Document::id);
+            self.run
+                .numbers_failed(self.database, &error, (&error).into(), ids)?;
+        }
+        match fatal {
+            Some(error) => Err(error),
+            None => Ok((again, trouble)),
+        }
+    }
+
+    /// Has the changes in the journal, on the disk, before anything is sent.
+    async fn write_down(&self, changes: &[Change]) -> Result<Reserved, Error> {
+        let Some(journal) = self.run.journal().await? else {
+            return Ok(Reserved::default());
+        };
+        let mut whole = HashMap::new();
+        for change in changes {
+            if let Some(before) = change.before()
+                && has_attachment_stubs(before)
+                && let Some(read) = self.whole(before).await?
+            {
+                whole.insert(change.id(), read);
+            }
+        }
+        let intents: Vec<Intent<'_>> = changes
+            .iter()
+            .map(|change| Intent {
+                database: self.database.plain(),
+                change,
+                whole: whole.get(change.id()),
+            })
+            .collect();
+        journal.append(&intents).await
+    }
+
+    /// A document with the content of its attachments. `None`: it has changed, so its write will be in conflict.
+    async fn whole(&self, before: &Document) -> Result<Option<Document>, Error> {
+        let ids = [before.id()];
+        let found = self
+            .run
+            .documents(self.database, &ids, Attachments::Inline)
+            .await?;
+        let found = found.into_iter().next().and_then(Found::present);
+        Ok(found.filter(|found| found.rev() == before.rev()))
+    }
+}
+
+/// The document that a change leaves, if it leaves one.
+fn after(change: Change) -> Written {
+    parts(change).0
+}
+
+/// The document that a change leaves, and the losing leaves that are restored with it.
+fn parts(change: Change) -> (Written, Vec<Document>) {
+    match change {
+        Change::Create { after, leaves } => (Some(after), leaves),
+        Change::Update { after, .. } => (Some(after), Vec::new()),
+        Change::Delete { .. } => (None, Vec::new()),
+    }
+}
