@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kazoo_numbers::Error;
+use kazoo_numbers::connection::{default_paths, server_of_config_ini};
 use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::host::Host;
-use kazoo_numbers::kazoo::{DatabaseName, default_paths, server_of_config_ini};
+use kazoo_numbers::kazoo::DatabaseName;
 use kazoo_numbers_cli::address;
 
 /// The given server, else that of Kazoo's configuration, as a host without Kazoo.

@@ -11,6 +11,7 @@
 
 pub mod command;
 mod commands;
+pub mod connection;
 mod engine;
 pub mod host;
 pub mod journal;

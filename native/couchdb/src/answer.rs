@@ -8,7 +8,8 @@ use reqwest::StatusCode;
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
+use super::kind::Kind;
 use super::request::Response;
 
 /// The largest part of an error response's body that is parsed, in bytes.

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use reqwest::{Method, StatusCode};
 
 use super::answer::{BulkRow, BulkRows, MOST_ROWS, is_not_found, parsed};
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
+use super::kind::Kind;
 use super::request::Request;
 use super::rows::database_not_found;
 use super::server::Server;

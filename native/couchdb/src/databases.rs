@@ -8,7 +8,8 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::answer::{is_not_found, reason, unexpected};
 use super::body::{LARGEST_LIST, LARGEST_STATUS};
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
+use super::kind::Kind;
 use super::pages::in_query;
 use super::request::{Request, Response};
 use super::server::Server;

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
 use super::body::{LARGEST_PAGE, LARGEST_STATUS};
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
+use super::kind::Kind;
 use super::queue::Access;
 use super::retry::Retries;
 use super::server::Server;

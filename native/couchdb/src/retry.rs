@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::client::Traffic;
-use super::error::{Error, Kind, Persistence};
+use super::error::Error;
+use super::kind::{Kind, Persistence};
 use super::request::Request;
 use super::server::Server;
 

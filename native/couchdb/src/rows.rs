@@ -6,7 +6,8 @@ use serde::Deserialize;
 use document::{DatabaseName, Document, Revision};
 
 use super::answer::{AllDocs, AllDocsRow, is_not_found, parsed_text, unexpected};
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
+use super::kind::Kind;
 use super::request::Response;
 
 /// What an answer includes besides ids and revisions.

@@ -14,7 +14,8 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
+use super::kind::Kind;
 
 /// The hint for a certificate of an unknown issuer.
 const NAME_A_FILE: &str = "name a PEM file with the certificate, or with that of the authority that issued it: \

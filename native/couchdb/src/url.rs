@@ -9,7 +9,8 @@ use percent_encoding::percent_decode_str;
 use reqwest::header::HeaderValue;
 use url::Url;
 
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
+use super::kind::Kind;
 
 /// A server's URL with its credentials. No formatting shows the credentials.
 #[derive(Clone)]

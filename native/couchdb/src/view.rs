@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::answer::{MOST_ROWS, parsed, rows};
 use super::body::{LARGEST_PAGE, LARGEST_STATUS};
-use super::error::{Error, Kind, Operation};
+use super::error::{Error, Operation};
+use super::kind::Kind;
 use super::pages::IN_ONE_PIECE;
 use super::request::Request;
 use super::server::Server;

@@ -3,7 +3,6 @@
 
 mod account;
 mod carrier;
-mod config_ini;
 mod database;
 mod features;
 mod gregorian;
@@ -14,7 +13,6 @@ mod usage;
 
 pub use account::AccountId;
 pub use carrier::{ALL_CARRIERS, is_valid_target, stored_target, wants_local_feature};
-pub use config_ini::{couchdb_url_of, default_paths, server_of_config_ini};
 pub use database::{
     Classification, KazooDatabase, encoded_number_database_of, number_database_of,
     number_databases_of, unprefixed_number_databases,

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use kazoo_numbers::command::{Argument, commands, parse};
+use kazoo_numbers::connection::couchdb_url_of;
 use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::document::{Document, Object, Revision, elements, quoted, string};
 use kazoo_numbers::journal::{Entry, Journals, Record};
 use kazoo_numbers::kazoo::{
     AccountId, Classification, Converters, DatabaseName, KazooDatabase, Normaliser, NumberFacts,
-    couchdb_url_of, encoded_number_database_of, number_database_of,
+    encoded_number_database_of, number_database_of,
 };
 use kazoo_numbers_testkit::cases;
 use proptest::collection::vec;
