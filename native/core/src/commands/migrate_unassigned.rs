@@ -6,12 +6,9 @@ use async_trait::async_trait;
 
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::host::Migrated;
-use crate::kazoo::{DatabaseName, NumberFacts};
+use crate::kazoo::DatabaseName;
 use crate::operation;
-use crate::plan::{
-    Decision, Source, for_kazoo, is_migrated, merged, migrate_unassigned as migrate,
-    source_in_number_database,
-};
+use crate::plan::{Decision, for_kazoo, is_migrated, merged, migrate_unassigned as migrate};
 use crate::report::{Outcome, Reason};
 use crate::selection::Unassigned;
 use couchdb::{Error, Kind};
@@ -55,15 +52,7 @@ async fn migrate_number(run: &Arc<Run>, number: String) -> Result<(), Error> {
 async fn migrate_database(run: &Run, database: &DatabaseName) -> Result<(), Error> {
     let mut scan = run.scan(database, IdRange::all()).await?;
     while let Some(page) = scan.next().await? {
-        let misfiled: Vec<String> = page
-            .iter()
-            .filter(|document| {
-                let facts = NumberFacts::of(document);
-                source_in_number_database(database, document.id(), &facts) == Source::Misfiled
-            })
-            .map(|document| document.id().to_owned())
-            .collect();
-        run.warn_misfiled(database, &misfiled).await;
+        run.warn_misfiled_in(database, &page).await;
         let targets = page.into_iter().map(Target::present).collect();
         let reconciler = Migration { run, database };
         run.reconcile(database, &reconciler, targets).await?;

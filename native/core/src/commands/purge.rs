@@ -39,6 +39,7 @@ async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<us
     let mut purged = 0;
     let mut scan = run.scan(database, IdRange::all()).await?;
     while let Some(page) = scan.next().await? {
+        run.warn_misfiled_in(database, &page).await;
         let targets = page.into_iter().map(Target::present).collect();
         let ends = run.reconcile(database, &rule, targets).await?;
         purged += ends.values().filter(|end| End::is_done(end)).count();

@@ -6,6 +6,7 @@ use super::run::Run;
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts};
 use crate::plan::{Source, source_in_number_database};
 use couchdb::{Error, Kind};
+use document::Document;
 
 /// An assigned number of a number database that another one, which counts instead, assigns too.
 pub(crate) struct Duplicate {
@@ -83,6 +84,20 @@ impl Run {
             }
         }
         shadowed
+    }
+
+    /// Warns of those documents of a page that are numbers in the number database of another prefix.
+    pub(crate) async fn warn_misfiled_in(&self, database: &DatabaseName, page: &[Document]) {
+        let is_misfiled = |document: &&Document| {
+            let facts = NumberFacts::of(document);
+            source_in_number_database(database, document.id(), &facts) == Source::Misfiled
+        };
+        let misfiled: Vec<String> = page
+            .iter()
+            .filter(is_misfiled)
+            .map(|document| document.id().to_owned())
+            .collect();
+        self.warn_misfiled(database, &misfiled).await;
     }
 
     /// Warns of numbers in the number database of another prefix.
