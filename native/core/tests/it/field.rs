@@ -419,3 +419,38 @@ async fn command_without_usable_number_is_refused() {
     }
     server.end().await;
 }
+
+/// Every command that scans number databases leaves a misfiled number alone, and names it.
+#[tokio::test]
+async fn misfiled_number_is_left_alone_with_a_warning() {
+    let server = TestServer::start().await;
+    for (function, arguments) in [
+        ("copy_number_dbs_to_accounts", &[][..]),
+        ("fix_apps_for_number_dbs", &[]),
+        (
+            "destructively_remove_from_number_dbs_if_not_in_accountdb",
+            &[],
+        ),
+        ("convert_carrier_module", &["knm_old", "knm_local"]),
+        ("purge_deleted", &[]),
+        ("migrate_unassigned_numbers", &[]),
+        ("fix_account_db_numbers", &[OURS]),
+    ] {
+        let misfiled = json!({
+            "_id": "+12025550100", "pvt_type": "number", "pvt_assigned_to": OURS,
+            "pvt_state": "deleted", "pvt_module_name": "knm_old", "pvt_used_by": "callflow",
+        });
+        let before = cluster(&[(NUMBERS, misfiled)]);
+        server.replace(&before).await;
+        let arguments: Vec<_> = arguments.iter().map(|argument| text(argument)).collect();
+        let ran = call(&server.url, function, &arguments).await;
+        let named = |line: &String| {
+            line.ends_with("+12025550100 belongs in another number database and is left alone")
+        };
+        assert!(ran.lines.iter().any(named), "{function}: {:?}", ran.lines);
+        assert_eq!(ran.writes().total(), 0, "{function}");
+        let (after, _) = server.read().await;
+        assert_eq!(after.databases[NUMBERS], before.databases[NUMBERS]);
+    }
+    server.end().await;
+}
