@@ -95,9 +95,9 @@ async fn run(options: RunOptions) -> Result<()> {
         let few = if size <= SMALL { 5 } else { 3 };
         let turns = options.turns.map_or(few, usize::from);
         bench
-            .cluster(ClusterShape::of(size), &families, turns, |one| {
-                progress::measured(&one);
-                results.put(one)
+            .cluster(ClusterShape::of(size), &families, turns, |measurement| {
+                progress::measured(&measurement);
+                results.put(measurement)
             })
             .await?;
     }
