@@ -52,7 +52,7 @@ const SMALL: usize = 20_000;
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        BenchCommand::RunOptions(options) => in_runtime(run(options)),
+        BenchCommand::Run(options) => in_runtime(run(options)),
         BenchCommand::Table(files) => table(&files),
         BenchCommand::Floor { requests } => {
             let url = env::var("COUCHDB_URL").context("COUCHDB_URL")?;
