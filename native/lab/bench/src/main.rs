@@ -3,10 +3,10 @@
 //! Generated clusters are written to a server ([`shape`]), and one command of each family
 //! ([`family`]) is run by the real program, alternating with its *floor*: a minimal program that
 //! sends the fewest requests for the work ([`request_plan`], [`reads`]), with the same number in
-//! flight, and discards the answers. The changes are reverted in between ([`bench`](mod@bench), [`changes`]).
-//! Everything that is measured is a separate process ([`children`]). The figures are written to a
-//! file ([`results`]) and to a page ([`page`]), which reports whether the targets are met
-//! ([`targets`]).
+//! flight, and discards the answers. The changes are reverted in between ([`bench`](mod@bench),
+//! [`changes`]). Everything that is measured is a separate process ([`children`]). The figures are
+//! written to a file ([`results`]) and to a page ([`page`]), which reports whether the targets are
+//! met ([`targets`]).
 
 mod arguments;
 mod bench;
