@@ -769,7 +769,6 @@ async fn audit_accepts_databases_and_prefixes() {
 
 // Unreadable databases
 
-/// A host with one unreachable database.
 struct UnreachableDatabaseHost {
     url: ServerUrl,
     down: DatabaseName,

@@ -24,7 +24,6 @@ use proptest::test_runner::TestError;
 /// The changed fields of an update: old and new value.
 type Fields = BTreeMap<String, (Option<Value>, Option<Value>)>;
 
-/// The change of a document.
 #[derive(Clone, Debug, PartialEq)]
 enum DocumentChange {
     Created,
