@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::url::ServerUrl;
 use document::DatabaseName;
 
-/// What was being done when an error happened.
+/// The operation during which an error occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
     name: &'static str,
@@ -145,7 +145,7 @@ impl Kind {
         self.severity() == Severity::Temporary
     }
 
-    /// What an error of this kind means for the work that it interrupts.
+    /// The effect of this kind on the interrupted work.
     pub fn severity(self) -> Severity {
         match self {
             Self::Cancelled | Self::Unauthorized | Self::Internal | Self::Config | Self::File => {
@@ -170,7 +170,7 @@ impl Kind {
     }
 }
 
-/// What an error means for the work that it interrupts.
+/// The effect of an error on the interrupted work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// Nothing else can be done either: the run ends.
@@ -181,7 +181,7 @@ pub enum Severity {
     Temporary,
 }
 
-/// How long a failed request is worth another try.
+/// How long a failed request is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Persistence {
     /// Every attempt fails.

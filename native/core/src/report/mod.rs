@@ -1,4 +1,4 @@
-//! What a run tells: events as it goes, a summary and a failure report at its end.
+//! The output of a run: events while it runs, then a summary and a failure report.
 
 pub mod audit;
 mod document;

@@ -1,7 +1,6 @@
-//! An audit as one HTML page that needs nothing else, to look at, to print and to send on.
+//! An audit as one self-contained HTML page for reading, printing and sending.
 //!
-//! Ids, names and fields are other people's texts: all of them go through [`escaped`], and the
-//! page forbids itself scripts and everything from elsewhere.
+//! Ids, names and fields come from others, so [`escaped`] escapes all of them. The page forbids scripts and external content.
 
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
@@ -12,10 +11,10 @@ use super::{Audit, Finding, remedy, table};
 use crate::plan::Drift;
 use crate::report::sanitise;
 
-/// Bars of one picture; the rest are one more.
+/// The most bars of one chart; the last bar sums up the rest.
 const BARS: usize = 40;
 
-/// Findings of a kind that stand on the page; all are in the CSV.
+/// The most findings of a kind on the page. The CSV has all of them.
 const FINDINGS: usize = 1000;
 
 /// The whole report as one page.
@@ -34,7 +33,7 @@ pub fn to_html(audit: &Audit) -> String {
     page
 }
 
-/// Text as it stands between tags and in quoted attributes.
+/// Escapes text for use between tags and in quoted attributes.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in sanitise::line(text).chars() {
@@ -52,7 +51,7 @@ fn escaped(text: &str) -> String {
 
 macro_rules! put {
     ($page:expr, $($what:tt)*) => {
-        // Into a string: writing cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!($page, $($what)*);
     };
 }
