@@ -9,11 +9,11 @@ pub struct Elsewhere {
     /// A number database that may hold the number has a document of it, of any kind.
     pub exists: bool,
     /// Such a document is a live number that is assigned to an account.
-    pub is_held: bool,
+    pub is_assigned: bool,
     /// Such a document is assigned to the account of the copy.
-    pub is_held_here: bool,
+    pub is_assigned_here: bool,
     /// Such a document is a live number that is assigned to nobody.
-    pub is_released: bool,
+    pub is_unassigned: bool,
     /// Another account has a copy that is assigned to that account.
     pub is_claimed: bool,
 }
@@ -24,19 +24,19 @@ impl Elsewhere {
         self.exists = true;
         match source {
             Source::Assigned(holder) => {
-                self.is_held = true;
-                self.is_held_here |= holder == account;
+                self.is_assigned = true;
+                self.is_assigned_here |= holder == account;
             }
-            Source::Unassigned => self.is_released = true,
+            Source::Unassigned => self.is_unassigned = true,
             Source::OddlyAssigned | Source::Misfiled | Source::Not => {}
         }
     }
 
     /// Whether the number belongs to another account or to nobody.
     pub fn is_former(self) -> bool {
-        match (self.is_held, self.is_held_here) {
+        match (self.is_assigned, self.is_assigned_here) {
             (true, here) => !here,
-            (false, _) => self.is_released,
+            (false, _) => self.is_unassigned,
         }
     }
 }
@@ -87,16 +87,16 @@ mod tests {
         let absent = Elsewhere::default();
         let assigned_to_another = Elsewhere {
             exists: true,
-            is_held: true,
+            is_assigned: true,
             ..absent
         };
         let assigned_here = Elsewhere {
-            is_held_here: true,
+            is_assigned_here: true,
             ..assigned_to_another
         };
         let released = Elsewhere {
             exists: true,
-            is_released: true,
+            is_unassigned: true,
             ..absent
         };
         let claimed = Elsewhere {
