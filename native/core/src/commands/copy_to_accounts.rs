@@ -42,7 +42,7 @@ pub(crate) async fn copy(
     let copying = Arc::new(Copying {
         snapshots,
         only,
-        outbox: Mutex::default(),
+        pending: Mutex::default(),
     });
     run.each_number_database(databases, |run, database| {
         let copying = copying.clone();
@@ -54,7 +54,7 @@ pub(crate) async fn copy(
         }
     })
     .await?;
-    let mut left: BTreeMap<AccountId, Copies> = copying.outbox().drain().collect();
+    let mut left: BTreeMap<AccountId, Copies> = copying.pending().drain().collect();
     for account in copying.snapshots.0.keys() {
         left.entry(*account).or_default();
     }
@@ -231,12 +231,12 @@ struct Copying {
     snapshots: Snapshots,
     only: Option<AccountId>,
     /// Copies that are not written yet, by account.
-    outbox: Mutex<HashMap<AccountId, Copies>>,
+    pending: Mutex<HashMap<AccountId, Copies>>,
 }
 
 impl Copying {
-    fn outbox(&self) -> MutexGuard<'_, HashMap<AccountId, Copies>> {
-        locked(&self.outbox)
+    fn pending(&self) -> MutexGuard<'_, HashMap<AccountId, Copies>> {
+        locked(&self.pending)
     }
 
     /// Compares the documents of a number database with their copies.
@@ -309,8 +309,8 @@ impl Copying {
             None => (Change::create(after), None),
         };
         let charges = of_copy.into_iter().chain([charge]);
-        let mut outbox = self.outbox();
-        let copies = outbox.entry(account).or_default();
+        let mut pending = self.pending();
+        let copies = pending.entry(account).or_default();
         copies.change(change, database.clone(), charges);
         Ok(())
     }
@@ -351,18 +351,18 @@ impl Copying {
             from: database.clone(),
             document,
         };
-        self.outbox().entry(account).or_default().compare(source);
+        self.pending().entry(account).or_default().compare(source);
     }
 
     /// Frees memory: writes the copies of the account with the most copies.
     async fn spill(&self, run: &Run) -> Result<(), Error> {
         let largest = {
-            let mut outbox = self.outbox();
-            let account = outbox
+            let mut pending = self.pending();
+            let account = pending
                 .iter()
                 .max_by_key(|(_, copies)| copies.len())
                 .map(|(account, _)| *account);
-            account.and_then(|account| Some((account, outbox.remove(&account)?)))
+            account.and_then(|account| Some((account, pending.remove(&account)?)))
         };
         if let Some((account, copies)) = largest {
             copy_to_account(run, account, copies, Assignment::ToTheAccount).await?;

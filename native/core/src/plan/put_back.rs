@@ -21,7 +21,7 @@ pub struct Step {
 
 /// Restores a document, unless another writer changed it after the run. `now`: the current document, attachments inline.
 pub fn put_back(steps: &[Step], now: Option<&Document>) -> Decision {
-    let Some(target) = unwound(steps, now) else {
+    let Some(target) = before_run(steps, now) else {
         return Decision::Failed(Reason::ChangedSince);
     };
     match (target, now) {
@@ -55,7 +55,7 @@ fn deleted_leaves(steps: &[Step]) -> Vec<Leaf> {
 ///
 /// A write that is known to have landed must have left its revision. A write with a lost answer is recognised by its content.
 /// Writes that did not land are skipped.
-fn unwound<'a>(steps: &'a [Step], now: Option<&'a Document>) -> Option<Option<&'a Document>> {
+fn before_run<'a>(steps: &'a [Step], now: Option<&'a Document>) -> Option<Option<&'a Document>> {
     let mut state = now;
     let mut moved = false;
     for step in steps.iter().rev() {
@@ -129,7 +129,7 @@ mod tests {
 
     fn back(steps: &[Step], now: Option<&str>, rev: Option<&str>) -> Option<Option<String>> {
         let now = now.map(|text| document(text, rev));
-        let target = unwound(steps, now.as_ref());
+        let target = before_run(steps, now.as_ref());
         target.map(|target| target.map(|document| document.text().to_owned()))
     }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn write_that_landed_is_unwound_and_those_of_others_are_not() {
+    fn landed_write_is_undone_and_foreign_write_is_not() {
         let steps = [step(Some(A), Some(B), Some("2-x"))];
         assert_eq!(back(&steps, Some(B), Some("2-x")), to(A));
         assert_eq!(back(&steps, Some(B), Some("3-y")), None);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn two_writes_are_unwound_one_after_the_other() {
+    fn two_writes_are_undone_in_reverse_order() {
         let steps = [
             step(None, Some(A), Some("1-x")),
             step(Some(A), Some(B), Some("2-x")),

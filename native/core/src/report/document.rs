@@ -19,18 +19,18 @@ struct DatabaseReport {
 
 /// The events of a run that its report needs. Planned changes of a dry run and output lines have no limit, so they are not kept.
 #[derive(Debug, Default)]
-pub struct Notes {
+pub struct RecordedEvents {
     warnings: Vec<String>,
     databases: Vec<DatabaseReport>,
     audit: Option<Box<RawValue>>,
 }
 
-impl Notes {
+impl RecordedEvents {
     /// Records an event.
-    pub fn saw(&mut self, event: &Event) {
+    pub fn record(&mut self, event: &Event) {
         match event {
             Event::Warning(line) => self.warnings.push(line.clone()),
-            Event::Aside(event) => self.saw(event),
+            Event::Aside(event) => self.record(event),
             Event::Database {
                 database,
                 read,
@@ -67,12 +67,12 @@ pub struct About {
     pub ended: String,
     /// The exit status that `sup` derives from the returned value.
     pub exit_status: u8,
-    /// The error that ended the run, in one line; `None` if there was none.
+    /// The error that ended the run, in one line; `None` without an error.
     pub error: Option<String>,
 }
 
 /// The report: one JSON object, pretty-printed.
-pub fn document(about: &About, summary: &Summary, notes: &Notes) -> String {
+pub fn document(about: &About, summary: &Summary, recorded: &RecordedEvents) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
         version: u32,
@@ -87,9 +87,9 @@ pub fn document(about: &About, summary: &Summary, notes: &Notes) -> String {
         version: VERSION,
         about,
         summary,
-        databases: &notes.databases,
-        warnings: &notes.warnings,
-        audit: &notes.audit,
+        databases: &recorded.databases,
+        warnings: &recorded.warnings,
+        audit: &recorded.audit,
     };
     // As above: serialising cannot fail.
     let text = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";

@@ -17,7 +17,7 @@ pub mod sanitise;
 mod tally;
 
 pub use audit::{Audit, AuditScope, Finding, KindCount};
-pub use document::{About, Notes, document};
+pub use document::{About, RecordedEvents, document};
 pub use event::{Event, FieldChange, PlannedChange, Summary};
 pub use failures::{DatabaseFailures, Failures};
 pub(crate) use field_changes::field_changes;

@@ -54,7 +54,7 @@ pub(crate) async fn publish(
 ) {
     if let Some(to) = to {
         let path = to.path(run, &summary.command);
-        let text = reporter.noted(|notes| document(about, summary, notes));
+        let text = reporter.with_recorded(|recorded| document(about, summary, recorded));
         let make = matches!(to, ReportTo::Directory(_));
         let written = aside({
             let path = path.clone();

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-use super::{Event, Failures, Notes, Outcome, Progress, Reason, Tally};
+use super::{Event, Failures, Outcome, Progress, Reason, RecordedEvents, Tally};
 use crate::kazoo::DatabaseName;
 use couchdb::Kind;
 
@@ -17,7 +17,7 @@ pub(crate) struct Reporter {
     /// Whether the output consists of exactly the lines in the manual.
     has_fixed_output: bool,
     /// The recorded events for the final report, if a report was requested.
-    notes: Option<Mutex<Notes>>,
+    recorded: Option<Mutex<RecordedEvents>>,
     tally: Tally,
     /// Finished databases, and databases to process as far as known.
     done: AtomicU64,
@@ -37,12 +37,12 @@ impl Reporter {
     pub(crate) fn new(
         events: mpsc::Sender<Event>,
         has_fixed_output: bool,
-        keeps_notes: bool,
+        keeps_events: bool,
     ) -> Self {
         Self {
             events,
             has_fixed_output,
-            notes: keeps_notes.then(Mutex::default),
+            recorded: keeps_events.then(Mutex::default),
             tally: Tally::default(),
             done: AtomicU64::new(0),
             to_be_done: AtomicU64::new(0),
@@ -51,11 +51,11 @@ impl Reporter {
 
     /// Sends an event. The run continues if the receiver is gone; its caller cancels it.
     pub(crate) async fn send(&self, event: Event) {
-        if let Some(notes) = &self.notes {
-            notes
+        if let Some(recorded) = &self.recorded {
+            recorded
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .saw(&event);
+                .record(&event);
         }
         let _ = self.events.send(event).await;
     }
@@ -94,10 +94,10 @@ impl Reporter {
     }
 
     /// Reads the recorded events.
-    pub(crate) fn noted<T>(&self, read: impl FnOnce(&Notes) -> T) -> T {
-        match &self.notes {
-            Some(notes) => read(&notes.lock().unwrap_or_else(PoisonError::into_inner)),
-            None => read(&Notes::default()),
+    pub(crate) fn with_recorded<T>(&self, read: impl FnOnce(&RecordedEvents) -> T) -> T {
+        match &self.recorded {
+            Some(recorded) => read(&recorded.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => read(&RecordedEvents::default()),
         }
     }
 
