@@ -10,25 +10,24 @@ pub(super) const LONGEST: usize = 256;
 /// The name of phone numbers in refusals.
 pub(super) const NUMBERS: &str = "phone numbers";
 
-/// Whether a text consists of the characters of a number and is longer than the name of a number database.
+/// Whether a text is an optional `+` and at least five digits.
 pub(super) fn is_a_number(text: &str) -> bool {
     starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= 5
 }
 
-/// Whether this is a whole number and not a prefix. Kazoo accepts no number with fewer digits in any country.
+/// Whether a text is a whole number and not a prefix. Kazoo accepts no number with fewer digits in any country.
 pub(super) fn is_a_whole_number(text: &str) -> bool {
     const SHORTEST: usize = 8;
     starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= SHORTEST
 }
 
-/// The number without the separators that people write between digits. `None` if a character remains that no number has, or if
-/// there are no separators.
+/// The number without separators between its digits. `None` if there are no separators, or the rest is not a number.
 pub(super) fn digits_of(text: &str) -> Option<String> {
     let cleaned: String = text.chars().filter(|c| !separates_digits(*c)).collect();
     (cleaned != text && cleaned.len() <= LONGEST && is_a_number(&cleaned)).then_some(cleaned)
 }
 
-/// The text without invisible characters. `None` if it has no invisible characters, or no others.
+/// The text without invisible characters. `None` if it has none, or the rest is empty or not ASCII.
 pub(super) fn visible_of(text: &str) -> Option<String> {
     let cleaned: String = text.chars().filter(|c| !is_invisible(*c)).collect();
     let can_be_shown = cleaned.bytes().all(|byte| byte.is_ascii_graphic());

@@ -175,19 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn every_function_is_listed_and_told_about() {
+    fn help_lists_and_describes_every_function() {
         let listed = help(None, Frontend::Erlang);
         for spec in all() {
             assert!(listed.contains(&usage(spec)), "{}", spec.name);
             assert_eq!(asked(spec.name), Ok(spec.name));
-            let told = help(Some(spec.name), Frontend::Erlang).join("\n");
-            assert!(told.contains(spec.help), "{told}");
+            let text = help(Some(spec.name), Frontend::Erlang).join("\n");
+            assert!(text.contains(spec.help), "{text}");
             assert_eq!(
-                told.contains("deletes documents"),
+                text.contains("deletes documents"),
                 spec.deletes_documents(),
-                "{told}"
+                "{text}"
             );
-            assert_eq!(told.contains("needs a running Kazoo"), spec.needs_kazoo);
+            assert_eq!(text.contains("needs a running Kazoo"), spec.needs_kazoo);
         }
     }
 

@@ -91,9 +91,9 @@ impl Parameter {
             Self::Feature => "a feature, as all_features lists them",
             Self::Run => "the id of a run, as runs lists it",
             Self::AnyCluster => {
-                "this word: the run was on another cluster, and is undone here all the same"
+                "this word: the run was on another cluster, and is undone here anyway"
             }
-            Self::RunInProgress => "the id of a run in progress, as status tells it",
+            Self::RunInProgress => "the id of a run in progress, as status prints it",
             Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
             Self::Function => "the name of a function",
             Self::OfFunction => "the arguments of that function, three at most",

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::engine::Run;
 use crate::kazoo::{AccountId, DatabaseName};
 
-/// The number databases of converted numbers that also have a failure. Two number databases can hold the same number; a failure
-/// in one does not count for the other.
+/// For numbers in two number databases: the database and number of each result, with the number database that was converted. A
+/// failure in one of the two number databases is not a failure in the other.
 pub(super) struct Origins(HashMap<(String, String), DatabaseName>);
 
 impl Origins {

@@ -193,8 +193,8 @@ async fn fix(
     run.reconcile_services().await
 }
 
-/// Fixes the application usage of numbers in a number database. Returns their current documents for the copy, and the ids of
-/// numbers that were decided without documents.
+/// Fixes the application usage of numbers in a number database. Returns the numbers as sources of copies, without the document if
+/// fixing failed.
 async fn fix_apps(
     run: &Run,
     database: &DatabaseName,

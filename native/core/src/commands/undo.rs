@@ -38,7 +38,7 @@ pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Erro
     };
     if on == OnCluster::Same && !run.cluster.is_of(&start).await? {
         return Err(refused(format!(
-            "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here all the same: undo {id} {}",
+            "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here anyway: undo {id} {}",
             start.server,
             run.cluster.url().await?,
             OnCluster::ANY

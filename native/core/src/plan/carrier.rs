@@ -27,7 +27,8 @@ pub fn has_module(document: &Document, module: &str) -> bool {
 }
 
 /// `pvt_features` with or without `local`. `None`: the field is removed. A list becomes the object that Kazoo makes of it
-/// (docs/specification.md#feature-list). An object without features is removed (10.21). Any other value counts as empty.
+/// (docs/specification.md#feature-list). An object without features is removed (10.21). Any other value is replaced if `local` is
+/// added, and kept otherwise.
 fn features(document: &Document, local: bool) -> Option<String> {
     let current = document.get("pvt_features");
     let of_list = current.and_then(|json| features_of_list(json, document));

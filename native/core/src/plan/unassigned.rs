@@ -65,7 +65,7 @@ fn without_field(value: String, field: Option<&str>) -> Option<String> {
     }
 }
 
-/// `pvt_features` without the denied features. `None` if all of them are denied.
+/// `pvt_features` without the denied features. `None` if there were features and all are denied.
 fn features_without(features: &str, denied: &[String]) -> Option<String> {
     let is_denied = |name: &str| {
         let current = current_feature_name(name);

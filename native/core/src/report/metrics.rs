@@ -36,7 +36,7 @@ const LAST_RUN: usize = 11;
 
 /// In the order of the constants above.
 const FAMILIES: [Family; 12] = [
-    counter("kazoo_numbers_runs_total", "Runs, rehearsals included."),
+    counter("kazoo_numbers_runs_total", "Runs, dry runs included."),
     counter(
         "kazoo_numbers_documents_read_total",
         "Documents that CouchDB delivered.",
@@ -89,7 +89,7 @@ pub struct Metrics(BTreeMap<String, Values>);
 
 /// The file is not ours and must not be overwritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {0} is none of this library's metrics: the file is left as it is")]
+#[error("line {0} is not one of this library's metrics: the file is left unchanged")]
 pub struct NotOurs(usize);
 
 impl Metrics {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_file_is_not_taken_for_ours() {
+    fn foreign_file_is_refused() {
         for (text, line) in [
             ("node_load1 0.5", 1),
             ("# a comment\n\nkazoo_numbers_runs_total{command=\"a\"", 3),

@@ -197,7 +197,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
     },
     Explanation {
         keys: "`…-out_of_memory`",
-        meaning: "the answers that the run holds would take more than 320 MiB, or memory could not be had",
+        meaning: "the answers that the run holds would take more than 320 MiB, or memory could not be allocated",
         remedy: "run it again, with fewer requests at a time",
     },
     Explanation {

@@ -70,13 +70,13 @@ fn outcomes(counts: &Counts) -> String {
 }
 
 fn finished(summary: &Summary) -> String {
-    let rehearsed = if summary.dry_run {
+    let suffix = if summary.dry_run {
         " (dry run: nothing was written)"
     } else {
         ""
     };
     format!(
-        "{}: {} databases, {} documents read, {}, {:.1} seconds{rehearsed}",
+        "{}: {} databases, {} documents read, {}, {:.1} seconds{suffix}",
         summary.command,
         summary.databases,
         summary.documents_read,

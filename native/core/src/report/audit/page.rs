@@ -75,7 +75,7 @@ fn tiles(page: &mut String, audit: &Audit) {
     for (figure, text) in [
         (audit.assigned, "assigned numbers"),
         (audit.in_sync, "in sync"),
-        (audit.findings.len() as u64, "out of step"),
+        (audit.findings.len() as u64, "drifted"),
         (audit.unchecked, "could not be checked"),
     ] {
         put!(page, "<div class=\"tile\"><b>{figure}</b>{text}</div>");
@@ -85,7 +85,7 @@ fn tiles(page: &mut String, audit: &Audit) {
 
 fn state(page: &mut String, audit: &Audit) {
     if audit.is_clean() {
-        page.push_str("<p class=\"good\">Clean: nothing is out of step.</p>");
+        page.push_str("<p class=\"good\">Clean: no drift found.</p>");
     }
     if audit.unread.is_empty() && audit.unchecked == 0 {
         return;
@@ -108,7 +108,7 @@ fn state(page: &mut String, audit: &Audit) {
 
 fn kinds(page: &mut String, audit: &Audit) {
     page.push_str(
-        "<h2>By kind</h2><table class=\"kinds\"><tr><th>Drift</th><th class=\"count\">Numbers</th><th></th><th>Mended by</th></tr>",
+        "<h2>By kind</h2><table class=\"kinds\"><tr><th>Drift</th><th class=\"count\">Numbers</th><th></th><th>Repaired by</th></tr>",
     );
     let most = audit.kinds.iter().map(|kind| kind.count).max();
     for one in &audit.kinds {
@@ -203,7 +203,7 @@ fn findings(page: &mut String, audit: &Audit, kind: Drift) {
         if kind == Drift::DifferingCopy {
             "Fields"
         } else {
-            "Mended by"
+            "Repaired by"
         }
     );
     for finding in findings.iter().take(FINDINGS) {

@@ -19,7 +19,7 @@ pub(in crate::report) fn lines(audit: &Audit) -> Vec<String> {
         lines.extend(findings(kind, audit.of_kind(kind)));
     }
     if audit.is_clean() {
-        lines.push("clean: nothing is out of step".to_owned());
+        lines.push("clean: no drift found".to_owned());
     }
     if !audit.unread.is_empty() || audit.unchecked > 0 {
         lines.push(format!(
@@ -44,7 +44,7 @@ fn counts(audit: &Audit) -> Vec<String> {
     let mut rows = vec![[
         "drift".to_owned(),
         "numbers".to_owned(),
-        "mended by".to_owned(),
+        "repaired by".to_owned(),
     ]];
     for one in &audit.kinds {
         rows.push([
