@@ -6,7 +6,7 @@
 # For developers:
 #
 #   make check     format, lints, unit tests and a quick run against the model: before each commit
-#   make lint      all lints, dialyzer and edoc
+#   make lint      all lints, words, dialyzer and edoc
 #   make release   the optimised library and program, for production
 #   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
@@ -65,6 +65,7 @@ lint: built-tests
 	cargo fmt --all --check
 	cargo fmt --manifest-path native/lab/fuzz/Cargo.toml --check
 	scripts/check-features
+	scripts/check-words
 	$(RUN) cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(RUN) $(REBAR3) check
 	scripts/audit-dependencies

@@ -301,7 +301,7 @@ second_writing_run_is_refused_or_waits(Config) ->
     await(fun() -> lock_reads(Config) >= Reads + 2 end),
     [] = test_couch:all(?ACCOUNT_DB),
     test_couch:hold_lock([]),
-    receive {Waiting, Waited} -> {ok, ["waiting: purge_deleted by ann on kazoo@a" ++ _ | _]} = Waited after 20000 -> error(it_waits_for_ever) end,
+    receive {Waiting, Waited} -> {ok, ["waiting: purge_deleted by ann on kazoo@a" ++ _ | _]} = Waited after 20000 -> error(still_waiting) end,
     [_] = test_couch:all(?ACCOUNT_DB),
     %% Runs for one account or number need no lock.
     lock(Node, refuse),

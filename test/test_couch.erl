@@ -104,7 +104,7 @@ request(Method, Path, Body) ->
     {ok, {{_, Status, _}, _, Answer}} = httpc:request(Method, Request, [{ssl, tls(Url)}], [{body_format, binary}]),
     {Status, Answer}.
 
-%% Without options OTP 27 reads the system's CA certificates for http too, and crashes if there are none.
+%% Without options OTP 27 reads the system's CA certificates for http too, and crashes without them.
 tls("https:" ++ _) ->
     {module, _} = code:ensure_loaded(public_key),
     case erlang:function_exported(public_key, cacerts_get, 0) of

@@ -30,7 +30,7 @@
 %% @doc Erases the rows from the caches of this node, and sends a notice for each.
 %%
 %% While the notices of a run are `failing', each is tried once: a broker that is away
-%% must not hold up the run for ever.
+%% must not delay the run without limit.
 %% @end
 -spec announce(Db :: binary(), [kazoo_numbers_host:row()], kazoo_numbers_host:notices()) -> kazoo_numbers_host:answer().
 announce(Db, Rows, Notices) ->

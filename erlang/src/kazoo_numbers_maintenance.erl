@@ -622,9 +622,9 @@ audit() ->
 %% @doc Reports which numbers have drifted in an account, in number databases,
 %% or one number, with the command that repairs each kind of drift.
 %% @end
--spec audit(What :: account() | number_db() | num()) -> 'ok' | {'no_return', pos_integer()}.
-audit(What) ->
-    call('audit', [What]).
+-spec audit(AuditTarget :: account() | number_db() | num()) -> 'ok' | {'no_return', pos_integer()}.
+audit(AuditTarget) ->
+    call('audit', [AuditTarget]).
 
 %% @doc Lists the runs that can be undone.
 -spec runs() -> 'ok' | {'no_return', pos_integer()}.

@@ -33,14 +33,14 @@ pub(crate) enum Form {
     /// One JSON object on each line.
     Json,
     /// Only the audit. All other output goes to standard error.
-    AuditFormat(AuditFormat),
+    Document(AuditFormat),
 }
 
 impl Form {
     /// The form that the options request.
     pub(crate) fn of(options: &Options) -> Self {
         match options.format {
-            Some(document) => Self::AuditFormat(document),
+            Some(document) => Self::Document(document),
             None if options.json => Self::Json,
             None => Self::Lines,
         }
@@ -59,7 +59,7 @@ impl Form {
                 text.extend_from_slice(sanitise::line(&line).as_bytes());
                 text.push(b'\n');
             }
-            Self::AuditFormat(document) => match event {
+            Self::Document(document) => match event {
                 Event::Audit(audit) => {
                     let whole = match document {
                         AuditFormat::Json => audit::to_json(audit),

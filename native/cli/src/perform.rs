@@ -33,7 +33,7 @@ pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) ->
             let line = sanitise::without_credentials(&refusal.to_string()).into_owned();
             match form {
                 Form::Json => terminal::print(&own_event("refused", &json!(line)))?,
-                Form::Lines | Form::AuditFormat(_) => terminal::say(&format!("error: {line}")),
+                Form::Lines | Form::Document(_) => terminal::say(&format!("error: {line}")),
             }
             let result = Returned::of_refusal(name, &refusal);
             end(form, &result, result.exit_status())
@@ -147,7 +147,7 @@ fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
             "result",
             &json!({"returned": returned::value(result), "exit_status": status}),
         ))?,
-        Form::AuditFormat(_) => {}
+        Form::Document(_) => {}
     }
     Ok(status)
 }

@@ -9,7 +9,6 @@ use kazoo_numbers_cli::terminal;
 
 use crate::arguments::{self, Options};
 
-/// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tool {
     Completion,

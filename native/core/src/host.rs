@@ -1,5 +1,4 @@
-//! Where the library runs: inside Kazoo, or standing alone. What it needs from there is this
-//! trait, and nothing else.
+//! The interface between the library and its environment: Kazoo, or standalone.
 
 use std::sync::Arc;
 
@@ -9,23 +8,23 @@ use crate::kazoo::{AccountId, DatabaseName};
 use couchdb::Error;
 use couchdb::{Revision, ServerUrl};
 
-/// A document that was written, as whoever caches documents must be told.
+/// A written document, as caches must learn of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedRow {
-    /// Its id.
+    /// The document's id.
     pub id: String,
-    /// The revision that was replaced; None when it was created.
+    /// The replaced revision. `None`: the document was created.
     pub old_rev: Option<Revision>,
     /// The new revision.
     pub rev: Revision,
-    /// Whether it was deleted.
+    /// Whether the document was deleted.
     pub deleted: bool,
-    /// `pvt_type`, `pvt_account_id`, `pvt_created`, `pvt_modified`, `pvt_deleted` where the
-    /// document (before its deletion) has them: name and JSON text.
+    /// `pvt_type`, `pvt_account_id`, `pvt_created`, `pvt_modified`, `pvt_deleted`, if the document (before its deletion) has
+    /// them: name and JSON text.
     pub fields: Vec<(&'static str, String)>,
 }
 
-/// The fields of a document that a notice of its change carries.
+/// The fields of a document that its notice carries.
 pub const NOTICE_FIELDS: [&str; 5] = [
     "pvt_type",
     "pvt_account_id",
@@ -37,48 +36,48 @@ pub const NOTICE_FIELDS: [&str; 5] = [
 /// The features that the system config allows, as the host knows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemFeatures {
-    /// Those that count now: the configured list, or the default one.
+    /// The features in effect: the configured list, or the default.
     pub allowed: Vec<String>,
-    /// Those that count where nothing is configured.
+    /// The default.
     pub defaults: Vec<String>,
 }
 
-/// The rows of one call that could not be announced, and why.
+/// The rows of one call that could not be announced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unannounced {
     /// The ids of their documents.
     pub ids: Vec<String>,
-    /// The reason of the last one; empty where every row was announced.
+    /// The reason for the last of them; empty if every row was announced.
     pub reason: String,
 }
 
-/// What a host makes of the document of an unassigned number.
+/// The host's decision for the document of an unassigned number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Migrated {
-    /// It is as it should be.
+    /// The document is right.
     Unchanged,
-    /// The document as the host would save it, without fields that it knows nothing of.
+    /// The document as the host would save it, without fields that the host does not know.
     Document(Box<str>),
-    /// The host cannot read the document, for the reason in this line.
+    /// The host cannot read the document; the text has the reason.
     Failed(String),
 }
 
-/// What the library needs from where it runs. What a host does not do itself it says with
-/// `false` or `None`, and the library does it on the documents, or says that it can't.
+/// The services that the library needs from its environment. `false` or `None` means that the host does not provide one. The
+/// library then works on the documents, or reports that it cannot.
 #[async_trait]
 pub trait Host: Send + Sync {
-    /// The server of a database; without one, the server that holds Kazoo's system databases.
+    /// The server of a database. Without a database: the server of Kazoo's system databases.
     async fn server(&self, database: Option<&DatabaseName>) -> Result<ServerUrl, Error>;
 
-    /// All databases whose plain names start so, on every server that the host uses; None: the
-    /// server without a database lists them all. A list that is not whole is an error.
+    /// All databases with this prefix (plain names) on all servers of the host. `None`: the server without a database lists them
+    /// all. An incomplete list is an error.
     async fn databases(&self, prefix: &str) -> Result<Option<Vec<DatabaseName>>, Error> {
         let _ = prefix;
         Ok(None)
     }
 
-    /// Announces rows that were written, and returns when that is done: writes do not outrun it.
-    /// An error means that no row was announced.
+    /// Announces written rows and returns when that is done, so that writes do not overtake notices. An error means that no row
+    /// was announced.
     async fn changed(
         &self,
         database: &DatabaseName,
@@ -88,51 +87,50 @@ pub trait Host: Send + Sync {
         Ok(Unannounced::default())
     }
 
-    /// Creates a database with its design documents; false: the host leaves that to us.
+    /// Creates a database with its design documents. `false`: the library must create it.
     async fn create_database(&self, database: &DatabaseName) -> Result<bool, Error> {
         let _ = database;
         Ok(false)
     }
 
-    /// Reconciles an account's services; false: nobody here can.
+    /// Reconciles an account's services. `false`: the host cannot.
     async fn services(&self, account: AccountId) -> Result<bool, Error> {
         let _ = account;
         Ok(false)
     }
 
-    /// Sets a list of strings in the system config of numbers; false: the host leaves that to us.
+    /// Sets a list of strings in the system config of numbers. `false`: the library must write it.
     async fn set_config(&self, path: &[&str], values: &[String]) -> Result<bool, Error> {
         let _ = (path, values);
         Ok(false)
     }
 
-    /// The features that the system config allows; None: the host leaves that to us.
+    /// The features that the system config allows. `None`: the library must read it.
     async fn system_features(&self) -> Result<Option<SystemFeatures>, Error> {
         Ok(None)
     }
 
-    /// What becomes of these documents of unassigned numbers, one answer for each and in their
-    /// order: without what used them, and without the features that they may not have. None: the
-    /// host leaves that to us. Nothing is saved.
+    /// Decides for the documents of unassigned numbers, one decision per document and in their order: without `pvt_used_by`, and
+    /// without features that they may not have. `None`: the library decides. Nothing is saved.
     async fn migrate_unassigned(&self, documents: &[&str]) -> Result<Option<Vec<Migrated>>, Error> {
         let _ = documents;
         Ok(None)
     }
 
-    /// The carrier modules that there are; None: the host does not know.
+    /// The known carrier modules. `None`: the host does not know them.
     fn carriers(&self) -> Option<Vec<String>> {
         None
     }
 }
 
-/// Standing alone: one server, nobody to tell.
+/// A standalone host: one server, no caches to notify.
 #[derive(Clone, Debug)]
 pub struct Standalone {
     url: ServerUrl,
 }
 
 impl Standalone {
-    /// On this server.
+    /// Creates a host for this server.
     pub fn new(url: ServerUrl) -> Arc<Self> {
         Arc::new(Self { url })
     }

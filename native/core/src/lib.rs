@@ -1,13 +1,11 @@
-//! Keeps Kazoo's number databases and account databases in step.
+//! Keeps Kazoo's number databases and account databases equal.
 //!
-//! A [`command`] is read from a name and its arguments, or refused in one line. It *reads* the
-//! documents that it is about (through [`couchdb`], the only place that knows HTTP), *plans* what
-//! must change ([`plan`], pure functions from documents to changes), *applies* that in batches
-//! with the revisions that were read, and *reports* what CouchDB answered. What Kazoo is, how its
-//! databases are named and its documents look, stands in [`kazoo`] and nowhere else. Where the
-//! library runs, inside Kazoo or alone, is behind [`host`].
+//! A [`command`] is parsed from a name and arguments, or refused in one line. It *reads* documents through [`couchdb`], the only
+//! crate that knows HTTP. It *plans* changes: [`plan`] has pure functions from documents to changes. It *applies* the changes in
+//! batches with the revisions that were read, and *reports* CouchDB's answers. Only [`kazoo`] knows Kazoo's conventions. The
+//! trait in [`host`] separates the library from its environment, which is Kazoo or a standalone program.
 //!
-//! Nothing here prints, and nothing here knows Erlang.
+//! This crate prints nothing and does not know Erlang.
 
 pub mod command;
 mod commands;

@@ -1,16 +1,16 @@
-//! Operations beyond those of the CouchDB client, as failure reports name them.
+//! Operations in failure reports that are not requests of the CouchDB client.
 
 use couchdb::Operation;
 
-/// Reading or writing the system configuration.
+/// Read or write the system config.
 pub const SYSTEM_CONFIG: Operation =
     Operation::new("system_config", "use the system configuration", "in");
 
-/// Telling the host of changes, or asking it for something.
+/// Notify the host of changes, or ask it for a decision.
 pub const HOST: Operation = Operation::new("host", "ask Kazoo", "about");
 
-/// Writing down what is done, or reading it.
+/// Write or read a journal.
 pub const JOURNAL: Operation = Operation::new("journal", "use the journal", "for");
 
-/// Reading the arguments of a command.
+/// Parse the arguments of a command.
 pub const ARGUMENTS: Operation = Operation::new("arguments", "use the arguments", "of");

@@ -1,4 +1,4 @@
-//! A run: one command, from its first read to its last line.
+//! The run of one command, from the first read to the last line.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -21,35 +21,35 @@ use crate::operation;
 use crate::report::{About, Event, Reporter, Summary, publish};
 use couchdb::{Error, Kind};
 
-/// A command to be run, where it runs, and where its events go.
+/// A command with its environment and the receiver of its events.
 pub struct Job {
-    /// The function's name, for the summary.
+    /// The name of the function, for the summary.
     pub function: String,
     /// The command.
     pub command: Command,
-    /// Where the library runs.
+    /// The environment of the library.
     pub host: Arc<dyn Host>,
-    /// How the run goes about its work.
+    /// The settings of the run.
     pub settings: Settings,
-    /// The receiver of events. A full channel slows the run down.
+    /// The receiver of events. A full channel delays the run.
     pub events: mpsc::Sender<Event>,
-    /// Cancelled: the request in flight is finished, and nothing more is written.
+    /// If cancelled, the run finishes the request in flight and writes nothing more.
     pub cancel: CancellationToken,
 }
 
-/// The end of a run.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Finished {
-    /// What the caller gets.
+    /// The value for the caller.
     pub returned: Returned,
     /// The figures.
     pub summary: Summary,
-    /// The id that `undo` takes; `None` for a run that has no journal.
+    /// The id for `undo`; `None` for a run without a journal.
     pub run: Option<String>,
 }
 
-/// Runs a command. It never fails otherwise than by what its events and its result say.
-// Boxed, so that this crate compiles it once: an `async fn` is compiled anew in every crate that polls it.
+/// Runs a command. Errors are reported as events and in the result.
+// Boxed, so that only this crate compiles it: every crate that polls an `async fn` compiles it again.
 pub fn run(job: Job) -> BoxFuture<'static, Finished> {
     Box::pin(run_to_end(job))
 }
@@ -78,7 +78,7 @@ async fn run_to_end(job: Job) -> Finished {
         run.reporter.warn(line).await;
     }
     let summary = summary(&run, job.function, started);
-    // A run that was stopped counts as broken off: the next conversion completes it.
+    // A stopped run counts as interrupted: the next conversion completes it.
     if answer.is_ok() {
         run.end_journal(&summary).await;
     }
@@ -139,7 +139,8 @@ fn summary(run: &Run, function: String, started: Instant) -> Summary {
     summary
 }
 
-/// What the caller gets, whether the figures are printed, and the line of a fatal error. `lost`: why the lock was lost.
+/// The value for the caller, whether figures are printed, and the line of a fatal error. `lost`: the reason why the lock was
+/// lost.
 async fn ended(
     run: &Run,
     answer: Result<Answer, Error>,
@@ -162,20 +163,20 @@ async fn ended(
     } else {
         run.reporter.error(format!("error: {line}"), hint).await;
     }
-    // The figures are printed where something was done before the end.
+    // The figures are printed if the run did anything before the error.
     let wrote = summary.counts.created + summary.counts.updated + summary.counts.deleted;
     (Returned::Code(FAILED), wrote > 0, Some(line))
 }
 
-/// How a run begins.
+/// The result of the checks before a run.
 enum Begun {
-    /// It ends at once, with this answer.
+    /// The run ends with this answer.
     Answered(Answer),
-    /// The command runs, with the lock if it needs it.
+    /// The command runs, with a lease if it needs the lock.
     Command(Command, Option<Lease>),
 }
 
-/// Refuses a run that cannot be done here, or could not be undone, before it writes anything, the lock included; then takes the lock.
+/// Checks before any write, the lock included, whether the run can be done here and undone. Then takes the lock.
 async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Begun, Error> {
     if let Some(answer) = command.check(run).await? {
         return Ok(Begun::Answered(answer));
@@ -197,7 +198,7 @@ async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Begun, Error> {
     })
 }
 
-/// The moment, as RFC 3339 writes it.
+/// The time (RFC 3339).
 fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }

@@ -1,48 +1,46 @@
-//! What a command is about, as its arguments say it.
+//! The scope of a command, from its arguments.
 
 use crate::kazoo::{AccountId, DatabaseName};
 
-/// The account databases that a command is about.
+/// The account databases of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Accounts {
-    /// All that the server lists.
+    /// All accounts of the server.
     All,
-    /// One that the operator named: it must exist.
+    /// One account, which must exist.
     One(AccountId),
-    /// A list: one that does not exist is a failure of its own.
+    /// A list. A missing account is a failure and does not stop the others.
     List(Vec<AccountId>),
 }
 
-/// The number databases that a command is about.
+/// The number databases of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NumberDatabases {
-    /// All that the server lists.
+    /// All number databases of the server.
     All,
-    /// One database, or those that start so: there must be one.
+    /// One database, or all with a prefix: at least one must exist.
     One(Selection),
-    /// A list: one that does not exist is a failure of its own.
+    /// A list. A missing database is a failure and does not stop the others.
     List(Vec<Selection>),
 }
 
-/// How a number database is named by an argument.
+/// A number database in an argument.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Selection {
     /// By its name.
     Database(DatabaseName),
-    /// By fewer than the five characters that name one.
+    /// By a prefix of fewer than five characters: all databases with it.
     StartingWith(String),
 }
 
-/// Whether a feature is added to a list or removed.
+/// Whether a feature is added to or removed from a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
-    /// It is added.
     Add,
-    /// It is removed.
     Remove,
 }
 
-/// Which of a number's two lists of features is edited.
+/// One of a number's two lists of features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FeatureList {
     /// `pvt_features_allowed`
@@ -51,7 +49,7 @@ pub(crate) enum FeatureList {
     Denied,
 }
 
-/// What `migrate_unassigned_numbers` is about.
+/// The scope of `migrate_unassigned_numbers`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unassigned {
     /// Number databases.
@@ -60,14 +58,14 @@ pub(crate) enum Unassigned {
     Number(String),
 }
 
-/// What an audit is about.
+/// The scope of an audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AuditTarget {
-    /// Everything.
+    /// The whole cluster.
     All,
     /// An account, which must exist.
     Account(AccountId),
-    /// A number database, or those that start so: there must be one.
+    /// A number database, or all with a prefix: at least one must exist.
     Databases(Selection),
     /// One number.
     Number(String),
@@ -76,13 +74,13 @@ pub(crate) enum AuditTarget {
 /// The cluster on which a run may be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnCluster {
-    /// The one that it was on.
+    /// Only the cluster of the run.
     Same,
-    /// Any: the operator insists.
+    /// Any cluster, at the operator's demand.
     Any,
 }
 
 impl OnCluster {
-    /// The word by which the operator insists.
+    /// The argument that allows any cluster.
     pub(crate) const ANY: &'static str = "any_cluster";
 }

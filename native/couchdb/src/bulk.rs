@@ -90,7 +90,7 @@ fn request_body(start: &str, writes: &[Write<'_>]) -> String {
     body
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Clone, Debug)]
 pub enum Landed {
     /// The document was written. Its new revision.
@@ -211,9 +211,9 @@ impl Server {
         Ok(landed.collect())
     }
 
-    /// Adds leaves to documents, each as a branch of its own that loses against every leaf that is longer or as long; the first wins
-    /// against those that follow. Each leaf is a document with the revision that it had. Sent until it is known that they are there: a
-    /// leaf that is there already stays as it is.
+    /// Adds leaves to documents, each as a separate branch that loses against every leaf that is longer or as long; the first
+    /// wins against those that follow. Each leaf is a document with the revision that it had. The request is sent until it is
+    /// known that the leaves exist. A leaf that already exists is unchanged.
     ///
     /// # Errors
     /// No answer, or the server refused a leaf.

@@ -9,7 +9,7 @@ use super::kind::{Kind, Persistence, Severity};
 use super::url::ServerUrl;
 use document::DatabaseName;
 
-/// What was being done when an error happened.
+/// The operation during which an error occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
     name: &'static str,

@@ -21,7 +21,7 @@ impl Server {
     /// Reads the documents of these ids, at most `limit` with one request. One answer for each, in the same order.
     ///
     /// # Errors
-    /// The database does not exist, or an answer could not be had.
+    /// The database does not exist, or an answer failed.
     pub async fn read_documents(
         &self,
         database: &DatabaseName,
@@ -36,7 +36,7 @@ impl Server {
     /// Reads the winning revisions of these ids, at most `limit` with one request. One answer for each, in the same order.
     ///
     /// # Errors
-    /// The database does not exist, or an answer could not be had.
+    /// The database does not exist, or an answer failed.
     pub async fn read_revisions(
         &self,
         database: &DatabaseName,

@@ -95,7 +95,7 @@ impl Kind {
         self.severity() == Severity::Temporary
     }
 
-    /// What an error of this kind means for the work that it interrupts.
+    /// The effect of this kind on the interrupted work.
     pub fn severity(self) -> Severity {
         match self {
             Self::Cancelled | Self::Unauthorized | Self::Internal | Self::Config | Self::File => {
@@ -120,7 +120,7 @@ impl Kind {
     }
 }
 
-/// What an error means for the work that it interrupts.
+/// The effect of an error on the interrupted work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// Nothing else can be done either: the run ends.
@@ -131,7 +131,7 @@ pub enum Severity {
     Temporary,
 }
 
-/// How long a failed request is worth another try.
+/// How long a failed request is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Persistence {
     /// Every attempt fails.

@@ -26,7 +26,7 @@ impl Server {
     /// Reads one leaf of a document with conflicts, attachments inline. `None`: the revision does not exist, or it was compacted away.
     ///
     /// # Errors
-    /// The answer could not be had.
+    /// The request failed.
     pub async fn open_revision(
         &self,
         database: &DatabaseName,
@@ -48,7 +48,7 @@ impl Server {
     /// Reads a document.
     ///
     /// # Errors
-    /// The answer could not be had.
+    /// The request failed.
     pub async fn open_doc(
         &self,
         database: &DatabaseName,

@@ -94,7 +94,7 @@ impl<T: FromRow> Pages<T> {
     /// The rows of the next page; `None` after the last.
     ///
     /// # Errors
-    /// The database does not exist, or an answer could not be had.
+    /// The database does not exist, or the request failed.
     pub async fn next(&mut self) -> Result<Option<Vec<T>>, Error> {
         let Some(range) = self.next.take() else {
             return Ok(None);
@@ -118,7 +118,7 @@ impl<T: FromRow> Pages<T> {
     /// After an error each can still be read alone; where both together are too slow, each is.
     ///
     /// # Errors
-    /// The database does not exist, or the answer could not be had.
+    /// The database does not exist, or the request failed.
     pub async fn begin_with<U: FromRow>(&mut self, other: &mut Pages<U>) -> Result<(), Error> {
         let (Some(range), Some(others)) = (&self.next, &other.next) else {
             return Ok(());
@@ -255,7 +255,7 @@ pub(super) fn query_of(whole: bool, parameters: &str) -> String {
     }
 }
 
-/// The start of the page after this row. A page of one row would repeat that row for ever, so the next starts at the smallest id
+/// The start of the page after this row. A page of one row would repeat that row endlessly, so the next starts at the smallest id
 /// that can follow it.
 fn starting_after(mut last: String, limit: usize) -> String {
     if limit == 1 {

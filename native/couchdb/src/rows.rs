@@ -10,7 +10,7 @@ use super::error::{Error, Operation};
 use super::kind::Kind;
 use super::request::Response;
 
-/// What an answer includes besides ids and revisions.
+/// The content of an answer besides ids and revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Include {
     /// Nothing.
@@ -58,7 +58,7 @@ pub struct Revised {
     pub rev: Revision,
 }
 
-/// What a row of `_all_docs` is read as: a [`Document`], or a [`Revised`].
+/// The type of a parsed row of `_all_docs`: a [`Document`], or a [`Revised`].
 pub trait FromRow: Sized + Send {
     /// Makes it of a row. `text`: the document, where it was asked for and is still there.
     ///
@@ -158,7 +158,7 @@ pub(super) fn answer_of<'a, A: Deserialize<'a>>(
     answer.map_err(|error| error.in_database(database))
 }
 
-/// What a row says of a document that was asked for by its id.
+/// The result for a document that was requested by its id.
 pub(super) fn found_in<T: FromRow>(
     database: &DatabaseName,
     row: AllDocsRow<'_>,

@@ -1,4 +1,4 @@
-//! A change to one document of one database: planned, and not yet made.
+//! A planned change to one document of one database.
 
 use crate::document::Document;
 use crate::revision::Revision;
@@ -6,28 +6,28 @@ use crate::revision::Revision;
 /// A losing leaf of a document with conflicts: read at its revision, attachments included.
 pub type Leaf = Document;
 
-/// A planned change to one document. The revision of `before` is the one that is replaced.
+/// A planned change to one document. It replaces the revision of `before`.
 #[derive(Debug)]
 pub enum Change {
     /// The document is created.
     Create {
         /// The document, without a revision.
         after: Document,
-        /// The losing leaves that it had before it was deleted, where a deletion of them is undone.
+        /// The losing leaves before the deletion, if a deletion is undone.
         leaves: Vec<Leaf>,
     },
     /// The document is replaced.
     Update {
         /// The document that was read.
         before: Document,
-        /// The document that it becomes, without a revision.
+        /// The new document, without a revision.
         after: Document,
     },
     /// The document is deleted, with all its leaves.
     Delete {
         /// The document that was read.
         before: Document,
-        /// Its losing leaves, as they were read.
+        /// The losing leaves that were read.
         leaves: Vec<Leaf>,
     },
 }

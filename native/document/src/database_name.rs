@@ -1,19 +1,18 @@
-//! Database names: plain (`numbers/+1415`) as the server lists them, and percent-encoded
-//! (`numbers%2F%2B1415`) as they go into a URL.
+//! Database names: plain (`numbers/+1415`), as the server lists them, and percent-encoded (`numbers%2F%2B1415`), as in URLs.
 
 use std::fmt;
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// All characters except those that are unreserved in a URL.
+/// All characters except the unreserved ones of URLs.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'-')
     .remove(b'.')
     .remove(b'~');
 
-/// A name as it goes into a URL. It need not be a legal one.
+/// Percent-encodes a name for a URL. It need not be legal.
 pub fn encoded(name: &str) -> String {
     utf8_percent_encode(name, ENCODED).to_string()
 }
@@ -26,7 +25,7 @@ impl DatabaseName {
     /// The longest accepted name, in bytes: CouchDB's limit.
     pub const LONGEST: usize = 238;
 
-    /// The name as a server lists it; `None` for one that CouchDB would refuse, so that no name breaks out of its place in a URL.
+    /// Checks a plain name. `None` if CouchDB would refuse it; so no name can change the path of a URL.
     pub fn new(name: &str) -> Option<Self> {
         let legal = |byte: u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_$()+-/".contains(&byte)

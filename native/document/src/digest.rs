@@ -1,15 +1,15 @@
-//! Digests, by which documents are compared.
+//! Digests for comparing documents.
 
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::json::{elements, string};
 use crate::object::{Object, is_about_revisions};
 
-/// Nesting beyond this is compared as text. CouchDB's own answers are far flatter.
+/// Values nested deeper than this are compared as text. Documents of CouchDB are far flatter.
 const DEEPEST: usize = 100;
 
-/// A digest of a document's content. Equal contents have equal digests, whatever the order of their keys; the spelling of a number
-/// counts. Fields about revisions are left out, and of an attachment its name, type, length and digest count.
+/// A digest of a document's content. Documents that differ only in the order of keys have equal digests; the spelling of numbers
+/// counts. Fields about revisions do not count. Attachments count by name, type, length and digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(u128);
 
@@ -30,7 +30,7 @@ pub(crate) fn digest_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a st
     Digest(sum.finish())
 }
 
-/// The digest of an object: a sum over its fields, so that their order does not count.
+/// The digest of an object: a sum over its fields, which ignores their order.
 #[derive(Default)]
 struct ObjectSum {
     sum: u128,
@@ -97,9 +97,9 @@ fn value_digest(json: &str, depth: usize) -> u128 {
     tagged(b'=', json.as_bytes())
 }
 
-/// `revpos` is the revision in which an attachment came, so it differs between two copies of the same document; `stub` says how it
-/// was sent. Of an attachment that came whole, its bytes count and not the digest that its server made of them: stubs compare with
-/// stubs, and whole documents with whole ones.
+/// `revpos` is the revision that added an attachment, so it differs between copies of a document. `stub` only describes the
+/// transfer. An inline attachment counts by its bytes and not by the server's digest: stubs are compared with stubs, and inline
+/// attachments with inline ones.
 fn attachments_digest(json: &str) -> u128 {
     let Ok(attachments) = Object::parse(json) else {
         return value_digest(json, 0);

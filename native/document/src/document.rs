@@ -1,4 +1,4 @@
-//! One document: its id, its revision, its text, and where its fields lie in it.
+//! One document: its id, its revision, its text, and the positions of its fields.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -11,10 +11,10 @@ use crate::json::{elements, string};
 use crate::object::{NotAnObject, Object, edited, is_plain, push_quoted};
 use crate::revision::Revision;
 
-/// A document that was read, or is to be written. It is parsed once, when it is made.
+/// A document that was read or will be written. It is parsed once, on creation.
 ///
-/// The text of a document that was read is a slice of the answer that it came in, and keeps the whole answer in memory:
-/// [`Document::detached`] copies it out.
+/// The text of a document that was read is a slice of its answer and keeps the whole answer in memory. [`Document::detached`]
+/// makes a separate copy.
 #[derive(Clone, Debug)]
 pub struct Document(Box<Parts>);
 
@@ -26,12 +26,12 @@ struct Parts {
     /// Whether the text shares no memory with an answer.
     owned: bool,
     fields: Box<[Field]>,
-    /// Names of fields that are written with escapes: the field's index, and the name without.
+    /// Field names with escapes in the text: the index of the field, and the unescaped name.
     escaped: Vec<(usize, Box<str>)>,
     digest: OnceLock<Digest>,
 }
 
-/// Where a field lies in the text, in bytes. The name is without its quotes.
+/// The position of a field in the text, in bytes. The name is without quotes.
 #[derive(Clone, Copy, Debug)]
 struct Field {
     name: (u32, u32),
@@ -39,17 +39,19 @@ struct Field {
 }
 
 impl Document {
-    /// Reads a document that is at a revision.
+    /// Parses a document that was read at a revision.
     ///
     /// # Errors
+    ///
     /// The text is not one JSON object, or has a key twice.
     pub fn read(id: &str, rev: Revision, text: ByteString) -> Result<Self, NotAnObject> {
         Self::parse(id, Some(rev), text, false)
     }
 
-    /// A document that is to be written. `text` has the `_id`, and no `_rev`.
+    /// Creates a document for writing. `text` has the `_id` and no `_rev`.
     ///
     /// # Errors
+    ///
     /// The text is not one JSON object, or has a key twice.
     pub fn new(id: &str, text: String) -> Result<Self, NotAnObject> {
         Self::parse(id, None, text.into(), true)
@@ -96,17 +98,17 @@ impl Document {
         })))
     }
 
-    /// Its id.
+    /// The document's id.
     pub fn id(&self) -> &str {
         &self.0.id
     }
 
-    /// The revision at which it was read; `None` for one that is to be written.
+    /// The revision at which it was read; `None` for a document for writing.
     pub fn rev(&self) -> Option<&Revision> {
         self.0.rev.as_ref()
     }
 
-    /// Its text, a JSON object.
+    /// The text, a JSON object.
     pub fn text(&self) -> &str {
         &self.0.text
     }
@@ -148,7 +150,7 @@ impl Document {
             .unwrap_or_default()
     }
 
-    /// The digest of the content, made when it is first asked for.
+    /// The digest of the content, computed on the first call.
     pub fn digest(&self) -> Digest {
         *self
             .0
@@ -156,7 +158,7 @@ impl Document {
             .get_or_init(|| digest_of_fields(self.fields()))
     }
 
-    /// The revisions of its losing leaves, where they were asked for.
+    /// The revisions of the losing leaves, if the request asked for them.
     pub fn losing_revisions(&self) -> Vec<Revision> {
         let listed = self.get("_conflicts").and_then(elements);
         listed
@@ -167,8 +169,8 @@ impl Document {
             .collect()
     }
 
-    /// What this document becomes with some fields set (`Some`, JSON text) or removed (`None`), ready to be written: without
-    /// revision and without fields about revisions. Fields keep their place; new ones go to the end.
+    /// The document with some fields set (`Some`, JSON text) or removed (`None`), for writing: without a revision and without
+    /// fields about revisions. Fields keep their place; new ones are appended.
     pub fn edited(&self, edits: &[(&str, Option<&str>)]) -> Self {
         let mut text = String::with_capacity(self.0.text.len() + 64);
         let mut fields = Vec::with_capacity(self.0.fields.len() + edits.len());
@@ -205,7 +207,7 @@ impl Document {
         }))
     }
 
-    /// The same document with a text of its own, no longer a slice of the answer that it came in.
+    /// The document with a copy of its text, so that it no longer keeps its answer in memory.
     pub fn detached(mut self) -> Self {
         if !self.0.owned {
             effort::copied(self.0.text.len());
@@ -215,13 +217,13 @@ impl Document {
         self
     }
 
-    /// The memory that the document takes once it is detached, in bytes.
+    /// The memory of the document after [`Document::detached`], in bytes.
     pub fn size(&self) -> usize {
         size_of::<Parts>() + self.0.id.len() + self.0.text.len() + size_of_val(&*self.0.fields)
     }
 }
 
-/// A place in a text. Answers are far smaller than 4 GiB; beyond that, fields read as empty.
+/// A position in a text as 32 bits. Answers are far smaller than 4 GiB; fields beyond that are read as empty.
 fn short(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! How often a thread parsed documents, and how many bytes of their text it copied. The tests hold both to a limit.
+//! Counts per thread how often documents are parsed and how much of their text is copied. Tests hold both to a limit.
 
 use std::cell::Cell;
 
@@ -7,10 +7,10 @@ thread_local! {
     static COPIED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// What a thread has done with documents since it started.
+/// The work of a thread since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effort {
-    /// Documents that were parsed, each time counted. Values inside a document do not count.
+    /// Parsed documents. A document counts each time; values inside it do not count.
     pub parses: u64,
     /// Bytes of text of documents that were copied.
     pub copied: u64,
@@ -24,12 +24,12 @@ pub fn of_this_thread() -> Effort {
     }
 }
 
-/// Counts a document that is parsed.
+/// Counts a parsed document.
 pub(crate) fn parsed() {
     PARSES.set(PARSES.get().wrapping_add(1));
 }
 
-/// Counts text of a document that is copied. Code outside this crate calls it where it copies a text into a request or a file.
+/// Counts copied text of a document, in bytes. Other crates call it when they copy a text into a request or a file.
 pub fn copied(bytes: usize) {
     COPIED.set(COPIED.get().wrapping_add(bytes as u64));
 }

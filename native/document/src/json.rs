@@ -1,4 +1,4 @@
-//! Values inside a JSON text.
+//! Parses values in a JSON text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,8 +6,7 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The most elements of an array and fields of an object that are read. Each takes about forty bytes of memory, and two to six of
-/// the text.
+/// The most elements of an array or fields of an object. Each takes about forty bytes of memory, and two to six of the text.
 pub(crate) const MOST: usize = 1 << 20;
 
 /// The content of a JSON string; `None` for any other value.

@@ -1,7 +1,7 @@
-//! Documents as CouchDB sends them: the text, and where its fields lie in it.
+//! Documents as CouchDB sends them: the text, and the positions of its fields.
 //!
-//! A document is read without building a tree and changed without touching what does not change, so numbers keep their digits and
-//! unknown fields pass through. Nothing here sends a request, and nothing knows Kazoo.
+//! A document is read without building a tree, and an edit leaves all other fields as they are, so numbers keep their digits and
+//! unknown fields are preserved. This crate sends no requests and does not know Kazoo.
 
 mod change;
 mod database_name;

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::digest::{Digest, digest_of_fields};
 use crate::json::{MOST, string};
 
-/// Number documents have about twenty fields.
+/// The usual maximum: number documents have about twenty fields.
 const FEW_FIELDS: usize = 64;
 
 /// The fields of one JSON object in their order, borrowed from its text.
@@ -31,8 +31,8 @@ impl fmt::Display for NotAnObject {
 
 impl std::error::Error for NotAnObject {}
 
-/// Whether a field is about a document's revisions and no part of its content: `_rev`, and `_conflicts`, which CouchDB adds where
-/// the losing leaves were asked for.
+/// Whether a field is about a document's revisions and not part of its content: `_rev`, and `_conflicts`, which CouchDB adds on
+/// request.
 pub fn is_about_revisions(field: &str) -> bool {
     matches!(field, "_rev" | "_conflicts")
 }
@@ -82,8 +82,8 @@ impl<'a> Object<'a> {
         digest_of_fields(self.fields())
     }
 
-    /// The object's text without fields about revisions and with some fields set (`Some`, JSON text) or removed (`None`). Fields
-    /// keep their place; new ones go to the end.
+    /// The text of the object without fields about revisions and with some fields set (`Some`, JSON text) or removed (`None`).
+    /// Fields keep their place; new ones are appended.
     pub fn with(&self, edits: &[(&str, Option<&str>)]) -> String {
         let mut text = String::new();
         edited(self.fields(), edits, |name, json| {
@@ -136,7 +136,7 @@ pub(crate) fn push_quoted(text: &mut String, name: &str) {
     }
 }
 
-/// Whether a string stands in JSON as it is, without escapes.
+/// Whether JSON writes a string without escapes.
 pub(crate) fn is_plain(text: &str) -> bool {
     !text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\')
 }
@@ -159,7 +159,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
             let value: &'de RawValue = map.next_value()?;
             fields.push((key, value.get()));
         }
-        // CouchDB never sends a key twice. Which of the two values counts would be a guess.
+        // CouchDB never sends a key twice. It would be a guess which value counts.
         match duplicate(&fields) {
             Some(key) => Err(A::Error::custom(format!("the key {key:?} stands twice"))),
             None => Ok(fields),
@@ -167,7 +167,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-/// A key that stands twice. Comparing every pair is fastest for few fields, and quadratic for the many of a hostile document.
+/// A duplicate key. Comparing every pair is fastest for few fields, but quadratic for a hostile document with many.
 fn duplicate<'a>(fields: &'a [(Cow<'_, str>, &str)]) -> Option<&'a str> {
     let keys = || fields.iter().map(|(key, _)| key.as_ref());
     if fields.len() <= FEW_FIELDS {

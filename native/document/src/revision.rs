@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A document's revision. The usual hash is kept as a number, because millions of revisions are held. CouchDB 1.x and BigCouch hash
-/// otherwise, and those are kept as text.
+/// A document's revision. The usual hash is kept as a number, because millions of revisions are in memory. CouchDB 1.x and
+/// BigCouch have other hashes, which are kept as text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Revision {
     /// Generation and 16-byte hash.
@@ -32,15 +32,14 @@ impl Revision {
         usual().unwrap_or_else(|| Self::Other(text.into()))
     }
 
-    /// Creates a revision of this generation that loses against all others of it, except those
-    /// created here with a lower rank. In CouchDB the longest branch wins, and of equally long ones
-    /// the greatest hash.
+    /// Creates a revision of this generation that loses against all others of it, except those created here with a lower rank. In
+    /// CouchDB the longest branch wins, then the greatest hash.
     pub fn losing(generation: u32, rank: u32) -> Self {
         let hash = u128::from(rank) << 64 | u128::from(rand::random::<u64>());
         Self::Usual(generation.max(1), hash)
     }
 
-    /// The generation: the number of revisions in the branch. None if the text has another form.
+    /// The generation: the number of revisions in the branch. `None` if the text has another form.
     pub fn generation(&self) -> Option<u32> {
         match self {
             Self::Usual(generation, _) => Some(*generation),

@@ -1,13 +1,13 @@
-//! Ids with a value each, in little memory: millions are held while a cluster is compared.
+//! A compact map from ids to values: a comparison of clusters holds millions of ids.
 
 use std::cmp::Ordering;
 
-/// A map that is filled, then frozen by [`SortedIdMap::sorted`], then searched. An id takes its own bytes and one `usize`, and no
+/// A map that is filled, frozen by [`SortedIdMap::sorted`], then searched. An id takes its own bytes and one `usize`, without an
 /// allocation.
 #[derive(Clone, Debug)]
 pub struct SortedIdMap<V> {
     text: String,
-    /// Where each id ends in the text, and its value.
+    /// The end of each id in the text, and its value.
     entries: Vec<(usize, V)>,
 }
 
@@ -27,12 +27,12 @@ impl<V: Copy> SortedIdMap<V> {
         self.entries.push((self.text.len(), value));
     }
 
-    /// How many ids there are.
+    /// The number of ids.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is no id.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -56,7 +56,7 @@ impl<V: Copy> SortedIdMap<V> {
         self
     }
 
-    /// The place of an id in their order, and its value.
+    /// The position of an id in the order, and its value.
     pub fn find(&self, id: &str) -> Option<(usize, V)> {
         let (mut from, mut to) = (0, self.len());
         while from < to {

@@ -168,7 +168,6 @@ impl Interceptor for KillTrigger {
     }
 }
 
-/// A folder of journals.
 struct JournalFolder(tempfile::TempDir);
 
 impl JournalFolder {

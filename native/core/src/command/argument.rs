@@ -11,7 +11,7 @@ pub enum Argument {
     List(Vec<String>),
 }
 
-/// Why a command was refused, as one line. Nothing was read or written.
+/// The one-line reason why a command was refused. Nothing was read or written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(String);
 

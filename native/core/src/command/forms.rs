@@ -4,30 +4,30 @@ use crate::kazoo::{DatabaseName, decoded, number_database_of};
 use crate::report::{is_invisible, separates_digits};
 use crate::selection::Selection;
 
-/// The longest number or name that is read, in bytes.
+/// The longest accepted number or name, in bytes.
 pub(super) const LONGEST: usize = 256;
 
-/// The words for phone numbers where they are expected.
+/// The name of phone numbers in refusals.
 pub(super) const NUMBERS: &str = "phone numbers";
 
-/// Whether a text can be dialled, and is longer than the name of a number database.
+/// Whether a text is an optional `+` and at least five digits.
 pub(super) fn is_a_number(text: &str) -> bool {
     starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= 5
 }
 
-/// Whether this is all of a number, and not its first characters: no country has numbers with fewer digits that Kazoo takes.
+/// Whether a text is a whole number and not a prefix. Kazoo accepts no number with fewer digits in any country.
 pub(super) fn is_a_whole_number(text: &str) -> bool {
     const SHORTEST: usize = 8;
     starts_a_number(text) && text.bytes().filter(u8::is_ascii_digit).count() >= SHORTEST
 }
 
-/// A number without what people write between its digits; None where nothing else is left than a number, or it is one.
+/// The number without separators between its digits. `None` if there are no separators, or the rest is not a number.
 pub(super) fn digits_of(text: &str) -> Option<String> {
     let cleaned: String = text.chars().filter(|c| !separates_digits(*c)).collect();
     (cleaned != text && cleaned.len() <= LONGEST && is_a_number(&cleaned)).then_some(cleaned)
 }
 
-/// A text without what cannot be seen; None where it has none of that, or nothing else.
+/// The text without invisible characters. `None` if it has none, or the rest is empty or not ASCII.
 pub(super) fn visible_of(text: &str) -> Option<String> {
     let cleaned: String = text.chars().filter(|c| !is_invisible(*c)).collect();
     let can_be_shown = cleaned.bytes().all(|byte| byte.is_ascii_graphic());
@@ -35,8 +35,8 @@ pub(super) fn visible_of(text: &str) -> Option<String> {
         .then_some(cleaned)
 }
 
-/// A number database in any of its forms: its name, encoded or not, or the five characters that
-/// name it. A longer number is none: what deletes from a database must not mistake one for it.
+/// A number database in any of its forms: its name, encoded or not, or the five characters that name it. A longer number is not
+/// accepted: a command that deletes from a database must not read a number as its database.
 pub(super) fn database(text: &str) -> Option<DatabaseName> {
     let plain = decoded(text)?;
     if let Some(rest) = plain.strip_prefix("numbers/") {
@@ -51,8 +51,8 @@ pub(super) fn database(text: &str) -> Option<DatabaseName> {
     number_database_of(&plain)
 }
 
-/// The first characters of a number, five or more of which name one database; or a database. A whole number is refused: the
-/// operator means that number, and not all that share its database.
+/// A prefix (five or more characters name one database) or a database. A whole number is refused: the operator means that number
+/// and not every number in its database.
 pub(super) fn prefix(text: &str) -> Option<Selection> {
     if let Some(database) = database(text) {
         return Some(Selection::Database(database));

@@ -29,7 +29,7 @@ impl Given<'_> {
         ))
     }
 
-    /// The same, with what was probably meant.
+    /// As `refuse`, with a suggestion of the kind of argument that the text looks like.
     pub(super) fn refuse_or_suggest(&self, text: &str, expected: &str, example: &str) -> Refusal {
         let line = self.refuse(&shown(text), expected, example);
         let meant = if expected == NUMBERS {
@@ -43,7 +43,7 @@ impl Given<'_> {
         }
     }
 
-    /// Whether a list that is there is empty, where a list may be.
+    /// Whether the next argument is an empty list where a list is allowed.
     pub(super) fn is_empty_list(&self) -> bool {
         self.spec
             .parameters
@@ -66,7 +66,7 @@ impl Given<'_> {
         self.checked(text, expected, example)
     }
 
-    /// A word that must stand just so.
+    /// Takes a word that must match exactly.
     pub(super) fn word(&mut self, word: &str) -> Result<(), Refusal> {
         let expected = format!("the word {word}");
         match self.text(&expected, word)? {
@@ -93,13 +93,13 @@ impl Given<'_> {
         expected: &str,
         example: &str,
     ) -> Result<String, Refusal> {
-        // What is no number is a failure of its own and no refusal, nothing at all included
+        // A text that is not a number, the empty text included, is the failure of that number and not a refusal
         // (docs/specification.md#not-reconcilable).
         if text.is_empty() && expected != NUMBERS {
             return Err(self.refuse("empty", expected, example));
         }
-        // Kazoo does not take what people write between the digits of a number, and would look for a number of that very
-        // name (docs/specification.md#not-reconcilable).
+        // Kazoo does not strip the separators that people write between digits. It would look for a number with exactly that name
+        // (docs/specification.md#not-reconcilable).
         let unclear = if expected == NUMBERS {
             text.contains(|c: char| c != ' ' && is_invisible(c)) || digits_of(&text).is_some()
         } else {
@@ -224,7 +224,7 @@ impl Given<'_> {
         if let Some(selection) = prefix(&text) {
             return Ok(AuditTarget::Databases(selection));
         }
-        // A number that is written for people, more likely than anything else.
+        // Most likely a number in a notation for people.
         let number = digits_of(&text).map(|_| NUMBERS);
         Err(self.refuse_or_suggest(&text, number.unwrap_or(expected), example))
     }

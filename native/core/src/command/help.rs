@@ -1,5 +1,4 @@
-//! Help: the table of commands as lines to read. The command line's `--help` and the manual are
-//! made of the same texts.
+//! Help: the catalog as lines of text. `--help` of the command line and the manual use the same texts.
 
 use super::argument::Refusal;
 use super::catalog::all;
@@ -7,13 +6,13 @@ use super::parameter::Parameter;
 use super::spec::{CommandSpec, Effect, Origin};
 use crate::report::{Frontend, shown};
 
-/// How near a name must be to one that there is, to be meant for it; 1 is the same.
+/// The least similarity of a name to an existing one that is suggested for it. 1 is equality.
 const NEAR: f64 = 0.8;
 
-/// Names that are offered instead of one that there is not, at most.
+/// The most names that are suggested for an unknown one.
 const OFFERED: usize = 3;
 
-/// The function that help is asked about, by its name, with or without an arity.
+/// Finds the function for `help` by its name, with or without an arity.
 pub(super) fn topic(given: &str) -> Result<&'static str, Refusal> {
     let name = match given.split_once('/') {
         Some((name, arity)) if arity.parse::<u8>().is_ok() => name,
@@ -25,7 +24,7 @@ pub(super) fn topic(given: &str) -> Result<&'static str, Refusal> {
         .ok_or_else(|| Refusal::new(format!("help: {}", no_such(name))))
 }
 
-/// Says that there is no such function, and which ones may have been meant.
+/// The message for an unknown function, with suggestions.
 pub(super) fn no_such(name: &str) -> String {
     let line = format!("there is no function {}", shown(name));
     match nearest(name).as_slice() {
@@ -34,9 +33,9 @@ pub(super) fn no_such(name: &str) -> String {
     }
 }
 
-/// The names most like this one, the likest first.
+/// The most similar names, best first.
 fn nearest(name: &str) -> Vec<&'static str> {
-    // What is longer than any name is like none, and costs time to compare.
+    // A text longer than every name resembles none of them, and comparing it takes time.
     if name.len() > 100 {
         return Vec::new();
     }
@@ -50,7 +49,7 @@ fn nearest(name: &str) -> Vec<&'static str> {
     near.into_iter().map(|(_, name)| name).collect()
 }
 
-/// `help/0` and `help/1`: the functions that there are, or all about one of them.
+/// `help/0` and `help/1`: lists all functions, or describes one.
 pub fn help(topic: Option<&str>, frontend: Frontend) -> Vec<String> {
     match topic {
         None => list(frontend),
@@ -108,7 +107,7 @@ pub fn usage(spec: &CommandSpec) -> String {
     words(spec.name, spec, Parameter::name)
 }
 
-/// A call of a function that would be taken.
+/// A valid call of a function.
 pub fn example(spec: &CommandSpec, frontend: Frontend) -> String {
     let call = format!("{} {}", frontend.call(), spec.name);
     words(&call, spec, Parameter::example)
@@ -122,7 +121,7 @@ fn words(start: &str, spec: &CommandSpec, word: fn(&Parameter) -> &'static str) 
         })
 }
 
-/// What a function does to the data, in one sentence or two.
+/// Describes in one or two sentences what a function does to the data.
 pub fn effect(spec: &CommandSpec, frontend: Frontend) -> String {
     match (spec.needs_kazoo, frontend) {
         (true, Frontend::Erlang) => return "It needs a running Kazoo.".to_owned(),
@@ -176,19 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn every_function_is_listed_and_told_about() {
+    fn help_lists_and_describes_every_function() {
         let listed = help(None, Frontend::Erlang);
         for spec in all() {
             assert!(listed.contains(&usage(spec)), "{}", spec.name);
             assert_eq!(asked(spec.name), Ok(spec.name));
-            let told = help(Some(spec.name), Frontend::Erlang).join("\n");
-            assert!(told.contains(spec.help), "{told}");
+            let text = help(Some(spec.name), Frontend::Erlang).join("\n");
+            assert!(text.contains(spec.help), "{text}");
             assert_eq!(
-                told.contains("deletes documents"),
+                text.contains("deletes documents"),
                 spec.deletes_documents(),
-                "{told}"
+                "{text}"
             );
-            assert_eq!(told.contains("needs a running Kazoo"), spec.needs_kazoo);
+            assert_eq!(text.contains("needs a running Kazoo"), spec.needs_kazoo);
         }
     }
 

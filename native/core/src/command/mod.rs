@@ -1,5 +1,5 @@
-//! The commands: a catalog with a row each, from which help, the command line, the Erlang module, the manual's reference and the
-//! tests are made; and reading a call, by its name and arguments, into a [`Command`] or a refusal of one line
+//! The commands. The catalog has one row per command; help, the command line, the Erlang module, the reference of the manual and
+//! the tests are derived from it. `parse` turns a name and arguments into a [`Command`] or a refusal of one line
 //! (docs/specification.md#arguments).
 
 mod argument;
@@ -22,7 +22,7 @@ pub use parse::parse;
 pub use prepared::Command;
 pub use spec::{CommandSpec, Effect, Family, Origin, Returns};
 
-/// The commands of this library: those of Kazoo's module and those that it adds, in the catalog's order.
+/// The commands of this library in the order of the catalog: those of Kazoo's module and the additional ones.
 pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {
     all().filter(|spec| spec.origin != Origin::Erlang)
 }

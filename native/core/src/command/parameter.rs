@@ -1,6 +1,6 @@
 //! The parameters of commands: their names, descriptions and examples.
 
-/// What an argument is.
+/// The meaning of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parameter {
     /// An account, in any form.
@@ -27,22 +27,22 @@ pub enum Parameter {
     Feature,
     /// The id of a run, as `runs` lists it.
     Run,
-    /// The word that has a run undone on another cluster.
+    /// The word that allows undoing a run on another cluster.
     AnyCluster,
-    /// What an audit is about: an account, a number database, a prefix or a number.
+    /// The scope of an audit: an account, a number database, a prefix or a number.
     AuditTarget,
-    /// The id of a run in progress, as `status` tells it.
+    /// The id of a run in progress, as `status` prints it.
     RunInProgress,
     /// The name of a function.
     Function,
-    /// The arguments of another function.
+    /// The arguments for the function that another parameter names.
     OfFunction,
-    /// Something that only Kazoo understands.
+    /// An argument that only Kazoo understands.
     Other,
 }
 
 impl Parameter {
-    /// Whether a list is taken.
+    /// Whether the parameter accepts a list.
     pub fn is_list(&self) -> bool {
         matches!(self, Self::Accounts | Self::Databases | Self::Numbers)
     }
@@ -71,7 +71,7 @@ impl Parameter {
         }
     }
 
-    /// What is taken, in one line.
+    /// The accepted values, in one line.
     pub fn description(&self) -> &'static str {
         match self {
             Self::Account => {
@@ -91,9 +91,9 @@ impl Parameter {
             Self::Feature => "a feature, as all_features lists them",
             Self::Run => "the id of a run, as runs lists it",
             Self::AnyCluster => {
-                "this word: the run was on another cluster, and is undone here all the same"
+                "this word: the run was on another cluster, and is undone here anyway"
             }
-            Self::RunInProgress => "the id of a run in progress, as status tells it",
+            Self::RunInProgress => "the id of a run in progress, as status prints it",
             Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
             Self::Function => "the name of a function",
             Self::OfFunction => "the arguments of that function, three at most",
@@ -101,7 +101,7 @@ impl Parameter {
         }
     }
 
-    /// One that would be taken.
+    /// An accepted value.
     pub fn example(&self) -> &'static str {
         match self {
             Self::Account | Self::Accounts => "4b87ccf02d8846f06c3b1f0e04e76bfd",

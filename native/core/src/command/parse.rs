@@ -1,14 +1,15 @@
-//! From a name and arguments to a [`Command`].
+//! Parses a name and arguments into a [`Command`].
 
 use super::argument::{Argument, Refusal};
 use super::given::Given;
 use super::prepared::{Command, Prepared};
 use super::{commands, find, help};
 
-/// Reads a command. The refusal is one line that names the argument, what was expected and an example.
+/// Parses a command. A refusal is one line with the argument, the expected value and an example.
 ///
 /// # Errors
-/// There is no such function, or it does not take these arguments.
+///
+/// The function does not exist, or does not accept these arguments.
 pub fn parse(function: &str, arguments: &[Argument]) -> Result<Command, Refusal> {
     let Some(spec) = find(function, arguments.len()) else {
         return Err(unknown(function, arguments.len()));
@@ -54,7 +55,7 @@ mod tests {
         Argument::Text(text.into())
     }
 
-    /// The refusal of a call. A conversion refuses its other arguments only after its target was checked.
+    /// The refusal of a call. A conversion checks its target before it refuses other arguments.
     fn refused(function: &str, arguments: &[Argument]) -> String {
         match parse(function, arguments) {
             Err(refusal) => refusal.to_string(),
@@ -160,7 +161,7 @@ mod tests {
         assert!(parse("audit", &[list]).is_err());
     }
 
-    /// Every function that takes numbers, with this text in their place.
+    /// A call of every function that accepts numbers, with this text in the place of the number.
     fn with_number(number: &str) -> Vec<(&'static str, Vec<Argument>)> {
         commands()
             .filter(|spec| !spec.needs_kazoo)
@@ -206,7 +207,7 @@ mod tests {
             let line = refused(function, &arguments);
             assert!(!line.contains("did you mean"), "{line}");
         }
-        // Not a number at all: a failure of that number, and no refusal.
+        // A text that is not a number fails as that number; the command is not refused.
         for (function, arguments) in with_number("sip-user") {
             if function != "audit" {
                 assert!(parse(function, &arguments).is_ok(), "{function}");

@@ -1,4 +1,4 @@
-//! A command whose arguments are read: ready to run.
+//! A command with parsed arguments, ready to run.
 
 use std::fmt;
 use std::future::Future;
@@ -14,18 +14,18 @@ use couchdb::Error;
 
 type Work = Box<dyn FnOnce(Arc<Run>) -> BoxFuture<'static, Result<Answer, Error>> + Send + Sync>;
 
-/// Refuses a run before anything else is done, the lock included: by an error, or by an answer.
+/// A check before all other work, the lock included. It refuses the run by an error or an answer.
 type Check =
     Box<dyn FnOnce(Arc<Run>) -> BoxFuture<'static, Result<Option<Answer>, Error>> + Send + Sync>;
 
-/// What the arguments of a command make of it.
+/// The work that a command does for its arguments.
 pub(super) struct Prepared {
     work: Work,
     check: Option<Check>,
-    /// The scope, where the arguments decide it.
+    /// The scope, if the arguments decide it.
     scope: Option<Option<Scope>>,
     is_published: bool,
-    /// The refusal that is printed after the check, if that is all.
+    /// If set, the command does nothing but print this refusal after the check.
     refusal: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl Prepared {
         })
     }
 
-    /// Work that ends with an answer of its own.
+    /// Work that returns its own answer.
     pub(super) fn answer<F>(work: impl FnOnce(Arc<Run>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Answer, Error>> + Send + 'static,
@@ -64,7 +64,7 @@ impl Prepared {
         })
     }
 
-    /// A list was empty: there is nothing to do.
+    /// For an empty list: no work.
     pub(super) fn nothing() -> Self {
         let nothing = Self::answer(|run| async move {
             let line = "nothing to do: the list is empty".to_owned();
@@ -74,7 +74,7 @@ impl Prepared {
         nothing.scope(None)
     }
 
-    /// A refusal that is printed only after the check.
+    /// A refusal that is printed after the check.
     pub(super) fn refused(line: String) -> Self {
         let refusal = Some(line.clone());
         let refused = Self::answer(move |run| async move {
@@ -87,7 +87,7 @@ impl Prepared {
         }
     }
 
-    /// The same, with this check.
+    /// Adds a check.
     pub(super) fn check<F>(self, check: impl FnOnce(Arc<Run>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Option<Answer>, Error>> + Send + 'static,
@@ -98,7 +98,7 @@ impl Prepared {
         }
     }
 
-    /// The same, in this scope.
+    /// Sets the scope.
     pub(super) fn scope(self, scope: Option<Scope>) -> Self {
         Self {
             scope: Some(scope),
@@ -106,7 +106,7 @@ impl Prepared {
         }
     }
 
-    /// The same, counted in no report.
+    /// Excludes the run from the report and the counters.
     pub(super) fn unpublished(self) -> Self {
         Self {
             is_published: false,
@@ -115,7 +115,7 @@ impl Prepared {
     }
 }
 
-/// A command, read and checked. Numbers in it are as they were given: their normalisation is configured in the cluster.
+/// A parsed and checked command. Its numbers are not normalised yet, because the converters are configured in the cluster.
 pub struct Command {
     spec: &'static CommandSpec,
     prepared: Prepared,
@@ -137,22 +137,22 @@ impl Command {
         self.spec
     }
 
-    /// How much of the cluster it may change; `None`: no numbers.
+    /// How much of the cluster the command may change. `None`: it changes no numbers.
     pub fn scope(&self) -> Option<Scope> {
         self.prepared.scope.unwrap_or(self.spec.scope)
     }
 
-    /// The refusal that is all that the command prints, unless its check ends it before.
+    /// If the command only prints a refusal, that refusal. The check can end the command before.
     pub fn refusal(&self) -> Option<&str> {
         self.prepared.refusal.as_deref()
     }
 
-    /// Whether the run is counted and reported.
+    /// Whether the run is written to the report and the counters.
     pub(crate) fn is_published(&self) -> bool {
         self.prepared.is_published
     }
 
-    /// Checks whether the command can be run here, before the lock is taken. An answer ends the run.
+    /// Checks whether the command can run here, before the lock is taken. An answer ends the run.
     pub(crate) async fn check(&mut self, run: &Arc<Run>) -> Result<Option<Answer>, Error> {
         match self.prepared.check.take() {
             Some(check) => check(run.clone()).await,

@@ -1,4 +1,4 @@
-//! A row of the catalog: all about one command.
+//! A row of the catalog: all facts about one command.
 
 use super::argument::Refusal;
 use super::given::Given;
@@ -10,15 +10,15 @@ use crate::plan::Drift;
 /// The kind of work that a command does. Help and the Erlang module list commands by family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// Account databases to number databases.
+    /// Copies from account databases to number databases.
     CopyToNumberDatabases,
-    /// Number databases to account databases.
+    /// Copies from number databases to account databases.
     CopyToAccounts,
-    /// Everything for one account.
+    /// Fixes all numbers of one account.
     Fix,
-    /// Which application uses a number.
+    /// Sets which application uses a number.
     Apps,
-    /// Numbers and fields that should not be there.
+    /// Removes numbers and fields.
     Removal,
     /// Carrier modules.
     Carriers,
@@ -26,33 +26,33 @@ pub enum Family {
     Features,
     /// Kazoo's own commands about databases and views.
     Kazoo,
-    /// What Kazoo's module does not have: audit, undo, help.
+    /// Commands that Kazoo's module does not have: audit, undo, help.
     Ours,
 }
 
-/// What a command does to the data.
+/// The effect of a command on the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It reads.
+    /// Reads only.
     Reads,
-    /// It creates and updates documents.
+    /// Creates and updates documents.
     Writes,
-    /// It deletes documents, too.
+    /// Also deletes documents.
     Deletes,
 }
 
-/// Who provides a command.
+/// The provider of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Kazoo's module has it, too.
+    /// Kazoo's module also has it.
     Kazoo,
-    /// This library adds it.
+    /// Only this library has it.
     Ours,
-    /// The Erlang module adds it, and no command is read from it: it starts, lists and stops runs.
+    /// The Erlang module adds it to start, list and stop runs. It is not parsed as a command.
     Erlang,
 }
 
-/// What a command returns in Erlang, besides `{no_return, Code}`.
+/// The Erlang result of a command other than `{no_return, Code}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
     /// `ok`
@@ -63,9 +63,9 @@ pub enum Returns {
     Value,
     /// An application, or `undefined`.
     App,
-    /// A list of text.
+    /// A list of texts.
     Text,
-    /// What another function returns.
+    /// The result of the function that an argument names.
     Any,
 }
 
@@ -76,34 +76,34 @@ pub(super) type Start = fn(&mut Given<'_>) -> Result<Prepared, Refusal>;
 pub struct CommandSpec {
     /// The function's name, as Kazoo has it.
     pub name: &'static str,
-    /// Its parameters; their number is its arity.
+    /// The parameters; their number is the arity.
     pub parameters: &'static [Parameter],
-    /// The kind of its work.
+    /// The kind of work.
     pub family: Family,
-    /// Who provides it.
+    /// The provider.
     pub origin: Origin,
-    /// What it does to the data.
+    /// The effect on the data.
     pub effect: Effect,
-    /// Whether it only works inside Kazoo.
+    /// Whether it works only inside Kazoo.
     pub needs_kazoo: bool,
-    /// How much of the cluster it may change; `None`: no numbers. Its arguments may narrow that.
+    /// How much of the cluster it may change. `None`: no numbers. The arguments can narrow the scope.
     pub scope: Option<Scope>,
-    /// Whether its output has the manual's lines and no others (docs/specification.md#manual-output).
+    /// Whether its output consists of exactly the lines in the manual (docs/specification.md#manual-output).
     pub has_fixed_output: bool,
-    /// What it returns in Erlang.
+    /// Its result in Erlang.
     pub returns: Returns,
-    /// The kinds of drift that it repairs, as audits name it.
+    /// The kinds of drift that it repairs. Audits name it for them.
     pub repairs: &'static [Drift],
-    /// Names and Erlang types of its parameters, where only Kazoo knows them; empty otherwise.
+    /// The names and Erlang types of parameters that only Kazoo knows; empty for all other commands.
     pub erlang_parameters: &'static [(&'static str, &'static str)],
-    /// What it does, in one line.
+    /// One line that says what it does.
     pub help: &'static str,
-    /// Reads its arguments.
+    /// Parses the arguments.
     pub(super) start: Start,
 }
 
 impl CommandSpec {
-    /// A command of Kazoo's that reads.
+    /// A command of Kazoo's module that only reads.
     pub(super) const fn new(
         family: Family,
         name: &'static str,
@@ -128,7 +128,7 @@ impl CommandSpec {
         }
     }
 
-    /// It writes documents.
+    /// Sets the effect: it writes documents.
     pub(super) const fn writes(self) -> Self {
         Self {
             effect: Effect::Writes,
@@ -136,7 +136,7 @@ impl CommandSpec {
         }
     }
 
-    /// It writes and deletes documents.
+    /// Sets the effect: it writes and deletes documents.
     pub(super) const fn deletes(self) -> Self {
         Self {
             effect: Effect::Deletes,
@@ -144,7 +144,7 @@ impl CommandSpec {
         }
     }
 
-    /// It changes databases, lists of them, or all: one such run at a time.
+    /// Sets an exclusive scope: it changes databases, lists of them, or everything.
     pub(super) const fn exclusive(self) -> Self {
         Self {
             scope: Some(Scope::Exclusive),
@@ -152,7 +152,7 @@ impl CommandSpec {
         }
     }
 
-    /// It changes one account, or given numbers.
+    /// Sets a shared scope: it changes one account or given numbers.
     pub(super) const fn shared(self) -> Self {
         Self {
             scope: Some(Scope::Shared),
@@ -160,7 +160,7 @@ impl CommandSpec {
         }
     }
 
-    /// It repairs these kinds of drift.
+    /// Sets the kinds of drift that it repairs.
     pub(super) const fn repairs(self, repairs: &'static [Drift]) -> Self {
         Self { repairs, ..self }
     }
@@ -179,7 +179,7 @@ impl CommandSpec {
         }
     }
 
-    /// Its output has the manual's lines and no others.
+    /// Fixes the output to the lines in the manual.
     pub(super) const fn fixed_output(self) -> Self {
         Self {
             has_fixed_output: true,
@@ -191,7 +191,7 @@ impl CommandSpec {
         Self { origin, ..self }
     }
 
-    /// It only works inside Kazoo.
+    /// Limits it to Kazoo.
     pub(super) const fn needs_kazoo(self) -> Self {
         Self {
             needs_kazoo: true,

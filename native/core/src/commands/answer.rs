@@ -1,19 +1,19 @@
-//! How a command ends.
+//! The result of a command.
 
 use crate::engine::Run;
 
-/// The exit code of a run in which something failed, and of a command that was refused.
+/// The exit code of a run with failures and of a refused command.
 pub const FAILED: u8 = 2;
 
-/// The exit code of a command that cannot be run here.
+/// The exit code of a command that is not available here.
 pub const NOT_HERE: u8 = 1;
 
-/// What a run returns to its caller (docs/specification.md#output).
+/// The value that a run returns to its caller (docs/specification.md#output).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Returned {
     /// `ok`
     Ok,
-    /// `no_return`: as `ok`, and nothing is printed for it.
+    /// `no_return`: as `ok`, but `sup` prints nothing.
     NoReturn,
     /// `{no_return, Code}`
     Code(u8),
@@ -24,7 +24,7 @@ pub enum Returned {
 }
 
 impl Returned {
-    /// What the caller of a refused command gets. The one function that returns its reason does so here, too
+    /// The value for a refused command. `copy_single_number_to_account_db` returns the reason; all others return an exit code
     /// (docs/specification.md#copy-single-number).
     pub fn of_refusal(function: &str, refusal: &impl std::fmt::Display) -> Self {
         Self::refused(function, &refusal.to_string())
@@ -38,7 +38,7 @@ impl Returned {
         }
     }
 
-    /// The exit status that `sup` makes of it.
+    /// The exit status that `sup` derives from the value.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Ok | Self::NoReturn => 0,
@@ -48,18 +48,18 @@ impl Returned {
     }
 }
 
-/// The end of a command.
+/// The output that ends a command.
 pub(crate) enum Answer {
-    /// The summary and the failure report are printed.
+    /// Print the summary and the failure report.
     Figures,
-    /// They are printed, and this is returned.
+    /// Print the summary and the failure report, and return this value.
     FiguresAnd(Returned),
-    /// Everything is printed already.
+    /// Print nothing more, and return this value.
     Only(Returned),
 }
 
 impl Answer {
-    /// The end of an output that nothing follows, unless something failed. `returned`: for a run without failures.
+    /// Ends an output of the manual: prints only the failures, if there are any. `returned`: the value of a run without failures.
     pub(crate) async fn printed(run: &Run, returned: Returned) -> Self {
         let failures = run.reporter.failures();
         if failures.is_empty() {
@@ -69,7 +69,7 @@ impl Answer {
         Self::Only(Returned::Code(FAILED))
     }
 
-    /// The end of an output that says itself which numbers failed. Databases that could not be read follow it.
+    /// Ends an output that lists its failed numbers. Prints the failure report only for databases that could not be read.
     pub(crate) async fn printed_or_failed(run: &Run) -> Self {
         let failures = run.reporter.failures();
         if failures.is_empty() {

@@ -1,4 +1,4 @@
-//! `app_using/2`: the application that a number is used by in an account. Callflow goes first.
+//! `app_using/2`: the application that uses a number in an account. Callflow has priority.
 
 use std::sync::Arc;
 

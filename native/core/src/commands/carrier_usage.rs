@@ -10,17 +10,17 @@ use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange, string};
 
-/// The index that Kazoo keeps of carrier modules: a row a document, reduced by a sum.
+/// Kazoo's view of carrier modules: one row per document, reduced by a sum.
 const DESIGN: &str = "numbers";
 const VIEW: &str = "module_name";
 
-/// A number database has one design document, the one that the index is in.
+/// A number database has one design document: the one with the view.
 const DESIGN_DOCUMENTS: u64 = 1;
 
 /// Numbers by carrier module.
 type Counts = BTreeMap<String, u64>;
 
-/// The same as the index has it: keys in JSON.
+/// Numbers by carrier module, as the view returns them: keys are JSON.
 type Rows = Vec<(Box<str>, u64)>;
 
 /// `carrier_module_usage`
@@ -66,7 +66,7 @@ pub(crate) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<
     Ok(Answer::printed_or_failed(run).await)
 }
 
-/// The numbers of documents that the databases hold, where their servers report them.
+/// The number of live documents of each database, where the server reports it.
 async fn held(run: &Run, databases: &[DatabaseName]) -> Result<HashMap<DatabaseName, u64>, Error> {
     let mut by_server: HashMap<String, Vec<&DatabaseName>> = HashMap::new();
     for database in databases {
@@ -82,14 +82,14 @@ async fn held(run: &Run, databases: &[DatabaseName]) -> Result<HashMap<DatabaseN
         match server.document_counts(&databases).await {
             Ok(counts) => held.extend(counts.into_iter().map(|(name, counts)| (name, counts.live))),
             Err(error) if error.is_fatal() => return Err(error),
-            // The documents are counted.
+            // The fallback counts documents.
             Err(_) => {}
         }
     }
     Ok(held)
 }
 
-/// The counts in the index of a database; `None` where it has none.
+/// The counts from the view of a database; `None` if the view is not available.
 async fn indexed(run: &Run, database: &DatabaseName) -> Result<Option<Rows>, Error> {
     let server = run.cluster.server(Some(database)).await?;
     match server.grouped_counts(database, DESIGN, VIEW).await {
@@ -99,8 +99,8 @@ async fn indexed(run: &Run, database: &DatabaseName) -> Result<Option<Rows>, Err
     }
 }
 
-/// Whether an index has a row for each document that the database held at that moment. Otherwise it is missing, of another version
-/// or broken, or another writer is at work, and the documents are read. Every document counts that is no design document
+/// Whether the view has a row for each document that the database held at that moment. If not, the view is missing, broken or of
+/// another version, or another writer is active; then the documents are read. All documents except design documents count
 /// (docs/specification.md#other-types).
 fn is_whole(rows: &Rows, held: Option<u64>) -> bool {
     let indexed = rows
@@ -139,7 +139,7 @@ fn module_of(document: &Document) -> String {
         .map_or_else(|| "null".to_owned(), shown)
 }
 
-/// A module as it is printed: a string bare, anything else as JSON.
+/// The printed form of a module: the content of a string, JSON of any other value.
 fn shown(json: &str) -> String {
     string(json).map_or_else(|| json.to_owned(), Into::into)
 }

@@ -1,16 +1,16 @@
-//! The lines of a conversion: which numbers were converted, and which failed.
+//! The output of a conversion: converted numbers and failed numbers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::engine::Run;
 use crate::kazoo::{AccountId, DatabaseName};
 
-/// The databases in which numbers that failed somewhere were converted. Two number databases can hold the same number, and a failure
-/// of one is no failure of the other.
+/// For numbers in two number databases: the database and number of each result, with the number database that was converted. A
+/// failure in one of the two number databases is not a failure in the other.
 pub(super) struct Origins(HashMap<(String, String), DatabaseName>);
 
 impl Origins {
-    /// `lists`: the numbers of each number database. `copies`: the account, number and number database of each copy that follows.
+    /// `lists`: the numbers of each number database. `copies`: account, number and number database of each updated copy.
     pub(super) fn of<'a>(
         lists: &'a [(DatabaseName, BTreeSet<String>)],
         copies: impl Iterator<Item = (AccountId, &'a str, &'a DatabaseName)> + Clone,
@@ -22,7 +22,7 @@ impl Origins {
                     .map(move |number| (number.as_str(), database))
             })
         };
-        // Only numbers that are in two databases matter, and they are few.
+        // Only numbers in two databases matter, and they are few.
         let mut seen: HashMap<&str, &DatabaseName> = HashMap::new();
         let mut twice: HashSet<&str> = HashSet::new();
         let copied = copies.clone().map(|(_, number, from)| (number, from));
@@ -40,14 +40,14 @@ impl Origins {
         Self(origins.collect())
     }
 
-    /// Whether a failure of a number at a place (an encoded name) is one of this database.
+    /// Whether the failure of a number in `place` (an encoded name) belongs to this number database.
     pub(super) fn concerns(&self, database: &DatabaseName, place: &str, number: &str) -> bool {
         let origin = self.0.get(&(place.to_owned(), number.to_owned()));
         origin.is_none_or(|origin| origin == database)
     }
 }
 
-/// Those of the numbers that failed at a place that concerns them, each with the first reason, as one word.
+/// The failed numbers of a number database, each with its first reason as one word.
 pub(super) fn failures_of(
     run: &Run,
     numbers: &BTreeSet<String>,
@@ -67,7 +67,7 @@ pub(super) fn failures_of(
     failed
 }
 
-/// Prints which numbers were converted, and which failed.
+/// Prints the converted numbers and the failed numbers.
 pub(super) async fn print(
     run: &Run,
     target: &str,

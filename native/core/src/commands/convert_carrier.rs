@@ -1,5 +1,5 @@
-//! `convert_carrier_module`, `convert_carrier_module_number`: numbers from one carrier module to another, and their accounts'
-//! copies after them. The output has the manual's lines and no others.
+//! `convert_carrier_module`, `convert_carrier_module_number`: convert numbers from one carrier module to another, then update
+//! their accounts' copies. The output consists of the lines in the manual.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange};
 
-/// The answer to a conversion to a module that the host does not know. It comes before everything else, so that nothing is read or
-/// locked (docs/specification.md#bad-carrier-module).
+/// The answer for a target module that the host does not know. The check runs first, so nothing is read or locked
+/// (docs/specification.md#bad-carrier-module).
 pub(crate) async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
     let carriers = run.cluster.host().carriers();
     if is_valid_target(target, carriers.as_deref()) {
@@ -30,7 +30,7 @@ pub(crate) async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
     Some(Answer::Only(Returned::Code(FAILED)))
 }
 
-/// The numbers that a conversion of one database is about, and the copies that follow.
+/// The converted numbers of one database and the copies to update.
 #[derive(Default)]
 struct Converted {
     numbers: BTreeSet<String>,
@@ -106,7 +106,7 @@ pub(crate) async fn convert_number(
     Ok(Answer::printed_or_failed(run).await)
 }
 
-/// Converts in one number database, a page at a time.
+/// Converts the numbers of one number database, a page at a time.
 async fn convert_in(
     run: &Run,
     database: &DatabaseName,
@@ -116,8 +116,8 @@ async fn convert_in(
     let mut all = Converted::default();
     let mut scan = run.scan(database, IdRange::all()).await?;
     loop {
-        // What is converted so far must be followed by its copies, even if the rest cannot be read: another run would not find it
-        // by its module any more.
+        // The copies of converted numbers must be updated even if the rest of the database cannot be read: another run would no
+        // longer find these numbers by their module.
         let page = match run.or_failed(database, scan.next().await)? {
             Some(Some(page)) => page,
             Some(None) | None => break,
@@ -143,7 +143,7 @@ async fn convert_in(
     Ok(all)
 }
 
-/// Converts documents of a number database. `source`: the module that they must still have.
+/// Converts documents of a number database. `source`: the module that they must still have; `None`: any.
 async fn convert_documents(
     run: &Run,
     database: &DatabaseName,
@@ -190,8 +190,8 @@ async fn convert_documents(
     Ok(converted)
 }
 
-/// Those of the numbers of a database whose copies follow it: where another number database holds one too, the account's copy is
-/// that one's. Numbers for which that cannot be read fail.
+/// The numbers of a database whose account copies are made from it. If another number database also holds a number and has
+/// priority, the copy is made from that one. If this cannot be read, the numbers fail.
 async fn unshadowed(
     run: &Run,
     database: &DatabaseName,
@@ -215,7 +215,7 @@ async fn unshadowed(
     Ok(assigned)
 }
 
-/// Makes the accounts' copies follow, an account at a time, and has services reconciled.
+/// Updates the accounts' copies, an account at a time, and reconciles services.
 async fn follow(run: &Arc<Run>, followers: Vec<(AccountId, CopySource)>) -> Result<(), Error> {
     let mut by_account: BTreeMap<AccountId, Copies> = BTreeMap::new();
     for (account, source) in followers {
@@ -232,8 +232,8 @@ async fn follow(run: &Arc<Run>, followers: Vec<(AccountId, CopySource)>) -> Resu
     run.reconcile_services().await
 }
 
-/// Numbers whose conversion an earlier run began and did not complete. Their number databases have the new module already, so a
-/// search for the old one passes them by, while their accounts' copies may still have it. The journal knows them.
+/// Numbers whose conversion an earlier run started and did not complete, from the journals. Their number databases already have
+/// the new module, so a search for the old one misses them, but their accounts' copies may still have the old one.
 async fn broken_off(
     run: &Run,
     known: &[(AccountId, CopySource)],
@@ -253,7 +253,7 @@ async fn broken_off(
     }
     for earlier in earlier {
         let start = &earlier.start;
-        // A failure that was reported is tried again by the same command, and by no other.
+        // Only the same command retries a reported failure.
         let is_over = earlier.ended && (earlier.failed == 0 || start.command != run.command_line());
         if is_over
             || !start.converts_carriers()
@@ -276,7 +276,7 @@ async fn broken_off(
                     .read(name, id)
                     .map_err(|error| Journals::failed_in(&start.run, &error))?;
                 let after = of_document.last().and_then(|step| step.after.as_ref());
-                // Two number databases can give a number to two accounts, and each has a copy.
+                // Two number databases can assign a number to two accounts; each account has a copy.
                 if let Some(account) = after.and_then(|after| NumberFacts::of(after).assigned_to)
                     && !followed.contains(&(account, id.to_owned()))
                 {

@@ -1,9 +1,9 @@
-//! `copy_number_dbs_to_accounts` and the narrower commands: from number databases to the databases of the accounts that numbers are
-//! assigned to.
+//! `copy_number_dbs_to_accounts` and narrower commands: copy numbers from number databases to the databases of the assigned
+//! accounts.
 //!
-//! A whole cluster is read once: first the account databases, of which a digest of each number is kept, and the documents while there
-//! is room; then the number databases, whose documents are compared page by page. The changes are collected by account, across number
-//! databases, and written an account at a time.
+//! A run for the whole cluster reads each database once. It reads the account databases first and keeps a digest of each number,
+//! and the documents while memory permits. Then it reads the number databases and compares their documents page by page. Changes
+//! are collected by account, across number databases, and written an account at a time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,7 @@ pub(crate) async fn copy(
     }
     let whole = databases == NumberDatabases::All;
     let databases = run.number_databases(databases).await?;
-    // Of a few number databases only some accounts' documents are needed: they are read by their ids when it is known which.
+    // A few number databases need documents of only some accounts. They are read by id once these accounts are known.
     let snapshots = match only {
         Some(account) => Snapshots::read(run, vec![account]).await?,
         None if whole => Snapshots::read(run, run.all_accounts().await?).await?,
@@ -42,7 +42,7 @@ pub(crate) async fn copy(
     let copying = Arc::new(Copying {
         snapshots,
         only,
-        outbox: Mutex::default(),
+        pending: Mutex::default(),
     });
     run.each_number_database(databases, |run, database| {
         let copying = copying.clone();
@@ -54,7 +54,7 @@ pub(crate) async fn copy(
         }
     })
     .await?;
-    let mut left: BTreeMap<AccountId, Copies> = copying.outbox().drain().collect();
+    let mut left: BTreeMap<AccountId, Copies> = copying.pending().drain().collect();
     for account in copying.snapshots.0.keys() {
         left.entry(*account).or_default();
     }
@@ -83,7 +83,7 @@ fn kept_source(run: &Run, database: &DatabaseName, document: Document) -> CopySo
     }
 }
 
-/// `copy_single_number_to_account_db`: whatever the assignment.
+/// `copy_single_number_to_account_db`: copies a number to any account, whatever its assignment.
 pub(crate) async fn copy_number_to(
     run: &Arc<Run>,
     given: String,
@@ -120,7 +120,8 @@ pub(crate) async fn copy_number_to(
     ))
 }
 
-/// Why a number failed, as the original says it: it does not distinguish what was not found.
+/// The reason of a failed number in the words of Kazoo's module, which does not distinguish a missing number from a missing
+/// database.
 fn reason_of(run: &Run, number: &str) -> String {
     let failures = run.reporter.failures();
     let reason = failures.of_number(number).next();
@@ -131,7 +132,7 @@ fn reason_of(run: &Run, number: &str) -> String {
     }
 }
 
-/// What account databases hold.
+/// Snapshots of account databases.
 #[derive(Default)]
 struct Snapshots(HashMap<AccountId, Snapshot>);
 
@@ -139,20 +140,20 @@ struct Snapshots(HashMap<AccountId, Snapshot>);
 #[derive(Default)]
 struct Snapshot {
     digests: SortedIdMap<Digest>,
-    /// The documents of the first ids, as many as there was room for. A document that is about to be replaced need not be read
-    /// again: its revision decides whether it is still there.
+    /// The documents of the first ids, while memory permits. A document that is about to be replaced need not be read again:
+    /// CouchDB checks its revision.
     documents: Mutex<Vec<Option<Kept>>>,
 }
 
 impl Snapshots {
     async fn read(run: &Arc<Run>, accounts: Vec<AccountId>) -> Result<Self, Error> {
-        // Room of its own: the changes that are written must not wait for it.
+        // A separate budget: snapshots must not block the changes that are written.
         let room = Budget::new(run.settings.memory);
         let read = run
             .each(accounts, |run, account| {
                 let room = room.clone();
                 async move {
-                    // Without a snapshot the account's documents are read by their ids, and it fails then if it must.
+                    // Without a snapshot, the account's documents are read by id later; that read reports the error.
                     match Snapshot::read(&run, account, &room).await {
                         Ok(snapshot) => Ok(Some((account, snapshot))),
                         Err(error) if error.is_fatal() => Err(error),
@@ -164,13 +165,13 @@ impl Snapshots {
         Ok(Self(read.into_iter().flatten().collect()))
     }
 
-    /// Compares a number with what its account holds.
+    /// Compares a number with the snapshot of its account.
     fn compare(&self, account: AccountId, source: &Document) -> Compared {
         let Some(snapshot) = self.0.get(&account) else {
             return Compared::Unknown;
         };
         let Some((index, digest)) = snapshot.digests.find(source.id()) else {
-            // Only numbers that start with `+` are in a snapshot.
+            // A snapshot has only numbers that start with `+`.
             return if source.id().starts_with('+') {
                 Compared::Absent
             } else {
@@ -207,20 +208,20 @@ impl Snapshot {
         }
         documents.shrink_to_fit();
         Ok(Self {
-            // `_all_docs` is sorted, so the order of the ids is that of the documents.
+            // `_all_docs` is sorted, so ids and documents have the same order.
             digests: digests.sorted(),
             documents: Mutex::new(documents),
         })
     }
 }
 
-/// What comparing a number with a snapshot says of its copy.
+/// The state of a copy according to a snapshot.
 enum Compared {
-    /// The account holds just this.
+    /// The copy equals the number.
     Same,
-    /// It holds nothing in its place.
+    /// There is no copy.
     Absent,
-    /// It holds this document.
+    /// The copy is this document.
     Differs(Kept),
     /// The copy must be read.
     Unknown,
@@ -229,13 +230,13 @@ enum Compared {
 struct Copying {
     snapshots: Snapshots,
     only: Option<AccountId>,
-    /// What is to be copied, by account.
-    outbox: Mutex<HashMap<AccountId, Copies>>,
+    /// Copies that are not written yet, by account.
+    pending: Mutex<HashMap<AccountId, Copies>>,
 }
 
 impl Copying {
-    fn outbox(&self) -> MutexGuard<'_, HashMap<AccountId, Copies>> {
-        locked(&self.outbox)
+    fn pending(&self) -> MutexGuard<'_, HashMap<AccountId, Copies>> {
+        locked(&self.pending)
     }
 
     /// Compares the documents of a number database with their copies.
@@ -279,7 +280,7 @@ impl Copying {
         Ok(())
     }
 
-    /// Decides about a number whose copy is known.
+    /// Decides for a number with a known copy.
     async fn put(
         &self,
         run: &Run,
@@ -289,7 +290,7 @@ impl Copying {
         copy: Option<Kept>,
     ) -> Result<(), Error> {
         let decision = decide(&source, copy.as_ref().map(Kept::document), false);
-        // Other decisions are rare, and are made from fresh reads.
+        // All other decisions are rare. They are made from fresh reads.
         let Decision::Write(after) = decision else {
             let source = self.keep(run, source).await?;
             self.compare_later(database, account, source);
@@ -308,13 +309,13 @@ impl Copying {
             None => (Change::create(after), None),
         };
         let charges = of_copy.into_iter().chain([charge]);
-        let mut outbox = self.outbox();
-        let copies = outbox.entry(account).or_default();
+        let mut pending = self.pending();
+        let copies = pending.entry(account).or_default();
         copies.change(change, database.clone(), charges);
         Ok(())
     }
 
-    /// Keeps a source until it is compared; where there is no room, its id.
+    /// Keeps a source until it is compared. If memory is full, keeps only its id (`Err`).
     async fn keep(&self, run: &Run, source: Document) -> Result<Result<Kept, String>, Error> {
         let source = match run.budget.keep(source) {
             Ok(kept) => return Ok(Ok(kept)),
@@ -350,18 +351,18 @@ impl Copying {
             from: database.clone(),
             document,
         };
-        self.outbox().entry(account).or_default().compare(source);
+        self.pending().entry(account).or_default().compare(source);
     }
 
-    /// Makes room: writes the copies of the account that has the most.
+    /// Frees memory: writes the copies of the account with the most copies.
     async fn spill(&self, run: &Run) -> Result<(), Error> {
         let largest = {
-            let mut outbox = self.outbox();
-            let account = outbox
+            let mut pending = self.pending();
+            let account = pending
                 .iter()
                 .max_by_key(|(_, copies)| copies.len())
                 .map(|(account, _)| *account);
-            account.and_then(|account| Some((account, outbox.remove(&account)?)))
+            account.and_then(|account| Some((account, pending.remove(&account)?)))
         };
         if let Some((account, copies)) = largest {
             copy_to_account(run, account, copies, Assignment::ToTheAccount).await?;

@@ -1,4 +1,4 @@
-//! The commands about features of a number (docs/specification.md#other-functions).
+//! Commands for the features of a number (docs/specification.md#other-functions).
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ async fn print_known(run: &Run) {
         .await;
 }
 
-/// The end of a command about a feature that does not exist; `None` for one that does.
+/// The answer for an unknown feature; `None` for a known one.
 pub(super) async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
     if KNOWN_FEATURES.contains(&feature) {
         return None;
@@ -39,7 +39,7 @@ pub(super) async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
     Some(Answer::Only(Returned::NoReturn))
 }
 
-/// Reads one number. `None`: it cannot be read, and the report says why.
+/// Reads one number. `None`: the read failed, and the failure report has the reason.
 async fn one_number(
     run: &Arc<Run>,
     given: String,
@@ -53,7 +53,7 @@ async fn one_number(
     Ok(None)
 }
 
-/// Prints Kazoo's own line for a number that cannot be read, and returns what Kazoo returns for one that is absent.
+/// Prints Kazoo's line for a number that cannot be read. Returns what Kazoo returns for an absent number.
 async fn print_unread(run: &Run) -> Answer {
     let failures = run.reporter.failures();
     let mut is_absent = true;
@@ -99,7 +99,7 @@ async fn print_number(run: &Run, document: &Document) {
     }
 }
 
-/// The four editors of a number's features: both copies of its document are edited.
+/// The four commands that edit a number's features. Both copies of its document are edited.
 pub(crate) async fn edit_on_number(
     run: &Arc<Run>,
     edit: Edit,

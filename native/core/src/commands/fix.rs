@@ -1,5 +1,6 @@
-//! `fix_account_db_numbers`, `fix_number`, `fix_numbers`: everything for one account, or for some of its numbers, in one pass over the
-//! data: application usage in the number databases, copies to the account, wrong ones out of it, services reconciled.
+//! `fix_account_db_numbers`, `fix_number`, `fix_numbers`: fix all or some numbers of one account in one pass over the data. They
+//! set the application usage in the number databases, copy the numbers to the account, remove wrong ones from it, and reconcile
+//! services.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::report::Outcome;
 use couchdb::Error;
 use document::{Change, Digest, Document, IdRange};
 
-/// An account's database, read once.
+/// The account's database, read once.
 #[derive(Default)]
 struct Account {
     numbers: Vec<AccountNumber>,
@@ -28,9 +29,9 @@ struct Account {
 struct AccountNumber {
     id: String,
     digest: Digest,
-    /// Whether it says that it is another account's.
+    /// Whether `pvt_assigned_to` names another account.
     is_wrong: bool,
-    /// A wrong one, while there is room for it.
+    /// The document of a wrong number, while memory permits.
     document: Option<Kept>,
 }
 
@@ -64,7 +65,7 @@ pub(crate) async fn account(run: &Arc<Run>, account: AccountId) -> Result<(), Er
     fix(run, account, own, all, unread).await
 }
 
-/// `fix_numbers`, and `fix_number`, which is a list of one.
+/// `fix_numbers`; `fix_number` is `fix_numbers` with one number.
 pub(crate) async fn numbers(
     run: &Arc<Run>,
     account: AccountId,
@@ -135,8 +136,8 @@ async fn read_account(run: &Run, account: AccountId) -> Result<Account, Error> {
     Ok(own)
 }
 
-/// Does everything in the manual's order. `unread`: number databases that could not be read. What belongs in them is not removed: they
-/// might say that it is the account's.
+/// Runs all steps in the order of the manual. `unread`: number databases that could not be read. Their numbers are not removed
+/// from the account, because such a database might assign them to it.
 async fn fix(
     run: &Arc<Run>,
     account: AccountId,
@@ -192,8 +193,8 @@ async fn fix(
     run.reconcile_services().await
 }
 
-/// Fixes the application usage of numbers of a number database. Returns them as they are now, to be copied; those that could not be
-/// settled without their documents.
+/// Fixes the application usage of numbers in a number database. Returns the numbers as sources of copies, without the document if
+/// fixing failed.
 async fn fix_apps(
     run: &Run,
     database: &DatabaseName,
@@ -218,7 +219,7 @@ async fn fix_apps(
     };
     let mut targets = Vec::new();
     let mut sources = Vec::new();
-    // Numbers whose usage is not known are copied as they are.
+    // A number with unknown usage is copied unchanged.
     let mut as_they_are = HashMap::new();
     for (account, document) in assigned {
         sources.push((account, document.id().to_owned()));
@@ -254,7 +255,7 @@ async fn fix_apps(
     Ok(copies)
 }
 
-/// Removes numbers of another account that were not copied just now.
+/// Removes numbers of other accounts that this run did not copy.
 async fn remove_wrong(
     run: &Run,
     account: AccountId,

@@ -1,4 +1,4 @@
-//! `fix_apps_…`: which application uses a number (`pvt_used_by`), in account databases and in number databases.
+//! `fix_apps_…`: set the application that uses a number (`pvt_used_by`), in account databases and in number databases.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,15 +24,15 @@ pub(crate) async fn in_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<()
     Ok(())
 }
 
-/// A live number that waits until the whole account is read.
+/// A live number that waits until the account's database is read completely.
 enum Waiting {
     Kept(Kept),
-    /// There was no room for the document.
+    /// The id of a document that memory had no room for.
     Id(String, UsedBy),
 }
 
-/// One account's database in one scan: its callflows and trunkstore documents say what uses a number, and its numbers wait until all
-/// of them are read.
+/// Fixes one account's database in one scan. Callflows and trunkstore documents name the numbers in use, so all of them are read
+/// before a number is decided.
 async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
     let normaliser = run.normaliser().await?;
     let database = account.database();
@@ -65,7 +65,7 @@ async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
                     charges.push(charge);
                 }
             }
-            // Only a document that must change is worth another read.
+            // A document is read again only if it must change.
             Waiting::Id(id, used_by) if is_used_by_wrong(used_by, usage.of(&id)) => {
                 undecided.push(id);
             }
@@ -80,8 +80,7 @@ async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
     Ok(())
 }
 
-/// The change that a document needs. A document that stays as it is counts as unchanged, with a warning where both applications use
-/// its number.
+/// The change that a document needs. A correct document counts as unchanged; a number that both applications use gets a warning.
 async fn change_of(
     run: &Run,
     database: &DatabaseName,

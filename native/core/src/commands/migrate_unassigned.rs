@@ -1,4 +1,4 @@
-//! `migrate_unassigned_numbers`: fields that unassigned numbers should not have. Kazoo decides where it is there to ask.
+//! `migrate_unassigned_numbers`: removes fields that only assigned numbers should have. Inside Kazoo, Kazoo decides.
 
 use std::sync::Arc;
 
@@ -66,13 +66,13 @@ struct Migration<'a> {
     database: &'a DatabaseName,
 }
 
-/// What the host says of one document.
+/// The host's decision for one document.
 enum Asked {
-    /// The command is not about the document.
+    /// The document is out of the command's scope.
     No,
-    /// The host leaves the decision to the rule.
+    /// The host has no decision; the rule decides.
     NoHost,
-    /// The host's answer.
+    /// The host's decision.
     Host(Migrated),
 }
 
@@ -123,7 +123,7 @@ impl Reconciler for Migration<'_> {
 }
 
 impl Migration<'_> {
-    /// The host's answers, one for each document and in their order. `None`: the host leaves that to the rule.
+    /// Asks the host for decisions, one per document and in their order. `None`: the rule decides.
     async fn ask(&self, documents: &[&Document]) -> Result<Option<Vec<Migrated>>, Error> {
         let mut answers = Vec::with_capacity(documents.len());
         for some in documents.chunks(self.run.settings.max_bulk_insert.max(1)) {

@@ -1,4 +1,4 @@
-//! What the commands do, a file a family: which databases are scanned, which reconciler decides, what is printed.
+//! The commands, one file per family: which databases are scanned, which reconciler decides, and what is printed.
 
 mod answer;
 pub(crate) mod app_using;

@@ -1,4 +1,4 @@
-//! `purge_deleted`, `purge_discovery`: numbers of a state out of the number databases.
+//! `purge_deleted`, `purge_discovery`: delete the numbers of one state from the number databases.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `remove_wrong_assigned_…` and `remove_former_copies`: copies out of account databases that are not the account's.
+//! `remove_wrong_assigned_…` and `remove_former_copies`: delete copies in account databases that do not belong to the account.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -57,19 +57,19 @@ async fn from_account<R: Reconciler>(run: &Run, account: AccountId, rule: &R) ->
     Ok(())
 }
 
-/// Copies of an account, by what the number databases say of their numbers.
+/// Removes former copies of an account. The number databases' documents decide.
 struct FormerCopies<'a> {
     run: &'a Run,
     account: AccountId,
 }
 
-/// What the number databases have of one number.
+/// The documents of one number in the number databases.
 #[derive(Clone, Copy, Default)]
 struct Numbers {
     elsewhere: Elsewhere,
-    /// One of the documents has losing leaves.
+    /// A document has losing leaves.
     conflicted: bool,
-    /// One of the documents is assigned to something that is no account id.
+    /// A document has an odd assignment.
     odd: bool,
 }
 
@@ -135,14 +135,14 @@ impl Reconciler for FormerCopies<'_> {
         }
     }
 
-    /// No leaf permits the deletion: copies with conflicts are kept.
+    /// No leaf permits the deletion: a copy with conflicts is kept.
     fn permits(&self, _: &Change, _: &Leaf) -> bool {
         false
     }
 }
 
 impl FormerCopies<'_> {
-    /// Warns of a copy that is kept although it may be a former one, because an assignment is odd.
+    /// Warns of a copy that is kept because an assignment is odd, although it may be a former copy.
     async fn warn_odd(&self, target: &Target, numbers: &OtherSide<Numbers>) {
         let (Some(copy), Ok(numbers)) = (&target.document, numbers) else {
             return;

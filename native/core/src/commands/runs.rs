@@ -6,7 +6,7 @@ use crate::journal::Journals;
 use crate::operation;
 use couchdb::{Error, Kind};
 
-/// The journals of this place.
+/// The journals that this host keeps.
 pub(super) fn journals(run: &Run) -> Result<Journals, Error> {
     run.settings.journals.clone().ok_or_else(|| {
         Error::new(
@@ -17,7 +17,7 @@ pub(super) fn journals(run: &Run) -> Result<Journals, Error> {
     })
 }
 
-/// `runs/0`: the newest last.
+/// `runs/0`: lists the runs, the newest last.
 pub(crate) async fn runs(run: &Run) -> Result<Answer, Error> {
     let journals = journals(run)?;
     journals.prune(None);

@@ -1,4 +1,4 @@
-//! The commands about the features that the system configuration allows (docs/specification.md#other-functions).
+//! Commands for the features that the system config allows (docs/specification.md#other-functions).
 
 use async_trait::async_trait;
 
@@ -13,7 +13,7 @@ use crate::selection::Edit;
 use couchdb::{Error, Kind};
 use document::{Document, Object, quoted};
 
-/// The feature that only administrators use, and that must be allowed for them.
+/// A feature that only administrators use. It must be in the list of allowed features.
 const ADMIN_ONLY: &str = "carrier_name";
 
 /// `feature_permissions_on_system_config/0`
@@ -32,7 +32,7 @@ async fn print(run: &Run, features: &[String]) {
         .await;
 }
 
-/// The features that the system configuration allows, sorted, each once.
+/// The features that the system config allows, sorted, without duplicates.
 async fn allowed(run: &Run) -> Result<Vec<String>, Error> {
     let features = match run.cluster.host().system_features().await? {
         Some(features) => features.allowed,
@@ -92,7 +92,7 @@ pub(crate) async fn reset(run: &Run) -> Result<Answer, Error> {
     set(run, sorted(defaults)).await
 }
 
-/// Writes the features that the system configuration allows, and prints them.
+/// Writes and prints the features that the system config allows.
 async fn set(run: &Run, features: Vec<String>) -> Result<Answer, Error> {
     let path = ["features", "allow"];
     let by_host = !run.settings.dry_run && run.cluster.host().set_config(&path, &features).await?;
@@ -123,7 +123,7 @@ async fn write(run: &Run, features: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The document of the system configuration that holds the allowed features.
+/// The document of the system config with the allowed features.
 struct AllowedFeatures<'a> {
     section: &'a str,
     /// A JSON array.
@@ -158,7 +158,7 @@ impl Reconciler for AllowedFeatures<'_> {
     }
 }
 
-/// A document with a value deep inside set. A value on the path that is no object is replaced by one.
+/// The document with one nested value set. A value on the path that is not an object becomes an object.
 fn with_nested(document: &Document, path: [&str; 3], json: &str) -> Document {
     let [field, inner @ ..] = path;
     let value = nested(document.get(field), &inner, json);

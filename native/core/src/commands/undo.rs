@@ -1,6 +1,6 @@
-//! `undo/1`, `undo/2`: the documents of a run are put back where no other writer has changed them since.
+//! `undo/1`, `undo/2`: restore the documents of a run, except those that another writer changed since.
 //!
-//! The documents stay in the journal until they are put back, some at a time: memory does not grow with the journal.
+//! Documents stay in the journal until they are restored, in batches, so memory does not grow with the journal.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::selection::OnCluster;
 use couchdb::{Attachments, Error, Kind};
 use document::{Change, Leaf, Object};
 
-/// Bytes of a journal that are put back with one request, if one document is not larger.
+/// The batch size: bytes of a journal per request. A batch has at least one document.
 const AT_ONCE: u64 = 1 << 20;
 
 /// The unit in which room for documents is counted, in bytes.
 const UNIT: u64 = 1 << 10;
 
-/// Refuses to undo what cannot be undone here, before anything else is done, the lock included.
+/// Refuses a run that cannot be undone here, before all other work, the lock included.
 pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Error> {
     let journals = journals(run)?;
     journals.prune(Some(id));
@@ -38,7 +38,7 @@ pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Erro
     };
     if on == OnCluster::Same && !run.cluster.is_of(&start).await? {
         return Err(refused(format!(
-            "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here all the same: undo {id} {}",
+            "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here anyway: undo {id} {}",
             start.server,
             run.cluster.url().await?,
             OnCluster::ANY
@@ -91,7 +91,7 @@ pub(crate) async fn undo(run: &Arc<Run>, id: String) -> Result<(), Error> {
     Ok(())
 }
 
-/// A line about earlier attempts to undo a run.
+/// A message about earlier attempts to undo a run.
 fn earlier(journals: &Journals, id: &str) -> Option<String> {
     let (runs, _) = journals.runs_and_refused();
     let last_of = |id: &str| {
@@ -112,7 +112,7 @@ fn earlier(journals: &Journals, id: &str) -> Option<String> {
     })
 }
 
-/// Refuses a journal with a change that no run makes: no run of this library wrote it.
+/// Refuses a journal with a change that no run makes: it was not written by this library.
 fn is_ours(start: &Start, entry: &Entry) -> Result<(), Error> {
     let database = DatabaseName::new(&entry.database);
     let before = entry.before.iter().map(|text| text.get());
@@ -133,11 +133,11 @@ fn is_ours(start: &Start, entry: &Entry) -> Result<(), Error> {
     )))
 }
 
-/// A run that is undone.
+/// A run that is being undone.
 struct Undoing {
     id: String,
     steps: Arc<Steps>,
-    /// Bytes of the journal that may be in memory at the same time, in units; and how many of them are free.
+    /// The memory limit for journal data, in units, and the free part of it.
     room: u32,
     free: Semaphore,
 }
@@ -172,7 +172,7 @@ impl Undoing {
         bytes: u64,
     ) -> Result<(), Error> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        // Never closed; without room the work would still be right.
+        // The semaphore is never closed. Without a permit the work would still be correct.
         let _room = self.free.acquire_many(units.min(self.room)).await.ok();
         run.reconcile_ids(reconciler.database, reconciler, ids)
             .await?;
@@ -195,7 +195,7 @@ impl PutBack<'_> {
 
 #[async_trait]
 impl Reconciler for PutBack<'_> {
-    /// What the run did to the document.
+    /// The writes of the run to the document.
     type Other = Vec<Step>;
 
     fn attachments(&self) -> Attachments {
@@ -217,7 +217,7 @@ impl Reconciler for PutBack<'_> {
         put_back(steps, target.document.as_ref())
     }
 
-    /// A leaf goes when the run restored it.
+    /// A leaf is deleted if the run restored it.
     fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
         !matches!(change, Change::Delete { .. })
             || self

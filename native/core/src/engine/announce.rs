@@ -1,4 +1,4 @@
-//! Announcing: who is to learn of changes that were made, or are planned.
+//! Announces changes that were made, or that a dry run plans.
 
 use document::{Change, Revision};
 
@@ -10,8 +10,7 @@ use crate::report::{Event, Outcome, PlannedChange, Reason, field_changes};
 use couchdb::{Error, Found};
 
 impl Run {
-    /// Announces rows that were written. One that cannot be announced is a failure of its number: nodes that cached the document do
-    /// not learn of the change.
+    /// Announces written rows. If that fails, the number fails: nodes that cached the document keep the old one.
     pub(super) async fn announce(&self, database: &DatabaseName, rows: Vec<ChangedRow>) {
         if rows.is_empty() {
             return;
@@ -36,7 +35,7 @@ impl Run {
         self.reporter.warn(line).await;
     }
 
-    /// Announces writes whose answer was lost and which turned out to have landed. The revisions that they made are read first.
+    /// Announces writes whose answer was lost and that did land, after reading their revisions.
     pub(super) async fn announce_lost(
         &self,
         database: &DatabaseName,
@@ -78,7 +77,7 @@ impl Run {
         Ok(())
     }
 
-    /// Notes the account whose numbers a change is about.
+    /// Records the account whose numbers a change affects.
     fn touch(&self, database: &DatabaseName, change: &Change) {
         let assigned_to = || {
             let assigned_to = change.document().string("pvt_assigned_to");
@@ -89,7 +88,7 @@ impl Run {
         }
     }
 
-    /// A change that was made, as caches must learn of it.
+    /// The notice of a change.
     pub(super) fn changed_row(
         &self,
         database: &DatabaseName,
@@ -111,7 +110,7 @@ impl Run {
         }
     }
 
-    /// Lists a change that a dry run plans.
+    /// Lists a planned change of a dry run.
     pub(super) async fn announce_plan(&self, database: &DatabaseName, change: &Change) {
         let fields = match change {
             Change::Update { before, after } => field_changes(before, after),

@@ -1,4 +1,4 @@
-//! Scanning number databases for assigned numbers.
+//! Scans number databases for assigned numbers.
 
 use document::Document;
 
@@ -8,17 +8,17 @@ use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Source, source_in_number_database};
 use couchdb::Error;
 
-/// The accounts whose numbers a scan is about.
+/// A set of accounts that limits a scan.
 pub(crate) trait AccountFilter: Send + Sync {
-    /// Whether this account is one of them.
+    /// Whether the set has this account.
     fn hold(&self, account: AccountId) -> bool;
 
-    /// The account, if it is the only one.
+    /// The account, if the set has only one.
     fn only(&self) -> Option<AccountId> {
         None
     }
 
-    /// Whether all accounts are meant, so that numbers of no account count, too.
+    /// Whether the set has all accounts; numbers of no account then count, too.
     fn are_all(&self) -> bool {
         false
     }
@@ -57,7 +57,8 @@ impl AccountFilter for std::collections::BTreeSet<AccountId> {
     }
 }
 
-/// A scan of the numbers of a number database that are assigned to some accounts. Misfiled ones are left out, with a warning each.
+/// A scan of the numbers in a number database that are assigned to some accounts. Misfiled numbers are skipped with a warning
+/// each.
 pub(crate) struct AssignedScan<'a> {
     run: &'a Run,
     database: &'a DatabaseName,
@@ -66,7 +67,7 @@ pub(crate) struct AssignedScan<'a> {
 }
 
 impl Run {
-    /// A scan of the numbers of a number database that are assigned to these accounts.
+    /// Starts a scan of the numbers in a number database that are assigned to these accounts.
     pub(crate) async fn scan_assigned<'a>(
         &'a self,
         database: &'a DatabaseName,

@@ -1,7 +1,8 @@
-//! The states of one write, from its decision to its end. Nothing here sends anything.
+//! The states of one write, from the decision to the result. This module sends nothing.
 //!
-//! A batch is sent once. When its answer is lost, nobody knows what landed; sending it again could restore what another writer deleted
-//! in between. So a lost write is decided again from a fresh read: where the document turns out as it was wanted, the write was ours.
+//! A batch is sent once. After a lost answer it is unknown which rows landed. Sending the batch again could restore a document
+//! that another writer deleted meanwhile. So a lost write is decided again from a fresh read: if the document is as wanted, the
+//! lost write landed.
 
 use std::collections::HashMap;
 
@@ -10,52 +11,52 @@ use document::{Change, Revision};
 use crate::report::{Outcome, Reason};
 use couchdb::{Error, Landed};
 
-/// What a rule decides about one document.
+/// The decision of a rule for one document.
 #[derive(Debug)]
 pub(crate) enum Decided {
-    /// It is as it should be.
+    /// The document is right.
     Unchanged,
-    /// It must change.
+    /// The document must change.
     Change(Change),
-    /// It cannot be done: the encoded name of the database in which it failed, and the reason.
+    /// The document fails: the encoded name of the database, and the reason.
     Failed(String, Reason),
-    /// The rule is no longer about it.
+    /// The rule no longer applies to the document.
     Skip,
 }
 
-/// What happens next to a document that was decided about.
+/// The next step after a decision.
 #[derive(Debug)]
 pub(crate) enum AfterDecision {
-    /// It is written.
+    /// Write the change.
     Write(Change),
-    /// It is done. `lost`: the write whose answer was lost, and which turns out to have landed.
+    /// Finished. `lost`: the write whose answer was lost and that landed.
     Done {
         outcome: Outcome,
         lost: Option<Change>,
     },
-    /// It failed.
+    /// Failed.
     Failed(String, Reason),
-    /// There was nothing to do.
+    /// Finished without work.
     Skipped,
 }
 
-/// What happens next to a document that was sent.
+/// The next step after an answer.
 #[derive(Debug)]
 pub(crate) enum AfterAnswer {
-    /// It landed as this revision.
+    /// The write landed with this revision.
     Written(Change, Revision),
-    /// It is decided again: another writer was faster, or the answer was lost.
+    /// Decide again: another writer was faster, or the answer was lost.
     Again(Option<Error>),
-    /// It failed for good.
+    /// The write failed permanently.
     Failed(Error),
 }
 
-/// The writes whose answer was lost, by id.
+/// Writes with a lost answer, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts(HashMap<String, Change>);
 
 impl Attempts {
-    /// Takes in a decision about a document.
+    /// Processes the decision for a document.
     pub(crate) fn decided(&mut self, id: &str, decided: Decided) -> AfterDecision {
         match (decided, self.0.remove(id)) {
             (Decided::Change(change), lost) => {
@@ -78,7 +79,7 @@ impl Attempts {
         }
     }
 
-    /// Takes in the answer to a change that was sent.
+    /// Processes the answer to a change.
     pub(crate) fn answered(&mut self, change: Change, landed: Landed) -> AfterAnswer {
         match landed {
             Landed::Written(rev) => {

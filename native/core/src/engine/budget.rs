@@ -1,13 +1,13 @@
-//! The memory that documents may take in a run.
+//! The memory limit for documents in a run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
-/// A number of bytes, shared by the tasks of a run.
+/// A limit in bytes, shared by the tasks of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget(Arc<AtomicIsize>);
 
-/// Bytes taken from a budget until this is dropped.
+/// A number of bytes charged to a budget until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
     bytes: isize,
@@ -19,14 +19,14 @@ impl Budget {
         Self(Arc::new(AtomicIsize::new(signed(bytes))))
     }
 
-    /// Takes bytes, if so many are left.
+    /// Charges bytes, if they fit.
     pub(crate) fn charge(&self, bytes: usize) -> Option<Charge> {
         let charge = self.charge_anyway(bytes);
-        // Taken first, and given back when it was too much: tasks that charge at the same moment must see each other.
+        // The charge comes first and is dropped if it was too much, so that concurrent charges see each other.
         (self.0.load(Ordering::Relaxed) >= 0).then_some(charge)
     }
 
-    /// Takes bytes for what cannot be read again, even if fewer are left.
+    /// Charges bytes for data that cannot be read again, even beyond the limit.
     pub(crate) fn charge_anyway(&self, bytes: usize) -> Charge {
         let bytes = signed(bytes);
         self.0.fetch_sub(bytes, Ordering::Relaxed);

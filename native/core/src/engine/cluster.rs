@@ -1,4 +1,4 @@
-//! The cluster that a run is on: its servers, its identity, its system configuration.
+//! The cluster of a run: its servers, its identity, its system config.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use couchdb::{
     ServerUrl, Traffic,
 };
 
-/// The servers of a cluster, and what is known of it.
+/// The servers of a cluster, and cached facts about it.
 pub(crate) struct Cluster {
     host: Arc<dyn Host>,
     http: HttpSettings,
@@ -25,12 +25,12 @@ pub(crate) struct Cluster {
     traffic: Arc<Traffic>,
     identity: OnceCell<ClusterIdentity>,
     normaliser: OnceCell<Arc<Normaliser>>,
-    /// The section of the system configuration that is read first.
+    /// The section of the system config that has priority.
     section: String,
 }
 
 impl Cluster {
-    /// A cluster that this host knows. Outages are reported as warnings.
+    /// A cluster as the host knows it. Outages are reported as warnings.
     pub(super) fn new(
         host: Arc<dyn Host>,
         http: &HttpSettings,
@@ -39,7 +39,7 @@ impl Cluster {
         cancel: CancellationToken,
     ) -> Self {
         let mut http = http.clone();
-        // What answers of all its servers may hold at once.
+        // One budget for the answers of all servers.
         http.answers = AnswerBudget::default();
         let warn = reporter.warner();
         http.on_outage = Some(OnOutage(Arc::new(move |error, patience| {
@@ -64,7 +64,7 @@ impl Cluster {
         &*self.host
     }
 
-    /// The server of a database; without one, the server that lists the cluster's databases.
+    /// The server of a database. Without a database: the server that lists the cluster's databases.
     pub(crate) async fn server(
         &self,
         database: Option<&DatabaseName>,
@@ -81,7 +81,7 @@ impl Cluster {
         Ok(server)
     }
 
-    /// All databases whose names start so, sorted: those of every server that the host uses.
+    /// All databases with this prefix on all servers of the host, sorted.
     pub(crate) async fn databases(&self, prefix: &str) -> Result<Vec<DatabaseName>, Error> {
         match self.host.databases(prefix).await? {
             Some(mut databases) => {
@@ -93,14 +93,14 @@ impl Cluster {
         }
     }
 
-    /// What the cluster says that it is.
+    /// The identity that the cluster reports.
     pub(crate) async fn identity(&self) -> Result<&ClusterIdentity, Error> {
         self.identity
             .get_or_try_init(|| async { self.server(None).await?.identity().await })
             .await
     }
 
-    /// The URL of the server that lists the cluster's databases; prints without credentials.
+    /// The URL of the server that lists the cluster's databases. It prints without credentials.
     pub(crate) async fn url(&self) -> Result<ServerUrl, Error> {
         self.host.server(None).await
     }
@@ -111,7 +111,7 @@ impl Cluster {
         Ok(earlier.is_on(self.identity().await?, &url))
     }
 
-    /// How numbers are normalised in this cluster: by its system configuration, else by Kazoo's defaults.
+    /// The converters for numbers: from the system config, otherwise Kazoo's defaults.
     pub(crate) async fn normaliser(&self, reporter: &Reporter) -> Result<Arc<Normaliser>, Error> {
         self.normaliser
             .get_or_try_init(|| async {
@@ -133,7 +133,7 @@ impl Cluster {
             .cloned()
     }
 
-    /// Reads something out of the system configuration; `None` where it has no document of numbers.
+    /// Reads a value from the system config; `None` if it has no document `number_manager`.
     pub(crate) async fn system_config<T>(
         &self,
         read: impl FnOnce(&SystemConfig<'_>) -> T,
@@ -154,7 +154,7 @@ impl Cluster {
         Ok(document.map(|document| read(&SystemConfig::new(&document, &self.section))))
     }
 
-    /// Adds the requests so far to a summary.
+    /// Adds the traffic so far to a summary.
     pub(crate) fn add_traffic(&self, summary: &mut Summary) {
         summary.requests = self.traffic.requests.load(Relaxed);
         summary.retries = self.traffic.retries.load(Relaxed);

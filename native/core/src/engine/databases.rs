@@ -1,4 +1,4 @@
-//! The databases that a command is about.
+//! Selects the databases of a command.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::selection::{Accounts, NumberDatabases, Selection};
 use couchdb::{Error, Kind, Operation};
 
 impl Run {
-    /// All number databases, by name.
+    /// All number databases, sorted by name.
     pub(crate) async fn all_number_databases(&self) -> Result<Vec<DatabaseName>, Error> {
         let databases = self.cluster.databases("numbers/").await?;
         Ok(databases
@@ -19,7 +19,7 @@ impl Run {
             .collect())
     }
 
-    /// All accounts that have a database, by its name.
+    /// All accounts with a database, sorted by its name.
     pub(crate) async fn all_accounts(&self) -> Result<Vec<AccountId>, Error> {
         let databases = self.cluster.databases("account/").await?;
         Ok(databases
@@ -28,7 +28,7 @@ impl Run {
             .collect())
     }
 
-    /// An account that the operator named: its database must exist.
+    /// Checks that the database of a named account exists.
     pub(crate) async fn must_exist(&self, account: AccountId) -> Result<(), Error> {
         self.database_must_exist(&account.database()).await
     }
@@ -42,8 +42,7 @@ impl Run {
         }
     }
 
-    /// The accounts of a command. One that was named alone must exist; in a list, one that does not
-    /// is a failure of its own.
+    /// The accounts of a command. A single named account must exist; a missing account of a list fails alone.
     pub(crate) async fn accounts(
         self: &Arc<Self>,
         accounts: Accounts,
@@ -70,10 +69,10 @@ impl Run {
         }
     }
 
-    /// The number databases of a command, by name. One that was named alone must exist; in a list,
-    /// one that does not is a failure of its own.
+    /// The number databases of a command, sorted by name. A single named database must exist; a missing database of a list fails
+    /// alone.
     ///
-    /// The cluster's databases are listed only where a selection needs it: not every user may.
+    /// The cluster's databases are listed only if a selection needs it, because some users may not list them.
     pub(crate) async fn number_databases(
         self: &Arc<Self>,
         databases: NumberDatabases,
@@ -130,7 +129,7 @@ impl Run {
             }
         }
         if let Some(all) = all {
-            // What is listed exists.
+            // Listed databases exist.
             named.retain(|name| {
                 let known = all.contains(name);
                 if known {
@@ -153,8 +152,9 @@ impl Run {
         Ok(chosen)
     }
 
-    /// Whether a database of a list that could not be checked is scanned all the same. One that does not exist is a failure, and is not.
-    /// Another may exist, and its scan reports the error: a command must report each database that it could not read.
+    /// Whether a database of a list that could not be checked is scanned anyway. A database that does not exist is a failure and
+    /// is not scanned. Any other error leaves it open; the scan reports the error, because a command must report each database
+    /// that it could not read.
     fn is_left_to_the_scan(&self, database: &DatabaseName, error: Error) -> Result<bool, Error> {
         if error.kind() == Kind::DatabaseNotFound {
             self.database_failed(database, error)?;
@@ -171,7 +171,7 @@ fn missing(database: &DatabaseName) -> Error {
     Error::new(Kind::DatabaseNotFound, Operation::OPEN_DOCS, "").in_database(database)
 }
 
-/// Those of the number databases whose numbers start so.
+/// The number databases whose numbers have this prefix.
 fn starting_with(all: &[DatabaseName], prefix: &str) -> Vec<DatabaseName> {
     let start = format!("numbers/{prefix}");
     all.iter()

@@ -1,4 +1,4 @@
-//! Numbers that two number databases assign: only `numbers/inum` and `numbers/managed` can hold a number of another database.
+//! Numbers that two number databases assign. Only `numbers/inum` and `numbers/managed` can hold a number of another database.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,19 +8,19 @@ use crate::plan::{Source, source_in_number_database};
 use couchdb::{Error, Kind};
 use document::Document;
 
-/// An assigned number of a number database that another one, which counts instead, assigns too.
+/// An assigned number that another number database with priority also assigns.
 pub(crate) struct Duplicate {
     pub(crate) id: String,
-    /// The account that has it in the database that gives way.
+    /// The account in the database without priority.
     pub(crate) account: AccountId,
-    /// The number database that counts.
+    /// The number database with priority.
     pub(crate) other: DatabaseName,
-    /// The account that has it there.
+    /// The account in the database with priority.
     pub(crate) holder: AccountId,
 }
 
 impl Run {
-    /// Finds those of a database's assigned numbers that another number database assigns, too.
+    /// Finds the assigned numbers of a database that another number database also assigns.
     pub(crate) async fn duplicates(
         &self,
         database: &DatabaseName,
@@ -56,8 +56,8 @@ impl Run {
         Ok(duplicates)
     }
 
-    /// Those of a database's assigned numbers that another number database assigns to the same account, with a warning each: that
-    /// one's document counts, or two sources would fight over one copy.
+    /// Finds the numbers of a database that another number database with priority assigns to the same account, and warns of each.
+    /// Only the document with priority is a source: two sources of one copy would overwrite it in turn.
     pub(crate) async fn shadowed(
         &self,
         database: &DatabaseName,
@@ -67,7 +67,7 @@ impl Run {
         Ok(self.warn_shadowed(database, &duplicates).await)
     }
 
-    /// Those of the duplicates that are the same account's in both databases, with a warning each.
+    /// The ids of duplicates with the same account in both databases, with a warning each.
     pub(crate) async fn warn_shadowed(
         &self,
         database: &DatabaseName,

@@ -1,4 +1,4 @@
-//! Numbers that an operator named: normalised, checked, and read from their number databases.
+//! Numbers from the command line: normalises, checks and reads them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(crate) struct Numbered {
     pub(crate) assigned_to: Option<AccountId>,
 }
 
-/// Numbers, those that Kazoo would take and the others.
+/// Numbers, divided into reconcilable ones and others.
 pub(crate) struct Checked {
     /// The reconcilable numbers: normalised, sorted, each once.
     pub(crate) good: Vec<String>,
@@ -28,19 +28,22 @@ pub(crate) struct Checked {
 }
 
 impl Run {
-    /// Normalises numbers. Those that are not reconcilable are failures of the number database that they would name.
+    /// Normalises numbers. A number that is not reconcilable is a failure of the number database that it would name.
     ///
     /// # Errors
-    /// None of the numbers is reconcilable: the command is refused, and reads no data (docs/specification.md#not-reconcilable).
+    ///
+    /// No number is reconcilable: the command is refused and reads no data (docs/specification.md#not-reconcilable).
     pub(crate) async fn normalised(&self, given: Vec<String>) -> Result<Vec<String>, Error> {
         let Checked { good, bad } = self.usable(given).await?;
         self.fail_not_reconcilable(None, bad);
         Ok(good)
     }
 
-    /// The same for numbers of an account, which must exist: those that are not reconcilable are failures of its database.
+    /// As [`Run::normalised`], for numbers of an account that must exist. A number that is not reconcilable is a failure of the
+    /// account's database.
     ///
     /// # Errors
+    ///
     /// As [`Run::normalised`], or the account's database does not exist.
     pub(crate) async fn normalised_of(
         &self,
@@ -53,7 +56,7 @@ impl Run {
         Ok(good)
     }
 
-    /// As [`Run::checked`], and refuses the command where no number can be used.
+    /// As [`Run::checked`], but refuses the command if no number is reconcilable.
     async fn usable(&self, given: Vec<String>) -> Result<Checked, Error> {
         let checked = self.checked(given).await?;
         if checked.good.is_empty() && !checked.bad.is_empty() {
@@ -68,7 +71,7 @@ impl Run {
         Ok(checked)
     }
 
-    /// Normalises numbers, and checks which of them Kazoo would take.
+    /// Normalises numbers and checks which are reconcilable.
     pub(crate) async fn checked(&self, given: Vec<String>) -> Result<Checked, Error> {
         let normaliser = self.normaliser().await?;
         let (mut good, mut bad) = (Vec::new(), Vec::new());
@@ -85,7 +88,7 @@ impl Run {
         Ok(Checked { good, bad })
     }
 
-    /// Counts the failure of numbers that are not reconcilable.
+    /// Records a failure for each number that is not reconcilable.
     pub(crate) fn fail_not_reconcilable(&self, account: Option<AccountId>, bad: Vec<String>) {
         for given in bad {
             let database = match account {
@@ -97,7 +100,7 @@ impl Run {
         }
     }
 
-    /// Numbers by the number database that they name. A number that is too short to name one, as `011` is, is in none.
+    /// Groups numbers by number database. A number that is too short to name one, such as `011`, is in none.
     fn by_number_database(&self, numbers: Vec<String>) -> BTreeMap<DatabaseName, Vec<String>> {
         let mut by_database: BTreeMap<DatabaseName, Vec<String>> = BTreeMap::new();
         for number in numbers {
@@ -112,7 +115,7 @@ impl Run {
         by_database
     }
 
-    /// Reads numbers of one number database: those that exist and are live. The others are failures.
+    /// Reads numbers of one number database. Returns the live ones; the others are failures.
     async fn live_numbers(
         &self,
         database: &DatabaseName,
@@ -121,7 +124,7 @@ impl Run {
         let ids: Vec<&str> = numbers.iter().map(String::as_str).collect();
         let found = match self.present(database, &ids).await {
             Ok(found) => found,
-            // No database, no numbers: each is absent.
+            // Without the database every number is absent.
             Err(error) if error.kind() == Kind::DatabaseNotFound => {
                 ids.iter().map(|_| None).collect()
             }
@@ -145,8 +148,7 @@ impl Run {
         Ok(live)
     }
 
-    /// Reads numbers from the number databases that they name, several databases at a time: those that exist and are live. The
-    /// others are failures.
+    /// Reads numbers from their number databases, several databases at a time. Returns the live ones; the others are failures.
     pub(crate) async fn read_numbers(
         self: &Arc<Self>,
         numbers: Vec<String>,
@@ -159,7 +161,7 @@ impl Run {
         .await
     }
 
-    /// Those of the numbers that an account has; the others are failures.
+    /// Returns the numbers with an assigned account; the others are failures.
     pub(crate) fn assigned_of(
         &self,
         database: &DatabaseName,

@@ -1,8 +1,8 @@
-//! The numbers of one account in the number databases, found by their index where it answers.
+//! Finds the numbers of one account in the number databases by the index, if it answers.
 //!
-//! These commands are called from a web page, and a large cluster has a thousand documents of others for each of the account's. Only
-//! ids are taken from the index; the documents are read, and decide. A number that the index lacks is not copied and not fixed by
-//! this run, and nothing is deleted for it.
+//! A web page calls these commands, and a large cluster has a thousand documents of others for each of the account's. The index
+//! provides only ids; decisions come from the documents. A number that the index lacks is not copied and not fixed by this run,
+//! and nothing is deleted because of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,22 +15,22 @@ use crate::kazoo::{AccountId, DatabaseName};
 use couchdb::{Error, Keyed, Keys, Kind, Operation};
 use document::{Document, IdRange};
 
-/// The time that an index may take. One that is up to date answers in milliseconds; one that must be built first takes longer than
-/// reading the documents.
+/// The timeout for an index. An index that is up to date answers in milliseconds; building one takes longer than reading the
+/// documents.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is known of the cluster's indexes.
+/// The state of the cluster's indexes in this run.
 #[derive(Debug, Default)]
 pub(super) struct Indexes {
-    /// One timed out: they are not built, and the others are no better.
+    /// An index timed out. Then the others are not built either.
     are_slow: AtomicBool,
 }
 
-/// The documents of a number database, at least those that are assigned to an account.
+/// The documents of a number database; at least all that are assigned to one account.
 pub(crate) enum Assigned<'a> {
     /// All its documents.
     All(Scan<'a, Document>),
-    /// Those that an index has for the account.
+    /// The documents that the index lists for the account.
     Of {
         run: &'a Run,
         database: DatabaseName,
@@ -57,7 +57,7 @@ impl Assigned<'_> {
 }
 
 impl Run {
-    /// The documents of a number database that may be assigned to an account; all documents without one.
+    /// The documents of a number database that may be assigned to an account; all documents if no account is given.
     pub(crate) async fn assigned(
         &self,
         database: &DatabaseName,
@@ -99,8 +99,8 @@ impl Run {
                 self.indexes.are_slow.store(true, Ordering::Relaxed);
             }
         })?;
-        // Keys of another kind would all lie out of range, and a server that cannot run the view leaves it empty: an empty answer
-        // counts only of an index that has rows of this kind.
+        // Keys of another form lie out of range, and a server that cannot run the view leaves it empty. So an empty answer counts
+        // only if the index has rows of the expected form.
         if !found.first_of_all.as_ref().is_some_and(is_of_kazoo) {
             return Err(unusable(Kind::BadAnswer, "another index than Kazoo's"));
         }
@@ -117,8 +117,8 @@ impl Run {
     }
 }
 
-/// `numbers/assigned_to`: keys are `[pvt_assigned_to, _id]`. Views compare letters first without their case, small ones before: every
-/// spelling of an account lies in between.
+/// `numbers/assigned_to`: keys are `[pvt_assigned_to, _id]`. Views compare letters without case first, then lower case before
+/// upper case, so the range covers every spelling of an account.
 fn keys_of(account: AccountId) -> Keys {
     let id = account.to_string();
     Keys {
@@ -130,7 +130,7 @@ fn keys_of(account: AccountId) -> Keys {
     }
 }
 
-/// Whether a row's key is of this kind.
+/// Whether a row's key has the expected form.
 fn is_of_kazoo(row: &Keyed) -> bool {
     matches!(row.key.as_array().map(Vec::as_slice), Some([_, Value::String(id)]) if *id == row.id)
 }

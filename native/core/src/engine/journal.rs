@@ -1,4 +1,4 @@
-//! The journal of a run: begun when the run first changes something.
+//! The journal of a run, started with the first change.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ use couchdb::Error;
 pub(super) struct RunJournal(OnceCell<Option<Journal>>);
 
 impl Run {
-    /// The journal of this run, begun when it is first asked for. `None`: none is kept.
+    /// The journal of this run, started on the first call. `None`: the run keeps no journal.
     pub(super) async fn journal(&self) -> Result<Option<&Journal>, Error> {
         let journal = self
             .run_journal
@@ -41,15 +41,15 @@ impl Run {
         Ok(journal.as_ref())
     }
 
-    /// Prunes old journals. Commands that only read do so, too, where they often run alone for months: a journal holds customers'
-    /// documents.
+    /// Prunes old journals. Commands that only read also prune, because they often run alone for months and a journal holds
+    /// customers' documents.
     pub(crate) fn prune_journals(&self) {
         if let Some(journals) = &self.settings.journals {
             journals.prune(None);
         }
     }
 
-    /// Refuses a run whose journal could not be written, before it writes anything.
+    /// Refuses a run whose journal cannot be written, before it writes anything.
     pub(crate) fn check_journal(&self) -> Result<(), Error> {
         match &self.settings.journals {
             Some(journals) => journals.check().map_err(|error| self.without_undo(&error)),
@@ -57,7 +57,7 @@ impl Run {
         }
     }
 
-    /// Without a journal nothing is written, unless the operator asked for that.
+    /// Extends an error of the journal by the setting that allows writing without one.
     fn without_undo(&self, error: &Error) -> Error {
         let detail = format!(
             "{}; this run could not be undone, and nothing was changed",
@@ -74,12 +74,12 @@ impl Run {
         Error::new(error.kind(), error.operation(), detail).hint(hint)
     }
 
-    /// The id by which `undo` knows this run, if it has changed something.
+    /// The id of this run for `undo`, if it has changed anything.
     pub(crate) fn journal_id(&self) -> Option<&str> {
         self.run_journal.0.get()?.as_ref().map(Journal::run)
     }
 
-    /// Ends the journal, if one was begun.
+    /// Ends the journal, if one was started.
     pub(crate) async fn end_journal(&self, summary: &Summary) {
         let Some(Some(journal)) = self.run_journal.0.get() else {
             return;
@@ -91,7 +91,7 @@ impl Run {
             deleted: summary.counts.deleted,
             failed: summary.counts.failed,
         };
-        // Without its end the run counts as broken off, which `undo` takes just the same.
+        // Without the last line the run counts as interrupted; `undo` accepts that, too.
         let _ = journal.end(end).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Documents that are kept beyond the page that they came in.
+//! Documents that are kept longer than their page.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use document::Document;
 
 use super::budget::{Budget, Charge};
 
-/// A document that is kept, and charged to a budget for as long.
+/// A kept document, charged to a budget until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Kept {
     document: Document,
@@ -14,7 +14,7 @@ pub(crate) struct Kept {
 }
 
 impl Budget {
-    /// Keeps a document, if there is room for it. Its text is copied out of its page.
+    /// Keeps a document if it fits the budget, with a separate copy of its text.
     pub(crate) fn keep(&self, document: Document) -> Result<Kept, Document> {
         match self.charge(document.size()) {
             Some(charge) => Ok(Kept {
@@ -25,7 +25,7 @@ impl Budget {
         }
     }
 
-    /// Keeps a document that cannot be read again, room or not.
+    /// Keeps a document that cannot be read again, even beyond the budget.
     pub(crate) fn keep_anyway(&self, document: Document) -> Kept {
         let charge = Arc::new(self.charge_anyway(document.size()));
         Kept {
@@ -34,9 +34,9 @@ impl Budget {
         }
     }
 
-    /// Charges a page whose documents are kept as slices of it. `None` without room for it.
+    /// Charges a page whose documents are kept as slices of it. `None` if it does not fit the budget.
     pub(crate) fn charge_page(&self, page: &[Document]) -> Option<Arc<Charge>> {
-        // Beside each document a page has its row: id, key and revision.
+        // A page also has a row for each document: id, key and revision.
         const ROW: usize = 128;
         let bytes = page.iter().map(|document| document.size() + ROW).sum();
         self.charge(bytes).map(Arc::new)
@@ -44,7 +44,7 @@ impl Budget {
 }
 
 impl Kept {
-    /// A document of a page that is charged as a whole.
+    /// A document of a charged page.
     pub(crate) fn in_page(document: Document, charge: &Arc<Charge>) -> Self {
         Self {
             document,
@@ -56,7 +56,7 @@ impl Kept {
         &self.document
     }
 
-    /// The document, and what it is charged with.
+    /// The document and its charge.
     pub(crate) fn into_parts(self) -> (Document, Arc<Charge>) {
         (self.document, self.charge)
     }

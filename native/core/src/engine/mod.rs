@@ -1,4 +1,4 @@
-//! Scan and apply: how documents are read in bounded memory, decided about by a [`Reconciler`], and written. Knows no command.
+//! Scan and apply: reads documents in bounded memory, lets a [`Reconciler`] decide, and writes. Independent of any command.
 
 mod announce;
 mod apply;

@@ -1,4 +1,4 @@
-//! Values that are made once a key and run, however many tasks ask for them.
+//! Values that a run makes once per key, however many tasks ask for them.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,7 +12,7 @@ use couchdb::Error;
 
 type Cell<V> = Arc<OnceCell<Result<Arc<V>, Error>>>;
 
-/// A cache of values that are read from the cluster. An error is kept, too, and not asked for again.
+/// A cache of values from the cluster. Errors are cached, too.
 pub(crate) struct OncePerKey<K, V>(Mutex<HashMap<K, Cell<V>>>);
 
 impl<K, V> Default for OncePerKey<K, V> {
@@ -22,7 +22,7 @@ impl<K, V> Default for OncePerKey<K, V> {
 }
 
 impl<K: Eq + Hash, V> OncePerKey<K, V> {
-    /// The value of a key, made by `read` when the key is first asked for.
+    /// The value of a key. The first call makes it with `read`.
     pub(crate) async fn of<'r>(
         &self,
         key: K,
@@ -35,7 +35,7 @@ impl<K: Eq + Hash, V> OncePerKey<K, V> {
             .clone()
     }
 
-    /// Sets the value of a key that was read together with something else.
+    /// Sets the value of a key that another read delivered.
     pub(crate) async fn set(&self, key: K, value: V) {
         let cell = Cell::new(OnceCell::new_with(Some(Ok(Arc::new(value)))));
         self.0.lock().await.insert(key, cell);

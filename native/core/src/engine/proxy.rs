@@ -1,12 +1,12 @@
-//! A proxy between the library and CouchDB that takes names of databases for paths.
+//! Detects a proxy in front of CouchDB that decodes database names in paths.
 
 use super::run::Run;
 use crate::kazoo::DatabaseName;
 use couchdb::{Error, Kind};
 use percent_encoding::percent_decode_str;
 
-/// One line, if a database that the server lists does not exist when it is read: something in front of CouchDB decodes the
-/// escapes in the names of databases. That is looked for where a database was missing.
+/// Returns one line if a listed database does not exist when it is read: a proxy in front of CouchDB decodes the escapes in
+/// database names. The check runs only after a database was missing.
 pub(crate) async fn decodes_names(run: &Run, fatal: Option<&Error>) -> Option<String> {
     if run.cancel.is_cancelled() && fatal.is_none() {
         return None;
@@ -17,7 +17,7 @@ pub(crate) async fn decodes_names(run: &Run, fatal: Option<&Error>) -> Option<St
         None => missing(run)?,
     };
     let server = run.cluster.server(Some(&database)).await.ok()?;
-    // A user who may not list databases, and a server that is gone, tell nothing.
+    // If the user may not list databases or the server is down, the check has no result.
     if !server.is_listed(&database).await.ok()? || server.exists(&database).await.ok()? {
         return None;
     }
@@ -31,7 +31,7 @@ pub(crate) async fn decodes_names(run: &Run, fatal: Option<&Error>) -> Option<St
     ))
 }
 
-/// A database that the failure report says is missing.
+/// A database that is missing according to the failure report.
 fn missing(run: &Run) -> Option<DatabaseName> {
     let failures = run.reporter.failures();
     failures

@@ -1,4 +1,4 @@
-//! Reconcilers: what a repair reads, and its rule.
+//! Reconcilers: the reads and the rule of a repair.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,7 @@ use crate::plan::Decision;
 use crate::report::Reason;
 use couchdb::{Attachments, Error};
 
-/// A document that a repair may change: its id, and the document if it exists.
+/// The target of a repair: an id, and the document if it exists.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) id: String,
@@ -26,12 +26,12 @@ impl Target {
     }
 }
 
-/// How the other side is read.
+/// How to read the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Read {
-    /// False for the first decision, which may use what was read before. After that everything is read anew.
+    /// False for the first decision, which may use earlier reads. Later decisions use only fresh reads.
     pub(crate) fresh: bool,
-    /// How attachments are read.
+    /// How to read attachments.
     pub(crate) attachments: Attachments,
 }
 
@@ -55,32 +55,32 @@ impl Read {
     };
 }
 
-/// What it means that the database of the documents does not exist.
+/// The effect of a missing database of the targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MissingDatabase {
-    /// The documents cannot be read.
+    /// Reading the documents fails.
     FailsToRead,
-    /// The documents cannot be written: the database is never created.
+    /// Writing the documents fails: the database is never created.
     FailsToWrite,
-    /// The run creates it. In a dry run, which creates nothing, it holds nothing.
+    /// The run creates the database. A dry run treats it as empty.
     IsCreated,
 }
 
-/// What the other side says of one document, or why that is not known: the encoded name of a database, and the reason.
+/// The other side of one document, or the encoded name of a database and the reason why it is not known.
 pub(crate) type OtherSide<T> = Result<T, (String, Reason)>;
 
-/// A repair of documents of one database. The first pass and every retry call the same [`Reconciler::decide`].
+/// A repair of documents in one database. The first pass and every retry call the same [`Reconciler::decide`].
 #[async_trait]
 pub(crate) trait Reconciler: Send + Sync {
-    /// What the rule needs besides the document.
+    /// The data that the rule needs besides the document.
     type Other: Send + Sync;
 
-    /// How the documents themselves are read.
+    /// How to read the documents.
     fn attachments(&self) -> Attachments {
         Attachments::Stubs
     }
 
-    /// What it means that the database of the documents does not exist.
+    /// The effect of a missing database of the documents.
     fn missing_database(&self) -> MissingDatabase {
         MissingDatabase::FailsToRead
     }
@@ -88,7 +88,8 @@ pub(crate) trait Reconciler: Send + Sync {
     /// Reads the other side of each document.
     ///
     /// # Errors
-    /// One error for all of them.
+    ///
+    /// One error for all documents.
     async fn other_side(
         &self,
         targets: &[Target],
@@ -98,27 +99,27 @@ pub(crate) trait Reconciler: Send + Sync {
     /// The rule, without I/O.
     fn decide(&self, target: &Target, other: &Self::Other, read: Read) -> Decision;
 
-    /// Whether a losing leaf of a document with conflicts permits the change: the rule must treat it as the document itself. Where one
-    /// does not, the document is left alone ([`Reason::Conflicted`]).
+    /// Whether a losing leaf of a document with conflicts permits the change: the rule must treat it like the document. If one
+    /// leaf does not permit it, the document is left alone ([`Reason::Conflicted`]).
     fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
         let _ = leaf;
         !matches!(change, Change::Delete { .. })
     }
 
-    /// Whether losing leaves are read before the change is made. Those of a deletion always are.
+    /// Whether losing leaves are read before the change. Before a deletion they always are.
     fn asks_leaves(&self, change: &Change) -> bool {
         matches!(change, Change::Delete { .. })
     }
 }
 
-/// A reconciler without its type of other side.
+/// A reconciler without its associated type.
 #[async_trait]
 pub(super) trait Decide: Send + Sync {
     fn attachments(&self) -> Attachments;
 
     fn missing_database(&self) -> MissingDatabase;
 
-    /// One decision a document.
+    /// Decides for each document.
     async fn decide_all(
         &self,
         database: &DatabaseName,
@@ -175,16 +176,16 @@ impl<R: Reconciler> Decide for R {
     }
 }
 
-/// A decision about one document.
+/// The decision for one document.
 pub(super) struct DecidedAbout {
     pub(super) id: String,
-    /// `None`: it depends on the content of attachments.
+    /// `None`: the decision depends on the content of attachments.
     pub(super) decided: Option<Decided>,
-    /// The document, where it stays as it is.
+    /// The document, if it is unchanged.
     pub(super) unchanged: Option<Document>,
 }
 
-/// What a decision makes of a document.
+/// Turns a decision into the planned change of a document.
 fn planned(database: &DatabaseName, target: Target, decision: Decision) -> DecidedAbout {
     let Target { id, document } = target;
     let mut unchanged = None;
@@ -212,7 +213,7 @@ fn planned(database: &DatabaseName, target: Target, decision: Decision) -> Decid
     }
 }
 
-/// A reconciler whose rule needs nothing but the document, which must exist.
+/// A reconciler whose rule needs only the document, which must exist.
 pub(crate) struct InPlace<F>(pub(crate) F);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! What the tasks of a run share.
+//! The shared state of a run's tasks.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,7 +17,7 @@ use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seco
 use crate::report::{Reason, Reporter};
 use couchdb::Error;
 
-/// One run: its settings, and one object for each of its concerns.
+/// One run: its settings, and one object per concern.
 pub(crate) struct Run {
     pub(crate) settings: Settings,
     /// The function's name.
@@ -27,9 +27,9 @@ pub(crate) struct Run {
     pub(crate) services: Services,
     pub(crate) budget: Budget,
     pub(crate) cancel: CancellationToken,
-    /// The moment of the run in gregorian seconds: one for all that it writes.
+    /// The time of the run in gregorian seconds, the same in everything that it writes.
     pub(crate) now: u64,
-    /// The applications that accounts use their numbers for.
+    /// The application usage of accounts.
     pub(crate) usages: OncePerKey<AccountId, AppUsage>,
     pub(super) indexes: Indexes,
     pub(super) run_journal: RunJournal,
@@ -43,7 +43,7 @@ impl Run {
         reporter: Reporter,
         cancel: &CancellationToken,
     ) -> Self {
-        // Its own: an error that ends the run stops the rest of it, and not its caller.
+        // A child token: a fatal error stops this run and not its caller.
         let cancel = cancel.child_token();
         Self {
             cluster: Cluster::new(
@@ -66,12 +66,12 @@ impl Run {
         }
     }
 
-    /// How numbers are normalised in this cluster.
+    /// The converters for numbers of this cluster.
     pub(crate) async fn normaliser(&self) -> Result<Arc<Normaliser>, Error> {
         self.cluster.normaliser(&self.reporter).await
     }
 
-    /// The function and its arguments, as journals and locks have them.
+    /// The function and its arguments, as journals and locks record them.
     pub(crate) fn command_line(&self) -> &str {
         match self.settings.command_line.as_str() {
             "" => &self.function,
@@ -79,7 +79,7 @@ impl Run {
         }
     }
 
-    /// A database could not be read: a failure of it, unless the error ends the run.
+    /// Records that a database could not be read. A fatal error is returned.
     pub(crate) fn database_failed(
         &self,
         database: &DatabaseName,
@@ -93,7 +93,7 @@ impl Run {
         Ok(())
     }
 
-    /// Numbers failed because of this error, in the database that it names, unless the error ends the run.
+    /// Records numbers that failed because of this error, in the database of the error. A fatal error is returned.
     pub(crate) fn numbers_failed<'a>(
         &self,
         database: &DatabaseName,

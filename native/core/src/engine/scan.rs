@@ -1,4 +1,4 @@
-//! Scanning: the documents of a database, page by page or by their ids.
+//! Reads the documents of a database, page by page or by ids.
 
 use super::run::Run;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, range_after_numbers, range_of_numbers};
@@ -8,21 +8,21 @@ use couchdb::{
 };
 use document::{IdRange, Leaf, Revision};
 
-/// How many times as many rows a page may have that holds ids only.
+/// The factor by which a page of ids may have more rows than a page of documents.
 const IDS_IN_A_PAGE: usize = 10;
 
-/// The most documents that are asked for by their ids with one request.
+/// The most documents in one request by ids.
 const KEYS_AT_ONCE: usize = 500;
 
-/// The most that the losing leaves of one document may take together, in bytes: as much as one answer.
+/// The limit for the losing leaves of one document together, in bytes: the same as for one answer.
 const LARGEST_LEAVES: usize = 256 << 20;
 
-/// A range of a database, read page by page. What it delivers is counted.
+/// A range of a database, read page by page. Delivered rows are counted.
 pub(crate) struct Scan<'a, T> {
     run: &'a Run,
     database: Name,
     pages: Pages<T>,
-    /// Whether its rows count as documents that were read.
+    /// Whether rows count as documents read.
     counts: bool,
 }
 
@@ -39,7 +39,7 @@ impl<T: FromRow> Scan<'_, T> {
 }
 
 impl Run {
-    /// A scan of the documents of a range.
+    /// Starts a scan of the documents in a range.
     pub(crate) async fn scan(
         &self,
         database: &DatabaseName,
@@ -56,7 +56,7 @@ impl Run {
         })
     }
 
-    /// A scan of the ids and revisions of a range.
+    /// Starts a scan of the ids and revisions in a range.
     pub(crate) async fn scan_ids(
         &self,
         database: &DatabaseName,
@@ -72,7 +72,7 @@ impl Run {
         })
     }
 
-    /// Reads documents by their ids: one answer for each, in the same order.
+    /// Reads documents by ids: one answer per id, in the same order.
     pub(crate) async fn documents(
         &self,
         database: &DatabaseName,
@@ -86,14 +86,15 @@ impl Run {
             .await?;
         let present = found.iter().filter(|found| found.is_present()).count();
         self.reporter.read(database, present);
-        // The content of attachments is large: two such documents could hold all that answers may hold.
+        // Attachments inline are large: two such documents could use up the budget for answers.
         Ok(match attachments {
             Attachments::Stubs => found,
             Attachments::Inline => found.into_iter().map(detached).collect(),
         })
     }
 
-    /// Reads the documents of these ids that exist, attachments as stubs: one answer for each, in the same order.
+    /// Reads the documents of these ids, attachments as stubs: one answer per id, in the same order; `None` if a document does
+    /// not exist.
     pub(crate) async fn present(
         &self,
         database: &DatabaseName,
@@ -103,7 +104,7 @@ impl Run {
         Ok(found.into_iter().map(Found::present).collect())
     }
 
-    /// Reads the revisions of ids: one answer for each, in the same order.
+    /// Reads the revisions of ids: one answer per id, in the same order.
     pub(crate) async fn revisions(
         &self,
         database: &DatabaseName,
@@ -114,7 +115,7 @@ impl Run {
         server.read_revisions(database, ids, limit).await
     }
 
-    /// Reads the losing leaves of a document, attachments inline. A leaf that no longer exists is left out.
+    /// Reads the losing leaves of a document, attachments inline. A leaf that no longer exists is skipped.
     pub(super) async fn losing_leaves(
         &self,
         database: &DatabaseName,
@@ -140,9 +141,9 @@ impl Run {
         Ok(leaves)
     }
 
-    /// Reads the number documents of an account's database, whatever their ids, and passes them on page by page: those whose ids start
-    /// with `+`, and of the others those whose ids could be a number's. Kazoo's own ids are 32 hexadecimal digits; reading those
-    /// documents to learn that they are no numbers would be most of the work.
+    /// Reads the number documents of an account's database, whatever their ids, and passes them on page by page. It reads the ids
+    /// that start with `+`, and of all other ids those that could be a number's. Kazoo's own ids are 32 hexadecimal digits.
+    /// Reading those documents as well would be most of the work.
     pub(crate) async fn scan_numbers_of(
         &self,
         account: AccountId,
@@ -159,7 +160,7 @@ impl Run {
         let mut numbers = self.scan(&database, range_of_numbers()).await?;
         let mut others = self.scan_ids(&database, range_after_numbers()).await?;
         match numbers.pages.begin_with(&mut others.pages).await {
-            // Each of the two reports for itself what is wrong, or too large for one answer.
+            // Each of the two scans reports an error or an answer that is too large.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -202,7 +203,7 @@ fn detached(found: Found<Document>) -> Found<Document> {
     }
 }
 
-/// Whether a document of this id could be a number's.
+/// Whether the document of this id could be a number.
 pub(crate) fn may_be_a_number(id: &str) -> bool {
     !id.starts_with("_design/") && AccountId::parse(id).is_none()
 }

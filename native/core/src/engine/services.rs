@@ -13,24 +13,24 @@ use couchdb::Error;
 #[derive(Debug, Default)]
 pub(crate) struct Services {
     touched: Mutex<BTreeSet<AccountId>>,
-    /// Accounts whose services somebody else must reconcile.
+    /// Accounts with services that the host could not reconcile.
     left: Mutex<Vec<String>>,
 }
 
 impl Services {
-    /// Notes that an account's numbers changed, on either side.
+    /// Records an account whose numbers changed on either side.
     pub(super) fn touch(&self, account: AccountId) {
         locked(&self.touched).insert(account);
     }
 
-    /// The accounts whose services somebody else must reconcile.
+    /// The accounts with services that the host could not reconcile.
     pub(crate) fn left(&self) -> Vec<String> {
         locked(&self.left).clone()
     }
 }
 
 impl Run {
-    /// Has the services of all accounts whose numbers changed reconciled, each once.
+    /// Reconciles the services of all accounts whose numbers changed, each once.
     pub(crate) async fn reconcile_services(&self) -> Result<(), Error> {
         if self.settings.dry_run {
             return Ok(());

@@ -1,4 +1,4 @@
-//! How a run goes about its work.
+//! The settings of a run.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,55 +9,53 @@ use crate::report::Frontend;
 use crate::report::ReportTo;
 use couchdb::HttpSettings;
 
-/// How a run goes about its work. Kazoo's knobs go by their names there.
+/// The settings of a run. Settings that Kazoo also has keep their names.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How requests are made.
+    /// The settings of the HTTP client.
     pub http: HttpSettings,
-    /// Databases that are worked on at the same time: more than requests in flight, so that reads
-    /// and writes can take turns, and there is something to send while some wait for a disk. Of
-    /// number databases, when they are read whole, half as many.
+    /// The number of databases in work at the same time. It is larger than the number of requests in flight, so that reads and
+    /// writes alternate and work remains while some databases wait for a disk. Number databases that are read completely: half as
+    /// many.
     pub databases_at_once: usize,
-    /// Kazoo's `time_between_db_ms`: a pause after each database; none unless it is set.
+    /// Kazoo's `time_between_db_ms`: a pause after each database. The default is zero.
     pub time_between_databases: Duration,
-    /// Kazoo's `max_bulk_read`: documents in one read.
+    /// Kazoo's `max_bulk_read`: documents per read.
     pub max_bulk_read: usize,
-    /// Kazoo's `max_bulk_insert`: documents in one write.
+    /// Kazoo's `max_bulk_insert`: documents per write.
     pub max_bulk_insert: usize,
-    /// Bytes of documents that are held for writing before some are written, or let go to be
-    /// read again; and as many of those that they may replace.
+    /// The budget in bytes for documents that wait to be written. Beyond it, some are written, or dropped and read again later.
+    /// The documents that they replace have a budget of the same size.
     pub memory: usize,
-    /// Whether nothing is written.
+    /// Whether the run is a dry run.
     pub dry_run: bool,
-    /// Whose section of the system config is read first, and written.
+    /// The section of the system config that is read first, and written.
     pub config_section: String,
-    /// Where what is done is written down; None: nowhere, and nothing can be undone.
+    /// Where journals are kept. `None`: nowhere; the run cannot be undone.
     pub journals: Option<Journals>,
-    /// What is done about other runs that write to the same cluster.
+    /// How the run uses the cluster lock.
     pub lock: Lock,
-    /// After how long a silence a run that holds the lock counts as dead.
+    /// The time without a renewal after which the holder of a lock counts as dead.
     pub lease: Duration,
-    /// Who runs this, for the journal and the lock.
+    /// The user, for the journal and the lock.
     pub who: String,
-    /// Where this runs, for who finds the lock taken: a node, or a process of a machine.
+    /// The node, or the process and machine, for operators who find the lock taken.
     pub place: String,
-    /// The function and its arguments as given, for the journal and the lock; empty: the
-    /// function alone.
+    /// The function and its arguments as given, for the journal and the lock. If empty, the function is used.
     pub command_line: String,
-    /// Where the report is written, if anywhere.
+    /// The target of the report, if any.
     pub report: Option<ReportTo>,
-    /// The file of counters for Prometheus that the run is added to, if any.
+    /// The Prometheus file that the run's counters are added to, if any.
     pub metrics: Option<PathBuf>,
-    /// Where commands are given; hints and examples read accordingly.
+    /// The caller of commands; hints and examples use its syntax.
     pub frontend: Frontend,
 }
 
-/// Databases that are worked on for each request in flight.
+/// Databases in work for each request in flight.
 const DATABASES_A_REQUEST: usize = 4;
 
 impl Settings {
-    /// Limits the run to so many requests in flight, and to databases in proportion: Kazoo's
-    /// `parallel_jobs_count`.
+    /// Limits the requests in flight, and the databases in work in proportion: Kazoo's `parallel_jobs_count`.
     pub fn limit_parallel(&mut self, requests: usize) {
         self.http.ceiling = requests;
         self.databases_at_once = requests.saturating_mul(DATABASES_A_REQUEST);

@@ -1,4 +1,4 @@
-//! Work on many databases at the same time.
+//! Runs tasks for many databases at the same time.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,7 +13,8 @@ use crate::operation;
 use couchdb::{Error, Kind};
 
 impl Run {
-    /// Does something for each, several at a time, each in a task of its own. The first error stops the rest; a panic is an error.
+    /// Calls `work` for each item, several at a time, each in a separate task. The first error stops the others; a panic is an
+    /// error.
     pub(crate) async fn each<T, R, F, W>(
         self: &Arc<Self>,
         all: Vec<T>,
@@ -29,8 +30,8 @@ impl Run {
             .await
     }
 
-    /// The same for number databases that are read whole: half as many at a time, since their pages are full of documents and are kept
-    /// until the other side is read.
+    /// As [`Run::each`], for number databases that are read completely: half as many at a time, because their pages stay in
+    /// memory until the other side is read.
     pub(crate) async fn each_number_database<R, F, W>(
         self: &Arc<Self>,
         all: Vec<DatabaseName>,
@@ -45,7 +46,8 @@ impl Run {
             .await
     }
 
-    /// Works on each database. One whose work fails is a failure of it (`None`), unless the error ends the run; then it is reported.
+    /// Calls `work` for each database and reports its figures. If `work` fails, the database fails (`None`); a fatal error is
+    /// returned.
     pub(crate) async fn each_database<T, R, F, W>(
         self: &Arc<Self>,
         all: Vec<T>,
@@ -70,7 +72,7 @@ impl Run {
         .await
     }
 
-    /// The result, or `None` and a failure of the database.
+    /// The result, or `None` with a recorded failure of the database.
     pub(crate) fn or_failed<R>(
         &self,
         database: &DatabaseName,
@@ -101,8 +103,8 @@ impl Run {
         let mut tasks = JoinSet::new();
         let mut results = BTreeMap::new();
         let mut stopped = None;
-        // The first error stops the others at their next request and not in the middle of one: the answer to a write in flight is
-        // still counted and announced.
+        // The first error stops other tasks at their next request, not within one: the answer to a write in flight must still be
+        // counted and announced.
         let mut take = |done, stopped: &mut Option<Error>| match joined(done) {
             Ok((index, result)) => {
                 results.insert(index, result);
@@ -120,7 +122,7 @@ impl Run {
             if stopped.is_some() {
                 break;
             }
-            // Never closed; without a place the work would still be right.
+            // The semaphore is never closed. Without a permit the work would still be correct.
             let place = places.clone().acquire_owned().await.ok();
             let task = work(self.clone(), one);
             let run = self.clone();

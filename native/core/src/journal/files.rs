@@ -1,4 +1,4 @@
-//! The journals of a user: beginning one, finding them, reading them, pruning them.
+//! The journals of a user: creates, lists, reads and prunes them.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,8 +14,7 @@ use crate::operation;
 use crate::plan::Step;
 use couchdb::{ClusterIdentity, Error, Kind};
 
-/// An id for a run that began at this moment: the second and the microsecond, so that ids sort by
-/// time.
+/// Makes the id of a run from its start time, to the microsecond. Ids sort by time.
 pub(crate) fn new_run_id(at: SystemTime) -> String {
     let second = humantime::format_rfc3339_seconds(at).to_string();
     let since = at.duration_since(SystemTime::UNIX_EPOCH);
@@ -30,43 +29,43 @@ fn days(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(24 * 60 * 60))
 }
 
-/// Where journals are, and for how long.
+/// The location and the limits of journals.
 #[derive(Clone, Debug)]
 pub struct Journals {
-    /// The folders: the first that can be used takes new journals, and runs are found in all of them.
+    /// The folders. New journals go to the first usable one; runs are found in all of them.
     directories: Vec<PathBuf>,
-    /// How long a journal is kept. One of a run that did not come to its end stays until the run is undone.
+    /// The age at which a journal is deleted. The journal of an interrupted run stays until the run is undone.
     pub keep: Duration,
-    /// How many bytes of journals are kept; the oldest go first, the newest runs and those that did not come to their end stay.
+    /// The limit for all journals, in bytes. The oldest are deleted first; the newest runs and interrupted runs stay.
     pub keep_bytes: u64,
 }
 
 /// One run, according to its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSummary {
-    /// How it began.
+    /// The start of the run.
     pub start: Start,
-    /// Whether it came to its end.
+    /// Whether the run ended.
     pub ended: bool,
-    /// Documents that it is known to have written.
+    /// Documents that the run is known to have written.
     pub landed: u64,
-    /// Documents that it may have written besides: it did not come to its end, and their answers are not in the journal.
+    /// Further documents that an interrupted run may have written: the journal lacks their answers.
     pub unknown: u64,
-    /// Failures that it reported when it came to its end.
+    /// Failures in the run's final report.
     pub failed: u64,
 }
 
-/// What a run did: by database and id, in order.
+/// The writes of a run, by database and id, in order.
 pub type Done = BTreeMap<String, BTreeMap<String, Vec<Step>>>;
 
 impl Journals {
-    /// Journals in this folder and no other, kept for 30 days and up to 1 GiB.
+    /// Creates journals in this folder, kept for 30 days and up to 1 GiB.
     pub fn new(directory: PathBuf) -> Self {
         Self::within(vec![directory])
     }
 
-    /// Journals where the XDG base directory specification has a user's files: in the data directory, and where that cannot be
-    /// used in the state directory. A user without a home has neither, and keeps no journal.
+    /// Creates journals in the folders of the XDG base directory specification: the data directory, and the state directory if
+    /// that cannot be used. A user without a home directory has no journals.
     pub fn usual() -> Self {
         let user = directories::ProjectDirs::from("", "", "kazoo_numbers_maintenance");
         let user = user.iter();
@@ -87,7 +86,7 @@ impl Journals {
         }
     }
 
-    /// The same journals, kept for so many days.
+    /// Changes the number of days that journals are kept.
     #[must_use]
     pub fn kept_for(self, count: u64) -> Self {
         Self {
@@ -96,8 +95,7 @@ impl Journals {
         }
     }
 
-    /// Does something with the first folder in which it succeeds. Returns, too, why it did not succeed in the first one, if it
-    /// did elsewhere.
+    /// Calls `work` with each folder until it succeeds. Also returns the error of the first folder if a later one succeeded.
     fn first<T>(
         &self,
         work: impl Fn(&Path) -> Result<T, Error>,
@@ -120,10 +118,11 @@ impl Journals {
         }))
     }
 
-    /// Finds out whether a journal can be begun and written.
+    /// Checks whether a journal can be created and written.
     ///
     /// # Errors
-    /// No folder can be used: why the first cannot.
+    ///
+    /// No folder can be used: the error of the first.
     pub fn check(&self) -> Result<(), Error> {
         self.first(|directory| {
             Folder::make(directory)
@@ -133,10 +132,11 @@ impl Journals {
         .map(|_| ())
     }
 
-    /// Begins a journal, and prunes those that are there. Returns, too, why it is not in the first folder, if it is not.
+    /// Creates a journal and prunes the others. Also returns the error of the first folder if the journal is in a later one.
     ///
     /// # Errors
-    /// No folder can be used: why the first cannot.
+    ///
+    /// No folder can be used: the error of the first.
     pub fn begin(
         &self,
         command: &str,
@@ -186,10 +186,11 @@ impl Journals {
         Ok(Journal::new(run, path, file, line.len() as u64)?)
     }
 
-    /// The runs, oldest first. A folder or a journal that cannot be used is left out.
+    /// The runs, oldest first. Unusable folders and journals are skipped.
     ///
     /// # Errors
-    /// There are none, and something was left out: why.
+    ///
+    /// No run was found, and something was skipped: its error.
     pub fn runs(&self) -> Result<Vec<RunSummary>, Error> {
         let (runs, refused) = self.runs_and_refused();
         match refused.into_iter().next() {
@@ -198,7 +199,7 @@ impl Journals {
         }
     }
 
-    /// The runs, oldest first, and why folders and other journals cannot be used.
+    /// The runs, oldest first, and the errors of unusable folders and journals.
     pub fn runs_and_refused(&self) -> (Vec<RunSummary>, Vec<Error>) {
         let mut runs = Vec::new();
         let mut refused = Vec::new();
@@ -212,19 +213,21 @@ impl Journals {
         (runs, refused)
     }
 
-    /// How a run began. None: its process died before that was written, and so before it changed anything.
+    /// The start of a run. `None`: the process died before it wrote the first line, and so before it changed anything.
     ///
     /// # Errors
-    /// There is no such run, or its journal cannot be used.
+    ///
+    /// The run does not exist, or its journal cannot be used.
     pub fn start(&self, run: &str) -> Result<Option<Start>, Error> {
         let (file, path) = self.find(run)?;
         start_of(run, file).map_err(|error| failed(&path, &error))
     }
 
-    /// Reads the steps of a run without the documents. `check` sees each write once; its error refuses the journal.
+    /// Reads the steps of a run without the documents. `check` is called once per write; its error rejects the journal.
     ///
     /// # Errors
-    /// There is no such run, its journal cannot be used, or `check` refuses it.
+    ///
+    /// The run does not exist, its journal cannot be used, or `check` rejects it.
     pub fn steps(
         &self,
         run: &str,
@@ -241,7 +244,8 @@ impl Journals {
     /// Reads the steps of a run by database and id, with all documents in memory.
     ///
     /// # Errors
-    /// There is no such run, or its journal cannot be used.
+    ///
+    /// The run does not exist, or its journal cannot be used.
     pub fn done(&self, run: &str) -> Result<Done, Error> {
         let steps = self.steps(run, |_| Ok(()))?;
         let mut done = Done::new();
@@ -256,7 +260,7 @@ impl Journals {
         Ok(done)
     }
 
-    /// Deletes journals that are too old or too many, but not the one that is needed.
+    /// Prunes journals by age and size, but keeps `needed`.
     pub fn prune(&self, needed: Option<&str>) {
         for directory in &self.directories {
             if let Ok(Some(folder)) = Folder::open(directory) {
@@ -265,7 +269,7 @@ impl Journals {
         }
     }
 
-    /// A journal that could be read cannot be any more.
+    /// The error for a journal that was readable before and is not now.
     pub(crate) fn failed_in(run: &str, error: &io::Error) -> Error {
         Error::new(
             Kind::File,
@@ -303,7 +307,7 @@ impl Journals {
     }
 }
 
-/// Why the steps of a run cannot be read.
+/// The reasons why the steps of a run cannot be read.
 enum NotRead {
     Refused(Error),
     Io(io::Error),
@@ -341,7 +345,7 @@ fn runs_in(directory: &Path, refused: &mut Vec<Error>) -> Result<Vec<RunSummary>
     Ok(runs)
 }
 
-/// Nothing of a file that does not begin as the journal of this run.
+/// Summarises a journal. `None` if the file does not start as the journal of this run.
 fn summary_of(folder: &Folder, run: &str) -> Result<Option<RunSummary>, Refused> {
     let Some(file) = folder.read(run)? else {
         return Ok(None);
@@ -370,7 +374,7 @@ fn summary_of(folder: &Folder, run: &str) -> Result<Option<RunSummary>, Refused>
     }))
 }
 
-/// How the run of a file began. None where that was not written.
+/// Reads the start of a run. `None` if the first line was not written.
 fn start_of(run: &str, file: File) -> Result<Option<Start>, Refused> {
     match reader::Records::new(file)?.next()? {
         None => Ok(None),

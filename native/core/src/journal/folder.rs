@@ -1,7 +1,7 @@
-//! A folder of journals, opened so that nobody else can have put anything into it.
+//! A folder of journals that other users cannot write to.
 //!
-//! What `undo` reads from it is written to CouchDB. The folder and each file in it must therefore belong to this user and
-//! be closed to others, and are looked at through their descriptors: a name can be made to mean something else in between.
+//! `undo` writes the content of journals to CouchDB. So the folder and each file in it must belong to this user and be closed to
+//! others. They are checked through their descriptors, because a path can be redirected between a check and its use.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
@@ -19,10 +19,10 @@ use super::writer::is_allowed;
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
 
-/// How much must fit on the disk before a run begins, in bytes: some intents and what is noted of them.
+/// The free space on disk that a run needs to start, in bytes: some intents and their outcomes.
 const ROOM: usize = 64 << 10;
 
-/// Why a folder or a file is not used.
+/// The reasons to refuse a folder or a file.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
     #[error("it is a symbolic link")]
@@ -53,12 +53,12 @@ impl Refused {
     }
 }
 
-/// A folder of journals that is ours.
+/// A folder of journals that belongs to this user.
 #[derive(Debug)]
 pub(super) struct Folder(OwnedFd);
 
 impl Folder {
-    /// Opens a folder. Returns None if it does not exist.
+    /// Opens a folder. Returns `None` if it does not exist.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Refused> {
         match Self::existing(path) {
             Ok(folder) => Ok(Some(folder)),
@@ -67,7 +67,7 @@ impl Folder {
         }
     }
 
-    /// Opens a folder, which is made if it is missing.
+    /// Opens a folder, and creates it if it does not exist.
     pub(super) fn make(path: &Path) -> Result<Self, Refused> {
         if let Some(folder) = Self::open(path)? {
             return Ok(folder);
@@ -77,7 +77,7 @@ impl Folder {
     }
 
     fn existing(path: &Path) -> Result<Self, Refused> {
-        // Without a slash at its end, which would have a link followed.
+        // Removes a slash at the end, with which the system would follow a link.
         let path: PathBuf = path.components().collect();
         if std::fs::symlink_metadata(&path)?.is_symlink() {
             return Err(Refused::Link);
@@ -100,8 +100,8 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Version 0.1 made folders that others could list. One that holds nothing but journals is closed to them. In another, which
-    /// others may need, they see the names of runs and can open none of them.
+    /// Version 0.1 created folders that others could list. A folder that holds only journals is closed to others. Any other
+    /// folder stays open, because others may need it: they can list the runs there, but not open them.
     fn close_to_others(&self) -> Result<(), Refused> {
         if self.entries()?.iter().all(|name| is_journal(name)) {
             rustix::fs::fchmod(&self.0, Mode::from_raw_mode(0o700))?;
@@ -109,7 +109,7 @@ impl Folder {
         Ok(())
     }
 
-    /// The names of all that is in it. One that is not text is no name of ours.
+    /// The names in the folder, except names that are not UTF-8, which are not ours.
     fn entries(&self) -> Result<Vec<String>, Refused> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.0)? {
@@ -121,7 +121,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// The runs that have a file here, oldest first: their ids begin with the time.
+    /// The runs with a file in the folder, oldest first: ids start with the time.
     pub(super) fn runs(&self) -> Result<Vec<String>, Refused> {
         let mut runs: Vec<String> = self
             .entries()?
@@ -133,16 +133,16 @@ impl Folder {
         Ok(runs)
     }
 
-    /// Opens a run's journal. Returns None if it does not exist.
+    /// Opens a run's journal. Returns `None` if it does not exist.
     pub(super) fn read(&self, run: &str) -> Result<Option<File>, Refused> {
-        // Without NONBLOCK a FIFO would be waited for until somebody writes to it.
+        // Without NONBLOCK, opening a FIFO waits for a writer.
         let flags =
             OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.0, name(run), flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => return Err(Refused::Link),
-            // A socket.
+            // The error for a socket.
             Err(Errno::NXIO) => return Err(Refused::NotAFile),
             Err(error) => return Err(error.into()),
         };
@@ -157,10 +157,10 @@ impl Folder {
         Ok(Some(File::from(file)))
     }
 
-    /// Makes the file of a new run. It holds documents that not everybody may read.
+    /// Creates the file of a new run, closed to other users: it holds documents.
     pub(super) fn create(&self, run: &str) -> Result<File, Refused> {
         let file = self.create_file(&name(run))?;
-        // A file whose name a crash took away undoes nothing.
+        // Without this, a crash can lose the file's name and with it the journal.
         rustix::fs::fsync(&self.0)?;
         Ok(file)
     }
@@ -181,13 +181,13 @@ impl Folder {
         Ok(rustix::fs::unlinkat(&self.0, name(run), AtFlags::empty())?)
     }
 
-    /// Whether a journal can be written here now.
+    /// Whether a journal can be written now.
     pub(super) fn has_room(&self) -> Result<(), Refused> {
         is_allowed(ROOM as u64)?;
         Ok(self.nameless()?.write_all(&[b'\n'; ROOM])?)
     }
 
-    /// A file that is gone with its process, however that ends, where the file system can do that.
+    /// Creates a file that disappears with its process, where the file system supports that.
     fn nameless(&self) -> Result<File, Refused> {
         #[cfg(target_os = "linux")]
         {
@@ -204,7 +204,7 @@ impl Folder {
     }
 }
 
-/// The permission bits of what belongs to this user.
+/// The permission bits of a file or folder; refused if it belongs to another user.
 fn owned(stat: &rustix::fs::Stat) -> Result<u32, Refused> {
     let (owner, me) = (stat.st_uid, geteuid().as_raw());
     if owner == me {
@@ -220,7 +220,7 @@ fn name(run: &str) -> String {
     format!("{run}{EXTENSION}")
 }
 
-/// The id of the run whose journal has this file name. None for any other file.
+/// The run id in a journal's file name. `None` for any other file.
 fn run_of(name: &str) -> Option<&str> {
     name.strip_suffix(EXTENSION).filter(|run| is_run(run))
 }
@@ -229,8 +229,7 @@ fn is_journal(name: &str) -> bool {
     run_of(name).is_some()
 }
 
-/// Whether this is the id of a run, as `20261126T001209Z-487223`. A run's id becomes the name of a file, and must not become
-/// a path.
+/// Whether a text is a run id, such as `20261126T001209Z-487223`. A run id becomes a file name, so it must not contain a path.
 pub(super) fn is_run(text: &str) -> bool {
     const FORM: &[u8] = b"00000000T000000Z-000000";
     text.len() == FORM.len()
@@ -279,7 +278,7 @@ mod tests {
         let file = parent.path().join("file");
         fs::write(&file, "").unwrap();
         assert_eq!(refused(Folder::make(&file)), "it is not a directory");
-        // Root can give a folder away; everybody else finds the root directory.
+        // Only root can change an owner. Other users test with the root directory.
         let (theirs, owner) = if geteuid().is_root() {
             chmod(&path, 0o700);
             std::os::unix::fs::chown(&path, Some(1), None).unwrap();

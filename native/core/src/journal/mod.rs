@@ -1,11 +1,9 @@
-//! What a run changed, written down before and after it is done, so that it can be undone.
+//! The journal of a run: its changes, written down so that they can be undone.
 //!
-//! One file a run, appended to and never changed. What a batch is about to do is on the disk
-//! before the batch is sent (what was there, what will be there), and what landed follows. Each
-//! line carries a checksum: whatever a crash leaves at the end of a file is not taken for more
-//! than it is.
+//! Each run has one file, which only grows. Before a batch is sent, its intents (the documents before and after) are on disk; the
+//! outcomes follow. Each line has a checksum, so an incomplete line after a crash is detected.
 //!
-//! What `undo` finds in a journal is written to CouchDB, so a journal counts only where nobody else can have written it
+//! `undo` writes the content of a journal to CouchDB, so a journal is used only if no other user can have written it
 //! ([`folder`]).
 
 mod files;

@@ -1,4 +1,4 @@
-//! Which journals are kept.
+//! Selects the journals to delete.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -7,28 +7,28 @@ use super::Start;
 use super::folder::Folder;
 use super::reader::{self, Summary};
 
-/// So many of the newest runs stay, however many bytes their journals have.
+/// The newest runs are kept, whatever the size of their journals.
 const NEWEST: usize = 3;
 
-/// When a run that wrote nothing after its first line is not going on any more.
+/// The age at which a run with only a first line counts as ended.
 const BEGINNING: Duration = Duration::from_secs(60 * 60);
 
-/// The facts about a journal that need only its first and last line.
+/// The facts in the first and last line of a journal.
 struct Known {
     run: String,
     start: Start,
     bytes: u64,
     age: Duration,
-    /// Whether it came to its end, or there is nothing in it.
+    /// Whether the run ended or wrote nothing.
     is_over: bool,
     failed: u64,
 }
 
-/// Deletes journals that are older than `keep`, and the oldest beyond `keep_bytes`.
+/// Deletes journals older than `keep`, and the oldest beyond `keep_bytes`.
 ///
-/// A run that did not come to its end stays until it is undone: it may be going on, and a conversion is completed from its
-/// journal. The newest runs stay whatever they measure. `needed` stays, too. Files that do not begin as a journal of ours are
-/// left alone, and so is one that cannot be deleted: that is no reason not to work.
+/// The journal of an interrupted run is kept until the run is undone: the run may still be active, and a conversion is completed
+/// from its journal. The newest runs are kept whatever their size, and so is `needed`. Files that are not our journals are left
+/// alone. A file that cannot be deleted is skipped: that must not stop a run.
 pub(super) fn prune(folder: &Folder, keep: Duration, keep_bytes: u64, needed: Option<&str>) {
     let now = SystemTime::now();
     let runs = folder.runs().unwrap_or_default();

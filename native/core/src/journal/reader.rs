@@ -1,4 +1,4 @@
-//! Reading a journal without having all of it in memory.
+//! Reads a journal without loading all of it into memory.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,14 +9,14 @@ use super::{Entry, Record, Start};
 use crate::plan::Step;
 use document::{Document, NotAnObject, Revision};
 
-/// The longest line that is read, in bytes. CouchDB takes documents of this size, attachments included, only when it is set up
-/// to; a longer line is no line of ours.
+/// The longest line that is read, in bytes. CouchDB accepts documents of this size, attachments included, only with changed
+/// settings. A longer line is not ours.
 const LONGEST: u64 = 1 << 30;
 
-/// The end of a run, as a line, is shorter than this, in bytes.
+/// An upper bound for the line that ends a run, in bytes.
 const TAIL: u64 = 1024;
 
-/// A journal's records, in order, up to the first line that is not whole.
+/// Reads the records of a journal in order, up to the first incomplete line.
 pub(super) struct Records {
     reader: BufReader<File>,
     offset: u64,
@@ -38,7 +38,7 @@ pub(super) struct Place {
 
 impl Records {
     pub(super) fn new(mut file: File) -> io::Result<Self> {
-        // Copies of a descriptor share their place in the file.
+        // Duplicated descriptors share their position in the file.
         file.rewind()?;
         Ok(Self {
             reader: BufReader::new(file),
@@ -47,7 +47,7 @@ impl Records {
         })
     }
 
-    /// The next record. None at the end, or where a line is not whole.
+    /// The next record. `None` at the end or at an incomplete line.
     pub(super) fn next(&mut self) -> io::Result<Option<Located>> {
         self.line.clear();
         let read = self
@@ -64,22 +64,22 @@ impl Records {
         };
         self.offset += read as u64;
         let record = std::str::from_utf8(&self.line).ok().and_then(Record::read);
-        // One large document does not keep its room.
+        // Frees the memory of a large document.
         self.line.shrink_to(64 << 10);
         Ok(record.map(|record| Located { record, place }))
     }
 }
 
-/// The facts in the first and the last line of a journal.
+/// The facts in the first and last line of a journal.
 pub(super) struct Summary {
     pub(super) start: Start,
-    /// Documents that the run wrote, and failures, if it came to its end.
+    /// Documents written and failures, if the run ended.
     pub(super) end: Option<(u64, u64)>,
-    /// Whether nothing follows the first line.
+    /// Whether the file has only the first line.
     pub(super) is_empty: bool,
 }
 
-/// Reads the first and the last line. None for a file that does not begin as a journal of this run does.
+/// Reads the first and last line. `None` if the file does not start as the journal of this run.
 pub(super) fn summary(run: &str, file: &File) -> io::Result<Option<Summary>> {
     let length = file.metadata()?.len();
     let mut records = Records::new(file.try_clone()?)?;
@@ -122,7 +122,7 @@ pub(super) fn summary(run: &str, file: &File) -> io::Result<Option<Summary>> {
     }))
 }
 
-/// How many documents a run is known to have written, and of how many that is not known.
+/// The number of documents that the run is known to have written, and of those with an unknown outcome.
 pub(super) fn outcomes(file: File) -> io::Result<(u64, u64)> {
     let mut records = Records::new(file)?;
     let (mut intents, mut landed) = (0_u64, 0_u64);
@@ -136,15 +136,14 @@ pub(super) fn outcomes(file: File) -> io::Result<(u64, u64)> {
     Ok((landed, intents.saturating_sub(landed)))
 }
 
-/// Where a step stands, and the revision that it landed as.
+/// The position of a step in the file, and the revision of its write.
 #[derive(Debug)]
 struct StepPlace {
     place: Place,
     rev: Option<Box<str>>,
 }
 
-/// The steps of a run by database and id. The documents stay on the disk until they are read; memory holds about the size of
-/// the ids.
+/// The steps of a run by database and id. Documents stay on disk until they are read; memory use is about the size of the ids.
 #[derive(Debug)]
 pub struct Steps {
     file: File,
@@ -152,7 +151,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Reads a journal through. `check` sees each write once, and refuses the journal by an error.
+    /// Reads a whole journal. `check` is called once per write; its error rejects the journal.
     pub(super) fn new<E: From<io::Error>>(
         file: File,
         mut check: impl FnMut(&Entry) -> Result<(), E>,
@@ -189,7 +188,7 @@ impl Steps {
         self.databases.keys().map(String::as_str)
     }
 
-    /// The documents that it wrote there, sorted: each id, and how many bytes of the journal its steps take.
+    /// The documents that the run wrote in a database, sorted: id, and size of its steps in the journal in bytes.
     pub fn documents<'a>(
         &'a self,
         database: &str,
@@ -201,10 +200,11 @@ impl Steps {
         })
     }
 
-    /// Reads what it did to a document, in order; nothing for one that it did not write.
+    /// Reads the writes of the run to a document, in order. Empty for a document that it did not write.
     ///
     /// # Errors
-    /// The file can no longer be read, or says something else by now.
+    ///
+    /// The file can no longer be read, or has changed.
     pub fn read(&self, database: &str, id: &str) -> io::Result<Vec<Step>> {
         let steps = self.databases.get(database).and_then(|all| all.get(id));
         steps

@@ -5,16 +5,16 @@ use document::{Change, DatabaseName, Document, Revision, quoted};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// How a run begins.
+/// The start of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// The run's id.
     pub run: String,
-    /// When it began (RFC 3339).
+    /// The start time (RFC 3339).
     pub at: String,
     /// The function and its arguments, as given.
     pub command: String,
-    /// Who ran it, as far as the front door knows.
+    /// The user, as far as the caller knows.
     pub who: String,
     /// The server, without credentials.
     pub server: String,
@@ -24,14 +24,14 @@ pub struct Start {
 }
 
 impl Start {
-    /// Whether the run was on this cluster: by what the clusters say of themselves, or else by the server's URL.
+    /// Whether the run was on this cluster, by the identities of the clusters, otherwise by the URL of the server.
     pub fn is_on(&self, cluster: &ClusterIdentity, server: &str) -> bool {
         self.cluster
             .is_same(cluster)
             .unwrap_or(self.server == server)
     }
 
-    /// The run that this one undoes, if that is what it does.
+    /// The run that this run undoes, if it is an undo.
     pub fn undoes(&self) -> Option<&str> {
         Self::undone_by(&self.command)
     }
@@ -47,7 +47,7 @@ impl Start {
         })
     }
 
-    /// The run that a command undoes, if that is what it does.
+    /// The run that a command undoes, if it is an undo.
     pub(super) fn undone_by(command: &str) -> Option<&str> {
         let mut words = command.split_whitespace();
         (words.next() == Some("undo"))
@@ -58,14 +58,14 @@ impl Start {
 
 /// One line of a journal.
 #[derive(Debug, Serialize, Deserialize)]
-// Not tagged from within: such an enum is read through a tree, where texts do not survive.
+// Not an internally tagged enum: serde reads that through a tree, which loses the documents' original texts.
 #[serde(rename_all = "snake_case")]
 pub enum Record {
-    /// The run begins.
+    /// The run starts.
     Start(Start),
-    /// A document is about to be written.
+    /// A document will be written.
     Intent(Entry),
-    /// A document was written, as this revision.
+    /// A document was written with this revision.
     Landed {
         /// The database's plain name.
         database: String,
@@ -74,11 +74,11 @@ pub enum Record {
         /// The new revision.
         rev: String,
     },
-    /// The run came to its end.
+    /// The run ended.
     End {
-        /// When (RFC 3339).
+        /// The end time (RFC 3339).
         at: String,
-        /// Documents created, updated, deleted, and what failed.
+        /// Documents created.
         created: u64,
         /// Documents updated.
         updated: u64,
@@ -89,33 +89,33 @@ pub enum Record {
     },
 }
 
-/// What a write is to do to one document.
+/// The planned write of one document.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// The database's plain name.
     pub database: String,
     /// The document's id.
     pub id: String,
-    /// The document before, attachments and all; none when it is created.
+    /// The document before, attachments inline. `None`: it will be created.
     pub before: Option<Box<RawValue>>,
-    /// The document after; none when it is deleted.
+    /// The document after. `None`: it will be deleted.
     pub after: Option<Box<RawValue>>,
-    /// Losing leaves that are deleted with the document, or put back with it.
+    /// Losing leaves that are deleted or restored with the document.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaves: Vec<LeafEntry>,
 }
 
-/// A losing leaf of a document that is written.
+/// A losing leaf of a written document.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct LeafEntry {
-    /// Its revision before it was deleted.
+    /// Its revision before the deletion.
     pub rev: String,
     /// Its content.
     pub text: Box<RawValue>,
 }
 
 impl Record {
-    /// A document was written, as this revision.
+    /// A document was written with this revision.
     pub(crate) fn landed(database: &DatabaseName, id: &str, rev: &Revision) -> Self {
         Self::Landed {
             database: database.plain().to_owned(),
@@ -145,7 +145,7 @@ impl Record {
         Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
-    /// Reads a line; `None` for one that is not whole.
+    /// Parses a line; `None` if it is incomplete.
     pub fn read(line: &str) -> Option<Self> {
         let (sum, json) = line.split_once(' ')?;
         let sum = u32::from_str_radix(sum, 16).ok()?;
@@ -156,17 +156,17 @@ impl Record {
     }
 }
 
-/// The size of a checksum and the space after it, in bytes.
+/// The size of a checksum and the following space, in bytes.
 const CHECKSUM: usize = 9;
 
-/// Appends room for a checksum. Returns the start of the line.
+/// Appends space for a checksum. Returns the start of the line.
 fn begin_line(lines: &mut Vec<u8>) -> usize {
     let start = lines.len();
     lines.extend_from_slice(&[b' '; CHECKSUM]);
     start
 }
 
-/// Ends the line that began there: the checksum of its JSON goes before it.
+/// Ends the line that started at `start`: writes the checksum of its JSON.
 fn end_line(lines: &mut Vec<u8>, start: usize) {
     let sum = crc32fast::hash(lines.get(start + CHECKSUM..).unwrap_or_default());
     let digits = format!("{sum:08x}");
@@ -176,14 +176,14 @@ fn end_line(lines: &mut Vec<u8>, start: usize) {
     lines.push(b'\n');
 }
 
-/// An intent as it is written: the texts are borrowed, and copied once, into the line. It reads as [`Record::Intent`].
+/// An intent with borrowed texts, which are copied once, into the line. It parses as [`Record::Intent`].
 #[derive(Clone, Copy, Debug)]
 pub struct Intent<'a> {
     /// The database's plain name.
     pub database: &'a str,
-    /// The change that is about to be made.
+    /// The change that will be made.
     pub change: &'a Change,
-    /// The document before it, attachments inline, where `change` has only stubs of them.
+    /// The document before, attachments inline, if `change` has only stubs of them.
     pub whole: Option<&'a Document>,
 }
 
@@ -219,7 +219,7 @@ impl Intent<'_> {
     }
 }
 
-/// Appends the text of a document. A line break in it, which can only stand between two tokens, becomes a space.
+/// Appends the text of a document. A line break can only stand between two tokens; it becomes a space.
 fn push_document(lines: &mut Vec<u8>, text: &str) {
     document::effort::copied(text.len());
     let start = lines.len();

@@ -1,7 +1,7 @@
-//! Writing a journal: one thread a run, which puts all that waits on the disk at once.
+//! Writes a journal. One thread per run writes all waiting lines with one sync.
 //!
-//! With each intent the thread reserves the room that its outcome takes. On a disk that fills up the next intent is refused,
-//! and what the batches in flight come to is still noted.
+//! For each intent the thread reserves the disk space of its outcome. When a disk fills up, the next intent is refused, and the
+//! outcomes of the batches in flight can still be written.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -14,18 +14,18 @@ use super::{Intent, Record};
 use crate::operation;
 use couchdb::{Error, Kind};
 
-/// The size of a write's outcome without the names of its document and database, in bytes: revision, checksum and field names.
+/// The size of an outcome without the names of document and database, in bytes: revision, checksum and field names.
 const OUTCOME: u64 = 160;
 
 /// The size of the line that ends a run, in bytes.
 const END: u64 = 512;
 
-/// Room that intents reserve for what comes of them, in bytes.
+/// Disk space that intents reserve for their outcomes, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reserved(u64);
 
 impl Reserved {
-    /// The room for the outcomes of these intents. Control characters of a name take six bytes each.
+    /// The space for the outcomes of these intents. A control character in a name takes six bytes.
     fn for_outcomes(intents: &[Intent<'_>]) -> Self {
         let bytes = intents
             .iter()
@@ -34,25 +34,25 @@ impl Reserved {
     }
 }
 
-/// Whether lines are on the disk, or why not.
+/// Whether lines are on disk, or the error.
 type Written = Result<(), String>;
 
-/// Lines that wait to be written.
+/// Lines in the writer's queue.
 struct Waiting {
     lines: Vec<u8>,
     kind: Lines,
 }
 
 enum Lines {
-    /// What is about to be done: room for its outcome, and who waits for it to be on the disk.
+    /// Intents: the reserved space for their outcomes, and the channel that reports when they are on disk.
     Intents(Reserved, oneshot::Sender<Written>),
-    /// What came of intents, whose room is free again.
+    /// Outcomes of intents: the reserved space becomes free.
     Outcomes(Reserved),
-    /// The end of the run, and who waits for it.
+    /// The end of the run, and the channel that reports when it is on disk.
     End(oneshot::Sender<Written>),
 }
 
-/// A journal that is being written.
+/// An open journal.
 #[derive(Debug)]
 pub struct Journal {
     run: String,
@@ -61,7 +61,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Goes on with a file that holds so many bytes.
+    /// Appends to a file of this length in bytes.
     pub(super) fn new(run: String, path: PathBuf, file: File, length: u64) -> io::Result<Self> {
         let (queue, waiting) = mpsc::channel();
         let disk = Disk {
@@ -81,13 +81,12 @@ impl Journal {
         &self.run
     }
 
-    /// Where it is written.
+    /// The journal's file.
     pub fn path(&self) -> &std::path::Path {
         &self.path
     }
 
-    /// Appends what is about to be done; returns when it is on the disk. What comes of it goes to [`Journal::note`], with the
-    /// room that this reserved.
+    /// Appends intents and returns when they are on disk. Pass the outcomes to [`Journal::note`] with the returned reservation.
     pub async fn append(&self, intents: &[Intent<'_>]) -> Result<Reserved, Error> {
         let reserved = Reserved::for_outcomes(intents);
         let (done, written) = oneshot::channel();
@@ -106,12 +105,12 @@ impl Journal {
         Ok(reserved)
     }
 
-    /// Appends outcomes. They need not be on the disk before the work goes on.
+    /// Appends outcomes. Returns before they are on disk.
     pub fn note(&self, outcomes: &[Record], reserved: Reserved) -> Result<(), Error> {
         self.send(self.lines(outcomes)?, Lines::Outcomes(reserved))
     }
 
-    /// Appends the end of the run; returns when it is on the disk.
+    /// Appends the end of the run and returns when it is on disk.
     pub async fn end(&self, end: Record) -> Result<(), Error> {
         let (done, written) = oneshot::channel();
         self.send(self.lines(&[end])?, Lines::End(done))?;
@@ -142,7 +141,7 @@ impl Journal {
             .map_err(|_| self.failed("its thread is gone"))
     }
 
-    /// Without a journal nothing is written: what cannot be undone is not done.
+    /// A run must stop writing when its journal fails: writes without a journal could not be undone.
     fn failed(&self, detail: &str) -> Error {
         Error::new(
             Kind::File,
@@ -152,7 +151,7 @@ impl Journal {
     }
 }
 
-/// Whether a file of this process may have so many bytes. One byte more than that, and the system ends the process.
+/// Whether the process may have a file of this size. The system ends a process that exceeds its limit.
 pub(super) fn is_allowed(bytes: u64) -> io::Result<()> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
     match limit.current {
@@ -161,14 +160,14 @@ pub(super) fn is_allowed(bytes: u64) -> io::Result<()> {
     }
 }
 
-/// The file, on the thread that writes it.
+/// The file, owned by the writer thread.
 struct Disk {
     file: File,
-    /// Bytes of whole lines.
+    /// The length of complete lines, in bytes.
     length: u64,
-    /// Bytes beyond them that are kept free for outcomes and the end.
+    /// Bytes after them, reserved for outcomes and the end.
     reserved: u64,
-    /// Why no more intents are taken.
+    /// The error after which intents are refused.
     failure: Option<String>,
 }
 
@@ -183,7 +182,7 @@ impl Disk {
                         waiting.push((done, self.intents(&lines, reserved)))
                     }
                     Lines::Outcomes(reserved) => {
-                        // Failing that, `runs` says how many outcomes are unknown.
+                        // If this fails, `runs` reports the number of unknown outcomes.
                         let _ = self.append(&lines);
                         self.reserved = self.reserved.saturating_sub(reserved.0);
                     }
@@ -197,11 +196,11 @@ impl Disk {
             self.synced(waiting);
         }
         let _ = self.file.sync_data();
-        // Gives back what was reserved and not used.
+        // Frees unused reserved space.
         let _ = self.file.set_len(self.length);
     }
 
-    /// Has all on the disk, and says so to who waits for it.
+    /// Syncs the file and answers the waiting channels.
     fn synced(&mut self, waiting: Vec<(oneshot::Sender<Written>, Written)>) {
         let failure = if waiting.iter().any(|(_, written)| written.is_ok()) {
             self.file.sync_data().err().map(|error| error.to_string())
@@ -213,7 +212,7 @@ impl Disk {
                 Some(error) => Err(error.clone()),
                 None => written,
             };
-            // Who no longer waits has been cancelled.
+            // The receiver is gone if its task was cancelled.
             let _ = done.send(written);
         }
         if failure.is_some() {
@@ -248,7 +247,7 @@ impl Disk {
                 Ok(())
             }
             Err(error) => {
-                // Lines that follow half a line would not be read.
+                // An incomplete line would hide the lines after it.
                 self.file.set_len(self.length)?;
                 self.reserve(self.reserved)?;
                 Err(error)
@@ -256,7 +255,7 @@ impl Disk {
         }
     }
 
-    /// Sees to it that so many more bytes can be written. A file system that cannot reserve them is taken as it is.
+    /// Reserves disk space for this many more bytes. If the file system cannot reserve space, does nothing.
     fn reserve(&self, bytes: u64) -> io::Result<()> {
         is_allowed(self.length + bytes)?;
         #[cfg(target_os = "linux")]

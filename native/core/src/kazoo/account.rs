@@ -4,13 +4,12 @@ use std::fmt;
 
 use document::DatabaseName;
 
-/// An account's id. Kept as its 16 bytes, so that the case in which a document spells it
-/// makes no difference.
+/// An account id. Kept as 16 bytes, so that upper and lower case are equal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(u128);
 
 impl AccountId {
-    /// Reads 32 hexadecimal digits in either case; anything else is no account id.
+    /// Parses 32 hexadecimal digits in either case; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;

@@ -1,4 +1,4 @@
-//! Carrier modules: which are valid targets of a conversion, and what a number needs with each.
+//! Carrier modules: the valid targets of a conversion, and their features.
 
 /// The carrier modules that Kazoo 5 ships (docs/specification.md#all-commands); inside Kazoo,
 /// `knm_carriers:all_modules/0` is asked instead.
@@ -31,7 +31,7 @@ pub const ALL_CARRIERS: [&str; 26] = [
     "knm_ziron",
 ];
 
-/// Whether numbers can be converted to this module, given what the host knows of carriers.
+/// Whether a module is a valid target of a conversion. `known`: the modules that the host knows.
 pub fn is_valid_target(target: &str, known: Option<&[String]>) -> bool {
     match known {
         Some(known) => known.iter().any(|module| module == target),
@@ -39,7 +39,7 @@ pub fn is_valid_target(target: &str, known: Option<&[String]>) -> bool {
     }
 }
 
-/// The name under which a target is stored: `knm_bandwidth` gave way to `knm_bandwidth2`.
+/// The stored name of a target: `knm_bandwidth` is stored as its successor `knm_bandwidth2`.
 pub fn stored_target(target: &str) -> &str {
     if target == "knm_bandwidth" {
         "knm_bandwidth2"
@@ -48,7 +48,7 @@ pub fn stored_target(target: &str) -> &str {
     }
 }
 
-/// Whether numbers of this module carry the feature `local`.
+/// Whether numbers of this module have the feature `local`.
 pub fn wants_local_feature(module: &str) -> bool {
     matches!(module, "knm_local" | "knm_mdn")
 }

@@ -1,62 +1,62 @@
-//! Kazoo's databases: number databases, account databases, and how they are named.
+//! Kazoo's databases: number databases, account databases, and their names.
 
 use document::{DatabaseName, encoded};
 use percent_encoding::percent_decode_str;
 
 use super::AccountId;
 
-/// How many characters of a number name its database (docs/specification.md#words).
+/// The number of characters that name a number's database (docs/specification.md#words).
 const PREFIX: usize = 5;
 
-/// What a database is to this library.
+/// The kind of a database, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Classification {
     /// `numbers/…`
     Numbers,
     /// `account/ab/cd/` and 28 hexadecimal digits.
     Account(AccountId),
-    /// An account's month (`…-202601`) or year (`…-2026`) database: never touched.
+    /// A month (`…-202601`) or year (`…-2026`) database of an account. It is never read or written.
     AccountPeriod(AccountId),
     /// Anything else.
     Other,
 }
 
-/// The number databases that no prefix names. They hold any number, and each gives way to those before it: a number's document in
-/// the database of its prefix counts, then the one in `numbers/inum`, then the one in `numbers/managed`.
+/// The number databases without a prefix, which can hold any number. The order is the priority of the document of a number: first
+/// the database of its prefix, then `numbers/inum`, then `numbers/managed`.
 const UNPREFIXED: [&str; 2] = ["numbers/inum", "numbers/managed"];
 
-/// The number databases that no prefix names, in the order in which they count.
+/// The number databases without a prefix, in the order of priority.
 pub fn unprefixed_number_databases() -> impl Iterator<Item = DatabaseName> {
     UNPREFIXED.iter().filter_map(|name| DatabaseName::new(name))
 }
 
-/// The number databases that may hold a number, in the order in which their documents count.
+/// The number databases that may hold a number, in the order of priority.
 pub fn number_databases_of(number: &str) -> impl Iterator<Item = DatabaseName> {
     number_database_of(number)
         .into_iter()
         .chain(unprefixed_number_databases())
 }
 
-/// What Kazoo knows of a database by its name.
+/// The facts that a database's name gives in Kazoo.
 pub trait KazooDatabase {
-    /// Whether it is a number database that no prefix names, so that another can hold the same number.
+    /// Whether it is a number database without a prefix: another database can hold the same number.
     fn is_unprefixed(&self) -> bool;
 
-    /// The number databases whose document of a number counts instead of this one's.
+    /// The number databases whose document of a number has priority over this one's.
     fn gives_way_to(&self, number: &str) -> Vec<DatabaseName>;
 
     /// The kind of database.
     fn classification(&self) -> Classification;
 
-    /// The account whose database this is.
+    /// The account, for an account database.
     fn account(&self) -> Option<AccountId>;
 
-    /// Whether a document of this id is one that this library may write from what a file says: a document of a number database,
-    /// an account database or the system config, and no code of CouchDB's.
+    /// Whether this library may restore a document with this id from a file: a document of a number database, an account database
+    /// or the system config, and not a design or local document.
     fn may_be_restored(&self, id: &str) -> bool;
 
-    /// Whether a number document of this id belongs in this number database. `numbers/inum`
-    /// and `numbers/managed` are named after no prefix and take any id.
+    /// Whether a number document with this id belongs in this number database. `numbers/inum` and `numbers/managed` accept any
+    /// id.
     fn holds(&self, number: &str) -> bool;
 }
 
@@ -98,7 +98,7 @@ impl KazooDatabase for DatabaseName {
             Classification::AccountPeriod(_) => false,
             Classification::Other => self.plain() == "system_config",
         };
-        // `_design/…` and `_local/…`; CouchDB takes no other id that begins so.
+        // `_design/…` and `_local/…`. CouchDB accepts no other ids that start with `_`.
         database && !id.starts_with('_')
     }
 
@@ -109,22 +109,21 @@ impl KazooDatabase for DatabaseName {
     }
 }
 
-/// The number database of a number: `numbers/` and its first five characters. None for an
-/// id that is shorter, or whose first five could not be in a name.
+/// The number database of a number: `numbers/` and its first five characters. `None` if the id is shorter, or a name cannot
+/// contain its first five characters.
 pub fn number_database_of(number: &str) -> Option<DatabaseName> {
     let (end, _) = number.char_indices().nth(PREFIX - 1)?;
     let prefix = number.get(..=end)?;
     DatabaseName::new(&format!("numbers/{prefix}"))
 }
 
-/// How a report names the number database of something that was given as a number, even
-/// when no such database could be.
+/// The encoded name of a given number's database for reports, even if no such database can exist.
 pub fn encoded_number_database_of(given: &str) -> String {
     let prefix: String = given.chars().take(PREFIX).collect();
     encoded(&format!("numbers/{prefix}"))
 }
 
-/// Splits `account/ab/cd/` + 28 digits + anything into the account and that anything.
+/// Splits `account/ab/cd/`, 28 digits and a suffix into the account and the suffix.
 fn account_and_period(name: &str) -> Option<(AccountId, &str)> {
     let rest = name.strip_prefix("account/")?;
     let (first, rest) = rest.split_once('/')?;
@@ -143,8 +142,8 @@ fn is_period(text: &str) -> bool {
     })
 }
 
-/// An account as an operator may name it (docs/specification.md#arguments): raw id, database name in either
-/// form, or a month or year database of it.
+/// Parses an account from an argument (docs/specification.md#arguments): the id, a database name in either form, or the name of a
+/// month or year database.
 pub(crate) fn account_argument(text: &str) -> Option<AccountId> {
     if let Some(id) = AccountId::parse(text) {
         return Some(id);
@@ -160,7 +159,7 @@ pub(crate) fn account_argument(text: &str) -> Option<AccountId> {
     (period.is_empty() || is_period(period)).then_some(id)
 }
 
-/// A name with its percent escapes undone, if it had any; a name is decoded once, never twice.
+/// A name with its percent escapes decoded, once; `None` if it has none.
 pub(crate) fn decoded(text: &str) -> Option<String> {
     if text.len() > DatabaseName::LONGEST * 3 {
         return None;

@@ -1,9 +1,9 @@
-//! The features of a number document: how `pvt_features` keeps them, and which public fields belong to each.
-//! Source: `knm_phone_number` of Kazoo 5.
+//! The features of a number document: the forms of `pvt_features`, and the public fields of each feature. Source:
+//! `knm_phone_number` of Kazoo 5.
 
 use document::{Document, Object, elements, quoted, string};
 
-/// The name that Kazoo has for a feature today.
+/// The current name of a feature in Kazoo.
 pub fn current_feature_name(name: &str) -> &str {
     match name {
         "dash_e911" | "vitelity_e911" | "telnyx_e911" => "e911",
@@ -12,8 +12,7 @@ pub fn current_feature_name(name: &str) -> &str {
     }
 }
 
-/// The public fields that belong to a feature, as paths. Kazoo has none for `port`, `carrier_name` and names that it does not
-/// know.
+/// The public fields of a feature, as paths. Kazoo has none for `port`, `carrier_name` and unknown features.
 pub fn public_fields_of(feature: &str) -> Vec<Vec<&str>> {
     let inside = |field, names: &[&'static str]| -> Vec<Vec<&str>> {
         names.iter().map(|name| vec![field, *name]).collect()
@@ -35,9 +34,8 @@ pub fn public_fields_of(feature: &str) -> Vec<Vec<&str>> {
     }
 }
 
-/// Kazoo 3 kept `pvt_features` as a list of names, and the settings of each feature in the document's public fields. This
-/// is the object that Kazoo makes of such a list, as JSON text; None where `json` is no list. A feature without settings
-/// is kept, too.
+/// Kazoo 3 stored `pvt_features` as a list of names, and the settings of each feature in public fields. Returns the object that
+/// Kazoo makes of such a list, as JSON text, features without settings included. `None` if `json` is not a list.
 pub fn features_of_list(json: &str, document: &Document) -> Option<String> {
     let mut features: Vec<(String, String)> = Vec::new();
     for name in elements(json)?.into_iter().filter_map(string) {
@@ -56,7 +54,7 @@ pub fn features_of_list(json: &str, document: &Document) -> Option<String> {
     Some(format!("{{{}}}", fields.join(",")))
 }
 
-/// The settings of a feature that a list names, from the document's public fields.
+/// The settings of a listed feature, from the document's public fields.
 fn settings_of(feature: &str, document: &Document) -> String {
     let some_of = |field: &str, names: &[&str]| {
         let object = document
@@ -95,7 +93,7 @@ fn settings_of(feature: &str, document: &Document) -> String {
     }
 }
 
-/// What Kazoo counts as no value.
+/// Whether Kazoo treats a value as empty.
 fn is_empty(json: &str) -> bool {
     match json {
         "null" | "\"\"" => true,

@@ -1,5 +1,4 @@
-//! The only place that knows Kazoo's conventions: how databases are named and numbers written,
-//! what its documents look like, where its configuration lies.
+//! Kazoo's conventions: names of databases, forms of numbers, fields of documents, configuration. No other module knows them.
 
 mod account;
 mod carrier;

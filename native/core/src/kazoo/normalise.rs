@@ -1,19 +1,19 @@
-//! Normalising a number as Kazoo's converters do (docs/specification.md#normalising).
+//! Normalises numbers like Kazoo's converters (docs/specification.md#normalising).
 
 use pcre2::bytes::{Regex, RegexBuilder};
 
 const RECONCILE_REGEX: &str = r"^(\+?1)?\d{10}$|^\+[2-9]\d{7,}$|^011\d*$|^00\d*$";
 
-/// Bounds on what one match may cost, in steps, in depth and in KiB: an expression that needs more does not match. Erlang's `re`
-/// stops after ten million steps, a second a number.
+/// Limits for one match, in steps, depth and KiB: an expression that exceeds them does not match. Erlang's `re` stops after ten
+/// million steps, which take a second per number.
 const LIMITS: &str = "(*LIMIT_MATCH=1000000)(*LIMIT_DEPTH=100000)(*LIMIT_HEAP=20000)";
 
-/// One converter: what it matches, and what goes before and after its last capture.
+/// The configured converters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Converters {
     /// `(regex, prefix, suffix)`, tried in this order.
     pub e164: Vec<(String, String, String)>,
-    /// Which numbers are reconcilable.
+    /// The expression for reconcilable numbers.
     pub reconcile: String,
 }
 
@@ -65,18 +65,18 @@ impl Normaliser {
         }
     }
 
-    /// The expressions that do not compile, each with the reason; in one line.
+    /// The expressions that do not compile, each with the reason, in one line.
     pub fn unusable(&self) -> Option<String> {
         (!self.unusable.is_empty()).then(|| self.unusable.join(", and "))
     }
 
-    /// The number in E.164 form, or as it was where no converter knows it.
+    /// The number in E.164 form, or unchanged if no converter matches.
     pub fn normalise(&self, number: &str) -> String {
         if number.len() > 1 && number.starts_with('+') {
             return number.to_owned();
         }
         for (regex, prefix, suffix) in &self.converters {
-            // An expression that exceeds its limits knows nothing of a number.
+            // An expression that exceeds its limits does not match.
             let Ok(Some(captures)) = regex.captures(number.as_bytes()) else {
                 continue;
             };
@@ -91,7 +91,7 @@ impl Normaliser {
         number.to_owned()
     }
 
-    /// Whether Kazoo would take this (normalised) number for one.
+    /// Whether a normalised number is reconcilable.
     pub fn is_reconcilable(&self, number: &str) -> bool {
         self.reconcile
             .as_ref()
@@ -99,13 +99,13 @@ impl Normaliser {
     }
 }
 
-/// Compiles an expression as Kazoo calls Erlang's `re`: without options, so on bytes, and a digit is one of ten. Nothing is
-/// compiled to machine code: expressions are many, and numbers short.
+/// Compiles an expression like Erlang's `re` without options: on bytes, with ASCII digits. It does not compile to machine code,
+/// because there are many expressions and numbers are short.
 fn compiled(text: &str) -> Result<Regex, String> {
     RegexBuilder::new()
         .build(&format!("{LIMITS}{text}"))
         .map_err(|error| {
-            // Without the limits before it the place in the expression is right.
+            // Without the limits in front, the position in the error is correct.
             let error = RegexBuilder::new().build(text).err().unwrap_or(error);
             format!("{text:?} ({error})")
         })
@@ -119,7 +119,7 @@ mod tests {
         Normaliser::new(&Converters::default())
     }
 
-    /// A normaliser with these expressions, each of which puts its place before its last capture.
+    /// A normaliser with these expressions. Each one adds its index before its last capture.
     fn converting(expressions: &[&str]) -> Normaliser {
         let converter =
             |(at, regex): (usize, &&str)| ((*regex).to_owned(), format!("{at}:"), String::new());
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    /// Each was tried with `re:run/3` of Erlang.
+    /// The expected values come from `re:run/3` of Erlang.
     #[test]
     fn expressions_are_those_of_erlangs_re() {
         for (expression, given, expected) in [

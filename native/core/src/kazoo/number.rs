@@ -1,35 +1,35 @@
-//! The facts in a number document that decide about it.
+//! The fields of a number document that decide about it.
 
 use super::AccountId;
 use document::{Document, IdRange, Object, string};
 
-/// The application that a number document says it is used by.
+/// The application in `pvt_used_by`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsedBy {
-    /// There is no `pvt_used_by`.
+    /// The document has no `pvt_used_by`.
     Nobody,
     /// `"callflow"`
     Callflow,
     /// `"trunkstore"`
     Trunkstore,
-    /// Anything else, `null` and other types included.
+    /// Any other value, `null` and other types included.
     Other,
 }
 
-/// The fields that decide about a number document. Fields of odd types count as what the
-/// rules docs/specification.md#fields and #odd-assignment make of them: an assignment that is no account id is none.
+/// The fields that decide about a number document. The rules docs/specification.md#fields and #odd-assignment apply to fields of
+/// odd types: an assignment that is not an account id does not count as one.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberFacts {
-    /// `pvt_type` is `"number"`, or there is none and the id is `+` and digits: Kazoo wrote no type before 3.15
+    /// `pvt_type` is `"number"`, or it is absent and the id is `+` and digits: Kazoo wrote no type before 3.15
     /// (docs/specification.md#untyped-number-document).
     pub is_number: bool,
     /// `pvt_deleted` is true.
     pub soft_deleted: bool,
-    /// `pvt_assigned_to`, when it is an account id.
+    /// `pvt_assigned_to`, if it is an account id.
     pub assigned_to: Option<AccountId>,
-    /// `pvt_assigned_to` is there, not `null`, and no account id.
+    /// `pvt_assigned_to` is present, not `null`, and not an account id.
     pub is_assignment_odd: bool,
-    /// The document has losing leaves. They are known where CouchDB was asked for `conflicts`.
+    /// The document has losing leaves. Known only if the request asked for `conflicts`.
     pub has_conflicts: bool,
     /// `pvt_used_by`.
     pub used_by: UsedBy,
@@ -79,7 +79,7 @@ impl NumberFacts {
         facts
     }
 
-    /// Whether two leaves of one document say the same in all that decides what a number document is and whose.
+    /// Whether two leaves of a document agree in type, deletion and assignment.
     pub fn are_of_the_same_number(&self, other: &Self) -> bool {
         let identity = |facts: &Self| {
             (
@@ -92,13 +92,13 @@ impl NumberFacts {
         identity(self) == identity(other)
     }
 
-    /// A number document that is not soft-deleted: the only kind that is ever a source.
+    /// Whether this is a number document that is not soft-deleted. Only such a document is a source.
     pub fn is_live_number(&self) -> bool {
         self.is_number && !self.soft_deleted
     }
 }
 
-/// Whether a document has attachments whose content it does not hold.
+/// Whether a document has attachments as stubs.
 pub(crate) fn has_attachment_stubs(document: &Document) -> bool {
     let attachments = document
         .get("_attachments")
@@ -116,7 +116,7 @@ fn is_e164(id: &str) -> bool {
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The range of ids up to the last that starts with `+`. Hardly any id sorts before `+`.
+/// The range of ids up to the last that starts with `+`. Few ids sort before `+`.
 pub(crate) fn range_of_numbers() -> IdRange {
     IdRange {
         start: None,

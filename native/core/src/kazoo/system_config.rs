@@ -1,5 +1,5 @@
-//! The document `number_manager` of the database `system_config`: how numbers are normalised,
-//! and which features are allowed (docs/specification.md#normalising, #features, #system-config-section).
+//! The document `number_manager` of the database `system_config`: converters and allowed features
+//! (docs/specification.md#normalising, #features, #system-config-section).
 
 use super::Converters;
 use document::{Document, Object, elements, string};
@@ -7,7 +7,7 @@ use document::{Document, Object, elements, string};
 /// The document's id.
 pub const DOCUMENT: &str = "number_manager";
 
-/// What `reset_allowed_features_to_defaults_on_system_config` writes outside Kazoo: the manual's ten.
+/// The ten features that `reset_allowed_features_to_defaults_on_system_config` writes outside Kazoo.
 pub const DEFAULT_FEATURES_ALLOWED: [&str; 10] = [
     "carrier_name",
     "cnam",
@@ -21,13 +21,13 @@ pub const DEFAULT_FEATURES_ALLOWED: [&str; 10] = [
     "ringback",
 ];
 
-/// The document, and whose section of it counts first.
+/// The document, with the name of the section that has priority.
 pub struct SystemConfig<'a> {
     sections: Vec<Object<'a>>,
 }
 
 impl<'a> SystemConfig<'a> {
-    /// Reads the node's own section and `default`, in this order.
+    /// Reads the section of the node first, then `default`.
     pub fn new(document: &'a Document, section: &str) -> Self {
         let sections = [section, "default"]
             .iter()
@@ -41,7 +41,7 @@ impl<'a> SystemConfig<'a> {
         self.sections.iter().find_map(read)
     }
 
-    /// The converters, each default where the document has none.
+    /// The converters. Absent ones have Kazoo's defaults.
     pub fn converters(&self) -> Converters {
         let defaults = Converters::default();
         Converters {
@@ -74,7 +74,7 @@ fn converters(json: &str) -> Option<Vec<(String, String, String)>> {
     let object = Object::parse(json).ok()?;
     let all = object
         .fields()
-        // Kazoo keeps settings of the converters beside them, and those are no objects.
+        // Kazoo stores settings of the converters in the same object. Those are not objects.
         .filter_map(|(regex, value)| {
             let converter = Object::parse(value).ok()?;
             let part = |name| converter.string(name).unwrap_or_default().into_owned();

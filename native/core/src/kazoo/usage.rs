@@ -1,5 +1,4 @@
-//! Which applications an account's own documents say that a number is used by
-//! (docs/specification.md#app-usage).
+//! The applications that use a number according to the account's own documents (docs/specification.md#app-usage).
 
 use std::collections::HashMap;
 
@@ -9,30 +8,30 @@ use document::{Document, Object, SortedIdMap, elements, string};
 const CALLFLOW: u8 = 1;
 const TRUNKSTORE: u8 = 2;
 
-/// What one account's documents say of one number.
+/// The usage of one number according to one account's documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
     /// No document names the number.
     None,
-    /// Callflows do.
+    /// Callflows name the number.
     Callflow,
-    /// Trunkstore documents do.
+    /// Trunkstore documents name the number.
     Trunkstore,
-    /// Both do: nobody can tell which is meant.
+    /// Both name the number, so the usage is ambiguous.
     Both,
 }
 
-/// The numbers that an account's callflows and trunkstore documents name.
+/// The numbers in an account's callflows and trunkstore documents.
 #[derive(Clone, Debug, Default)]
 pub struct AppUsage {
-    /// As they are read.
+    /// While documents are added.
     numbers: HashMap<Box<str>, u8>,
-    /// When all are read.
+    /// After the last document.
     packed: SortedIdMap<u8>,
 }
 
 impl AppUsage {
-    /// What is said of a number document's id.
+    /// The usage of a number document's id.
     pub fn of(&self, number: &str) -> Usage {
         let packed = self.packed.find(number).map(|(_, apps)| apps);
         let apps = packed.or_else(|| self.numbers.get(number).copied());
@@ -44,8 +43,8 @@ impl AppUsage {
         }
     }
 
-    /// Takes in one document of the account; documents that say nothing of numbers are passed
-    /// over. Numbers count as they are written and as they normalise, since people type both.
+    /// Adds one document of the account; ignores documents that name no numbers. A number counts as written and as normalised,
+    /// because people use both forms.
     pub fn add(&mut self, document: &Document, normaliser: &Normaliser) {
         if document.get("pvt_deleted") == Some("true") {
             return;
@@ -76,7 +75,7 @@ impl AppUsage {
         }
     }
 
-    /// All documents are taken in: what they said of numbers is kept in little memory.
+    /// Compacts the result after the last document.
     pub fn packed(self) -> Self {
         let mut packed = SortedIdMap::default();
         for (number, apps) in &self.numbers {
@@ -97,8 +96,8 @@ impl AppUsage {
     }
 }
 
-/// Whether JavaScript's `==` finds a value equal to `false`, as Kazoo's view asks (docs/specification.md#trunkstore-enabled):
-/// `false`, 0, and texts that stand for 0, the empty one and those of arrays included. `null` is not equal.
+/// Whether a value equals `false` by JavaScript's `==`, which Kazoo's view uses (docs/specification.md#trunkstore-enabled):
+/// `false`, 0, and strings and arrays that convert to 0, empty ones included. `null` is not equal.
 fn equals_false(json: &str) -> bool {
     match json.as_bytes().first() {
         Some(b'{' | b't' | b'n') | None => false,
@@ -106,7 +105,7 @@ fn equals_false(json: &str) -> bool {
         Some(b'"') => string(json).is_some_and(|text| is_zero(text.trim())),
         Some(b'[') => match elements(json).unwrap_or_default().as_slice() {
             [] => true,
-            // An array's text is that of its elements; those of `false` and of `true` are no numbers.
+            // An array converts to the text of its elements. `false` and `true` in it do not convert to numbers.
             [one] => *one == "null" || (*one != "false" && equals_false(one)),
             _ => false,
         },
@@ -118,7 +117,7 @@ fn is_zero(text: &str) -> bool {
     text.is_empty() || text.parse::<f64>().is_ok_and(|number| number == 0.0)
 }
 
-/// The values of an array or of an object; of anything else none.
+/// The values of an array or an object; empty for any other value.
 fn values(json: &str) -> Vec<&str> {
     if let Some(elements) = elements(json) {
         return elements;

@@ -1,11 +1,11 @@
-//! Which application uses a number (docs/specification.md#app-usage).
+//! The application that uses a number (docs/specification.md#app-usage).
 
 use document::Document;
 
 use super::Decision;
 use crate::kazoo::{NumberFacts, Usage, UsedBy};
 
-/// The right `pvt_used_by` of a number. `None`: both applications name the number, so nobody can tell
+/// The right `pvt_used_by` of a number. `None` if both applications name the number: the usage is ambiguous
 /// (docs/specification.md#used-by-both).
 fn right_used_by(usage: Usage) -> Option<UsedBy> {
     match usage {
@@ -16,12 +16,12 @@ fn right_used_by(usage: Usage) -> Option<UsedBy> {
     }
 }
 
-/// Whether `pvt_used_by` is known to be other than what the account's documents say.
+/// Whether `pvt_used_by` is known to differ from the usage in the account's documents.
 pub fn is_used_by_wrong(used_by: UsedBy, usage: Usage) -> bool {
     right_used_by(usage).is_some_and(|right| used_by != right)
 }
 
-/// Sets `pvt_used_by` of a number document right. A document that is right, or for which nobody can tell, is unchanged.
+/// Corrects `pvt_used_by` of a number document. A document that is right, or whose usage is ambiguous, is unchanged.
 pub fn decide_used_by(document: &Document, usage: Usage) -> Decision {
     if !is_used_by_wrong(NumberFacts::of(document).used_by, usage) {
         return Decision::Unchanged;

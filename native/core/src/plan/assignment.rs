@@ -1,25 +1,24 @@
-//! Whose a number is, and whether its document lies in the right number database.
+//! The assignment of a number document in a number database, and whether it is in the right one.
 
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts};
 
-/// What a document of a number database is to a command that works on assigned numbers.
+/// The class of a document in a number database for commands on assigned numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A live number, filed right, assigned to this account.
+    /// A live number in the right database, assigned to this account.
     Assigned(AccountId),
-    /// A live number that no account has: no `pvt_assigned_to`, or `null`.
+    /// A live number without an account: no `pvt_assigned_to`, or `null`.
     Unassigned,
-    /// A live number whose `pvt_assigned_to` is no account id (docs/specification.md#odd-assignment).
+    /// A live number with a `pvt_assigned_to` that is not an account id (docs/specification.md#odd-assignment).
     OddlyAssigned,
-    /// A live number in the number database of another prefix: left alone, with a warning
-    /// (docs/specification.md#misfiled).
+    /// A live number in the number database of another prefix. It is left alone with a warning (docs/specification.md#misfiled).
     Misfiled,
-    /// Soft-deleted, or of another type: never touched.
+    /// Soft-deleted, or of another type. It is never changed.
     Not,
 }
 
 impl Source {
-    /// A live number that is filed right, whoever it is assigned to.
+    /// Whether it is a live number in the right database, with or without an account.
     pub fn is_filed(self) -> bool {
         match self {
             Self::Assigned(_) | Self::Unassigned | Self::OddlyAssigned => true,
@@ -28,7 +27,7 @@ impl Source {
     }
 }
 
-/// What a document of a number database is.
+/// Classifies a document of a number database.
 pub fn source_in_number_database(database: &DatabaseName, id: &str, facts: &NumberFacts) -> Source {
     if !facts.is_live_number() {
         return Source::Not;

@@ -1,10 +1,10 @@
-//! Conversion of a number to another carrier module (docs/specification.md#all-commands).
+//! Converts a number to another carrier module (docs/specification.md#all-commands).
 
 use crate::kazoo::{features_of_list, wants_local_feature};
 use document::{Document, Object, quoted};
 
-/// The document with its carrier module set to `target` (a stored name) and its features as that module wants them; None
-/// where it is so already. `now` is in gregorian seconds.
+/// The document with carrier module `target` (a stored name) and the features for that module. `None` if nothing changes. `now`
+/// is in gregorian seconds.
 pub fn convert(document: &Document, target: &str, now: u64) -> Option<Document> {
     let module = quoted(target);
     let current = document.get("pvt_features");
@@ -26,8 +26,9 @@ pub fn has_module(document: &Document, module: &str) -> bool {
     document.string("pvt_module_name").as_deref() == Some(module)
 }
 
-/// `pvt_features` with or without `local`; None where the field is to go. A list becomes the object that Kazoo makes of it
-/// (docs/specification.md#feature-list), and an object without features goes (10.21). Any other value has no features.
+/// `pvt_features` with or without `local`. `None`: the field is removed. A list becomes the object that Kazoo makes of it
+/// (docs/specification.md#feature-list). An object without features is removed (10.21). Any other value is replaced if `local` is
+/// added, and kept otherwise.
 fn features(document: &Document, local: bool) -> Option<String> {
     let current = document.get("pvt_features");
     let of_list = current.and_then(|json| features_of_list(json, document));

@@ -6,9 +6,9 @@ use super::Decision;
 use crate::kazoo::{DatabaseName, NumberFacts};
 use crate::report::Reason;
 
-/// Number database → account database: the number database is the authority, also over what is soft-deleted in the account
+/// Number database → account database: the number database is the authority, also over soft-deleted copies
 /// (docs/specification.md#soft-deleted), but never over a document of another type (docs/specification.md#other-types). `whole`:
-/// both documents have the content of their attachments. Digests of the same content can differ between servers, so copies with
+/// both documents have their attachments inline. Servers can have different digests of the same attachment, so copies with
 /// attachments are compared by content.
 pub fn copy_to_account(source: &Document, target: Option<&Document>, whole: bool) -> Decision {
     match target {
@@ -19,7 +19,7 @@ pub fn copy_to_account(source: &Document, target: Option<&Document>, whole: bool
     }
 }
 
-/// Account database → number database: only what is missing is written. `source`: the account's document.
+/// Account database → number database: only missing documents are written. `source`: the account's document.
 pub fn copy_to_number_database(
     source: &Document,
     target: Option<&Document>,
@@ -36,7 +36,7 @@ pub fn copy_to_number_database(
     }
 }
 
-/// An account's copy of a number that its number database holds: the same, or in conflict with it.
+/// Compares an account's copy with the document in the number database: equal, or in conflict.
 pub fn compare_with_number_database(copy: Digest, number: Digest) -> Decision {
     if copy == number {
         Decision::Unchanged
@@ -45,30 +45,30 @@ pub fn compare_with_number_database(copy: Digest, number: Digest) -> Decision {
     }
 }
 
-/// One account's copy of a number that its number database lacks.
+/// One account's copy of a number that is missing in its number database.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// The account database that it lies in.
+    /// The account database of the copy.
     pub database: DatabaseName,
-    /// Whether it says that it is assigned to that account.
+    /// Whether the copy is assigned to that account.
     pub at_home: bool,
-    /// Its content.
+    /// The digest of the copy.
     pub digest: Digest,
 }
 
-/// Which of several accounts' copies a number is created from.
+/// The selected copy from which a number is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pick {
-    /// There is none.
+    /// No copy.
     None,
     /// This one, by its index.
     Copy(usize),
-    /// These claim the number for the account that they lie in, and differ: nobody but the operator can decide.
+    /// These copies claim the number for their accounts and differ: only the operator can decide.
     Contested(Vec<usize>),
 }
 
-/// Picks one of several copies (docs/specification.md#contested). One that is assigned to the account it lies in goes before the
-/// rest; of copies that no account claims, the first by database name is taken.
+/// Selects one of several copies (docs/specification.md#contested). A copy that is assigned to its account has priority. If no
+/// copy is, the first by database name is selected.
 pub fn pick(candidates: &[Candidate]) -> Pick {
     let claims: Vec<usize> = (0..candidates.len())
         .filter(|index| candidates.get(*index).is_some_and(|one| one.at_home))

@@ -1,5 +1,4 @@
-//! What can be out of step between number databases and account databases, and what one or two
-//! documents say about that.
+//! Drift between number databases and account databases, as one or two documents show it.
 
 use std::collections::BTreeSet;
 
@@ -11,37 +10,37 @@ use document::{Document, Object, quoted};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(into = "&'static str")]
 pub enum Drift {
-    /// Assigned, and the account's database has no document.
+    /// Assigned, but missing in the account's database.
     MissingCopy,
-    /// Assigned, and the account's document is not the number database's.
+    /// Assigned, and the account's document differs from the number database's.
     DifferingCopy,
-    /// `pvt_used_by` in the number database is not what the account uses the number for.
+    /// `pvt_used_by` in the number database differs from the usage in the account.
     WrongUsedByInNumberDatabase,
-    /// `pvt_used_by` in an account's database is not what that account uses the number for.
+    /// `pvt_used_by` in an account's database differs from the usage in that account.
     WrongUsedByInAccount,
-    /// In an account's database, and by its own `pvt_assigned_to` another account's.
+    /// In an account's database, with a `pvt_assigned_to` of another account.
     WrongAccount,
-    /// In an account's database and no other account's by its own word, while the number database assigns it to another account,
-    /// or to nobody any more.
+    /// In an account's database without a `pvt_assigned_to` of another account, while the number database assigns the number to
+    /// another account or to nobody.
     FormerAccount,
-    /// In an account's database, and in no number database.
+    /// In an account's database, but in no number database.
     OnlyInAccount,
     /// Assigned to an account that has no database.
     AccountMissing,
     /// A number in the number database of another prefix.
     Misfiled,
-    /// In the number database with a `pvt_used_by`, and assigned to nobody.
+    /// In the number database with a `pvt_used_by`, but assigned to nobody.
     UnassignedButUsed,
-    /// `pvt_assigned_to` is there, and no account id.
+    /// `pvt_assigned_to` is present and not an account id.
     OddAssignment,
-    /// Claimed by several accounts while no number database has it, or given to two accounts by two number databases.
+    /// Claimed by several accounts while no number database has it, or assigned to two accounts by two number databases.
     Contested,
     /// A document with losing leaves.
     Conflicted,
 }
 
 impl Drift {
-    /// Every kind, in the order in which they are told.
+    /// Every kind, in the order of reports.
     pub const ALL: [Self; 13] = [
         Self::MissingCopy,
         Self::DifferingCopy,
@@ -58,7 +57,7 @@ impl Drift {
         Self::Conflicted,
     ];
 
-    /// Its name in reports.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::MissingCopy => "missing_copy",
@@ -77,7 +76,7 @@ impl Drift {
         }
     }
 
-    /// What it means, for people.
+    /// A description for operators.
     pub fn meaning(self) -> &'static str {
         match self {
             Self::MissingCopy => "assigned, and the account has no copy",
@@ -111,7 +110,7 @@ impl From<Drift> for &'static str {
     }
 }
 
-/// The fields in which two documents differ, by name.
+/// The names of the fields in which two documents differ.
 pub fn differing_fields(one: &Document, other: &Document) -> Vec<String> {
     let names: BTreeSet<&str> = one
         .fields()
@@ -125,8 +124,8 @@ pub fn differing_fields(one: &Document, other: &Document) -> Vec<String> {
         .collect()
 }
 
-/// By the digest of a document that has only this field, so that a field counts just as it does in
-/// the whole: `_rev` not at all, attachments by their content.
+/// Compares a field by the digest of a document with only this field, so that the rules of the digest apply: `_rev` does not
+/// count, and attachments count by content.
 fn is_same_field(name: &str, one: Option<&str>, other: Option<&str>) -> bool {
     if one == other {
         return true;

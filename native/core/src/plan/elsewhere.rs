@@ -1,61 +1,61 @@
-//! An account's copy in the light of the number databases and of the other accounts.
+//! The state of an account's copy, given the number databases and the other accounts.
 
 use super::{Drift, Source};
 use crate::kazoo::{AccountId, NumberFacts};
 
-/// What number databases, and the other accounts, hold of a number that an account has a live copy of.
+/// The documents of a number in number databases and other accounts, for an account's live copy of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Elsewhere {
-    /// A number database that may hold it has a document of it, whatever that is.
+    /// A number database that may hold the number has a document of it, of any kind.
     pub exists: bool,
-    /// One of these is a live number that an account has.
-    pub is_held: bool,
-    /// That account is the one that was looked at, for one of these.
-    pub is_held_here: bool,
-    /// One of these is a live number that is assigned to nobody.
-    pub is_released: bool,
-    /// Another account has a copy that says it is that account's.
+    /// Such a document is a live number that is assigned to an account.
+    pub is_assigned: bool,
+    /// Such a document is assigned to the account of the copy.
+    pub is_assigned_here: bool,
+    /// Such a document is a live number that is assigned to nobody.
+    pub is_unassigned: bool,
+    /// Another account has a copy that is assigned to that account.
     pub is_claimed: bool,
 }
 
 impl Elsewhere {
-    /// Adds what a number database that may hold the number has of it. `account`: the one that was looked at.
+    /// Adds the document in a number database that may hold the number. `account`: the account of the copy.
     pub fn add(&mut self, source: Source, account: AccountId) {
         self.exists = true;
         match source {
             Source::Assigned(holder) => {
-                self.is_held = true;
-                self.is_held_here |= holder == account;
+                self.is_assigned = true;
+                self.is_assigned_here |= holder == account;
             }
-            Source::Unassigned => self.is_released = true,
+            Source::Unassigned => self.is_unassigned = true,
             Source::OddlyAssigned | Source::Misfiled | Source::Not => {}
         }
     }
 
-    /// Whether the number belongs to another account, or to nobody any more.
+    /// Whether the number belongs to another account or to nobody.
     pub fn is_former(self) -> bool {
-        match (self.is_held, self.is_held_here) {
+        match (self.is_assigned, self.is_assigned_here) {
             (true, here) => !here,
-            (false, _) => self.is_released,
+            (false, _) => self.is_unassigned,
         }
     }
 }
 
-/// Whose an account's live copy says that it is.
+/// The assignment of an account's live copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// The account that it lies in.
+    /// Assigned to the account of the copy.
     Here,
-    /// Another account.
+    /// Assigned to another account.
     Another,
-    /// Nobody.
+    /// Assigned to nobody.
     Nobody,
-    /// Something that is no account id.
+    /// The assignment is not an account id.
     Odd,
 }
 
 impl Owner {
-    /// Of a copy in this account's database.
+    /// Classifies a copy in this account's database.
     pub fn of(account: AccountId, facts: &NumberFacts) -> Self {
         match facts.assigned_to {
             Some(owner) if owner == account => Self::Here,
@@ -66,7 +66,7 @@ impl Owner {
     }
 }
 
-/// What an account's live copy is in the light of the number databases and of the other accounts.
+/// The drift of an account's live copy, given the number databases and the other accounts.
 pub fn place_in_account(owner: Owner, elsewhere: Elsewhere) -> Option<Drift> {
     if !elsewhere.exists {
         return Some(match owner {
@@ -87,16 +87,16 @@ mod tests {
         let absent = Elsewhere::default();
         let assigned_to_another = Elsewhere {
             exists: true,
-            is_held: true,
+            is_assigned: true,
             ..absent
         };
         let assigned_here = Elsewhere {
-            is_held_here: true,
+            is_assigned_here: true,
             ..assigned_to_another
         };
         let released = Elsewhere {
             exists: true,
-            is_released: true,
+            is_unassigned: true,
             ..absent
         };
         let claimed = Elsewhere {

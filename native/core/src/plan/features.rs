@@ -1,8 +1,8 @@
-//! Lists of features, on a number and in the system config (docs/specification.md#other-functions).
+//! Lists of features on a number and in the system config (docs/specification.md#other-functions).
 
 use document::{Document, elements, quoted, string};
 
-/// The features that there are, in the order in which they are told.
+/// All features, in the order in which they are printed.
 pub const KNOWN_FEATURES: [&str; 12] = [
     "failover",
     "force_outbound",
@@ -18,7 +18,7 @@ pub const KNOWN_FEATURES: [&str; 12] = [
     "carrier_name",
 ];
 
-/// A list of features with one added or taken out: sorted, each once.
+/// The list with a feature added or removed: sorted, without duplicates.
 pub fn edited_list(list: &[String], feature: &str, add: bool) -> Vec<String> {
     let mut edited: Vec<String> = list
         .iter()
@@ -33,8 +33,7 @@ pub fn edited_list(list: &[String], feature: &str, add: bool) -> Vec<String> {
     edited
 }
 
-/// A number document with a feature added to one of its lists, or taken out; None where that is
-/// so already. A list that becomes empty goes.
+/// The document with a feature added to or removed from one of its lists. `None` if nothing changes. An empty list is removed.
 pub fn edit_features(
     document: &Document,
     field: &str,

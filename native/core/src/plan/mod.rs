@@ -1,4 +1,4 @@
-//! The rules: pure functions from documents to decisions. No I/O, no clock, no VM. Each rule stands here once, for repairs and audits.
+//! The rules: pure functions from documents to decisions, without I/O or a clock. Repairs and audits use the same functions.
 
 mod apps;
 mod assignment;
@@ -31,27 +31,27 @@ pub use unassigned::{
     KAZOOS_FIELDS, for_kazoo, is_migrated, is_said_to_be_used, merged, migrate_unassigned,
 };
 
-/// What a rule decides about one document.
+/// The decision of a rule for one document.
 #[derive(Debug)]
 pub enum Decision {
-    /// The document is as it should be.
+    /// The document is right.
     Unchanged,
-    /// The document becomes this one; it is created where it does not exist.
+    /// Write this document. It is created if it does not exist.
     Write(Document),
-    /// As [`Decision::Write`]; where the document does not exist, these losing leaves are restored with it.
+    /// As [`Decision::Write`]. If the document does not exist, these losing leaves are restored with it.
     Restore(Document, Vec<Leaf>),
-    /// The document is deleted.
+    /// Delete the document.
     Delete,
-    /// It cannot be done.
+    /// The document fails with this reason.
     Failed(Reason),
-    /// The rule depends on the content of attachments: it is asked again with documents that have it.
+    /// The decision depends on the content of attachments: decide again with attachments inline.
     NeedsAttachments,
-    /// The rule is not about this document.
+    /// The rule does not apply to this document.
     Skip,
 }
 
 impl Decision {
-    /// Writes an edited document, or nothing where there is no edit.
+    /// Writes an edited document; unchanged if there is no edit.
     pub(crate) fn edit(edited: Option<Document>) -> Self {
         edited.map_or(Self::Unchanged, Self::Write)
     }
@@ -68,7 +68,7 @@ pub(crate) mod tests {
         Document::read("+1", Revision::parse("1-a"), text.to_owned().into()).unwrap()
     }
 
-    /// A decision as text: the document that is written, or the decision's name.
+    /// A decision as text: the written document, or the name of the decision.
     pub(crate) fn shown(decision: &Decision) -> String {
         match decision {
             Decision::Write(after) | Decision::Restore(after, _) => after.text().to_owned(),

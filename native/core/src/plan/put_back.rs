@@ -1,4 +1,4 @@
-//! Undoing: back from a document as it is, write by write, to what it was before a run.
+//! Undoes the writes of a run to a document, one by one.
 
 use document::{Digest, Document, Leaf, Object, Revision};
 
@@ -6,22 +6,22 @@ use super::Decision;
 use crate::kazoo::NumberFacts;
 use crate::report::Reason;
 
-/// One write that a run made of a document, or may have made.
+/// One write that a run made or may have made to a document.
 #[derive(Debug)]
 pub struct Step {
-    /// The document before, attachments inline; `None`: it did not exist.
+    /// The document before, attachments inline. `None`: it did not exist.
     pub before: Option<Document>,
-    /// The document after; `None`: it was deleted.
+    /// The document after. `None`: it was deleted.
     pub after: Option<Document>,
-    /// The revision that the write made. `None`: it failed, or its answer was lost.
+    /// The revision of the write. `None`: the write failed, or its answer was lost.
     pub rev: Option<Revision>,
-    /// Losing leaves that were deleted with the document, or restored with it.
+    /// Losing leaves that were deleted or restored with the document.
     pub leaves: Vec<Leaf>,
 }
 
-/// Puts a document back, unless another writer changed it after the run. `now`: the document as it is, attachments inline.
+/// Restores a document, unless another writer changed it after the run. `now`: the current document, attachments inline.
 pub fn put_back(steps: &[Step], now: Option<&Document>) -> Decision {
-    let Some(target) = unwound(steps, now) else {
+    let Some(target) = before_run(steps, now) else {
         return Decision::Failed(Reason::ChangedSince);
     };
     match (target, now) {
@@ -39,7 +39,7 @@ pub fn was_restored_by(steps: &[Step], leaf: &Leaf) -> bool {
     restored.any(|known| is_equal(known, leaf))
 }
 
-/// The losing leaves that a run deleted with a document. It may have tried more than once.
+/// The losing leaves that a run deleted with a document. A run may have tried several times.
 fn deleted_leaves(steps: &[Step]) -> Vec<Leaf> {
     let mut leaves: Vec<&Leaf> = Vec::new();
     let deletions = steps.iter().filter(|step| step.after.is_none());
@@ -53,9 +53,9 @@ fn deleted_leaves(steps: &[Step]) -> Vec<Leaf> {
 
 /// The document before the run. The outer `None`: another writer has changed it since.
 ///
-/// A write that is known to have landed must be there as the revision that it made; one whose answer was lost is known by its content.
-/// Writes that never landed are passed over.
-fn unwound<'a>(steps: &'a [Step], now: Option<&'a Document>) -> Option<Option<&'a Document>> {
+/// A write that is known to have landed must have left its revision. A write with a lost answer is recognised by its content.
+/// Writes that did not land are skipped.
+fn before_run<'a>(steps: &'a [Step], now: Option<&'a Document>) -> Option<Option<&'a Document>> {
     let mut state = now;
     let mut moved = false;
     for step in steps.iter().rev() {
@@ -65,7 +65,7 @@ fn unwound<'a>(steps: &'a [Step], now: Option<&'a Document>) -> Option<Option<&'
             _ => false,
         };
         let ours = match (&step.rev, state) {
-            // A deleted document is gone, whatever revision its tombstone has.
+            // A deleted document matches whatever the revision of its tombstone.
             (Some(made), Some(state)) if !moved => state.rev() == Some(made),
             _ => content,
         };
@@ -88,12 +88,12 @@ fn is_equal(one: &Document, other: &Document) -> bool {
     one.digest() == other.digest()
 }
 
-/// Whether a document is what a run wrote. The run wrote attachments as stubs or inline, so only their names count here.
+/// Whether a document is as a run wrote it. Attachments count by name only, because the run wrote them as stubs or inline.
 fn is_as_written(written: &Document, now: &Document) -> bool {
     content(written) == content(now)
 }
 
-/// The digest of a document without its attachments, and their names.
+/// The digest of a document without its attachments, and the names of these.
 fn content(document: &Document) -> (Digest, Vec<String>) {
     let attachments = document
         .get("_attachments")
@@ -129,7 +129,7 @@ mod tests {
 
     fn back(steps: &[Step], now: Option<&str>, rev: Option<&str>) -> Option<Option<String>> {
         let now = now.map(|text| document(text, rev));
-        let target = unwound(steps, now.as_ref());
+        let target = before_run(steps, now.as_ref());
         target.map(|target| target.map(|document| document.text().to_owned()))
     }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn write_that_landed_is_unwound_and_those_of_others_are_not() {
+    fn landed_write_is_undone_and_foreign_write_is_not() {
         let steps = [step(Some(A), Some(B), Some("2-x"))];
         assert_eq!(back(&steps, Some(B), Some("2-x")), to(A));
         assert_eq!(back(&steps, Some(B), Some("3-y")), None);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn two_writes_are_unwound_one_after_the_other() {
+    fn two_writes_are_undone_in_reverse_order() {
         let steps = [
             step(None, Some(A), Some("1-x")),
             step(Some(A), Some(B), Some("2-x")),

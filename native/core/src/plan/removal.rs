@@ -1,4 +1,4 @@
-//! What is deleted, and why.
+//! Rules for deletions.
 
 use document::Document;
 
@@ -6,8 +6,8 @@ use super::{Decision, Elsewhere, Owner, source_in_number_database};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::report::Reason;
 
-/// `remove_wrong_assigned_…`: a number in an account's database that says it is another account's. An assignment that is no account
-/// id is nobody else's (docs/specification.md#remove-wrong-assigned, #odd-assignment).
+/// `remove_wrong_assigned_…`: deletes a number in an account's database that is assigned to another account. An assignment that
+/// is not an account id does not count (docs/specification.md#remove-wrong-assigned, #odd-assignment).
 pub fn other_account(account: AccountId, document: &Document) -> Decision {
     let facts = NumberFacts::of(document);
     match facts.assigned_to {
@@ -17,9 +17,9 @@ pub fn other_account(account: AccountId, document: &Document) -> Decision {
     }
 }
 
-/// `remove_former_copies`: an account's copy of a number that its number databases assign to another account, or to nobody
-/// (docs/specification.md#own-commands). Where an assignment is odd the copy is kept; where a document has conflicts, it is kept
-/// and reported. `conflicted`: one of the number's documents in the number databases has losing leaves.
+/// `remove_former_copies`: deletes an account's copy of a number that the number databases assign to another account or to nobody
+/// (docs/specification.md#own-commands). A copy is kept if an assignment is odd. It is kept and reported if a document has
+/// conflicts. `conflicted`: a document of the number in the number databases has losing leaves.
 pub fn former_copy(
     account: AccountId,
     copy: &Document,
@@ -39,7 +39,8 @@ pub fn former_copy(
     Decision::Delete
 }
 
-/// `purge_deleted`, `purge_discovery`: a filed number of this state. Older documents keep the state in `pvt_number_state`.
+/// `purge_deleted`, `purge_discovery`: deletes a number of this state in the right database. Older documents have the state in
+/// `pvt_number_state`.
 pub fn state(database: &DatabaseName, document: &Document, state: &str) -> Decision {
     let source = source_in_number_database(database, document.id(), &NumberFacts::of(document));
     if source.is_filed() && has_state(document, state) {

@@ -1,4 +1,5 @@
-//! Numbers of no account: what they may not have (docs/specification.md#other-functions), and what Kazoo makes of them.
+//! Unassigned numbers: the fields that they must not have (docs/specification.md#other-functions), and Kazoo's answers about
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +9,26 @@ use super::removal::has_state;
 use super::{Decision, Source, features_of, source_in_number_database};
 use crate::kazoo::{DatabaseName, NumberFacts, current_feature_name, public_fields_of};
 
-/// Whether a number that no account has says that an application uses it.
+/// Whether an unassigned number has a `pvt_used_by`.
 pub fn is_said_to_be_used(document: &Document) -> bool {
     document
         .get("pvt_used_by")
         .is_some_and(|used_by| used_by != "null")
 }
 
-/// Whether `migrate_unassigned_numbers` is about a document: a filed number of no account, but for those that are deleted, or only
-/// discovered.
+/// Whether `migrate_unassigned_numbers` applies to a document: an unassigned number in the right database that is neither deleted
+/// nor in state `discovery`.
 pub fn is_migrated(database: &DatabaseName, document: &Document) -> bool {
     let source = source_in_number_database(database, document.id(), &NumberFacts::of(document));
     let is_past = has_state(document, "deleted") || has_state(document, "discovery");
     source == Source::Unassigned && !is_past
 }
 
-/// The document of an unassigned number without `pvt_used_by`, and without the features that its `pvt_features_denied` names: not
-/// in `pvt_features`, nor in the public fields that belong to them.
+/// Removes `pvt_used_by` from the document of an unassigned number, and the features in its `pvt_features_denied` from
+/// `pvt_features` and from their public fields.
 pub fn migrate_unassigned(document: &Document) -> Decision {
     let denied = features_of(document, "pvt_features_denied");
-    // The new values of fields; `None` for those that go.
+    // New values of fields; `None` for removed fields.
     let mut fields: BTreeMap<&str, Option<String>> = BTreeMap::new();
     fields.insert("pvt_used_by", None);
     if let Some(features) = document.get("pvt_features") {
@@ -53,7 +54,7 @@ pub fn migrate_unassigned(document: &Document) -> Decision {
     Decision::edit((migrated.digest() != document.digest()).then_some(migrated))
 }
 
-/// A value without one of its fields, or without any (`None`). An object that becomes empty goes with its field.
+/// A value without one of its fields, or without all (`None`). An object that becomes empty is removed with its field.
 fn without_field(value: String, field: Option<&str>) -> Option<String> {
     let field = field?;
     match Object::parse(&value) {
@@ -64,7 +65,7 @@ fn without_field(value: String, field: Option<&str>) -> Option<String> {
     }
 }
 
-/// `pvt_features` without those denied; None where none is left of some.
+/// `pvt_features` without the denied features. `None` if there were features and all are denied.
 fn features_without(features: &str, denied: &[String]) -> Option<String> {
     let is_denied = |name: &str| {
         let current = current_feature_name(name);
@@ -99,8 +100,8 @@ fn features_without(features: &str, denied: &[String]) -> Option<String> {
     }
 }
 
-/// The private fields that Kazoo leaves out where they are empty when it saves a number. Other fields that are missing from its
-/// answer are fields that it does not know: they stay.
+/// The private fields that Kazoo omits if they are empty when it saves a number. Other fields that its answer lacks are unknown
+/// to it and stay.
 pub const KAZOOS_FIELDS: [&str; 10] = [
     "pvt_assigned_to",
     "pvt_carrier_data",
@@ -114,8 +115,8 @@ pub const KAZOOS_FIELDS: [&str; 10] = [
     "pvt_used_by",
 ];
 
-/// A document as Kazoo can read it, as JSON text: its code takes a field that is there for one that has a value, and fails on
-/// `"pvt_assigned_to": null`. `None`: it can be read as it is.
+/// A document in a form that Kazoo can read, as JSON text. Kazoo's code expects a value in a field that is present and fails on
+/// `"pvt_assigned_to": null`. `None` if no change is needed.
 pub fn for_kazoo(document: &Document) -> Option<String> {
     let nulls: Vec<(&str, Option<&str>)> = document
         .fields()
@@ -134,11 +135,12 @@ pub fn for_kazoo(document: &Document) -> Option<String> {
     )
 }
 
-/// A document with what Kazoo changed in it. `saved`: the document as Kazoo would save it, as JSON text. Fields that Kazoo left
-/// alone keep their text.
+/// Merges Kazoo's changes into a document. `saved`: the document as Kazoo would save it, as JSON text. Fields that Kazoo did not
+/// change keep their text.
 ///
 /// # Errors
-/// `saved` is no JSON object.
+///
+/// `saved` is not a JSON object.
 pub fn merged(document: &Document, saved: &str) -> Result<Decision, NotAnObject> {
     let saved = Object::parse(saved)?;
     let mut edits: Vec<(&str, Option<&str>)> = Vec::new();
@@ -149,7 +151,7 @@ pub fn merged(document: &Document, saved: &str) -> Result<Decision, NotAnObject>
         }
     }
     for (name, json) in document.fields() {
-        // Kazoo was not shown the nulls, so it did not remove them.
+        // Kazoo did not receive the nulls, so their absence is not a removal.
         let is_kazoos =
             !name.starts_with("pvt_") || KAZOOS_FIELDS.contains(&name) && json != "null";
         if is_kazoos && !name.starts_with('_') && saved.get(name).is_none() {

@@ -1,4 +1,4 @@
-//! Copies of numbers in account databases: made equal to the documents of number databases.
+//! Makes copies of numbers in account databases equal to the documents of number databases.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,32 +12,32 @@ use crate::plan::{self, Decision, Source, source_in_number_database};
 use couchdb::{Attachments, Error};
 use document::{Change, Document, Leaf};
 
-/// A number that is to be copied to an account.
+/// The source of a copy in an account database.
 pub(crate) struct CopySource {
     pub(crate) id: String,
-    /// The number database that it comes from.
+    /// The number database of the source.
     pub(crate) from: DatabaseName,
-    /// Its document, while there is room for it.
+    /// The source document, while memory permits.
     pub(crate) document: Option<Kept>,
 }
 
-/// The copies that an account is to get.
+/// The copies for one account.
 #[derive(Default)]
 pub(crate) struct Copies {
     sources: Vec<CopySource>,
-    /// Copies that are decided about already, each with the number database that it comes from.
+    /// Changes that are already decided, each with the number database of its source.
     changes: Vec<(Change, DatabaseName)>,
-    /// What the documents of the changes are charged with.
+    /// The charges of the changes' documents.
     charges: Vec<Arc<Charge>>,
 }
 
 impl Copies {
-    /// A number that is still to be compared with its copy.
+    /// Adds a number that must be compared with its copy.
     pub(crate) fn compare(&mut self, source: CopySource) {
         self.sources.push(source);
     }
 
-    /// A copy that was compared, and is to be written.
+    /// Adds a decided change of a copy.
     pub(crate) fn change(
         &mut self,
         change: Change,
@@ -53,12 +53,12 @@ impl Copies {
     }
 }
 
-/// Whether a copy needs the number to be assigned to the account that gets it.
+/// The assignment that a number needs to be copied to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Assignment {
-    /// It does.
+    /// It must be assigned to that account.
     ToTheAccount,
-    /// It does not (`copy_single_number_to_account_db`).
+    /// It may have any assignment (`copy_single_number_to_account_db`).
     Any,
 }
 
@@ -121,14 +121,14 @@ struct AccountCopies<'a> {
     run: &'a Run,
     account: AccountId,
     from: HashMap<String, DatabaseName>,
-    /// Sources as they were scanned: good for the first decision.
+    /// Scanned sources, valid for the first decision.
     known: Mutex<HashMap<String, Kept>>,
     /// In a dry run, sources with attachments as the run would have written them before.
     planned: Mutex<HashMap<String, Document>>,
     assignment: Assignment,
 }
 
-/// The source of a copy, if it still is one.
+/// The source of a copy, if it still qualifies.
 enum CopyOf {
     Nothing,
     Kept(Kept),
@@ -139,7 +139,7 @@ enum CopyOf {
 impl Reconciler for AccountCopies<'_> {
     type Other = CopyOf;
 
-    /// An account database is never created, so the copy cannot be saved.
+    /// An account database is never created, so saving the copy fails.
     fn missing_database(&self) -> MissingDatabase {
         MissingDatabase::FailsToWrite
     }
@@ -188,8 +188,8 @@ impl Reconciler for AccountCopies<'_> {
         plan::copy_to_account(source, target.document.as_ref(), whole)
     }
 
-    /// The losing leaves of a copy that is overwritten must say the same as the copy in all that copying goes by
-    /// (docs/specification.md#conflicts-delete): they are numbers, of the same account, and differ from the source.
+    /// The losing leaves of an overwritten copy must agree with the copy in the fields that decide
+    /// (docs/specification.md#conflicts-delete): they are numbers of the same account and differ from the source.
     fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
         let (Some(before), Some(after)) = (change.before(), change.after()) else {
             return false;
@@ -204,7 +204,7 @@ impl Reconciler for AccountCopies<'_> {
 }
 
 impl AccountCopies<'_> {
-    /// A source that is kept, for the first decision.
+    /// The kept source, for the first decision.
     fn known(&self, id: &str, read: Read) -> Option<Kept> {
         if read.fresh {
             return None;
@@ -217,7 +217,7 @@ impl AccountCopies<'_> {
         Some(kept)
     }
 
-    /// A source as it would be now, if a dry run had written what it planned before.
+    /// The source as it would be now if a dry run had written its earlier plans.
     fn as_planned(&self, source: Document) -> Document {
         const ATTACHMENTS: &str = "_attachments";
         match locked(&self.planned).get(source.id()) {

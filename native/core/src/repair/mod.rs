@@ -1,4 +1,4 @@
-//! Reconcilers that more than one command uses: what they read of the other side, and which rule they call.
+//! Reconcilers that several commands use, with their reads and rules.
 
 mod account_copies;
 mod number_copies;

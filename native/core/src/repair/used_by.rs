@@ -1,4 +1,4 @@
-//! `pvt_used_by` of number documents: by what the documents of their accounts say.
+//! Repairs `pvt_used_by` of number documents from the documents of their accounts.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::report::Reason;
 use couchdb::Error;
 use document::Document;
 
-/// The applications that an account uses its numbers for, read once a run.
+/// The application usage of an account, read once per run.
 ///
-/// They are read from the account's documents: the views for them can be missing, not built yet, or silently empty
-/// (docs/specification.md#app-usage). Documents with ids of numbers are not read: callflows and trunkstore documents have ids of 32
-/// hexadecimal digits.
+/// It is computed from the account's documents, because the views for it can be missing, not built yet, or empty without an error
+/// (docs/specification.md#app-usage). Ids of numbers are skipped: callflows and trunkstore documents have ids of 32 hexadecimal
+/// digits.
 pub(crate) async fn usage_of(run: &Run, account: AccountId) -> Result<Arc<AppUsage>, Error> {
     let read =
         || -> std::pin::Pin<Box<dyn Future<Output = Result<AppUsage, Error>> + Send + '_>> {
@@ -35,7 +35,7 @@ pub(crate) async fn usage_of(run: &Run, account: AccountId) -> Result<Arc<AppUsa
     run.usages.of(account, read).await
 }
 
-/// The usages of accounts that could be read. The numbers of the others are failures of their accounts.
+/// The usage of the accounts that could be read. The numbers of the others are failures in their accounts.
 pub(crate) async fn usages_of(
     run: &Run,
     assigned: &[(AccountId, Document)],
@@ -62,7 +62,7 @@ pub(crate) async fn usages_of(
     Ok(usages)
 }
 
-/// Warns of a number that both applications name, and which is left alone (docs/specification.md#used-by-both).
+/// Warns of a number that both applications use. It is left alone (docs/specification.md#used-by-both).
 pub(crate) async fn warn_used_by_both(
     run: &Run,
     database: &DatabaseName,
@@ -78,7 +78,7 @@ pub(crate) async fn warn_used_by_both(
     }
 }
 
-/// Number documents of an account's database, by the usage of that account.
+/// Repairs number documents of an account's database by the usage of that account.
 pub(crate) struct AccountUsage<'a>(pub(crate) &'a AppUsage);
 
 #[async_trait]
@@ -99,7 +99,7 @@ impl Reconciler for AccountUsage<'_> {
     }
 }
 
-/// Assigned documents of a number database, by the usage of the account that each is assigned to.
+/// Repairs assigned documents of a number database by the usage of each one's account.
 pub(crate) struct AssignedUsage<'a> {
     pub(crate) run: &'a Run,
     pub(crate) database: &'a DatabaseName,
@@ -107,7 +107,7 @@ pub(crate) struct AssignedUsage<'a> {
 
 #[async_trait]
 impl Reconciler for AssignedUsage<'_> {
-    /// The usage of the account that the number is assigned to; `None` where it is assigned to none.
+    /// The usage of the number's account; `None` if the number is not assigned.
     type Other = Option<Arc<AppUsage>>;
 
     async fn other_side(

@@ -1,5 +1,4 @@
-//! What an audit found, as a value, and the forms in which it is handed on: lines of a terminal,
-//! JSON, CSV, and one HTML page.
+//! The findings of an audit as a value, and its output formats: terminal, JSON, CSV, and one HTML page.
 
 mod figures;
 mod page;
@@ -20,87 +19,87 @@ use super::Failures;
 use crate::kazoo::{AccountId, DatabaseName};
 use crate::plan::Drift;
 
-/// What was audited.
+/// The scope of an audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "of", content = "name")]
 pub enum AuditScope {
-    /// Everything.
+    /// The whole cluster.
     All,
     /// One account: its database, and its numbers in all number databases.
     Account(String),
-    /// A number database, or those that start so, by the encoded name.
+    /// A number database, or all with a prefix, by the encoded name.
     NumberDatabases(String),
-    /// One number, wherever it is.
+    /// One number in all databases.
     Number(String),
 }
 
-/// One thing that is wrong.
+/// One case of drift.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// What is wrong.
+    /// The kind of drift.
     pub kind: Drift,
-    /// The database in which it is wrong, by its encoded name: the account's for what an account
-    /// lacks, has differently or should not have, also when it does not exist.
+    /// The database with the drift, as an encoded name. It is the account's for a copy that is missing, differs or should not
+    /// exist, even if that database does not exist.
     #[serde(serialize_with = "encoded")]
     pub database: DatabaseName,
     /// The number: the document's id.
     pub number: String,
-    /// The account that it concerns, if one.
+    /// The account concerned, if any.
     #[serde(serialize_with = "as_text")]
     pub account: Option<AccountId>,
-    /// The number database on the other side, or the one that the number names.
+    /// The number database on the other side, or the one for the number.
     #[serde(serialize_with = "encoded_if_any")]
     pub number_database: Option<DatabaseName>,
-    /// The fields that differ, of differing copies.
+    /// The fields that differ, for differing copies.
     pub fields: Vec<String>,
-    /// The other account, where two are involved: the one that the number database assigns the number to now.
+    /// The second account, if two are involved: the one that the number database assigns the number to.
     #[serde(serialize_with = "as_text")]
     pub assigned_to: Option<AccountId>,
 }
 
-/// One kind of drift, counted.
+/// The count of one kind of drift.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KindCount {
     /// The kind.
     pub kind: Drift,
-    /// What it means.
+    /// A description of the kind.
     pub meaning: &'static str,
-    /// How many there are.
+    /// The number of findings.
     pub count: u64,
-    /// The command that mends it, with its arguments; None: none does.
+    /// The command that repairs the kind, with its arguments. `None` if no command does.
     pub command: Option<String>,
-    /// What there is to know about mending it.
+    /// Advice for the repair.
     pub hint: Option<&'static str>,
 }
 
-/// What an audit found.
+/// The result of an audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Audit {
-    /// What was audited.
+    /// The scope.
     pub scope: AuditScope,
-    /// When, in Unix seconds.
+    /// The time of the audit, in Unix seconds.
     pub taken_at: u64,
-    /// Numbers that an account has, once an account.
+    /// Assigned numbers, counted once per account.
     pub assigned: u64,
-    /// Those of them whose copy in the account is the number database's document.
+    /// Assigned numbers in sync.
     pub in_sync: u64,
-    /// Documents of which something could not be told, because something could not be read.
+    /// Documents that could not be checked completely, because something could not be read.
     pub unchecked: u64,
-    /// Every kind of drift, those that did not occur included.
+    /// Every kind of drift, kinds without findings included.
     pub kinds: Vec<KindCount>,
-    /// Every finding, by kind, database and number.
+    /// Every finding, sorted by kind, database and number.
     pub findings: Vec<Finding>,
-    /// The names of accounts that something is wrong with, by their ids.
+    /// The names of accounts with findings, by id.
     pub account_names: BTreeMap<String, String>,
-    /// What could not be read, in the shape of every failure report.
+    /// The databases that could not be read, as a failure report.
     pub unread: Failures,
 }
 
 impl Audit {
-    /// A report of these findings.
+    /// Makes a report of these findings.
     pub fn new(scope: AuditScope, mut findings: Vec<Finding>) -> Self {
         findings.sort_unstable();
-        // Three number databases can give a number to three accounts: one finding a database.
+        // Three number databases can assign a number to three accounts: keep one finding per database.
         findings.dedup_by(|one, other| {
             let place = |finding: &Finding| {
                 (
@@ -138,7 +137,7 @@ impl Audit {
         }
     }
 
-    /// Whether everything was read and nothing is wrong.
+    /// Whether everything was read and there are no findings.
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty() && self.unread.is_empty() && self.unchecked == 0
     }

@@ -5,10 +5,10 @@ use serde_json::value::RawValue;
 
 use super::{Counts, Event, Summary, sanitise};
 
-/// The version of the document's form.
+/// The version of the format.
 const VERSION: u32 = 1;
 
-/// What one database came to.
+/// The figures of one database.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct DatabaseReport {
     database: String,
@@ -17,21 +17,20 @@ struct DatabaseReport {
     counts: Counts,
 }
 
-/// What is kept of a run's events until its report is written. What a run lists without end,
-/// a rehearsal's changes and a command's own lines, is not kept.
+/// The events of a run that its report needs. Planned changes of a dry run and output lines have no limit, so they are not kept.
 #[derive(Debug, Default)]
-pub struct Notes {
+pub struct RecordedEvents {
     warnings: Vec<String>,
     databases: Vec<DatabaseReport>,
     audit: Option<Box<RawValue>>,
 }
 
-impl Notes {
-    /// Takes note of an event.
-    pub fn saw(&mut self, event: &Event) {
+impl RecordedEvents {
+    /// Records an event.
+    pub fn record(&mut self, event: &Event) {
         match event {
             Event::Warning(line) => self.warnings.push(line.clone()),
-            Event::Aside(event) => self.saw(event),
+            Event::Aside(event) => self.record(event),
             Event::Database {
                 database,
                 read,
@@ -41,7 +40,7 @@ impl Notes {
                 read: *read,
                 counts: *counts,
             }),
-            // Strings, numbers, lists of them: serialising them cannot fail.
+            // Serialising strings, numbers and lists cannot fail.
             Event::Audit(audit) => self.audit = serde_json::value::to_raw_value(audit).ok(),
             // The report has a field for the error.
             Event::Output(_)
@@ -53,27 +52,27 @@ impl Notes {
     }
 }
 
-/// About a run: all that is neither an event of it nor a figure.
+/// The facts about a run that are neither events nor figures.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct About {
     /// The function and its arguments as given.
     pub command_line: String,
-    /// Who ran it.
+    /// The user.
     pub who: String,
-    /// The id under which `undo` knows it, if it wrote anything.
+    /// The id for `undo`, if the run wrote anything.
     pub run: Option<String>,
-    /// When it began, as RFC 3339 has it.
+    /// The start time (RFC 3339).
     pub started: String,
-    /// When it ended.
+    /// The end time (RFC 3339).
     pub ended: String,
-    /// The exit status that `sup` makes of what it returned.
+    /// The exit status that `sup` derives from the returned value.
     pub exit_status: u8,
-    /// Why it ended before its end, in one line; None where it did not.
+    /// The error that ended the run, in one line; `None` without an error.
     pub error: Option<String>,
 }
 
-/// The report, as one JSON object on lines of its own.
-pub fn document(about: &About, summary: &Summary, notes: &Notes) -> String {
+/// The report: one JSON object, pretty-printed.
+pub fn document(about: &About, summary: &Summary, recorded: &RecordedEvents) -> String {
     #[derive(Serialize)]
     struct Document<'a> {
         version: u32,
@@ -88,11 +87,11 @@ pub fn document(about: &About, summary: &Summary, notes: &Notes) -> String {
         version: VERSION,
         about,
         summary,
-        databases: &notes.databases,
-        warnings: &notes.warnings,
-        audit: &notes.audit,
+        databases: &recorded.databases,
+        warnings: &recorded.warnings,
+        audit: &recorded.audit,
     };
-    // As above.
+    // As above: serialising cannot fail.
     let text = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
     sanitise::page(&text).into_owned()
 }

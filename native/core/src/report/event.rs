@@ -1,4 +1,4 @@
-//! What happens in a run, as it happens.
+//! The events of a run.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::{Audit, Counts, Failures, Progress};
 
-/// One field of a document that a run changes, or would.
+/// One field that a run or a dry run changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldChange {
     /// The field.
     pub field: String,
-    /// Its JSON text before; None: it was not there.
+    /// The JSON text before. `None`: the field was absent.
     pub old: Option<String>,
-    /// Its JSON text after; None: it is no longer there.
+    /// The JSON text after. `None`: the field is removed.
     pub new: Option<String>,
 }
 
@@ -26,11 +26,11 @@ pub struct PlannedChange {
     pub id: String,
     /// `created`, `updated` or `deleted`.
     pub outcome: &'static str,
-    /// The fields that change, of an update.
+    /// The changed fields of an update.
     pub fields: Vec<FieldChange>,
 }
 
-/// The end of a run, in figures. All are counted from what CouchDB answered.
+/// The figures of a finished run, all counted from CouchDB's answers.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
     /// The function that was run.
@@ -39,25 +39,25 @@ pub struct Summary {
     pub databases: u64,
     /// Documents that CouchDB delivered.
     pub documents_read: u64,
-    /// What became of the documents that the command decided about.
+    /// The outcomes of the documents that the command decided about.
     #[serde(flatten)]
     pub counts: Counts,
-    /// How long it took.
+    /// The duration of the run.
     #[serde(serialize_with = "as_seconds")]
     pub seconds: Duration,
-    /// Requests sent, repeated ones included.
+    /// Requests sent, retries included.
     pub requests: u64,
-    /// Requests that were sent again.
+    /// Retries.
     pub retries: u64,
     /// Bytes of bodies received.
     pub bytes_received: u64,
     /// Bytes of bodies sent.
     pub bytes_sent: u64,
-    /// Whether it only rehearsed.
+    /// Whether the run was a dry run.
     pub dry_run: bool,
-    /// What failed.
+    /// The failures.
     pub failures: Failures,
-    /// Accounts whose services must be reconciled by somebody else.
+    /// Accounts whose services the run could not reconcile.
     pub services: Vec<String>,
 }
 
@@ -65,47 +65,45 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok,
     to.serialize_f64(duration.as_secs_f64())
 }
 
-/// Something that happened.
+/// An event of a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "event", content = "data")]
 pub enum Event {
-    /// A line that the command's manual prescribes, or its answer.
+    /// A line that the manual prescribes, or the command's answer.
     Output(String),
-    /// Something that the operator should know, and that is no failure.
+    /// Information for the operator that is not a failure.
     Warning(String),
-    /// Why the run ends, or did not begin.
+    /// The error that ended the run or prevented its start.
     Error {
-        /// The operation that failed, and the reason, after `error: ` or `refused: `.
+        /// The failed operation and the reason, printed after `error: ` or `refused: `.
         line: String,
         /// The hint for an operator, if there is one.
         hint: Option<String>,
     },
-    /// A database is done.
+    /// A database is finished.
     Database {
         /// Its encoded name.
         database: String,
-        /// Documents that it delivered.
+        /// Documents read from it.
         read: u64,
-        /// What became of those that were decided about.
+        /// The outcomes of its documents.
         #[serde(flatten)]
         counts: Counts,
     },
-    /// How far the run is: told when it is known what is to be done, and with each database.
+    /// The progress of the run. Sent when the number of databases is known, and after each database.
     Progress(Progress),
-    /// A dry run's announcement.
+    /// A planned change of a dry run.
     Planned(PlannedChange),
-    /// What an audit found.
+    /// The result of an audit.
     Audit(Box<Audit>),
-    /// The end; `figures` is false for the outputs that have the manual's lines and nothing
-    /// after them.
+    /// The end of the run. `figures` is false for outputs that end with the lines in the manual.
     Finished {
         /// The figures.
         summary: Box<Summary>,
         /// Whether they are printed.
         figures: bool,
     },
-    /// An event that belongs to no output, of a command whose output has the manual's lines and no others: for standard error,
-    /// or for the log.
+    /// An event that is not part of an output with exactly the lines in the manual. It goes to standard error or the log.
     #[serde(untagged)]
     Aside(Box<Event>),
 }

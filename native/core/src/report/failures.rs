@@ -1,4 +1,4 @@
-//! The failure report: the original's shape, which scripts parse (docs/specification.md#output).
+//! The failure report in the format of Kazoo's module, which scripts parse (docs/specification.md#output).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ use serde::{Serialize, Serializer};
 use super::Reason;
 use couchdb::Kind;
 
-/// What failed in one database.
+/// The failures of one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DatabaseFailures {
     /// Numbers by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failed: BTreeMap<Reason, BTreeSet<String>>,
-    /// Why the database could not be read.
+    /// The error that prevented reading the database.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "kind_by_name"
@@ -26,20 +26,20 @@ fn kind_by_name<S: Serializer>(kind: &Option<Kind>, to: S) -> Result<S::Ok, S::E
 }
 
 impl DatabaseFailures {
-    /// How many numbers failed, once a reason, and one for a database that could not be read.
+    /// The number of failures: one per number and reason, and one for a database that could not be read.
     pub fn count(&self) -> u64 {
         let numbers: usize = self.failed.values().map(BTreeSet::len).sum();
         numbers as u64 + u64::from(self.last_error.is_some())
     }
 }
 
-/// What failed, by the encoded name of the database in which it failed.
+/// Failures by the encoded name of the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Failures(BTreeMap<String, DatabaseFailures>);
 
 impl Failures {
-    /// Notes that a number failed; true if that is news.
+    /// Records the failure of a number. Returns false if it was recorded before.
     pub fn number(&mut self, database: &str, reason: Reason, number: &str) -> bool {
         self.0
             .entry(database.to_owned())
@@ -50,12 +50,12 @@ impl Failures {
             .insert(number.to_owned())
     }
 
-    /// Notes that a database could not be read.
+    /// Records a database that could not be read.
     pub fn database(&mut self, database: &str, kind: Kind) {
         self.0.entry(database.to_owned()).or_default().last_error = Some(kind);
     }
 
-    /// The reasons for which a number failed, each with the encoded name of its database.
+    /// The reasons why a number failed, each with the encoded name of the database.
     pub fn of_number<'a>(
         &'a self,
         number: &'a str,
@@ -68,7 +68,7 @@ impl Failures {
         })
     }
 
-    /// By database.
+    /// The failures of each database.
     pub fn by_database(&self) -> &BTreeMap<String, DatabaseFailures> {
         &self.0
     }
@@ -78,14 +78,14 @@ impl Failures {
         self.0.is_empty()
     }
 
-    /// How much failed.
+    /// The number of failures.
     pub fn count(&self) -> u64 {
         self.0.values().map(DatabaseFailures::count).sum()
     }
 
     /// One JSON object, on one line.
     pub fn to_json(&self) -> String {
-        // Strings in maps: serialising them cannot fail.
+        // Serialising maps of strings cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }

@@ -4,7 +4,7 @@ use document::{Document, is_about_revisions};
 
 use super::FieldChange;
 
-/// The fields that an update changes, in the order of the documents. Fields about revisions do not count.
+/// The fields that an update changes, in the order of the documents. Fields about revisions are skipped.
 pub(crate) fn field_changes(before: &Document, after: &Document) -> Vec<FieldChange> {
     let content = |document: &Document| -> Vec<(String, String)> {
         document

@@ -1,6 +1,6 @@
-//! The two ways to give a command.
+//! The two callers of commands.
 
-/// Where a command is given; hints and examples read accordingly.
+/// The caller of a command; hints and examples use its syntax.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Frontend {
     /// `sup`, or an Erlang shell.
@@ -11,7 +11,7 @@ pub enum Frontend {
 }
 
 impl Frontend {
-    /// The start of a call.
+    /// The prefix of a call.
     pub(crate) fn call(self) -> &'static str {
         match self {
             Self::Erlang => "sup kazoo_numbers_maintenance",
@@ -19,7 +19,7 @@ impl Frontend {
         }
     }
 
-    /// What asks for a dry run.
+    /// The option for a dry run.
     pub(crate) fn dry_run(self) -> &'static str {
         match self {
             Self::Erlang => "dry_run",

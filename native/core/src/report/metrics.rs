@@ -1,13 +1,12 @@
-//! Counters over many runs, as the text file that Prometheus' node_exporter collects
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). A run adds its own figures to
-//! those that the file has.
+//! Counters over many runs, in the text format of Prometheus' node_exporter
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). A run adds its figures to those in the file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Summary;
 
-/// A family of metrics: its name, whether it is a counter, and what it counts.
+/// A family of metrics: its name, its type, and its help text.
 struct Family {
     name: &'static str,
     counter: bool,
@@ -37,7 +36,7 @@ const LAST_RUN: usize = 11;
 
 /// In the order of the constants above.
 const FAMILIES: [Family; 12] = [
-    counter("kazoo_numbers_runs_total", "Runs, rehearsals included."),
+    counter("kazoo_numbers_runs_total", "Runs, dry runs included."),
     counter(
         "kazoo_numbers_documents_read_total",
         "Documents that CouchDB delivered.",
@@ -88,13 +87,13 @@ type Values = [f64; FAMILIES.len()];
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics(BTreeMap<String, Values>);
 
-/// A file is not one of ours: it must not be overwritten.
+/// The file is not ours and must not be overwritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {0} is none of this library's metrics: the file is left as it is")]
+#[error("line {0} is not one of this library's metrics: the file is left unchanged")]
 pub struct NotOurs(usize);
 
 impl Metrics {
-    /// Reads what [`Metrics::render`] wrote; an empty text has no counters.
+    /// Parses the output of [`Metrics::render`]; an empty text has no counters.
     pub fn parse(text: &str) -> Result<Self, NotOurs> {
         let mut metrics = Self::default();
         for (at, line) in text.lines().enumerate() {
@@ -110,7 +109,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Adds a run that ended at this moment, in seconds since 1970. A rehearsal changed nothing.
+    /// Adds a run that ended at this time, in seconds since 1970. Changes of a dry run do not count.
     #[expect(
         clippy::cast_precision_loss,
         reason = "the format has no integers; below 2^53 nothing is lost"
@@ -133,13 +132,13 @@ impl Metrics {
         values[LAST_RUN] = ended as f64;
     }
 
-    /// The file.
+    /// The content of the file.
     pub fn render(&self) -> String {
         let mut text = String::new();
         for (at, family) in FAMILIES.iter().enumerate() {
             let Family { name, help, .. } = family;
             let kind = if family.counter { "counter" } else { "gauge" };
-            // Into memory: writing cannot fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
             for (command, values) in &self.0 {
                 let value = values.get(at).copied().unwrap_or_default();
@@ -150,7 +149,7 @@ impl Metrics {
     }
 }
 
-/// One line: which family, which command, which value.
+/// Parses one line: family, command, value.
 fn sample(line: &str) -> Option<(usize, String, f64)> {
     let (name, rest) = line.split_once("{command=\"")?;
     let family = FAMILIES.iter().position(|family| family.name == name)?;
@@ -166,7 +165,7 @@ fn escaped(label: &str) -> String {
         .replace('\n', r"\n")
 }
 
-/// A label's value up to its closing quote, and what follows that.
+/// A label's value up to its closing quote, and the text after that.
 fn unescaped(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_file_is_not_taken_for_ours() {
+    fn foreign_file_is_refused() {
         for (text, line) in [
             ("node_load1 0.5", 1),
             ("# a comment\n\nkazoo_numbers_runs_total{command=\"a\"", 3),

@@ -1,4 +1,4 @@
-//! What a run tells: events as it goes, a summary and a failure report at its end.
+//! The output of a run: events while it runs, then a summary and a failure report.
 
 pub mod audit;
 mod document;
@@ -17,7 +17,7 @@ pub mod sanitise;
 mod tally;
 
 pub use audit::{Audit, AuditScope, Finding, KindCount};
-pub use document::{About, Notes, document};
+pub use document::{About, RecordedEvents, document};
 pub use event::{Event, FieldChange, PlannedChange, Summary};
 pub use failures::{DatabaseFailures, Failures};
 pub(crate) use field_changes::field_changes;

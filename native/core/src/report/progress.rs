@@ -1,15 +1,15 @@
-//! How far a run is, in one line.
+//! The progress of a run, as one line.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Progress {
-    /// Databases that are done; one that is visited twice counts twice.
+    /// Finished databases. A database that is visited twice counts twice.
     pub databases: u64,
-    /// Databases that are to be done, as far as is known: what is read decides what is written.
+    /// Databases to process, as far as known: the reads determine the writes.
     pub of: u64,
     /// Documents that CouchDB delivered.
     pub documents: u64,
@@ -18,7 +18,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The line, so long after the run began.
+    /// The line, for the time since the run began.
     pub fn line(&self, elapsed: Duration) -> String {
         let Self {
             databases,
@@ -28,7 +28,7 @@ impl Progress {
         } = self;
         let mut line =
             format!("{databases} of {of} databases, {documents} documents read, {changed} changed");
-        // A rate of the first moment says nothing.
+        // A rate over less than a second is meaningless.
         if elapsed >= Duration::from_secs(1) {
             let milliseconds = elapsed.as_millis().max(1);
             let rate = u128::from(*documents) * 1000 / milliseconds;
@@ -40,8 +40,7 @@ impl Progress {
         }
     }
 
-    /// How long what is left takes, at the rate so far, in whole seconds; None before the first
-    /// database is done, and when all are.
+    /// The remaining time at the present rate, in whole seconds. `None` before the first database is finished and after the last.
     fn left(&self, elapsed: Duration) -> Option<Duration> {
         let to_do = self
             .of

@@ -1,5 +1,5 @@
-//! What a run leaves in files when it is asked to: its report, and counters for Prometheus. A
-//! file that cannot be written is a warning, and no failure of the run.
+//! Writes the files of a run: its report, and counters for Prometheus. A file that cannot be written is a warning and not a
+//! failure.
 
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -12,29 +12,28 @@ use tempfile::NamedTempFile;
 
 use super::{About, Metrics, Reporter, Summary, document};
 
-/// A report names accounts and numbers: it is for its owner alone.
+/// A report has accounts and numbers, so only its owner may read it.
 const PRIVATE: u32 = 0o600;
 
-/// What is counted is for Prometheus, which is another user.
+/// Prometheus reads the counters as another user.
 const PUBLIC: u32 = 0o644;
 
-/// How often the counters are asked for while another run adds to them, and how long is waited
-/// in between: half a second, where adding takes a millisecond.
+/// The number of tries to lock the counters while another run has them. With the pause between tries this is half a second;
+/// adding takes a millisecond.
 const TURNS: u32 = 50;
 const TURN: Duration = Duration::from_millis(10);
 
-/// Where a run's report is written.
+/// The target of a run's report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReportTo {
-    /// To this file, over the one that is there.
+    /// This file, which is replaced.
     File(PathBuf),
-    /// Into this directory, which is made if it is missing: to a file of its own.
+    /// A new file in this directory, which is created if it does not exist.
     Directory(PathBuf),
 }
 
 impl ReportTo {
-    /// The file: in a directory it is named after the run and the function, so that they sort by
-    /// time.
+    /// The path of the report. In a directory it is named after the run and the function, so that files sort by time.
     fn path(&self, run: &str, function: &str) -> PathBuf {
         match self {
             Self::File(path) => path.clone(),
@@ -43,7 +42,8 @@ impl ReportTo {
     }
 }
 
-/// Writes the report and adds to the counters, where that was asked for. `run`: the run's id, or a new one for a run without.
+/// Writes the report and adds to the counters, if the settings ask for it. `run`: the id of the run, or a new id for a run
+/// without a journal.
 pub(crate) async fn publish(
     reporter: &Reporter,
     to: Option<&ReportTo>,
@@ -54,7 +54,7 @@ pub(crate) async fn publish(
 ) {
     if let Some(to) = to {
         let path = to.path(run, &summary.command);
-        let text = reporter.noted(|notes| document(about, summary, notes));
+        let text = reporter.with_recorded(|recorded| document(about, summary, recorded));
         let make = matches!(to, ReportTo::Directory(_));
         let written = aside({
             let path = path.clone();
@@ -91,7 +91,7 @@ pub(crate) async fn publish(
     }
 }
 
-/// Does what waits for a disk where nothing else waits for it.
+/// Runs blocking file work outside the async threads.
 async fn aside(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     tokio::task::spawn_blocking(work)
         .await
@@ -111,7 +111,7 @@ fn parent(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// Puts a whole file in the place of another: whoever reads it finds the one or the other.
+/// Replaces a file atomically: readers see either the old or the new content.
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(parent(path))?;
     file.write_all(bytes)?;
@@ -122,7 +122,7 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Adds a run to the counters. Runs that end together take turns, those of other programs too.
+/// Adds a run to the counters. Runs that end at the same time take turns, also across processes.
 fn add(path: &Path, summary: &Summary) -> io::Result<()> {
     let _turn = turn(path)?;
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
@@ -139,11 +139,11 @@ fn add(path: &Path, summary: &Summary) -> io::Result<()> {
     replace(path, metrics.render().as_bytes(), PUBLIC)
 }
 
-/// The lock lies beside the file, which is another one after each run; closing it lets it go.
+/// Locks a separate file, because the counters' file is replaced by each run. Closing the file releases the lock.
 fn turn(path: &Path) -> io::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    // A link would have us create or lock somebody else's file, and a FIFO would have us wait.
+    // Opening must neither follow a link to another user's file nor wait for a FIFO.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = File::options()
         .create(true)

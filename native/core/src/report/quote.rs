@@ -1,6 +1,6 @@
-//! Texts from outside inside a line of output.
+//! Quotes texts from outside for a line of output.
 
-/// A text as it can stand in a line: quoted, with everything escaped that cannot be seen, and not endless.
+/// Quotes a text, escapes all invisible characters, and limits the length.
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     let start: String = text
@@ -25,7 +25,7 @@ pub(crate) fn shown(text: &str) -> String {
     format!("\"{start}\"{more}")
 }
 
-/// Whether a character leaves no mark on a terminal: white space, control characters, and those that only direct others.
+/// Whether a character is invisible on a terminal: white space, control characters, and characters that only affect others.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
@@ -37,7 +37,7 @@ pub(crate) fn is_invisible(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether people write a character between the digits of a number.
+/// Whether a character separates digits in common notations of numbers.
 pub(crate) fn separates_digits(c: char) -> bool {
     is_invisible(c)
         || matches!(

@@ -1,4 +1,4 @@
-//! Why a number, or a database, failed: the keys of the failure report, what they mean and what to do.
+//! The reasons why a number or a database failed: keys in the failure report, meanings and remedies.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -7,36 +7,36 @@ use serde::{Serialize, Serializer};
 
 use couchdb::{Error, Kind, Operation};
 
-/// Why a number failed.
+/// The reason why a number failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// Kazoo would not take it for a phone number.
+    /// Kazoo does not accept it as a phone number.
     NotReconcilable,
-    /// No account has the number, and the command needs one.
+    /// The number is not assigned, and the command needs an account.
     NotAssigned,
-    /// Several accounts claim a number that its number database lacks.
+    /// Several accounts claim a number that is missing in its number database.
     Contested,
-    /// The id of a number document names no number database.
+    /// The id of a number document does not give a number database.
     NoNumberDatabase,
-    /// The document has losing leaves that the command would treat differently.
+    /// The document has losing leaves for which the command would decide differently.
     Conflicted,
-    /// The document was written, and its change could not be announced.
+    /// The document was written, but its notice could not be sent.
     NotAnnounced,
-    /// Another writer changed the document after the run that is undone.
+    /// Another writer changed the document after the run that is being undone.
     ChangedSince,
     /// The services of an account could not be reconciled.
     Services,
-    /// The account's documents, which say what uses a number, could not be read.
+    /// The account's documents, which decide the usage of a number, could not be read.
     AppUsage(Kind),
     /// A request failed.
     Failed(Operation, Kind),
 }
 
 impl Reason {
-    /// The number database lacks the number, or holds it soft-deleted.
+    /// The number is missing in the number database, or soft-deleted there.
     pub const NOT_FOUND: Self = Self::Failed(Operation::OPEN_DOCS, Kind::NotFound);
 
-    /// The target holds another document, or it changed again and again.
+    /// The target has another document, or other writers changed it repeatedly.
     pub const CONFLICT: Self = Self::Failed(Operation::SAVE_DOCS, Kind::Conflict);
 
     /// The key in a failure report, which scripts parse.
@@ -55,7 +55,7 @@ impl Reason {
         }
     }
 
-    /// The key without the operation: the word that Kazoo's own functions return.
+    /// The key without the operation: the word that Kazoo's functions return.
     pub fn word(self) -> Cow<'static, str> {
         match self {
             Self::AppUsage(kind) | Self::Failed(_, kind) => kind.name().into(),
@@ -63,7 +63,7 @@ impl Reason {
         }
     }
 
-    /// The kind of the error behind it, if there is one.
+    /// The kind of the error that caused it, if any.
     pub fn kind(self) -> Option<Kind> {
         match self {
             Self::AppUsage(kind) | Self::Failed(_, kind) => Some(kind),
@@ -78,7 +78,7 @@ impl From<&Error> for Reason {
     }
 }
 
-/// By key, as reports list them.
+/// Ordered by key, as in reports.
 impl Ord for Reason {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
@@ -100,15 +100,15 @@ impl Serialize for Reason {
 /// One row of the table of reasons in `docs/kazoo.md`.
 #[derive(Clone, Copy, Debug)]
 pub struct Explanation {
-    /// The keys that it is about, as the table has them. `…` stands for any operation or kind.
+    /// The keys that the row explains. `…` stands for any operation or kind.
     pub keys: &'static str,
-    /// What happened.
+    /// The meaning of the keys.
     pub meaning: &'static str,
-    /// What an operator does about it.
+    /// The remedy for an operator.
     pub remedy: &'static str,
 }
 
-/// The rows of the table, in its order. Each reason is in one of them.
+/// The rows of the table, in order. Each reason has exactly one row.
 pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         keys: "`save_docs-conflict`",
@@ -197,7 +197,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
     },
     Explanation {
         keys: "`…-out_of_memory`",
-        meaning: "the answers that the run holds would take more than 320 MiB, or memory could not be had",
+        meaning: "the answers that the run holds would take more than 320 MiB, or memory could not be allocated",
         remedy: "run it again, with fewer requests at a time",
     },
     Explanation {

@@ -1,15 +1,15 @@
-//! Events as lines of a terminal.
+//! Renders events as lines for a terminal.
 
 use std::borrow::Cow;
 
 use super::{Counts, Event, PlannedChange, Summary, sanitise};
 
-/// Turns events into the lines that an operator reads (docs/specification.md#output).
+/// Renders events as lines for an operator (docs/specification.md#output).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Renderer;
 
 impl Renderer {
-    /// The lines of an event; none for what only machines want.
+    /// The lines of an event; empty for an event that only programs need.
     pub fn lines(&self, event: &Event) -> Vec<String> {
         let mut lines = Self::raw_lines(event);
         let is_about_connections = matches!(
@@ -70,13 +70,13 @@ fn outcomes(counts: &Counts) -> String {
 }
 
 fn finished(summary: &Summary) -> String {
-    let rehearsed = if summary.dry_run {
+    let suffix = if summary.dry_run {
         " (dry run: nothing was written)"
     } else {
         ""
     };
     format!(
-        "{}: {} databases, {} documents read, {}, {:.1} seconds{rehearsed}",
+        "{}: {} databases, {} documents read, {}, {:.1} seconds{suffix}",
         summary.command,
         summary.databases,
         summary.documents_read,

@@ -1,4 +1,4 @@
-//! Reporting while a run goes on: events to its caller, figures, and notes for the report at its end.
+//! Reports a running command: sends events to its caller, counts figures, and records events for the final report.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -6,25 +6,25 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-use super::{Event, Failures, Notes, Outcome, Progress, Reason, Tally};
+use super::{Event, Failures, Outcome, Progress, Reason, RecordedEvents, Tally};
 use crate::kazoo::DatabaseName;
 use couchdb::Kind;
 
-/// Where a run reports to.
+/// The sinks of a run's events.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     events: mpsc::Sender<Event>,
-    /// Whether the output has the manual's lines and no others.
+    /// Whether the output consists of exactly the lines in the manual.
     has_fixed_output: bool,
-    /// What the report says besides figures, where a report is asked for.
-    notes: Option<Mutex<Notes>>,
+    /// The recorded events for the final report, if a report was requested.
+    recorded: Option<Mutex<RecordedEvents>>,
     tally: Tally,
-    /// Databases that are done, of those that are to be done as far as is known.
+    /// Finished databases, and databases to process as far as known.
     done: AtomicU64,
     to_be_done: AtomicU64,
 }
 
-/// An event that is no answer of the command.
+/// Marks an event that is not part of the command's output.
 fn aside(has_fixed_output: bool, event: Event) -> Event {
     if has_fixed_output {
         Event::Aside(Box::new(event))
@@ -37,30 +37,30 @@ impl Reporter {
     pub(crate) fn new(
         events: mpsc::Sender<Event>,
         has_fixed_output: bool,
-        keeps_notes: bool,
+        keeps_events: bool,
     ) -> Self {
         Self {
             events,
             has_fixed_output,
-            notes: keeps_notes.then(Mutex::default),
+            recorded: keeps_events.then(Mutex::default),
             tally: Tally::default(),
             done: AtomicU64::new(0),
             to_be_done: AtomicU64::new(0),
         }
     }
 
-    /// Sends an event. A receiver that is gone does not stop the run: its caller cancels it.
+    /// Sends an event. The run continues if the receiver is gone; its caller cancels it.
     pub(crate) async fn send(&self, event: Event) {
-        if let Some(notes) = &self.notes {
-            notes
+        if let Some(recorded) = &self.recorded {
+            recorded
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .saw(&event);
+                .record(&event);
         }
         let _ = self.events.send(event).await;
     }
 
-    /// Reports a line of the command's answer.
+    /// Reports a line of the command's output.
     pub(crate) async fn output(&self, line: String) {
         self.send(Event::Output(line)).await;
     }
@@ -70,7 +70,7 @@ impl Reporter {
         self.send_aside(Event::Warning(line)).await;
     }
 
-    /// Reports a line that is no part of the command's answer.
+    /// Reports a line that is not part of the command's output.
     pub(crate) async fn note(&self, line: String) {
         self.send_aside(Event::Output(line)).await;
     }
@@ -79,12 +79,12 @@ impl Reporter {
         self.send(aside(self.has_fixed_output, event)).await;
     }
 
-    /// Reports why the run ends, or did not begin.
+    /// Reports the error that ends the run or prevents its start.
     pub(crate) async fn error(&self, line: String, hint: Option<String>) {
         self.send(Event::Error { line, hint }).await;
     }
 
-    /// A function that reports warnings from where nothing can wait. The warning is dropped when the channel is full.
+    /// Returns a function that reports warnings without waiting. It drops the warning if the channel is full.
     pub(crate) fn warner(&self) -> impl Fn(String) + Send + Sync + 'static {
         let events = self.events.clone();
         let has_fixed_output = self.has_fixed_output;
@@ -93,21 +93,21 @@ impl Reporter {
         }
     }
 
-    /// Reads what was noted for the report.
-    pub(crate) fn noted<T>(&self, read: impl FnOnce(&Notes) -> T) -> T {
-        match &self.notes {
-            Some(notes) => read(&notes.lock().unwrap_or_else(PoisonError::into_inner)),
-            None => read(&Notes::default()),
+    /// Reads the recorded events.
+    pub(crate) fn with_recorded<T>(&self, read: impl FnOnce(&RecordedEvents) -> T) -> T {
+        match &self.recorded {
+            Some(recorded) => read(&recorded.lock().unwrap_or_else(PoisonError::into_inner)),
+            None => read(&RecordedEvents::default()),
         }
     }
 
-    /// So many databases more are to be done.
+    /// Adds databases to process.
     pub(crate) async fn to_do(&self, databases: usize) {
         self.to_be_done.fetch_add(databases as u64, Relaxed);
         self.progress().await;
     }
 
-    /// One of them is done.
+    /// Counts a finished database.
     pub(crate) async fn one_done(&self) {
         self.done.fetch_add(1, Relaxed);
         self.progress().await;
@@ -124,7 +124,7 @@ impl Reporter {
         .await;
     }
 
-    /// Reports the figures of a database that is done.
+    /// Reports the figures of a finished database.
     pub(crate) async fn finished(&self, database: &DatabaseName) {
         let (read, counts) = self.tally.database(database);
         self.send(Event::Database {
@@ -135,22 +135,22 @@ impl Reporter {
         .await;
     }
 
-    /// A database delivered so many documents.
+    /// Counts documents that a database delivered.
     pub(crate) fn read(&self, database: &DatabaseName, documents: usize) {
         self.tally.read(database, documents);
     }
 
-    /// So many documents of a database ended so.
+    /// Counts outcomes of documents.
     pub(crate) fn decided(&self, database: &DatabaseName, outcome: Outcome, times: u64) {
         self.tally.decided(database, outcome, times);
     }
 
-    /// A number failed in a database, by its encoded name.
+    /// Records the failure of a number in a database, by its encoded name.
     pub(crate) fn failed(&self, database: &str, reason: Reason, number: &str) {
         self.tally.failed(database, reason, number);
     }
 
-    /// A database could not be read, by its encoded name.
+    /// Records a database that could not be read, by its encoded name.
     pub(crate) fn database_failed(&self, database: &str, kind: Kind) {
         self.tally.database_failed(database, kind);
     }

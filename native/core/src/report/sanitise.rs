@@ -1,14 +1,13 @@
-//! Text on its way out: to a terminal, to a log, into a file that somebody opens.
+//! Sanitises text for terminals, logs and files.
 //!
-//! Ids, names of fields, carriers and accounts, and what servers answer are other people's texts.
-//! Characters that steer a terminal, end a line or change the order of others are written as JSON
-//! writes them (`\u001b`), so that a line that is JSON stays the same JSON.
+//! Ids, names of fields, carriers and accounts, and answers of servers are texts of others. Characters that control a terminal,
+//! end a line or change the order of others become JSON escapes (`\u001b`), so a line of JSON keeps its meaning.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character does something other than to be seen. Joiners and selectors of variants
-/// belong to the scripts and signs that need them, and stay.
+/// Whether a character has an effect other than its glyph. Joiners and variation selectors are safe: scripts and symbols need
+/// them.
 pub fn is_unsafe(c: char) -> bool {
     c != '\t' && c.is_control()
         || matches!(c,
@@ -17,23 +16,22 @@ pub fn is_unsafe(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// One line that stays one line.
+/// Sanitises a text into one line.
 pub fn line(text: &str) -> Cow<'_, str> {
     without(text, is_unsafe)
 }
 
-/// One line that somebody else's URL may be in: its credentials are taken out.
+/// Sanitises a text into one line, and removes the credentials of URLs in it.
 pub fn message(text: &str) -> String {
     line(&without_credentials(text)).into_owned()
 }
 
-/// Text of several lines: line feeds stay.
+/// Sanitises a text of several lines and keeps line feeds.
 pub fn page(text: &str) -> Cow<'_, str> {
     without(text, |c| c != '\n' && is_unsafe(c))
 }
 
-/// A cell of a table that a spreadsheet opens: no part of it is a formula, whichever character the
-/// spreadsheet is told to separate cells at.
+/// Sanitises a cell of a table: a spreadsheet must not read any part of it as a formula, whatever its field separator.
 pub fn cell(text: &str) -> String {
     let text = without(text, |c| c == '\t' || is_unsafe(c));
     let mut safe = String::with_capacity(text.len());
@@ -55,7 +53,7 @@ pub fn cell(text: &str) -> String {
     safe
 }
 
-/// Whether a spreadsheet takes a cell that begins with this for a formula. A phone number (`+` and digits) is not one.
+/// Whether a spreadsheet reads a cell with this start as a formula. A phone number (`+` and digits) is not one.
 fn is_formula(c: char, rest: &str) -> bool {
     match c {
         '=' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}' => true,
@@ -69,7 +67,7 @@ fn is_formula(c: char, rest: &str) -> bool {
     }
 }
 
-/// The text with the credentials taken out of every URL in it.
+/// Removes the credentials from every URL in a text.
 pub fn without_credentials(text: &str) -> Cow<'_, str> {
     if !text.contains("://") {
         return Cow::Borrowed(text);
@@ -84,13 +82,13 @@ pub fn without_credentials(text: &str) -> Cow<'_, str> {
             .unwrap_or(after.len());
         let (address, after) = after.split_at(end);
         match address.rfind('@') {
-            // What our own messages ask for.
+            // The placeholder in our own messages.
             Some(_) if address == "user:password@host:port" => clean.push_str(address),
             Some(at) => {
                 clean.push('…');
                 clean.push_str(&address[at..]);
             }
-            // A quotation that ends before the @ may still hold the password's beginning.
+            // A quotation that ends before the @ may contain the start of a password.
             None if has_more_than_a_port(address) => clean.push('…'),
             None => clean.push_str(address),
         }
@@ -115,7 +113,7 @@ fn without(text: &str, escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     for c in text.chars() {
         if escaped(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                // Into a string: writing cannot fail.
+                // Writing to a string cannot fail.
                 let _ = write!(safe, "\\u{unit:04x}");
             }
         } else {

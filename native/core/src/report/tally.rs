@@ -1,4 +1,4 @@
-//! Counting: every number comes from what CouchDB answered, not from what was sent.
+//! Counts the figures of a run from CouchDB's answers, not from requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,21 +10,21 @@ use crate::kazoo::DatabaseName;
 use couchdb::Kind;
 use document::Change;
 
-/// What became of a document that a command decided about.
+/// The outcome for a document that a command decided about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was as it should be.
+    /// The document was right.
     Unchanged,
-    /// It is there now.
+    /// The document was created.
     Created,
-    /// It is another now.
+    /// The document was updated.
     Updated,
-    /// It is gone now.
+    /// The document was deleted.
     Deleted,
 }
 
 impl Outcome {
-    /// The outcome of a change that was made.
+    /// The outcome of a landed change.
     pub(crate) fn of(change: &Change) -> Self {
         match change {
             Change::Create { .. } => Self::Created,
@@ -33,7 +33,7 @@ impl Outcome {
         }
     }
 
-    /// The word for it.
+    /// The word in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unchanged => "unchanged",
@@ -44,18 +44,18 @@ impl Outcome {
     }
 }
 
-/// Outcomes, counted.
+/// Counts of outcomes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// As they should be.
+    /// Documents that were right.
     pub unchanged: u64,
-    /// Created.
+    /// Documents created.
     pub created: u64,
-    /// Updated.
+    /// Documents updated.
     pub updated: u64,
-    /// Deleted.
+    /// Documents deleted.
     pub deleted: u64,
-    /// Failures: numbers once a reason and database, and databases that could not be read.
+    /// Failures: numbers, counted per reason and database, and databases that could not be read.
     pub failed: u64,
 }
 
@@ -74,7 +74,7 @@ impl Counts {
 struct Figures {
     databases: BTreeMap<DatabaseName, (u64, Counts)>,
     failures: Failures,
-    /// Of all databases together, for those who ask often.
+    /// Documents of all databases, kept for frequent reads.
     documents: u64,
     changed: u64,
 }
@@ -88,14 +88,14 @@ impl Tally {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A database delivered so many documents.
+    /// Counts documents that a database delivered.
     pub fn read(&self, database: &DatabaseName, documents: usize) {
         let mut figures = self.figures();
         figures.documents += documents as u64;
         figures.databases.entry(database.clone()).or_default().0 += documents as u64;
     }
 
-    /// So many documents of a database were decided about, and this became of them.
+    /// Counts outcomes of documents in a database.
     pub fn decided(&self, database: &DatabaseName, outcome: Outcome, times: u64) {
         let mut figures = self.figures();
         if outcome != Outcome::Unchanged {
@@ -105,17 +105,17 @@ impl Tally {
         counts.add(outcome, times);
     }
 
-    /// A number failed in a database, by its encoded name.
+    /// Records the failure of a number in a database, by its encoded name.
     pub fn failed(&self, database: &str, reason: Reason, number: &str) {
         self.figures().failures.number(database, reason, number);
     }
 
-    /// A database could not be read.
+    /// Records a database that could not be read.
     pub fn database_failed(&self, database: &str, kind: Kind) {
         self.figures().failures.database(database, kind);
     }
 
-    /// How many documents were delivered so far, and how many changed.
+    /// The number of documents delivered and of documents changed so far.
     pub fn so_far(&self) -> (u64, u64) {
         let figures = self.figures();
         (figures.documents, figures.changed)
@@ -133,12 +133,12 @@ impl Tally {
         (read, counts)
     }
 
-    /// What failed so far.
+    /// The failures so far.
     pub fn failures(&self) -> Failures {
         self.figures().failures.clone()
     }
 
-    /// How many databases, how many documents they delivered, what became of them, what failed.
+    /// The number of databases, the documents they delivered, the outcomes, and the failures.
     pub fn total(&self) -> (u64, u64, Counts, Failures) {
         let figures = self.figures();
         let mut total = Counts::default();

@@ -554,7 +554,7 @@ async fn table_has_counts_names_and_repair_commands() {
     let lines: Vec<&str> = ran.lines.iter().map(String::as_str).collect();
     let table = "\
 all number databases and accounts: 1 of 14 assigned numbers are in sync
-drift                       numbers  mended by
+drift                       numbers  repaired by
 missing_copy                     12  copy_number_dbs_to_accounts
 differing_copy                    1  copy_number_dbs_to_accounts
 wrong_used_by_in_number_db        0  fix_apps_for_number_dbs
@@ -769,7 +769,6 @@ async fn audit_accepts_databases_and_prefixes() {
 
 // Unreadable databases
 
-/// A host with one unreachable database.
 struct UnreachableDatabaseHost {
     url: ServerUrl,
     down: DatabaseName,

@@ -103,7 +103,6 @@ async fn five_thousand_wrong_documents_are_deleted_in_one_run() {
     assert_eq!(left, ["+14155550100"]);
 }
 
-/// A host with one unreachable database.
 struct UnreachableDatabaseHost {
     url: ServerUrl,
     down: DatabaseName,

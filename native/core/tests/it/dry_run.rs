@@ -24,7 +24,6 @@ use proptest::test_runner::TestError;
 /// The changed fields of an update: old and new value.
 type Fields = BTreeMap<String, (Option<Value>, Option<Value>)>;
 
-/// The change of a document.
 #[derive(Clone, Debug, PartialEq)]
 enum DocumentChange {
     Created,
@@ -141,7 +140,7 @@ async fn both(
     if let Some(sandbox) = &server.sandbox {
         sandbox.reset_stats();
     }
-    let rehearsed = call_with(
+    let planned = call_with(
         url,
         function,
         given,
@@ -167,17 +166,17 @@ async fn both(
     prop_assert!(unchanged == before, "a dry run changed something");
     let ran = call_with(url, function, given, journalled(folder)).await;
     let (after, _) = server.read().await;
-    let announced = announced_changes(&rehearsed)?;
+    let announced = announced_changes(&planned)?;
     let done = actual_changes(&before.0, &after);
     prop_assert_eq!(
         &announced,
         &done,
         "left: announced, right: done\n{:#?}\n{:#?}",
-        rehearsed.lines,
+        planned.lines,
         ran.lines
     );
-    let (Some(first), Some(second)) = (&rehearsed.finished, &ran.finished) else {
-        prop_assert_eq!(rehearsed.lines, ran.lines);
+    let (Some(first), Some(second)) = (&planned.finished, &ran.finished) else {
+        prop_assert_eq!(planned.lines, ran.lines);
         return Ok(0);
     };
     prop_assert!(first.summary.dry_run && !second.summary.dry_run);

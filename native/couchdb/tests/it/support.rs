@@ -11,7 +11,6 @@ use kazoo_numbers_couchdb::{DatabaseName, HttpSettings, Server, ServerUrl};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tokio_util::sync::CancellationToken;
 
-/// A received request.
 pub struct ReceivedRequest {
     pub line: String,
     pub body: String,

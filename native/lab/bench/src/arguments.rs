@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// Measure, and write the figures and the table
-    RunOptions(RunOptions),
+    Run(RunOptions),
     /// Write the table again from existing figures
     Table(Files),
     /// Send the requests in a file (the floor)

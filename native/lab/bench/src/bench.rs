@@ -62,7 +62,7 @@ impl<'a> Bench<'a> {
         turns: usize,
         mut each: impl FnMut(Measurement) -> Result<()>,
     ) -> Result<()> {
-        for some in families.chunk_by(|one, other| one.drift == other.drift) {
+        for some in families.chunk_by(|left, right| left.drift == right.drift) {
             let drift = some.first().map_or(&[][..], |family| family.drift);
             self.make(shape, drift).await?;
             for family in some {

@@ -36,7 +36,6 @@ impl JournaledChange {
     }
 }
 
-/// The direction of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeDirection {
     /// To the state before the run.
@@ -64,7 +63,9 @@ impl JournaledChanges {
         for (database, documents) in Journals::new(directory.to_owned()).done(&run)? {
             let documents = documents
                 .into_iter()
-                .filter_map(|(id, steps)| change(&steps).transpose().map(|one| Ok((id, one?))))
+                .filter_map(|(id, steps)| {
+                    change(&steps).transpose().map(|change| Ok((id, change?)))
+                })
                 .collect::<Result<_>>()
                 .with_context(|| database.clone())?;
             changes.documents.insert(database, documents);
@@ -252,7 +253,13 @@ mod tests {
         let current = CurrentDocuments::for_test("numbers/+1415", "+1", "7-x");
         let bodies = |direction| -> Vec<Vec<Option<String>>> {
             let phases = changes.writes(direction, &current);
-            let phase = |phase: Phase| phase.into_iter().flatten().map(|one| one.body).collect();
+            let phase = |phase: Phase| {
+                phase
+                    .into_iter()
+                    .flatten()
+                    .map(|request| request.body)
+                    .collect()
+            };
             phases.into_iter().map(phase).collect()
         };
         let own = |text: &str| Some(text.to_owned());

@@ -181,10 +181,10 @@ mod tests {
 
     #[test]
     fn families_on_the_same_cluster_are_adjacent() {
-        let mut clusters: Vec<&[DriftKind]> = FAMILIES.iter().map(|one| one.drift).collect();
+        let mut clusters: Vec<&[DriftKind]> = FAMILIES.iter().map(|family| family.drift).collect();
         clusters.dedup();
-        for (index, one) in clusters.iter().enumerate() {
-            assert!(!clusters[index + 1..].contains(one));
+        for (index, drift) in clusters.iter().enumerate() {
+            assert!(!clusters[index + 1..].contains(drift));
         }
     }
 }

@@ -3,10 +3,10 @@
 //! Generated clusters are written to a server ([`shape`]), and one command of each family
 //! ([`family`]) is run by the real program, alternating with its *floor*: a minimal program that
 //! sends the fewest requests for the work ([`request_plan`], [`reads`]), with the same number in
-//! flight, and discards the answers. The changes are reverted in between ([`bench`](mod@bench), [`changes`]).
-//! Everything that is measured is a separate process ([`children`]). The figures are written to a
-//! file ([`results`]) and to a page ([`page`]), which reports whether the targets are met
-//! ([`targets`]).
+//! flight, and discards the answers. The changes are reverted in between ([`bench`](mod@bench),
+//! [`changes`]). Everything that is measured is a separate process ([`children`]). The figures are
+//! written to a file ([`results`]) and to a page ([`page`]), which reports whether the targets are
+//! met ([`targets`]).
 
 mod arguments;
 mod bench;
@@ -52,7 +52,7 @@ const SMALL: usize = 20_000;
 
 fn main() -> Result<()> {
     match Arguments::parse().command {
-        BenchCommand::RunOptions(options) => in_runtime(run(options)),
+        BenchCommand::Run(options) => in_runtime(run(options)),
         BenchCommand::Table(files) => table(&files),
         BenchCommand::Floor { requests } => {
             let url = env::var("COUCHDB_URL").context("COUCHDB_URL")?;
@@ -95,9 +95,9 @@ async fn run(options: RunOptions) -> Result<()> {
         let few = if size <= SMALL { 5 } else { 3 };
         let turns = options.turns.map_or(few, usize::from);
         bench
-            .cluster(ClusterShape::of(size), &families, turns, |one| {
-                progress::measured(&one);
-                results.put(one)
+            .cluster(ClusterShape::of(size), &families, turns, |measurement| {
+                progress::measured(&measurement);
+                results.put(measurement)
             })
             .await?;
     }

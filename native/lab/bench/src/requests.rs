@@ -26,8 +26,8 @@ impl RequestPlan {
             let traffic = stream::iter(phase)
                 .map(|chain| through(client, chain))
                 .buffer_unordered(at_once)
-                .try_fold(TrafficTotal::default(), |mut sum, one| async move {
-                    sum += one;
+                .try_fold(TrafficTotal::default(), |mut sum, traffic| async move {
+                    sum += traffic;
                     Ok(sum)
                 });
             total += traffic.await?;

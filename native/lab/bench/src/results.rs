@@ -35,12 +35,17 @@ impl Results {
     }
 
     /// Adds a measurement and writes the file, because a run may be interrupted.
-    pub(crate) fn put(&mut self, one: Measurement) -> Result<()> {
+    pub(crate) fn put(&mut self, measurement: Measurement) -> Result<()> {
         self.measurements
-            .retain(|other| !other.is_of_the_same(&one));
-        self.measurements.push(one);
-        self.measurements
-            .sort_by_key(|one| (one.shape, family_index(&one.command), one.state));
+            .retain(|other| !other.is_of_the_same(&measurement));
+        self.measurements.push(measurement);
+        self.measurements.sort_by_key(|measurement| {
+            (
+                measurement.shape,
+                family_index(&measurement.command),
+                measurement.state,
+            )
+        });
         let mut text = exact_json::to_vec_pretty(&self.measurements)?;
         text.push(b'\n');
         fs::write(&self.path, text).with_context(|| self.path.display().to_string())

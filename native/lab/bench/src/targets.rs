@@ -13,7 +13,6 @@ pub(crate) struct Target {
     shown: fn(f64) -> String,
 }
 
-/// The result of a target.
 #[derive(Debug)]
 pub(crate) struct TargetResult<'a> {
     /// The number of measurements that it applies to.
@@ -37,7 +36,7 @@ pub(crate) const TARGETS: [Target; 4] = [
     Target {
         text: "At most 1.25 × the floor",
         most: 1.25,
-        figure: |one, _| Some(one.ratio().median),
+        figure: |measurement, _| Some(measurement.ratio().median),
         shown: |ratio| format!("{ratio:.2}"),
     },
     Target {
@@ -49,14 +48,17 @@ pub(crate) const TARGETS: [Target; 4] = [
     Target {
         text: "At most 128 MiB of memory for 500 000 numbers, above a run that does nothing",
         most: 128.0,
-        figure: |one, _| (one.shape.numbers >= LARGE).then(|| one.memory_growth_bytes().most / MIB),
+        figure: |measurement, _| {
+            (measurement.shape.numbers >= LARGE)
+                .then(|| measurement.memory_growth_bytes().most / MIB)
+        },
         shown: |mib| format!("{mib:.0} MiB"),
     },
     Target {
         text: "At most 20 µs of processor time a document read",
         most: 20.0,
-        figure: |one, _| {
-            let micros = one.cpu_seconds_a_document() * 1e6;
+        figure: |measurement, _| {
+            let micros = measurement.cpu_seconds_a_document() * 1e6;
             micros.is_finite().then_some(micros)
         },
         shown: |micros| format!("{micros:.1} µs"),
@@ -65,26 +67,26 @@ pub(crate) const TARGETS: [Target; 4] = [
 
 impl Target {
     /// Whether a measurement meets the target. None if the target does not apply.
-    pub(crate) fn holds(&self, one: &Measurement, all: &[Measurement]) -> Option<bool> {
-        (self.figure)(one, all).map(|figure| figure <= self.most)
+    pub(crate) fn holds(&self, measurement: &Measurement, all: &[Measurement]) -> Option<bool> {
+        (self.figure)(measurement, all).map(|figure| figure <= self.most)
     }
 
     /// The result over all measurements.
     pub(crate) fn result<'a>(&self, all: &'a [Measurement]) -> TargetResult<'a> {
         let figures: Vec<(f64, &'a Measurement)> = all
             .iter()
-            .filter_map(|one| Some(((self.figure)(one, all)?, one)))
+            .filter_map(|measurement| Some(((self.figure)(measurement, all)?, measurement)))
             .collect();
         let worst = figures
             .iter()
-            .max_by(|one, other| one.0.total_cmp(&other.0));
+            .max_by(|left, right| left.0.total_cmp(&right.0));
         TargetResult {
             measured: figures.len(),
             missed: figures
                 .iter()
                 .filter(|(figure, _)| *figure > self.most)
                 .count(),
-            worst: worst.map(|(figure, one)| ((self.shown)(*figure), *one)),
+            worst: worst.map(|(figure, measurement)| ((self.shown)(*figure), *measurement)),
         }
     }
 }

@@ -52,24 +52,25 @@ fn run_measures_every_command_and_writes_page() {
     run(&figures, &page, &["--only", "carrier_module_usage"]);
 
     let measured: Vec<Value> = exact_json::from_slice(&fs::read(&figures).unwrap()).unwrap();
-    let (in_sync, drifted): (Vec<_>, Vec<_>) =
-        measured.iter().partition(|one| one["state"] == "in_sync");
+    let (in_sync, drifted): (Vec<_>, Vec<_>) = measured
+        .iter()
+        .partition(|measurement| measurement["state"] == "in_sync");
     assert_eq!((drifted.len(), in_sync.len()), (11, 8));
-    for one in &measured {
-        let (ours, floor) = (&one["ours"][0], &one["floor"][0]);
+    for measurement in &measured {
+        let (ours, floor) = (&measurement["ours"][0], &measurement["floor"][0]);
         let positive = |run: &Value, figure: &str| run[figure].as_f64().unwrap() > 0.0;
         for figure in ["seconds", "cpu_seconds", "peak_bytes"] {
-            assert!(positive(ours, figure), "{figure}: {one}");
+            assert!(positive(ours, figure), "{figure}: {measurement}");
         }
         // The carrier count reads no documents.
-        let reads = one["command"] != "carrier_module_usage";
-        assert_eq!(positive(ours, "documents_read"), reads, "{one}");
+        let reads = measurement["command"] != "carrier_module_usage";
+        assert_eq!(positive(ours, "documents_read"), reads, "{measurement}");
         for figure in ["seconds", "requests", "bytes_received"] {
-            assert!(positive(floor, figure), "{figure}: {one}");
+            assert!(positive(floor, figure), "{figure}: {measurement}");
         }
         // The floor must not send more requests than the command.
         let requests = |run: &Value| run["requests"].as_u64().unwrap();
-        assert!(requests(floor) <= requests(ours), "{one}");
+        assert!(requests(floor) <= requests(ours), "{measurement}");
     }
 
     let page = fs::read_to_string(&page).unwrap();

@@ -123,7 +123,7 @@ fn parameter(parameter: &Parameter) -> (&'static str, &'static str) {
         Parameter::Feature => ("Feature", "text()"),
         Parameter::Run | Parameter::RunInProgress => ("Run", "text()"),
         Parameter::AnyCluster => ("AnyCluster", "text() | 'any_cluster'"),
-        Parameter::AuditTarget => ("What", "account() | number_db() | num()"),
+        Parameter::AuditTarget => ("AuditTarget", "account() | number_db() | num()"),
         Parameter::Function => ("Function", "text()"),
         Parameter::OfFunction | Parameter::Other => ("Argument", "any()"),
     }

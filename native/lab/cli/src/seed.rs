@@ -201,29 +201,29 @@ fn options_of(matches: &ArgMatches) -> cluster::Options {
     options
 }
 
-/// Counts one database at a time, so that not all are in memory at once.
+/// Counts counts database at a time, so that not all are in memory at once.
 fn statistics(plan: &Plan) -> Statistics {
     let mut total = Statistics::default();
     for name in plan.names() {
         let database = plan.database(&name);
-        let one = Statistics::of(&Cluster {
+        let counts = Statistics::of(&Cluster {
             databases: BTreeMap::from([(name, database)]),
         });
-        total.accounts += one.accounts;
-        total.number_databases += one.number_databases;
-        total.numbers += one.numbers;
-        total.assigned += one.assigned;
-        total.copies += one.copies;
-        total.documents += one.documents;
-        total.deleted += one.deleted;
+        total.accounts += counts.accounts;
+        total.number_databases += counts.number_databases;
+        total.numbers += counts.numbers;
+        total.assigned += counts.assigned;
+        total.copies += counts.copies;
+        total.documents += counts.documents;
+        total.deleted += counts.deleted;
     }
     total
 }
 
 fn by_kind(drift: &[Drift]) -> BTreeMap<&'static str, u64> {
     let mut kinds = BTreeMap::new();
-    for one in drift {
-        *kinds.entry(one.kind.name()).or_default() += 1;
+    for entry in drift {
+        *kinds.entry(entry.kind.name()).or_default() += 1;
     }
     kinds
 }

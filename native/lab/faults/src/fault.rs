@@ -92,7 +92,7 @@ impl Fault {
         }
     }
 
-    /// Whether the request succeeds all the same.
+    /// Whether the request succeeds nevertheless.
     pub fn is_harmless(self) -> bool {
         matches!(self, Self::Latency(_) | Self::Bandwidth(_) | Self::Accepted)
     }

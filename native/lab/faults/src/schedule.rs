@@ -84,7 +84,7 @@ pub type Hits = Vec<u32>;
 pub(crate) struct ActiveSchedule {
     schedule: Schedule,
     hits: Hits,
-    /// How often each request was sent. A retry is decided anew.
+    /// The number of times that each request was sent. A retry gets a new decision.
     seen: HashMap<u64, u64>,
 }
 

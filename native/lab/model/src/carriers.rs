@@ -106,7 +106,6 @@ pub(crate) fn convert(run: &mut RunState, databases: &[String], source: &str, ta
     run.output = Some(lines);
 }
 
-/// Converts one number.
 pub(crate) fn convert_number(run: &mut RunState, given: &str, target: &str) {
     let mut conversion = Conversion::default();
     let number = run.normalised(given);

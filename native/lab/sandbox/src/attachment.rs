@@ -100,7 +100,7 @@ impl Stub {
         (self.name.clone(), stub)
     }
 
-    /// The JSON text of stubs, as stored and sent. Empty if there are none.
+    /// The JSON text of stubs, as stored and sent. Empty without stubs.
     pub(crate) fn write_all(stubs: &[Stub]) -> String {
         if stubs.is_empty() {
             return String::new();

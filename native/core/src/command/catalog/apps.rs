@@ -1,4 +1,4 @@
-//! Which application uses a number.
+//! Commands that set which application uses a number (`pvt_used_by`).
 
 use super::super::parameter::Parameter::{Account, Accounts, Database, Databases, Number, Numbers};
 use super::super::spec::{CommandSpec, Family, Returns};

@@ -54,7 +54,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
             let source = given.text("a carrier module", "knm_bandwidth")?;
             let target = given.target()?;
             let of_check = target.clone();
-            // A target that is not valid is refused before the other arguments, and only the host knows which are valid.
+            // An invalid target is refused before the other arguments. Only the host knows the valid ones.
             let prepared = match given.prefix_or_all() {
                 Ok(databases) => {
                     answer!(run => convert_carrier::convert(run, source, target, databases))

@@ -1,4 +1,4 @@
-//! Copies, in both directions.
+//! Commands that copy numbers between number databases and account databases, in both directions.
 
 use super::super::parameter::Parameter::{Account, Accounts, Database, Databases, Number, Numbers};
 use super::super::spec::{CommandSpec, Family, Returns};

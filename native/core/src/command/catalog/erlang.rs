@@ -1,4 +1,4 @@
-//! What only the Erlang module has. No command is read from these rows.
+//! Functions that only the Erlang module has. No command is parsed from these rows.
 
 use super::super::parameter::Parameter::{Function, OfFunction, RunInProgress};
 use super::super::prepared::Prepared;

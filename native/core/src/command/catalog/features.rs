@@ -1,4 +1,4 @@
-//! Features of numbers, of the system configuration, and of resellers.
+//! Commands for the features of numbers, of the system config, and of resellers.
 
 use super::super::parameter::Parameter::{Account, Feature, Number};
 use super::super::spec::{CommandSpec, Family, Returns};
@@ -21,7 +21,7 @@ macro_rules! edit_on_number {
     };
 }
 
-/// One of the commands that write the system configuration. They change no numbers.
+/// One of the commands that write the system config. They change no numbers.
 macro_rules! edit_on_system {
     ($name:literal, $edit:expr, $help:literal) => {
         CommandSpec::new(FAMILY, $name, &[Feature], $help, |given| {

@@ -1,4 +1,4 @@
-//! Everything for one account.
+//! Commands that fix all numbers of one account.
 
 use super::super::parameter::Parameter::{Account, Number, Numbers};
 use super::super::spec::{CommandSpec, Family};

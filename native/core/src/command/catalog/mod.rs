@@ -1,4 +1,4 @@
-//! The rows, a file a family. Adding a command adds a row here; CONTRIBUTING.md shows the rest.
+//! The rows, one file per family. A new command needs a new row; CONTRIBUTING.md lists the other steps.
 
 mod apps;
 mod carriers;
@@ -24,7 +24,7 @@ macro_rules! figures {
     };
 }
 
-/// Work that ends with an answer of its own.
+/// Work that returns its own answer.
 macro_rules! answer {
     ($run:ident => $work:expr) => {
         Ok($crate::command::prepared::Prepared::answer(
@@ -38,7 +38,7 @@ macro_rules! answer {
 
 use {answer, figures};
 
-/// All rows, in the order in which they are listed.
+/// All rows, in the order of the listing.
 pub fn all() -> impl Iterator<Item = &'static CommandSpec> {
     [
         copy::ROWS,
@@ -56,7 +56,7 @@ pub fn all() -> impl Iterator<Item = &'static CommandSpec> {
     .flatten()
 }
 
-/// The command of this name and arity.
+/// The row of a name and an arity.
 pub fn find(name: &str, arity: usize) -> Option<&'static CommandSpec> {
     all().find(|spec| {
         spec.origin != Origin::Erlang && spec.name == name && spec.parameters.len() == arity

@@ -1,4 +1,4 @@
-//! What Kazoo's module does not have: audit, undo, help.
+//! Commands that Kazoo's module does not have: audit, undo, help.
 
 use super::super::help;
 use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Run};

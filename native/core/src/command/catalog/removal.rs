@@ -1,4 +1,4 @@
-//! Numbers and fields that should not be there.
+//! Commands that remove numbers and fields.
 
 use super::super::parameter::Parameter::{Account, Database, DatabaseOrNumber, Prefix};
 use super::super::spec::{CommandSpec, Family, Origin, Returns};

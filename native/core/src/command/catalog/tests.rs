@@ -57,7 +57,7 @@ fn command_that_writes_numbers_has_a_scope_and_one_that_reads_has_none() {
     }
 }
 
-/// One account or given numbers are shared; databases, lists of them, and all are exclusive.
+/// A run for one account or given numbers is shared. A run for databases, lists of them, or everything is exclusive.
 #[test]
 fn scope_follows_the_parameters() {
     for spec in commands().filter(|spec| spec.scope.is_some()) {
@@ -84,7 +84,7 @@ fn scope_follows_the_parameters() {
     assert_eq!(scope("numbers/+1415"), Some(Scope::Exclusive));
 }
 
-/// The commands that audits name are those whose rows say that they repair the drift.
+/// An audit names only commands whose rows list that drift in `repairs`.
 #[test]
 fn remedies_are_those_of_the_rows() {
     let scopes = [

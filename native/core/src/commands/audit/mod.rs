@@ -1,18 +1,16 @@
-//! What is out of step, and nothing changed.
+//! `audit`: reports drift and writes nothing.
 //!
-//! The account databases are read first. They tell what uses a number, and of each of their
-//! numbers a digest is kept, with a few marks ([`held`]). Then the number databases pass by
-//! ([`sources`]): what equals its copy is in sync, and every document marks the accounts' numbers
-//! that it accounts for. What seems to differ is looked at again ([`copies`]), which is what tells
-//! a difference from a change in between, and names the fields. At last the marks tell
-//! what accounts hold and should not.
+//! [`read_accounts`] reads the account databases first. It computes what uses each number, and keeps a digest and flags of each
+//! number document ([`snapshot`]). [`read_numbers`] then reads the number databases. A document that equals its copy is in sync,
+//! and each document sets flags in the snapshot. A pair that seems to differ is compared again ([`recheck`]), which excludes
+//! changes between the two reads and names the fields. At the end the flags show what accounts have and should not.
 
-mod claims;
-mod copies;
-mod held;
-mod holders;
-mod sources;
-mod view;
+mod contested;
+mod coverage;
+mod read_accounts;
+mod read_numbers;
+mod recheck;
+mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,18 +25,18 @@ use crate::kazoo::{
 use crate::plan::Drift;
 use crate::report::{Audit, Event, Finding};
 use crate::selection::{AuditTarget, NumberDatabases, Selection};
-use copies::Doubtful;
 use couchdb::Error;
-use view::View;
+use coverage::Coverage;
+use recheck::Recheck;
 
 /// `audit`
 pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer, Error> {
     run.prune_journals();
-    let view = match target {
-        AuditTarget::All => View::of_all(run).await?,
+    let coverage = match target {
+        AuditTarget::All => Coverage::of_all(run).await?,
         AuditTarget::Account(account) => {
             run.must_exist(account).await?;
-            View::of_account(run, account).await?
+            Coverage::of_account(run, account).await?
         }
         AuditTarget::Databases(selection) => {
             let name = match &selection {
@@ -48,58 +46,58 @@ pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
             let chosen = run
                 .number_databases(NumberDatabases::One(selection))
                 .await?;
-            View::of_databases(run, name, chosen).await?
+            Coverage::of_databases(run, name, chosen).await?
         }
         AuditTarget::Number(given) => {
             let normaliser = run.normaliser().await?;
             let number = normaliser.normalise(&given);
-            // No command would touch it; it may lie somewhere all the same.
+            // No command changes such a number, but a database may still have it.
             if !normaliser.is_reconcilable(&number) {
                 run.reporter
                     .warn(format!(
-                        "{number} is no number that Kazoo takes: not_reconcilable"
+                        "{number} is not a phone number that Kazoo accepts: not_reconcilable"
                     ))
                     .await;
             }
-            View::of_number(run, number).await?
+            Coverage::of_number(run, number).await?
         }
     };
-    let report = look(run, view).await?;
+    let report = audit_covered(run, coverage).await?;
     run.reporter.send(Event::Audit(Box::new(report))).await;
     Ok(Answer::Figures)
 }
 
-/// What the tasks of an audit write down.
+/// The results of an audit, shared by its tasks.
 #[derive(Default)]
-struct Notes {
+struct AuditResults {
     findings: Mutex<Vec<Finding>>,
-    doubtful: Mutex<BTreeMap<AccountId, Vec<Doubtful>>>,
+    rechecks: Mutex<BTreeMap<AccountId, Vec<Recheck>>>,
     in_sync: AtomicU64,
     assigned: AtomicU64,
     unchecked: AtomicU64,
 }
 
-impl Notes {
-    fn find(&self, finding: Finding) {
+impl AuditResults {
+    fn add(&self, finding: Finding) {
         self.findings
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(finding);
     }
 
-    /// Something of so many documents cannot be told.
-    fn unchecked(&self, documents: usize) {
+    /// Counts documents that could not be checked completely.
+    fn add_unchecked(&self, documents: usize) {
         self.unchecked
             .fetch_add(documents as u64, Ordering::Relaxed);
     }
 
-    fn doubt(&self, account: AccountId, doubtful: Doubtful) {
-        self.doubtful
+    fn add_recheck(&self, account: AccountId, recheck: Recheck) {
+        self.rechecks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .entry(account)
             .or_default()
-            .push(doubtful);
+            .push(recheck);
     }
 }
 
@@ -107,27 +105,27 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-async fn look(run: &Arc<Run>, view: View) -> Result<Audit, Error> {
-    let view = Arc::new(view);
-    let notes = Arc::new(Notes::default());
-    let holders = holders::read(run, &view).await?;
-    let pass = Arc::new(sources::Pass {
-        view: view.clone(),
-        held: holders.held,
-        unread_accounts: holders.unread,
-        notes: notes.clone(),
+async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Error> {
+    let coverage = Arc::new(coverage);
+    let results = Arc::new(AuditResults::default());
+    let accounts = read_accounts::read(run, &coverage).await?;
+    let context = Arc::new(read_numbers::AuditContext {
+        coverage: coverage.clone(),
+        snapshot: accounts.snapshot,
+        unread_accounts: accounts.unread,
+        results: results.clone(),
     });
-    let unread_databases = sources::read(run, &pass).await?;
-    copies::compare(run, &notes).await?;
-    claims::look(run, &pass).await?;
-    for (index, entry) in pass.held.entries() {
-        tell_of_holder(&pass, index, entry, &unread_databases);
+    let unread_databases = read_numbers::read(run, &context).await?;
+    recheck::recheck(run, &results).await?;
+    contested::flag_claims(run, &context).await?;
+    for (index, entry) in context.snapshot.entries() {
+        find_drift_of_entry(&context, index, entry, &unread_databases);
     }
-    for (account, number) in holders.conflicted {
-        if !(view.is_about_number(&number) || pass.held.was_seen(&number)) {
+    for (account, number) in accounts.conflicted {
+        if !(coverage.covers_number(&number) || context.snapshot.is_in_scope(&number)) {
             continue;
         }
-        notes.find(Finding {
+        results.add(Finding {
             kind: Drift::Conflicted,
             database: account.database(),
             number_database: number_database_of(&number),
@@ -138,7 +136,7 @@ async fn look(run: &Arc<Run>, view: View) -> Result<Audit, Error> {
         });
     }
     let findings = std::mem::take(
-        &mut *notes
+        &mut *results
             .findings
             .lock()
             .unwrap_or_else(PoisonError::into_inner),
@@ -148,7 +146,7 @@ async fn look(run: &Arc<Run>, view: View) -> Result<Audit, Error> {
         .flat_map(|one| [one.account, one.assigned_to])
         .flatten()
         .collect();
-    let names = holders.names.into_iter();
+    let names = accounts.names.into_iter();
     let unread = run.reporter.failures();
     Ok(Audit {
         account_names: names
@@ -156,27 +154,27 @@ async fn look(run: &Arc<Run>, view: View) -> Result<Audit, Error> {
             .map(|(account, name)| (account.to_string(), name))
             .collect(),
         taken_at: run.now.saturating_sub(GREGORIAN_UNIX_EPOCH),
-        assigned: notes.assigned.load(Ordering::Relaxed),
-        in_sync: notes.in_sync.load(Ordering::Relaxed),
-        unchecked: notes.unchecked.load(Ordering::Relaxed),
+        assigned: results.assigned.load(Ordering::Relaxed),
+        in_sync: results.in_sync.load(Ordering::Relaxed),
+        unchecked: results.unchecked.load(Ordering::Relaxed),
         unread,
-        ..Audit::new(view.scope.clone(), findings)
+        ..Audit::new(coverage.scope.clone(), findings)
     })
 }
 
-/// What is wrong with a number that an account holds.
-fn tell_of_holder(
-    pass: &sources::Pass,
+/// Adds the findings of one entry of the snapshot.
+fn find_drift_of_entry(
+    context: &read_numbers::AuditContext,
     index: usize,
-    entry: &held::Entry,
+    entry: &snapshot::SnapshotEntry,
     unread: &BTreeSet<DatabaseName>,
 ) {
-    let notes = &pass.notes;
-    if !pass.view.is_about_holder(entry) {
+    let results = &context.results;
+    if !context.coverage.covers_entry(entry) {
         return;
     }
     let find = |kind: Drift| {
-        notes.find(Finding {
+        results.add(Finding {
             kind,
             database: entry.account.database(),
             number: entry.id.to_string(),
@@ -184,26 +182,26 @@ fn tell_of_holder(
             number_database: number_database_of(&entry.id),
             fields: Vec::new(),
             assigned_to: match kind {
-                Drift::FormerAccount => pass.held.assigned_to(index),
+                Drift::FormerAccount => context.snapshot.assigned_to(index),
                 _ => None,
             },
         });
     };
-    if entry.has(held::USED_BY_IS_WRONG) {
+    if entry.has(snapshot::WRONG_USED_BY) {
         find(Drift::WrongUsedByInAccount);
     }
-    if entry.has(held::IS_ANOTHERS) {
+    if entry.has(snapshot::ASSIGNED_ELSEWHERE) {
         find(Drift::WrongAccount);
     }
-    if entry.has(held::IS_ODD) {
+    if entry.has(snapshot::ODD_ASSIGNMENT) {
         find(Drift::OddAssignment);
     }
-    let Some(kind) = pass.held.place(entry) else {
+    let Some(kind) = context.snapshot.drift_of(entry) else {
         return;
     };
-    // A number database that was not read could hold it, and for this account.
+    // A number database that was not read could have the number and assign it to this account.
     if number_databases_of(&entry.id).any(|place| unread.contains(&place)) {
-        notes.unchecked(1);
+        results.add_unchecked(1);
     } else {
         find(kind);
     }

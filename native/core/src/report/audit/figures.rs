@@ -1,11 +1,11 @@
-//! An audit, counted for pictures.
+//! The counts for the charts of an audit.
 
 use std::collections::BTreeMap;
 
 use super::{Audit, Finding};
 use crate::plan::Drift;
 
-/// A bar of a picture: what it is about, and how much of each kind there is.
+/// A bar of a chart: its label, and the count of each kind.
 pub(super) struct Bar {
     pub(super) label: String,
     pub(super) parts: BTreeMap<Drift, u64>,
@@ -17,7 +17,7 @@ impl Bar {
     }
 }
 
-/// Drift by account: by its name where it has one.
+/// Drift by account, labelled with the account's name if it has one.
 pub(super) fn by_account(audit: &Audit) -> Vec<Bar> {
     bars(audit, |finding| match finding.account {
         Some(account) => {

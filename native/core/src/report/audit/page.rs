@@ -1,7 +1,6 @@
-//! An audit as one HTML page that needs nothing else, to look at, to print and to send on.
+//! An audit as one self-contained HTML page for reading, printing and sending.
 //!
-//! Ids, names and fields are other people's texts: all of them go through [`escaped`], and the
-//! page forbids itself scripts and everything from elsewhere.
+//! Ids, names and fields come from others, so [`escaped`] escapes all of them. The page forbids scripts and external content.
 
 use std::fmt::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
@@ -12,10 +11,10 @@ use super::{Audit, Finding, remedy, table};
 use crate::plan::Drift;
 use crate::report::sanitise;
 
-/// Bars of one picture; the rest are one more.
+/// The most bars of one chart; the last bar sums up the rest.
 const BARS: usize = 40;
 
-/// Findings of a kind that stand on the page; all are in the CSV.
+/// The most findings of a kind on the page. The CSV has all of them.
 const FINDINGS: usize = 1000;
 
 /// The whole report as one page.
@@ -34,7 +33,7 @@ pub fn to_html(audit: &Audit) -> String {
     page
 }
 
-/// Text as it stands between tags and in quoted attributes.
+/// Escapes text for use between tags and in quoted attributes.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in sanitise::line(text).chars() {
@@ -52,7 +51,7 @@ fn escaped(text: &str) -> String {
 
 macro_rules! put {
     ($page:expr, $($what:tt)*) => {
-        // Into a string: writing cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!($page, $($what)*);
     };
 }
@@ -76,7 +75,7 @@ fn tiles(page: &mut String, audit: &Audit) {
     for (figure, text) in [
         (audit.assigned, "assigned numbers"),
         (audit.in_sync, "in sync"),
-        (audit.findings.len() as u64, "out of step"),
+        (audit.findings.len() as u64, "drifted"),
         (audit.unchecked, "could not be checked"),
     ] {
         put!(page, "<div class=\"tile\"><b>{figure}</b>{text}</div>");
@@ -86,7 +85,7 @@ fn tiles(page: &mut String, audit: &Audit) {
 
 fn state(page: &mut String, audit: &Audit) {
     if audit.is_clean() {
-        page.push_str("<p class=\"good\">Clean: nothing is out of step.</p>");
+        page.push_str("<p class=\"good\">Clean: no drift found.</p>");
     }
     if audit.unread.is_empty() && audit.unchecked == 0 {
         return;
@@ -109,7 +108,7 @@ fn state(page: &mut String, audit: &Audit) {
 
 fn kinds(page: &mut String, audit: &Audit) {
     page.push_str(
-        "<h2>By kind</h2><table class=\"kinds\"><tr><th>Drift</th><th class=\"count\">Numbers</th><th></th><th>Mended by</th></tr>",
+        "<h2>By kind</h2><table class=\"kinds\"><tr><th>Drift</th><th class=\"count\">Numbers</th><th></th><th>Repaired by</th></tr>",
     );
     let most = audit.kinds.iter().map(|kind| kind.count).max();
     for one in &audit.kinds {
@@ -204,7 +203,7 @@ fn findings(page: &mut String, audit: &Audit, kind: Drift) {
         if kind == Drift::DifferingCopy {
             "Fields"
         } else {
-            "Mended by"
+            "Repaired by"
         }
     );
     for finding in findings.iter().take(FINDINGS) {

@@ -1,11 +1,10 @@
-//! The command that repairs each kind of drift. The catalog says the same (`repairs`), and a test compares the two.
+//! The command that repairs each kind of drift. A test compares these with `repairs` in the catalog.
 
 use super::{AuditScope, Finding};
 use crate::kazoo::DatabaseName;
 use crate::plan::Drift;
 
-/// The narrowest command that repairs a kind of drift in all that was audited, with its arguments;
-/// None where no command does.
+/// The narrowest command, with arguments, that repairs a kind of drift in the whole scope of an audit. `None` if no command does.
 pub(crate) fn command(kind: Drift, scope: &AuditScope) -> Option<String> {
     let all = match kind {
         Drift::MissingCopy | Drift::DifferingCopy => "copy_number_dbs_to_accounts",
@@ -24,7 +23,7 @@ pub(crate) fn command(kind: Drift, scope: &AuditScope) -> Option<String> {
     let narrow = match scope {
         AuditScope::All | AuditScope::Number(_) => None,
         AuditScope::Account(account) => of_account(kind).map(|name| (name, account)),
-        // A prefix of several databases is no argument of these.
+        // These commands accept no prefix of several databases.
         AuditScope::NumberDatabases(database) => of_database(kind)
             .filter(|_| is_one_database(database))
             .map(|name| (name, database)),
@@ -81,7 +80,7 @@ fn is_one_database(encoded: &str) -> bool {
     })
 }
 
-/// What an operator should know before, or instead.
+/// Advice for the operator before a repair, or in place of one.
 pub(crate) fn hint(kind: Drift) -> Option<&'static str> {
     match kind {
         Drift::FormerAccount => Some(

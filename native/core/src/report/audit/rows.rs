@@ -1,19 +1,19 @@
-//! An audit for machines.
+//! An audit in formats for programs.
 
 use super::{Audit, Finding, remedy};
 use crate::report::sanitise;
 
 /// The whole report as one JSON object.
 pub fn to_json(audit: &Audit) -> String {
-    // Strings, numbers, lists of them: serialising them cannot fail.
+    // Serialising strings, numbers and lists cannot fail.
     let text = serde_json::to_string_pretty(audit).unwrap_or_default();
     sanitise::page(&text).into_owned()
 }
 
-/// One row a finding, with a header.
+/// A header, and one row per finding.
 pub fn to_csv(audit: &Audit) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    // Into memory: writing cannot fail.
+    // Writing to memory cannot fail.
     let _ = writer.write_record([
         "kind",
         "database",

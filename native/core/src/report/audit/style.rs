@@ -1,8 +1,8 @@
-//! How the page looks: on a screen, light or dark, and on paper.
+//! The style of the page: for screens, light or dark, and for paper.
 
 use crate::plan::Drift;
 
-/// The page's style sheet, but for the colours of the kinds.
+/// The style sheet of the page, without the colours of the kinds.
 pub(super) const STYLE: &str = "
 :root{color-scheme:light dark;--ink:#1c2430;--faint:#66707d;--line:#d5dae1;--paper:#fff;--box:#f4f6f8}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--faint:#98a2b0;--line:#39414d;--paper:#14181e;--box:#1e242c}}
@@ -27,7 +27,7 @@ th{font-weight:600;color:var(--faint)}.count{text-align:right;font-variant-numer
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}tr,.tile{break-inside:avoid}h2{break-after:avoid}}
 ";
 
-/// A colour that tells a kind from the others; nothing is told by colour alone.
+/// The colour of a kind. Labels repeat the information, so no colour is needed to read the page.
 pub(super) fn colour(kind: Drift) -> &'static str {
     match kind {
         Drift::MissingCopy => "#2563eb",

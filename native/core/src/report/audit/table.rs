@@ -3,10 +3,10 @@
 use super::{Audit, AuditScope, Finding};
 use crate::plan::Drift;
 
-/// How many findings of a kind are told; all of them are in the other forms.
+/// The most findings of a kind in the output. The other formats have all of them.
 const SHOWN: usize = 10;
 
-/// The lines that an operator reads.
+/// The lines for the terminal.
 pub(in crate::report) fn lines(audit: &Audit) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: {} of {} assigned numbers are in sync",
@@ -19,7 +19,7 @@ pub(in crate::report) fn lines(audit: &Audit) -> Vec<String> {
         lines.extend(findings(kind, audit.of_kind(kind)));
     }
     if audit.is_clean() {
-        lines.push("clean: nothing is out of step".to_owned());
+        lines.push("clean: no drift found".to_owned());
     }
     if !audit.unread.is_empty() || audit.unchecked > 0 {
         lines.push(format!(
@@ -44,7 +44,7 @@ fn counts(audit: &Audit) -> Vec<String> {
     let mut rows = vec![[
         "drift".to_owned(),
         "numbers".to_owned(),
-        "mended by".to_owned(),
+        "repaired by".to_owned(),
     ]];
     for one in &audit.kinds {
         rows.push([
@@ -101,7 +101,7 @@ fn findings(kind: Drift, findings: &[Finding]) -> Vec<String> {
     lines
 }
 
-/// Ids and fields are other people's texts, of any length.
+/// Limits the length of ids and fields, which come from others.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
     text.chars().take(LONGEST).collect()

@@ -79,7 +79,7 @@ impl Plan {
                 number_side: None,
                 account_side: Some(random.below(3)),
             },
-            DriftKind::WrongAccount => DriftCase::StrayCopy(self.stray(own, false, random)),
+            DriftKind::WrongAccount => DriftCase::Stray(self.stray(own, false, random)),
             DriftKind::FormerAccount => {
                 let stray = self.stray(own, true, random);
                 if random.one_in(3) {
@@ -87,7 +87,7 @@ impl Plan {
                     self.numbers[index].assignee = Assignee::Unassigned;
                     self.numbers[index].usage = NumberUsage::None;
                 }
-                DriftCase::StrayCopy(stray)
+                DriftCase::Stray(stray)
             }
             DriftKind::OnlyInAccount => self.only_in_account(index, own, random),
             DriftKind::AccountMissing => {

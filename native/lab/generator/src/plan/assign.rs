@@ -136,7 +136,7 @@ impl Plan {
             }
             let mut prefix = Some(planned.prefix as usize);
             match planned.drift_case.as_deref() {
-                Some(DriftCase::StrayCopy(stray)) => accounts.push(stray.account),
+                Some(DriftCase::Stray(stray)) => accounts.push(stray.account),
                 Some(DriftCase::OnlyInAccount { strays, .. }) => {
                     accounts.extend(strays.iter().map(|stray| stray.account));
                 }

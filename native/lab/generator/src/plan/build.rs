@@ -90,7 +90,7 @@ impl Plan {
                     document.insert(String::from("pvt_assigned_to"), odd.unwrap_or_default());
                     set_used_by(&mut document, which.is_multiple_of(2).then_some("callflow"));
                 }
-                Some(DriftCase::StrayCopy(stray)) if planned.assignee == Assignee::Unassigned => {
+                Some(DriftCase::Stray(stray)) if planned.assignee == Assignee::Unassigned => {
                     let former = json!(self.accounts[stray.account]);
                     document.insert(String::from("pvt_previously_assigned_to"), former);
                 }
@@ -223,7 +223,7 @@ impl Plan {
         let drift_case = planned.drift_case.as_deref();
         if planned.assignee != Assignee::Account(account) {
             let strays = match drift_case {
-                Some(DriftCase::StrayCopy(stray)) => std::slice::from_ref(stray),
+                Some(DriftCase::Stray(stray)) => std::slice::from_ref(stray),
                 Some(DriftCase::OnlyInAccount { strays, .. }) => strays.as_slice(),
                 _ => &[],
             };

@@ -65,7 +65,7 @@ impl Plan {
                     state(kind, planned.assignee, &copy, &["pvt_used_by"]);
                 }
             }
-            DriftCase::StrayCopy(stray) => {
+            DriftCase::Stray(stray) => {
                 let kind = if stray.own {
                     DriftKind::FormerAccount
                 } else {

@@ -64,7 +64,7 @@ pub(super) enum DriftCase {
         account_side: Option<usize>,
     },
     /// Also in another account. `tombstone`: and the own account has a tombstone.
-    StrayCopy(StrayCopy),
+    Stray(StrayCopy),
     OnlyInAccount {
         in_own: bool,
         strays: Vec<StrayCopy>,

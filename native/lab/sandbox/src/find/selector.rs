@@ -165,12 +165,12 @@ impl Selector {
     /// Evaluates the condition. For a missing field only a condition on its absence can be true.
     fn holds(&self, value: Option<&Json>) -> bool {
         match self {
-            Selector::And(all) => return all.iter().all(|one| one.holds(value)),
-            Selector::Or(any) => return any.iter().any(|one| one.holds(value)),
+            Selector::And(all) => return all.iter().all(|selector| selector.holds(value)),
+            Selector::Or(any) => return any.iter().any(|selector| selector.holds(value)),
             Selector::Nor(none) => {
-                return none
-                    .iter()
-                    .all(|one| one.is_about_absence_or(value, |one| !one.holds(value)));
+                return none.iter().all(|selector| {
+                    selector.is_about_absence_or(value, |selector| !selector.holds(value))
+                });
             }
             Selector::Not(not) => {
                 return not.is_about_absence_or(value, |not| !not.holds(value));
@@ -240,7 +240,7 @@ impl Selector {
             Selector::Field(path, inner) => {
                 path == field && !matches!(**inner, Selector::Exists(false))
             }
-            Selector::And(all) => all.iter().any(|one| one.demands(field)),
+            Selector::And(all) => all.iter().any(|selector| selector.demands(field)),
             _ => false,
         }
     }

@@ -126,7 +126,6 @@ pub(super) fn view(
     Ok(HttpAnswer::text(200, asking.answer(&options)?))
 }
 
-/// A query of a view.
 struct ViewQuery<'a> {
     app: &'a App,
     reader: &'a Reader,

@@ -1,9 +1,9 @@
-// What CouchDB gives to the functions of design documents, and the few functions by which the
-// server calls them. Everything crosses the border as JSON text.
+// The environment of functions in design documents, as in CouchDB, and the functions that the server
+// calls. All arguments and results are JSON text.
 var sandbox = (function (global) {
   "use strict";
 
-  // CouchDB's own engine is older than iterator helpers.
+  // CouchDB's engine does not have iterator helpers.
   delete global.Iterator;
 
   var rows = [];
@@ -29,7 +29,7 @@ var sandbox = (function (global) {
     return value;
   }
 
-  // CommonJS modules lie in the design document, named by their path.
+  // CommonJS modules are members of the design document, named by their path.
   function requireFrom(folder) {
     return function (name) {
       var parts = name.charAt(0) === "." ? folder.slice() : [];
@@ -74,7 +74,7 @@ var sandbox = (function (global) {
     define: function (name, source) {
       functions[name] = compile(source);
     },
-    // All rows of each of the functions m0, m1, ... for one document; none where one failed.
+    // The rows of each of the functions m0, m1, ... for one document. A failed function has no rows.
     map: function (count, text) {
       var document = freeze(JSON.parse(text));
       var all = [];
@@ -93,7 +93,7 @@ var sandbox = (function (global) {
       var result = functions[name].apply(null, JSON.parse(text));
       return JSON.stringify(result === undefined ? null : result);
     },
-    // What a function threw, as an object; null when it threw nothing.
+    // The value that a function threw, as an object. null if it threw nothing.
     refusal: function (name, text) {
       try {
         functions[name].apply(null, JSON.parse(text).map(freeze));

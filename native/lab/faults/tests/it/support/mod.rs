@@ -190,7 +190,7 @@ pub fn bad_writes(function: &str, recording: &Recording) -> Vec<String> {
                 .filter(|(field, _)| !may_change(function, field))
                 .map(|(field, value)| (field.clone(), value.clone()))
                 .collect();
-            kept.sort_by(|one, other| one.0.cmp(&other.0));
+            kept.sort_by(|left, right| left.0.cmp(&right.0));
             kept
         };
         let sent = kept(&write.document);

@@ -166,7 +166,7 @@ impl Observed<'_> {
     fn miscounts(&self) -> Vec<String> {
         let mut all = Vec::new();
         let failed = self.ran.failed_ids();
-        let broken_off = self.recording.statuses.contains_key(&401);
+        let was_interrupted = self.recording.statuses.contains_key(&401);
         let counts = self.ran.writes();
         let changes = self.changes();
         for (word, counted, ids) in [
@@ -176,7 +176,7 @@ impl Observed<'_> {
         ] {
             let known = ids.iter().filter(|id| !failed.contains(*id)).count() as u64;
             let most = ids.len() as u64;
-            let least = if broken_off { 0 } else { known };
+            let least = if was_interrupted { 0 } else { known };
             if !(least..=most).contains(&counted) {
                 all.push(format!(
                     "{word}: counted {counted}, and there are {ids:?}; failed: {failed:?}"

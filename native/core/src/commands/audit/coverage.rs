@@ -1,8 +1,8 @@
-//! What an audit is about, and which databases it must read for that.
+//! The coverage of an audit, and the databases that it must read.
 
 use std::collections::BTreeSet;
 
-use super::held::{Entry, WAS_SEEN};
+use super::snapshot::{IN_SCOPE, SnapshotEntry};
 use crate::engine::Run;
 use crate::kazoo::{
     AccountId, DatabaseName, KazooDatabase, number_database_of, number_databases_of,
@@ -10,22 +10,22 @@ use crate::kazoo::{
 use crate::report::AuditScope;
 use couchdb::Error;
 
-/// What an audit is about.
-pub(super) struct View {
+/// The coverage of an audit.
+pub(super) struct Coverage {
     pub(super) scope: AuditScope,
-    /// The account databases that are read.
+    /// The account databases to read.
     pub(super) accounts: Vec<AccountId>,
-    /// The number databases that are read.
+    /// The number databases to read.
     pub(super) databases: Vec<DatabaseName>,
-    /// Those whose documents it is about; the others only tell where a number is, too. None: all.
+    /// The number databases with findings; the others are only read to find a number. `None`: all.
     chosen: Option<BTreeSet<DatabaseName>>,
-    /// The account that it is about. None: all.
+    /// The only account with findings. `None`: all.
     pub(super) only: Option<AccountId>,
-    /// The number that it is about: then documents are asked for by id. None: all.
+    /// The only number with findings. Its documents are read by id. `None`: all.
     pub(super) number: Option<String>,
 }
 
-impl View {
+impl Coverage {
     pub(super) async fn of_all(run: &Run) -> Result<Self, Error> {
         Ok(Self {
             scope: AuditScope::All,
@@ -49,7 +49,7 @@ impl View {
         })
     }
 
-    /// A number database's numbers can be in any account, and in the two that take any number.
+    /// A number database's numbers can be in any account, and in `numbers/inum` and `numbers/managed`.
     pub(super) async fn of_databases(
         run: &Run,
         name: String,
@@ -77,37 +77,36 @@ impl View {
         })
     }
 
-    /// Whether the audit is about the documents of a number database.
-    pub(super) fn is_about(&self, database: &DatabaseName) -> bool {
+    /// Whether the audit covers the documents of a number database.
+    pub(super) fn covers_database(&self, database: &DatabaseName) -> bool {
         self.chosen
             .as_ref()
             .is_none_or(|chosen| chosen.contains(database))
     }
 
-    /// Whether the audit is about the numbers of an account, or of none.
-    pub(super) fn is_about_account(&self, account: Option<AccountId>) -> bool {
+    /// Whether the audit covers the numbers of an account, or the unassigned ones.
+    pub(super) fn covers_account(&self, account: Option<AccountId>) -> bool {
         self.only.is_none_or(|only| account == Some(only))
     }
 
-    /// Whether the audit may be about a number that an account holds.
-    pub(super) fn may_be_about(&self, number: &str) -> bool {
+    /// Whether the audit may cover a number in an account.
+    pub(super) fn may_cover(&self, number: &str) -> bool {
         self.chosen
             .as_ref()
             .is_none_or(|chosen| number_databases_of(number).any(|place| chosen.contains(&place)))
     }
 
-    /// Whether the audit is about a number by the number database that it names.
-    pub(super) fn is_about_number(&self, number: &str) -> bool {
+    /// Whether the audit covers the number database that a number names.
+    pub(super) fn covers_number(&self, number: &str) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| {
             number_database_of(number).is_some_and(|named| chosen.contains(&named))
         })
     }
 
-    /// Whether it is: numbers of a number database are those that its name says, and those that
-    /// it has a document of.
-    pub(super) fn is_about_holder(&self, entry: &Entry) -> bool {
+    /// Whether the audit covers an entry. A number database covers the numbers that its name fits, and those of its documents.
+    pub(super) fn covers_entry(&self, entry: &SnapshotEntry) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| {
-            entry.has(WAS_SEEN)
+            entry.has(IN_SCOPE)
                 || number_database_of(&entry.id).is_some_and(|named| chosen.contains(&named))
         })
     }

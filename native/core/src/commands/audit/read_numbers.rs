@@ -1,13 +1,13 @@
-//! The number databases: what they hold, and for whom.
+//! Reads the number databases and compares them with the snapshot.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::copies::Doubtful;
-use super::held::{Held, Holding, WAS_SEEN};
-use super::holders::is_design;
-use super::view::View;
-use super::{Notes, count};
+use super::coverage::Coverage;
+use super::read_accounts::is_design;
+use super::recheck::Recheck;
+use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
+use super::{AuditResults, count};
 use crate::engine::{Duplicate, Run};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, UsedBy};
 use crate::plan::{Drift, Source, is_said_to_be_used, is_used_by_wrong, source_in_number_database};
@@ -16,34 +16,34 @@ use crate::report::Finding;
 use couchdb::Error;
 use document::{Digest, Document, IdRange};
 
-/// What is known while the number databases pass by.
-pub(super) struct Pass {
-    pub(super) view: Arc<View>,
-    pub(super) held: Held,
+/// The state of an audit while number databases are read.
+pub(super) struct AuditContext {
+    pub(super) coverage: Arc<Coverage>,
+    pub(super) snapshot: AccountSnapshot,
     pub(super) unread_accounts: BTreeSet<AccountId>,
-    pub(super) notes: Arc<Notes>,
+    pub(super) results: Arc<AuditResults>,
 }
 
 /// An assigned number of a number database.
-struct Assigned {
+struct AssignedNumber {
     document: Document,
     account: AccountId,
     digest: Digest,
     used_by: UsedBy,
-    /// Whether the audit is about it; otherwise it only tells what is contested.
-    is_about: bool,
+    /// Whether the audit covers the number. If not, it only counts for contested numbers.
+    is_covered: bool,
 }
 
-/// Reads the number databases of an audit, and returns those that could not be read to the end.
+/// Reads the number databases of an audit. Returns those that could not be read completely.
 pub(super) async fn read(
     run: &Arc<Run>,
-    pass: &Arc<Pass>,
+    context: &Arc<AuditContext>,
 ) -> Result<BTreeSet<DatabaseName>, Error> {
     let unread = run
-        .each_number_database(pass.view.databases.clone(), |run, database| {
-            let pass = pass.clone();
+        .each_number_database(context.coverage.databases.clone(), |run, database| {
+            let context = context.clone();
             async move {
-                let scanned = pass.scan(&run, &database).await;
+                let scanned = context.scan(&run, &database).await;
                 Ok(match run.or_failed(&database, scanned)? {
                     Some(()) => None,
                     None => Some(database),
@@ -54,73 +54,79 @@ pub(super) async fn read(
     Ok(unread.into_iter().flatten().collect())
 }
 
-impl Pass {
+impl AuditContext {
     async fn scan(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
-        if let Some(number) = &self.view.number {
+        if let Some(number) = &self.coverage.number {
             let found = run.present(database, &[number]).await?;
             let assigned = found.into_iter().flatten();
-            let assigned = assigned.filter_map(|document| self.see(database, document));
+            let assigned = assigned.filter_map(|document| self.classify(database, document));
             return self.check(run, database, assigned.collect()).await;
         }
         let mut scan = run.scan(database, IdRange::all()).await?;
         while let Some(page) = scan.next().await? {
             let assigned = page.into_iter();
-            let assigned = assigned.filter_map(|document| self.see(database, document));
+            let assigned = assigned.filter_map(|document| self.classify(database, document));
             self.check(run, database, assigned.collect()).await?;
         }
         Ok(())
     }
 
-    /// Takes in one document, and returns what must be compared with an account's.
-    fn see(&self, database: &DatabaseName, document: Document) -> Option<Assigned> {
+    /// Processes one document. Returns it if it must be compared with a copy.
+    fn classify(&self, database: &DatabaseName, document: Document) -> Option<AssignedNumber> {
         let id = document.id();
         if is_design(id) {
             return None;
         }
         let facts = NumberFacts::of(&document);
         let source = source_in_number_database(database, id, &facts);
-        let is_about = self.view.is_about(database);
+        let is_covered = self.coverage.covers_database(database);
         if database.holds(id) {
-            let holding = match source {
-                Source::Assigned(account) => Holding::Assigned(account),
-                Source::Unassigned => Holding::Released,
-                _ => Holding::Other,
+            let state = match source {
+                Source::Assigned(account) => SourceState::Assigned(account),
+                Source::Unassigned => SourceState::Unassigned,
+                _ => SourceState::Other,
             };
-            let seen = if is_about { WAS_SEEN } else { 0 };
-            self.held.exists(id, holding, seen);
+            let scope = if is_covered { IN_SCOPE } else { 0 };
+            self.snapshot.flag_source(id, state, scope);
         }
-        let is_about = is_about && self.view.is_about_account(facts.assigned_to);
-        if is_about && facts.is_number && facts.has_conflicts {
-            self.find(Drift::Conflicted, database, id, facts.assigned_to);
+        let is_covered = is_covered && self.coverage.covers_account(facts.assigned_to);
+        if is_covered && facts.is_number && facts.has_conflicts {
+            self.add_finding(Drift::Conflicted, database, id, facts.assigned_to);
         }
         match source {
-            Source::Assigned(account) if is_about || database.is_unprefixed() => {
-                return Some(Assigned {
+            Source::Assigned(account) if is_covered || database.is_unprefixed() => {
+                return Some(AssignedNumber {
                     account,
                     digest: document.digest(),
                     used_by: facts.used_by,
-                    is_about,
+                    is_covered,
                     document,
                 });
             }
-            _ if !is_about => {}
+            _ if !is_covered => {}
             Source::Misfiled => {
-                self.find(Drift::Misfiled, database, id, facts.assigned_to);
+                self.add_finding(Drift::Misfiled, database, id, facts.assigned_to);
             }
             Source::Unassigned if is_said_to_be_used(&document) => {
-                self.find(Drift::UnassignedButUsed, database, id, None);
+                self.add_finding(Drift::UnassignedButUsed, database, id, None);
             }
             Source::OddlyAssigned => {
-                self.find(Drift::OddAssignment, database, id, None);
+                self.add_finding(Drift::OddAssignment, database, id, None);
             }
             Source::Assigned(_) | Source::Unassigned | Source::Not => {}
         }
         None
     }
 
-    /// Something is wrong in the number database.
-    fn find(&self, kind: Drift, database: &DatabaseName, id: &str, account: Option<AccountId>) {
-        self.notes.find(Finding {
+    /// Adds a finding in a number database.
+    fn add_finding(
+        &self,
+        kind: Drift,
+        database: &DatabaseName,
+        id: &str,
+        account: Option<AccountId>,
+    ) {
+        self.results.add(Finding {
             kind,
             database: database.clone(),
             number: id.to_owned(),
@@ -131,25 +137,25 @@ impl Pass {
         });
     }
 
-    /// Two number databases assign a number to different accounts: wrong in both.
-    fn contested(&self, database: &DatabaseName, double: &Duplicate) {
-        let (account, holder) = (double.account, double.holder);
+    /// Adds a finding to each of two number databases that assign a number to different accounts.
+    fn add_contested(&self, database: &DatabaseName, duplicate: &Duplicate) {
+        let (account, holder) = (duplicate.account, duplicate.holder);
         let accounts = [account, holder];
         if !accounts
             .iter()
-            .any(|one| self.view.is_about_account(Some(*one)))
+            .any(|one| self.coverage.covers_account(Some(*one)))
         {
             return;
         }
         for (here, there, account, other) in [
-            (database, &double.other, account, holder),
-            (&double.other, database, holder, account),
+            (database, &duplicate.other, account, holder),
+            (&duplicate.other, database, holder, account),
         ] {
-            if self.view.is_about(here) {
-                self.notes.find(Finding {
+            if self.coverage.covers_database(here) {
+                self.results.add(Finding {
                     kind: Drift::Contested,
                     database: here.clone(),
-                    number: double.id.clone(),
+                    number: duplicate.id.clone(),
                     account: Some(account),
                     number_database: Some(there.clone()),
                     fields: Vec::new(),
@@ -163,7 +169,7 @@ impl Pass {
         &self,
         run: &Run,
         database: &DatabaseName,
-        assigned: Vec<Assigned>,
+        assigned: Vec<AssignedNumber>,
     ) -> Result<(), Error> {
         let shadowed = if !database.is_unprefixed() || assigned.is_empty() {
             HashSet::new()
@@ -172,47 +178,47 @@ impl Pass {
                 .iter()
                 .map(|one| (one.account, one.document.id()))
                 .collect();
-            let about: HashSet<&str> = assigned
+            let covered: HashSet<&str> = assigned
                 .iter()
-                .filter(|one| one.is_about)
+                .filter(|one| one.is_covered)
                 .map(|one| one.document.id())
                 .collect();
-            let doubles = run.duplicates(database, &ids).await?;
-            for double in doubles.iter().filter(|one| one.account != one.holder) {
-                self.contested(database, double);
+            let duplicates = run.duplicates(database, &ids).await?;
+            for duplicate in duplicates.iter().filter(|one| one.account != one.holder) {
+                self.add_contested(database, duplicate);
             }
-            let told: Vec<Duplicate> = doubles
+            let relevant: Vec<Duplicate> = duplicates
                 .into_iter()
-                .filter(|double| about.contains(double.id.as_str()))
+                .filter(|duplicate| covered.contains(duplicate.id.as_str()))
                 .collect();
-            run.warn_shadowed(database, &told).await
+            run.warn_shadowed(database, &relevant).await
         };
-        for one in assigned.into_iter().filter(|one| one.is_about) {
+        for one in assigned.into_iter().filter(|one| one.is_covered) {
             let counts = !shadowed.contains(one.document.id());
             if counts {
-                count(&self.notes.assigned);
+                count(&self.results.assigned);
             }
             self.check_one(run, database, one, counts).await?;
         }
         Ok(())
     }
 
-    /// `counts`: whether this is the document that the account's copy is made from.
+    /// `counts`: whether the account's copy is made from this document.
     async fn check_one(
         &self,
         run: &Run,
         database: &DatabaseName,
-        one: Assigned,
+        one: AssignedNumber,
         counts: bool,
     ) -> Result<(), Error> {
         let account = one.account;
         if self.unread_accounts.contains(&account) {
-            self.notes.unchecked(1);
+            self.results.add_unchecked(1);
             return Ok(());
         }
-        if self.view.accounts.binary_search(&account).is_err() {
+        if self.coverage.accounts.binary_search(&account).is_err() {
             if counts {
-                self.notes.find(Finding {
+                self.results.add(Finding {
                     kind: Drift::AccountMissing,
                     database: account.database(),
                     number: one.document.id().to_owned(),
@@ -228,28 +234,28 @@ impl Pass {
             Ok(usage) => usage,
             Err(error) => {
                 run.database_failed(&account.database(), error)?;
-                self.notes.unchecked(1);
+                self.results.add_unchecked(1);
                 return Ok(());
             }
         };
         if is_used_by_wrong(one.used_by, usage.of(one.document.id())) {
             let kind = Drift::WrongUsedByInNumberDatabase;
-            self.find(kind, database, one.document.id(), Some(account));
+            self.add_finding(kind, database, one.document.id(), Some(account));
         }
         if !counts {
             return Ok(());
         }
-        let held = self.held.digest_of(account, one.document.id());
-        if held == Some(one.digest) {
-            count(&self.notes.in_sync);
+        let known = self.snapshot.digest_of(account, one.document.id());
+        if known == Some(one.digest) {
+            count(&self.results.in_sync);
         } else {
-            self.notes.doubt(
+            self.results.add_recheck(
                 account,
-                Doubtful {
+                Recheck {
                     id: one.document.id().to_owned(),
                     from: database.clone(),
                     source: run.budget.keep(one.document).ok(),
-                    held,
+                    known,
                 },
             );
         }

@@ -1,32 +1,38 @@
-//! Numbers that the audited account claims and no number database has: whether another account claims them, too.
+//! Finds other accounts that claim numbers of the audited account which no number database has.
 //!
-//! An audit of one account reads no other account. Without this look the command that it names would decide a contest that the
-//! operator knows nothing of (docs/specification.md#contested). One request an account, and only where the account has such
-//! numbers.
+//! An audit of one account reads no other account. Without this check the suggested command would decide a contest that the
+//! operator does not know of (docs/specification.md#contested). The check costs one request per account, and only if the account
+//! has such numbers.
 
 use std::sync::Arc;
 
-use super::sources::Pass;
+use super::read_numbers::AuditContext;
 use crate::engine::Run;
 use crate::kazoo::{AccountId, NumberFacts};
 use couchdb::Error;
 
-/// Marks those that another account claims, too. An account that cannot be read is a failure.
-pub(super) async fn look(run: &Arc<Run>, pass: &Arc<Pass>) -> Result<(), Error> {
-    let Some(only) = pass.view.only else {
+/// Flags the numbers that another account also claims. An unreadable account is a failure.
+pub(super) async fn flag_claims(run: &Arc<Run>, context: &Arc<AuditContext>) -> Result<(), Error> {
+    let Some(only) = context.coverage.only else {
         return Ok(());
     };
-    let claims: Arc<[String]> = pass.held.claims().map(|one| one.id.to_string()).collect();
+    let claims: Arc<[String]> = context
+        .snapshot
+        .unsourced_claims()
+        .map(|one| one.id.to_string())
+        .collect();
     if claims.is_empty() {
         return Ok(());
     }
     let mut accounts = run.all_accounts().await?;
     accounts.retain(|account| *account != only);
     run.each(accounts, |run, account| {
-        let (pass, claims) = (pass.clone(), claims.clone());
+        let (context, claims) = (context.clone(), claims.clone());
         async move {
             match claimed_by(&run, account, &claims).await {
-                Ok(claimed) => claimed.into_iter().for_each(|id| pass.held.claimed(id)),
+                Ok(claimed) => claimed
+                    .into_iter()
+                    .for_each(|id| context.snapshot.flag_claimed(id)),
                 Err(error) => run.database_failed(&account.database(), error)?,
             }
             Ok(())
@@ -36,7 +42,7 @@ pub(super) async fn look(run: &Arc<Run>, pass: &Arc<Pass>) -> Result<(), Error> 
     Ok(())
 }
 
-/// Those of the numbers that an account holds live and as its own.
+/// The numbers that an account claims with a live copy.
 async fn claimed_by<'a>(
     run: &Run,
     account: AccountId,

@@ -1,0 +1,181 @@
+//! Reads the account databases: their number documents, and the documents that use numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::coverage::Coverage;
+use super::snapshot::{AccountSnapshot, SnapshotEntry, WRONG_USED_BY, owner_flag};
+use crate::engine::Run;
+use crate::kazoo::{AccountId, AppUsage, NumberFacts, UsedBy};
+use crate::plan::{Owner, is_used_by_wrong};
+use crate::repair::usage_of;
+use couchdb::Error;
+use document::{Digest, Document, IdRange};
+
+/// The scanned account databases.
+pub(super) struct ScannedAccounts {
+    pub(super) snapshot: AccountSnapshot,
+    /// The accounts' number documents with conflicts.
+    pub(super) conflicted: Vec<(AccountId, String)>,
+    /// Accounts whose databases could not be read.
+    pub(super) unread: BTreeSet<AccountId>,
+    /// The names of accounts.
+    pub(super) names: BTreeMap<AccountId, String>,
+}
+
+/// One scanned account database.
+#[derive(Default)]
+struct ScannedAccount {
+    entries: Vec<SnapshotEntry>,
+    /// Number documents with conflicts.
+    conflicted: Vec<String>,
+    name: Option<String>,
+}
+
+/// Reads the account databases of an audit. Unreadable databases are failures.
+pub(super) async fn read(
+    run: &Arc<Run>,
+    coverage: &Arc<Coverage>,
+) -> Result<ScannedAccounts, Error> {
+    let all = run
+        .each(coverage.accounts.clone(), |run, account| {
+            let coverage = coverage.clone();
+            async move {
+                let read = match &coverage.number {
+                    Some(number) => read_number(&run, account, number).await,
+                    None => read_all(&run, account, &coverage).await,
+                };
+                let scanned = run.or_failed(&account.database(), read)?;
+                Ok((account, scanned))
+            }
+        })
+        .await?;
+    let read = all.iter().filter_map(|(_, scanned)| scanned.as_ref());
+    let mut entries = Vec::with_capacity(read.map(|scanned| scanned.entries.len()).sum());
+    let mut unread = BTreeSet::new();
+    let mut names = BTreeMap::new();
+    let mut conflicted = Vec::new();
+    for (account, read) in all {
+        match read {
+            Some(scanned) => {
+                entries.extend(scanned.entries);
+                conflicted.extend(scanned.conflicted.into_iter().map(|id| (account, id)));
+                names.extend(scanned.name.map(|name| (account, name)));
+            }
+            None => {
+                unread.insert(account);
+            }
+        }
+    }
+    Ok(ScannedAccounts {
+        snapshot: AccountSnapshot::new(entries),
+        conflicted,
+        unread,
+        names,
+    })
+}
+
+/// A live number until the account's usage is known.
+struct PendingCopy {
+    id: String,
+    digest: Digest,
+    used_by: UsedBy,
+    flags: u16,
+}
+
+impl PendingCopy {
+    fn of(account: AccountId, document: &Document, facts: &NumberFacts) -> Self {
+        Self {
+            id: document.id().to_owned(),
+            digest: document.digest(),
+            used_by: facts.used_by,
+            flags: owner_flag(Owner::of(account, facts)),
+        }
+    }
+
+    fn entry(self, account: AccountId, usage: &AppUsage) -> SnapshotEntry {
+        let wrong = if is_used_by_wrong(self.used_by, usage.of(&self.id)) {
+            WRONG_USED_BY
+        } else {
+            0
+        };
+        SnapshotEntry::new(&self.id, account, self.digest, self.flags | wrong)
+    }
+}
+
+/// Scans an account's database for its numbers and for the documents that use numbers.
+async fn read_all(
+    run: &Run,
+    account: AccountId,
+    coverage: &Coverage,
+) -> Result<ScannedAccount, Error> {
+    let normaliser = run.normaliser().await?;
+    let database = account.database();
+    let mut usage = AppUsage::default();
+    let mut waiting = Vec::new();
+    let mut conflicted = Vec::new();
+    let id = account.to_string();
+    let mut name = None;
+    let mut scan = run.scan(&database, IdRange::all()).await?;
+    while let Some(page) = scan.next().await? {
+        for document in &page {
+            let facts = NumberFacts::of(document);
+            if facts.is_number && facts.has_conflicts && coverage.may_cover(document.id()) {
+                conflicted.push(document.id().to_owned());
+            }
+            if !facts.is_live_number() {
+                usage.add(document, &normaliser);
+                if document.id() == id {
+                    name = name_of(document);
+                }
+            } else if !is_design(document.id()) && coverage.may_cover(document.id()) {
+                waiting.push(PendingCopy::of(account, document, &facts));
+            }
+        }
+    }
+    let entries = waiting
+        .into_iter()
+        .map(|one| one.entry(account, &usage))
+        .collect();
+    run.usages.set(account, usage.packed()).await;
+    Ok(ScannedAccount {
+        entries,
+        conflicted,
+        name,
+    })
+}
+
+/// Reads one number of an account. The usage is read only if the account has the number.
+async fn read_number(run: &Run, account: AccountId, number: &str) -> Result<ScannedAccount, Error> {
+    let database = account.database();
+    let id = account.to_string();
+    let mut found = run.present(&database, &[number, &id]).await?.into_iter();
+    let (number_document, definition) = (found.next().flatten(), found.next().flatten());
+    let mut scanned = ScannedAccount {
+        name: definition.as_ref().and_then(name_of),
+        ..ScannedAccount::default()
+    };
+    let Some(document) = number_document else {
+        return Ok(scanned);
+    };
+    let facts = NumberFacts::of(&document);
+    if facts.is_number && facts.has_conflicts {
+        scanned.conflicted.push(number.to_owned());
+    }
+    if facts.is_live_number() {
+        let usage = usage_of(run, account).await?;
+        let entry = PendingCopy::of(account, &document, &facts).entry(account, &usage);
+        scanned.entries.push(entry);
+    }
+    Ok(scanned)
+}
+
+/// The name of an account, from its own document.
+fn name_of(document: &Document) -> Option<String> {
+    document.string("name").map(Into::into)
+}
+
+/// Whether a document is a design document and so not a number.
+pub(super) fn is_design(id: &str) -> bool {
+    id.starts_with("_design/")
+}

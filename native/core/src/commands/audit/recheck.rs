@@ -1,0 +1,168 @@
+//! Compares missing and differing copies again, in batches.
+//!
+//! Each copy is read again. If its digest is still that of the snapshot, copy and source differed when the source was read, and
+//! the kept source gives the differing fields. The source is read again only if the copy changed, or if memory had no room for
+//! the source.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use super::{AuditResults, count};
+use crate::engine::{Kept, Run};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use crate::plan::{Drift, Source, differing_fields, source_in_number_database};
+use crate::report::Finding;
+use couchdb::{Attachments, Error, Found};
+use document::{Digest, Document};
+
+/// The number of document pairs in memory.
+const BATCH: usize = 200;
+
+/// A number with a copy that seems to be missing or to differ.
+pub(super) struct Recheck {
+    pub(super) id: String,
+    /// The number database of the number.
+    pub(super) from: DatabaseName,
+    /// Its document there, if memory had room for it.
+    pub(super) source: Option<Kept>,
+    /// The digest of the copy in the snapshot.
+    pub(super) known: Option<Digest>,
+}
+
+/// The result of a recheck.
+enum RecheckResult {
+    Same,
+    Differs(Vec<String>),
+    /// One of the documents changed meanwhile.
+    Changed,
+    Missing,
+}
+
+/// Rechecks everything, an account at a time.
+pub(super) async fn recheck(run: &Arc<Run>, results: &Arc<AuditResults>) -> Result<(), Error> {
+    let rechecks = std::mem::take(
+        &mut *results
+            .rechecks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner),
+    );
+    run.each(rechecks.into_iter().collect(), |run, (account, all)| {
+        let results = results.clone();
+        async move {
+            for chunk in all.chunks(BATCH) {
+                if let Err(error) = recheck_batch(&run, account, chunk, &results).await {
+                    let database = error.database().cloned();
+                    let database = database.unwrap_or_else(|| account.database());
+                    run.database_failed(&database, error)?;
+                    results.add_unchecked(chunk.len());
+                }
+            }
+            Ok(())
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+async fn recheck_batch(
+    run: &Run,
+    account: AccountId,
+    all: &[Recheck],
+    results: &AuditResults,
+) -> Result<(), Error> {
+    let database = account.database();
+    let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
+    let copies = run.present(&database, &ids).await?;
+    let mut changed: BTreeMap<&DatabaseName, Vec<(&str, Document)>> = BTreeMap::new();
+    let mut findings = Vec::new();
+    let mut in_sync = 0;
+    let mut unchecked = 0;
+    let finding = |kind, one: &str, from: &DatabaseName, fields| Finding {
+        kind,
+        database: database.clone(),
+        number: one.to_owned(),
+        account: Some(account),
+        number_database: Some(from.clone()),
+        fields,
+        assigned_to: None,
+    };
+    let mut add = |result, one: &str, from: &DatabaseName| match result {
+        RecheckResult::Same => in_sync += 1,
+        RecheckResult::Changed => unchecked += 1,
+        RecheckResult::Differs(fields) => {
+            findings.push(finding(Drift::DifferingCopy, one, from, fields))
+        }
+        RecheckResult::Missing => findings.push(finding(Drift::MissingCopy, one, from, Vec::new())),
+    };
+    for (one, copy) in all.iter().zip(copies) {
+        let Some(copy) = copy else {
+            add(RecheckResult::Missing, &one.id, &one.from);
+            continue;
+        };
+        match &one.source {
+            Some(source) if one.known == Some(copy.digest()) => {
+                let result = compare(run, account, &one.from, source.document(), &copy).await?;
+                add(result, &one.id, &one.from);
+            }
+            _ => changed.entry(&one.from).or_default().push((&one.id, copy)),
+        }
+    }
+    for (from, copies) in changed {
+        let ids: Vec<&str> = copies.iter().map(|(id, _)| *id).collect();
+        let sources = run.present(from, &ids).await?;
+        for ((id, copy), source) in copies.into_iter().zip(sources) {
+            let Some(source) = source else {
+                add(RecheckResult::Changed, id, from);
+                continue;
+            };
+            let result = compare(run, account, from, &source, &copy).await?;
+            add(result, id, from);
+        }
+    }
+    // Counted at the end: if the batch fails half way, all of it counts as unchecked, once.
+    findings.into_iter().for_each(|one| results.add(one));
+    (0..in_sync).for_each(|_| count(&results.in_sync));
+    results.add_unchecked(unchecked);
+    Ok(())
+}
+
+/// Compares a copy with its source, if the source still qualifies.
+async fn compare(
+    run: &Run,
+    account: AccountId,
+    from: &DatabaseName,
+    source: &Document,
+    copy: &Document,
+) -> Result<RecheckResult, Error> {
+    let (database, id) = (account.database(), source.id());
+    let facts = NumberFacts::of(source);
+    if source_in_number_database(from, id, &facts) != Source::Assigned(account) {
+        return Ok(RecheckResult::Changed);
+    }
+    if source.digest() == copy.digest() {
+        return Ok(RecheckResult::Same);
+    }
+    if !facts.has_attachments && copy.get("_attachments").is_none() {
+        return Ok(RecheckResult::Differs(differing_fields(source, copy)));
+    }
+    // Servers can have different digests of the same bytes, so the bytes are compared.
+    let source = with_attachments(run, from, id).await?;
+    let copy = with_attachments(run, &database, id).await?;
+    let (Some(source), Some(copy)) = (source, copy) else {
+        return Ok(RecheckResult::Changed);
+    };
+    Ok(if source.digest() == copy.digest() {
+        RecheckResult::Same
+    } else {
+        RecheckResult::Differs(differing_fields(&source, &copy))
+    })
+}
+
+async fn with_attachments(
+    run: &Run,
+    database: &DatabaseName,
+    id: &str,
+) -> Result<Option<Document>, Error> {
+    let found = run.documents(database, &[id], Attachments::Inline).await?;
+    Ok(found.into_iter().next().and_then(Found::present))
+}

@@ -1,0 +1,190 @@
+//! A snapshot of the accounts' copies: a digest and flags of each.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::kazoo::AccountId;
+use crate::plan::{Drift, Elsewhere, Owner, place_in_account};
+use document::Digest;
+
+/// `pvt_used_by` differs from the usage in the account's documents.
+pub(super) const WRONG_USED_BY: u16 = 1;
+/// The copy is assigned to another account.
+pub(super) const ASSIGNED_ELSEWHERE: u16 = 1 << 1;
+/// The copy is assigned to its account.
+const ASSIGNED_HERE: u16 = 1 << 2;
+/// The assignment of the copy is not an account id.
+pub(super) const ODD_ASSIGNMENT: u16 = 1 << 3;
+/// A number database that may hold the number has a document of it.
+const HAS_SOURCE: u16 = 1 << 4;
+/// Such a document is assigned to an account.
+const SOURCE_ASSIGNED: u16 = 1 << 5;
+/// Such a document is assigned to the account of the copy.
+const SOURCE_ASSIGNED_HERE: u16 = 1 << 6;
+/// Such a document is live and assigned to nobody.
+const SOURCE_UNASSIGNED: u16 = 1 << 7;
+/// An account outside of the snapshot also claims the number.
+const CLAIMED_ELSEWHERE: u16 = 1 << 9;
+/// Such a document is in a database that the audit covers.
+pub(super) const IN_SCOPE: u16 = 1 << 8;
+
+/// The flag for the assignment of a copy.
+pub(super) fn owner_flag(owner: Owner) -> u16 {
+    match owner {
+        Owner::Here => ASSIGNED_HERE,
+        Owner::Another => ASSIGNED_ELSEWHERE,
+        Owner::Odd => ODD_ASSIGNMENT,
+        Owner::Nobody => 0,
+    }
+}
+
+/// An account's live number document.
+pub(super) struct SnapshotEntry {
+    pub(super) id: Box<str>,
+    pub(super) account: AccountId,
+    digest: Digest,
+    flags: AtomicU16,
+}
+
+impl SnapshotEntry {
+    pub(super) fn new(id: &str, account: AccountId, digest: Digest, flags: u16) -> Self {
+        Self {
+            id: id.into(),
+            account,
+            digest,
+            flags: AtomicU16::new(flags),
+        }
+    }
+
+    fn set(&self, flags: u16) {
+        self.flags.fetch_or(flags, Ordering::Relaxed);
+    }
+
+    pub(super) fn has(&self, flag: u16) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag != 0
+    }
+
+    fn owner(&self) -> Owner {
+        [Owner::Here, Owner::Another, Owner::Odd]
+            .into_iter()
+            .find(|owner| self.has(owner_flag(*owner)))
+            .unwrap_or(Owner::Nobody)
+    }
+}
+
+/// The state of a number's document in a number database.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SourceState {
+    /// A live number, assigned to this account.
+    Assigned(AccountId),
+    /// A live number, assigned to nobody.
+    Unassigned,
+    /// Any other document.
+    Other,
+}
+
+/// The live number documents of all accounts, sorted by number and account.
+pub(super) struct AccountSnapshot {
+    entries: Vec<SnapshotEntry>,
+    /// By the index of an entry: the account to which a number database assigns the number, if it is another one.
+    assigned_to: Mutex<HashMap<usize, AccountId>>,
+}
+
+impl AccountSnapshot {
+    pub(super) fn new(mut entries: Vec<SnapshotEntry>) -> Self {
+        entries
+            .sort_unstable_by(|one, other| (&one.id, one.account).cmp(&(&other.id, other.account)));
+        entries.shrink_to_fit();
+        Self {
+            entries,
+            assigned_to: Mutex::default(),
+        }
+    }
+
+    /// The entries with their indexes.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (usize, &SnapshotEntry)> {
+        self.entries.iter().enumerate()
+    }
+
+    /// The entries of a number, and the index of the first.
+    fn of(&self, number: &str) -> (usize, &[SnapshotEntry]) {
+        let start = self.entries.partition_point(|entry| *entry.id < *number);
+        let rest = self.entries.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|entry| *entry.id == *number);
+        (start, rest.get(..end).unwrap_or_default())
+    }
+
+    /// The digest of an account's copy.
+    pub(super) fn digest_of(&self, account: AccountId, number: &str) -> Option<Digest> {
+        let mut all = self.of(number).1.iter();
+        all.find(|entry| entry.account == account)
+            .map(|entry| entry.digest)
+    }
+
+    /// Sets the flags for a document in a number database that may hold the number.
+    pub(super) fn flag_source(&self, number: &str, state: SourceState, scope: u16) {
+        let (start, entries) = self.of(number);
+        for (index, entry) in (start..).zip(entries) {
+            let flags = match state {
+                SourceState::Assigned(account) if account == entry.account => {
+                    SOURCE_ASSIGNED | SOURCE_ASSIGNED_HERE
+                }
+                SourceState::Assigned(account) => {
+                    self.assigned_to
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(index, account);
+                    SOURCE_ASSIGNED
+                }
+                SourceState::Unassigned => SOURCE_UNASSIGNED,
+                SourceState::Other => 0,
+            };
+            entry.set(HAS_SOURCE | flags | scope);
+        }
+    }
+
+    /// Whether a database that the audit covers has a document of this number, and an account has a live copy.
+    pub(super) fn is_in_scope(&self, number: &str) -> bool {
+        self.of(number).1.iter().any(|entry| entry.has(IN_SCOPE))
+    }
+
+    /// The copies that are assigned to their account while no number database has the number.
+    pub(super) fn unsourced_claims(&self) -> impl Iterator<Item = &SnapshotEntry> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.has(ASSIGNED_HERE) && !entry.has(HAS_SOURCE))
+    }
+
+    /// Sets the flag for a claim of an account outside of the snapshot.
+    pub(super) fn flag_claimed(&self, number: &str) {
+        for entry in self.of(number).1 {
+            entry.set(CLAIMED_ELSEWHERE);
+        }
+    }
+
+    /// The account to which a number database assigns an entry's number, if it is another one.
+    pub(super) fn assigned_to(&self, index: usize) -> Option<AccountId> {
+        self.assigned_to
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&index)
+            .copied()
+    }
+
+    /// The drift of an entry, given the number databases and the other accounts.
+    pub(super) fn drift_of(&self, entry: &SnapshotEntry) -> Option<Drift> {
+        let claims = self.of(&entry.id).1.iter();
+        let elsewhere = Elsewhere {
+            exists: entry.has(HAS_SOURCE),
+            is_assigned: entry.has(SOURCE_ASSIGNED),
+            is_assigned_here: entry.has(SOURCE_ASSIGNED_HERE),
+            is_unassigned: entry.has(SOURCE_UNASSIGNED),
+            is_claimed: entry.has(CLAIMED_ELSEWHERE)
+                || claims
+                    .filter(|other| other.account != entry.account)
+                    .any(|other| other.has(ASSIGNED_HERE)),
+        };
+        place_in_account(entry.owner(), elsewhere)
+    }
+}
