@@ -272,7 +272,7 @@ lock_of_dead_run_is_unlocked(Config) ->
              ,",\"since\":\"2026-01-02T03:04:05Z\",\"renewed\":\"2026-01-02T03:04:35Z\",\"lease_seconds\":1000000000000}"
              ],
     test_couch:hold_lock([Holder]),
-    Line = "purge_deleted by ann on kazoo@a has been running since 2026-01-02T03:04:05Z, last heard of at 2026-01-02T03:04:35Z: its lock ",
+    Line = "purge_deleted by ann on kazoo@a has been running since 2026-01-02T03:04:05Z, last renewed at 2026-01-02T03:04:35Z: its lock ",
     {ok, [Would]} = call(Config, dry_run, [unlock]),
     Would = Line ++ "would be removed",
     {ok, [Is]} = call(Config, unlock, []),

@@ -36,7 +36,7 @@ struct AccountCopy {
 /// Copies by the number database that they belong to.
 #[derive(Default)]
 struct Copies {
-    /// What the number databases hold that were read before.
+    /// The content of the number databases that were read before.
     known: Known,
     by_database: Mutex<BTreeMap<DatabaseName, Vec<AccountCopy>>>,
 }

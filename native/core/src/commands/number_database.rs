@@ -1,4 +1,4 @@
-//! What a number database holds, and creating one.
+//! The content of a number database, and creating one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ const DESIGN_DOCUMENT: &str = include_str!("../../../../priv/couchdb/numbers.jso
 /// Its id.
 const DESIGN_ID: &str = "_design/numbers";
 
-/// What a number database holds.
+/// The content of a number database.
 #[derive(Default)]
 pub(super) struct Existing {
     numbers: SortedIdMap<Digest>,
@@ -35,13 +35,13 @@ impl Existing {
     }
 }
 
-/// What a number database holds; `None` where it does not exist.
+/// The content of a number database; `None` where it does not exist.
 pub(super) type Holds = Result<Option<Existing>, Error>;
 
-/// What number databases hold.
+/// The content of number databases.
 pub(super) type Known = BTreeMap<DatabaseName, Holds>;
 
-/// What each number database of a prefix holds. One that cannot be read is a failure when a number turns out to belong there.
+/// The content of each number database of a prefix. One that cannot be read is a failure when a number turns out to belong there.
 pub(super) async fn known(run: &Arc<Run>) -> Result<Known, Error> {
     let mut databases = run.all_number_databases().await?;
     databases.retain(|database| !database.is_unprefixed());
@@ -76,7 +76,7 @@ async fn whole(run: &Run, database: &DatabaseName) -> Result<Existing, Error> {
     Ok(existing)
 }
 
-/// What a number database holds of these.
+/// The documents of a number database with these ids.
 pub(super) async fn by_ids(run: &Run, database: &DatabaseName, ids: &[&str]) -> Holds {
     let mut wanted: Vec<&str> = std::iter::once(DESIGN_ID)
         .chain(ids.iter().copied())

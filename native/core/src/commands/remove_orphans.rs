@@ -128,7 +128,7 @@ async fn assigned_in(run: &Run, database: &DatabaseName) -> Result<ByOther, Erro
     Ok(numbers)
 }
 
-/// What a scan of one database found missing on the other side.
+/// The documents that a scan of one database found missing on the other side.
 type Missing = (DatabaseName, ByOther);
 
 /// Leaves out what the other side holds. With listings that side is read whole, once a run; without, it is asked by id later.
@@ -216,7 +216,7 @@ async fn remove(run: &Arc<Run>, side: Side, found: Vec<Missing>) -> Result<(), E
     Ok(())
 }
 
-/// What it means that a database of the other side does not exist.
+/// The effect of a missing database on the other side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Absent {
     IsAFailure,

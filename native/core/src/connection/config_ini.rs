@@ -160,9 +160,9 @@ fn shown(name: &[u8]) -> String {
     }
 }
 
-/// The section that Kazoo takes for the connection: the last in the file that names neither a zone nor a host. Kazoo finds none
+/// The section that Kazoo reads for the connection: the last in the file that names neither a zone nor a host. Kazoo finds none
 /// where one names this very host or this zone: `kz_config` then returns those alone, and `kz_dataconfig` asks for the
-/// generic one all the same.
+/// generic one anyway.
 fn generic<'a>(sections: &[&'a Section<'a>], node: &Node) -> Option<&'a Section<'a>> {
     let hidden = sections.iter().any(|section| match section.own_host() {
         Some(host) => host == node.host,
@@ -283,18 +283,18 @@ mod tests {
 
     #[test]
     fn section_that_is_not_there_is_named_if_it_is_a_name() {
-        let told = |text: &str| {
+        let warning = |text: &str| {
             let error = couchdb_url_of(text, Path::new("config.ini")).unwrap_err();
             error.to_string()
         };
-        let line = told("[data]\nconfig = cluster_2");
+        let line = warning("[data]\nconfig = cluster_2");
         assert!(line.ends_with("there is no section [cluster_2]"), "{line}");
         for damaged in [
             "c\rpassword = topsecret",
             "a:topsecret@b",
             &"topsecret".repeat(9),
         ] {
-            let line = told(&format!("[data]\nconfig = {damaged}"));
+            let line = warning(&format!("[data]\nconfig = {damaged}"));
             assert!(line.ends_with("there is no section [...]"), "{line}");
         }
     }

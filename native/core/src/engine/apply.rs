@@ -15,7 +15,7 @@ use couchdb::{Attachments, Error, Found, Kind, Operation};
 /// A document as it is after a run has dealt with it.
 pub(crate) type Written = Option<Document>;
 
-/// What became of one document.
+/// The result of the write of one document.
 #[derive(Debug)]
 pub(crate) enum End {
     /// It is as it should be. `written`: the document, unless it was deleted, or its write turned out to have landed.
@@ -32,7 +32,7 @@ impl End {
     }
 }
 
-/// What became of each document, by id.
+/// The result for each document, by id.
 pub(crate) type Ends = HashMap<String, End>;
 
 impl Run {
@@ -83,7 +83,7 @@ pub(super) struct Applying<'a> {
     ends: Ends,
 }
 
-/// What decisions come to: changes, and the ids of those that depend on the content of attachments.
+/// The result of a set of decisions: changes, and the ids of those that depend on the content of attachments.
 #[derive(Default)]
 struct Decisions {
     changes: Vec<Change>,

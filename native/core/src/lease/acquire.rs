@@ -28,11 +28,11 @@ pub(crate) enum Taken {
     By(Box<Entry>),
 }
 
-/// Takes the lock for a command that needs it, or waits for it, or says whose it is. Nothing but
-/// the lock is read or written.
+/// Takes the lock for a command that needs it, waits for it, or reports its holder. Only the lock
+/// document is read and written.
 ///
-/// Only cluster-wide runs need it. What a run for one account or for given numbers writes carries
-/// the revisions that it read, and somebody may wait for it at a web page.
+/// Only cluster-wide runs need it. Writes of a run for one account or for given numbers carry the
+/// revisions that were read, and somebody may wait for that run at a web page.
 pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error> {
     if scope != Some(Scope::Exclusive) || run.settings.lock == Lock::Off || run.settings.dry_run {
         return Ok(Taken::Unneeded);
@@ -72,10 +72,10 @@ pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error
     }
 }
 
-/// Until this run stands in the document (None), or is refused because of another.
+/// Repeats until this run has an entry in the document (None), or is refused because of another.
 ///
-/// What counts is what is read, never what was written: a lost answer may be of a write that
-/// landed, and in a cluster of several copies a write can be answered and lose to another.
+/// Only a read proves that the entry is there, never an answer to a write: the write of a lost answer may have landed, and in a
+/// cluster with several copies a write can be answered and lose to another.
 async fn acquire(run: &Run, held: &mut Lease, me: &Holder) -> Result<Option<Box<Entry>>, Error> {
     let mut waits_for = None;
     let mut buried = Vec::new();

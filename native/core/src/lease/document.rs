@@ -24,11 +24,11 @@ pub(super) struct LockDocument {
     pub(super) database: DatabaseName,
     /// Where version 0.1 has the document.
     pub(super) former: DatabaseName,
-    /// What was read last, for who wants to write without reading first.
+    /// The document that was read last, for a write without a read before it.
     pub(super) known: Mutex<Option<LockRead>>,
 }
 
-/// What was read.
+/// The document that was read.
 #[derive(Clone)]
 pub(super) struct LockRead {
     pub(super) rev: Option<Revision>,
@@ -208,7 +208,7 @@ fn named(database: &str) -> Result<DatabaseName, Error> {
     })
 }
 
-/// Who met must not meet again.
+/// Two runs that conflicted must not conflict again.
 pub(super) async fn step_back() {
     let pause = STEP_BACK.mul_f64(rand::random::<f64>());
     sleep(pause).await;

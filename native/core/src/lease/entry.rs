@@ -22,7 +22,7 @@ impl Entry {
         serde_json::from_str(json).map_or_else(|_| Self::Unreadable(json.into()), Self::Holder)
     }
 
-    /// What is the same in two versions of an entry.
+    /// The part that two versions of an entry share.
     pub(super) fn key(&self) -> &str {
         match self {
             Self::Holder(holder) => &holder.run,
@@ -56,14 +56,14 @@ impl Entry {
         self.holder().is_none_or(|holder| holder.looks_dead(now))
     }
 
-    /// When it expires if it does not say again that it lives, for people; empty where nobody knows.
+    /// When it expires if it does not say again that it lives, for people; empty where the time is not known.
     pub fn expires(&self) -> String {
         self.holder().map(Holder::expires).unwrap_or_default()
     }
 
-    /// `, last heard of at 2026-11-24T03:00:00Z`, for people; empty where nobody knows.
+    /// `, last renewed at 2026-11-24T03:00:00Z`, for people; empty where the time is not known.
     pub fn last_seen(&self) -> String {
-        let since = |holder: &Holder| format!(", last heard of at {}", rfc3339(holder.renewed));
+        let since = |holder: &Holder| format!(", last renewed at {}", rfc3339(holder.renewed));
         self.holder().map(since).unwrap_or_default()
     }
 }

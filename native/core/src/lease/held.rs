@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::document::LockDocument;
 
-/// How long giving the lock back may take; after it the lease runs out by itself.
+/// How long giving the lock back may take; after that the lease expires.
 const RELEASE: Duration = Duration::from_secs(10);
 
 /// A lease is renewed so many times as often as it expires. An outage of a minute must not end a run
@@ -27,7 +27,7 @@ const TRY: u32 = 6;
 /// take the lock.
 const MARGIN: u32 = 18;
 
-/// Who cancels a run wants it over within a second of that, and this is some of it.
+/// A cancelled run ends within a second; this is part of that second.
 const CANCELLED: Duration = Duration::from_millis(900);
 
 /// The lock that a run has. However it ends, its entry is removed.
@@ -41,7 +41,7 @@ pub(crate) struct Lease {
     ended: Arc<Ended>,
 }
 
-/// What ended a run before its time.
+/// The reason why a run ended early.
 #[derive(Default)]
 struct Ended {
     /// Why the lock is no longer ours.
@@ -89,14 +89,14 @@ impl Lease {
             Some(at) => CANCELLED.saturating_sub(at.elapsed()),
             None => RELEASE,
         };
-        if let Some(releasing) = self.let_go() {
+        if let Some(releasing) = self.release_in_background() {
             let _ = timeout(patience, releasing).await;
         }
         self.ended.lost.get().cloned()
     }
 
     /// Begins to give it back. That goes on when nobody waits for it.
-    fn let_go(&mut self) -> Option<JoinHandle<()>> {
+    fn release_in_background(&mut self) -> Option<JoinHandle<()>> {
         if let Some(renewing) = self.renewing.take() {
             renewing.abort();
         }
@@ -115,7 +115,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        drop(self.let_go());
+        drop(self.release_in_background());
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Holder {
     pub run: String,
     /// The function and its arguments, not endless.
     pub command: String,
-    /// Who runs it.
+    /// The user who runs it.
     pub who: String,
     /// Where it runs: a node, or a process of a machine.
     pub place: String,

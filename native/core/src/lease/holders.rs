@@ -4,12 +4,12 @@
 //! Each cluster-wide run that writes has a [`Holder`] in it, and renews it while it lives. An entry that stays as it is for its
 //! lease belongs to a run that died, and the next run removes it. How long that is a run sees for itself, on its own monotonic
 //! clock ([`Watch`]): clocks of servers differ, and jump. Moments in the document are the server's, from the `Date` of its
-//! answers. They only tell whether watching is worth it at once: an entry that looks alive refuses a run that does not wait.
+//! answers. They only decide whether to start watching: an entry that looks alive refuses a run that does not wait.
 //!
 //! The document is read as something that anybody may have written: an entry that cannot be read is watched like the others,
 //! and removed.
 //!
-//! Everything here is pure; `run::lock` reads and writes.
+//! Everything here is pure; `acquire` and `held` read and write.
 
 use std::time::{Instant, SystemTime};
 
@@ -37,7 +37,7 @@ pub const FORMER_DOCUMENT: &str = "lock";
 /// More entries than this are not read one by one.
 const MOST_ENTRIES: usize = 1000;
 
-/// What a run does about the lock.
+/// The use that a run makes of the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lock {
     /// It neither takes it nor looks.
@@ -55,14 +55,14 @@ pub struct Holders {
     entries: Vec<Entry>,
 }
 
-/// What the document means for a run that would take the lock.
+/// The meaning of the document for a run that wants the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It has it.
     Held,
     /// It may take it.
     Free {
-        /// What is to be written then.
+        /// The content to write then.
         with: Holders,
         /// Entries of dead runs that are no longer in it.
         dead: Vec<Entry>,
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn readable_entry_excludes_beside_one_that_is_not() {
+    fn readable_entry_excludes_although_another_is_unreadable() {
         let (other, me) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
         let mut holders = taken(&Holders::default(), &other, at(0));
         holders.entries.insert(0, Entry::parse("17"));
@@ -362,7 +362,7 @@ mod tests {
             Verdict::Taken(by) => assert_eq!(by.key(), other.run),
             verdict => panic!("{verdict:?}"),
         }
-        // Who renews or leaves changes its own entry alone.
+        // A run that renews or leaves changes only its own entry.
         let text = holders
             .renewed(&other.run, at(2))
             .unwrap()

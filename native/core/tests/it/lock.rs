@@ -518,8 +518,8 @@ async fn expired_lock_is_removed_and_live_lock_is_kept() {
     assert_eq!(
         lines[..2],
         [
-            "waiting: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last heard of at 2026-01-02T03:05:05Z: it counts as dead, and its lock is removed, when it stays silent for 2 seconds (`unlock` removes it at once)",
-            "warning: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last heard of at 2026-01-02T03:05:05Z: its lock is removed"
+            "waiting: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last renewed at 2026-01-02T03:05:05Z: it counts as dead, and its lock is removed, when it stays silent for 2 seconds (`unlock` removes it at once)",
+            "warning: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last renewed at 2026-01-02T03:05:05Z: its lock is removed"
         ]
     );
     assert!(began.elapsed() > Duration::from_secs(2));
