@@ -120,7 +120,7 @@ impl Drop for Lease {
 }
 
 impl LockDocument {
-    /// Renews a run's entry, which was `written` then, for as long as that can be done; says why it no longer can. Whoever else
+    /// Renews a run's entry, which was `written` then, for as long as that can be done; says why it no longer can. A run that
     /// waits may remove the entry when it was seen unchanged for a lease, which is after `written` and a lease.
     async fn renew(&self, run: &str, mut written: Instant, lease: Duration) -> String {
         loop {
