@@ -30,6 +30,13 @@ pub(crate) fn digest_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a st
     Digest(sum.finish())
 }
 
+impl Object<'_> {
+    /// The digest of the content.
+    pub fn digest(&self) -> Digest {
+        digest_of_fields(self.fields())
+    }
+}
+
 /// The digest of an object: a sum over its fields, which ignores their order.
 #[derive(Default)]
 struct ObjectSum {

@@ -2,7 +2,8 @@
 
 use super::argument::{Argument, Refusal};
 use super::given::Given;
-use super::prepared::{Command, Prepared};
+use super::parsed::Command;
+use super::prepared::Prepared;
 use super::{commands, find, help};
 
 /// Parses a command. A refusal is one line with the argument, the expected value and an example.
@@ -14,7 +15,7 @@ pub fn parse(function: &str, arguments: &[Argument]) -> Result<Command, Refusal>
     let Some(spec) = find(function, arguments.len()) else {
         return Err(unknown(function, arguments.len()));
     };
-    let mut given = Given::new(spec, arguments);
+    let mut given = Given::new(spec.name, spec.parameters, arguments);
     let prepared = (spec.start)(&mut given)?;
     let prepared = if given.is_empty_list() {
         Prepared::nothing()
@@ -67,7 +68,10 @@ mod tests {
     }
 
     fn given(function: &str, arguments: &'static [Argument]) -> Given<'static> {
-        Given::new(find(function, arguments.len()).unwrap(), arguments)
+        {
+            let spec = find(function, arguments.len()).unwrap();
+            Given::new(spec.name, spec.parameters, arguments)
+        }
     }
 
     fn leaked(argument: Argument) -> &'static [Argument] {

@@ -4,7 +4,7 @@
 //! provides only ids; decisions come from the documents. A number that the index lacks is not copied and not fixed by this run,
 //! and nothing is deleted because of it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,13 +18,6 @@ use document::{Document, IdRange};
 /// The timeout for an index. An index that is up to date answers in milliseconds; building one takes longer than reading the
 /// documents.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The state of the cluster's indexes in this run.
-#[derive(Debug, Default)]
-pub(super) struct Indexes {
-    /// An index timed out. Then the others are not built either.
-    are_slow: AtomicBool,
-}
 
 /// The documents of a number database; at least all that are assigned to one account.
 pub(crate) enum Assigned<'a> {
@@ -88,7 +81,7 @@ impl Run {
         let unusable = |kind, detail: &str| {
             Error::new(kind, Operation::OPEN_DOCS, detail).in_database(database)
         };
-        if self.indexes.are_slow.load(Ordering::Relaxed) {
+        if self.indexes_are_slow.load(Ordering::Relaxed) {
             return Err(unusable(Kind::Timeout, "the indexes are not built"));
         }
         let server = self.cluster.server(Some(database)).await?;
@@ -96,7 +89,7 @@ impl Run {
         let asked = server.rows_in_range(database, &keys, self.settings.max_bulk_read);
         let found = asked.await.inspect_err(|error| {
             if error.kind() == Kind::Timeout {
-                self.indexes.are_slow.store(true, Ordering::Relaxed);
+                self.indexes_are_slow.store(true, Ordering::Relaxed);
             }
         })?;
         // Keys of another form lie out of range, and a server that cannot run the view leaves it empty. So an empty answer counts

@@ -33,4 +33,4 @@ pub(crate) use proxy::decodes_names;
 pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler, Target};
 pub(crate) use run::Run;
 pub(crate) use scan::may_be_a_number;
-pub use settings::Settings;
+pub use settings::{Lock, Settings};

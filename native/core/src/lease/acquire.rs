@@ -11,8 +11,8 @@ use super::document::{CONFLICTS, LockDocument, LockRead, is_not_allowed, now, st
 use super::entry::{Entry, Watch};
 use super::held::Lease;
 use super::holder::Holder;
-use super::holders::{FORMER_DATABASE, Holders, Lock, Verdict};
-use crate::engine::Run;
+use super::holders::{FORMER_DATABASE, Holders, Verdict};
+use crate::engine::{Lock, Run};
 use couchdb::{Backoff, Error, Operation};
 
 /// How often a run that waits looks.

@@ -9,10 +9,11 @@ mod holders;
 mod scope;
 mod unlock;
 
+pub use crate::engine::Lock;
 pub(crate) use acquire::{Taken, take};
 pub use entry::{Entry, Watch};
 pub(crate) use held::Lease;
 pub use holder::Holder;
-pub use holders::{DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holders, Lock, Verdict};
+pub use holders::{DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holders, Verdict};
 pub use scope::Scope;
 pub(crate) use unlock::unlock;

@@ -4,7 +4,7 @@ use document::{Digest, Document};
 
 use super::Decision;
 use crate::kazoo::{DatabaseName, NumberFacts};
-use crate::report::Reason;
+use crate::reason::Reason;
 
 /// Number database → account database: the number database is the authority, also over soft-deleted copies
 /// (docs/specification.md#soft-deleted), but never over a document of another type (docs/specification.md#other-types). `whole`:

@@ -13,7 +13,7 @@ mod unassigned;
 
 use document::{Document, Leaf};
 
-use crate::report::Reason;
+use crate::reason::Reason;
 
 pub use apps::{decide_used_by, is_used_by_wrong};
 pub use assignment::{Source, source_in_number_database};

@@ -4,7 +4,7 @@ use document::{Digest, Document, Leaf, Object, Revision};
 
 use super::Decision;
 use crate::kazoo::NumberFacts;
-use crate::report::Reason;
+use crate::reason::Reason;
 
 /// One write that a run made or may have made to a document.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use document::Document;
 
 use super::{Decision, Elsewhere, Owner, source_in_number_database};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
-use crate::report::Reason;
+use crate::reason::Reason;
 
 /// `remove_wrong_assigned_…`: deletes a number in an account's database that is assigned to another account. An assignment that
 /// is not an account id does not count (docs/specification.md#remove-wrong-assigned, #odd-assignment).

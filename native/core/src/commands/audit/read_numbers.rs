@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use super::coverage::Coverage;
 use super::read_accounts::is_design;
-use super::recheck::Recheck;
+use super::results::{AuditResults, Recheck, count};
 use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
-use super::{AuditResults, count};
 use crate::engine::{Duplicate, Run};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, UsedBy};
 use crate::plan::{Drift, Source, is_said_to_be_used, is_used_by_wrong, source_in_number_database};

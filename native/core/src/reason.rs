@@ -211,7 +211,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
 mod tests {
     use super::*;
 
-    const MANUAL: &str = include_str!("../../../../docs/kazoo.md");
+    const MANUAL: &str = include_str!("../../../docs/kazoo.md");
 
     #[test]
     fn table_in_the_docs_is_the_one_here() {
