@@ -27,7 +27,7 @@ pub(super) struct Indexes {
 }
 
 /// The documents of a number database; at least all that are assigned to one account.
-pub(crate) enum Assigned<'a> {
+pub(crate) enum AssignedPages<'a> {
     /// All its documents.
     All(Scan<'a, Document>),
     /// The documents that the index lists for the account.
@@ -38,7 +38,7 @@ pub(crate) enum Assigned<'a> {
     },
 }
 
-impl Assigned<'_> {
+impl AssignedPages<'_> {
     /// The next page; `None` after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Document>>, Error> {
         match self {
@@ -62,11 +62,11 @@ impl Run {
         &self,
         database: &DatabaseName,
         only: Option<AccountId>,
-    ) -> Result<Assigned<'_>, Error> {
+    ) -> Result<AssignedPages<'_>, Error> {
         if let Some(account) = only {
             match self.ids_assigned_to(database, account).await {
                 Ok(ids) => {
-                    return Ok(Assigned::Of {
+                    return Ok(AssignedPages::Of {
                         run: self,
                         database: database.clone(),
                         ids: ids.into_iter(),
@@ -77,7 +77,7 @@ impl Run {
             }
         }
         let scan = self.scan(database, IdRange::all());
-        Ok(Assigned::All(scan.await?))
+        Ok(AssignedPages::All(scan.await?))
     }
 
     async fn ids_assigned_to(
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_an_account_in_any_case_and_the_id() {
+    fn index_key_has_account_and_number() {
         let row = |key: Value| Keyed {
             id: "+14155550100".to_owned(),
             key,

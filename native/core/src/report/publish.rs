@@ -56,7 +56,7 @@ pub(crate) async fn publish(
         let path = to.path(run, &summary.command);
         let text = reporter.with_recorded(|recorded| document(about, summary, recorded));
         let make = matches!(to, ReportTo::Directory(_));
-        let written = aside({
+        let written = run_blocking({
             let path = path.clone();
             move || {
                 if make {
@@ -76,7 +76,7 @@ pub(crate) async fn publish(
     }
     if let Some(path) = metrics.map(Path::to_owned) {
         let summary = summary.clone();
-        let added = aside({
+        let added = run_blocking({
             let path = path.clone();
             move || add(&path, &summary)
         });
@@ -92,7 +92,7 @@ pub(crate) async fn publish(
 }
 
 /// Runs blocking file work outside the async threads.
-async fn aside(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+async fn run_blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(io::Error::other)?

@@ -214,7 +214,7 @@ mod tests {
     const MANUAL: &str = include_str!("../../../../docs/kazoo.md");
 
     #[test]
-    fn table_in_the_docs_is_the_one_here() {
+    fn docs_have_the_table_of_reasons() {
         let rows: String = EXPLANATIONS
             .iter()
             .map(|row| format!("| {} | {} | {} |\n", row.keys, row.meaning, row.remedy))
