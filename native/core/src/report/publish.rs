@@ -126,7 +126,7 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 fn add(path: &Path, summary: &Summary) -> io::Result<()> {
     let _turn = turn(path)?;
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -152,7 +152,7 @@ fn turn(path: &Path) -> io::Result<File> {
         .custom_flags(flags.bits().cast_signed())
         .open(PathBuf::from(name))?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("the lock file is no regular file"));
+        return Err(io::Error::other("the lock file is not a regular file"));
     }
     for _ in 1..TURNS {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
