@@ -160,7 +160,6 @@ impl Command {
         }
     }
 
-    /// Runs the command.
     pub(crate) async fn start(self, run: &Arc<Run>) -> Result<Answer, Error> {
         (self.prepared.work)(run.clone()).await
     }

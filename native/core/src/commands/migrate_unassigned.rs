@@ -71,7 +71,6 @@ async fn migrate_database(run: &Run, database: &DatabaseName) -> Result<(), Erro
     Ok(())
 }
 
-/// Documents of unassigned numbers.
 struct Migration<'a> {
     run: &'a Run,
     database: &'a DatabaseName,

@@ -180,7 +180,6 @@ impl Undoing {
     }
 }
 
-/// Documents that a run wrote.
 struct PutBack<'a> {
     database: &'a DatabaseName,
     undoing: &'a Undoing,

@@ -24,7 +24,6 @@ pub(crate) trait AccountFilter: Send + Sync {
     }
 }
 
-/// All accounts.
 pub(crate) struct AllAccounts;
 
 impl AccountFilter for AllAccounts {

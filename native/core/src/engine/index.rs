@@ -28,7 +28,6 @@ pub(super) struct Indexes {
 
 /// The documents of a number database; at least all that are assigned to one account.
 pub(crate) enum AssignedPages<'a> {
-    /// All its documents.
     All(Scan<'a, Document>),
     /// The documents that the index lists for the account.
     Of {

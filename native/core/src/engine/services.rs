@@ -9,7 +9,6 @@ use crate::operation;
 use crate::report::Reason;
 use couchdb::Error;
 
-/// Accounts whose numbers changed in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Services {
     touched: Mutex<BTreeSet<AccountId>>,

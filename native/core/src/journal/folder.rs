@@ -176,7 +176,6 @@ impl Folder {
         Ok(rustix::fs::openat(&self.0, name, flags, mode)?.into())
     }
 
-    /// Deletes a run's journal.
     pub(super) fn remove(&self, run: &str) -> Result<(), Refused> {
         Ok(rustix::fs::unlinkat(&self.0, name(run), AtFlags::empty())?)
     }

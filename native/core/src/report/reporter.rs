@@ -65,7 +65,6 @@ impl Reporter {
         self.send(Event::Output(line)).await;
     }
 
-    /// Reports a warning.
     pub(crate) async fn warn(&self, line: String) {
         self.send_outside_output(Event::Warning(line)).await;
     }
@@ -156,12 +155,10 @@ impl Reporter {
         self.tally.database_failed(database, kind);
     }
 
-    /// The failures so far.
     pub(crate) fn failures(&self) -> Failures {
         self.tally.failures()
     }
 
-    /// The figures of the run.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }
