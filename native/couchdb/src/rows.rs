@@ -85,7 +85,7 @@ impl FromRow for Document {
         };
         match Self::read(&id, rev, text) {
             Ok(document) => Ok(Some(document)),
-            Err(_) => Err("a document that is no JSON object"),
+            Err(_) => Err("a document that is not a JSON object"),
         }
     }
 

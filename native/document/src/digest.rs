@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn digest_takes_any_depth_of_nesting() {
+    fn digest_accepts_any_depth_of_nesting() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
         let other = format!("{{\"a\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
         assert_ne!(digest(&deep), digest(&other));

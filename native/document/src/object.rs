@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn edit_leaves_other_fields_as_they_were() {
+    fn edit_keeps_other_fields() {
         let text = r#"{"_id":"+1","_rev":"3-abc","n":1.0,"pvt_used_by":"callflow","z":"\u0041"}"#;
         let object = Object::parse(text).unwrap();
         assert_eq!(

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn all_about_one() {
+    fn help_describes_one_function() {
         assert_eq!(
             help(Some("carrier_module_usage"), Frontend::Erlang),
             [
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_names_are_offered() {
+    fn unknown_function_is_answered_with_nearest_names() {
         assert_eq!(asked("fix_numbers/2"), Ok("fix_numbers"));
         assert_eq!(
             asked("fix_numebr"),

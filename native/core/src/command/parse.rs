@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bogus_account_is_refused_in_one_helpful_line() {
+    fn invalid_account_is_refused_in_one_line() {
         assert_eq!(
             refused("copy_single_account_to_number_dbs", &[text("bogus")]),
             "copy_single_account_to_number_dbs: argument 1 is \"bogus\"; expected an account id \
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn number_databases_in_every_form() {
+    fn number_database_is_accepted_in_every_form() {
         let expected = DatabaseName::new("numbers/+1415").unwrap();
         let selected = Some(Selection::Database(expected.clone()));
         for form in [
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_may_be_empty_mixed_and_of_one() {
+    fn list_may_be_empty_mixed_or_of_one() {
         let id = "abcdef0123456789abcdef0123456789";
         let function = "copy_accounts_to_number_dbs";
         let empty = parse(function, &[Argument::List(vec![])]).unwrap();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn number_as_people_write_it_is_refused_by_every_function_and_the_clean_form_offered() {
+    fn number_with_separators_is_refused_with_a_suggestion() {
         for (written, seen) in [
             ("+1 (415) 555-0100", "+1 (415) 555-0100"),
             ("+1.415.555.0100", "+1.415.555.0100"),
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_invisible_characters_are_shown_escaped_and_the_clean_form_offered() {
+    fn name_with_invisible_characters_is_refused_with_a_suggestion() {
         let id = "abcdef0123456789abcdef0123456789";
         let line = refused("fix_account_db_numbers", &[text(&format!("{id}\u{200b}"))]);
         assert!(line.contains("6789\\u{200b}\""), "{line}");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_number_is_refused_where_a_database_or_a_prefix_is_wanted() {
+    fn whole_number_is_refused_as_database_or_prefix() {
         let wants_database = |parameter: &Parameter| {
             use Parameter::{Database, Databases, Prefix};
             matches!(parameter, Database | Databases | Prefix)
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said() {
+    fn unknown_function_and_wrong_arity_are_refused() {
         assert_eq!(refused("bogus", &[]), "there is no function \"bogus\"");
         assert_eq!(
             refused("fix_number", &[]),

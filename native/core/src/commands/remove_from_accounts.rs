@@ -151,7 +151,7 @@ impl FormerCopies<'_> {
         let is_odd = numbers.odd || (facts.is_assignment_odd && numbers.elsewhere.is_former());
         if facts.is_live_number() && is_odd {
             let line = format!(
-                "{}: {} is kept: its pvt_assigned_to, or that of its number, is no account id",
+                "{}: {} is kept: its pvt_assigned_to, or that of its number, is not an account id",
                 self.account.database(),
                 target.id
             );

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_write_is_ours_when_the_document_is_as_it_was_wanted() {
+    fn lost_write_landed_if_document_is_as_wanted() {
         let mut attempts = Attempts::default();
         let after = attempts.answered(change("{}"), lost());
         assert!(matches!(after, AfterAnswer::Again(Some(_))));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn document_that_is_gone_is_ours_only_after_a_lost_deletion() {
+    fn missing_document_is_ours_only_after_lost_deletion() {
         let mut attempts = Attempts::default();
         attempts.answered(change("{}"), lost());
         assert!(matches!(
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn conflict_forgets_nothing_of_an_earlier_lost_write() {
+    fn conflict_keeps_earlier_lost_write() {
         let mut attempts = Attempts::default();
         attempts.answered(change("{}"), lost());
         assert!(matches!(

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio_util::sync::CancellationToken;
 
 use crate::host::Host;
-use crate::journal::Start;
+use crate::journal::RunStart;
 use crate::kazoo::{Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig};
 use crate::report::{Reporter, Summary};
 use couchdb::{
@@ -106,7 +106,7 @@ impl Cluster {
     }
 
     /// Whether an earlier run was on this cluster.
-    pub(crate) async fn is_of(&self, earlier: &Start) -> Result<bool, Error> {
+    pub(crate) async fn is_of(&self, earlier: &RunStart) -> Result<bool, Error> {
         let url = self.url().await?.to_string();
         Ok(earlier.is_on(self.identity().await?, &url))
     }

@@ -20,8 +20,7 @@ use document::{Document, IdRange};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The documents of a number database; at least all that are assigned to one account.
-pub(crate) enum Assigned<'a> {
-    /// All its documents.
+pub(crate) enum AssignedPages<'a> {
     All(Scan<'a, Document>),
     /// The documents that the index lists for the account.
     Of {
@@ -31,7 +30,7 @@ pub(crate) enum Assigned<'a> {
     },
 }
 
-impl Assigned<'_> {
+impl AssignedPages<'_> {
     /// The next page; `None` after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Document>>, Error> {
         match self {
@@ -55,11 +54,11 @@ impl Run {
         &self,
         database: &DatabaseName,
         only: Option<AccountId>,
-    ) -> Result<Assigned<'_>, Error> {
+    ) -> Result<AssignedPages<'_>, Error> {
         if let Some(account) = only {
             match self.ids_assigned_to(database, account).await {
                 Ok(ids) => {
-                    return Ok(Assigned::Of {
+                    return Ok(AssignedPages::Of {
                         run: self,
                         database: database.clone(),
                         ids: ids.into_iter(),
@@ -70,7 +69,7 @@ impl Run {
             }
         }
         let scan = self.scan(database, IdRange::all());
-        Ok(Assigned::All(scan.await?))
+        Ok(AssignedPages::All(scan.await?))
     }
 
     async fn ids_assigned_to(
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_an_account_in_any_case_and_the_id() {
+    fn index_key_has_account_and_number() {
         let row = |key: Value| Keyed {
             id: "+14155550100".to_owned(),
             key,

@@ -11,7 +11,6 @@ use crate::operation;
 use crate::report::{Reason, Reporter};
 use couchdb::Error;
 
-/// Accounts whose numbers changed in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Services {
     touched: Mutex<BTreeSet<AccountId>>,

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn copy_that_its_account_claims_is_picked_and_claims_that_differ_are_contested() {
+    fn claimed_copy_is_picked_and_differing_claims_are_contested() {
         let candidate = |name: &str, at_home, text: &str| Candidate {
             database: DatabaseName::new(name).unwrap(),
             at_home,

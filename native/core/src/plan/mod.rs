@@ -28,7 +28,7 @@ pub use features::{KNOWN_FEATURES, edit_features, edited_list};
 pub use put_back::{Step, put_back, was_restored_by};
 pub use removal::{former_copy, other_account, state};
 pub use unassigned::{
-    KAZOOS_FIELDS, for_kazoo, is_migrated, is_said_to_be_used, merged, migrate_unassigned,
+    KAZOOS_FIELDS, for_kazoo, has_used_by, is_migrated, merged, migrate_unassigned,
 };
 
 /// The decision of a rule for one document.

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn only_another_accounts_number_is_wrongly_assigned() {
+    fn only_number_of_another_account_is_wrongly_assigned() {
         let decided = |text: &str| shown(&other_account(ours(), &document(text)));
         let number = |assigned: &str| {
             decided(&format!(
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn former_copy_goes_only_when_its_number_belongs_elsewhere() {
+    fn former_copy_is_deleted_only_if_number_belongs_elsewhere() {
         let assigned = |json: &str| {
             document(&format!(
                 r#"{{"pvt_type":"number","pvt_assigned_to":{json}}}"#

@@ -116,7 +116,6 @@ pub(crate) async fn copy_to_account(
     Ok(ends)
 }
 
-/// An account's copies of numbers.
 struct AccountCopies<'a> {
     run: &'a Run,
     account: AccountId,

@@ -52,6 +52,18 @@ pub fn runner(cases: u64, seed: u64, what: u8) -> TestRunner {
     )
 }
 
+/// A runner of `cases` cases. The same seed and the same name of a stream give the same cases.
+pub fn named_runner(cases: u64, seed: u64, stream: &str) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    for (index, byte) in stream.bytes().enumerate() {
+        let place = &mut bytes[8 + index % 24];
+        *place = place.wrapping_mul(31).wrapping_add(byte);
+    }
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    TestRunner::new_with_rng(config(cases), rng)
+}
+
 /// The environment of one thread's cases: a server, for example.
 #[expect(async_fn_in_trait, reason = "its users are tests, which block on it")]
 pub trait Fixture: Sized {

@@ -43,7 +43,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         FAMILY,
         "undo",
         &[Run],
-        "Puts the documents of a run back, where nobody has changed them since.",
+        "Restores the documents that a run changed, unless another writer changed them since.",
         |given| {
             let id = given.text("the id of a run", Run.example())?;
             Ok(undo_of(id, OnCluster::Same))
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         FAMILY,
         "undo",
         &[Run, AnyCluster],
-        "Puts the documents of a run back although it was on another cluster, where they are as the run left them.",
+        "Restores the documents that a run on another cluster changed, if they are as the run left them.",
         |given| {
             let id = given.text("the id of a run", Run.example())?;
             given.word(OnCluster::ANY)?;
