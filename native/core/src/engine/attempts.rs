@@ -1,4 +1,4 @@
-//! The states of one write, from the decision to the result. This module sends nothing.
+//! The states of one write, from the decision to the result (docs/specification.md#lost-answers). This module sends nothing.
 //!
 //! A batch is sent once. After a lost answer it is unknown which rows landed. Sending the batch again could restore a document
 //! that another writer deleted meanwhile. So a lost write is decided again from a fresh read: if the document is as wanted, the

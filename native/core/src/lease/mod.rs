@@ -1,4 +1,4 @@
-//! The cluster lock: a lease that a cluster-wide run holds while it writes.
+//! The cluster lock, which a cluster-wide run holds while it writes and renews before its lease ends.
 
 mod acquire;
 mod document;

@@ -1,4 +1,4 @@
-//! The application that uses a number (docs/specification.md#app-usage).
+//! The application that uses a number (docs/specification.md#used-by).
 
 use document::Document;
 

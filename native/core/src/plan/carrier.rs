@@ -1,4 +1,4 @@
-//! Converts a number to another carrier module (docs/specification.md#all-commands).
+//! Converts a number to another carrier module (docs/specification.md#convert-carrier).
 
 use crate::kazoo::{features_of_list, wants_local_feature};
 use document::{Document, Object, quoted};

@@ -1,4 +1,4 @@
-//! Lists of features on a number and in the system config (docs/specification.md#other-functions).
+//! Lists of features on a number and in the system config (docs/specification.md#features).
 
 use document::{Document, elements, quoted, string};
 

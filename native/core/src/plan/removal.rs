@@ -18,7 +18,7 @@ pub fn other_account(account: AccountId, document: &Document) -> Decision {
 }
 
 /// `remove_former_copies`: deletes an account's copy of a number that the number databases assign to another account or to nobody
-/// (docs/specification.md#own-commands). A copy is kept if an assignment is odd. It is kept and reported if a document has
+/// (docs/specification.md#remove-former-copies). A copy is kept if an assignment is odd. It is kept and reported if a document has
 /// conflicts. `conflicted`: a document of the number in the number databases has losing leaves.
 pub fn former_copy(
     account: AccountId,

@@ -1,4 +1,4 @@
-//! Unassigned numbers: the fields that they must not have (docs/specification.md#other-functions), and Kazoo's answers about
+//! Unassigned numbers: the fields that they must not have (docs/specification.md#migrate-unassigned), and Kazoo's answers about
 //! them.
 
 use std::collections::BTreeMap;
