@@ -11,7 +11,7 @@ pub use crate::commands::{FAILED, NOT_HERE, Returned};
 pub use crate::engine::Settings;
 pub use crate::report::ReportTo;
 
-use crate::command::Command;
+use crate::command::{Command, help};
 use crate::commands::Answer;
 use crate::engine::{Run, decodes_names};
 use crate::host::Host;
@@ -152,6 +152,12 @@ async fn ended(
         Ok(Answer::Figures) => return (Returned::Code(FAILED), true, None),
         Ok(Answer::FiguresAnd(returned)) => return (returned, true, None),
         Ok(Answer::Only(returned)) => return (returned, false, None),
+        Ok(Answer::Help(topic)) => {
+            for line in help(topic.as_deref(), run.settings.frontend) {
+                run.reporter.output(line).await;
+            }
+            return (Returned::NoReturn, false, None);
+        }
         Err(fatal) => fatal,
     };
     let (line, hint) = match lost {

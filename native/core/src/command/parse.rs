@@ -2,6 +2,7 @@
 
 use super::argument::{Argument, Refusal};
 use super::given::Given;
+use super::parameter::Parameter;
 use super::parsed::Command;
 use super::prepared::Prepared;
 use super::{commands, find, help};
@@ -17,6 +18,11 @@ pub fn parse(function: &str, arguments: &[Argument]) -> Result<Command, Refusal>
     };
     let mut given = Given::new(spec.name, spec.parameters, arguments);
     let prepared = (spec.start)(&mut given)?;
+    for (parameter, argument) in spec.parameters.iter().zip(arguments) {
+        if let (Parameter::Function, Argument::Text(name)) = (parameter, argument) {
+            help::check_topic(name)?;
+        }
+    }
     let prepared = if given.is_empty_list() {
         Prepared::nothing()
     } else {
@@ -47,7 +53,6 @@ fn unknown(function: &str, arity: usize) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Parameter;
     use crate::command::forms::{database, prefix};
     use crate::kazoo::{AccountId, DatabaseName};
     use crate::selection::{Accounts, AuditTarget, Selection};

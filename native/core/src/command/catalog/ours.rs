@@ -1,6 +1,5 @@
 //! Commands that Kazoo's module does not have: audit, undo, help.
 
-use super::super::help;
 use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Run};
 use super::super::prepared::Prepared;
 use super::super::spec::{CommandSpec, Family, Origin, Returns};
@@ -81,7 +80,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .writes()
     .of(Origin::Ours),
     CommandSpec::new(FAMILY, "help", &[], "Lists the functions.", |_| {
-        Ok(print_help(None))
+        Ok(help(None))
     })
     .of(Origin::Ours)
     .returns(Returns::NoReturn),
@@ -92,7 +91,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Explains a function: its arguments, whether it deletes, and an example.",
         |given| {
             let name = given.text("the name of a function", Function.example())?;
-            help::topic(&name).map(|topic| print_help(Some(topic)))
+            Ok(help(Some(name)))
         },
     )
     .of(Origin::Ours)
@@ -109,12 +108,6 @@ fn undo_of(id: String, on: OnCluster) -> Prepared {
     })
 }
 
-fn print_help(topic: Option<&'static str>) -> Prepared {
-    let print = Prepared::answer(move |run| async move {
-        for line in help::help(topic, run.settings.frontend) {
-            run.reporter.output(line).await;
-        }
-        Ok(Answer::Only(Returned::NoReturn))
-    });
-    print.unpublished()
+fn help(topic: Option<String>) -> Prepared {
+    Prepared::answer(|_| async { Ok(Answer::Help(topic)) }).unpublished()
 }
