@@ -3,9 +3,10 @@
 //! reached, queued reads run before queued writes.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::queue::{Access, RequestQueue};
 

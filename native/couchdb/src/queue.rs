@@ -5,7 +5,9 @@
 //! writes, each in order of arrival.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// A turn ends after this time if requests of the other kind are queued: pending writes use memory,
 /// and an operator wants to see progress in a run of hours. The lease is renewed through a separate

@@ -11,7 +11,6 @@ use super::kind::Kind;
 use super::queue::Access;
 use super::retry::Retries;
 use super::server::Server;
-use super::url::ServerUrl;
 use document::DatabaseName;
 
 /// After a cancellation, a write in flight may still finish within this time.
@@ -106,18 +105,16 @@ impl<'a> Request<'a> {
         self.largest
     }
 
-    pub(super) fn url(&self, server: &ServerUrl) -> String {
-        let mut url = server.to_string();
-        if let Some(database) = self.database {
-            url.push('/');
-            url.push_str(&database.encoded());
+    /// The path below the server's URL.
+    pub(super) fn path(&self) -> String {
+        match self.database {
+            Some(database) => format!("/{}{}", database.encoded(), self.path),
+            None => self.path.to_owned(),
         }
-        url.push_str(self.path);
-        if !self.query.is_empty() {
-            url.push('?');
-            url.push_str(self.query);
-        }
-        url
+    }
+
+    pub(super) fn query_text(&self) -> &str {
+        self.query
     }
 
     /// Adds the request's database to an error.

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::client::Traffic;
 use super::error::Error;
 use super::kind::{Kind, Persistence};
 use super::request::Request;
 use super::server::Server;
+use super::transport::Traffic;
 
 /// An outage is announced after this fraction of the patience.
 const ANNOUNCE_DIVISOR: u32 = 30;

@@ -7,13 +7,14 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Client, Traffic};
+use super::client::Client;
 use super::error::Error;
 use super::limiter::Limiter;
 use super::page_size::PageSize;
 use super::retry::Outage;
 use super::rows::Include;
 use super::settings::HttpSettings;
+use super::transport::Traffic;
 use super::url::ServerUrl;
 
 /// One CouchDB server, or the load balancer in front of a cluster.
