@@ -53,9 +53,9 @@ impl fmt::Display for TransportError {
             Self::ConnectTimeout(patience) => {
                 write!(f, "no connection within {} seconds", patience.as_secs())
             }
-            Self::TlsExpected => f.write_str(
-                "the server speaks TLS (https) on this port, and the address says http",
-            ),
+            Self::TlsExpected => {
+                f.write_str("the server speaks TLS (https) on this port, and the address says http")
+            }
             Self::Silence(patience) => write!(f, "no answer for {} seconds", patience.as_secs()),
             Self::TooSlow { bytes, patience } => write!(
                 f,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use couchdb::{
     Attachments, DatabaseName, HttpSettings, IdRange, Kind, Landed, Method, Operation, Pages,
-    Request, Server, ServerUrl, Write, in_query,
+    Request, Server, ServerUrl, Transport, Write, in_query,
 };
 use exact_json::{Value, json};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -184,11 +184,25 @@ impl ClusterServer {
     /// # Errors
     /// The URL is invalid.
     pub fn at(url: &str) -> Result<Self, ServerError> {
+        Self::with(url, None)
+    }
+
+    /// Creates a client that sends its requests through this transport, with the credentials of the
+    /// URL.
+    ///
+    /// # Errors
+    /// The URL is invalid.
+    pub fn over(url: &str, transport: Arc<dyn Transport>) -> Result<Self, ServerError> {
+        Self::with(url, Some(transport))
+    }
+
+    fn with(url: &str, transport: Option<Arc<dyn Transport>>) -> Result<Self, ServerError> {
         let server = Server::new(
             ServerUrl::parse(url)?,
             HttpSettings {
                 // A server does not restart during a load, so an outage is reported soon.
                 longest_pause: Duration::from_secs(2),
+                transport,
                 ..HttpSettings::default()
             },
             Arc::default(),
