@@ -13,6 +13,7 @@ use reqwest::header::{
 use super::body::{AnswerBudget, Body};
 use super::client_errors::parse_retry_after;
 use super::error::Error;
+use super::layers::Exchange;
 use super::request::{Request, Response};
 use super::settings::HttpSettings;
 use super::transport::{
@@ -103,11 +104,11 @@ impl Client {
     /// No answer, an answer above the request's size limit, or a status that means a refusal. The
     /// statuses 404, 409, 417, some cases of 412, and a 500 with a result for each row are answers.
     pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
-        let answer = self.exchange(request).await;
-        answer.map_err(|error| error.on(&self.url))
+        let answer = self.receive_whole(request).await;
+        answer.map_err(|error| request.failed(error).on(&self.url))
     }
 
-    async fn exchange(&self, request: &Request<'_>) -> Result<Response, Error> {
+    async fn receive_whole(&self, request: &Request<'_>) -> Result<Response, Error> {
         let mut body = Body::new(request, &self.answers);
         let head = self
             .receive(request, |arrived| match arrived {
@@ -176,6 +177,12 @@ impl Client {
             date: header(DATE).and_then(|value| httpdate::parse_http_date(value).ok()),
             location: header(LOCATION).map(str::to_owned),
         }
+    }
+}
+
+impl Exchange for Client {
+    async fn exchange(&self, request: &Request<'_>) -> Result<Response, Error> {
+        self.send(request).await
     }
 }
 

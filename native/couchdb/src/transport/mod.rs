@@ -31,7 +31,7 @@ pub struct TransportRequest {
     pub method: Method,
     /// The path below the server's URL: percent-encoded, empty or with a leading `/`.
     pub path: String,
-    /// The query: percent-encoded, without `?`. Empty if there is none.
+    /// The query: percent-encoded, without `?`. Empty for a request without a query.
     pub query: String,
     /// The headers that the layers set. A transport adds those of its protocol.
     pub headers: HeaderMap,

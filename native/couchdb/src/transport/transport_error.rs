@@ -19,7 +19,7 @@ pub enum TransportError {
     Tls {
         /// The reason.
         reason: String,
-        /// What an operator can do.
+        /// The advice for an operator.
         hint: Option<String>,
     },
     /// The server speaks TLS on this port, and the URL says http.

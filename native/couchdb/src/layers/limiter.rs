@@ -44,7 +44,7 @@ struct Pace {
 }
 
 /// Permission to send one request.
-pub(super) struct Permit {
+pub(crate) struct Permit {
     limiter: Arc<Limiter>,
     /// Whether the permit counts in `in_flight`.
     counted: bool,

@@ -16,7 +16,7 @@ const LONGEST_TURN: Duration = Duration::from_secs(2);
 
 /// Whether a request reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     Read,
     Write,
 }
