@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::documents::{Cluster, Database, Document};
 use crate::plan::Plan;
+use crate::texts::without_bookkeeping;
 
 /// The database that marks a cluster of this crate.
 pub const MARKER: &str = "kazoo_numbers_cluster";
@@ -170,7 +171,8 @@ impl Plan {
     }
 }
 
-fn is_ours(name: &str) -> bool {
+/// Whether a database belongs to a cluster.
+pub fn is_ours(name: &str) -> bool {
     name.starts_with("account/") || name.starts_with("numbers/") || OTHERS.contains(&name)
 }
 
@@ -360,7 +362,7 @@ impl ClusterServer {
                 losers: Vec::new(),
             })
             .collect();
-        let leaves = leaves(database);
+        let leaves = database.revised_leaves();
         let database = database_name(name)?;
         let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
         // A node can receive the deletion of a database before it receives its re-creation.
@@ -527,35 +529,6 @@ impl ClusterServer {
         let response = self.0.send(&request.at_most(LARGEST)).await?;
         parsed(database.plain(), &response.body)
     }
-}
-
-/// The document without revisions, with only the type and content of each attachment.
-fn without_bookkeeping(mut document: Document) -> Document {
-    document.shift_remove("_rev");
-    document.shift_remove("_conflicts");
-    let attachments = document
-        .get_mut("_attachments")
-        .and_then(Value::as_object_mut);
-    for attachment in attachments.into_iter().flat_map(|all| all.values_mut()) {
-        if let Some(members) = attachment.as_object_mut() {
-            members.retain(|key, _| key == "content_type" || key == "data");
-        }
-    }
-    document
-}
-
-/// All leaves of documents with conflicts, with revisions that give them the intended order.
-fn leaves(database: &Database) -> Vec<Document> {
-    let mut leaves = Vec::new();
-    for id in database.conflicts.keys() {
-        for (place, leaf) in database.leaves(id).enumerate() {
-            let hash = u128::MAX - place as u128;
-            let mut leaf = leaf.clone();
-            leaf.insert("_rev".to_owned(), Value::from(format!("1-{hash:032x}")));
-            leaves.push(leaf);
-        }
-    }
-    leaves
 }
 
 fn is_lost(landed: &Landed) -> bool {

@@ -35,6 +35,7 @@ mod access;
 mod attachment;
 mod auth;
 mod collate;
+mod direct;
 mod document;
 mod find;
 mod hex;
@@ -53,6 +54,7 @@ mod update;
 mod validation;
 mod views;
 
+pub use direct::{DirectError, NewDatabase, StoredDatabase, StoredDocument};
 pub use local::LocalServer;
 pub use server::{Sandbox, SandboxConfig, SandboxError, Server, random_password};
 pub use stats::{Endpoint, Stats, StatsKey, TrafficCounts};

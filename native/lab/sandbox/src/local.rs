@@ -49,6 +49,10 @@ impl LocalServer {
         Response::from_parts(head, body.unwrap_or_default())
     }
 
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
     /// The counters of requests.
     pub fn stats(&self) -> Stats {
         self.app.stats.stats()

@@ -5,10 +5,10 @@
 
 mod all_docs;
 mod attachments;
-mod bulk;
+pub(crate) mod bulk;
 mod bulk_get;
 mod changes;
-mod databases;
+pub(crate) mod databases;
 mod documents;
 mod find;
 mod http_answer;
@@ -135,7 +135,7 @@ impl App {
         written.contains(&db)
     }
 
-    fn note_written(&self, db: u64) {
+    pub(crate) fn note_written(&self, db: u64) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.insert(db);
     }
