@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::error::{Error, Operation};
 use super::kind::Kind;
-use super::queue::Access;
+use super::layers::Access;
 use super::request::Request;
 use super::rows::Include;
 

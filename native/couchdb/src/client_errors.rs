@@ -1,8 +1,5 @@
 //! Errors of one exchange with a server: refusals, redirects, and transport errors, in words.
 
-use std::error::Error as _;
-use std::io;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
@@ -10,16 +7,11 @@ use reqwest::StatusCode;
 use super::client::{Client, Head};
 use super::error::{Error, Operation};
 use super::kind::{Kind, Persistence};
-use super::tls;
+use super::transport::TransportError;
 
 impl Client {
     /// The error that a status means. None if the caller evaluates the answer.
-    pub(super) async fn refusal(
-        &self,
-        operation: Operation,
-        head: &Head,
-        body: &[u8],
-    ) -> Option<Error> {
+    pub(super) fn refusal(&self, operation: Operation, head: &Head, body: &[u8]) -> Option<Error> {
         let status = head.status;
         if matches!(status.as_u16(), 200..=299 | 304 | 404 | 409 | 417) {
             return None;
@@ -39,9 +31,6 @@ impl Client {
         if let Some(error) = self.redirect(operation, head) {
             return Some(error);
         }
-        if status == StatusCode::BAD_REQUEST && code.is_none() && self.expects_tls().await {
-            return Some(self.tls_expected(operation));
-        }
         let kind = kind(status);
         let slow = kind == Kind::Timeout
             || matches!(status.as_u16(), 502 | 504 | 520..=524)
@@ -59,12 +48,12 @@ impl Client {
         })
     }
 
-    pub(super) fn redirect(&self, operation: Operation, head: &Head) -> Option<Error> {
+    fn redirect(&self, operation: Operation, head: &Head) -> Option<Error> {
         if !head.status.is_redirection() {
             return None;
         }
         let to = match &head.location {
-            Some(location) => format!(" to {}", self.url.without_secrets(location)),
+            Some(location) => format!(" to {}", self.url().without_secrets(location)),
             None => String::new(),
         };
         let line = format!("the server redirects{to} ({})", head.status.as_u16());
@@ -75,80 +64,43 @@ impl Client {
         )
     }
 
-    /// Whether the URL says http and the server has never answered HTTP but speaks TLS.
-    pub(super) async fn expects_tls(&self) -> bool {
-        !self.url.is_https()
-            && !self.answered.load(Ordering::Relaxed)
-            && !self.probed.swap(true, Ordering::Relaxed)
-            && super::probe::speaks_tls(&self.url).await
-    }
-
-    pub(super) fn tls_expected(&self, operation: Operation) -> Error {
-        Error::new(
-            Kind::Tls,
-            operation,
-            "the server speaks TLS (https) on this port, and the address says http",
-        )
-        .hint(format!("use {}", self.url.with_other_scheme()))
-    }
-
-    pub(super) async fn transport_error(
-        &self,
-        operation: Operation,
-        error: reqwest::Error,
-    ) -> Error {
-        // The error names the server and the database already.
-        let error = error.without_url();
-        if let Some((reason, hint)) = tls::refusal(&error, &self.url.with_other_scheme()) {
-            let error = Error::new(Kind::Tls, operation, reason);
-            return match hint {
-                Some(hint) => error.hint(hint),
-                None => error,
-            };
+    pub(super) fn transport_error(&self, operation: Operation, error: TransportError) -> Error {
+        let line = error.to_string();
+        match error {
+            TransportError::InvalidRequest(_) => Error::new(Kind::BadRequest, operation, line),
+            TransportError::UnknownHost => {
+                let line = format!("{line} {}", self.url().host_and_port().0);
+                Error::new(Kind::Connection, operation, line)
+                    .hint(self.connection_hint())
+                    .with_persistence(Persistence::Glitch)
+            }
+            TransportError::NotConnected(_) => {
+                Error::new(Kind::Connection, operation, line).hint(self.connection_hint())
+            }
+            TransportError::ConnectTimeout(_) => Error::new(Kind::Timeout, operation, line)
+                .too_slow(false)
+                .hint(self.connection_hint()),
+            TransportError::Tls { hint, .. } => {
+                let error = Error::new(Kind::Tls, operation, line);
+                match hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
+            }
+            TransportError::TlsExpected => Error::new(Kind::Tls, operation, line)
+                .hint(format!("use {}", self.url().with_other_scheme())),
+            TransportError::Broken(_) | TransportError::Failed(_) => {
+                Error::new(Kind::Connection, operation, line)
+            }
+            TransportError::Silence(_) | TransportError::TooSlow { .. } => {
+                Error::new(Kind::Timeout, operation, line)
+            }
         }
-        if error.is_builder() {
-            return Error::new(Kind::BadRequest, operation, innermost(&error));
-        }
-        let hint = self.connection_hint();
-        if error.is_timeout() {
-            let (line, slow) = if error.is_connect() {
-                let seconds = self.connect_timeout.as_secs();
-                (format!("no connection within {seconds} seconds"), false)
-            } else {
-                let seconds = self.read_timeout.as_secs();
-                (format!("no answer for {seconds} seconds"), true)
-            };
-            let error = Error::new(Kind::Timeout, operation, line).too_slow(slow);
-            return if slow { error } else { error.hint(hint) };
-        }
-        let cause = io_error(&error);
-        if let Some(refused) = cause
-            .map(io::Error::kind)
-            .filter(|_| error.is_connect())
-            .and_then(connection_failure)
-        {
-            return Error::new(Kind::Connection, operation, refused).hint(hint);
-        }
-        if error.is_connect() && !super::probe::host_resolves(&self.url).await {
-            let (host, _) = self.url.host_and_port();
-            let line = format!("cannot resolve the host name {host}");
-            return Error::new(Kind::Connection, operation, line)
-                .hint(hint)
-                .with_persistence(Persistence::Glitch);
-        }
-        if self.expects_tls().await {
-            return self.tls_expected(operation);
-        }
-        let line = match cause.map(io::Error::kind).and_then(connection_failure) {
-            Some(line) => line.to_owned(),
-            None => innermost(&error),
-        };
-        Error::new(Kind::Connection, operation, line)
     }
 
     fn connection_hint(&self) -> String {
-        let (host, port) = self.url.host_and_port();
-        let source = self.url.source().unwrap_or("the address");
+        let (host, port) = self.url().host_and_port();
+        let source = self.url().source().unwrap_or("the address");
         format!("does CouchDB run on host {host}, port {port}? Check {source}, and the firewall")
     }
 }
@@ -166,38 +118,6 @@ fn kind(status: StatusCode) -> Kind {
         500..=599 => Kind::ServerError,
         _ => Kind::BadRequest,
     }
-}
-
-/// The operator's text for a failed connection.
-fn connection_failure(kind: io::ErrorKind) -> Option<&'static str> {
-    Some(match kind {
-        io::ErrorKind::ConnectionRefused => "connection refused",
-        io::ErrorKind::ConnectionReset => "connection reset",
-        io::ErrorKind::ConnectionAborted => "connection aborted",
-        io::ErrorKind::HostUnreachable => "the host cannot be reached",
-        io::ErrorKind::NetworkUnreachable => "the network cannot be reached",
-        io::ErrorKind::TimedOut => "the connection timed out",
-        io::ErrorKind::UnexpectedEof => "the connection was closed in the middle of the answer",
-        _ => return None,
-    })
-}
-
-/// The first `io::Error` in the chain of causes.
-fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
-    causes(error).find_map(|cause| cause.downcast_ref())
-}
-
-/// The innermost cause, which is the most specific one.
-fn innermost(error: &reqwest::Error) -> String {
-    match causes(error).last() {
-        Some(cause) => cause.to_string(),
-        None => error.to_string(),
-    }
-}
-
-/// The chain of causes, the root cause last.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |&cause| cause.source())
 }
 
 /// `Retry-After` is seconds or a date (RFC 9110, section 10.2.3).

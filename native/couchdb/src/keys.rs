@@ -67,7 +67,8 @@ impl Server {
                 .of(database)
                 .query(&query)
                 .body(body)
-                .at_most(largest(batch.len(), include));
+                .at_most(largest(batch.len(), include))
+                .attempt(retries.attempt());
             let read = |response: Response| found_of(database, batch, &response);
             match self.send_and_read(&request, read).await {
                 Ok(found) => {

@@ -15,3 +15,4 @@ mod proxies;
 mod slow;
 mod support;
 mod tls;
+mod trace;
