@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures::StreamExt;
 use reqwest::StatusCode;
@@ -11,7 +11,7 @@ use reqwest::header::{
 };
 
 use super::body::{AnswerBudget, Body};
-use super::client_errors::parse_retry_after;
+use super::client_errors::{Head, parse_retry_after, refusal, transport_error};
 use super::error::Error;
 use super::layers::Exchange;
 use super::request::{Request, Response};
@@ -43,14 +43,6 @@ enum BodyPart<'a> {
     /// The announced length. It comes first.
     Length(Option<u64>),
     Chunk(&'a [u8]),
-}
-
-/// The head of an answer.
-pub(super) struct Head {
-    pub(super) status: StatusCode,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) date: Option<SystemTime>,
-    pub(super) location: Option<String>,
 }
 
 impl Client {
@@ -105,18 +97,23 @@ impl Client {
     /// statuses 404, 409, 417, some cases of 412, and a 500 with a result for each row are answers.
     pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
         let answer = self.receive_whole(request).await;
-        answer.map_err(|error| request.failed(error).on(&self.url))
+        answer.map_err(|error| request.failed(error).on(self.url.named()))
     }
 
     async fn receive_whole(&self, request: &Request<'_>) -> Result<Response, Error> {
-        let mut body = Body::new(request, &self.answers);
+        let mut body = Body::new(
+            request.largest(),
+            request.operation(),
+            request.access(),
+            &self.answers,
+        );
         let head = self
             .receive(request, |arrived| match arrived {
                 BodyPart::Length(length) => body.expect(length),
                 BodyPart::Chunk(chunk) => body.append(chunk),
             })
             .await?;
-        if let Some(error) = self.refusal(request.operation(), &head, body.as_ref()) {
+        if let Some(error) = refusal(&self.url, request.operation(), &head, body.as_ref()) {
             return Err(error.retry_after(head.retry_after));
         }
         Ok(Response {
@@ -154,13 +151,13 @@ impl Client {
             .transport
             .send(http_request(request))
             .await
-            .map_err(|error| self.transport_error(operation, error))?;
+            .map_err(|error| transport_error(&self.url, operation, error))?;
         let head = self.head(response.status, &response.headers);
         take(BodyPart::Length(response.length))?;
         while let Some(chunk) = response.body.next().await {
             // A smaller answer may arrive where this one broke off.
-            let chunk =
-                chunk.map_err(|error| self.transport_error(operation, error).too_slow(true))?;
+            let chunk = chunk
+                .map_err(|error| transport_error(&self.url, operation, error).too_slow(true))?;
             take(BodyPart::Chunk(&chunk))?;
         }
         Ok(head)

@@ -4,105 +4,120 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
 
-use super::client::{Client, Head};
 use super::error::{Error, Operation};
 use super::kind::{Kind, Persistence};
 use super::transport::TransportError;
+use super::url::ServerUrl;
 
-impl Client {
-    /// The error that a status means. None if the caller evaluates the answer.
-    pub(super) fn refusal(&self, operation: Operation, head: &Head, body: &[u8]) -> Option<Error> {
-        let status = head.status;
-        if matches!(status.as_u16(), 200..=299 | 304 | 404 | 409 | 417) {
-            return None;
-        }
-        // A 500 can hold a result for each row of a bulk write.
-        if status.is_server_error() && body.first() == Some(&b'[') {
-            return None;
-        }
-        let (code, reason) = super::answer::reason(status, body);
-        // 412 with these codes means that the database exists, or that a stub names a missing
-        // attachment. Any other 412 comes from a cluster with a missing node.
-        if status == StatusCode::PRECONDITION_FAILED
-            && matches!(code.as_deref(), Some("file_exists" | "missing_stub"))
-        {
-            return None;
-        }
-        if let Some(error) = self.redirect(operation, head) {
-            return Some(error);
-        }
-        let kind = kind(status);
-        let slow = kind == Kind::Timeout
-            || matches!(status.as_u16(), 502 | 504 | 520..=524)
-            || code.as_deref() == Some("timeout");
-        let error = Error::new(kind, operation, reason).too_slow(slow);
-        Some(match (code, kind) {
-            (Some(code), Kind::Unauthorized) => error
-                .code(&code)
-                .hint("check the user name and the password"),
-            (Some(code), _) => error.code(&code),
-            (None, Kind::Unauthorized | Kind::Forbidden | Kind::BadRequest) => error.hint(
-                "the answer is not CouchDB's: is there a proxy in front of it that refuses this?",
-            ),
-            (None, _) => error,
-        })
-    }
+/// The head of an answer.
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) date: Option<SystemTime>,
+    pub(super) location: Option<String>,
+}
 
-    fn redirect(&self, operation: Operation, head: &Head) -> Option<Error> {
-        if !head.status.is_redirection() {
-            return None;
-        }
-        let to = match &head.location {
-            Some(location) => format!(" to {}", self.url().without_secrets(location)),
-            None => String::new(),
-        };
-        let line = format!("the server redirects{to} ({})", head.status.as_u16());
-        Some(
-            Error::new(Kind::BadRequest, operation, line).hint(
-                "redirects are not followed: give the address that CouchDB itself answers at",
-            ),
-        )
+/// The error that a status means. None if the caller evaluates the answer.
+pub(super) fn refusal(
+    url: &ServerUrl,
+    operation: Operation,
+    head: &Head,
+    body: &[u8],
+) -> Option<Error> {
+    let status = head.status;
+    if matches!(status.as_u16(), 200..=299 | 304 | 404 | 409 | 417) {
+        return None;
     }
+    // A 500 can hold a result for each row of a bulk write.
+    if status.is_server_error() && body.first() == Some(&b'[') {
+        return None;
+    }
+    let (code, reason) = super::answer::reason(status, body);
+    // 412 with these codes means that the database exists, or that a stub names a missing
+    // attachment. Any other 412 comes from a cluster with a missing node.
+    if status == StatusCode::PRECONDITION_FAILED
+        && matches!(code.as_deref(), Some("file_exists" | "missing_stub"))
+    {
+        return None;
+    }
+    if let Some(error) = redirect(url, operation, head) {
+        return Some(error);
+    }
+    let kind = kind(status);
+    let slow = kind == Kind::Timeout
+        || matches!(status.as_u16(), 502 | 504 | 520..=524)
+        || code.as_deref() == Some("timeout");
+    let error = Error::new(kind, operation, reason).too_slow(slow);
+    Some(match (code, kind) {
+        (Some(code), Kind::Unauthorized) => error
+            .code(&code)
+            .hint("check the user name and the password"),
+        (Some(code), _) => error.code(&code),
+        (None, Kind::Unauthorized | Kind::Forbidden | Kind::BadRequest) => error.hint(
+            "the answer is not CouchDB's: is there a proxy in front of it that refuses this?",
+        ),
+        (None, _) => error,
+    })
+}
 
-    pub(super) fn transport_error(&self, operation: Operation, error: TransportError) -> Error {
-        let line = error.to_string();
-        match error {
-            TransportError::InvalidRequest(_) => Error::new(Kind::BadRequest, operation, line),
-            TransportError::UnknownHost => {
-                let line = format!("{line} {}", self.url().host_and_port().0);
-                Error::new(Kind::Connection, operation, line)
-                    .hint(self.connection_hint())
-                    .with_persistence(Persistence::Glitch)
-            }
-            TransportError::NotConnected(_) => {
-                Error::new(Kind::Connection, operation, line).hint(self.connection_hint())
-            }
-            TransportError::ConnectTimeout(_) => Error::new(Kind::Timeout, operation, line)
-                .too_slow(false)
-                .hint(self.connection_hint()),
-            TransportError::Tls { hint, .. } => {
-                let error = Error::new(Kind::Tls, operation, line);
-                match hint {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                }
-            }
-            TransportError::TlsExpected => Error::new(Kind::Tls, operation, line)
-                .hint(format!("use {}", self.url().with_other_scheme())),
-            TransportError::Broken(_) | TransportError::Failed(_) => {
-                Error::new(Kind::Connection, operation, line)
-            }
-            TransportError::Silence(_) | TransportError::TooSlow { .. } => {
-                Error::new(Kind::Timeout, operation, line)
+fn redirect(url: &ServerUrl, operation: Operation, head: &Head) -> Option<Error> {
+    if !head.status.is_redirection() {
+        return None;
+    }
+    let to = match &head.location {
+        Some(location) => format!(" to {}", url.without_secrets(location)),
+        None => String::new(),
+    };
+    let line = format!("the server redirects{to} ({})", head.status.as_u16());
+    Some(
+        Error::new(Kind::BadRequest, operation, line)
+            .hint("redirects are not followed: give the address that CouchDB itself answers at"),
+    )
+}
+
+pub(super) fn transport_error(
+    url: &ServerUrl,
+    operation: Operation,
+    error: TransportError,
+) -> Error {
+    let line = error.to_string();
+    match error {
+        TransportError::InvalidRequest(_) => Error::new(Kind::BadRequest, operation, line),
+        TransportError::UnknownHost => {
+            let line = format!("{line} {}", url.host_and_port().0);
+            Error::new(Kind::Connection, operation, line)
+                .hint(connection_hint(url))
+                .with_persistence(Persistence::Glitch)
+        }
+        TransportError::NotConnected(_) => {
+            Error::new(Kind::Connection, operation, line).hint(connection_hint(url))
+        }
+        TransportError::ConnectTimeout(_) => Error::new(Kind::Timeout, operation, line)
+            .too_slow(false)
+            .hint(connection_hint(url)),
+        TransportError::Tls { hint, .. } => {
+            let error = Error::new(Kind::Tls, operation, line);
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
             }
         }
+        TransportError::TlsExpected => {
+            Error::new(Kind::Tls, operation, line).hint(format!("use {}", url.with_other_scheme()))
+        }
+        TransportError::Broken(_) | TransportError::Failed(_) => {
+            Error::new(Kind::Connection, operation, line)
+        }
+        TransportError::Silence(_) | TransportError::TooSlow { .. } => {
+            Error::new(Kind::Timeout, operation, line)
+        }
     }
+}
 
-    fn connection_hint(&self) -> String {
-        let (host, port) = self.url().host_and_port();
-        let source = self.url().source().unwrap_or("the address");
-        format!("does CouchDB run on host {host}, port {port}? Check {source}, and the firewall")
-    }
+fn connection_hint(url: &ServerUrl) -> String {
+    let (host, port) = url.host_and_port();
+    let source = url.source().unwrap_or("the address");
+    format!("does CouchDB run on host {host}, port {port}? Check {source}, and the firewall")
 }
 
 /// The kind of error for a status.

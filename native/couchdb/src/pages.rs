@@ -14,9 +14,10 @@ use document::{DatabaseName, Document, IdRange, quoted};
 use super::answer::{AllDocs, AllDocsResults, MOST_ROWS};
 use super::body::largest;
 use super::error::{Error, Operation};
+use super::include::{Attachments, Include};
 use super::request::{Request, Response};
 use super::retry::Retries;
-use super::rows::{Attachments, FromRow, Include, Revised};
+use super::rows::{FromRow, Revised};
 use super::rows::{answer_of, bad_answer, page_rows, text_of};
 use super::server::Server;
 

@@ -29,7 +29,7 @@ impl Server {
         read: impl Fn(Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut patience = Patience::of(self);
-        let cancel = self.cancel.clone();
+        let cancel = self.cancel.stop.clone();
         let mut attempt = 0;
         let send = || {
             attempt += 1;
@@ -176,7 +176,7 @@ impl<'a> Retries<'a> {
         let pause = self.pauses.after(error);
         self.server.note_retry(error, pause);
         self.attempt += 1;
-        if sleep_unless_cancelled(pause, &self.server.cancel).await {
+        if sleep_unless_cancelled(pause, &self.server.cancel.stop).await {
             Ok(())
         } else {
             Err(request.cancelled())

@@ -3,17 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
+use super::cancel::Cancel;
 use super::client::Client;
 use super::error::Error;
+use super::include::Include;
 use super::layers::{
     Cancellation, CheckCredentials, CredentialsCheck, Deadline, EndOutage, Exchange, Limit,
     Limiter, Outage, Trace,
 };
 use super::page_size::PageSize;
 use super::request::{Request, Response};
-use super::rows::Include;
 use super::settings::HttpSettings;
 use super::transport::Traffic;
 use super::url::ServerUrl;
@@ -28,7 +27,7 @@ pub struct Server {
     limiter: Arc<Limiter>,
     credentials: CredentialsCheck,
     pub(super) settings: HttpSettings,
-    pub(super) cancel: CancellationToken,
+    pub(super) cancel: Cancel,
     pub(super) outage: Outage,
     sizes: Arc<Sizes>,
 }
@@ -37,7 +36,7 @@ fn layers(
     client: &Client,
     limiter: &Arc<Limiter>,
     credentials: &CredentialsCheck,
-    cancel: &CancellationToken,
+    cancel: &Cancel,
     outage: &Outage,
 ) -> Layers {
     let inner = Deadline {
@@ -55,7 +54,7 @@ fn layers(
     let inner = Limit {
         inner,
         limiter: Arc::clone(limiter),
-        cancel: cancel.clone(),
+        cancel: cancel.stop.clone(),
     };
     let inner = EndOutage {
         inner,
@@ -84,7 +83,7 @@ impl Server {
         url: ServerUrl,
         settings: HttpSettings,
         traffic: Arc<Traffic>,
-        cancel: CancellationToken,
+        cancel: impl Into<Cancel>,
     ) -> Result<Self, Error> {
         let sizes = Arc::new(Sizes {
             ids: PageSize::new(settings.small_pages),
@@ -99,7 +98,7 @@ impl Server {
             limiter,
             credentials,
             settings,
-            cancel,
+            cancel.into(),
             sizes,
         ))
     }
@@ -109,7 +108,7 @@ impl Server {
         limiter: Arc<Limiter>,
         credentials: CredentialsCheck,
         settings: HttpSettings,
-        cancel: CancellationToken,
+        cancel: Cancel,
         sizes: Arc<Sizes>,
     ) -> Self {
         let outage = Outage::default();
@@ -129,13 +128,13 @@ impl Server {
     /// others. It shares the connections and the counters, and `cancel` stops only its own
     /// requests.
     #[must_use]
-    pub fn with_own_queue(&self, cancel: CancellationToken) -> Self {
+    pub fn with_own_queue(&self, cancel: impl Into<Cancel>) -> Self {
         Self::of(
             self.client.clone(),
             Limiter::new(1, None),
             self.credentials.clone(),
             self.settings.clone(),
-            cancel,
+            cancel.into(),
             Arc::clone(&self.sizes),
         )
     }
@@ -155,7 +154,7 @@ impl Server {
         read: impl Fn(Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let answer = self.send(request).await.and_then(read);
-        answer.map_err(|error| error.on(self.url()))
+        answer.map_err(|error| error.on(self.url().named()))
     }
 
     /// The server's URL. Its `Display` omits the credentials.

@@ -138,7 +138,7 @@ impl Server {
             .within(keys.patience);
         let response = self.send(&request).await?;
         let answers: ViewResults = parsed(Operation::OPEN_DOCS, &response, "a view")
-            .map_err(|error| error.in_database(database).on(self.url()))?;
+            .map_err(|error| error.in_database(database).on(self.url().named()))?;
         if answers.results.len() != queries.len() {
             return Err(bad_answer(database));
         }

@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
 use crate::report::{Reason, Reporter};
-use couchdb::Error;
+use couchdb::{Cancel, Error};
 
 /// One run: its settings, and one object per concern.
 pub(crate) struct Run {
@@ -46,15 +46,20 @@ impl Run {
         reporter: Reporter,
         cancel: &CancellationToken,
     ) -> Self {
-        // A child token: a fatal error stops this run and not its caller.
+        // A child token: a fatal error stops this run and not its caller, and lets its writes in flight finish.
+        let abandon = cancel.clone();
         let cancel = cancel.child_token();
+        let requests = Cancel {
+            stop: cancel.clone(),
+            abandon,
+        };
         Self {
             cluster: Cluster::new(
                 host,
                 &settings.http,
                 &settings.config_section,
                 &reporter,
-                cancel.clone(),
+                requests,
             ),
             budget: Budget::new(settings.memory),
             now: gregorian_seconds(SystemTime::now()),

@@ -2,27 +2,29 @@
 
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::{Access, Exchange};
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::request::{Request, Response};
 
-/// After a cancellation, a write in flight may still finish within this time.
+/// A write in flight that is abandoned may still finish within this time.
 const LAST_WRITE: Duration = Duration::from_millis(700);
 
-/// Ends requests when the run is cancelled.
+/// Ends requests when the run is stopped or cancelled.
 pub(crate) struct Cancellation<T> {
     pub(crate) inner: T,
-    pub(crate) cancel: CancellationToken,
+    pub(crate) cancel: Cancel,
 }
 
 impl<T: Exchange> Exchange for Cancellation<T> {
     async fn exchange(&self, request: &Request<'_>) -> Result<Response, Error> {
         let given_up = async {
-            self.cancel.cancelled().await;
-            if request.access() == Access::Write {
-                tokio::time::sleep(LAST_WRITE).await;
+            match request.access() {
+                Access::Read => self.cancel.stop.cancelled().await,
+                Access::Write => {
+                    self.cancel.abandon.cancelled().await;
+                    tokio::time::sleep(LAST_WRITE).await;
+                }
             }
         };
         tokio::select! {

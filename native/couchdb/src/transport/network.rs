@@ -44,7 +44,8 @@ impl NetworkTransport {
     pub fn new(url: &ServerUrl, settings: &HttpSettings) -> Result<Self, Error> {
         let builder = reqwest::Client::builder();
         let builder = if url.is_https() {
-            let config = tls::config(settings.ca_file.as_deref()).map_err(|error| error.on(url))?;
+            let config =
+                tls::config(settings.ca_file.as_deref()).map_err(|error| error.on(url.named()))?;
             builder.tls_backend_preconfigured(config)
         } else {
             // An error means that a provider is already installed.

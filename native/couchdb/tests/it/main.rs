@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod cancel;
 mod limits;
 mod outage;
 mod proxies;
