@@ -1,17 +1,9 @@
-//! Hexadecimal text and random ids.
+//! Random ids.
 
-/// Encodes bytes as lower-case digits.
-pub(crate) fn encode(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
-}
+use data_encoding::HEXLOWER;
 
-/// 32 random digits, as CouchDB's `random` algorithm makes ids.
-pub(crate) fn uuid() -> String {
+/// 32 random hexadecimal digits, as CouchDB's `random` algorithm makes ids.
+pub(crate) fn random_id() -> String {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
         // Without a system source of randomness the ids still differ.
@@ -21,5 +13,5 @@ pub(crate) fn uuid() -> String {
         bytes[..8].copy_from_slice(&first.to_ne_bytes());
         bytes[8..].copy_from_slice(&second.to_ne_bytes());
     }
-    encode(&bytes)
+    HEXLOWER.encode(&bytes)
 }
