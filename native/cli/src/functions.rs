@@ -58,12 +58,10 @@ fn subcommand(function: &Function) -> Command {
         .enumerate()
         .map(|(at, parameter)| positional(at, parameter, at < function.required()));
     let about = function.forms.first().map_or("", |spec| spec.help);
-    Command::new(function.name)
+    let command = Command::new(function.name).args(positional);
+    arguments::own_options(function.name, command)
         .about(about)
         .long_about(long_about(function))
-        .args(positional)
-        .args((function.name == "audit").then(arguments::format))
-        .args(arguments::shared())
 }
 
 fn positional(at: usize, parameter: &Parameter, required: bool) -> Arg {

@@ -20,7 +20,7 @@ mod tools;
 use std::process::ExitCode;
 
 use arguments::Options;
-use clap::ArgMatches;
+use clap::{ArgMatches, Subcommand as _};
 use kazoo_numbers::command::Argument;
 use kazoo_numbers_cli::{address, program, terminal};
 use tools::Tool;
@@ -33,31 +33,34 @@ fn main() -> ExitCode {
     let Some((name, sub)) = matches.subcommand() else {
         return ExitCode::from(program::USAGE);
     };
-    let options = Options::of(&matches, sub);
+    let options = match Options::of(name, sub) {
+        Ok(options) => options,
+        Err(error) => return program::print_usage_error(&error),
+    };
     if let Some(text) = program_help(name, sub, &options) {
         return program::exit_code(terminal::print(&text).map(|()| 0));
     }
-    if let Some(url) = &options.couchdb {
+    if let Some(url) = &options.address.couchdb {
         address::hide(url);
     }
-    let ended = match Tool::from_name(name) {
-        Some(tool) => tools::run(tool, sub, &options),
-        None => perform::function(name, &functions::arguments(name, sub), &options),
+    let ended = if Tool::has_subcommand(name) {
+        tools::run(&matches, name, sub)
+    } else {
+        perform::function(name, &functions::arguments(name, sub), &options)
     };
     program::exit_code(ended)
 }
 
 /// Help that the library does not have: for the program and its tools.
 fn program_help(name: &str, sub: &ArgMatches, options: &Options) -> Option<String> {
-    if name != "help" || options.json {
+    if name != "help" || options.output.json {
         return None;
     }
     let mut all = arguments::command();
     all.build();
     let topic = match functions::arguments(name, sub).as_slice() {
-        [Argument::Text(topic)] => {
-            Tool::from_name(topic).and_then(|_| all.find_subcommand_mut(topic))?
-        }
+        [Argument::Text(topic)] if Tool::has_subcommand(topic) => all.find_subcommand_mut(topic)?,
+        [_, ..] => return None,
         _ => &mut all,
     };
     Some(topic.render_long_help().to_string())

@@ -41,7 +41,7 @@ impl Form {
     pub(crate) fn of(options: &Options) -> Self {
         match options.format {
             Some(document) => Self::Document(document),
-            None if options.json => Self::Json,
+            None if options.output.json => Self::Json,
             None => Self::Lines,
         }
     }

@@ -60,7 +60,7 @@ async fn performed(
     let finished = run(Job {
         function: name.to_owned(),
         command,
-        host: connection::host(options.couchdb.as_deref()),
+        host: connection::host(options.address.couchdb.as_deref()),
         settings: Settings {
             command_line: journal::command_line(name, arguments),
             ..settings(options)
@@ -176,6 +176,6 @@ fn settings(options: &Options) -> Settings {
         settings.limit_parallel(usize::from(parallel));
     }
     settings.http.per_second = options.requests_per_second;
-    settings.http.ca_file.clone_from(&options.ca_file);
+    settings.http.ca_file = options.ca_file();
     settings
 }
