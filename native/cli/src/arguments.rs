@@ -12,7 +12,7 @@ use kazoo_numbers_cli::address;
 use kazoo_numbers_cli::terminal::json_argument;
 
 use crate::output::AuditFormat;
-use crate::{functions, tools};
+use crate::{functions, logging, tools};
 
 const ABOUT: &str = "Keeps Kazoo's number databases and account databases in sync";
 
@@ -50,7 +50,7 @@ pub(crate) fn command() -> Command {
 }
 
 /// The options of every function. They may come before or after its name.
-pub(crate) fn shared() -> [Arg; 13] {
+pub(crate) fn shared() -> [Arg; 14] {
     [
         address::argument(),
         json_argument(),
@@ -112,6 +112,7 @@ pub(crate) fn shared() -> [Arg; 13] {
             .action(ArgAction::SetTrue)
             .conflicts_with("wait")
             .help("Skip the cluster lock (dangerous)"),
+        logging::argument(),
     ]
 }
 
@@ -148,6 +149,7 @@ pub(crate) struct Options {
     pub(crate) metrics: Option<PathBuf>,
     pub(crate) wait: bool,
     pub(crate) no_lock: bool,
+    pub(crate) verbosity: u8,
     pub(crate) format: Option<AuditFormat>,
 }
 
@@ -168,6 +170,7 @@ impl Options {
             metrics: value_of(top, sub, "metrics"),
             wait: flag(top, sub, "wait"),
             no_lock: flag(top, sub, "no-lock"),
+            verbosity: verbosity(top, sub),
             format: value_of(top, sub, "format"),
         }
     }
@@ -193,6 +196,13 @@ fn ca_file(top: &ArgMatches, sub: &ArgMatches) -> Option<PathBuf> {
         .into_iter()
         .find_map(|source| [sub, top].iter().find_map(|matches| named(matches, source)))
         .filter(|path| !path.as_os_str().is_empty())
+}
+
+/// How often the option is given, on both sides of the command's name.
+fn verbosity(top: &ArgMatches, sub: &ArgMatches) -> u8 {
+    let times = |matches: &ArgMatches| matches.try_get_one("verbose").ok().flatten().copied();
+    let given = [top, sub].into_iter().filter_map(times);
+    given.fold(0, u8::saturating_add)
 }
 
 fn flag(top: &ArgMatches, sub: &ArgMatches, id: &str) -> bool {

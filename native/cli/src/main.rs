@@ -12,6 +12,7 @@ mod functions;
 mod interrupt;
 mod journal;
 mod live;
+mod logging;
 mod output;
 mod perform;
 mod returned;
@@ -42,7 +43,13 @@ fn main() -> ExitCode {
     }
     let ended = match Tool::from_name(name) {
         Some(tool) => tools::run(tool, sub, &options),
-        None => perform::function(name, &functions::arguments(name, sub), &options),
+        None => {
+            if let Err(line) = logging::start(options.verbosity) {
+                terminal::say(&line);
+                return ExitCode::from(program::USAGE);
+            }
+            perform::function(name, &functions::arguments(name, sub), &options)
+        }
     };
     program::exit_code(ended)
 }

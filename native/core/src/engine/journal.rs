@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
+use tracing::info;
 
 use super::run::Run;
 use crate::journal::{Journal, Record};
@@ -29,6 +30,7 @@ impl Run {
                 let (journal, elsewhere) = journals
                     .begin(self.command_line(), &self.settings.who, &server, identity)
                     .map_err(|error| self.without_undo(&error))?;
+                info!(journal = journal.run(), "apply: journal begins");
                 if let Some(why) = elsewhere {
                     let path = journal.path().display();
                     self.reporter

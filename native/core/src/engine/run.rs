@@ -12,6 +12,7 @@ use super::journal::RunJournal;
 use super::once::OncePerKey;
 use super::services::Services;
 use super::settings::Settings;
+use super::steps::Steps;
 use crate::host::Host;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
 use crate::report::{Reason, Reporter};
@@ -19,6 +20,8 @@ use couchdb::Error;
 
 /// One run: its settings, and one object per concern.
 pub(crate) struct Run {
+    /// The id of the run in the log and in the lock.
+    pub(crate) id: String,
     pub(crate) settings: Settings,
     /// The function's name.
     pub(crate) function: String,
@@ -33,10 +36,12 @@ pub(crate) struct Run {
     pub(crate) usages: OncePerKey<AccountId, AppUsage>,
     pub(super) indexes: Indexes,
     pub(super) run_journal: RunJournal,
+    pub(crate) steps: Steps,
 }
 
 impl Run {
     pub(crate) fn new(
+        id: String,
         function: String,
         settings: Settings,
         host: Arc<dyn Host>,
@@ -59,6 +64,8 @@ impl Run {
             usages: OncePerKey::default(),
             indexes: Indexes::default(),
             run_journal: RunJournal::default(),
+            steps: Steps::default(),
+            id,
             function,
             settings,
             reporter,

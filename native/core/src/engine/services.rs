@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tracing::{Instrument, debug_span};
+
 use super::run::Run;
 use crate::kazoo::AccountId;
 use crate::operation;
@@ -41,7 +43,8 @@ impl Run {
             if self.cancel.is_cancelled() {
                 return Err(Error::cancelled(operation::HOST));
             }
-            match self.cluster.host().services(account).await {
+            let span = debug_span!("services", %account);
+            match self.cluster.host().services(account).instrument(span).await {
                 Ok(true) => {}
                 Ok(false) => left.push(account.to_string()),
                 Err(error) => {
