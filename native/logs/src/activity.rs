@@ -1,4 +1,4 @@
-//! What is in progress, and since when.
+//! The work in progress, and since when.
 
 use std::collections::HashMap;
 use std::sync::Arc;

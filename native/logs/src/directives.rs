@@ -23,7 +23,7 @@ pub fn of_verbosity(times: u8) -> Targets {
 ///
 /// # Errors
 ///
-/// The reason in one line: a directive is none of the two, or its module is not one of ours.
+/// The reason in one line: a directive has another form, or its module is not one of ours.
 pub fn parse(text: &str) -> Result<Targets, String> {
     let mut targets = Targets::new();
     for directive in text.split(',').map(str::trim) {

@@ -11,9 +11,11 @@ pub mod directives;
 mod fields;
 mod recorder;
 pub mod session;
+#[cfg(test)]
+mod tests;
 
 pub use recorder::{Recorder, install};
 
-/// What the targets of all our crates start with. Spans and events of other libraries are never recorded: their fields are not
+/// The prefix of the targets of all our crates. Spans and events of other libraries are never recorded: their fields are not
 /// under our control, and may have secrets.
 const OURS: &str = "kazoo_numbers";

@@ -67,7 +67,7 @@ pub(crate) fn most_verbose() -> LevelFilter {
     LEVELS.get(place).copied().unwrap_or(LevelFilter::OFF)
 }
 
-/// Notes the level of the most verbose session. Code that logs keeps what it was told before, so it is told again.
+/// Notes the level of the most verbose session. Code that logs caches whether anyone wants its events, so the cache is rebuilt.
 fn levels_changed(sessions: &BTreeMap<u64, Arc<Session>>) {
     let most = sessions.values().map(|session| session.level).max();
     let place = LEVELS.iter().position(|level| Some(*level) == most);

@@ -78,7 +78,7 @@ pub enum FromNative {
     Progress(u64, String),
     /// Events for the log, and the number of events that were dropped before them. Requires a reply.
     Events(u64, u64, Vec<LogEvent>),
-    /// What the job does at the moment, the longest first. No reply.
+    /// The work in progress, the longest first. No reply.
     Activity(Vec<Activity>),
     /// A call. Requires a reply.
     Call(u64, Term),
