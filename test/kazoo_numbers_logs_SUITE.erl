@@ -62,7 +62,7 @@ log(_Event, _Config) -> ok.
 
 events_have_level_run_and_database(Config) ->
     cluster(10),
-    Logged = logged(Config, trace, 0, fun() -> {ok, _} = sup(Config, purge_deleted, []) end),
+    Logged = logged(Config, trace, 0, fun() -> {no_return, _} = sup(Config, purge_deleted, []) end),
     [] = [Level || {Level, _, _} <- Logged, not lists:member(Level, [info, debug])],
     Lines = [Line || {_, Line, _} <- Logged],
     [true = has(Step, Lines) || Step <- ["command: begins", "scan: begins", "scan: ends", "plan: ends", "apply: ends", "report: ends"
@@ -74,14 +74,14 @@ events_have_level_run_and_database(Config) ->
     true = lists:any(fun(Meta) -> maps:get(database, Meta, none) =:= <<?NUMBER_DB>> end, Metas),
     %% Each level has those above it.
     cluster(10),
-    Info = logged(Config, info, 0, fun() -> {ok, _} = sup(Config, purge_deleted, []) end),
+    Info = logged(Config, info, 0, fun() -> {no_return, _} = sup(Config, purge_deleted, []) end),
     [] = [Level || {Level, _, _} <- Info, Level =/= info],
     true = has("apply: ends", [Line || {_, Line, _} <- Info]).
 
 default_logs_no_steps(Config) ->
     cluster(10),
-    [] = logged(Config, none, 0, fun() -> {ok, _} = sup(Config, purge_deleted, []) end),
-    [] = logged(Config, off, 0, fun() -> {ok, _} = sup(Config, purge_deleted, []) end).
+    [] = logged(Config, none, 0, fun() -> {no_return, _} = sup(Config, purge_deleted, []) end),
+    [] = logged(Config, off, 0, fun() -> {no_return, _} = sup(Config, purge_deleted, []) end).
 
 unknown_level_is_refused(Config) ->
     [begin
@@ -97,8 +97,8 @@ slow_log_loses_events_and_not_the_run(Config) ->
     cluster(8000),
     Logged = logged(Config, trace, 2
                    ,fun() ->
-                            {ok, Lines} = sup(Config, purge_deleted, []),
-                            true = has("8000 deleted", Lines)
+                            {no_return, Lines} = sup(Config, purge_deleted, []),
+                            true = has("purged 8000 numbers", Lines)
                     end),
     true = length(Logged) < 8000,
     [_ | _] = Lost = [binary_to_integer(Count)
@@ -157,13 +157,13 @@ lager_gets_events_with_metadata(Config) ->
     cluster(10),
     ok = rpc:call(Name, test_kazoo, start, [#{url => list_to_binary(test_couch:url())}]),
     ok = set(Config, log_level, trace),
-    {ok, _} = sup(Config, purge_deleted, []),
+    {no_return, _} = sup(Config, purge_deleted, []),
     Calls = [{Level, Metadata, lists:flatten(io_lib:format(Format, Arguments))}
              || [Level, Metadata, Format, Arguments] <- rpc:call(Name, test_kazoo, calls, [lager, log])],
     %% A log that fails ends no run.
     cluster(10),
     _ = rpc:call(Name, test_kazoo, set, [{misbehaves, lager, log}, {error, badarg}]),
-    {ok, _} = sup(Config, purge_deleted, []),
+    {no_return, _} = sup(Config, purge_deleted, []),
     ok = unset(Config, log_level),
     [_ | _] = [x || {info, Metadata, "apply: ends" ++ _} <- Calls,
                     proplists:get_value(function, Metadata) =:= <<"purge_deleted">>,
@@ -183,16 +183,16 @@ loading_again_keeps_the_log(Config) ->
              _ = rpc:call(Name, code, purge, [Module]),
              rpc:call(Name, code, load_file, [Module])
          end || Module <- [kazoo_numbers_native, kazoo_numbers_companion, kazoo_numbers_output, kazoo_numbers_native]],
-    Logged = logged(Config, info, 0, fun() -> {ok, _} = sup(Config, purge_deleted, []) end),
+    Logged = logged(Config, info, 0, fun() -> {no_return, _} = sup(Config, purge_deleted, []) end),
     true = has("apply: ends", [Line || {_, Line, _} <- Logged]).
 
 %%------------------------------------------------------------------------------
 
-%% A number database with so many soft-deleted numbers.
+%% A number database with so many numbers in state deleted.
 cluster(Count) ->
     test_couch:reset(),
     test_couch:create(?NUMBER_DB),
-    Numbers = [[io_lib:format("{\"_id\":\"+1415555~4..0b\",\"pvt_type\":\"number\",\"pvt_deleted\":true}", [100 + Number])]
+    Numbers = [[io_lib:format("{\"_id\":\"+1415555~4..0b\",\"pvt_type\":\"number\",\"pvt_state\":\"deleted\"}", [100 + Number])]
                || Number <- lists:seq(1, Count)],
     test_couch:bulk(?NUMBER_DB, Numbers).
 

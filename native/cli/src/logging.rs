@@ -48,7 +48,7 @@ pub(crate) fn start(verbosity: u8) -> Result<(), String> {
             fmt::layer()
                 .with_ansi(false)
                 .with_writer(|| StandardError)
-                .with_filter(filter)
+                .with_filter(directives::filter(filter))
                 .boxed()
         })
     });

@@ -3,12 +3,25 @@
 use std::str::FromStr;
 
 use kazoo_numbers::report::sanitise;
+use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{FilterFn, Targets, filter_fn};
 
 use crate::OURS;
+use crate::recorder::is_recorded;
 
-/// The filter for so many `-v`.
+/// The events that these directives want, and all spans around them: without the span of the run an event would not name it.
+pub fn filter(targets: Targets) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
+    filter_fn(move |metadata| {
+        if metadata.is_span() {
+            is_recorded(metadata)
+        } else {
+            targets.would_enable(metadata.target(), metadata.level())
+        }
+    })
+}
+
+/// The directives for so many `-v`.
 pub fn of_verbosity(times: u8) -> Targets {
     let level = match times {
         0 => LevelFilter::OFF,

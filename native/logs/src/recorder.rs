@@ -126,14 +126,17 @@ struct Wanted;
 
 impl Wanted {
     fn wants(metadata: &Metadata<'_>) -> bool {
-        let level = *metadata.level();
-        metadata.target().starts_with(OURS)
-            && if metadata.is_span() {
-                level <= Level::DEBUG
-            } else {
-                level <= session::most_verbose()
-            }
+        if metadata.is_span() {
+            is_recorded(metadata)
+        } else {
+            metadata.target().starts_with(OURS) && *metadata.level() <= session::most_verbose()
+        }
     }
+}
+
+/// Whether a span is recorded.
+pub(crate) fn is_recorded(span: &Metadata<'_>) -> bool {
+    span.target().starts_with(OURS) && *span.level() <= Level::DEBUG
 }
 
 impl<S> Filter<S> for Wanted {

@@ -203,7 +203,6 @@ impl<'a> Applying<'a> {
         if targets.is_empty() {
             return Ok(decisions);
         }
-        self.run.steps.plan();
         let ids: Vec<String> = targets.iter().map(|target| target.id.clone()).collect();
         let span = debug_span!("plan", database = %self.database, documents = ids.len());
         let deciding = self.decide.decide_all(self.database, targets, read);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::budget::Budget;
 use super::cluster::Cluster;
@@ -95,6 +96,7 @@ impl Run {
         if error.is_fatal() {
             return Err(error);
         }
+        debug!(%database, %error, "database failed");
         self.reporter
             .database_failed(&database.encoded(), error.kind());
         Ok(())

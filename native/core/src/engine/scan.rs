@@ -45,6 +45,7 @@ impl<T: FromRow> Scan<'_, T> {
             let page = self.pages.next().await?;
             if let Some(page) = &page {
                 let documents = if self.counts { page.len() } else { 0 };
+                self.run.steps.plan();
                 self.run.reporter.read(&self.database, documents);
                 debug!(
                     rows = page.len(),
@@ -111,6 +112,7 @@ impl Run {
             .instrument(span.clone())
             .await?;
         let present = found.iter().filter(|found| found.is_present()).count();
+        self.steps.plan();
         debug!(parent: &span, present, milliseconds = milliseconds_since(began), "documents read");
         self.reporter.read(database, present);
         // Attachments inline are large: two such documents could use up the budget for answers.
