@@ -75,5 +75,5 @@ fn of(wanted: impl Fn(&OpenSpan) -> bool) -> Vec<Activity> {
 /// The parent in the tree that is shown.
 fn parent(span: &OpenSpan) -> Option<*const OpenSpan> {
     let parent = span.parent.as_ref()?;
-    (parent.name != "session").then(|| Arc::as_ptr(parent))
+    (parent.name != "session").then_some(Arc::as_ptr(parent))
 }
