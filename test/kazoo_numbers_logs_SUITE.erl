@@ -71,7 +71,7 @@ events_have_level_run_and_database(Config) ->
     16 = byte_size(Run),
     [#{run := Run, function := <<"purge_deleted">>, domain := [kazoo_numbers], target := <<"kazoo_numbers", _/binary>>} = Meta
      || Meta <- Metas],
-    true = lists:any(fun(Meta) -> maps:get(database, Meta, none) =:= <<?NUMBER_DB>> end, Metas),
+    true = lists:any(fun(Meta) -> maps:get(database, Meta, none) =:= <<"numbers%2F%2B1415">> end, Metas),
     %% Each level has those above it.
     cluster(10),
     Info = logged(Config, info, 0, fun() -> {no_return, _} = sup(Config, purge_deleted, []) end),

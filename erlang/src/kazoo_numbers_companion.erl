@@ -93,6 +93,7 @@ settings(#{host := Host, settings := Settings}) ->
                ,#{who => atom_to_binary(node(group_leader()), utf8)
                  ,place => atom_to_binary(node(), utf8)
                  ,follow => true
+                 ,log_level => warning
                  }
                ,[kazoo_numbers_terminal:columns(), Host:settings(), kazoo_numbers_settings:configured(), Settings]
                ).

@@ -69,12 +69,12 @@ pub enum LockMode {
 /// The least important events that go to Erlang's log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogLevel {
-    /// None.
+    /// None. Erlang modules of an older version do not know the frame.
+    #[default]
     Off,
     /// Errors.
     Error,
     /// Warnings and above.
-    #[default]
     Warning,
     /// The steps of a run and above.
     Info,
