@@ -208,9 +208,13 @@ fn end(running: &mut Child) {
     }
 }
 
-/// Signals the program until a line of its answer satisfies the condition. Returns all its lines until then.
+/// Signals a program with a log until a line of its answer satisfies the condition. Returns all its lines until then.
 fn asked_until(running: &mut Child, wanted: impl Fn(&str) -> bool + Send + 'static) -> Vec<String> {
-    let err = BufReader::new(running.stderr.take().unwrap());
+    let mut err = BufReader::new(running.stderr.take().unwrap());
+    // Before the run begins, the program has no handler for the signal.
+    let mut first = String::new();
+    err.read_line(&mut first).unwrap();
+    assert!(first.contains("command: begins"), "{first}");
     let reader = spawn(move || {
         let mut lines = Vec::new();
         for line in err.lines() {
@@ -224,8 +228,6 @@ fn asked_until(running: &mut Child, wanted: impl Fn(&str) -> bool + Send + 'stat
         lines
     });
     let began = Instant::now();
-    // Not before its handler is there.
-    sleep(Duration::from_secs(1));
     while !reader.is_finished() && began.elapsed() < Duration::from_secs(20) {
         kill_process(Pid::from_child(running), Signal::USR1).unwrap();
         sleep(Duration::from_millis(200));
@@ -246,7 +248,7 @@ fn hung_run_prints_what_it_waits_for_on_signal() {
         ("", "purge_deleted", "databases prefix=numbers/, "),
     ] {
         let server = HungServer::start(databases);
-        let mut running = program(&[function, "--dry-run"])
+        let mut running = program(&["-v", function, "--dry-run"])
             .env("COUCHDB_URL", server.url())
             .stdout(Stdio::null())
             .piped();
