@@ -5,7 +5,7 @@ use kazoo_numbers::command::{
     Argument, CommandSpec, Frontend, Parameter, commands, effect, example, usage,
 };
 
-use crate::arguments;
+use crate::options;
 
 /// A function with all its arities. The parameters of the shortest arity are required.
 struct Function {
@@ -59,7 +59,7 @@ fn subcommand(function: &Function) -> Command {
         .map(|(at, parameter)| positional(at, parameter, at < function.required()));
     let about = function.forms.first().map_or("", |spec| spec.help);
     let command = Command::new(function.name).args(positional);
-    arguments::own_options(function.name, command)
+    options::own(function.name, command)
         .about(about)
         .long_about(long_about(function))
 }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn command_line_is_valid() {
-        arguments::command().debug_assert();
+        crate::arguments::command().debug_assert();
     }
 
     #[test]

@@ -7,22 +7,26 @@
 //! Only [`terminal`] writes to the terminal.
 
 mod arguments;
+mod completion;
 mod connection;
 mod functions;
 mod interrupt;
 mod journal;
 mod live;
+mod logging;
+mod options;
 mod output;
 mod perform;
 mod returned;
 mod tools;
 
+use std::io;
 use std::process::ExitCode;
 
-use arguments::Options;
 use clap::{ArgMatches, Subcommand as _};
 use kazoo_numbers::command::Argument;
 use kazoo_numbers_cli::{address, program, terminal};
+use options::Options;
 use tools::Tool;
 
 fn main() -> ExitCode {
@@ -44,11 +48,27 @@ fn main() -> ExitCode {
         address::hide(url);
     }
     let ended = if Tool::has_subcommand(name) {
-        tools::run(&matches, name, sub)
+        Tool::of(&matches, name, sub).map(run_tool)
     } else {
-        perform::function(name, &functions::arguments(name, sub), &options)
+        logging::start(options.verbose)
+            .map(|()| perform::function(name, &functions::arguments(name, sub), &options))
     };
+    let ended = ended.unwrap_or_else(|line| {
+        terminal::say(&line);
+        Ok(program::USAGE)
+    });
     program::exit_code(ended)
+}
+
+fn run_tool(tool: Tool) -> io::Result<u8> {
+    match tool {
+        Tool::Completion { shell } => completion::print(shell)?,
+        Tool::Port => {
+            kazoo_numbers_wire::panics::print_one_line();
+            kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
+        }
+    }
+    Ok(0)
 }
 
 /// Help that the library does not have: for the program and its tools.

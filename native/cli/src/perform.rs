@@ -15,11 +15,11 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::Options;
+use crate::options::Options;
 use crate::interrupt;
 use crate::live::Live;
 use crate::output::{self, Form};
-use crate::{connection, journal, returned};
+use crate::{connection, journal, logging, returned};
 
 /// The most events in the channel. If it is full, the run waits for the terminal.
 const EVENTS: usize = 1024;
@@ -52,6 +52,8 @@ async fn performed(
     let cancel = CancellationToken::new();
     let signals = Signals::take()?;
     let live = Arc::new(Live::begin());
+    logging::keep_clear_of(&live);
+    logging::report_on_signal(live.clone())?;
     let interrupted = interrupt::watch(signals, cancel.clone(), live.clone());
     let showing = {
         let (live, cancel) = (live.clone(), cancel.clone());

@@ -1,14 +1,10 @@
 //! The subcommands that are not functions of the library.
 
-use std::io;
-
 use clap::parser::ValueSource;
 use clap::{ArgMatches, FromArgMatches as _, Subcommand};
 use clap_complete::Shell;
-use kazoo_numbers_cli::program::USAGE;
-use kazoo_numbers_cli::terminal;
 
-use crate::arguments;
+use crate::options;
 
 /// The options that do not change what a tool does.
 const HARMLESS: [&str; 3] = ["couchdb", "json", "ca_file"];
@@ -30,7 +26,7 @@ pub(crate) enum Tool {
 
 /// An option of functions. `port --dry-run` must not run without the dry run.
 fn unsupported_option(matches: &ArgMatches) -> Option<String> {
-    arguments::options()
+    options::all()
         .filter(|option| !HARMLESS.contains(&option.get_id().as_str()))
         .find(|option| {
             matches.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine)
@@ -38,26 +34,16 @@ fn unsupported_option(matches: &ArgMatches) -> Option<String> {
         .and_then(|option| option.get_long().map(|name| format!("--{name}")))
 }
 
-/// Runs the tool that the command line names and returns the exit status.
-pub(crate) fn run(matches: &ArgMatches, name: &str, of_tool: &ArgMatches) -> io::Result<u8> {
-    if let Some(option) = unsupported_option(of_tool) {
-        terminal::say(&format!("error: {option} cannot be used with {name}"));
-        return Ok(USAGE);
-    }
-    match Tool::from_arg_matches(matches).map_err(io::Error::other)? {
-        Tool::Completion { shell } => completion(shell),
-        Tool::Port => {
-            kazoo_numbers_wire::panics::print_one_line();
-            kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
-            Ok(0)
+impl Tool {
+    /// The tool that the command line names.
+    ///
+    /// # Errors
+    ///
+    /// An option of functions is given, which no tool supports. The error is one line.
+    pub(crate) fn of(matches: &ArgMatches, name: &str, of_tool: &ArgMatches) -> Result<Self, String> {
+        if let Some(option) = unsupported_option(of_tool) {
+            return Err(format!("error: {option} cannot be used with {name}"));
         }
+        Self::from_arg_matches(matches).map_err(|error| error.to_string())
     }
-}
-
-fn completion(shell: Shell) -> io::Result<u8> {
-    let mut script = Vec::new();
-    let mut command = arguments::command_for_completion();
-    clap_complete::generate(shell, &mut command, "kazoo-numbers", &mut script);
-    terminal::print(&String::from_utf8_lossy(&script))?;
-    Ok(0)
 }

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use tracing::info;
+
 use super::run::Run;
 use crate::journal::{Journal, Record};
 use crate::report::Frontend;
@@ -22,6 +24,7 @@ impl Run {
                 let (journal, elsewhere) = journals
                     .begin(self.command_line(), &self.settings.who, &server, identity)
                     .map_err(|error| self.without_undo(&error))?;
+                info!(journal = journal.run(), "apply: journal begins");
                 if let Some(why) = elsewhere {
                     let path = journal.path().display();
                     self.reporter

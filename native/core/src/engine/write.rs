@@ -1,9 +1,13 @@
 //! Writing: batches of changes with the revisions that were read, until each has landed or failed for good.
 
 use std::collections::HashMap;
+use std::time::Instant;
+
+use tracing::{Instrument, debug, debug_span};
 
 use super::apply::{Applying, Written};
 use super::attempts::AfterAnswer;
+use super::steps::milliseconds_since;
 use crate::journal::{Intent, Record, Reserved};
 use crate::kazoo::has_attachment_stubs;
 use crate::report::{Outcome, Reason};
@@ -64,7 +68,13 @@ impl Applying<'_> {
             if changes.is_empty() {
                 return Ok(());
             }
-            let (again, trouble) = self.write_once(changes).await?;
+            let span = debug_span!(
+                "batch",
+                database = %self.database,
+                documents = changes.len(),
+                round
+            );
+            let (again, trouble) = self.write_once(changes).instrument(span).await?;
             if again.is_empty() {
                 return Ok(());
             }
@@ -73,8 +83,10 @@ impl Applying<'_> {
             }
             if let Some(error) = trouble {
                 let pause = backoff.after(&error);
+                let span = debug_span!("pause", database = %self.database, round, %error);
+                debug!(parent: &span, documents = again.len(), "batch failed: read again");
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = tokio::time::sleep(pause).instrument(span) => {}
                     () = self.run.cancel.cancelled() => {
                         return Err(Error::cancelled(Operation::SAVE_DOCS));
                     }
@@ -108,7 +120,11 @@ impl Applying<'_> {
         &mut self,
         changes: Vec<Change>,
     ) -> Result<(Vec<String>, Option<Error>), Error> {
-        let reserved = self.write_down(&changes).await?;
+        self.run.steps.apply();
+        let reserved = self
+            .write_down(&changes)
+            .instrument(debug_span!("journal"))
+            .await?;
         let writes: Vec<Write<'_>> = changes
             .iter()
             .map(|change| Write {
@@ -124,13 +140,16 @@ impl Applying<'_> {
             })
             .collect();
         let server = self.run.cluster.server(Some(self.database)).await?;
+        let began = Instant::now();
         let landed = server
             .bulk_docs(self.database, &writes, self.run.settings.max_bulk_insert)
             .await;
         drop(writes);
+        let milliseconds = milliseconds_since(began);
         let mut rows = Vec::new();
         let mut noted = Vec::new();
         let mut again = Vec::new();
+        let mut conflicts: u64 = 0;
         let mut trouble = None;
         let mut fatal = None;
         let mut restored = Vec::new();
@@ -146,6 +165,7 @@ impl Applying<'_> {
                     self.done(&id, outcome, written);
                 }
                 AfterAnswer::Again(error) => {
+                    conflicts += u64::from(error.is_none());
                     again.push(id);
                     trouble = error.or(trouble);
                 }
@@ -155,6 +175,13 @@ impl Applying<'_> {
                 }
             }
         }
+        debug!(
+            written = rows.len(),
+            conflicts,
+            read_again = again.len(),
+            milliseconds,
+            "batch written"
+        );
         if let Some(journal) = self.run.journal().await? {
             journal.note(&noted, reserved)?;
         }

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, debug_span, warn};
 
 use super::document::LockDocument;
 
@@ -68,10 +69,11 @@ impl Lease {
         let run = self.run.clone();
         let ended = self.ended.clone();
         let written = self.written;
-        let task = tokio::spawn(async move {
+        let renewing = async move {
             // Each is set once, by this task alone.
             tokio::select! {
                 why = document.renew(&run, written, lease) => {
+                    warn!("{why}");
                     let _ = ended.lost.set(why);
                     cancel.cancel();
                 }
@@ -79,7 +81,8 @@ impl Lease {
                     let _ = ended.cancelled.set(Instant::now());
                 }
             }
-        });
+        };
+        let task = tokio::spawn(renewing.in_current_span());
         self.renewing = Some(task.abort_handle());
     }
 
@@ -106,10 +109,11 @@ impl Lease {
         let document = self.document.clone();
         let run = self.run.clone();
         let runtime = Handle::try_current().ok()?;
-        Some(runtime.spawn(async move {
+        let leaving = async move {
             // Failing that, the lease runs out.
             let _ = timeout(RELEASE, document.leave(&run)).await;
-        }))
+        };
+        Some(runtime.spawn(leaving.in_current_span()))
     }
 }
 
@@ -129,11 +133,17 @@ impl LockDocument {
                 loop {
                     let began = Instant::now();
                     let renewing = self.change(false, |holders, now| holders.renewed(run, now));
-                    match timeout(lease / TRY, renewing).await {
-                        Ok(Ok(true)) => break Some(began),
+                    let span = debug_span!("renewal");
+                    match timeout(lease / TRY, renewing.instrument(span)).await {
+                        Ok(Ok(true)) => {
+                            debug!("lock renewed");
+                            break Some(began);
+                        }
                         Ok(Ok(false)) => break None,
-                        _ => sleep(lease / RETRIES).await,
+                        Ok(Err(error)) => warn!(%error, "lock not renewed: again"),
+                        Err(_) => warn!("lock not renewed, no answer: again"),
                     }
+                    sleep(lease / RETRIES).await;
                 }
             };
             let patience = lease - lease / MARGIN;
