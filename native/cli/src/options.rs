@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches as _, ValueEnum, value_parser};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches as _, ValueEnum, value_parser,
+};
 use kazoo_numbers::couchdb::HttpSettings;
 use kazoo_numbers_cli::address::Address;
 use kazoo_numbers_cli::terminal::JsonOutput;

@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::options::Options;
 use crate::interrupt;
 use crate::live::Live;
+use crate::options::Options;
 use crate::output::{self, Form};
 use crate::{connection, journal, logging, returned};
 

@@ -40,7 +40,11 @@ impl Tool {
     /// # Errors
     ///
     /// An option of functions is given, which no tool supports. The error is one line.
-    pub(crate) fn of(matches: &ArgMatches, name: &str, of_tool: &ArgMatches) -> Result<Self, String> {
+    pub(crate) fn of(
+        matches: &ArgMatches,
+        name: &str,
+        of_tool: &ArgMatches,
+    ) -> Result<Self, String> {
         if let Some(option) = unsupported_option(of_tool) {
             return Err(format!("error: {option} cannot be used with {name}"));
         }
