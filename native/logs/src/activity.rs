@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::recorder::{OpenSpan, installed};
+use crate::open_span::OpenSpan;
+use crate::recorder::installed;
 use crate::session::LogSession;
 
 /// Something that a run does or waits for at the moment.

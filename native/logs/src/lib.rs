@@ -8,9 +8,13 @@
 
 pub mod activity;
 pub mod directives;
+mod event;
 mod fields;
+mod log_event;
+mod open_span;
 mod recorder;
 pub mod session;
+mod sessions;
 #[cfg(test)]
 mod tests;
 

@@ -14,23 +14,9 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::OURS;
 use crate::fields::Fields;
-use crate::session::{self, Session};
-
-/// A span that is open.
-#[derive(Debug)]
-pub(crate) struct OpenSpan {
-    pub(crate) name: &'static str,
-    pub(crate) parent: Option<Arc<OpenSpan>>,
-    pub(crate) session: Option<Arc<Session>>,
-    pub(crate) since: Instant,
-    fields: Mutex<Fields>,
-}
-
-impl OpenSpan {
-    pub(crate) fn fields(&self) -> MutexGuard<'_, Fields> {
-        self.fields.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use crate::log_event::log_event;
+use crate::open_span::OpenSpan;
+use crate::sessions;
 
 /// The spans that are open.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +65,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         attributes.record(&mut fields);
         let parent = span.parent().and_then(|parent| recorded(&parent));
         let session = match fields.session {
-            Some(number) => session::of_number(number),
+            Some(number) => sessions::of_number(number),
             None => parent.as_ref().and_then(|parent| parent.session.clone()),
         };
         let opened = Arc::new(OpenSpan {
@@ -110,7 +96,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         if let Some(span) = span
             && let Some(session) = &span.session
         {
-            session.event(event, &span);
+            session.queue_event(*event.metadata().level(), || log_event(event, &span));
         }
     }
 }
@@ -129,7 +115,7 @@ impl Wanted {
         if metadata.is_span() {
             is_recorded(metadata)
         } else {
-            metadata.target().starts_with(OURS) && *metadata.level() <= session::most_verbose()
+            metadata.target().starts_with(OURS) && *metadata.level() <= sessions::most_verbose()
         }
     }
 }
@@ -154,6 +140,6 @@ impl<S> Filter<S> for Wanted {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(session::most_verbose().max(LevelFilter::DEBUG))
+        Some(sessions::most_verbose().max(LevelFilter::DEBUG))
     }
 }
