@@ -11,6 +11,7 @@
 -export([run_with_killed_caller_stops/1, run_with_ended_terminal_stops/1, command_with_ended_terminal_returns_its_result/1
         ,run_with_killed_companion_prints_one_line/1, task_that_panics_prints_one_line/1, start_that_panics_prints_one_error/1
         ,program_that_is_killed_prints_one_error/1, program_that_is_missing_prints_one_error/1
+        ,program_that_does_not_read_prints_one_error/1
         ,library_that_does_not_load_prints_one_error/1, operator_module_loaded_again_keeps_runs/1
         ,native_module_loaded_again_keeps_the_library/1, many_runs_leave_no_process_port_or_atom/1
         ,run_in_progress_is_listed_and_cancelled/1, runs_in_progress_are_all_listed_until_they_end/1, states_of_processes_contain_no_password/1
@@ -37,7 +38,9 @@ groups() ->
            ,node_that_stops_cancels_its_runs
            ],
     [{nif, [], Both ++ [library_that_does_not_load_prints_one_error, native_module_loaded_again_keeps_the_library]}
-    ,{port, [], Both ++ [program_that_is_killed_prints_one_error, run_of_killed_program_is_undone, program_that_is_missing_prints_one_error]}
+    ,{port, [], Both ++ [program_that_is_killed_prints_one_error, run_of_killed_program_is_undone, program_that_is_missing_prints_one_error
+                        ,program_that_does_not_read_prints_one_error
+                        ]}
     ].
 
 init_per_suite(Config) ->
@@ -145,6 +148,19 @@ program_that_is_killed_prints_one_error(Config) ->
     {{no_return, 2}, ["refused: copy_number_dbs_to_accounts" ++ _]} = call(Config, copy_number_dbs_to_accounts, []),
     expire_lock(),
     completed(Config).
+
+%% A failed write closes the port, and then nobody reports the exit status.
+program_that_does_not_read_prints_one_error(Config) ->
+    Program = filename:join(proplists:get_value(priv_dir, Config), "does_not_read"),
+    ok = file:write_file(Program, "#!/bin/sh\nexec 0<&-\nsleep 3\n"),
+    ok = file:change_mode(Program, 8#700),
+    set(Config, port_program, Program),
+    %% More than a pipe holds.
+    Numbers = [["+1415", integer_to_list(Number)] || Number <- lists:seq(5550000, 5559999) ++ lists:seq(5560000, 5569999)],
+    {{no_return, 1}, [Line | _Hint]} = call(Config, fix_numbers_apps_in_numbdb, [[iolist_to_binary(Number) || Number <- Numbers]]),
+    "error: cannot finish the command: the program kazoo-numbers ended before it (a write to it failed)" = Line,
+    ok = rpc:call(node_of(Config), application, unset_env, [kazoo_numbers_maintenance, port_program]),
+    answers(Config).
 
 program_that_is_missing_prints_one_error(Config) ->
     set(Config, port_program, "/nowhere/kazoo-numbers"),
@@ -285,7 +301,7 @@ run_of_killed_program_is_undone(Config) ->
     test_proxy:delay(proplists:get_value(proxy, Config), 0),
     {ok, Runs} = call(Config, runs, []),
     Last = lists:last(Runs),
-    true = string:find(Last, "broken off") =/= nomatch,
+    true = string:find(Last, "interrupted") =/= nomatch,
     [Run | _] = string:split(Last, " "),
     {ok, _} = call(Config, undo, [list_to_binary(Run)]),
     0 = copied().

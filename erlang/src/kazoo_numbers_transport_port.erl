@@ -38,11 +38,15 @@ program() ->
 
 -spec frame(kazoo_numbers_transport:connection(), term()) -> {frame, binary()} | {failed, [binary()]} | ignore.
 frame(Port, {Port, {data, Frame}}) -> {frame, Frame};
-frame(Port, {Port, {exit_status, Status}}) ->
-    {failed, [line("error: cannot finish the command: the program kazoo-numbers ended before it (~s)", [ending(Status)])
-             ,<<"hint: run the command again; documents that are written stay written">>
-             ]};
+frame(Port, {Port, {exit_status, Status}}) -> ended(ending(Status));
+%% A failed write closes the port before the exit status is known.
+frame(Port, {'EXIT', Port, _Reason}) -> ended("a write to it failed");
 frame(_Port, _Message) -> ignore.
+
+ended(How) ->
+    {failed, [line("error: cannot finish the command: the program kazoo-numbers ended before it (~s)", [How])
+             ,<<"hint: run the command again; documents that are written stay written">>
+             ]}.
 
 %% A signal that ended the program is reported as shells do: 128 and its number.
 ending(Status) when Status > 128 -> io_lib:format("signal ~b", [Status - 128]);

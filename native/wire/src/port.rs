@@ -7,14 +7,19 @@ use crate::runtime::runtime;
 use crate::session::Session;
 use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 /// Longer than any frame from Erlang: a list of all numbers of a large cluster fits.
 const LONGEST: u32 = 256 * 1024 * 1024;
 
-/// Reads one start request, runs the job, and returns when its last frame is written.
-pub fn serve<I, O>(mut input: I, mut output: O) -> io::Result<()>
+/// The wait for the end of the input after the last frame. A program that ends earlier can lose the frame: when Erlang answers
+/// an earlier one, its write fails, and the port is closed with frames that are not read.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Reads one start request, runs the job, and returns when its last frame is written and read.
+pub fn serve<I, O>(mut input: I, output: O) -> io::Result<()>
 where
     I: Read + Send + 'static,
     O: Write + Send + 'static,
@@ -24,8 +29,8 @@ where
     };
     let start = match ToNative::decode(&bytes) {
         Ok(ToNative::Start(start)) => *start,
-        Ok(_) => return refuse(&mut output, "bad frame: expected a start request"),
-        Err(error) => return refuse(&mut output, &error.to_string()),
+        Ok(_) => return refuse(input, output, "bad frame: expected a start request"),
+        Err(error) => return refuse(input, output, &error.to_string()),
     };
     let runtime = runtime()?;
     let sink = Output {
@@ -37,23 +42,50 @@ where
     let Ok((session, job)) = started else {
         return Err(io::Error::other("cannot start the job"));
     };
-    // The thread ends with the program. It may be blocked on input when the job ends.
+    let ended = read_to_end(input, move |input| {
+        while let Ok(Some(bytes)) = read_frame(input) {
+            match ToNative::decode(&bytes) {
+                Ok(frame) => session.receive(frame),
+                Err(_) => break,
+            }
+        }
+        session.mark_gone();
+    })?;
+    runtime.block_on(job).map_err(io::Error::other)?;
+    linger(&ended);
+    Ok(())
+}
+
+fn refuse<I: Read + Send + 'static>(
+    input: I,
+    mut output: impl Write,
+    line: &str,
+) -> io::Result<()> {
+    write_frame(&mut output, &FromNative::Failed(line.to_owned()).encode())?;
+    linger(&read_to_end(input, |_| {})?);
+    Ok(())
+}
+
+/// Reads the input in a thread: first `read`, then all that follows. The channel closes at the end of the input. The thread ends
+/// with the program.
+fn read_to_end<I: Read + Send + 'static>(
+    mut input: I,
+    read: impl FnOnce(&mut I) + Send + 'static,
+) -> io::Result<mpsc::Receiver<()>> {
+    let (end, ended) = mpsc::channel();
     thread::Builder::new()
         .name("kazoo-numbers-input".to_owned())
         .spawn(move || {
-            while let Ok(Some(bytes)) = read_frame(&mut input) {
-                match ToNative::decode(&bytes) {
-                    Ok(frame) => session.receive(frame),
-                    Err(_) => break,
-                }
-            }
-            session.mark_gone();
+            read(&mut input);
+            let _ = io::copy(&mut input, &mut io::sink());
+            drop(end);
         })?;
-    runtime.block_on(job).map_err(io::Error::other)
+    Ok(ended)
 }
 
-fn refuse(output: &mut impl Write, line: &str) -> io::Result<()> {
-    write_frame(output, &FromNative::Failed(line.to_owned()).encode())
+/// Waits until the caller has closed the input.
+fn linger(ended: &mpsc::Receiver<()>) {
+    let _ = ended.recv_timeout(LINGER);
 }
 
 /// The next frame. None at the end of the input.
