@@ -121,7 +121,7 @@ pub(super) enum NextRound {
         ids: Vec<String>,
         trouble: Option<Error>,
     },
-    /// Decide again from fresh reads: an answer was lost. What still must change has failed.
+    /// Decide again from fresh reads: an answer was lost. A document that still must change has failed.
     LookOnce { ids: Vec<String>, reason: Reason },
     /// These have failed.
     GiveUp { ids: Vec<String>, reason: Reason },
@@ -153,7 +153,7 @@ impl Rounds {
     }
 }
 
-/// What is known of a write whose answer was lost.
+/// The fate of a write whose answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// The document is as it was sent.
@@ -188,6 +188,12 @@ fn fate(lost: &Change, now: Option<&Document>) -> Fate {
 pub(crate) struct Attempts(HashMap<String, Change>);
 
 impl Attempts {
+    /// The writes with a lost answer, for the state of a checker.
+    #[cfg(test)]
+    pub(super) fn lost(&self) -> impl Iterator<Item = &Change> {
+        self.0.values()
+    }
+
     /// Processes the decisions for a set of documents.
     pub(super) fn decided_all(&mut self, decided: Vec<DecidedAbout>) -> Decisions {
         let mut decisions = Decisions::default();

@@ -10,6 +10,8 @@ mod databases;
 mod duplicates;
 mod given;
 mod index;
+#[cfg(test)]
+mod interleavings;
 mod journal;
 mod keep;
 mod once;

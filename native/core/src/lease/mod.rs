@@ -1,11 +1,15 @@
 //! The cluster lock: a lease that a cluster-wide run holds while it writes.
 
 mod acquire;
+mod claim;
 mod document;
 mod entry;
 mod held;
 mod holder;
 mod holders;
+#[cfg(test)]
+mod interleavings;
+mod renewal;
 mod scope;
 mod unlock;
 
