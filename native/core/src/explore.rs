@@ -82,6 +82,9 @@ struct Origin {
     step: u32,
 }
 
+/// More states than a test can explore in its time.
+const MOST_STATES: usize = 1_000_000;
+
 /// Explores every state.
 pub(crate) fn explore<M: Model>(model: &M) -> Result<Explored, Counterexample> {
     const START: Origin = Origin {
@@ -130,6 +133,11 @@ pub(crate) fn explore<M: Model>(model: &M) -> Result<Explored, Counterexample> {
                 }
             }
         }
+        // A model that grows unnoticed must not fill the machine.
+        assert!(
+            origins.len() < MOST_STATES,
+            "more than {MOST_STATES} states"
+        );
         level = next;
         explored.depth += usize::from(!level.is_empty());
     }

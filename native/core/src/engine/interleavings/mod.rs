@@ -96,7 +96,12 @@ fn batches_and_losing_leaves_keep_every_promise() {
         ..one_run(&[], rule, &[Some(2), Some(3), None])
     };
     check("two copies in a batch", &batch(1, Rule::Copy(2)), 3_000, 12);
-    check("two removals in a batch", &batch(3, Rule::Remove(3)), 3_000, 12);
+    check(
+        "two removals in a batch",
+        &batch(3, Rule::Remove(3)),
+        3_000,
+        12,
+    );
 }
 
 /// The known defects, put into the wiring one at a time: each is found, by a short trace.
@@ -111,9 +116,19 @@ fn each_known_defect_is_found() {
     let cases = [
         (Defect::SendsAgainUnread, create(), APPLIED_ONCE, 4),
         (Defect::ConflictIsSuccess, copy(), REPORT_IS_TRUE, 3),
-        (Defect::RevisionFromAnswer, copy(), OVERWRITES_NOTHING_UNREAD, 4),
+        (
+            Defect::RevisionFromAnswer,
+            copy(),
+            OVERWRITES_NOTHING_UNREAD,
+            4,
+        ),
         (Defect::FailedReadIsMissing, remove(), REPORT_IS_TRUE, 3),
-        (Defect::LosingLeavesUnread, leaves(), OVERWRITES_NOTHING_UNREAD, 2),
+        (
+            Defect::LosingLeavesUnread,
+            leaves(),
+            OVERWRITES_NOTHING_UNREAD,
+            2,
+        ),
         (Defect::LostAnswerIsSuccess, copy(), REPORT_IS_TRUE, 2),
         (Defect::LostAnswerIsForgotten, copy(), REPORT_IS_TRUE, 3),
         (Defect::GivesUpUnread, persistent(), REPORT_IS_TRUE, 17),

@@ -612,8 +612,14 @@ impl Locking {
             return Err(ONE_HOLDER);
         }
         for run in &state.runs {
-            let landed = run.landed.unwrap_or(state.now);
-            if run.is_holder() && state.now > landed + LEASE {
+            let Some(landed) = run.landed else {
+                continue;
+            };
+            let stops = match &run.phase {
+                Phase::Holds(renewal) | Phase::Renews(renewal, ..) => renewal.end(),
+                _ => continue,
+            };
+            if state.now > landed + LEASE || stops > landed + LEASE {
                 return Err(STOPS_IN_TIME);
             }
         }
@@ -736,16 +742,9 @@ impl<H: Hasher> Relative<'_, H> {
         holder.run.hash(self.1);
         let now = self.0.date();
         holder.looks_dead(now).hash(self.1);
-        // Its renewals count only in comparison with those that somebody knows.
-        let present = self.0.document.holders.holders();
-        let mut same = present.filter(|one| one.run == holder.run);
-        let behind = same.next().map(|one| {
-            (
-                one.renewals.wrapping_sub(holder.renewals),
-                one.renewed == holder.renewed,
-            )
-        });
-        behind.hash(self.1);
+        // Its renewals count only in comparison with those that others know.
+        let mut present = self.0.document.holders.holders();
+        present.any(|one| one == holder).hash(self.1);
         if !holder.looks_dead(now) {
             let age = now.duration_since(holder.renewed).unwrap_or_default();
             age.hash(self.1);
@@ -790,7 +789,15 @@ impl<H: Hasher> Relative<'_, H> {
         run.is_cut.hash(self.1);
         match &run.phase {
             Phase::NotStarted | Phase::Ended | Phase::Dead => return,
-            Phase::Claims(progress) => self.progress(progress),
+            Phase::Claims(progress) => {
+                self.progress(progress);
+                if let Progress::HasRead(read, _) = progress {
+                    for entry in read.holders.iter() {
+                        let mut seen = run.claim.watch.seen();
+                        seen.any(|(seen, ..)| seen == entry).hash(self.1);
+                    }
+                }
+            }
             Phase::Pauses(until) => self.instant(*until),
             Phase::Holds(renewal) | Phase::Zombie(renewal) => self.renewal(renewal),
             Phase::Renews(renewal, began, until, progress) => {
