@@ -66,6 +66,7 @@ lint: built-tests
 	cargo fmt --manifest-path native/lab/fuzz/Cargo.toml --check
 	scripts/check-features
 	scripts/check-words
+	scripts/check-links
 	$(RUN) cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(RUN) $(REBAR3) check
 	scripts/audit-dependencies

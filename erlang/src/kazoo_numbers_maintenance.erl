@@ -405,15 +405,15 @@ migrate_unassigned_numbers() ->
 migrate_unassigned_numbers(NumberDbOrNumber) ->
     call('migrate_unassigned_numbers', [NumberDbOrNumber]).
 
-%% @doc Removes copies of numbers that belong to another account by now, or to
-%% nobody, from all account databases.
+%% @doc Removes copies of numbers that now belong to another account or to
+%% nobody from all account databases.
 %% @end
 -spec remove_former_copies() -> 'ok' | {'no_return', pos_integer()}.
 remove_former_copies() ->
     call('remove_former_copies', []).
 
-%% @doc Removes copies of numbers that belong to another account by now, or to
-%% nobody, from an account database.
+%% @doc Removes copies of numbers that now belong to another account or to
+%% nobody from an account database.
 %% @end
 -spec remove_former_copies(Account :: account()) -> 'ok' | {'no_return', pos_integer()}.
 remove_former_copies(Account) ->
@@ -631,13 +631,15 @@ audit(AuditTarget) ->
 runs() ->
     call('runs', []).
 
-%% @doc Puts the documents of a run back, where nobody has changed them since.
+%% @doc Restores the documents that a run changed, unless another writer changed
+%% them since.
+%% @end
 -spec undo(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
 undo(Run) ->
     call('undo', [Run]).
 
-%% @doc Puts the documents of a run back although it was on another cluster,
-%% where they are as the run left them.
+%% @doc Restores the documents that a run on another cluster changed, if they
+%% are as the run left them.
 %% @end
 -spec undo(Run :: text(), AnyCluster :: text() | 'any_cluster') -> 'ok' | {'no_return', pos_integer()}.
 undo(Run, AnyCluster) ->

@@ -220,6 +220,7 @@ impl Hasher for Bytes {
     }
 }
 
+#[cfg(test)]
 mod tests {
     use super::*;
 

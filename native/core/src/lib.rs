@@ -19,6 +19,7 @@ pub mod kazoo;
 pub mod lease;
 pub mod operation;
 pub mod plan;
+pub mod reason;
 mod repair;
 pub mod report;
 pub mod run;

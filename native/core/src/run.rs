@@ -11,7 +11,7 @@ pub use crate::commands::{FAILED, NOT_HERE, Returned};
 pub use crate::engine::Settings;
 pub use crate::report::ReportTo;
 
-use crate::command::Command;
+use crate::command::{Command, help};
 use crate::commands::Answer;
 use crate::engine::{Run, decodes_names};
 use crate::host::Host;
@@ -70,8 +70,8 @@ async fn run_to_end(job: Job) -> Finished {
     ));
     let is_published = job.command.is_published();
     let (answer, lock) = match locked(&run, job.command).await {
-        Ok(Begun::Answered(answer)) => (Ok(answer), None),
-        Ok(Begun::Command(command, lock)) => (command.start(&run).await, lock),
+        Ok(Startup::Answered(answer)) => (Ok(answer), None),
+        Ok(Startup::Command(command, lock)) => (command.start(&run).await, lock),
         Err(error) => (Err(error), None),
     };
     if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
@@ -152,6 +152,12 @@ async fn ended(
         Ok(Answer::Figures) => return (Returned::Code(FAILED), true, None),
         Ok(Answer::FiguresAnd(returned)) => return (returned, true, None),
         Ok(Answer::Only(returned)) => return (returned, false, None),
+        Ok(Answer::Help(topic)) => {
+            for line in help(topic.as_deref(), run.settings.frontend) {
+                run.reporter.output(line).await;
+            }
+            return (Returned::NoReturn, false, None);
+        }
         Err(fatal) => fatal,
     };
     let (line, hint) = match lost {
@@ -169,7 +175,7 @@ async fn ended(
 }
 
 /// The result of the checks before a run.
-enum Begun {
+enum Startup {
     /// The run ends with this answer.
     Answered(Answer),
     /// The command runs, with a lease if it needs the lock.
@@ -177,23 +183,23 @@ enum Begun {
 }
 
 /// Checks before any write, the lock included, whether the run can be done here and undone. Then takes the lock.
-async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Begun, Error> {
+async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Startup, Error> {
     if let Some(answer) = command.check(run).await? {
-        return Ok(Begun::Answered(answer));
+        return Ok(Startup::Answered(answer));
     }
     if command.scope().is_some() && !run.settings.dry_run {
         run.check_journal()?;
     }
     Ok(match lease::take(run, command.scope()).await? {
-        Taken::Unneeded => Begun::Command(command, None),
-        Taken::Ours(lock) => Begun::Command(command, Some(lock)),
+        Taken::Unneeded => Startup::Command(command, None),
+        Taken::Ours(lock) => Startup::Command(command, Some(lock)),
         Taken::By(holder) => {
             let line = format!(
                 "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
                 holder.expires()
             );
             run.reporter.error(line.clone(), None).await;
-            Begun::Answered(Answer::Only(Returned::refused(&run.function, &line)))
+            Startup::Answered(Answer::Only(Returned::refused(&run.function, &line)))
         }
     })
 }

@@ -52,9 +52,7 @@ pub(crate) enum FeatureList {
 /// The scope of `migrate_unassigned_numbers`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unassigned {
-    /// Number databases.
     Databases(NumberDatabases),
-    /// One number.
     Number(String),
 }
 
@@ -67,7 +65,6 @@ pub(crate) enum AuditTarget {
     Account(AccountId),
     /// A number database, or all with a prefix: at least one must exist.
     Databases(Selection),
-    /// One number.
     Number(String),
 }
 

@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use super::error::{Error, Operation};
+use super::include::Include;
 use super::kind::Kind;
-use super::queue::Access;
-use super::request::Request;
-use super::rows::Include;
+use super::layers::Access;
 
 /// The largest answer with many documents, in bytes. If an answer is larger, the caller asks for
 /// fewer documents.
@@ -110,13 +109,19 @@ pub(super) struct Body {
 }
 
 impl Body {
-    pub(super) fn new(request: &Request<'_>, budget: &AnswerBudget) -> Self {
+    /// An empty body. `largest`: the size limit in bytes. `operation`, `access`: those of the request, for errors.
+    pub(super) fn new(
+        largest: usize,
+        operation: Operation,
+        access: Access,
+        budget: &AnswerBudget,
+    ) -> Self {
         Self {
             bytes: Vec::new(),
-            largest: request.largest(),
+            largest,
             budget: budget.clone(),
-            operation: request.operation(),
-            access: request.access(),
+            operation,
+            access,
         }
     }
 
@@ -203,13 +208,11 @@ impl Drop for Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::Method;
 
     static PIECE: [u8; 1 << 16] = [b' '; 1 << 16];
 
     fn body(largest: usize, budget: &AnswerBudget) -> Body {
-        let request = Request::read(Operation::OPEN_DOCS, Method::GET, "").at_most(largest);
-        Body::new(&request, budget)
+        Body::new(largest, Operation::OPEN_DOCS, Access::Read, budget)
     }
 
     fn filled(bytes: usize, budget: &AnswerBudget) -> Result<Body, Error> {

@@ -180,11 +180,11 @@ impl Server {
         let lost = |detail: &str| {
             Error::new(Kind::BadAnswer, Operation::SAVE_DOCS, detail)
                 .in_database(database)
-                .on(self.url())
+                .on(self.url().named())
         };
         let rows = match parsed(Operation::SAVE_DOCS, &response, "_bulk_docs") {
             Ok(BulkRows(rows)) => rows,
-            Err(error) => return Ok(all(error.in_database(database).on(self.url()))),
+            Err(error) => return Ok(all(error.in_database(database).on(self.url().named()))),
         };
         // The answer's rows for one document are in the order of the request.
         let mut answers: HashMap<&str, Vec<&BulkRow<'_>>> = HashMap::with_capacity(rows.len());
@@ -288,7 +288,7 @@ fn landed(row: &BulkRow<'_>, database: &DatabaseName, server: &ServerUrl) -> Lan
         None => error.to_owned(),
     };
     let error = Error::new(kind, Operation::SAVE_DOCS, detail).in_database(database);
-    Landed::Failed(error.on(server))
+    Landed::Failed(error.on(server.named()))
 }
 
 #[cfg(test)]

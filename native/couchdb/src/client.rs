@@ -2,58 +2,34 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use futures::StreamExt;
 use reqwest::StatusCode;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
-use tokio::time::{Instant, timeout_at};
 
 use super::body::{AnswerBudget, Body};
-use super::client_errors::parse_retry_after;
-use super::error::{Error, Operation};
-use super::kind::Kind;
+use super::client_errors::{Head, parse_retry_after, refusal, transport_error};
+use super::error::Error;
+use super::layers::Exchange;
 use super::request::{Request, Response};
 use super::settings::HttpSettings;
-use super::tls;
+use super::transport::{
+    Authentication, CountTraffic, NetworkTransport, TimeLimits, Traffic, Transport,
+    TransportRequest,
+};
 use super::url::ServerUrl;
 
-/// Counters of requests and bytes.
-#[derive(Debug, Default)]
-pub struct Traffic {
-    /// Requests sent, including retries.
-    pub requests: AtomicU64,
-    /// Retries.
-    pub retries: AtomicU64,
-    /// Bytes of request bodies.
-    pub sent: AtomicU64,
-    /// Bytes of answer bodies.
-    pub received: AtomicU64,
-}
-
-impl Traffic {
-    pub(super) fn count(counter: &AtomicU64, by: usize) {
-        counter.fetch_add(by as u64, Ordering::Relaxed);
-    }
-}
-
-/// A connection pool to one server, without limit or retries.
+/// A client of one server, without limit or retries.
 #[derive(Clone)]
 pub struct Client {
-    pub(super) url: ServerUrl,
-    pub(super) authorization: Option<HeaderValue>,
-    pub(super) http: reqwest::Client,
-    pub(super) traffic: Arc<Traffic>,
-    pub(super) connect_timeout: Duration,
-    pub(super) read_timeout: Duration,
-    pub(super) longest_pause: Duration,
-    pub(super) answers: AnswerBudget,
-    /// Whether the server has ever answered.
-    pub(super) answered: Arc<AtomicBool>,
-    /// Whether the TLS probe has run.
-    pub(super) probed: Arc<AtomicBool>,
+    url: ServerUrl,
+    transport: Arc<dyn Transport>,
+    traffic: Arc<Traffic>,
+    longest_pause: Duration,
+    answers: AnswerBudget,
 }
 
 impl fmt::Debug for Client {
@@ -62,11 +38,6 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The minimum rate of an answer's body, in bytes a second, after [`HttpSettings::read_timeout`]
-/// has passed since the answer began. The read timeout alone does not stop a slow body: each byte
-/// restarts it.
-const MIN_BYTES_PER_SECOND: u32 = 64 << 10;
-
 /// A part of an answer's body.
 enum BodyPart<'a> {
     /// The announced length. It comes first.
@@ -74,64 +45,39 @@ enum BodyPart<'a> {
     Chunk(&'a [u8]),
 }
 
-/// The head of an answer.
-pub(super) struct Head {
-    pub(super) status: StatusCode,
-    pub(super) retry_after: Option<Duration>,
-    pub(super) date: Option<SystemTime>,
-    pub(super) location: Option<String>,
-}
-
 impl Client {
     /// Creates a client. It sends nothing yet. For an https server it reads certificates, which can
     /// block for some milliseconds.
     ///
     /// # Errors
-    /// [`Kind::Config`] if the certificates cannot be used.
+    /// [`Kind::Config`](crate::Kind::Config) if the certificates cannot be used.
     pub fn new(
         url: ServerUrl,
         settings: &HttpSettings,
         traffic: Arc<Traffic>,
     ) -> Result<Self, Error> {
-        let builder = reqwest::Client::builder();
-        let builder = if url.is_https() {
-            let config =
-                tls::config(settings.ca_file.as_deref()).map_err(|error| error.on(&url))?;
-            builder.tls_backend_preconfigured(config)
-        } else {
-            // An error means that a provider is already installed.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            // Without this, reqwest reads the system's certificates, which takes longer than many
-            // commands.
-            builder.tls_certs_only([])
+        let transport: Arc<dyn Transport> = match &settings.transport {
+            Some(transport) => Arc::clone(transport),
+            None => Arc::new(NetworkTransport::new(&url, settings)?),
         };
-        let http = builder
-            // Kazoo's client uses no proxy, and a proxy would see documents and passwords.
-            .no_proxy()
-            .connect_timeout(settings.connect_timeout)
-            .read_timeout(settings.read_timeout)
-            .pool_max_idle_per_host(settings.ceiling)
-            .tcp_nodelay(true)
-            .http1_only()
-            // A redirect could send credentials or a write to another server.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("kazoo_numbers/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                let detail = error.without_url().to_string();
-                Error::new(Kind::Config, Operation::CONNECT, detail)
-            })?;
-        Ok(Self {
+        let transport = TimeLimits {
+            inner: transport,
+            silence: settings.read_timeout,
+        };
+        let transport = CountTraffic {
+            inner: transport,
+            traffic: Arc::clone(&traffic),
+        };
+        let transport = Authentication {
+            inner: transport,
             authorization: url.authorization(),
+        };
+        Ok(Self {
             url,
-            http,
+            transport: Arc::new(transport),
             traffic,
-            connect_timeout: settings.connect_timeout,
-            read_timeout: settings.read_timeout,
             longest_pause: settings.longest_pause,
             answers: settings.answers.clone(),
-            answered: Arc::default(),
-            probed: Arc::default(),
         })
     }
 
@@ -150,20 +96,24 @@ impl Client {
     /// No answer, an answer above the request's size limit, or a status that means a refusal. The
     /// statuses 404, 409, 417, some cases of 412, and a 500 with a result for each row are answers.
     pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
-        let answer = self.exchange(request).await;
-        answer.map_err(|error| error.on(&self.url))
+        let answer = self.receive_whole(request).await;
+        answer.map_err(|error| request.failed(error).on(self.url.named()))
     }
 
-    async fn exchange(&self, request: &Request<'_>) -> Result<Response, Error> {
-        let operation = request.operation();
-        let mut body = Body::new(request, &self.answers);
+    async fn receive_whole(&self, request: &Request<'_>) -> Result<Response, Error> {
+        let mut body = Body::new(
+            request.largest(),
+            request.operation(),
+            request.access(),
+            &self.answers,
+        );
         let head = self
             .receive(request, |arrived| match arrived {
                 BodyPart::Length(length) => body.expect(length),
                 BodyPart::Chunk(chunk) => body.append(chunk),
             })
             .await?;
-        if let Some(error) = self.refusal(operation, &head, body.as_ref()).await {
+        if let Some(error) = refusal(&self.url, request.operation(), &head, body.as_ref()) {
             return Err(error.retry_after(head.retry_after));
         }
         Ok(Response {
@@ -197,66 +147,56 @@ impl Client {
         mut take: impl FnMut(BodyPart<'_>) -> Result<(), Error>,
     ) -> Result<Head, Error> {
         let operation = request.operation();
-        let mut builder = self.http.request(request.method(), request.url(&self.url));
-        // Without this header CouchDB sends a document with attachments as multipart.
-        builder = builder.header(ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(authorization) = &self.authorization {
-            builder = builder.header(AUTHORIZATION, authorization.clone());
+        let mut response = self
+            .transport
+            .send(http_request(request))
+            .await
+            .map_err(|error| transport_error(&self.url, operation, error))?;
+        let head = self.head(response.status, &response.headers);
+        take(BodyPart::Length(response.length))?;
+        while let Some(chunk) = response.body.next().await {
+            // A smaller answer may arrive where this one broke off.
+            let chunk = chunk
+                .map_err(|error| transport_error(&self.url, operation, error).too_slow(true))?;
+            take(BodyPart::Chunk(&chunk))?;
         }
-        if let Some(body) = request.body_bytes() {
-            Traffic::count(&self.traffic.sent, body.len());
-            builder = builder
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone());
-        }
-        Traffic::count(&self.traffic.requests, 1);
-        let mut response = match builder.send().await {
-            Ok(response) => response,
-            Err(error) => return Err(self.transport_error(operation, error).await),
-        };
-        if response.status() != StatusCode::BAD_REQUEST {
-            self.answered.store(true, Ordering::Relaxed);
-        }
-        let header = |name| response.headers().get(name)?.to_str().ok();
-        let head = Head {
-            status: response.status(),
+        Ok(head)
+    }
+
+    fn head(&self, status: StatusCode, headers: &HeaderMap) -> Head {
+        let header = |name: HeaderName| headers.get(name)?.to_str().ok();
+        Head {
+            status,
             // Clamped here, so that no caller sleeps for as long as a server asks.
             retry_after: header(RETRY_AFTER)
                 .and_then(parse_retry_after)
                 .map(|pause| pause.min(self.longest_pause)),
             date: header(DATE).and_then(|value| httpdate::parse_http_date(value).ok()),
             location: header(LOCATION).map(str::to_owned),
-        };
-        take(BodyPart::Length(response.content_length()))?;
-        let began = Instant::now();
-        let mut received = 0;
-        loop {
-            let patience = self.read_timeout + time_at_min_rate(received);
-            match timeout_at(began + patience, response.chunk()).await {
-                Err(_) => return Err(too_slow_error(operation, received, patience)),
-                Ok(Ok(Some(chunk))) => {
-                    Traffic::count(&self.traffic.received, chunk.len());
-                    received += chunk.len();
-                    take(BodyPart::Chunk(&chunk))?;
-                }
-                Ok(Ok(None)) => return Ok(head),
-                Ok(Err(error)) => {
-                    let error = self.transport_error(operation, error).await;
-                    return Err(error.too_slow(true));
-                }
-            }
         }
     }
 }
 
-/// The longest time that `bytes` may take at the minimum rate.
-fn time_at_min_rate(bytes: usize) -> Duration {
-    Duration::from_secs_f64(bytes as f64 / f64::from(MIN_BYTES_PER_SECOND))
+impl Exchange for Client {
+    async fn exchange(&self, request: &Request<'_>) -> Result<Response, Error> {
+        self.send(request).await
+    }
 }
 
-/// The error for an answer below the minimum rate.
-fn too_slow_error(operation: Operation, bytes: usize, patience: Duration) -> Error {
-    let seconds = patience.as_secs();
-    let line = format!("the answer is too slow: {bytes} bytes in {seconds} seconds");
-    Error::new(Kind::Timeout, operation, line)
+fn http_request(request: &Request<'_>) -> TransportRequest {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    let body = request.body_bytes().cloned();
+    let mut headers = HeaderMap::new();
+    // Without this header CouchDB sends a document with attachments as multipart.
+    headers.insert(ACCEPT, JSON);
+    if body.is_some() {
+        headers.insert(CONTENT_TYPE, JSON);
+    }
+    TransportRequest {
+        method: request.method(),
+        path: request.path(),
+        query: request.query_text().to_owned(),
+        headers,
+        body,
+    }
 }

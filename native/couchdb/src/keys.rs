@@ -10,10 +10,11 @@ use document::{DatabaseName, Document};
 use super::answer::{AllDocs, MOST_ROWS};
 use super::body::largest;
 use super::error::{Error, Operation};
+use super::include::{Attachments, Include};
 use super::pages::query_of;
 use super::request::{Request, Response};
 use super::retry::Retries;
-use super::rows::{Attachments, Found, FromRow, Include, Revised};
+use super::rows::{Found, FromRow, Revised};
 use super::rows::{answer_of, bad_answer, found_in, text_of};
 use super::server::Server;
 
@@ -67,7 +68,8 @@ impl Server {
                 .of(database)
                 .query(&query)
                 .body(body)
-                .at_most(largest(batch.len(), include));
+                .at_most(largest(batch.len(), include))
+                .attempt(retries.attempt());
             let read = |response: Response| found_of(database, batch, &response);
             match self.send_and_read(&request, read).await {
                 Ok(found) => {

@@ -7,47 +7,56 @@ mod answer;
 mod backoff;
 mod body;
 mod bulk;
+mod cancel;
 mod client;
 mod client_errors;
 mod counts;
 mod databases;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod identity;
+mod include;
 mod keys;
 mod kind;
-mod limiter;
+mod layers;
 mod open;
 mod page_size;
 mod pages;
 mod probe;
-mod queue;
 mod request;
 mod retry;
 mod rows;
 mod server;
 mod settings;
 mod tls;
+mod transport;
 mod url;
 mod view;
 
 pub use backoff::Backoff;
 pub use body::AnswerBudget;
 pub use bulk::{Landed, Write};
-pub use client::{Client, Traffic};
+pub use cancel::Cancel;
+pub use client::Client;
 pub use counts::DocumentCounts;
 pub use document::{DatabaseName, Document, IdRange, Revision, encoded, quoted};
 pub use error::{Error, Operation};
 pub use identity::ClusterIdentity;
+pub use include::Attachments;
 pub use kind::{Kind, Severity};
-pub use limiter::Limiter;
+pub use layers::Limiter;
 pub use open::OpenedDocument;
 pub use pages::{Pages, in_query};
 pub use request::{Request, Response};
-pub use reqwest::Method;
-#[cfg(fuzzing)]
-pub use rows::fuzzing;
-pub use rows::{Attachments, Found, FromRow, Revised};
+pub use reqwest::header::HeaderMap;
+pub use reqwest::{Method, StatusCode};
+pub use rows::{Found, FromRow, Revised};
 pub use server::Server;
 pub use settings::{HttpSettings, OnOutage};
+pub use transport::{
+    BodyStream, NetworkTransport, Traffic, Transport, TransportError, TransportRequest,
+    TransportResponse,
+};
 pub use url::ServerUrl;
 pub use view::{Keyed, Keys, ViewRows};

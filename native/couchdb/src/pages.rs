@@ -14,9 +14,10 @@ use document::{DatabaseName, Document, IdRange, quoted};
 use super::answer::{AllDocs, AllDocsResults, MOST_ROWS};
 use super::body::largest;
 use super::error::{Error, Operation};
+use super::include::{Attachments, Include};
 use super::request::{Request, Response};
 use super::retry::Retries;
-use super::rows::{Attachments, FromRow, Include, Revised};
+use super::rows::{FromRow, Revised};
 use super::rows::{answer_of, bad_answer, page_rows, text_of};
 use super::server::Server;
 
@@ -141,6 +142,7 @@ impl<T: FromRow> Pages<T> {
         };
         let mut retries = Retries::of(&self.server);
         let (page, others) = loop {
+            let request = request.clone().attempt(retries.attempt());
             match self.server.send_and_read(&request, read).await {
                 Ok(pages) => break pages,
                 Err(error) if error.is_too_slow() => {
@@ -193,7 +195,8 @@ impl<T: FromRow> Pages<T> {
             let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_all_docs")
                 .of(&self.database)
                 .query(&query)
-                .at_most(largest(limit, self.include));
+                .at_most(largest(limit, self.include))
+                .attempt(retries.attempt());
             let read = |response: Response| {
                 let text = text_of(&response)?;
                 let answer = answer_of(&self.database, &response, &text)?;

@@ -1,24 +1,15 @@
-//! A request, and sending it within the limit and with retries where that is safe.
+//! A request and its answer.
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
-use super::body::{LARGEST_PAGE, LARGEST_STATUS};
+use super::body::LARGEST_PAGE;
 use super::error::{Error, Operation};
 use super::kind::Kind;
-use super::queue::Access;
-use super::retry::Retries;
-use super::server::Server;
-use super::url::ServerUrl;
+use super::layers::Access;
 use document::DatabaseName;
-
-/// After a cancellation, a write in flight may still finish within this time.
-const LAST_WRITE: Duration = Duration::from_millis(700);
-
-/// The result of a credential check is cached for this long.
-const CREDENTIALS_HOLD: Duration = Duration::from_secs(5);
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -31,6 +22,8 @@ pub struct Request<'a> {
     query: &'a str,
     body: Option<Bytes>,
     largest: usize,
+    patience: Option<Duration>,
+    attempt: usize,
 }
 
 impl<'a> Request<'a> {
@@ -55,6 +48,8 @@ impl<'a> Request<'a> {
             query: "",
             body: None,
             largest: LARGEST_PAGE,
+            patience: None,
+            attempt: 1,
         }
     }
 
@@ -86,6 +81,36 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// Sets the longest time that the complete answer may take. An answer that takes longer is an
+    /// error ([`Kind::Timeout`]).
+    #[must_use]
+    pub fn within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// Sets the number of the attempt, for logs. It starts at 1.
+    #[must_use]
+    pub(super) fn attempt(mut self, number: usize) -> Self {
+        self.attempt = number;
+        self
+    }
+
+    pub(super) fn attempt_number(&self) -> usize {
+        self.attempt
+    }
+
+    /// The path for logs: the database, and the endpoint without ids of documents.
+    pub(super) fn endpoint(&self) -> String {
+        let database = self.database.map(DatabaseName::encoded).unwrap_or_default();
+        let is_endpoint = self.path.trim_start_matches('/').starts_with('_');
+        match (database.is_empty(), self.path.is_empty() || is_endpoint) {
+            (true, _) => self.path.to_owned(),
+            (false, true) => format!("/{database}{}", self.path),
+            (false, false) => format!("/{database}/…"),
+        }
+    }
+
     pub(super) fn operation(&self) -> Operation {
         self.operation
     }
@@ -106,22 +131,34 @@ impl<'a> Request<'a> {
         self.largest
     }
 
-    pub(super) fn url(&self, server: &ServerUrl) -> String {
-        let mut url = server.to_string();
-        if let Some(database) = self.database {
-            url.push('/');
-            url.push_str(&database.encoded());
+    /// The path below the server's URL.
+    pub(super) fn path(&self) -> String {
+        match self.database {
+            Some(database) => format!("/{}{}", database.encoded(), self.path),
+            None => self.path.to_owned(),
         }
-        url.push_str(self.path);
-        if !self.query.is_empty() {
-            url.push('?');
-            url.push_str(self.query);
-        }
-        url
+    }
+
+    pub(super) fn query_text(&self) -> &str {
+        self.query
+    }
+
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    /// An error of this request.
+    pub(super) fn error(&self, kind: Kind, detail: &str) -> Error {
+        self.failed(Error::new(kind, self.operation, detail))
+    }
+
+    /// The error for a cancelled run.
+    pub(super) fn cancelled(&self) -> Error {
+        self.failed(Error::cancelled(self.operation))
     }
 
     /// Adds the request's database to an error.
-    fn failed(&self, error: Error) -> Error {
+    pub(super) fn failed(&self, error: Error) -> Error {
         match self.database {
             Some(database) => error.in_database(database),
             None => error,
@@ -138,117 +175,4 @@ pub struct Response {
     pub date: Option<SystemTime>,
     /// The complete body.
     pub body: Bytes,
-}
-
-impl Server {
-    /// Sends a request, with retries. Only for a read, or for a write that has the same effect
-    /// twice.
-    ///
-    /// # Errors
-    /// The last error, or the cancellation.
-    pub async fn send_repeatedly<T>(
-        &self,
-        request: Request<'_>,
-        read: impl Fn(Response) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let mut retries = Retries::of(self);
-        loop {
-            match self.send_and_read(&request, &read).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => retries.after(&request, error).await?,
-            }
-        }
-    }
-
-    /// Sends a request once and evaluates the answer.
-    pub(super) async fn send_and_read<T>(
-        &self,
-        request: &Request<'_>,
-        read: impl Fn(Response) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let answer = self.send(request).await.and_then(read);
-        answer.map_err(|error| error.on(self.url()))
-    }
-
-    /// Sends a request once.
-    ///
-    /// # Errors
-    /// Whether an error is temporary does not say whether the server acted.
-    pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
-        self.send_within(request, None).await
-    }
-
-    /// Sends a request once and waits at most `patience` for the complete answer.
-    pub(super) async fn send_within(
-        &self,
-        request: &Request<'_>,
-        patience: Option<Duration>,
-    ) -> Result<Response, Error> {
-        let cancelled = || request.failed(Error::cancelled(request.operation));
-        if self.cancel.is_cancelled() {
-            return Err(cancelled());
-        }
-        let permit = tokio::select! {
-            permit = self.limiter.acquire(request.access) => permit,
-            () = self.cancel.cancelled() => return Err(cancelled()),
-        };
-        let given_up = async {
-            self.cancel.cancelled().await;
-            if request.access == Access::Write {
-                tokio::time::sleep(LAST_WRITE).await;
-            }
-        };
-        let exchange = async {
-            let Some(patience) = patience else {
-                return self.client.send(request).await;
-            };
-            tokio::time::timeout(patience, self.client.send(request))
-                .await
-                .unwrap_or_else(|_| {
-                    let detail = "no answer in time";
-                    Err(Error::new(Kind::Timeout, request.operation, detail))
-                })
-        };
-        let answer = tokio::select! {
-            answer = exchange => answer,
-            () = given_up => return Err(cancelled()),
-        };
-        let answer = match answer {
-            Err(error) if error.kind() == Kind::Unauthorized => Err(self.unauthorized(error).await),
-            answer => answer,
-        };
-        let answer = answer.map_err(|error| request.failed(error));
-        match &answer {
-            Ok(_) => {
-                self.outage.end();
-                permit.succeeded();
-            }
-            Err(error) if error.is_temporary() => permit.overloaded(),
-            Err(_) => {}
-        }
-        answer
-    }
-
-    /// Finds out what a 401 means. CouchDB answers it for wrong credentials, and also for a user
-    /// without permission for this one request. `GET /`, which every user may read, shows the
-    /// difference. The check is rare: it counts as a login attempt, and CouchDB locks a user out
-    /// after five wrong ones.
-    async fn unauthorized(&self, error: Error) -> Error {
-        let mut known = self.credentials_hold.lock().await;
-        let holds = match *known {
-            Some((at, holds)) if !holds || at.elapsed() < CREDENTIALS_HOLD => holds,
-            _ => {
-                let request =
-                    Request::read(Operation::CONNECT, Method::GET, "/").at_most(LARGEST_STATUS);
-                let answer = self.client.send(&request).await;
-                answer.is_ok_and(|answer| answer.status.is_success())
-            }
-        };
-        *known = Some((tokio::time::Instant::now(), holds));
-        if holds {
-            error.forbidden_for_user()
-        } else {
-            error
-        }
-    }
 }

@@ -1,80 +1,106 @@
 //! Retries: which errors are retried, with which back-off, and for how long.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use backon::Retryable;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
 
 use super::backoff::Backoff;
-use super::client::Traffic;
 use super::error::Error;
 use super::kind::{Kind, Persistence};
-use super::request::Request;
+use super::request::{Request, Response};
 use super::server::Server;
+use super::transport::Traffic;
 
 /// An outage is announced after this fraction of the patience.
 const ANNOUNCE_DIVISOR: u32 = 30;
 
-/// The outage of a server, if there is one.
-#[derive(Debug, Default)]
-pub(super) struct Outage(Mutex<Option<OutageState>>);
+impl Server {
+    /// Sends a request, with retries. Only for a read, or for a write that has the same effect
+    /// twice.
+    ///
+    /// # Errors
+    /// The last error, or the cancellation.
+    pub async fn send_repeatedly<T>(
+        &self,
+        request: Request<'_>,
+        read: impl Fn(Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut patience = Patience::of(self);
+        let cancel = self.cancel.stop.clone();
+        let mut attempt = 0;
+        let send = || {
+            attempt += 1;
+            let request = request.clone().attempt(attempt);
+            let read = &read;
+            async move { self.send_and_read(&request, read).await }
+        };
+        send.retry(Backoff::new(&self.settings))
+            .adjust(Backoff::adjust(&self.settings))
+            .when(|error| patience.lasts(error))
+            .notify(|error, pause| self.note_retry(error, pause))
+            // After a cancellation the next attempt fails at once.
+            .sleep(move |pause| {
+                let cancel = cancel.clone();
+                async move {
+                    let _ = sleep_unless_cancelled(pause, &cancel).await;
+                }
+            })
+            .await
+    }
 
-#[derive(Clone, Copy, Debug)]
-struct OutageState {
-    at: Instant,
-    announced: bool,
+    fn note_retry(&self, error: &Error, pause: Duration) {
+        Traffic::count(&self.client.traffic().retries, 1);
+        let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        debug!(
+            kind = error.kind().name(),
+            milliseconds, "waits, then tries again: {error}"
+        );
+    }
 }
 
-impl Outage {
-    /// Ends the outage: the server answered.
-    pub(super) fn end(&self) {
-        *self.state() = None;
-    }
-
-    /// Records a failed attempt. Returns the start of the outage, and whether to announce it now.
-    fn record_failure(&self, announce_after: Duration) -> (Instant, bool) {
-        let mut state = self.state();
-        let now = Instant::now();
-        let since = state.get_or_insert(OutageState {
-            at: now,
-            announced: false,
-        });
-        let announce = !since.announced && now - since.at >= announce_after;
-        since.announced |= announce;
-        (since.at, announce)
-    }
-
-    fn state(&self) -> MutexGuard<'_, Option<OutageState>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Returns whether the pause ended before a cancellation.
+async fn sleep_unless_cancelled(pause: Duration, cancel: &CancellationToken) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => true,
+        () = cancel.cancelled() => false,
     }
 }
 
-/// The attempts of one request.
-pub(super) struct Retries<'a> {
+/// Decides after each failure whether a request is worth another attempt.
+struct Patience<'a> {
     server: &'a Server,
-    pauses: Backoff,
     failed: usize,
     since: Option<Instant>,
 }
 
-impl<'a> Retries<'a> {
-    pub(super) fn of(server: &'a Server) -> Self {
+impl<'a> Patience<'a> {
+    fn of(server: &'a Server) -> Self {
         Self {
             server,
-            pauses: Backoff::new(&server.settings),
             failed: 0,
             since: None,
         }
     }
 
-    /// Waits until the next attempt.
-    ///
-    /// # Errors
-    /// `error` if it is not worth a retry, or the cancellation.
-    pub(super) async fn after(&mut self, request: &Request<'_>, error: Error) -> Result<(), Error> {
+    fn lasts(&mut self, error: &Error) -> bool {
+        let lasts = self.lasts_after(error);
+        if !lasts && error.persistence() != Persistence::Final {
+            warn!(
+                kind = error.kind().name(),
+                attempts = self.failed,
+                "gives up: {error}"
+            );
+        }
+        lasts
+    }
+
+    fn lasts_after(&mut self, error: &Error) -> bool {
         self.failed += 1;
         let settings = &self.server.settings;
-        let again = match error.persistence() {
+        match error.persistence() {
             Persistence::Final => false,
             Persistence::Glitch => self.failed < settings.tries,
             Persistence::Outage => {
@@ -85,12 +111,45 @@ impl<'a> Retries<'a> {
                 // request.
                 let since = since.min(outage);
                 if let Some(on_outage) = settings.on_outage.as_ref().filter(|_| announce) {
-                    (on_outage.0)(&error, settings.patience());
+                    (on_outage.0)(error, settings.patience());
                 }
                 self.failed < settings.tries || since.elapsed() < settings.patience()
             }
-        };
-        if !again {
+        }
+    }
+}
+
+/// The attempts of a request that is smaller after some errors. `Retryable` sends the same request
+/// again, and pauses after each error; here a request that was too large is followed by a smaller
+/// one at once, and neither that nor a slow answer counts as a failed attempt.
+pub(super) struct Retries<'a> {
+    server: &'a Server,
+    pauses: Backoff,
+    patience: Patience<'a>,
+    attempt: usize,
+}
+
+impl<'a> Retries<'a> {
+    pub(super) fn of(server: &'a Server) -> Self {
+        Self {
+            server,
+            pauses: Backoff::new(&server.settings),
+            patience: Patience::of(server),
+            attempt: 1,
+        }
+    }
+
+    /// The number of the attempt, from 1.
+    pub(super) fn attempt(&self) -> usize {
+        self.attempt
+    }
+
+    /// Waits until the next attempt.
+    ///
+    /// # Errors
+    /// `error` if it is not worth a retry, or the cancellation.
+    pub(super) async fn after(&mut self, request: &Request<'_>, error: Error) -> Result<(), Error> {
+        if !self.patience.lasts(&error) {
             return Err(error);
         }
         self.pause(request, &error).await
@@ -115,10 +174,12 @@ impl<'a> Retries<'a> {
         error: &Error,
     ) -> Result<(), Error> {
         let pause = self.pauses.after(error);
-        Traffic::count(&self.server.client.traffic().retries, 1);
-        tokio::select! {
-            () = tokio::time::sleep(pause) => Ok(()),
-            () = self.server.cancel.cancelled() => Err(Error::cancelled(request.operation())),
+        self.server.note_retry(error, pause);
+        self.attempt += 1;
+        if sleep_unless_cancelled(pause, &self.server.cancel.stop).await {
+            Ok(())
+        } else {
+            Err(request.cancelled())
         }
     }
 }

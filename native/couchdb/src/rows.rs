@@ -10,45 +10,6 @@ use super::error::{Error, Operation};
 use super::kind::Kind;
 use super::request::Response;
 
-/// The content of an answer besides ids and revisions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Include {
-    /// Nothing.
-    Revisions,
-    /// The documents, attachments as stubs; those with conflicts list them in `_conflicts`.
-    Documents,
-    /// The same, attachments inline.
-    Attachments,
-}
-
-impl Include {
-    pub(super) fn query(self) -> &'static str {
-        match self {
-            Self::Revisions => "",
-            Self::Documents => "&include_docs=true&conflicts=true",
-            Self::Attachments => "&include_docs=true&conflicts=true&attachments=true",
-        }
-    }
-}
-
-/// How attachments are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attachments {
-    /// As stubs: their names, types, lengths and digests.
-    Stubs,
-    /// Inline, with their content.
-    Inline,
-}
-
-impl From<Attachments> for Include {
-    fn from(attachments: Attachments) -> Self {
-        match attachments {
-            Attachments::Stubs => Self::Documents,
-            Attachments::Inline => Self::Attachments,
-        }
-    }
-}
-
 /// A document's id and winning revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revised {
@@ -85,7 +46,7 @@ impl FromRow for Document {
         };
         match Self::read(&id, rev, text) {
             Ok(document) => Ok(Some(document)),
-            Err(_) => Err("a document that is no JSON object"),
+            Err(_) => Err("a document that is not a JSON object"),
         }
     }
 
@@ -220,40 +181,4 @@ pub(super) fn database_not_found(operation: Operation, database: &DatabaseName) 
 
 pub(super) fn bad_answer(database: &DatabaseName, detail: &str) -> Error {
     Error::new(Kind::BadAnswer, Operation::OPEN_DOCS, detail).in_database(database)
-}
-
-/// Reads answers without a server (`native/lab/fuzz`).
-#[cfg(fuzzing)]
-pub mod fuzzing {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn answered(body: &[u8]) -> (DatabaseName, Response) {
-        let database = DatabaseName::new("numbers/+1415").unwrap_or_else(|| unreachable!());
-        let response = Response {
-            status: reqwest::StatusCode::OK,
-            date: None,
-            body: Bytes::copy_from_slice(body),
-        };
-        (database, response)
-    }
-
-    /// The rows of the page that an answer with this body is.
-    pub fn page_in_answer<T: FromRow>(
-        body: &[u8],
-        range: &document::IdRange,
-        limit: usize,
-    ) -> Result<Vec<T>, Error> {
-        let (database, response) = answered(body);
-        let text = text_of(&response)?;
-        let answer = answer_of(&database, &response, &text)?;
-        page_rows(&database, range, limit, answer, &text).map(|(rows, _)| rows)
-    }
-
-    /// The documents that an answer with this body holds of those that were asked for by their ids.
-    pub fn found_in_answer<T: FromRow>(body: &[u8], ids: &[&str]) -> Result<Vec<Found<T>>, Error> {
-        let (database, response) = answered(body);
-        crate::keys::found_of(&database, ids, &response)
-    }
 }

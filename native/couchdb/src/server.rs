@@ -3,30 +3,67 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::Mutex as AsyncMutex;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-
-use super::client::{Client, Traffic};
+use super::cancel::Cancel;
+use super::client::Client;
 use super::error::Error;
-use super::limiter::Limiter;
+use super::include::Include;
+use super::layers::{
+    Cancellation, CheckCredentials, CredentialsCheck, Deadline, EndOutage, Exchange, Limit,
+    Limiter, Outage, Trace,
+};
 use super::page_size::PageSize;
-use super::retry::Outage;
-use super::rows::Include;
+use super::request::{Request, Response};
 use super::settings::HttpSettings;
+use super::transport::Traffic;
 use super::url::ServerUrl;
+
+/// The layers of a request, see [`layers`](super::layers).
+type Layers = Trace<EndOutage<Limit<CheckCredentials<Cancellation<Deadline<Client>>>>>>;
 
 /// One CouchDB server, or the load balancer in front of a cluster.
 pub struct Server {
     pub(super) client: Client,
-    pub(super) limiter: Arc<Limiter>,
+    layers: Layers,
+    limiter: Arc<Limiter>,
+    credentials: CredentialsCheck,
     pub(super) settings: HttpSettings,
-    pub(super) cancel: CancellationToken,
+    pub(super) cancel: Cancel,
     pub(super) outage: Outage,
-    /// Whether the server accepts the credentials, and when that was checked. None before the first
-    /// 401.
-    pub(super) credentials_hold: Arc<AsyncMutex<Option<(Instant, bool)>>>,
     sizes: Arc<Sizes>,
+}
+
+fn layers(
+    client: &Client,
+    limiter: &Arc<Limiter>,
+    credentials: &CredentialsCheck,
+    cancel: &Cancel,
+    outage: &Outage,
+) -> Layers {
+    let inner = Deadline {
+        inner: client.clone(),
+    };
+    let inner = Cancellation {
+        inner,
+        cancel: cancel.clone(),
+    };
+    let inner = CheckCredentials {
+        inner,
+        client: client.clone(),
+        check: credentials.clone(),
+    };
+    let inner = Limit {
+        inner,
+        limiter: Arc::clone(limiter),
+        cancel: cancel.stop.clone(),
+    };
+    let inner = EndOutage {
+        inner,
+        outage: outage.clone(),
+    };
+    Trace {
+        inner,
+        url: client.url().clone(),
+    }
 }
 
 /// The adaptive sizes of requests.
@@ -46,37 +83,78 @@ impl Server {
         url: ServerUrl,
         settings: HttpSettings,
         traffic: Arc<Traffic>,
-        cancel: CancellationToken,
+        cancel: impl Into<Cancel>,
     ) -> Result<Self, Error> {
-        Ok(Self {
-            client: Client::new(url, &settings, traffic)?,
-            limiter: Limiter::new(settings.ceiling, settings.per_second),
-            sizes: Arc::new(Sizes {
-                ids: PageSize::new(settings.small_pages),
-                documents: PageSize::new(settings.small_pages),
-                writes: PageSize::new(settings.small_pages),
-            }),
+        let sizes = Arc::new(Sizes {
+            ids: PageSize::new(settings.small_pages),
+            documents: PageSize::new(settings.small_pages),
+            writes: PageSize::new(settings.small_pages),
+        });
+        let client = Client::new(url, &settings, traffic)?;
+        let limiter = Limiter::new(settings.ceiling, settings.per_second);
+        let credentials = CredentialsCheck::default();
+        Ok(Self::of(
+            client,
+            limiter,
+            credentials,
+            settings,
+            cancel.into(),
+            sizes,
+        ))
+    }
+
+    fn of(
+        client: Client,
+        limiter: Arc<Limiter>,
+        credentials: CredentialsCheck,
+        settings: HttpSettings,
+        cancel: Cancel,
+        sizes: Arc<Sizes>,
+    ) -> Self {
+        let outage = Outage::default();
+        Self {
+            layers: layers(&client, &limiter, &credentials, &cancel, &outage),
+            client,
+            limiter,
+            credentials,
             settings,
             cancel,
-            outage: Outage::default(),
-            credentials_hold: Arc::default(),
-        })
+            outage,
+            sizes,
+        }
     }
 
     /// The same server with a separate request queue, for requests that must not wait behind
     /// others. It shares the connections and the counters, and `cancel` stops only its own
     /// requests.
     #[must_use]
-    pub fn with_own_queue(&self, cancel: CancellationToken) -> Self {
-        Self {
-            client: self.client.clone(),
-            limiter: Limiter::new(1, None),
-            settings: self.settings.clone(),
-            cancel,
-            outage: Outage::default(),
-            credentials_hold: self.credentials_hold.clone(),
-            sizes: self.sizes.clone(),
-        }
+    pub fn with_own_queue(&self, cancel: impl Into<Cancel>) -> Self {
+        Self::of(
+            self.client.clone(),
+            Limiter::new(1, None),
+            self.credentials.clone(),
+            self.settings.clone(),
+            cancel.into(),
+            Arc::clone(&self.sizes),
+        )
+    }
+
+    /// Sends a request once.
+    ///
+    /// # Errors
+    /// Whether an error is temporary does not say whether the server acted.
+    pub async fn send(&self, request: &Request<'_>) -> Result<Response, Error> {
+        self.layers.exchange(request).await
+    }
+
+    /// Sends a request once and evaluates the answer.
+    pub(super) async fn send_and_read<T>(
+        &self,
+        request: &Request<'_>,
+        read: impl Fn(Response) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let answer = self.send(request).await.and_then(read);
+        answer.map_err(|error| error.on(self.url().named()))
     }
 
     /// The server's URL. Its `Display` omits the credentials.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::body::AnswerBudget;
 use super::error::Error;
+use super::transport::Transport;
 
 /// Settings of requests.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct HttpSettings {
     pub answers: AnswerBudget,
     /// Called once an outage.
     pub on_outage: Option<OnOutage>,
+    /// The transport of all requests. `None`: the network.
+    pub transport: Option<Arc<dyn Transport>>,
 }
 
 impl Default for HttpSettings {
@@ -50,6 +53,7 @@ impl Default for HttpSettings {
             ca_file: None,
             answers: AnswerBudget::default(),
             on_outage: None,
+            transport: None,
         }
     }
 }

@@ -71,7 +71,7 @@ impl ServerUrl {
     }
 
     /// The URL without credentials, and its source.
-    pub(super) fn named(&self) -> Arc<str> {
+    pub fn named(&self) -> Arc<str> {
         match &self.source {
             Some(source) => format!("{self} (from {source})").into(),
             None => self.to_string().into(),
@@ -161,6 +161,8 @@ mod tests {
     fn credentials_are_never_shown() {
         let url = ServerUrl::parse("http://admin:p%40ss@127.0.0.1:5984/").unwrap();
         assert_eq!(url.to_string(), "http://127.0.0.1:5984");
+        let named = url.clone().from("COUCHDB_URL").named();
+        assert_eq!(&*named, "http://127.0.0.1:5984 (from COUCHDB_URL)");
         assert_eq!(format!("{url:?}"), "http://127.0.0.1:5984");
         let header = url.authorization().unwrap();
         assert_eq!(header.to_str().unwrap(), "Basic YWRtaW46cEBzcw==");

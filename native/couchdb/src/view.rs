@@ -134,10 +134,11 @@ impl Server {
                 limit
                     .saturating_mul(LARGEST_ROW)
                     .clamp(LARGEST_STATUS, LARGEST_PAGE),
-            );
-        let response = self.send_within(&request, Some(keys.patience)).await?;
+            )
+            .within(keys.patience);
+        let response = self.send(&request).await?;
         let answers: ViewResults = parsed(Operation::OPEN_DOCS, &response, "a view")
-            .map_err(|error| error.in_database(database).on(self.url()))?;
+            .map_err(|error| error.in_database(database).on(self.url().named()))?;
         if answers.results.len() != queries.len() {
             return Err(bad_answer(database));
         }

@@ -30,6 +30,13 @@ pub(crate) fn digest_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a st
     Digest(sum.finish())
 }
 
+impl Object<'_> {
+    /// The digest of the content.
+    pub fn digest(&self) -> Digest {
+        digest_of_fields(self.fields())
+    }
+}
+
 /// The digest of an object: a sum over its fields, which ignores their order.
 #[derive(Default)]
 struct ObjectSum {
@@ -171,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn digest_takes_any_depth_of_nesting() {
+    fn digest_accepts_any_depth_of_nesting() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
         let other = format!("{{\"a\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
         assert_ne!(digest(&deep), digest(&other));

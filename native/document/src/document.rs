@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_read_whatever_their_names_and_spaces() {
+    fn fields_with_unusual_names_and_spaces_are_read() {
         let text = r#" { "_id" : "+1", "\u0061\"b" : [1, 2] ,"":{}, "é": "\u0041" } "#;
         let document = document(text);
         let expected = [
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn edited_document_has_the_fields_that_its_text_has() {
+    fn edited_document_has_the_fields_of_its_text() {
         let before = document(
             r#"{"_id":"+1","_rev":"3-abc","n":1.0,"\u0061\"b":2,"x":null,"_conflicts":["2-a"]}"#,
         );

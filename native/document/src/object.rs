@@ -7,7 +7,6 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::digest::{Digest, digest_of_fields};
 use crate::json::{MOST, string};
 
 /// The usual maximum: number documents have about twenty fields.
@@ -75,11 +74,6 @@ impl<'a> Object<'a> {
 
     pub(crate) fn into_fields(self) -> Vec<(Cow<'a, str>, &'a str)> {
         self.fields
-    }
-
-    /// The digest of the content.
-    pub fn digest(&self) -> Digest {
-        digest_of_fields(self.fields())
     }
 
     /// The text of the object without fields about revisions and with some fields set (`Some`, JSON text) or removed (`None`).
@@ -189,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn edit_leaves_other_fields_as_they_were() {
+    fn edit_keeps_other_fields() {
         let text = r#"{"_id":"+1","_rev":"3-abc","n":1.0,"pvt_used_by":"callflow","z":"\u0041"}"#;
         let object = Object::parse(text).unwrap();
         assert_eq!(

@@ -353,7 +353,7 @@ fn peak(mut program: Command) -> u64 {
 #[test]
 #[cfg(target_os = "linux")]
 fn undo_of_large_journal_uses_little_memory() {
-    use kazoo_numbers::journal::{Entry, Record, Start};
+    use kazoo_numbers::journal::{PlannedWrite, Record, RunStart};
     use std::io::Write;
 
     let server = drifted();
@@ -363,7 +363,7 @@ fn undo_of_large_journal_uses_little_memory() {
     let run = "20261126T001209Z-487223";
     let mut file = fs::File::create(folder.path().join(format!("{run}.journal"))).unwrap();
     let mut write = |record: Record| file.write_all(record.line().unwrap().as_bytes()).unwrap();
-    write(Record::Start(Start {
+    write(Record::Start(RunStart {
         run: run.to_owned(),
         at: "2026-11-26T00:12:09Z".to_owned(),
         command: "purge_deleted".to_owned(),
@@ -375,7 +375,7 @@ fn undo_of_large_journal_uses_little_memory() {
     for number in 0..20_000 {
         let id = format!("{}{number:08}", database.strip_prefix("numbers/").unwrap());
         let text = format!(r#"{{"_id":"{id}","pvt_type":"number","note":"{note}"}}"#);
-        write(Record::Intent(Entry {
+        write(Record::Intent(PlannedWrite {
             database: database.to_owned(),
             id,
             before: Some(serde_json::value::RawValue::from_string(text).unwrap()),

@@ -3,14 +3,14 @@
 use super::argument::{Argument, Refusal};
 use super::forms::{LONGEST, NUMBERS, database, digits_of, is_a_number, prefix, visible_of};
 use super::parameter::Parameter;
-use super::spec::CommandSpec;
 use crate::kazoo::{AccountId, account_argument};
 use crate::report::{is_invisible, shown};
 use crate::selection::{Accounts, AuditTarget, NumberDatabases, Selection, Unassigned};
 
 /// The arguments of one call, taken one after the other.
 pub(super) struct Given<'a> {
-    spec: &'static CommandSpec,
+    name: &'static str,
+    parameters: &'static [Parameter],
     arguments: &'a [Argument],
     next: usize,
 }
@@ -25,7 +25,7 @@ impl Given<'_> {
     pub(super) fn refuse(&self, what: &str, expected: &str, example: &str) -> Refusal {
         Refusal::new(format!(
             "{}: argument {} is {what}; expected {expected}, for example {example}",
-            self.spec.name, self.next
+            self.name, self.next
         ))
     }
 
@@ -45,8 +45,7 @@ impl Given<'_> {
 
     /// Whether the next argument is an empty list where a list is allowed.
     pub(super) fn is_empty_list(&self) -> bool {
-        self.spec
-            .parameters
+        self.parameters
             .iter()
             .zip(self.arguments)
             .any(|(parameter, argument)| {
@@ -155,7 +154,7 @@ impl Given<'_> {
     }
 
     pub(super) fn prefix_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
-        if self.next == self.spec.parameters.len() {
+        if self.next == self.parameters.len() {
             return Ok(NumberDatabases::All);
         }
         let (expected, example) = ("the first characters of a number", "+1415");
@@ -166,7 +165,7 @@ impl Given<'_> {
     }
 
     pub(super) fn databases_or_all(&mut self) -> Result<NumberDatabases, Refusal> {
-        if self.next == self.spec.parameters.len() {
+        if self.next == self.parameters.len() {
             return Ok(NumberDatabases::All);
         }
         let texts = self.texts("number databases", "numbers%2F%2B1415 or +1415")?;
@@ -185,7 +184,6 @@ impl Given<'_> {
 
     pub(super) fn numbers(&mut self) -> Result<Vec<String>, Refusal> {
         let list = self
-            .spec
             .parameters
             .get(self.next)
             .is_some_and(Parameter::is_list);
@@ -239,16 +237,21 @@ impl Given<'_> {
 }
 
 impl<'a> Given<'a> {
-    pub(super) fn new(spec: &'static CommandSpec, arguments: &'a [Argument]) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        parameters: &'static [Parameter],
+        arguments: &'a [Argument],
+    ) -> Self {
         Self {
-            spec,
+            name,
+            parameters,
             arguments,
             next: 0,
         }
     }
 
-    /// The command's row of the catalog.
-    pub(super) fn spec(&self) -> &'static CommandSpec {
-        self.spec
+    /// The name of the function.
+    pub(super) fn name(&self) -> &'static str {
+        self.name
     }
 }

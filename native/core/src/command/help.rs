@@ -12,16 +12,20 @@ const NEAR: f64 = 0.8;
 /// The most names that are suggested for an unknown one.
 const OFFERED: usize = 3;
 
-/// Finds the function for `help` by its name, with or without an arity.
-pub(super) fn topic(given: &str) -> Result<&'static str, Refusal> {
-    let name = match given.split_once('/') {
+/// Refuses a topic of `help` that is not a function, with or without an arity.
+pub(super) fn check_topic(given: &str) -> Result<(), Refusal> {
+    let name = without_arity(given);
+    if forms(name).is_empty() {
+        return Err(Refusal::new(format!("help: {}", no_such(name))));
+    }
+    Ok(())
+}
+
+fn without_arity(given: &str) -> &str {
+    match given.split_once('/') {
         Some((name, arity)) if arity.parse::<u8>().is_ok() => name,
         _ => given,
-    };
-    all()
-        .find(|spec| spec.name == name)
-        .map(|spec| spec.name)
-        .ok_or_else(|| Refusal::new(format!("help: {}", no_such(name))))
+    }
 }
 
 /// The message for an unknown function, with suggestions.
@@ -53,7 +57,7 @@ fn nearest(name: &str) -> Vec<&'static str> {
 pub fn help(topic: Option<&str>, frontend: Frontend) -> Vec<String> {
     match topic {
         None => list(frontend),
-        Some(name) => about(&forms(name), frontend),
+        Some(name) => about(&forms(without_arity(name)), frontend),
     }
 }
 
@@ -147,12 +151,12 @@ pub fn effect(spec: &CommandSpec, frontend: Frontend) -> String {
 mod tests {
     use super::*;
 
-    fn asked(name: &str) -> Result<&'static str, String> {
-        topic(name).map_err(|refusal| refusal.to_string())
+    fn asked(name: &str) -> Result<(), String> {
+        check_topic(name).map_err(|refusal| refusal.to_string())
     }
 
     #[test]
-    fn all_about_one() {
+    fn help_describes_one_function() {
         assert_eq!(
             help(Some("carrier_module_usage"), Frontend::Erlang),
             [
@@ -179,7 +183,7 @@ mod tests {
         let listed = help(None, Frontend::Erlang);
         for spec in all() {
             assert!(listed.contains(&usage(spec)), "{}", spec.name);
-            assert_eq!(asked(spec.name), Ok(spec.name));
+            assert_eq!(asked(spec.name), Ok(()));
             let text = help(Some(spec.name), Frontend::Erlang).join("\n");
             assert!(text.contains(spec.help), "{text}");
             assert_eq!(
@@ -192,8 +196,8 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_names_are_offered() {
-        assert_eq!(asked("fix_numbers/2"), Ok("fix_numbers"));
+    fn unknown_function_is_answered_with_nearest_names() {
+        assert_eq!(asked("fix_numbers/2"), Ok(()));
         assert_eq!(
             asked("fix_numebr"),
             Err("help: there is no function \"fix_numebr\"; the nearest are fix_number, fix_numbers, fix_numbers_apps_in_numbdb".into())

@@ -9,6 +9,7 @@ mod given;
 mod help;
 mod parameter;
 mod parse;
+mod parsed;
 mod prepared;
 mod spec;
 
@@ -19,7 +20,7 @@ pub use catalog::{all, find};
 pub use help::{effect, example, help, usage};
 pub use parameter::Parameter;
 pub use parse::parse;
-pub use prepared::Command;
+pub use parsed::Command;
 pub use spec::{CommandSpec, Effect, Family, Origin, Returns};
 
 /// The commands of this library in the order of the catalog: those of Kazoo's module and the additional ones.

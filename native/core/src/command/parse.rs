@@ -2,7 +2,9 @@
 
 use super::argument::{Argument, Refusal};
 use super::given::Given;
-use super::prepared::{Command, Prepared};
+use super::parameter::Parameter;
+use super::parsed::Command;
+use super::prepared::Prepared;
 use super::{commands, find, help};
 
 /// Parses a command. A refusal is one line with the argument, the expected value and an example.
@@ -14,8 +16,13 @@ pub fn parse(function: &str, arguments: &[Argument]) -> Result<Command, Refusal>
     let Some(spec) = find(function, arguments.len()) else {
         return Err(unknown(function, arguments.len()));
     };
-    let mut given = Given::new(spec, arguments);
+    let mut given = Given::new(spec.name, spec.parameters, arguments);
     let prepared = (spec.start)(&mut given)?;
+    for (parameter, argument) in spec.parameters.iter().zip(arguments) {
+        if let (Parameter::Function, Argument::Text(name)) = (parameter, argument) {
+            help::check_topic(name)?;
+        }
+    }
     let prepared = if given.is_empty_list() {
         Prepared::nothing()
     } else {
@@ -46,7 +53,6 @@ fn unknown(function: &str, arity: usize) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Parameter;
     use crate::command::forms::{database, prefix};
     use crate::kazoo::{AccountId, DatabaseName};
     use crate::selection::{Accounts, AuditTarget, Selection};
@@ -67,7 +73,10 @@ mod tests {
     }
 
     fn given(function: &str, arguments: &'static [Argument]) -> Given<'static> {
-        Given::new(find(function, arguments.len()).unwrap(), arguments)
+        {
+            let spec = find(function, arguments.len()).unwrap();
+            Given::new(spec.name, spec.parameters, arguments)
+        }
     }
 
     fn leaked(argument: Argument) -> &'static [Argument] {
@@ -75,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bogus_account_is_refused_in_one_helpful_line() {
+    fn invalid_account_is_refused_in_one_line() {
         assert_eq!(
             refused("copy_single_account_to_number_dbs", &[text("bogus")]),
             "copy_single_account_to_number_dbs: argument 1 is \"bogus\"; expected an account id \
@@ -84,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn number_databases_in_every_form() {
+    fn number_database_is_accepted_in_every_form() {
         let expected = DatabaseName::new("numbers/+1415").unwrap();
         let selected = Some(Selection::Database(expected.clone()));
         for form in [
@@ -118,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_may_be_empty_mixed_and_of_one() {
+    fn list_may_be_empty_mixed_or_of_one() {
         let id = "abcdef0123456789abcdef0123456789";
         let function = "copy_accounts_to_number_dbs";
         let empty = parse(function, &[Argument::List(vec![])]).unwrap();
@@ -183,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn number_as_people_write_it_is_refused_by_every_function_and_the_clean_form_offered() {
+    fn number_with_separators_is_refused_with_a_suggestion() {
         for (written, seen) in [
             ("+1 (415) 555-0100", "+1 (415) 555-0100"),
             ("+1.415.555.0100", "+1.415.555.0100"),
@@ -218,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_invisible_characters_are_shown_escaped_and_the_clean_form_offered() {
+    fn name_with_invisible_characters_is_refused_with_a_suggestion() {
         let id = "abcdef0123456789abcdef0123456789";
         let line = refused("fix_account_db_numbers", &[text(&format!("{id}\u{200b}"))]);
         assert!(line.contains("6789\\u{200b}\""), "{line}");
@@ -233,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_number_is_refused_where_a_database_or_a_prefix_is_wanted() {
+    fn whole_number_is_refused_as_database_or_prefix() {
         let wants_database = |parameter: &Parameter| {
             use Parameter::{Database, Databases, Prefix};
             matches!(parameter, Database | Databases | Prefix)
@@ -274,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_said() {
+    fn unknown_function_and_wrong_arity_are_refused() {
         assert_eq!(refused("bogus", &[]), "there is no function \"bogus\"");
         assert_eq!(
             refused("fix_number", &[]),

@@ -69,7 +69,7 @@ pub enum Returns {
     Any,
 }
 
-pub(super) type Start = fn(&mut Given<'_>) -> Result<Prepared, Refusal>;
+pub(super) type Prepare = fn(&mut Given<'_>) -> Result<Prepared, Refusal>;
 
 /// A command of one arity.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +99,7 @@ pub struct CommandSpec {
     /// One line that says what it does.
     pub help: &'static str,
     /// Parses the arguments.
-    pub(super) start: Start,
+    pub(super) start: Prepare,
 }
 
 impl CommandSpec {
@@ -109,7 +109,7 @@ impl CommandSpec {
         name: &'static str,
         parameters: &'static [Parameter],
         help: &'static str,
-        start: Start,
+        start: Prepare,
     ) -> Self {
         Self {
             name,

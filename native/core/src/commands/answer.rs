@@ -56,6 +56,8 @@ pub(crate) enum Answer {
     FiguresAnd(Returned),
     /// Print nothing more, and return this value.
     Only(Returned),
+    /// Print help about this function, or about all.
+    Help(Option<String>),
 }
 
 impl Answer {

@@ -1,4 +1,4 @@
-//! Commands for the features of a number (docs/specification.md#other-functions).
+//! Commands for the features of a number (docs/specification.md#features).
 
 use std::sync::Arc;
 

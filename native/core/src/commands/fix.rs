@@ -36,7 +36,7 @@ struct AccountNumber {
 }
 
 /// Assigned numbers of one number database.
-type Assigned = Vec<(AccountId, Document)>;
+type AssignedDocuments = Vec<(AccountId, Document)>;
 
 /// `fix_account_db_numbers`
 pub(crate) async fn account(run: &Arc<Run>, account: AccountId) -> Result<(), Error> {
@@ -80,7 +80,7 @@ pub(crate) async fn numbers(
     };
     let mut all = Vec::new();
     for (database, live) in live {
-        let mut here = Assigned::new();
+        let mut here = AssignedDocuments::new();
         for (other, document) in run.assigned_of(&database, live) {
             if other != account {
                 let id = document.id();
@@ -99,8 +99,8 @@ async fn assigned_to(
     run: &Run,
     database: &DatabaseName,
     account: AccountId,
-) -> Result<Assigned, Error> {
-    let mut assigned = Assigned::new();
+) -> Result<AssignedDocuments, Error> {
+    let mut assigned = AssignedDocuments::new();
     let mut scan = run.scan_assigned(database, &account).await?;
     while let Some(page) = scan.next().await? {
         let page = page.into_iter();
@@ -142,7 +142,7 @@ async fn fix(
     run: &Arc<Run>,
     account: AccountId,
     own: Account,
-    assigned: Vec<(DatabaseName, Assigned)>,
+    assigned: Vec<(DatabaseName, AssignedDocuments)>,
     unread: HashSet<DatabaseName>,
 ) -> Result<(), Error> {
     run.usages.set(account, own.usage.packed()).await;
@@ -198,7 +198,7 @@ async fn fix(
 async fn fix_apps(
     run: &Run,
     database: &DatabaseName,
-    assigned: Assigned,
+    assigned: AssignedDocuments,
 ) -> Result<Vec<(AccountId, CopySource)>, Error> {
     let usages = usages_of(run, &assigned).await?;
     let shadowed = if database.is_unprefixed() {

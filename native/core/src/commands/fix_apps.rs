@@ -25,7 +25,7 @@ pub(crate) async fn in_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<()
 }
 
 /// A live number that waits until the account's database is read completely.
-enum Waiting {
+enum PendingNumber {
     Kept(Kept),
     /// The id of a document that memory had no room for.
     Id(String, UsedBy),
@@ -48,8 +48,8 @@ async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
                 continue;
             }
             waiting.push(match &charge {
-                Some(charge) => Waiting::Kept(Kept::in_page(document, charge)),
-                None => Waiting::Id(document.id().to_owned(), facts.used_by),
+                Some(charge) => PendingNumber::Kept(Kept::in_page(document, charge)),
+                None => PendingNumber::Id(document.id().to_owned(), facts.used_by),
             });
         }
     }
@@ -58,7 +58,7 @@ async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
     let mut undecided = Vec::new();
     for one in waiting {
         match one {
-            Waiting::Kept(kept) => {
+            PendingNumber::Kept(kept) => {
                 let (document, charge) = kept.into_parts();
                 if let Some(change) = change_of(run, &database, document, &usage).await {
                     changes.push(change);
@@ -66,10 +66,10 @@ async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
                 }
             }
             // A document is read again only if it must change.
-            Waiting::Id(id, used_by) if is_used_by_wrong(used_by, usage.of(&id)) => {
+            PendingNumber::Id(id, used_by) if is_used_by_wrong(used_by, usage.of(&id)) => {
                 undecided.push(id);
             }
-            Waiting::Id(..) => run.reporter.decided(&database, Outcome::Unchanged, 1),
+            PendingNumber::Id(..) => run.reporter.decided(&database, Outcome::Unchanged, 1),
         }
     }
     let reconciler = AccountUsage(&usage);
@@ -135,7 +135,7 @@ pub(crate) async fn of_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<()
     if accounts.is_empty() {
         return Ok(());
     }
-    in_some(run, NumberDatabases::All, Arc::new(accounts)).await
+    in_number_databases_of(run, NumberDatabases::All, Arc::new(accounts)).await
 }
 
 /// `fix_apps_for_number_dbs`, `fix_apps_for_single_number_db`
@@ -143,10 +143,10 @@ pub(crate) async fn in_number_databases(
     run: &Arc<Run>,
     databases: NumberDatabases,
 ) -> Result<(), Error> {
-    in_some(run, databases, Arc::new(AllAccounts)).await
+    in_number_databases_of(run, databases, Arc::new(AllAccounts)).await
 }
 
-async fn in_some(
+async fn in_number_databases_of(
     run: &Arc<Run>,
     databases: NumberDatabases,
     accounts: Arc<dyn AccountFilter>,

@@ -60,31 +60,30 @@ async fn migrate_database(run: &Run, database: &DatabaseName) -> Result<(), Erro
     Ok(())
 }
 
-/// Documents of unassigned numbers.
 struct Migration<'a> {
     run: &'a Run,
     database: &'a DatabaseName,
 }
 
 /// The host's decision for one document.
-enum Asked {
+enum HostDecision {
     /// The document is out of the command's scope.
-    No,
+    OutOfScope,
     /// The host has no decision; the rule decides.
-    NoHost,
+    LeftToRule,
     /// The host's decision.
-    Host(Migrated),
+    Made(Migrated),
 }
 
 #[async_trait]
 impl Reconciler for Migration<'_> {
-    type Other = Asked;
+    type Other = HostDecision;
 
     async fn other_side(
         &self,
         targets: &[Target],
         _: Read,
-    ) -> Result<Vec<OtherSide<Asked>>, Error> {
+    ) -> Result<Vec<OtherSide<HostDecision>>, Error> {
         let eligible: Vec<&Document> = targets
             .iter()
             .filter_map(|target| target.document.as_ref())
@@ -96,27 +95,28 @@ impl Reconciler for Migration<'_> {
             let document = target.document.as_ref();
             let is_eligible = document.is_some_and(|document| is_migrated(self.database, document));
             others.push(match &mut answers {
-                _ if !is_eligible => Ok(Asked::No),
-                None => Ok(Asked::NoHost),
+                _ if !is_eligible => Ok(HostDecision::OutOfScope),
+                None => Ok(HostDecision::LeftToRule),
                 Some(answers) => match answers.next() {
                     Some(Migrated::Failed(line)) => Err(self.failed(&target.id, line).await),
-                    Some(answer) => Ok(Asked::Host(answer)),
-                    None => Ok(Asked::No),
+                    Some(answer) => Ok(HostDecision::Made(answer)),
+                    None => Ok(HostDecision::OutOfScope),
                 },
             });
         }
         Ok(others)
     }
 
-    fn decide(&self, target: &Target, asked: &Asked, _: Read) -> Decision {
+    fn decide(&self, target: &Target, asked: &HostDecision, _: Read) -> Decision {
         match (&target.document, asked) {
-            (Some(document), Asked::NoHost) => migrate(document),
-            (Some(document), Asked::Host(Migrated::Document(saved))) => merged(document, saved)
-                .unwrap_or(Decision::Failed(Reason::Failed(
+            (Some(document), HostDecision::LeftToRule) => migrate(document),
+            (Some(document), HostDecision::Made(Migrated::Document(saved))) => {
+                merged(document, saved).unwrap_or(Decision::Failed(Reason::Failed(
                     operation::HOST,
                     Kind::BadAnswer,
-                ))),
-            (Some(_), Asked::Host(_)) => Decision::Unchanged,
+                )))
+            }
+            (Some(_), HostDecision::Made(_)) => Decision::Unchanged,
             _ => Decision::Skip,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::Run;
 use crate::kazoo::{DatabaseName, KazooDatabase};
+use backon::Retryable;
 use couchdb::{Backoff, Error, Kind, Landed, Operation, Write};
 use document::{Digest, Document, IdRange, Object, SortedIdMap};
 
@@ -128,14 +129,17 @@ pub(super) async fn put_design(run: &Run, database: &DatabaseName) -> Result<(),
     }];
     // Sent until it is known to be there; a conflict means that it is. If all tries fail, Kazoo's own refresh writes it later:
     // numbers do not depend on it.
-    let mut backoff = Backoff::new(&run.settings.http);
-    for _ in 0..run.settings.http.tries.max(1) {
-        match server.bulk_docs(database, &write, 1).await.first() {
-            Some(Landed::Failed(error)) if error.is_temporary() => {
-                tokio::time::sleep(backoff.after(error)).await;
-            }
-            _ => break,
+    let http = &run.settings.http;
+    let sent = || async {
+        match server.bulk_docs(database, &write, 1).await.pop() {
+            Some(Landed::Failed(error)) => Err(error),
+            _ => Ok(()),
         }
-    }
+    };
+    let _ = sent
+        .retry(Backoff::new(http).take(http.tries.saturating_sub(1)))
+        .adjust(Backoff::adjust(http))
+        .when(Error::is_temporary)
+        .await;
     Ok(())
 }

@@ -10,7 +10,6 @@ use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange};
 
-/// `purge_deleted` and `purge_discovery`
 pub(crate) async fn purge(
     run: &Arc<Run>,
     state: &'static str,

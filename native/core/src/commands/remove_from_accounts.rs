@@ -1,16 +1,16 @@
 //! `remove_wrong_assigned_…` and `remove_former_copies`: delete copies in account databases that do not belong to the account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 
-use crate::engine::{InPlace, OtherSide, Read, Reconciler, Run, Target};
+use crate::engine::{InPlace, Lookup, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_databases_of};
 use crate::plan::{
     Decision, Elsewhere, Source, former_copy, other_account, source_in_number_database,
 };
-use crate::report::Reason;
 use crate::selection::Accounts;
 use couchdb::{Error, Kind};
 use document::{Change, Document, Leaf};
@@ -82,40 +82,34 @@ impl Reconciler for FormerCopies<'_> {
         targets: &[Target],
         _: Read,
     ) -> Result<Vec<OtherSide<Numbers>>, Error> {
-        let mut by_database: BTreeMap<DatabaseName, Vec<&str>> = BTreeMap::new();
+        let mut numbers = Lookup::default();
         let live = targets.iter().filter(|target| {
             let document = target.document.as_ref();
             document.is_some_and(|document| NumberFacts::of(document).is_live_number())
         });
         for target in live {
             for database in number_databases_of(&target.id) {
-                by_database.entry(database).or_default().push(&target.id);
+                numbers.add(database, &target.id);
             }
         }
+        let read = numbers
+            .read(|database, ids| self.present(database, ids).boxed())
+            .await?;
         let mut others: HashMap<&str, OtherSide<Numbers>> = HashMap::new();
-        for (database, ids) in by_database {
-            let found = match self.run.present(&database, &ids).await {
-                Ok(found) => found,
-                Err(error) if error.kind() == Kind::DatabaseNotFound => continue,
-                Err(error) if error.is_fatal() => return Err(error),
-                Err(error) => {
-                    let failed = || Err((database.encoded(), Reason::from(&error)));
-                    others.extend(ids.into_iter().map(|id| (id, failed())));
-                    continue;
+        for one in read {
+            let other = others
+                .entry(one.id)
+                .or_insert_with(|| Ok(Numbers::default()));
+            match (one.found, other) {
+                (Ok(Some(document)), Ok(other)) => {
+                    let facts = NumberFacts::of(&document);
+                    let source = source_in_number_database(&one.database, one.id, &facts);
+                    other.elsewhere.add(source, self.account);
+                    other.conflicted |= facts.has_conflicts;
+                    other.odd |= source == Source::OddlyAssigned;
                 }
-            };
-            for (id, document) in ids.into_iter().zip(found) {
-                let (Some(document), Ok(other)) = (
-                    document,
-                    others.entry(id).or_insert_with(|| Ok(Numbers::default())),
-                ) else {
-                    continue;
-                };
-                let facts = NumberFacts::of(&document);
-                let source = source_in_number_database(&database, id, &facts);
-                other.elsewhere.add(source, self.account);
-                other.conflicted |= facts.has_conflicts;
-                other.odd |= source == Source::OddlyAssigned;
+                (Err(failed), other) => *other = Err(failed),
+                (Ok(_), _) => {}
             }
         }
         let mut all = Vec::with_capacity(targets.len());
@@ -142,6 +136,18 @@ impl Reconciler for FormerCopies<'_> {
 }
 
 impl FormerCopies<'_> {
+    /// Documents of a number database. A database that does not exist has none.
+    async fn present(
+        &self,
+        database: &DatabaseName,
+        ids: &[&str],
+    ) -> Result<Vec<Option<Document>>, Error> {
+        match self.run.present(database, ids).await {
+            Err(error) if error.kind() == Kind::DatabaseNotFound => Ok(vec![None; ids.len()]),
+            found => found,
+        }
+    }
+
     /// Warns of a copy that is kept because an assignment is odd, although it may be a former copy.
     async fn warn_odd(&self, target: &Target, numbers: &OtherSide<Numbers>) {
         let (Some(copy), Ok(numbers)) = (&target.document, numbers) else {
@@ -151,7 +157,7 @@ impl FormerCopies<'_> {
         let is_odd = numbers.odd || (facts.is_assignment_odd && numbers.elsewhere.is_former());
         if facts.is_live_number() && is_odd {
             let line = format!(
-                "{}: {} is kept: its pvt_assigned_to, or that of its number, is no account id",
+                "{}: {} is kept: its pvt_assigned_to, or that of its number, is not an account id",
                 self.account.database(),
                 target.id
             );

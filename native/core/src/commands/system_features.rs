@@ -1,4 +1,4 @@
-//! Commands for the features that the system config allows (docs/specification.md#other-functions).
+//! Commands for the features that the system config allows (docs/specification.md#system-config-features).
 
 use async_trait::async_trait;
 

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::runs::journals;
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
-use crate::journal::{Entry, Journals, Start, Steps};
+use crate::journal::{Journals, PlannedWrite, RunStart, Steps};
 use crate::kazoo::{DatabaseName, KazooDatabase};
 use crate::operation;
 use crate::plan::{Decision, Step, put_back, was_restored_by};
@@ -113,7 +113,7 @@ fn earlier(journals: &Journals, id: &str) -> Option<String> {
 }
 
 /// Refuses a journal with a change that no run makes: it was not written by this library.
-fn is_ours(start: &Start, entry: &Entry) -> Result<(), Error> {
+fn is_ours(start: &RunStart, entry: &PlannedWrite) -> Result<(), Error> {
     let database = DatabaseName::new(&entry.database);
     let before = entry.before.iter().map(|text| text.get());
     let mut texts = before.chain(entry.leaves.iter().map(|leaf| leaf.text.get()));
@@ -154,17 +154,17 @@ impl Undoing {
             if !ids.is_empty()
                 && (bytes + size > AT_ONCE || ids.len() >= run.settings.max_bulk_insert)
             {
-                self.some(run, &reconciler, &std::mem::take(&mut ids), bytes)
+                self.put_back_batch(run, &reconciler, &std::mem::take(&mut ids), bytes)
                     .await?;
                 bytes = 0;
             }
             ids.push(id.to_owned());
             bytes += size;
         }
-        self.some(run, &reconciler, &ids, bytes).await
+        self.put_back_batch(run, &reconciler, &ids, bytes).await
     }
 
-    async fn some(
+    async fn put_back_batch(
         &self,
         run: &Run,
         reconciler: &PutBack<'_>,
@@ -180,7 +180,6 @@ impl Undoing {
     }
 }
 
-/// Documents that a run wrote.
 struct PutBack<'a> {
     database: &'a DatabaseName,
     undoing: &'a Undoing,

@@ -2,7 +2,7 @@
 
 use document::Document;
 
-use super::index::Assigned;
+use super::index::AssignedPages;
 use super::run::Run;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Source, source_in_number_database};
@@ -24,7 +24,6 @@ pub(crate) trait AccountFilter: Send + Sync {
     }
 }
 
-/// All accounts.
 pub(crate) struct AllAccounts;
 
 impl AccountFilter for AllAccounts {
@@ -63,7 +62,7 @@ pub(crate) struct AssignedScan<'a> {
     run: &'a Run,
     database: &'a DatabaseName,
     accounts: &'a dyn AccountFilter,
-    documents: Assigned<'a>,
+    documents: AssignedPages<'a>,
 }
 
 impl Run {

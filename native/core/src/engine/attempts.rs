@@ -1,5 +1,5 @@
-//! The states of the writes of a batch, from the decisions to the results. This module reads and sends nothing; `apply` and
-//! `write` do what it says. `interleavings` checks it against every order of events.
+//! The states of the writes of a batch, from the decisions to the results (docs/specification.md#lost-answers). This module reads
+//! and sends nothing; `apply` and `write` do what it says. `interleavings` checks it against every order of events.
 //!
 //! A batch is sent once. After a lost answer it is unknown which rows landed. Sending the batch again could restore a document
 //! that another writer deleted meanwhile. So a lost write is decided again from a fresh read: if the document is as it was
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_write_is_ours_when_the_document_is_as_it_was_wanted() {
+    fn lost_write_landed_if_document_is_as_wanted() {
         let mut attempts = Attempts::default();
         let after = attempts.answered(change("{}"), lost());
         assert!(matches!(after, AfterAnswer::Again(Some(_))));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn document_that_is_gone_is_ours_only_after_a_lost_deletion() {
+    fn missing_document_is_ours_only_after_lost_deletion() {
         let mut attempts = Attempts::default();
         attempts.answered(change("{}"), lost());
         assert!(matches!(
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn conflict_forgets_nothing_of_an_earlier_lost_write() {
+    fn conflict_keeps_earlier_lost_write() {
         let mut attempts = Attempts::default();
         attempts.answered(change("{}"), lost());
         assert!(matches!(

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn charge_is_given_back_when_it_is_dropped() {
+    fn dropped_charge_is_returned() {
         let budget = Budget::new(10);
         let first = budget.charge(6);
         assert!(first.is_some());

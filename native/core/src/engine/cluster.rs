@@ -5,22 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::{Mutex, OnceCell};
-use tokio_util::sync::CancellationToken;
 
 use crate::host::Host;
-use crate::journal::Start;
+use crate::journal::RunStart;
 use crate::kazoo::{Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemConfig};
 use crate::report::{Reporter, Summary};
 use couchdb::{
-    AnswerBudget, Attachments, ClusterIdentity, Error, Found, HttpSettings, Kind, OnOutage, Server,
-    ServerUrl, Traffic,
+    AnswerBudget, Attachments, Cancel, ClusterIdentity, Error, Found, HttpSettings, Kind, OnOutage,
+    Server, ServerUrl, Traffic,
 };
 
 /// The servers of a cluster, and cached facts about it.
 pub(crate) struct Cluster {
     host: Arc<dyn Host>,
     http: HttpSettings,
-    cancel: CancellationToken,
+    cancel: Cancel,
     servers: Mutex<HashMap<ServerUrl, Arc<Server>>>,
     traffic: Arc<Traffic>,
     identity: OnceCell<ClusterIdentity>,
@@ -36,7 +35,7 @@ impl Cluster {
         http: &HttpSettings,
         section: &str,
         reporter: &Reporter,
-        cancel: CancellationToken,
+        cancel: Cancel,
     ) -> Self {
         let mut http = http.clone();
         // One budget for the answers of all servers.
@@ -106,7 +105,7 @@ impl Cluster {
     }
 
     /// Whether an earlier run was on this cluster.
-    pub(crate) async fn is_of(&self, earlier: &Start) -> Result<bool, Error> {
+    pub(crate) async fn is_of(&self, earlier: &RunStart) -> Result<bool, Error> {
         let url = self.url().await?.to_string();
         Ok(earlier.is_on(self.identity().await?, &url))
     }

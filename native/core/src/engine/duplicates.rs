@@ -77,7 +77,7 @@ impl Run {
         for one in duplicates.iter().filter(|one| one.account == one.holder) {
             if shadowed.insert(one.id.clone()) {
                 let line = format!(
-                    "{database}: {} is in {} too, and that one counts",
+                    "{database}: {} is also in {}, which has priority",
                     one.id, one.other
                 );
                 self.reporter.warn(line).await;

@@ -4,7 +4,7 @@
 //! provides only ids; decisions come from the documents. A number that the index lacks is not copied and not fixed by this run,
 //! and nothing is deleted because of it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,16 +19,8 @@ use document::{Document, IdRange};
 /// documents.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The state of the cluster's indexes in this run.
-#[derive(Debug, Default)]
-pub(super) struct Indexes {
-    /// An index timed out. Then the others are not built either.
-    are_slow: AtomicBool,
-}
-
 /// The documents of a number database; at least all that are assigned to one account.
-pub(crate) enum Assigned<'a> {
-    /// All its documents.
+pub(crate) enum AssignedPages<'a> {
     All(Scan<'a, Document>),
     /// The documents that the index lists for the account.
     Of {
@@ -38,7 +30,7 @@ pub(crate) enum Assigned<'a> {
     },
 }
 
-impl Assigned<'_> {
+impl AssignedPages<'_> {
     /// The next page; `None` after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Document>>, Error> {
         match self {
@@ -62,11 +54,11 @@ impl Run {
         &self,
         database: &DatabaseName,
         only: Option<AccountId>,
-    ) -> Result<Assigned<'_>, Error> {
+    ) -> Result<AssignedPages<'_>, Error> {
         if let Some(account) = only {
             match self.ids_assigned_to(database, account).await {
                 Ok(ids) => {
-                    return Ok(Assigned::Of {
+                    return Ok(AssignedPages::Of {
                         run: self,
                         database: database.clone(),
                         ids: ids.into_iter(),
@@ -77,7 +69,7 @@ impl Run {
             }
         }
         let scan = self.scan(database, IdRange::all());
-        Ok(Assigned::All(scan.await?))
+        Ok(AssignedPages::All(scan.await?))
     }
 
     async fn ids_assigned_to(
@@ -88,7 +80,7 @@ impl Run {
         let unusable = |kind, detail: &str| {
             Error::new(kind, Operation::OPEN_DOCS, detail).in_database(database)
         };
-        if self.indexes.are_slow.load(Ordering::Relaxed) {
+        if self.indexes_are_slow.load(Ordering::Relaxed) {
             return Err(unusable(Kind::Timeout, "the indexes are not built"));
         }
         let server = self.cluster.server(Some(database)).await?;
@@ -96,7 +88,7 @@ impl Run {
         let asked = server.rows_in_range(database, &keys, self.settings.max_bulk_read);
         let found = asked.await.inspect_err(|error| {
             if error.kind() == Kind::Timeout {
-                self.indexes.are_slow.store(true, Ordering::Relaxed);
+                self.indexes_are_slow.store(true, Ordering::Relaxed);
             }
         })?;
         // Keys of another form lie out of range, and a server that cannot run the view leaves it empty. So an empty answer counts
@@ -145,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_an_account_in_any_case_and_the_id() {
+    fn index_key_has_account_and_number() {
         let row = |key: Value| Keyed {
             id: "+14155550100".to_owned(),
             key,

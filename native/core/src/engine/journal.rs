@@ -2,24 +2,17 @@
 
 use std::time::SystemTime;
 
-use tokio::sync::OnceCell;
-
 use super::run::Run;
 use crate::journal::{Journal, Record};
 use crate::report::Frontend;
 use crate::report::Summary;
 use couchdb::Error;
 
-/// The journal, if the run keeps one and has changed something.
-#[derive(Debug, Default)]
-pub(super) struct RunJournal(OnceCell<Option<Journal>>);
-
 impl Run {
     /// The journal of this run, started on the first call. `None`: the run keeps no journal.
     pub(super) async fn journal(&self) -> Result<Option<&Journal>, Error> {
         let journal = self
-            .run_journal
-            .0
+            .journal
             .get_or_try_init(|| async {
                 let Some(journals) = &self.settings.journals else {
                     return Ok(None);
@@ -76,12 +69,12 @@ impl Run {
 
     /// The id of this run for `undo`, if it has changed anything.
     pub(crate) fn journal_id(&self) -> Option<&str> {
-        self.run_journal.0.get()?.as_ref().map(Journal::run)
+        self.journal.get()?.as_ref().map(Journal::run)
     }
 
     /// Ends the journal, if one was started.
     pub(crate) async fn end_journal(&self, summary: &Summary) {
-        let Some(Some(journal)) = self.run_journal.0.get() else {
+        let Some(Some(journal)) = self.journal.get() else {
             return;
         };
         let end = Record::End {

@@ -31,12 +31,10 @@ impl Target {
 pub(crate) struct Read {
     /// False for the first decision, which may use earlier reads. Later decisions use only fresh reads.
     pub(crate) fresh: bool,
-    /// How to read attachments.
     pub(crate) attachments: Attachments,
 }
 
 impl Read {
-    /// The first decision.
     pub(crate) const FIRST: Self = Self {
         fresh: false,
         attachments: Attachments::Stubs,

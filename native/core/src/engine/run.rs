@@ -1,21 +1,22 @@
 //! The shared state of a run's tasks.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::budget::Budget;
 use super::cluster::Cluster;
-use super::index::Indexes;
-use super::journal::RunJournal;
 use super::once::OncePerKey;
 use super::services::Services;
 use super::settings::Settings;
 use crate::host::Host;
+use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
 use crate::report::{Reason, Reporter};
-use couchdb::Error;
+use couchdb::{Cancel, Error};
 
 /// One run: its settings, and one object per concern.
 pub(crate) struct Run {
@@ -31,8 +32,10 @@ pub(crate) struct Run {
     pub(crate) now: u64,
     /// The application usage of accounts.
     pub(crate) usages: OncePerKey<AccountId, AppUsage>,
-    pub(super) indexes: Indexes,
-    pub(super) run_journal: RunJournal,
+    /// Whether an index timed out. Then the others are not built either.
+    pub(super) indexes_are_slow: AtomicBool,
+    /// The journal, if the run keeps one and has changed something.
+    pub(super) journal: OnceCell<Option<Journal>>,
 }
 
 impl Run {
@@ -43,22 +46,27 @@ impl Run {
         reporter: Reporter,
         cancel: &CancellationToken,
     ) -> Self {
-        // A child token: a fatal error stops this run and not its caller.
+        // A child token: a fatal error stops this run and not its caller, and lets its writes in flight finish.
+        let abandon = cancel.clone();
         let cancel = cancel.child_token();
+        let requests = Cancel {
+            stop: cancel.clone(),
+            abandon,
+        };
         Self {
             cluster: Cluster::new(
                 host,
                 &settings.http,
                 &settings.config_section,
                 &reporter,
-                cancel.clone(),
+                requests,
             ),
             budget: Budget::new(settings.memory),
             now: gregorian_seconds(SystemTime::now()),
             services: Services::default(),
             usages: OncePerKey::default(),
-            indexes: Indexes::default(),
-            run_journal: RunJournal::default(),
+            indexes_are_slow: AtomicBool::new(false),
+            journal: OnceCell::new(),
             function,
             settings,
             reporter,
@@ -77,6 +85,17 @@ impl Run {
             "" => &self.function,
             line => line,
         }
+    }
+
+    /// Reconciles the services of all accounts whose numbers changed, each once.
+    pub(crate) async fn reconcile_services(&self) -> Result<(), Error> {
+        if self.settings.dry_run {
+            return Ok(());
+        }
+        let host = self.cluster.host();
+        self.services
+            .reconcile(host, &self.reporter, &self.cancel)
+            .await
     }
 
     /// Records that a database could not be read. A fatal error is returned.

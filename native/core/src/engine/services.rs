@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::run::Run;
+use tokio_util::sync::CancellationToken;
+
+use crate::host::Host;
 use crate::kazoo::AccountId;
 use crate::operation;
-use crate::report::Reason;
+use crate::report::{Reason, Reporter};
 use couchdb::Error;
 
-/// Accounts whose numbers changed in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Services {
     touched: Mutex<BTreeSet<AccountId>>,
@@ -23,35 +24,27 @@ impl Services {
         locked(&self.touched).insert(account);
     }
 
-    /// The accounts with services that the host could not reconcile.
-    pub(crate) fn left(&self) -> Vec<String> {
-        locked(&self.left).clone()
-    }
-}
-
-impl Run {
-    /// Reconciles the services of all accounts whose numbers changed, each once.
-    pub(crate) async fn reconcile_services(&self) -> Result<(), Error> {
-        if self.settings.dry_run {
-            return Ok(());
-        }
-        let touched = std::mem::take(&mut *locked(&self.services.touched));
+    /// Reconciles the services of all accounts that were recorded, each once.
+    pub(super) async fn reconcile(
+        &self,
+        host: &dyn Host,
+        reporter: &Reporter,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let touched = std::mem::take(&mut *locked(&self.touched));
         let mut left = Vec::new();
         for account in touched {
-            if self.cancel.is_cancelled() {
+            if cancel.is_cancelled() {
                 return Err(Error::cancelled(operation::HOST));
             }
-            match self.cluster.host().services(account).await {
+            match host.services(account).await {
                 Ok(true) => {}
                 Ok(false) => left.push(account.to_string()),
                 Err(error) => {
                     let line = format!("services of {account} are not reconciled: {error}");
-                    self.reporter.warn(line).await;
-                    self.reporter.failed(
-                        &account.database().encoded(),
-                        Reason::Services,
-                        &account.to_string(),
-                    );
+                    reporter.warn(line).await;
+                    let database = account.database().encoded();
+                    reporter.failed(&database, Reason::Services, &account.to_string());
                 }
             }
         }
@@ -60,10 +53,15 @@ impl Run {
                 "services of these accounts must be reconciled in Kazoo: {}",
                 left.join(" ")
             );
-            self.reporter.note(line).await;
-            locked(&self.services.left).extend(left);
+            reporter.note(line).await;
+            locked(&self.left).extend(left);
         }
         Ok(())
+    }
+
+    /// The accounts with services that the host could not reconcile.
+    pub(crate) fn left(&self) -> Vec<String> {
+        locked(&self.left).clone()
     }
 }
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::journal::Journals;
-use crate::lease::Lock;
 use crate::report::Frontend;
 use crate::report::ReportTo;
 use couchdb::HttpSettings;
@@ -49,6 +48,18 @@ pub struct Settings {
     pub metrics: Option<PathBuf>,
     /// The caller of commands; hints and examples use its syntax.
     pub frontend: Frontend,
+}
+
+/// The use that a run makes of the lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lock {
+    /// It neither takes it nor looks.
+    #[default]
+    Off,
+    /// It takes it, or is refused.
+    Refuse,
+    /// It takes it, or waits until it can.
+    Wait,
 }
 
 /// Databases in work for each request in flight.

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use super::folder::{Folder, Refused, is_run};
 use super::prune::prune;
-use super::reader::{self, Summary};
-use super::{Entry, Journal, Record, Start, Steps};
+use super::reader::{self, JournalSummary};
+use super::{Journal, PlannedWrite, Record, RunStart, Steps};
 use crate::operation;
 use crate::plan::Step;
 use couchdb::{ClusterIdentity, Error, Kind};
@@ -44,7 +44,7 @@ pub struct Journals {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSummary {
     /// The start of the run.
-    pub start: Start,
+    pub start: RunStart,
     /// Whether the run ended.
     pub ended: bool,
     /// Documents that the run is known to have written.
@@ -163,12 +163,12 @@ impl Journals {
             &folder,
             self.keep,
             self.keep_bytes,
-            Start::undone_by(command),
+            RunStart::undone_by(command),
         );
         folder.has_room()?;
         let now = SystemTime::now();
         let run = new_run_id(now);
-        let start = Record::Start(Start {
+        let start = Record::Start(RunStart {
             run: run.clone(),
             at: humantime::format_rfc3339_seconds(now).to_string(),
             command: command.to_owned(),
@@ -218,7 +218,7 @@ impl Journals {
     /// # Errors
     ///
     /// The run does not exist, or its journal cannot be used.
-    pub fn start(&self, run: &str) -> Result<Option<Start>, Error> {
+    pub fn start(&self, run: &str) -> Result<Option<RunStart>, Error> {
         let (file, path) = self.find(run)?;
         start_of(run, file).map_err(|error| failed(&path, &error))
     }
@@ -231,10 +231,10 @@ impl Journals {
     pub fn steps(
         &self,
         run: &str,
-        mut check: impl FnMut(&Entry) -> Result<(), Error>,
+        mut check: impl FnMut(&PlannedWrite) -> Result<(), Error>,
     ) -> Result<Steps, Error> {
         let (file, path) = self.find(run)?;
-        let checked = |entry: &Entry| check(entry).map_err(NotRead::Refused);
+        let checked = |entry: &PlannedWrite| check(entry).map_err(NotRead::Refused);
         Steps::new(file, checked).map_err(|error| match error {
             NotRead::Refused(error) => error,
             NotRead::Io(error) => failed(&path, &error.into()),
@@ -350,7 +350,7 @@ fn summary_of(folder: &Folder, run: &str) -> Result<Option<RunSummary>, Refused>
     let Some(file) = folder.read(run)? else {
         return Ok(None);
     };
-    let Some(Summary { start, end, .. }) = reader::summary(run, &file)? else {
+    let Some(JournalSummary { start, end, .. }) = reader::summary(run, &file)? else {
         return Ok(None);
     };
     Ok(Some(match end {
@@ -375,7 +375,7 @@ fn summary_of(folder: &Folder, run: &str) -> Result<Option<RunSummary>, Refused>
 }
 
 /// Reads the start of a run. `None` if the first line was not written.
-fn start_of(run: &str, file: File) -> Result<Option<Start>, Refused> {
+fn start_of(run: &str, file: File) -> Result<Option<RunStart>, Refused> {
     match reader::Records::new(file)?.next()? {
         None => Ok(None),
         Some(first) => match first.record {

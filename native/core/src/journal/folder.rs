@@ -176,7 +176,6 @@ impl Folder {
         Ok(rustix::fs::openat(&self.0, name, flags, mode)?.into())
     }
 
-    /// Deletes a run's journal.
     pub(super) fn remove(&self, run: &str) -> Result<(), Refused> {
         Ok(rustix::fs::unlinkat(&self.0, name(run), AtFlags::empty())?)
     }
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_that_others_can_change_is_refused() {
+    fn writable_folder_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("journal");
         assert!(Folder::open(&path).unwrap().is_none());
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_that_others_can_read_is_closed_where_it_holds_only_journals() {
+    fn readable_folder_with_only_journals_is_closed() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("journal");
         Folder::make(&path).unwrap().create(RUN).unwrap();
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn file_that_is_no_regular_one_of_ours_is_refused_without_a_wait() {
+    fn foreign_or_special_file_is_refused_without_waiting() {
         let parent = tempfile::tempdir().unwrap();
         let folder = Folder::make(parent.path()).unwrap();
         let path = parent.path().join(name(RUN));
@@ -335,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn id_of_a_run_is_no_path() {
+    fn run_id_with_path_is_rejected() {
         assert!(is_run(RUN));
         for id in [
             "",

@@ -16,5 +16,5 @@ mod writer;
 pub(crate) use files::new_run_id;
 pub use files::{Done, Journals, RunSummary};
 pub use reader::Steps;
-pub use record::{Entry, Intent, LeafEntry, Record, Start};
+pub use record::{Intent, LosingLeaf, PlannedWrite, Record, RunStart};
 pub use writer::{Journal, Reserved};

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use super::Start;
+use super::RunStart;
 use super::folder::Folder;
-use super::reader::{self, Summary};
+use super::reader::{self, JournalSummary};
 
 /// The newest runs are kept, whatever the size of their journals.
 const NEWEST: usize = 3;
@@ -14,9 +14,9 @@ const NEWEST: usize = 3;
 const BEGINNING: Duration = Duration::from_secs(60 * 60);
 
 /// The facts in the first and last line of a journal.
-struct Known {
+struct JournalFacts {
     run: String,
-    start: Start,
+    start: RunStart,
     bytes: u64,
     age: Duration,
     /// Whether the run ended or wrote nothing.
@@ -32,7 +32,7 @@ struct Known {
 pub(super) fn prune(folder: &Folder, keep: Duration, keep_bytes: u64, needed: Option<&str>) {
     let now = SystemTime::now();
     let runs = folder.runs().unwrap_or_default();
-    let known: Vec<Known> = runs
+    let known: Vec<JournalFacts> = runs
         .into_iter()
         .rev()
         .filter_map(|run| known(folder, run, now))
@@ -55,17 +55,17 @@ pub(super) fn prune(folder: &Folder, keep: Duration, keep_bytes: u64, needed: Op
     }
 }
 
-fn known(folder: &Folder, run: String, now: SystemTime) -> Option<Known> {
+fn known(folder: &Folder, run: String, now: SystemTime) -> Option<JournalFacts> {
     let file = folder.read(&run).ok().flatten()?;
     let metadata = file.metadata().ok()?;
-    let Summary {
+    let JournalSummary {
         start,
         end,
         is_empty,
     } = reader::summary(&run, &file).ok().flatten()?;
     let modified = metadata.modified().ok()?;
     let age = now.duration_since(modified).unwrap_or_default();
-    Some(Known {
+    Some(JournalFacts {
         run,
         start,
         bytes: metadata.len(),

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
 use std::os::unix::fs::FileExt;
 
-use super::{Entry, Record, Start};
+use super::{PlannedWrite, Record, RunStart};
 use crate::plan::Step;
 use document::{Document, NotAnObject, Revision};
 
@@ -71,8 +71,8 @@ impl Records {
 }
 
 /// The facts in the first and last line of a journal.
-pub(super) struct Summary {
-    pub(super) start: Start,
+pub(super) struct JournalSummary {
+    pub(super) start: RunStart,
     /// Documents written and failures, if the run ended.
     pub(super) end: Option<(u64, u64)>,
     /// Whether the file has only the first line.
@@ -80,7 +80,7 @@ pub(super) struct Summary {
 }
 
 /// Reads the first and last line. `None` if the file does not start as the journal of this run.
-pub(super) fn summary(run: &str, file: &File) -> io::Result<Option<Summary>> {
+pub(super) fn summary(run: &str, file: &File) -> io::Result<Option<JournalSummary>> {
     let length = file.metadata()?.len();
     let mut records = Records::new(file.try_clone()?)?;
     let first = records.next()?;
@@ -115,7 +115,7 @@ pub(super) fn summary(run: &str, file: &File) -> io::Result<Option<Summary>> {
         )),
         _ => None,
     };
-    Ok(Some(Summary {
+    Ok(Some(JournalSummary {
         start,
         end,
         is_empty: records.offset == length,
@@ -154,7 +154,7 @@ impl Steps {
     /// Reads a whole journal. `check` is called once per write; its error rejects the journal.
     pub(super) fn new<E: From<io::Error>>(
         file: File,
-        mut check: impl FnMut(&Entry) -> Result<(), E>,
+        mut check: impl FnMut(&PlannedWrite) -> Result<(), E>,
     ) -> Result<Self, E> {
         let mut records = Records::new(file.try_clone()?)?;
         let mut databases: BTreeMap<String, BTreeMap<Box<str>, Vec<StepPlace>>> = BTreeMap::new();
@@ -235,7 +235,7 @@ impl Steps {
     }
 }
 
-fn step_of(entry: Entry, rev: Option<Revision>) -> Result<Step, NotAnObject> {
+fn step_of(entry: PlannedWrite, rev: Option<Revision>) -> Result<Step, NotAnObject> {
     let id = entry.id;
     let document = |raw: Box<serde_json::value::RawValue>| {
         Document::new(&id, Box::<str>::from(raw).into_string())

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 /// The start of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Start {
+pub struct RunStart {
     /// The run's id.
     pub run: String,
     /// The start time (RFC 3339).
@@ -23,7 +23,7 @@ pub struct Start {
     pub cluster: ClusterIdentity,
 }
 
-impl Start {
+impl RunStart {
     /// Whether the run was on this cluster, by the identities of the clusters, otherwise by the URL of the server.
     pub fn is_on(&self, cluster: &ClusterIdentity, server: &str) -> bool {
         self.cluster
@@ -62,9 +62,9 @@ impl Start {
 #[serde(rename_all = "snake_case")]
 pub enum Record {
     /// The run starts.
-    Start(Start),
+    Start(RunStart),
     /// A document will be written.
-    Intent(Entry),
+    Intent(PlannedWrite),
     /// A document was written with this revision.
     Landed {
         /// The database's plain name.
@@ -91,7 +91,7 @@ pub enum Record {
 
 /// The planned write of one document.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Entry {
+pub struct PlannedWrite {
     /// The database's plain name.
     pub database: String,
     /// The document's id.
@@ -102,12 +102,12 @@ pub struct Entry {
     pub after: Option<Box<RawValue>>,
     /// Losing leaves that are deleted or restored with the document.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub leaves: Vec<LeafEntry>,
+    pub leaves: Vec<LosingLeaf>,
 }
 
 /// A losing leaf of a written document.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct LeafEntry {
+pub struct LosingLeaf {
     /// Its revision before the deletion.
     pub rev: String,
     /// Its content.
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn line_that_is_not_whole_is_none() {
+    fn incomplete_line_is_rejected() {
         let line = line(&Change::delete(document(r#"{"n":1.0}"#)));
         let Some(Record::Intent(entry)) = Record::read(line.trim_end()) else {
             panic!("{line}");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn intent_reads_as_it_was_written() {
+    fn intent_round_trips() {
         let before = document("{\"_id\":\"+1\",\n\"n\":1.0}");
         let after = before.edited(&[("n", Some("2"))]);
         let Some(Record::Intent(entry)) =

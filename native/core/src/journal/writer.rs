@@ -38,7 +38,7 @@ impl Reserved {
 type Written = Result<(), String>;
 
 /// Lines in the writer's queue.
-struct Waiting {
+struct QueuedLines {
     lines: Vec<u8>,
     kind: Lines,
 }
@@ -57,7 +57,7 @@ enum Lines {
 pub struct Journal {
     run: String,
     path: PathBuf,
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<QueuedLines>,
 }
 
 impl Journal {
@@ -137,7 +137,7 @@ impl Journal {
 
     fn send(&self, lines: Vec<u8>, kind: Lines) -> Result<(), Error> {
         self.queue
-            .send(Waiting { lines, kind })
+            .send(QueuedLines { lines, kind })
             .map_err(|_| self.failed("its thread is gone"))
     }
 
@@ -172,11 +172,11 @@ struct Disk {
 }
 
 impl Disk {
-    fn write(mut self, queue: &mpsc::Receiver<Waiting>) {
+    fn write(mut self, queue: &mpsc::Receiver<QueuedLines>) {
         while let Ok(first) = queue.recv() {
             let mut waiting = Vec::new();
             let mut next = Some(first);
-            while let Some(Waiting { lines, kind }) = next {
+            while let Some(QueuedLines { lines, kind }) = next {
                 match kind {
                     Lines::Intents(reserved, done) => {
                         waiting.push((done, self.intents(&lines, reserved)))
@@ -277,7 +277,7 @@ mod tests {
     use document::{Change, Document};
 
     #[test]
-    fn outcome_fits_into_the_room_that_its_intent_reserved() {
+    fn outcome_fits_into_reserved_space() {
         let id = "\u{1}\"+14155550100";
         let change = Change::create(Document::new(id, "{}".to_owned()).unwrap());
         let intent = Intent {

@@ -1,6 +1,6 @@
 //! Carrier modules: the valid targets of a conversion, and their features.
 
-/// The carrier modules that Kazoo 5 ships (docs/specification.md#all-commands); inside Kazoo,
+/// The carrier modules that Kazoo 5 ships (docs/specification.md#carrier-targets); inside Kazoo,
 /// `knm_carriers:all_modules/0` is asked instead.
 pub const ALL_CARRIERS: [&str; 26] = [
     "knm_bandwidth2",

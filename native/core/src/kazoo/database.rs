@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_are_recognised_in_every_form() {
+    fn account_is_recognised_in_every_form() {
         let id = AccountId::parse(ID).unwrap();
         for form in [
             ID,

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn feature_that_two_names_stand_for_keeps_its_settings() {
+    fn feature_with_two_names_keeps_its_settings() {
         let document = r#"{"vitelity_e911":{"v":1}}"#;
         for list in [
             r#"["dash_e911","vitelity_e911"]"#,

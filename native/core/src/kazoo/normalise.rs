@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_converters() {
+    fn default_converters_normalise_like_kazoo() {
         assert_eq!(defaults().unusable(), None);
         for (given, expected) in [
             ("4155550100", "+14155550100"),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_reconcile_regex() {
+    fn default_reconcile_regex_accepts_like_kazoo() {
         for (number, expected) in [
             ("+14155550100", true),
             ("4155550100", true),
@@ -163,7 +163,7 @@ mod tests {
 
     /// The expected values come from `re:run/3` of Erlang.
     #[test]
-    fn expressions_are_those_of_erlangs_re() {
+    fn expressions_match_like_re_of_erlang() {
         for (expression, given, expected) in [
             (r"^\Q00\E(\d+)\Z", "0033", "0:33"),
             (r"^(?|00(\d+)|1(\d+))$", "133", "0:33"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn expression_that_does_not_compile_matches_nothing_and_the_others_count() {
+    fn invalid_expression_matches_nothing_and_others_still_apply() {
         let normaliser = converting(&["^+33(\\d{9})$", "(", "^0(\\d{9})$"]);
         assert_eq!(normaliser.normalise("0612345678"), "2:612345678");
         assert_eq!(normaliser.normalise("33612345678"), "33612345678");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn expression_that_backtracks_without_end_is_given_up() {
+    fn endless_backtracking_is_stopped() {
         let normaliser = converting(&["^(1+)+$", r"^(\d+)x$"]);
         let given = format!("{}x", "1".repeat(200));
         let began = std::time::Instant::now();

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn document_without_type_is_a_number_when_its_id_is_one() {
+    fn document_without_type_is_a_number_if_its_id_is() {
         assert!(facts(r#"{"_id":"+14155550100"}"#).is_number);
         assert!(facts(r#"{"pvt_type":"number","_id":"4155550100"}"#).is_number);
         for other in [
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn assignment_that_is_no_account_is_odd_unless_null() {
+    fn assignment_without_account_id_is_odd_unless_null() {
         let odd = |value: &str| {
             let text = format!(r#"{{"pvt_assigned_to":{value}}}"#);
             facts(&text).is_assignment_odd

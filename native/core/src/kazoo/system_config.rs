@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nodes_own_section_counts_first() {
+    fn section_of_the_node_has_priority() {
         let text = r#"{"default":{"reconcile_regex":"^d$","features":{"allow":["cnam"]}},
             "kazoo@here":{"e164_converters":{"^(\\d{3})$":{"prefix":"+999","suffix":"0"}}}}"#;
         let document = Document::new("number_manager", text.to_owned()).unwrap();

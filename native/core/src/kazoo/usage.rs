@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn callflows_and_servers_are_read_and_odd_types_passed_over() {
+    fn usage_reads_callflows_and_servers_and_skips_odd_types() {
         let usage = usage(&[
             r#"{"pvt_type":"callflow","numbers":["+14155550100","4155550101",7,null,"*97"]}"#,
             r#"{"pvt_type":"callflow","numbers":"+14155550199"}"#,
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn server_is_disabled_by_what_javascript_finds_equal_to_false() {
+    fn server_is_disabled_by_values_equal_to_false_in_javascript() {
         for disabled in [
             "false", "0", "-0.0", r#""""#, r#"" ""#, r#""0""#, "[]", "[0]", "[null]",
         ] {

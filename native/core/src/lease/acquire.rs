@@ -11,9 +11,9 @@ use super::document::{LockDocument, is_not_allowed, now, step_back};
 use super::entry::{Entry, Watch};
 use super::held::Lease;
 use super::holder::Holder;
-use super::holders::{FORMER_DATABASE, Lock, Verdict};
+use super::holders::{FORMER_DATABASE, Verdict};
 use super::renewal::Renewal;
-use crate::engine::Run;
+use crate::engine::{Lock, Run};
 use couchdb::{Backoff, Error, Operation};
 
 /// Whether a run may go on.

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use super::document::{CONFLICTS, LockRead};
 use super::entry::{Entry, Watch};
 use super::holder::Holder;
-use super::holders::{Holders, Lock, Verdict};
+use super::holders::{Holders, Verdict};
 use super::renewal::Renewal;
+use crate::engine::Lock;
 
 /// How often a run that waits looks.
 const LOOK: Duration = Duration::from_secs(1);

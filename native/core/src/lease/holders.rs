@@ -37,18 +37,6 @@ pub const FORMER_DOCUMENT: &str = "lock";
 /// More entries than this are not read one by one.
 const MOST_ENTRIES: usize = 1000;
 
-/// The use that a run makes of the lock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lock {
-    /// It neither takes it nor looks.
-    #[default]
-    Off,
-    /// It takes it, or is refused.
-    Refuse,
-    /// It takes it, or waits until it can.
-    Wait,
-}
-
 /// The content of the document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holders {

@@ -1,4 +1,4 @@
-//! The application that uses a number (docs/specification.md#app-usage).
+//! The application that uses a number (docs/specification.md#used-by).
 
 use document::Document;
 
@@ -40,7 +40,7 @@ mod tests {
     use crate::plan::tests::{document, shown};
 
     #[test]
-    fn used_by_is_what_the_accounts_documents_say() {
+    fn used_by_follows_account_documents() {
         let callflow = r#"{"_id":"+1","pvt_used_by":"callflow","n":1.0}"#;
         let none = r#"{"_id":"+1","n":1.0}"#;
         let null = r#"{"_id":"+1","pvt_used_by":null,"n":1.0}"#;

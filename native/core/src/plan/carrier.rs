@@ -1,4 +1,4 @@
-//! Converts a number to another carrier module (docs/specification.md#all-commands).
+//! Converts a number to another carrier module (docs/specification.md#convert-carrier).
 
 use crate::kazoo::{features_of_list, wants_local_feature};
 use document::{Document, Object, quoted};
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn local_comes_with_local_modules_and_goes_with_others() {
+    fn local_feature_is_added_for_local_modules_and_removed_for_others() {
         assert_eq!(
             converted(
                 r#"{"pvt_module_name":"a","pvt_features":{"cnam":{}}}"#,
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_converted_stays() {
+    fn converted_number_is_unchanged() {
         assert_eq!(
             converted(r#"{"pvt_module_name":"knm_telnyx"}"#, "knm_telnyx"),
             None
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn features_that_are_a_list_are_kept_as_an_object() {
+    fn feature_list_becomes_an_object() {
         let listed = r#"{"pvt_module_name":"wnm_bandwidth","pvt_features":["dash_e911","local"],"dash_e911":{"n":1}}"#;
         assert_eq!(
             converted(listed, "knm_local").unwrap(),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn features_that_are_empty_or_become_so_go() {
+    fn empty_features_are_removed() {
         for features in ["{}", "[]", r#"{"local":{"x":1}}"#, r#"["local"]"#] {
             let document =
                 format!(r#"{{"pvt_module_name":"knm_local","pvt_features":{features}}}"#);

@@ -4,7 +4,7 @@ use document::{Digest, Document};
 
 use super::Decision;
 use crate::kazoo::{DatabaseName, NumberFacts};
-use crate::report::Reason;
+use crate::reason::Reason;
 
 /// Number database → account database: the number database is the authority, also over soft-deleted copies
 /// (docs/specification.md#soft-deleted), but never over a document of another type (docs/specification.md#other-types). `whole`:
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn copy_that_its_account_claims_is_picked_and_claims_that_differ_are_contested() {
+    fn claimed_copy_is_picked_and_differing_claims_are_contested() {
         let candidate = |name: &str, at_home, text: &str| Candidate {
             database: DatabaseName::new(name).unwrap(),
             at_home,

@@ -82,24 +82,24 @@ impl Drift {
             Self::MissingCopy => "assigned, and the account has no copy",
             Self::DifferingCopy => "assigned, and the account's copy differs",
             Self::WrongUsedByInNumberDatabase => {
-                "the number database says it is used by something else than the account's documents do"
+                "pvt_used_by in the number database differs from the account's documents"
             }
             Self::WrongUsedByInAccount => {
-                "the account's copy says it is used by something else than the account's documents do"
+                "pvt_used_by in the account's copy differs from the account's documents"
             }
-            Self::WrongAccount => "in an account, and by its own word another account's",
+            Self::WrongAccount => "in an account, with a pvt_assigned_to of another account",
             Self::FormerAccount => {
                 "a former account's copy: the number database assigns the number to another account, or to nobody"
             }
-            Self::OnlyInAccount => "in an account, and in no number database",
+            Self::OnlyInAccount => "in an account, but in no number database",
             Self::AccountMissing => "assigned to an account that has no database",
             Self::Misfiled => "in the number database of another prefix",
-            Self::UnassignedButUsed => "assigned to nobody, and said to be used",
-            Self::OddAssignment => "pvt_assigned_to is no account id",
+            Self::UnassignedButUsed => "unassigned, but pvt_used_by is set",
+            Self::OddAssignment => "pvt_assigned_to is not an account id",
             Self::Contested => {
-                "claimed by several accounts and in no number database, or given to two accounts by two number databases"
+                "claimed by several accounts and in no number database, or assigned to two accounts by two number databases"
             }
-            Self::Conflicted => "the document has conflicts: losing leaves that nobody resolved",
+            Self::Conflicted => "the document has unresolved conflicts (losing leaves)",
         }
     }
 }

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copy_is_placed_by_what_number_databases_and_other_accounts_hold() {
+    fn drift_of_copy_follows_number_databases_and_other_accounts() {
         let absent = Elsewhere::default();
         let assigned_to_another = Elsewhere {
             exists: true,

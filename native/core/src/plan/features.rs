@@ -1,4 +1,4 @@
-//! Lists of features on a number and in the system config (docs/specification.md#other-functions).
+//! Lists of features on a number and in the system config (docs/specification.md#features).
 
 use document::{Document, elements, quoted, string};
 
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_sorted_and_hold_each_once() {
+    fn feature_list_is_sorted_without_duplicates() {
         let list = ["port".to_owned(), "cnam".to_owned(), "port".to_owned()];
         assert_eq!(edited_list(&list, "e911", true), ["cnam", "e911", "port"]);
         assert_eq!(edited_list(&list, "port", false), ["cnam"]);
     }
 
     #[test]
-    fn a_number_is_written_only_if_its_list_changes() {
+    fn number_is_written_only_if_its_list_changes() {
         let text = r#"{"_id":"+1","pvt_features_allowed":["cnam"]}"#;
         let document = crate::plan::tests::document(text);
         let edit = |feature, add| {

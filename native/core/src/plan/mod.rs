@@ -13,7 +13,7 @@ mod unassigned;
 
 use document::{Document, Leaf};
 
-use crate::report::Reason;
+use crate::reason::Reason;
 
 pub use apps::{decide_used_by, is_used_by_wrong};
 pub use assignment::{Source, source_in_number_database};
@@ -29,7 +29,7 @@ pub(crate) use put_back::is_as_written;
 pub use put_back::{Step, put_back, was_restored_by};
 pub use removal::{former_copy, other_account, state};
 pub use unassigned::{
-    KAZOOS_FIELDS, for_kazoo, is_migrated, is_said_to_be_used, merged, migrate_unassigned,
+    KAZOOS_FIELDS, for_kazoo, has_used_by, is_migrated, merged, migrate_unassigned,
 };
 
 /// The decision of a rule for one document.

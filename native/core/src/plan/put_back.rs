@@ -4,7 +4,7 @@ use document::{Digest, Document, Leaf, Object, Revision};
 
 use super::Decision;
 use crate::kazoo::NumberFacts;
-use crate::report::Reason;
+use crate::reason::Reason;
 
 /// One write that a run made or may have made to a document.
 #[derive(Debug)]
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn write_whose_answer_was_lost_is_known_by_its_content() {
+    fn lost_write_is_recognised_by_content() {
         let steps = [step(Some(A), Some(B), None)];
         assert_eq!(back(&steps, Some(B), Some("2-x")), to(A));
         assert_eq!(back(&steps, Some(A), Some("1-x")), to(A));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn conflict_in_between_keeps_the_other_writers_document() {
+    fn conflict_keeps_document_of_other_writer() {
         let steps = [
             step(Some(A), Some(B), None),
             step(Some(C), Some(B), Some("3-x")),

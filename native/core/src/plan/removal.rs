@@ -4,7 +4,7 @@ use document::Document;
 
 use super::{Decision, Elsewhere, Owner, source_in_number_database};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
-use crate::report::Reason;
+use crate::reason::Reason;
 
 /// `remove_wrong_assigned_…`: deletes a number in an account's database that is assigned to another account. An assignment that
 /// is not an account id does not count (docs/specification.md#remove-wrong-assigned, #odd-assignment).
@@ -18,7 +18,7 @@ pub fn other_account(account: AccountId, document: &Document) -> Decision {
 }
 
 /// `remove_former_copies`: deletes an account's copy of a number that the number databases assign to another account or to nobody
-/// (docs/specification.md#own-commands). A copy is kept if an assignment is odd. It is kept and reported if a document has
+/// (docs/specification.md#remove-former-copies). A copy is kept if an assignment is odd. It is kept and reported if a document has
 /// conflicts. `conflicted`: a document of the number in the number databases has losing leaves.
 pub fn former_copy(
     account: AccountId,
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn only_another_accounts_number_is_wrongly_assigned() {
+    fn only_number_of_another_account_is_wrongly_assigned() {
         let decided = |text: &str| shown(&other_account(ours(), &document(text)));
         let number = |assigned: &str| {
             decided(&format!(
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn former_copy_goes_only_when_its_number_belongs_elsewhere() {
+    fn former_copy_is_deleted_only_if_number_belongs_elsewhere() {
         let assigned = |json: &str| {
             document(&format!(
                 r#"{{"pvt_type":"number","pvt_assigned_to":{json}}}"#

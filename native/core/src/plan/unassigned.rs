@@ -1,4 +1,4 @@
-//! Unassigned numbers: the fields that they must not have (docs/specification.md#other-functions), and Kazoo's answers about
+//! Unassigned numbers: the fields that they must not have (docs/specification.md#migrate-unassigned), and Kazoo's answers about
 //! them.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use super::{Decision, Source, features_of, source_in_number_database};
 use crate::kazoo::{DatabaseName, NumberFacts, current_feature_name, public_fields_of};
 
 /// Whether an unassigned number has a `pvt_used_by`.
-pub fn is_said_to_be_used(document: &Document) -> bool {
+pub fn has_used_by(document: &Document) -> bool {
     document
         .get("pvt_used_by")
         .is_some_and(|used_by| used_by != "null")
@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn null_is_no_use() {
-        assert!(!is_said_to_be_used(&document(r#"{"pvt_used_by":null}"#)));
-        assert!(is_said_to_be_used(&document(r#"{"pvt_used_by":7}"#)));
+    fn null_used_by_counts_as_unused() {
+        assert!(!has_used_by(&document(r#"{"pvt_used_by":null}"#)));
+        assert!(has_used_by(&document(r#"{"pvt_used_by":7}"#)));
     }
 
     #[test]
-    fn unassigned_number_loses_its_use_and_the_features_denied_to_it() {
+    fn unassigned_number_loses_used_by_and_denied_features() {
         let text = r#"{"_id":"+1","pvt_used_by":"callflow","pvt_features_denied":["e911","cnam","port"],
             "pvt_features":{"dash_e911":{},"cnam":{},"port":{},"sms":{}},
             "e911":{"a":1},"telnyx_e911":{},"cnam":{"display_name":"N"},"failover":{"sip":"x"}}"#;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn merge_keeps_what_the_host_does_not_know() {
+    fn merge_keeps_fields_unknown_to_the_host() {
         let text = r#"{"_id":"+1","_rev":"1-a","_attachments":{"a":{"stub":true}},"pvt_own":1.0,"pvt_used_by":"callflow","cnam":{"x":1},"n":1.0}"#;
         let saved =
             r#"{"_id":"+1","_rev":"1-a","n":1.0,"pvt_type":"number","pvt_ported_in":false}"#;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use futures::FutureExt;
 
-use crate::engine::{Charge, Ends, Kept, Read, Reconciler, Run, Target};
-use crate::engine::{MissingDatabase, OtherSide};
+use crate::engine::{Charge, Ends, Kept, Lookup, MissingDatabase};
+use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{self, Decision, Source, source_in_number_database};
 use couchdb::{Attachments, Error};
@@ -116,7 +117,6 @@ pub(crate) async fn copy_to_account(
     Ok(ends)
 }
 
-/// An account's copies of numbers.
 struct AccountCopies<'a> {
     run: &'a Run,
     account: AccountId,
@@ -149,33 +149,35 @@ impl Reconciler for AccountCopies<'_> {
         targets: &[Target],
         read: Read,
     ) -> Result<Vec<OtherSide<CopyOf>>, Error> {
-        let mut sources: HashMap<&str, CopyOf> = HashMap::new();
-        let mut unknown: BTreeMap<&DatabaseName, Vec<&str>> = BTreeMap::new();
+        let mut sources: HashMap<&str, OtherSide<CopyOf>> = HashMap::new();
+        let mut unknown = Lookup::default();
         for target in targets {
             let id = target.id.as_str();
             if let Some(kept) = self.known(id, read) {
-                sources.insert(id, CopyOf::Kept(kept));
+                sources.insert(id, Ok(CopyOf::Kept(kept)));
             } else if let Some(from) = self.from.get(id) {
-                unknown.entry(from).or_default().push(id);
+                unknown.add(from.clone(), id);
             }
         }
-        for (from, ids) in unknown {
-            let found = self.run.documents(from, &ids, read.attachments).await?;
-            for (id, found) in ids.into_iter().zip(found) {
-                if let Some(source) = found
-                    .present()
-                    .filter(|source| self.is_source(from, source))
-                {
-                    sources.insert(id, CopyOf::Read(self.as_planned(source)));
+        let (run, attachments) = (self.run, read.attachments);
+        let read = unknown
+            .read(|from, ids| run.documents(from, ids, attachments).boxed())
+            .await?;
+        for one in read {
+            let source = one.found.map(|found| {
+                let source = found.present();
+                match source.filter(|source| self.is_source(&one.database, source)) {
+                    Some(source) => CopyOf::Read(self.as_planned(source)),
+                    None => CopyOf::Nothing,
                 }
-            }
+            });
+            sources.insert(one.id, source);
         }
-        let source_of = |target: &Target| sources.remove(target.id.as_str());
-        Ok(targets
-            .iter()
-            .map(source_of)
-            .map(|source| Ok(source.unwrap_or(CopyOf::Nothing)))
-            .collect())
+        let source_of = |target: &Target| {
+            let source = sources.remove(target.id.as_str());
+            source.unwrap_or(Ok(CopyOf::Nothing))
+        };
+        Ok(targets.iter().map(source_of).collect())
     }
 
     fn decide(&self, target: &Target, source: &CopyOf, read: Read) -> Decision {

@@ -1,13 +1,14 @@
 //! Numbers of number databases, created from the copies of accounts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 
-use crate::engine::{MissingDatabase, OtherSide, Read, Reconciler, Run, Target};
+use crate::engine::{Lookup, MissingDatabase, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::AccountId;
 use crate::plan::{Decision, copy_to_number_database};
-use couchdb::{Attachments, Error};
+use couchdb::{Attachments, Error, Found};
 use document::Document;
 
 /// Numbers of a number database that were missing when it was read.
@@ -31,24 +32,21 @@ impl Reconciler for NumberCopies<'_> {
         targets: &[Target],
         read: Read,
     ) -> Result<Vec<OtherSide<Self::Other>>, Error> {
-        let mut by_account: BTreeMap<AccountId, Vec<&str>> = BTreeMap::new();
+        let mut copies = Lookup::default();
         for target in targets {
             if let Some(account) = self.from.get(&target.id) {
-                by_account.entry(*account).or_default().push(&target.id);
+                copies.add(account.database(), &target.id);
             }
         }
-        let mut sources: HashMap<&str, Document> = HashMap::new();
-        for (account, ids) in by_account {
-            let database = account.database();
-            let found = self
-                .run
-                .documents(&database, &ids, read.attachments)
-                .await?;
-            for (id, found) in ids.into_iter().zip(found) {
-                sources.extend(found.present().map(|document| (id, document)));
-            }
-        }
-        let source_of = |target: &Target| Ok(sources.remove(target.id.as_str()));
+        let (run, attachments) = (self.run, read.attachments);
+        let read = copies
+            .read(|database, ids| run.documents(database, ids, attachments).boxed())
+            .await?;
+        let mut sources: HashMap<&str, OtherSide<Self::Other>> = read
+            .into_iter()
+            .map(|one| (one.id, one.found.map(Found::present)))
+            .collect();
+        let source_of = |target: &Target| sources.remove(target.id.as_str()).unwrap_or(Ok(None));
         Ok(targets.iter().map(source_of).collect())
     }
 

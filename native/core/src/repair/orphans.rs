@@ -1,13 +1,13 @@
 //! Numbers that the other side may lack.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
+use futures::FutureExt;
 
-use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
+use crate::engine::{Lookup, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{DatabaseName, NumberFacts, number_database_of, unprefixed_number_databases};
 use crate::plan::{Decision, Source, source_in_number_database};
-use crate::report::Reason;
 use couchdb::{Error, Found, Kind};
 use document::{Change, Document, Leaf};
 
@@ -35,27 +35,20 @@ impl Reconciler for Orphans<'_> {
         targets: &[Target],
         _: Read,
     ) -> Result<Vec<OtherSide<Self::Other>>, Error> {
-        let mut asked: BTreeMap<DatabaseName, Vec<&str>> = BTreeMap::new();
+        let mut others = Lookup::default();
         for target in targets {
             let counterpart = target.document.as_ref();
             if let Some(other) = counterpart.and_then(|document| self.counterpart(document)) {
-                asked.entry(other).or_default().push(&target.id);
+                others.add(other, &target.id);
             }
         }
-        let mut present: HashMap<&str, OtherSide<Option<bool>>> = HashMap::new();
-        for (other, ids) in asked {
-            match self.present(&other, &ids).await {
-                Ok(found) => {
-                    let found = ids.into_iter().zip(found);
-                    present.extend(found.map(|(id, found)| (id, Ok(Some(found)))));
-                }
-                Err(error) if error.is_fatal() => return Err(error),
-                Err(error) => {
-                    let failed = |id| (id, Err((other.encoded(), Reason::from(&error))));
-                    present.extend(ids.into_iter().map(failed));
-                }
-            }
-        }
+        let read = others
+            .read(|other, ids| self.present(other, ids).boxed())
+            .await?;
+        let mut present: HashMap<&str, OtherSide<Option<bool>>> = read
+            .into_iter()
+            .map(|one| (one.id, one.found.map(Some)))
+            .collect();
         let of = |target: &Target| present.remove(target.id.as_str()).unwrap_or(Ok(None));
         Ok(targets.iter().map(of).collect())
     }

@@ -15,7 +15,7 @@ use document::Document;
 /// The application usage of an account, read once per run.
 ///
 /// It is computed from the account's documents, because the views for it can be missing, not built yet, or empty without an error
-/// (docs/specification.md#app-usage). Ids of numbers are skipped: callflows and trunkstore documents have ids of 32 hexadecimal
+/// (docs/specification.md#usage-source). Ids of numbers are skipped: callflows and trunkstore documents have ids of 32 hexadecimal
 /// digits.
 pub(crate) async fn usage_of(run: &Run, account: AccountId) -> Result<Arc<AppUsage>, Error> {
     let read =

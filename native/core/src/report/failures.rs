@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_shape_that_scripts_parse() {
+    fn failure_report_has_the_format_of_kazoo() {
         let mut failures = Failures::default();
         failures.number("numbers%2F%2B1415", Reason::CONFLICT, "+14155550101");
         failures.number("numbers%2F%2B1415", Reason::CONFLICT, "+14155550100");

@@ -243,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read_back(
+        fn metrics_round_trip(
             runs in prop::collection::vec((any::<String>(), 0..1_u64 << 50, any::<bool>()), 0..6)
         ) {
             let mut metrics = Metrics::default();
@@ -254,7 +254,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_odd(text in any::<String>()) {
+        fn parse_of_any_text_returns(text in any::<String>()) {
             let _ = Metrics::parse(&text);
         }
     }

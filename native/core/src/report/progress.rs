@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn databases_of_all_documents_rate_and_time_left() {
+    fn progress_line_has_databases_documents_rate_and_time_left() {
         assert_eq!(
             line(0, 602, 0, 0.2),
             "0 of 602 databases, 0 documents read, 7 changed"

@@ -56,7 +56,7 @@ pub(crate) async fn publish(
         let path = to.path(run, &summary.command);
         let text = reporter.with_recorded(|recorded| document(about, summary, recorded));
         let make = matches!(to, ReportTo::Directory(_));
-        let written = aside({
+        let written = run_blocking({
             let path = path.clone();
             move || {
                 if make {
@@ -76,7 +76,7 @@ pub(crate) async fn publish(
     }
     if let Some(path) = metrics.map(Path::to_owned) {
         let summary = summary.clone();
-        let added = aside({
+        let added = run_blocking({
             let path = path.clone();
             move || add(&path, &summary)
         });
@@ -92,7 +92,7 @@ pub(crate) async fn publish(
 }
 
 /// Runs blocking file work outside the async threads.
-async fn aside(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+async fn run_blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(io::Error::other)?
@@ -126,7 +126,7 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 fn add(path: &Path, summary: &Summary) -> io::Result<()> {
     let _turn = turn(path)?;
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -152,7 +152,7 @@ fn turn(path: &Path) -> io::Result<File> {
         .custom_flags(flags.bits().cast_signed())
         .open(PathBuf::from(name))?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("the lock file is no regular file"));
+        return Err(io::Error::other("the lock file is not a regular file"));
     }
     for _ in 1..TURNS {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_seen_is_shown_escaped() {
+    fn invisible_characters_are_escaped() {
         for (text, expected) in [
             ("bogus", r#""bogus""#),
             ("it's", r#""it's""#),

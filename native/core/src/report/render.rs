@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_and_its_failures() {
+    fn summary_is_followed_by_failures() {
         let mut summary = Summary {
             command: "copy_number_dbs_to_accounts".into(),
             databases: 2,

@@ -25,7 +25,7 @@ pub(crate) struct Reporter {
 }
 
 /// Marks an event that is not part of the command's output.
-fn aside(has_fixed_output: bool, event: Event) -> Event {
+fn outside_output(has_fixed_output: bool, event: Event) -> Event {
     if has_fixed_output {
         Event::Aside(Box::new(event))
     } else {
@@ -65,18 +65,18 @@ impl Reporter {
         self.send(Event::Output(line)).await;
     }
 
-    /// Reports a warning.
     pub(crate) async fn warn(&self, line: String) {
-        self.send_aside(Event::Warning(line)).await;
+        self.send_outside_output(Event::Warning(line)).await;
     }
 
     /// Reports a line that is not part of the command's output.
     pub(crate) async fn note(&self, line: String) {
-        self.send_aside(Event::Output(line)).await;
+        self.send_outside_output(Event::Output(line)).await;
     }
 
-    async fn send_aside(&self, event: Event) {
-        self.send(aside(self.has_fixed_output, event)).await;
+    async fn send_outside_output(&self, event: Event) {
+        self.send(outside_output(self.has_fixed_output, event))
+            .await;
     }
 
     /// Reports the error that ends the run or prevents its start.
@@ -89,7 +89,7 @@ impl Reporter {
         let events = self.events.clone();
         let has_fixed_output = self.has_fixed_output;
         move |line| {
-            let _ = events.try_send(aside(has_fixed_output, Event::Warning(line)));
+            let _ = events.try_send(outside_output(has_fixed_output, Event::Warning(line)));
         }
     }
 
@@ -155,12 +155,10 @@ impl Reporter {
         self.tally.database_failed(database, kind);
     }
 
-    /// The failures so far.
     pub(crate) fn failures(&self) -> Failures {
         self.tally.failures()
     }
 
-    /// The figures of the run.
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_that_steers_a_terminal_shows_its_escapes() {
+    fn control_characters_are_escaped() {
         for (text, shown) in [
             ("+14155550100", "+14155550100"),
             ("\tFeatures allowed: é", "\tFeatures allowed: é"),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_was_sanitised_is_the_same_json() {
+    fn sanitised_json_keeps_its_meaning() {
         let value = serde_json::json!({"\u{9b}\n": ["\u{202e}", "\u{e0041}\u{7f}", "\\\u{85}\""]});
         let text = value.to_string();
         let safe = line(&text);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn cell_is_a_formula_at_no_separator() {
+    fn cell_is_no_formula_for_any_separator() {
         for (text, safe) in [
             ("+14155550100", "+14155550100"),
             ("Acme - West", "Acme - West"),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_go_and_the_rest_stays() {
+    fn credentials_are_removed_from_urls() {
         for (text, clean) in [
             (
                 "unrecognized 'http://admin:s@e:c@host:5984/x' here",

@@ -19,7 +19,6 @@ use kazoo_numbers_testkit::command::{CommandRun, arguments, call_with, journalle
 use kazoo_numbers_testkit::server::TestServer;
 use kazoo_numbers_testkit::write_commands;
 use proptest::prelude::*;
-use proptest::test_runner::TestError;
 
 /// The changed fields of an update: old and new value.
 type Fields = BTreeMap<String, (Option<Value>, Option<Value>)>;
@@ -217,24 +216,14 @@ fn dry_run_announces_exactly_the_changes() {
         .max(2);
     let seed = cases::seed();
     let mut documents = 0;
-    for (number, spec) in write_commands::write_commands().enumerate() {
+    for spec in write_commands::write_commands() {
         let changed = std::cell::Cell::new(0);
-        let mut runner = cases::runner(
-            count * write_commands::case_factor(spec),
-            seed,
-            100 + u8::try_from(number).unwrap(),
-        );
-        let outcome = runner.run(&write_commands::cases_for(spec), |(cluster, given)| {
-            let one = runtime.block_on(check(&server, &cluster, &given))?;
+        let check = |cluster: &Cluster, given: &Call| {
+            let one = runtime.block_on(check(&server, cluster, given))?;
             changed.set(changed.get() + one);
             Ok(())
-        });
-        if let Err(TestError::Fail(reason, (_, given))) = &outcome {
-            panic!("seed {seed}: {given}\n{reason}");
-        }
-        outcome.unwrap();
-        let name = write_commands::signature(spec);
-        assert!(changed.get() > 0, "{name} never changed anything");
+        };
+        write_commands::check_cases(spec, "dry run", count, check, || changed.get() > 0);
         documents += changed.get();
     }
     runtime.block_on(server.end());

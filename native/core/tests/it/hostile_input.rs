@@ -10,7 +10,7 @@ use kazoo_numbers::command::{Argument, commands, parse};
 use kazoo_numbers::connection::couchdb_url_of;
 use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::document::{Document, Object, Revision, elements, quoted, string};
-use kazoo_numbers::journal::{Entry, Journals, Record};
+use kazoo_numbers::journal::{Journals, PlannedWrite, Record};
 use kazoo_numbers::kazoo::{
     AccountId, Classification, Converters, DatabaseName, KazooDatabase, Normaliser, NumberFacts,
     encoded_number_database_of, number_database_of,
@@ -302,7 +302,7 @@ proptest! {
         let raw = |text: &Option<String>| {
             text.clone().map(|text| RawValue::from_string(text).unwrap())
         };
-        let record = Record::Intent(Entry {
+        let record = Record::Intent(PlannedWrite {
             database: database.clone(),
             id: id.clone(),
             before: raw(&before),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use kazoo_numbers::couchdb::{ClusterIdentity, Method};
-use kazoo_numbers::journal::{Entry, Journals, LeafEntry, Record, Start};
+use kazoo_numbers::journal::{Journals, LosingLeaf, PlannedWrite, Record, RunStart};
 use kazoo_numbers::run::{Returned, Settings};
 use kazoo_numbers_generator::Cluster;
 use kazoo_numbers_testkit::command::{CommandRun, WriteCounts, call_with, journalled, text};
@@ -29,7 +29,7 @@ fn path(folder: &Path, run: &str) -> PathBuf {
 }
 
 fn start(run: &str, command: &str, server: &str) -> Record {
-    Record::Start(Start {
+    Record::Start(RunStart {
         run: run.to_owned(),
         at: "2026-11-26T00:12:09Z".to_owned(),
         command: command.to_owned(),
@@ -40,7 +40,7 @@ fn start(run: &str, command: &str, server: &str) -> Record {
 }
 
 fn intent(database: &str, id: &str, before: &str) -> Record {
-    Record::Intent(Entry {
+    Record::Intent(PlannedWrite {
         database: database.to_owned(),
         id: id.to_owned(),
         before: Some(RawValue::from_string(before.to_owned()).unwrap()),
@@ -136,12 +136,12 @@ async fn undo(url: &str, run: &str, folder: &tempfile::TempDir) -> CommandRun {
 /// Records of forged journals, each with the expected error.
 fn forged() -> Vec<(Record, &'static str)> {
     let with_leaf = |leaf: &str| {
-        Record::Intent(Entry {
+        Record::Intent(PlannedWrite {
             database: "numbers/+1415".to_owned(),
             id: NUMBER.to_owned(),
             before: Some(RawValue::from_string(format!(r#"{{"_id":"{NUMBER}"}}"#)).unwrap()),
             after: None,
-            leaves: vec![LeafEntry {
+            leaves: vec![LosingLeaf {
                 rev: "2-x".to_owned(),
                 text: RawValue::from_string(leaf.to_owned()).unwrap(),
             }],

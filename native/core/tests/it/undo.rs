@@ -12,7 +12,6 @@ use kazoo_numbers_testkit::command::{arguments, call_with, journalled, text};
 use kazoo_numbers_testkit::server::TestServer;
 use kazoo_numbers_testkit::write_commands;
 use proptest::prelude::*;
-use proptest::test_runner::TestError;
 
 fn differences(wanted: &Cluster, found: &Cluster) -> Vec<String> {
     let wanted = wanted.clone().without_remains();
@@ -90,20 +89,13 @@ fn undo_restores_every_document() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = runtime.block_on(TestServer::start());
     let functions = write_commands::write_commands().count() as u64;
-    // With fewer cases some function finds nothing to change.
     let count = cases::count(150).div_ceil(functions).max(2);
     let seed = cases::seed();
     let (mut undone, mut deleted, mut attachments) = (0, 0, 0);
-    for (number, spec) in write_commands::write_commands().enumerate() {
-        let name = write_commands::signature(spec);
+    for spec in write_commands::write_commands() {
         let seen = std::cell::Cell::new(FunctionStatistics::default());
-        let mut runner = cases::runner(
-            count * write_commands::case_factor(spec),
-            seed,
-            u8::try_from(number).unwrap(),
-        );
-        let outcome = runner.run(&write_commands::cases_for(spec), |(cluster, given)| {
-            let one = runtime.block_on(check(&server, &cluster, &given))?;
+        let check = |cluster: &Cluster, given: &Call| {
+            let one = runtime.block_on(check(&server, cluster, given))?;
             let all = seen.get();
             seen.set(FunctionStatistics {
                 changed: all.changed + one.changed,
@@ -111,16 +103,12 @@ fn undo_restores_every_document() {
                 attachments: all.attachments + one.attachments,
             });
             Ok(())
-        });
-        if let Err(TestError::Fail(reason, (_, given))) = &outcome {
-            panic!("seed {seed}: {given}\n{reason}");
-        }
-        outcome.unwrap();
+        };
+        let deletes =
+            spec.name.starts_with("destructively_") || spec.name.starts_with("remove_wrong_");
+        let is_enough = || seen.get().changed > 0 && (!deletes || seen.get().deleted > 0);
+        write_commands::check_cases(spec, "undo", count, check, is_enough);
         let seen = seen.get();
-        assert!(seen.changed > 0, "{name} never changed anything");
-        if spec.name.starts_with("destructively_") || spec.name.starts_with("remove_wrong_") {
-            assert!(seen.deleted > 0, "{name} never deleted anything");
-        }
         undone += seen.changed;
         deleted += seen.deleted;
         attachments += seen.attachments;

@@ -9,9 +9,11 @@
 )]
 
 mod answers;
+mod cancel;
 mod limits;
 mod outage;
 mod proxies;
 mod slow;
 mod support;
 mod tls;
+mod trace;

@@ -13,9 +13,12 @@
 //! `arbitrary` has strategies for schedules, `request` classifies requests, `distort` changes
 //! bodies, `port` can be closed for some time, `upstream` is the client of the server.
 
+mod answer;
 pub mod arbitrary;
 mod distort;
+mod disturber;
 mod fault;
+mod layer;
 mod port;
 mod proxy;
 mod recording;
@@ -23,9 +26,11 @@ mod request;
 mod schedule;
 mod upstream;
 
+pub use disturber::{Exchange, Interceptor};
 pub use fault::{Fault, RetryAfter};
-pub use proxy::{Exchange, Interceptor, Proxy, ProxyError};
+pub use layer::FaultLayer;
+pub use proxy::Proxy;
 pub use recording::{Delivered, Recording, Written, rows};
 pub use request::{ParsedRequest, RequestKind};
 pub use schedule::{Hits, RequestFilter, Rule, Schedule};
-pub use upstream::{Upstream, UpstreamAnswer};
+pub use upstream::{ProxyError, Upstream, UpstreamAnswer};

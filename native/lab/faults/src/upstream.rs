@@ -1,16 +1,33 @@
-//! The proxy's client of the server.
+//! The client of the server behind the faults.
+
+use std::sync::Arc;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
-use hyper::{Method, Request};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use couchdb::{
+    HeaderMap, HttpSettings, NetworkTransport, ServerUrl, Transport, TransportError,
+    TransportRequest,
+};
+use futures::TryStreamExt;
+use hyper::Method;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use url::Url;
 
-use crate::proxy::ProxyError;
+use crate::request::ParsedRequest;
+
+/// Errors of the proxy.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The URL is invalid or not plain HTTP.
+    #[error("not the URL of a CouchDB on plain HTTP")]
+    Url,
+    /// There is no port to listen on.
+    #[error("no port to listen on: {0}")]
+    Listen(#[from] std::io::Error),
+    /// The server did not answer.
+    #[error("the server did not answer: {0}")]
+    Upstream(#[from] TransportError),
+}
 
 /// A complete answer.
 #[derive(Clone, Debug)]
@@ -24,21 +41,31 @@ pub struct UpstreamAnswer {
 /// A client of the server without faults.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    client: Client<HttpConnector, Full<Bytes>>,
-    root: String,
-    authorization: Option<String>,
+    transport: Arc<dyn Transport>,
+    authorization: Option<HeaderValue>,
 }
 
 impl Upstream {
-    /// Creates a client. The URL is plain HTTP and may hold user and password.
+    /// Creates a client that connects. The URL is plain HTTP and may hold user and password.
     ///
     /// # Errors
     /// The URL is not of that form.
     pub fn new(url: &str) -> Result<Self, ProxyError> {
+        let server = ServerUrl::parse(url).map_err(|_| ProxyError::Url)?;
+        let transport = NetworkTransport::new(&server, &HttpSettings::default());
+        Self::over(url, Arc::new(transport.map_err(|_| ProxyError::Url)?))
+    }
+
+    /// Creates a client that sends its requests through this transport, with the credentials of the
+    /// URL.
+    ///
+    /// # Errors
+    /// The URL is not plain HTTP.
+    pub fn over(url: &str, transport: Arc<dyn Transport>) -> Result<Self, ProxyError> {
         let url = Url::parse(url).map_err(|_| ProxyError::Url)?;
-        let (Some(host), "http") = (url.host_str(), url.scheme()) else {
+        if url.scheme() != "http" {
             return Err(ProxyError::Url);
-        };
+        }
         let decoded = |text: &str| {
             percent_encoding::percent_decode_str(text)
                 .decode_utf8_lossy()
@@ -50,11 +77,10 @@ impl Upstream {
             let engine = base64::engine::general_purpose::STANDARD;
             format!("Basic {}", engine.encode(format!("{user}:{password}")))
         });
-        let port = url.port_or_known_default().unwrap_or(80);
+        let authorization = authorization.map(HeaderValue::try_from).transpose();
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            root: format!("http://{host}:{port}"),
-            authorization,
+            transport,
+            authorization: authorization.map_err(|_| ProxyError::Url)?,
         })
     }
 
@@ -68,40 +94,54 @@ impl Upstream {
         target: &str,
         body: impl Into<Bytes>,
     ) -> Result<UpstreamAnswer, ProxyError> {
-        self.forward(method, target, self.authorization.as_deref(), body.into())
+        let authorization = self.authorization.clone();
+        self.exchange(method, target, authorization, body.into())
             .await
     }
 
+    /// Sends a client's request with the client's credentials.
     pub(crate) async fn forward(
+        &self,
+        request: &ParsedRequest,
+    ) -> Result<UpstreamAnswer, ProxyError> {
+        let authorization = request.authorization.as_deref();
+        let authorization = authorization.and_then(|value| HeaderValue::from_str(value).ok());
+        let (method, body) = (request.method.clone(), request.body.clone());
+        self.exchange(method, &request.target, authorization, body)
+            .await
+    }
+
+    async fn exchange(
         &self,
         method: Method,
         target: &str,
-        authorization: Option<&str>,
+        authorization: Option<HeaderValue>,
         body: Bytes,
     ) -> Result<UpstreamAnswer, ProxyError> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{target}", self.root))
-            .header(CONTENT_TYPE, "application/json");
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(authorization) = authorization {
-            request = request.header(AUTHORIZATION, authorization);
+            headers.insert(AUTHORIZATION, authorization);
         }
-        let request = request
-            .body(Full::new(body))
-            .map_err(|error| ProxyError::Upstream(error.to_string()))?;
-        let upstream = |error: &dyn std::error::Error| ProxyError::Upstream(error.to_string());
         let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| upstream(&error))?;
-        let status = response.status().as_u16();
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| upstream(&error))?
-            .to_bytes();
-        Ok(UpstreamAnswer { status, body })
+            .transport
+            .send(TransportRequest {
+                method,
+                path: path.to_owned(),
+                query: query.to_owned(),
+                headers,
+                body: Some(body),
+            })
+            .await?;
+        let chunks: Vec<Bytes> = response.body.try_collect().await?;
+        let body = match <[Bytes; 1]>::try_from(chunks) {
+            Ok([whole]) => whole,
+            Err(chunks) => chunks.concat().into(),
+        };
+        Ok(UpstreamAnswer {
+            status: response.status.as_u16(),
+            body,
+        })
     }
 }

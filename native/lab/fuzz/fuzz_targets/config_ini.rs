@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use couchdb::ServerUrl;
-use kazoo_numbers::connection::{couchdb_url_of};
+use kazoo_numbers::connection::couchdb_url_of;
 use libfuzzer_sys::fuzz_target;
 
 /// A text that occurs in no other message.

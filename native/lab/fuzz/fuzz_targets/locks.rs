@@ -47,7 +47,9 @@ fuzz_target!(|text: &str| {
             assert!(without.holders().all(|one| one.run != me.run));
         }
         Verdict::Held => assert!(holders.holders().any(|one| one.run == me.run)),
-        Verdict::Taken(other) | Verdict::Silent(other) => panic!("{other} blocks the lock permanently"),
+        Verdict::Taken(other) | Verdict::Silent(other) => {
+            panic!("{other} blocks the lock permanently")
+        }
     }
     let all: Vec<_> = holders.iter().cloned().collect();
     if let Some(none) = holders.without_all(&all) {

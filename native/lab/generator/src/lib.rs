@@ -30,6 +30,7 @@ mod random;
 mod server;
 mod statistics;
 mod system_config;
+mod texts;
 mod ugly;
 
 pub use design_documents::number_database_design;
@@ -38,7 +39,9 @@ pub use drift::{Drift, DriftKind};
 pub use options::Options;
 pub use plan::{Generated, Plan, generate};
 pub use server::{
-    ClusterServer, MARKER, Revisions, ServerError, claim, refuse_if_any, refuse_if_occupied,
+    ClusterServer, MARKER, Revisions, ServerError, claim, is_ours, refuse_if_any,
+    refuse_if_occupied,
 };
 pub use statistics::Statistics;
+pub use texts::DatabaseTexts;
 pub use ugly::UglyKind;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use couchdb::{
     Attachments, DatabaseName, HttpSettings, IdRange, Kind, Landed, Method, Operation, Pages,
-    Request, Server, ServerUrl, Write, in_query,
+    Request, Server, ServerUrl, Transport, Write, in_query,
 };
 use exact_json::{Value, json};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::documents::{Cluster, Database, Document};
 use crate::plan::Plan;
+use crate::texts::without_bookkeeping;
 
 /// The database that marks a cluster of this crate.
 pub const MARKER: &str = "kazoo_numbers_cluster";
@@ -170,7 +171,8 @@ impl Plan {
     }
 }
 
-fn is_ours(name: &str) -> bool {
+/// Whether a database belongs to a cluster.
+pub fn is_ours(name: &str) -> bool {
     name.starts_with("account/") || name.starts_with("numbers/") || OTHERS.contains(&name)
 }
 
@@ -184,11 +186,25 @@ impl ClusterServer {
     /// # Errors
     /// The URL is invalid.
     pub fn at(url: &str) -> Result<Self, ServerError> {
+        Self::with(url, None)
+    }
+
+    /// Creates a client that sends its requests through this transport, with the credentials of the
+    /// URL.
+    ///
+    /// # Errors
+    /// The URL is invalid.
+    pub fn over(url: &str, transport: Arc<dyn Transport>) -> Result<Self, ServerError> {
+        Self::with(url, Some(transport))
+    }
+
+    fn with(url: &str, transport: Option<Arc<dyn Transport>>) -> Result<Self, ServerError> {
         let server = Server::new(
             ServerUrl::parse(url)?,
             HttpSettings {
                 // A server does not restart during a load, so an outage is reported soon.
                 longest_pause: Duration::from_secs(2),
+                transport,
                 ..HttpSettings::default()
             },
             Arc::default(),
@@ -346,7 +362,7 @@ impl ClusterServer {
                 losers: Vec::new(),
             })
             .collect();
-        let leaves = leaves(database);
+        let leaves = database.revised_leaves();
         let database = database_name(name)?;
         let mut landed = self.0.bulk_docs(&database, &writes, BATCH).await;
         // A node can receive the deletion of a database before it receives its re-creation.
@@ -513,35 +529,6 @@ impl ClusterServer {
         let response = self.0.send(&request.at_most(LARGEST)).await?;
         parsed(database.plain(), &response.body)
     }
-}
-
-/// The document without revisions, with only the type and content of each attachment.
-fn without_bookkeeping(mut document: Document) -> Document {
-    document.shift_remove("_rev");
-    document.shift_remove("_conflicts");
-    let attachments = document
-        .get_mut("_attachments")
-        .and_then(Value::as_object_mut);
-    for attachment in attachments.into_iter().flat_map(|all| all.values_mut()) {
-        if let Some(members) = attachment.as_object_mut() {
-            members.retain(|key, _| key == "content_type" || key == "data");
-        }
-    }
-    document
-}
-
-/// All leaves of documents with conflicts, with revisions that give them the intended order.
-fn leaves(database: &Database) -> Vec<Document> {
-    let mut leaves = Vec::new();
-    for id in database.conflicts.keys() {
-        for (place, leaf) in database.leaves(id).enumerate() {
-            let hash = u128::MAX - place as u128;
-            let mut leaf = leaf.clone();
-            leaf.insert("_rev".to_owned(), Value::from(format!("1-{hash:032x}")));
-            leaves.push(leaf);
-        }
-    }
-    leaves
 }
 
 fn is_lost(landed: &Landed) -> bool {

@@ -37,7 +37,7 @@ impl User {
         }
     }
 
-    fn admin(name: Option<&str>) -> Self {
+    pub(crate) fn admin(name: Option<&str>) -> Self {
         Self {
             name: name.map(str::to_owned),
             roles: vec![ADMIN_ROLE.to_owned()],

@@ -25,6 +25,8 @@
 //! revisions; `views` runs map and reduce functions in QuickJS, the engine of CouchDB, over keys in
 //! the order of `collate`; `http` has one file for each endpoint.
 //!
+//! [`LocalServer`] answers calls in the same process, without sockets.
+//!
 //! Not implemented: clusters and shards (it reports one node with one shard), replication,
 //! continuous feeds, `multipart` bodies, partitions, `_show` and `_list` functions, configuration
 //! over HTTP, TLS. View indexes are built on request, and again after a restart.
@@ -33,11 +35,13 @@ mod access;
 mod attachment;
 mod auth;
 mod collate;
+mod direct;
 mod document;
 mod find;
 mod hex;
 mod http;
 mod json;
+mod local;
 mod ranks;
 mod render;
 mod request_error;
@@ -50,5 +54,7 @@ mod update;
 mod validation;
 mod views;
 
+pub use direct::{DirectError, NewDatabase, StoredDatabase, StoredDocument};
+pub use local::LocalServer;
 pub use server::{Sandbox, SandboxConfig, SandboxError, Server, random_password};
 pub use stats::{Endpoint, Stats, StatsKey, TrafficCounts};

@@ -2,7 +2,7 @@
 
 use crate::auth::{USERS, Users};
 use crate::hex;
-use crate::http::{self, App};
+use crate::http::{self, App, Threads};
 use crate::stats::Stats;
 use crate::store::{Store, StoreError};
 use axum::Router;
@@ -133,6 +133,20 @@ impl Default for SandboxConfig {
     }
 }
 
+pub(crate) fn app(sandbox: Sandbox, config: &SandboxConfig, threads: Threads) -> Arc<App> {
+    let accounts = Users::new(config.admin.clone());
+    let hosts = config.hosts.clone();
+    let app = App::new(sandbox.store, accounts, sandbox.uuid, hosts, threads);
+    Arc::new(app)
+}
+
+/// The routes of the server, with sockets and without.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    Router::new()
+        .fallback(http::handle)
+        .with_state(Arc::clone(app))
+}
+
 /// Returns a random password.
 pub fn random_password() -> String {
     hex::uuid()
@@ -209,16 +223,8 @@ impl Server {
         };
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let accounts = Users::new(config.admin.clone());
-        let app = Arc::new(App::new(
-            sandbox.store,
-            accounts,
-            sandbox.uuid,
-            config.hosts.clone(),
-        ));
-        let router = Router::new()
-            .fallback(http::handle)
-            .with_state(Arc::clone(&app));
+        let app = app(sandbox, &config, Threads::Pool);
+        let router = router(&app);
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(accept(listener, router, stopped));
         Ok(Self {

@@ -52,9 +52,45 @@ pub fn runner(cases: u64, seed: u64, what: u8) -> TestRunner {
     )
 }
 
+/// A runner of `cases` cases. The same seed and the same name of a stream give the same cases.
+pub fn named_runner(cases: u64, seed: u64, stream: &str) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    for (index, byte) in stream.bytes().enumerate() {
+        let place = &mut bytes[8 + index % 24];
+        *place = place.wrapping_mul(31).wrapping_add(byte);
+    }
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    TestRunner::new_with_rng(config(cases), rng)
+}
+
+/// A runtime with the real clock.
+pub fn network_runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// A runtime with a paused clock: it moves on when every task waits, to the next time that one of
+/// them waits for.
+pub fn paused_runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
 /// The environment of one thread's cases: a server, for example.
 #[expect(async_fn_in_trait, reason = "its users are tests, which block on it")]
 pub trait Fixture: Sized {
+    /// The runtime of one thread's cases.
+    fn runtime() -> Runtime {
+        network_runtime()
+    }
+
     async fn begin() -> Self;
     async fn end(self);
 }
@@ -81,11 +117,7 @@ where
             let check = &check;
             scope.spawn(move || {
                 let seed = first * threads + thread;
-                let runtime = tokio::runtime::Builder::new_multi_thread()
-                    .worker_threads(1)
-                    .enable_all()
-                    .build()
-                    .unwrap();
+                let runtime = X::runtime();
                 let fixture = runtime.block_on(X::begin());
                 let outcome =
                     runner(count, seed, 0).run(&strategy(), |case| check(&runtime, &fixture, case));

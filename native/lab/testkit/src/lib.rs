@@ -10,6 +10,7 @@
 
 pub mod cases;
 pub mod command;
+pub mod local;
 pub mod program;
 pub mod server;
 pub mod write_commands;

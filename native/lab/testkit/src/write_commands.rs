@@ -8,8 +8,13 @@ use kazoo_numbers_generator::Cluster;
 use kazoo_numbers_model::{self as model, Argument, Call, arbitrary};
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::{TestCaseError, TestError};
 
+use crate::cases;
 use crate::command::clusters;
+
+/// The most rounds of cases for a command that finds nothing to change.
+const MOST_ROUNDS: u32 = 20;
 
 /// Commands that write number documents and do not need Kazoo. `undo` is excluded because it needs
 /// an earlier run.
@@ -143,12 +148,31 @@ fn argument(parameter: Parameter, cluster: &Cluster) -> BoxedStrategy<Argument> 
     select(all).prop_map(Argument::Text).boxed()
 }
 
-/// A factor for the number of cases of a command that rarely finds something to change.
-pub fn case_factor(spec: &CommandSpec) -> u64 {
-    // Few unassigned numbers are in use, and fewer still in one database or by number.
-    if spec.name == "migrate_unassigned_numbers" {
-        4
-    } else {
-        1
+/// Checks `count` random cases of one command, and then further cases until `is_enough`: with few
+/// cases a command can find nothing to change. `stream` keeps the cases of two tests apart.
+///
+/// # Panics
+///
+/// A case failed, or after many cases it is still not enough.
+pub fn check_cases(
+    spec: &'static CommandSpec,
+    stream: &str,
+    count: u64,
+    check: impl Fn(&Cluster, &Call) -> Result<(), TestCaseError>,
+    is_enough: impl Fn() -> bool,
+) {
+    let seed = cases::seed();
+    let name = signature(spec);
+    for round in 0..MOST_ROUNDS {
+        let stream = format!("{stream} {name} {round}");
+        let mut runner = cases::named_runner(count, seed, &stream);
+        let outcome = runner.run(&cases_for(spec), |(cluster, given)| check(&cluster, &given));
+        match outcome {
+            Ok(()) if is_enough() => return,
+            Ok(()) => {}
+            Err(TestError::Fail(reason, (_, given))) => panic!("seed {seed}: {given}\n{reason}"),
+            Err(other) => panic!("{name}, seed {seed}: {other}"),
+        }
     }
+    panic!("{name} changed or deleted nothing in any case, seed {seed}");
 }

@@ -12,7 +12,7 @@ pub(super) const fn row(
     help: &'static str,
 ) -> CommandSpec {
     CommandSpec::new(family, name, parameters, help, |given| {
-        Ok(Prepared::needs_kazoo(given.spec().name))
+        Ok(Prepared::needs_kazoo(given.name()))
     })
     .needs_kazoo()
 }

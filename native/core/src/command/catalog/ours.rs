@@ -1,6 +1,5 @@
 //! Commands that Kazoo's module does not have: audit, undo, help.
 
-use super::super::help;
 use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Run};
 use super::super::prepared::Prepared;
 use super::super::spec::{CommandSpec, Family, Origin, Returns};
@@ -43,7 +42,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         FAMILY,
         "undo",
         &[Run],
-        "Puts the documents of a run back, where nobody has changed them since.",
+        "Restores the documents that a run changed, unless another writer changed them since.",
         |given| {
             let id = given.text("the id of a run", Run.example())?;
             Ok(undo_of(id, OnCluster::Same))
@@ -56,7 +55,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         FAMILY,
         "undo",
         &[Run, AnyCluster],
-        "Puts the documents of a run back although it was on another cluster, where they are as the run left them.",
+        "Restores the documents that a run on another cluster changed, if they are as the run left them.",
         |given| {
             let id = given.text("the id of a run", Run.example())?;
             given.word(OnCluster::ANY)?;
@@ -81,7 +80,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .writes()
     .of(Origin::Ours),
     CommandSpec::new(FAMILY, "help", &[], "Lists the functions.", |_| {
-        Ok(print_help(None))
+        Ok(help(None))
     })
     .of(Origin::Ours)
     .returns(Returns::NoReturn),
@@ -92,7 +91,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Explains a function: its arguments, whether it deletes, and an example.",
         |given| {
             let name = given.text("the name of a function", Function.example())?;
-            help::topic(&name).map(|topic| print_help(Some(topic)))
+            Ok(help(Some(name)))
         },
     )
     .of(Origin::Ours)
@@ -109,12 +108,6 @@ fn undo_of(id: String, on: OnCluster) -> Prepared {
     })
 }
 
-fn print_help(topic: Option<&'static str>) -> Prepared {
-    let print = Prepared::answer(move |run| async move {
-        for line in help::help(topic, run.settings.frontend) {
-            run.reporter.output(line).await;
-        }
-        Ok(Answer::Only(Returned::NoReturn))
-    });
-    print.unpublished()
+fn help(topic: Option<String>) -> Prepared {
+    Prepared::answer(|_| async { Ok(Answer::Help(topic)) }).unpublished()
 }

@@ -161,7 +161,7 @@ pub(super) const OURS: &[CommandSpec] = &[
         FAMILY,
         "remove_former_copies",
         &[],
-        "Removes copies of numbers that belong to another account by now, or to nobody, from all account databases.",
+        "Removes copies of numbers that now belong to another account or to nobody from all account databases.",
         |_| figures!(run => remove_from_accounts::former_copies(run, Accounts::All)),
     )
     .deletes()
@@ -172,7 +172,7 @@ pub(super) const OURS: &[CommandSpec] = &[
         FAMILY,
         "remove_former_copies",
         &[Account],
-        "Removes copies of numbers that belong to another account by now, or to nobody, from an account database.",
+        "Removes copies of numbers that now belong to another account or to nobody from an account database.",
         |given| {
             let account = Accounts::One(given.account()?);
             figures!(run => remove_from_accounts::former_copies(run, account))

@@ -20,7 +20,7 @@ fn arguments(parameters: &[Parameter]) -> Vec<Argument> {
 }
 
 #[test]
-fn kazoos_seventy_functions_are_there_each_once() {
+fn catalog_has_each_of_kazoos_seventy_functions_once() {
     let kazoos: Vec<_> = all()
         .filter(|spec| spec.origin == Origin::Kazoo)
         .map(|spec| (spec.name, spec.parameters.len()))
@@ -34,7 +34,7 @@ fn kazoos_seventy_functions_are_there_each_once() {
 }
 
 #[test]
-fn every_row_reads_its_examples() {
+fn every_row_accepts_its_examples() {
     for spec in commands() {
         let command = parse(spec.name, &arguments(spec.parameters));
         assert!(command.is_ok(), "{}: {command:?}", spec.name);
@@ -42,7 +42,7 @@ fn every_row_reads_its_examples() {
 }
 
 #[test]
-fn command_that_writes_numbers_has_a_scope_and_one_that_reads_has_none() {
+fn only_commands_that_write_numbers_have_a_scope() {
     for spec in commands().filter(|spec| !spec.needs_kazoo) {
         let writes_no_numbers = spec.name.ends_with("_on_system_config")
             || spec.name == "ensure_adminonly_features_are_reachable"
@@ -86,7 +86,7 @@ fn scope_follows_the_parameters() {
 
 /// An audit names only commands whose rows list that drift in `repairs`.
 #[test]
-fn remedies_are_those_of_the_rows() {
+fn audit_remedies_match_the_catalog() {
     let scopes = [
         AuditScope::All,
         AuditScope::Account("4b87ccf02d8846f06c3b1f0e04e76bfd".into()),

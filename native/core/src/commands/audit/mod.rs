@@ -10,11 +10,12 @@ mod coverage;
 mod read_accounts;
 mod read_numbers;
 mod recheck;
+mod results;
 mod snapshot;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::answer::Answer;
 use crate::engine::Run;
@@ -27,7 +28,7 @@ use crate::report::{Audit, Event, Finding};
 use crate::selection::{AuditTarget, NumberDatabases, Selection};
 use couchdb::Error;
 use coverage::Coverage;
-use recheck::Recheck;
+use results::AuditResults;
 
 /// `audit`
 pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer, Error> {
@@ -65,44 +66,6 @@ pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
     let report = audit_covered(run, coverage).await?;
     run.reporter.send(Event::Audit(Box::new(report))).await;
     Ok(Answer::Figures)
-}
-
-/// The results of an audit, shared by its tasks.
-#[derive(Default)]
-struct AuditResults {
-    findings: Mutex<Vec<Finding>>,
-    rechecks: Mutex<BTreeMap<AccountId, Vec<Recheck>>>,
-    in_sync: AtomicU64,
-    assigned: AtomicU64,
-    unchecked: AtomicU64,
-}
-
-impl AuditResults {
-    fn add(&self, finding: Finding) {
-        self.findings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(finding);
-    }
-
-    /// Counts documents that could not be checked completely.
-    fn add_unchecked(&self, documents: usize) {
-        self.unchecked
-            .fetch_add(documents as u64, Ordering::Relaxed);
-    }
-
-    fn add_recheck(&self, account: AccountId, recheck: Recheck) {
-        self.rechecks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(account)
-            .or_default()
-            .push(recheck);
-    }
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Error> {

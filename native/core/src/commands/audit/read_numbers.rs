@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use super::coverage::Coverage;
 use super::read_accounts::is_design;
-use super::recheck::Recheck;
+use super::results::{AuditResults, Recheck, count};
 use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
-use super::{AuditResults, count};
 use crate::engine::{Duplicate, Run};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, UsedBy};
-use crate::plan::{Drift, Source, is_said_to_be_used, is_used_by_wrong, source_in_number_database};
+use crate::plan::{Drift, Source, has_used_by, is_used_by_wrong, source_in_number_database};
 use crate::repair::usage_of;
 use crate::report::Finding;
 use couchdb::Error;
@@ -107,7 +106,7 @@ impl AuditContext {
             Source::Misfiled => {
                 self.add_finding(Drift::Misfiled, database, id, facts.assigned_to);
             }
-            Source::Unassigned if is_said_to_be_used(&document) => {
+            Source::Unassigned if has_used_by(&document) => {
                 self.add_finding(Drift::UnassignedButUsed, database, id, None);
             }
             Source::OddlyAssigned => {

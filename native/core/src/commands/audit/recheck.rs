@@ -7,27 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use super::{AuditResults, count};
-use crate::engine::{Kept, Run};
+use super::results::{AuditResults, Recheck, count};
+use crate::engine::Run;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Drift, Source, differing_fields, source_in_number_database};
 use crate::report::Finding;
 use couchdb::{Attachments, Error, Found};
-use document::{Digest, Document};
+use document::Document;
 
 /// The number of document pairs in memory.
 const BATCH: usize = 200;
-
-/// A number with a copy that seems to be missing or to differ.
-pub(super) struct Recheck {
-    pub(super) id: String,
-    /// The number database of the number.
-    pub(super) from: DatabaseName,
-    /// Its document there, if memory had room for it.
-    pub(super) source: Option<Kept>,
-    /// The digest of the copy in the snapshot.
-    pub(super) known: Option<Digest>,
-}
 
 /// The result of a recheck.
 enum RecheckResult {

@@ -9,7 +9,10 @@ mod server;
 
 use crate::explore::explore;
 use model::{Apply, Defect};
-use properties::{APPLIED_ONCE, OVERWRITES_NOTHING_UNREAD, RECORDS_OWN_WRITES, REPORT_IS_TRUE};
+use properties::{
+    APPLIED_ONCE, ENDS_AS_UNDISTURBED, OVERWRITES_NOTHING_UNREAD, RECORDS_OWN_WRITES,
+    REPORT_IS_TRUE,
+};
 use run::Rule;
 
 /// Two runs of one document. A run may be killed, and is run again.
@@ -122,7 +125,12 @@ fn each_known_defect_is_found() {
             OVERWRITES_NOTHING_UNREAD,
             4,
         ),
-        (Defect::FailedReadIsMissing, remove(), ENDS_AS_UNDISTURBED, 2),
+        (
+            Defect::FailedReadIsMissing,
+            remove(),
+            ENDS_AS_UNDISTURBED,
+            2,
+        ),
         (
             Defect::LosingLeavesUnread,
             leaves(),

@@ -143,6 +143,7 @@ pub(super) fn value_of(document: &Document) -> u8 {
     document.get("v").unwrap().parse().unwrap()
 }
 
+#[cfg(test)]
 mod tests {
     use super::*;
 

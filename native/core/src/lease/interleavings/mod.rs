@@ -5,7 +5,7 @@
 mod model;
 mod properties;
 
-use super::holders::Lock;
+use crate::engine::Lock;
 use crate::explore::{Property, RUNS_END, explore};
 use model::{Defect, Locking};
 use properties::{LIVE_ENTRY_STAYS, STOPS_IN_TIME, STOPS_WHEN_REMOVED};

@@ -10,12 +10,13 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::properties::{LIVE_ENTRY_STAYS, ONE_HOLDER, STOPS_IN_TIME, STOPS_WHEN_REMOVED};
+use crate::engine::Lock;
 use crate::explore::{Model, Property};
 use crate::lease::claim::{Claim, NextClaim, OwnEntry};
 use crate::lease::document::LockRead;
 use crate::lease::entry::Entry;
 use crate::lease::holder::Holder;
-use crate::lease::holders::{Holders, Lock, Verdict};
+use crate::lease::holders::{Holders, Verdict};
 use crate::lease::renewal::{Renewal, Stopped, Tried};
 use crate::lease::scope::Scope;
 use couchdb::Revision;

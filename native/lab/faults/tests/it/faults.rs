@@ -2,12 +2,16 @@
 //! report's counts match the database, and a later run ends in the same state as a run without
 //! faults.
 //!
+//! The embedded server, the faults and the library are in one process, without sockets, and the clock
+//! is paused: a timeout takes no time. With `COUCHDB_URL` the cases run through the proxy. The other
+//! tests of this crate always use sockets.
+//!
 //! `KAZOO_NUMBERS_CASES` sets the number of cases of each property, `KAZOO_NUMBERS_SEED` the seed.
 
 use crate::support::properties::{
     keeps_data_despite_false_404, loses_nothing, print_figures, succeeds_as_without_faults,
 };
-use crate::support::run_settings;
+use crate::support::{RandomServer, run_settings};
 use kazoo_numbers_faults::{Fault, RequestFilter, Schedule, arbitrary};
 use kazoo_numbers_testkit::cases::run_cases;
 use kazoo_numbers_testkit::command::clusters_and_calls;
@@ -25,7 +29,7 @@ fn transient_faults_change_nothing() {
                 arbitrary::transient_schedule(4),
             )
         },
-        |rt, server, case| succeeds_as_without_faults(server, rt, &case),
+        |rt, server: &RandomServer, case| succeeds_as_without_faults(server, rt, &case),
     );
     print_figures("transient faults");
 }
@@ -42,7 +46,7 @@ fn any_faults_lose_nothing() {
                 arbitrary::any_schedule(),
             )
         },
-        |rt, server, case| loses_nothing(server, rt, &case),
+        |rt, server: &RandomServer, case| loses_nothing(server, rt, &case),
     );
     print_figures("no loss");
 }
@@ -59,7 +63,7 @@ fn databases_reported_missing_are_not_overwritten() {
                 arbitrary::missing_database_schedule(),
             )
         },
-        |rt, server, case| keeps_data_despite_false_404(server, rt, &case),
+        |rt, server: &RandomServer, case| keeps_data_despite_false_404(server, rt, &case),
     );
     print_figures("false 404");
 }
@@ -71,7 +75,7 @@ fn writes_with_lost_answers_are_counted() {
         "lost answers",
         150,
         || (clusters_and_calls(), run_settings(), any::<u8>()),
-        |rt, server, (cluster_and_call, run_settings, which)| {
+        |rt, server: &RandomServer, (cluster_and_call, run_settings, which)| {
             let lost = [
                 Fault::ResetAfter,
                 Fault::CutShort,

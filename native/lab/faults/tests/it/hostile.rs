@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::support::{ProxiedServer, RunSettings, call};
+use crate::support::{FaultyServer, ProxiedServer, RunSettings, call};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -173,7 +173,7 @@ fn name_never_escapes_its_database() {
             server
                 .proxy
                 .arm_with(Schedule::quiet(), Some(request.clone()));
-            let ran = call(&server.proxy.url(), &given, &RUN_SETTINGS).await;
+            let ran = call(&server.target(), &given, &RUN_SETTINGS).await;
             server.proxy.disarm().await;
             let shown = format!("{given:?}").chars().take(300).collect::<String>();
             let Some(ran) = ran else {
@@ -346,7 +346,7 @@ fn arbitrary_answers_cause_no_panic_and_no_password_in_output() {
                 let address = listener.local_addr().unwrap();
                 let server = tokio::spawn(serve_answers(listener, answers.clone()));
                 let url = format!("http://admin:{PASSWORD}@{address}");
-                let ran = call(&url, &given, &RUN_SETTINGS).await;
+                let ran = call(&url.as_str().into(), &given, &RUN_SETTINGS).await;
                 server.abort();
                 let Some(ran) = ran else {
                     return Err(TestCaseError::fail(format!(

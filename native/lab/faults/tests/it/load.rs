@@ -5,7 +5,7 @@ use kazoo_numbers_testkit::cases::Fixture;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::{ProxiedServer, RunSettings, call};
+use crate::support::{FaultyServer, ProxiedServer, RunSettings, call};
 use futures::future::BoxFuture;
 use kazoo_numbers::run::Returned;
 use kazoo_numbers_faults::{
@@ -103,9 +103,7 @@ async fn run_through(
     let gate = Arc::new(gate);
     server.proxy.arm_with(schedule, Some(gate.clone()));
     let given = Call::new("fix_apps_for_account_dbs", []);
-    let ran = call(&server.proxy.url(), &given, run_settings)
-        .await
-        .unwrap();
+    let ran = call(&server.target(), &given, run_settings).await.unwrap();
     server.proxy.disarm().await;
     assert_eq!(ran.returned, Returned::Ok, "{:?}", ran.lines);
     gate

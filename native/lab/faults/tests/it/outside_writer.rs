@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use crate::support::{
-    ProxiedServer, RunSettings, bad_writes, call, call_without_faults, run_settings,
+    FaultyServer, RandomServer, RunSettings, bad_writes, call, call_without_faults, run_settings,
 };
 use exact_json::{Value, json};
 use futures::FutureExt;
@@ -207,7 +207,7 @@ static FIGURES: Mutex<Option<Figures>> = Mutex::new(None);
 
 type Case = ((Cluster, Call), RunSettings, Activity, Schedule);
 
-async fn check(server: &ProxiedServer, case: &Case, faultless: bool) -> Result<(), TestCaseError> {
+async fn check(server: &RandomServer, case: &Case, faultless: bool) -> Result<(), TestCaseError> {
     let ((cluster, given), run_settings, activity, schedule) = case;
     let before = server.set(cluster).await;
     let databases = before.0.databases.keys();
@@ -220,16 +220,14 @@ async fn check(server: &ProxiedServer, case: &Case, faultless: bool) -> Result<(
         changes: Mutex::default(),
         turns: Mutex::default(),
     });
-    server
-        .proxy
-        .arm_with(schedule.clone(), Some(writer.clone()));
-    let url = server.proxy.url();
+    server.arm(schedule.clone(), Some(writer.clone()));
+    let target = server.target();
     let ran = if faultless {
-        call_without_faults(&url, given, run_settings).await
+        call_without_faults(&target, given, run_settings).await
     } else {
-        call(&url, given, run_settings).await
+        call(&target, given, run_settings).await
     };
-    let (recording, _) = server.proxy.disarm().await;
+    let (recording, _) = server.disarm().await;
     let Some(ran) = ran else {
         return Err(TestCaseError::fail(format!("{given} does not finish")));
     };

@@ -8,7 +8,7 @@ use crate::hex;
 use crate::json::{Json, write_string};
 use crate::request_error::RequestError;
 use crate::revision::Rev;
-use crate::store::Database;
+use crate::store::{Database, Writer};
 use crate::update::Update;
 
 pub(super) fn bulk_docs(
@@ -27,19 +27,56 @@ pub(super) fn bulk_docs(
             .any(|(option, given)| option == name && *given == Json::Bool(value))
     };
     let new_edits = !is("new_edits", false);
-    let mut edits = Vec::with_capacity(documents.len());
-    for document in documents {
-        let mut edit = documents::read_edit(db, document)?;
-        if edit.id.is_empty() {
-            edit.id = hex::uuid();
-        }
-        check_id(&edit.id)?;
-        edits.push(edit);
-    }
+    let edits = read_edits(db, documents)?;
     if is("all_or_nothing", true) {
         return Ok(all_or_nothing(&edits));
     }
     write_all(app, db, user, edits, new_edits)
+}
+
+fn read_edits(db: &Database, documents: Vec<Json>) -> Result<Vec<DocumentEdit>, RequestError> {
+    documents
+        .into_iter()
+        .map(|document| {
+            let mut edit = documents::read_edit(db, document)?;
+            if edit.id.is_empty() {
+                edit.id = hex::uuid();
+            }
+            check_id(&edit.id)?;
+            Ok(edit)
+        })
+        .collect()
+}
+
+/// Writes documents to a database that has just been created. Every document must be accepted.
+pub(crate) fn fill(
+    writer: &mut Writer<'_>,
+    db: &Database,
+    user: &User,
+    documents: Vec<Json>,
+    new_edits: bool,
+) -> Result<(), RequestError> {
+    let edits = read_edits(db, documents)?;
+    let author = access::author(db, user);
+    let mut update = Update::new(writer, db, &author, false)?;
+    for edit in edits {
+        write_edit(&mut update, edit, new_edits)?;
+    }
+    Ok(())
+}
+
+fn write_edit(
+    update: &mut Update<'_, '_>,
+    edit: DocumentEdit,
+    new_edits: bool,
+) -> Result<Rev, RequestError> {
+    if edit.is_local() {
+        update.edit_local(&edit)
+    } else if new_edits {
+        update.edit(edit)
+    } else {
+        update.replicate(edit)
+    }
 }
 
 type Fields = Vec<(String, Json)>;
@@ -96,14 +133,7 @@ fn write_all(
         for edit in edits {
             let id = edit.id.clone();
             let claimed = edit.history.first().or(edit.rev.as_ref()).cloned();
-            let result = if edit.is_local() {
-                update.edit_local(&edit)
-            } else if new_edits {
-                update.edit(edit)
-            } else {
-                update.replicate(edit)
-            };
-            match result {
+            match write_edit(&mut update, edit, new_edits) {
                 Ok(rev) => {
                     written = true;
                     // A replicator gets rows only for failures.

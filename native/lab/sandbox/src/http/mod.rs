@@ -5,10 +5,10 @@
 
 mod all_docs;
 mod attachments;
-mod bulk;
+pub(crate) mod bulk;
 mod bulk_get;
 mod changes;
-mod databases;
+pub(crate) mod databases;
 mod documents;
 mod find;
 mod http_answer;
@@ -63,11 +63,28 @@ pub(crate) struct App {
     hosts: Vec<String>,
     /// Databases that were written since they were opened, see [`crate::update::Update`].
     written: Mutex<HashSet<u64>>,
+    threads: Threads,
+}
+
+/// Where the store is used, which blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Threads {
+    /// On Tokio's threads for blocking work.
+    Pool,
+    /// On the thread that handles the request. The order of requests is then the order of calls.
+    Caller,
 }
 
 impl App {
-    pub(crate) fn new(store: Store, accounts: Users, uuid: String, hosts: Vec<String>) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        accounts: Users,
+        uuid: String,
+        hosts: Vec<String>,
+        threads: Threads,
+    ) -> Self {
         Self {
+            threads,
             store,
             accounts,
             uuid,
@@ -99,12 +116,26 @@ impl App {
         })
     }
 
+    /// Runs work that blocks.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
+    ) -> Result<T, RequestError> {
+        match self.threads {
+            Threads::Caller => work(),
+            Threads::Pool => tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+                let reason = "the request could not be served";
+                Err(RequestError::new(500, "unknown_error", reason))
+            }),
+        }
+    }
+
     fn was_written(&self, db: u64) -> bool {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.contains(&db)
     }
 
-    fn note_written(&self, db: u64) {
+    pub(crate) fn note_written(&self, db: u64) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         written.insert(db);
     }
@@ -183,25 +214,19 @@ async fn identify(
 ) -> Result<Identity, RequestError> {
     let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let (authorization, cookie) = (text("authorization"), text("cookie"));
-    let app = Arc::clone(app);
-    let work = tokio::task::spawn_blocking(move || {
-        app.accounts.identify(
-            &app.store,
+    let users = Arc::clone(app);
+    app.run(move || {
+        users.accounts.identify(
+            &users.store,
             authorization.as_deref(),
             cookie.as_deref(),
             remote,
         )
-    });
-    work.await.unwrap_or_else(|_| {
-        Err(RequestError::new(
-            500,
-            "unknown_error",
-            "the request could not be served",
-        ))
     })
+    .await
 }
 
-/// Runs the request on a blocking thread, because the store blocks. Waiting for changes happens
+/// Runs the request where the store may block. Waiting for changes happens
 /// here and occupies no thread.
 async fn answer(app: Arc<App>, request: Request, identity: Identity) -> HttpAnswer {
     let request = Arc::new(request);
@@ -210,24 +235,19 @@ async fn answer(app: Arc<App>, request: Request, identity: Identity) -> HttpAnsw
     let mut commits = app.store.commits();
     loop {
         commits.mark_unchanged();
-        let work = {
-            let (app, request, waiting) = (app.clone(), request.clone(), waiting.clone());
+        let routed = {
+            let (routes, request, waiting) = (app.clone(), request.clone(), waiting.clone());
             let identity = identity.clone();
-            tokio::task::spawn_blocking(move || route(&app, &request, &identity, &waiting))
+            app.run(move || route(&routes, &request, &identity, &waiting))
         };
-        match work.await {
-            Ok(Ok(Some(answer))) => return answer,
-            Ok(Ok(None)) => {
+        match routed.await {
+            Ok(Some(answer)) => return answer,
+            Ok(None) => {
                 let left = waiting.left();
                 // Either there is a change or the time is over. The loop finds out.
                 let _ = tokio::time::timeout(left, commits.changed()).await;
             }
-            Ok(Err(failure)) => return HttpAnswer::failure(&failure),
-            Err(_) => {
-                let failure =
-                    RequestError::new(500, "unknown_error", "the request could not be served");
-                return HttpAnswer::failure(&failure);
-            }
+            Err(failure) => return HttpAnswer::failure(&failure),
         }
     }
 }

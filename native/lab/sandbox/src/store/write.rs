@@ -49,6 +49,11 @@ impl<'t> Writer<'t> {
         read::database(&self.databases, name)
     }
 
+    pub(crate) fn database_names(&self) -> Result<Vec<String>, StoreError> {
+        let rows = self.databases.iter()?;
+        rows.map(|row| Ok(row?.0.value().to_owned())).collect()
+    }
+
     pub(crate) fn create_database(
         &mut self,
         name: &str,

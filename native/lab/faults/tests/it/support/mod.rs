@@ -1,64 +1,24 @@
-//! A server behind a proxy, and running commands on it.
+//! Running commands on a server with faults.
 
 pub mod properties;
+mod servers;
 
-use std::ops::Deref;
+pub use servers::{FaultyServer, ProxiedServer, RandomServer, Target};
+
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use exact_json::{Map, Value};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::run::Settings;
-use kazoo_numbers_faults::{Proxy, Recording};
+use kazoo_numbers_faults::Recording;
 use kazoo_numbers_model::Call;
-use kazoo_numbers_testkit::cases::Fixture;
 use kazoo_numbers_testkit::command::{CommandRun, arguments, call_with};
-use kazoo_numbers_testkit::server::TestServer;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 /// The longest time that a run on these small clusters may take with any faults.
 pub const LONGEST: Duration = Duration::from_secs(120);
-
-/// A server with a proxy in front of it.
-pub struct ProxiedServer {
-    pub proxy: Proxy,
-    server: TestServer,
-    /// The number of injected faults.
-    injected: AtomicU64,
-}
-
-impl ProxiedServer {
-    /// The number of injected faults.
-    pub fn injected_faults(&self) -> u64 {
-        self.injected.load(Ordering::Relaxed)
-    }
-}
-
-impl Deref for ProxiedServer {
-    type Target = TestServer;
-
-    fn deref(&self) -> &TestServer {
-        &self.server
-    }
-}
-
-impl Fixture for ProxiedServer {
-    async fn begin() -> Self {
-        let server = TestServer::start().await;
-        let proxy = Proxy::start(&server.url).await.unwrap();
-        Self {
-            proxy,
-            server,
-            injected: AtomicU64::new(0),
-        }
-    }
-
-    async fn end(self) {
-        self.server.end().await;
-    }
-}
 
 /// Settings with small pages and batches, so that small clusters need many requests.
 #[derive(Clone, Debug)]
@@ -106,19 +66,19 @@ impl RunSettings {
     }
 }
 
-/// Runs a command against a URL. None if it does not finish within [`LONGEST`].
-pub async fn call(url: &str, given: &Call, run_settings: &RunSettings) -> Option<CommandRun> {
-    journalled(url, given, run_settings, None).await
+/// Runs a command on a server. None if it does not finish within [`LONGEST`].
+pub async fn call(target: &Target, given: &Call, run_settings: &RunSettings) -> Option<CommandRun> {
+    journalled(target, given, run_settings, None).await
 }
 
 /// As [`call`], with the long read timeout.
 pub async fn call_without_faults(
-    url: &str,
+    target: &Target,
     given: &Call,
     run_settings: &RunSettings,
 ) -> Option<CommandRun> {
     call_with_settings(
-        url,
+        target,
         given,
         run_settings.settings(READ_TIMEOUT_WITHOUT_FAULTS),
     )
@@ -127,7 +87,7 @@ pub async fn call_without_faults(
 
 /// As [`call`], with a journal in this folder.
 pub async fn journalled(
-    url: &str,
+    target: &Target,
     given: &Call,
     run_settings: &RunSettings,
     journal: Option<&Path>,
@@ -136,13 +96,38 @@ pub async fn journalled(
         journals: journal.map(|folder| Journals::new(folder.to_owned())),
         ..run_settings.settings(READ_TIMEOUT)
     };
-    call_with_settings(url, given, settings).await
+    call_with_settings(target, given, settings).await
 }
 
-async fn call_with_settings(url: &str, given: &Call, settings: Settings) -> Option<CommandRun> {
+async fn call_with_settings(
+    target: &Target,
+    given: &Call,
+    mut settings: Settings,
+) -> Option<CommandRun> {
     let arguments = arguments(given);
-    let run = call_with(url, &given.function, &arguments, settings);
-    tokio::time::timeout(LONGEST, run).await.ok()
+    settings.http.transport.clone_from(&target.transport);
+    let waits_for_thread = target.transport.is_some() && settings.journals.is_some();
+    let run = call_with(&target.url, &given.function, &arguments, settings);
+    let run = tokio::time::timeout(LONGEST, run);
+    if !waits_for_thread {
+        return run.await.ok();
+    }
+    tokio::select! {
+        ran = run => ran.ok(),
+        () = slow_the_clock() => None,
+    }
+}
+
+/// Lets the paused clock move on by ten milliseconds at most for each real one. The journal's thread
+/// is outside the runtime: while a run waits for it, every task waits, and the clock would move on to
+/// the end of [`LONGEST`].
+async fn slow_the_clock() {
+    loop {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        // The clock stands while a blocking task runs.
+        let real = || std::thread::sleep(Duration::from_millis(1));
+        let _ = tokio::task::spawn_blocking(real).await;
+    }
 }
 
 /// Whether a command may change this field. All other fields stay as they were read.

@@ -3,7 +3,6 @@
 use kazoo_numbers_testkit::command::{CommandRun, unix_seconds};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 
 use kazoo_numbers_faults::{Recording, Schedule};
 use kazoo_numbers_generator::{Cluster, Database, Revisions};
@@ -11,7 +10,7 @@ use kazoo_numbers_model::{self as model, Call};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{ProxiedServer, RunSettings, bad_writes, journalled};
+use super::{FaultyServer, RunSettings, bad_writes, journalled};
 
 pub type Case = ((Cluster, Call), RunSettings, Schedule);
 
@@ -61,7 +60,7 @@ fn figures(change: impl FnOnce(&mut Figures)) {
 }
 
 async fn observe<'a>(
-    server: &ProxiedServer,
+    server: &impl FaultyServer,
     cluster: &Cluster,
     given: &'a Call,
     run_settings: &RunSettings,
@@ -73,17 +72,16 @@ async fn observe<'a>(
         .function
         .starts_with("convert_")
         .then(|| tempfile::tempdir().unwrap());
-    server.proxy.arm(schedule.clone());
+    server.arm(schedule.clone(), None);
     let started = unix_seconds();
     let folder = journal.as_ref().map(TempDir::path);
-    let ran = journalled(&server.proxy.url(), given, run_settings, folder).await;
-    let (recording, hits) = server.proxy.disarm().await;
+    let ran = journalled(&server.target(), given, run_settings, folder).await;
+    let (recording, hits) = server.disarm().await;
     let Some(ran) = ran else {
         return Err(TestCaseError::fail(format!("{given} does not finish")));
     };
     let after = server.read().await;
     let hits: u64 = hits.into_iter().map(u64::from).sum();
-    server.injected.fetch_add(hits, Ordering::Relaxed);
     figures(|figures| {
         figures.cases += 1;
         figures.requests += recording.requests;
@@ -272,7 +270,7 @@ impl Observed<'_> {
 
 /// A few transient faults: the result is the same as without faults.
 pub fn succeeds_as_without_faults(
-    server: &ProxiedServer,
+    server: &impl FaultyServer,
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {
@@ -325,7 +323,7 @@ pub fn succeeds_as_without_faults(
 
 /// Any faults, then a second run without faults.
 pub fn loses_nothing(
-    server: &ProxiedServer,
+    server: &impl FaultyServer,
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {
@@ -338,7 +336,7 @@ pub fn loses_nothing(
         all.extend(seen.losses());
         // Through the proxy again: a journal is bound to the server's address.
         let folder = seen.journal.as_ref().map(TempDir::path);
-        let again = journalled(&server.proxy.url(), given, run_settings, folder).await;
+        let again = journalled(&server.target(), given, run_settings, folder).await;
         let last = server.read().await;
         let ended = unix_seconds();
         let left = model::same_end_state(&seen.wanted.cluster, &last.0, seen.started, ended);
@@ -383,7 +381,7 @@ pub fn loses_nothing(
 /// nothing unread. Counts can be wrong: a document that existed, was reported as missing, and
 /// exists after a lost answer, counts as created by the run.
 pub fn keeps_data_despite_false_404(
-    server: &ProxiedServer,
+    server: &impl FaultyServer,
     rt: &tokio::runtime::Runtime,
     case: &Case,
 ) -> Result<(), TestCaseError> {

@@ -3,9 +3,10 @@
 //! reached, queued reads run before queued writes.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::queue::{Access, RequestQueue};
 
@@ -43,7 +44,7 @@ struct Pace {
 }
 
 /// Permission to send one request.
-pub(super) struct Permit {
+pub(crate) struct Permit {
     limiter: Arc<Limiter>,
     /// Whether the permit counts in `in_flight`.
     counted: bool,

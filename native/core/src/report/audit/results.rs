@@ -1,61 +1,13 @@
-//! The findings of an audit as a value, and its output formats: terminal, JSON, CSV, and one HTML page.
-
-mod figures;
-mod page;
-pub(crate) mod remedy;
-mod rows;
-mod style;
-mod table;
+//! The findings of an audit as a value.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use page::to_html;
-pub use rows::{to_csv, to_json};
-pub(super) use table::lines;
-
-use super::Failures;
-use crate::kazoo::{AccountId, DatabaseName};
+use super::finding::{AuditScope, Finding};
+use super::remedy;
 use crate::plan::Drift;
-
-/// The scope of an audit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "of", content = "name")]
-pub enum AuditScope {
-    /// The whole cluster.
-    All,
-    /// One account: its database, and its numbers in all number databases.
-    Account(String),
-    /// A number database, or all with a prefix, by the encoded name.
-    NumberDatabases(String),
-    /// One number in all databases.
-    Number(String),
-}
-
-/// One case of drift.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Finding {
-    /// The kind of drift.
-    pub kind: Drift,
-    /// The database with the drift, as an encoded name. It is the account's for a copy that is missing, differs or should not
-    /// exist, even if that database does not exist.
-    #[serde(serialize_with = "encoded")]
-    pub database: DatabaseName,
-    /// The number: the document's id.
-    pub number: String,
-    /// The account concerned, if any.
-    #[serde(serialize_with = "as_text")]
-    pub account: Option<AccountId>,
-    /// The number database on the other side, or the one for the number.
-    #[serde(serialize_with = "encoded_if_any")]
-    pub number_database: Option<DatabaseName>,
-    /// The fields that differ, for differing copies.
-    pub fields: Vec<String>,
-    /// The second account, if two are involved: the one that the number database assigns the number to.
-    #[serde(serialize_with = "as_text")]
-    pub assigned_to: Option<AccountId>,
-}
+use crate::report::failures::Failures;
 
 /// The count of one kind of drift.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -148,19 +100,4 @@ impl Audit {
         let end = self.findings.partition_point(|one| one.kind <= kind);
         self.findings.get(start..end).unwrap_or_default()
     }
-}
-
-fn encoded<S: serde::Serializer>(database: &DatabaseName, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&database.encoded())
-}
-
-fn encoded_if_any<S: serde::Serializer>(
-    database: &Option<DatabaseName>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    database.as_ref().map(DatabaseName::encoded).serialize(to)
-}
-
-fn as_text<S: serde::Serializer>(account: &Option<AccountId>, to: S) -> Result<S::Ok, S::Error> {
-    account.map(|account| account.to_string()).serialize(to)
 }

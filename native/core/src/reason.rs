@@ -112,7 +112,7 @@ pub struct Explanation {
 pub const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         keys: "`save_docs-conflict`",
-        meaning: "account → number: the number database holds another document. Number → account: a document of another type lies there, or it changed again and again",
+        meaning: "account → number: the number database holds another document. Number → account: the account has a document of another type, or other writers changed it repeatedly",
         remedy: "look at both; `copy_number_from_db_to_assigned_account` makes the account follow",
     },
     Explanation {
@@ -142,7 +142,7 @@ pub const EXPLANATIONS: &[Explanation] = &[
     },
     Explanation {
         keys: "`app_usage-…`",
-        meaning: "the account's documents could not be read; `pvt_used_by` was left alone",
+        meaning: "the account's documents could not be read; `pvt_used_by` is unchanged",
         remedy: "see the kind after the dash: `db_not_found`, `timeout`, …",
     },
     Explanation {
@@ -211,10 +211,10 @@ pub const EXPLANATIONS: &[Explanation] = &[
 mod tests {
     use super::*;
 
-    const MANUAL: &str = include_str!("../../../../docs/kazoo.md");
+    const MANUAL: &str = include_str!("../../../docs/kazoo.md");
 
     #[test]
-    fn table_in_the_docs_is_the_one_here() {
+    fn docs_have_the_table_of_reasons() {
         let rows: String = EXPLANATIONS
             .iter()
             .map(|row| format!("| {} | {} | {} |\n", row.keys, row.meaning, row.remedy))

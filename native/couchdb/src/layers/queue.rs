@@ -5,7 +5,9 @@
 //! writes, each in order of arrival.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// A turn ends after this time if requests of the other kind are queued: pending writes use memory,
 /// and an operator wants to see progress in a run of hours. The lease is renewed through a separate
@@ -14,7 +16,7 @@ const LONGEST_TURN: Duration = Duration::from_secs(2);
 
 /// Whether a request reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(crate) enum Access {
     Read,
     Write,
 }
