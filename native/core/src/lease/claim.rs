@@ -132,6 +132,12 @@ impl OwnEntry {
         }
     }
 
+    /// For the state of a checker.
+    #[cfg(test)]
+    pub(super) fn moments(&self) -> [Option<Instant>; 2] {
+        [self.oldest, self.sending]
+    }
+
     /// The moment from which others may have seen the entry as it is. `None`: it is not there.
     pub(super) fn since(&self) -> Option<Instant> {
         self.oldest.or(self.sending)

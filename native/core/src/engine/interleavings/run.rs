@@ -205,6 +205,8 @@ fn hash_changes<H: Hasher>(changes: &[Change], state: &mut H) {
     for change in changes {
         change.id().hash(state);
         change.rev().hash(state);
+        // It names the losing leaves that were read.
+        change.before().map(Document::text).hash(state);
         change.after().map(Document::text).hash(state);
         for leaf in change.leaves() {
             leaf.rev().hash(state);

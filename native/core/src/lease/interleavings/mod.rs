@@ -108,22 +108,3 @@ fn each_known_defect_is_found() {
         assert!(broken.trace.len() <= length, "{defect:?}: {broken:?}");
     }
 }
-
-#[test]
-fn measure_env() {
-    let Ok(text) = std::env::var("LOCKING") else {
-        return;
-    };
-    let n: Vec<u8> = text.split(' ').map(|n| n.parse().unwrap()).collect();
-    let lock = if n[5] == 0 { Lock::Wait } else { Lock::Refuse };
-    let model = Locking {
-        locks: [lock; 2],
-        faults: n[0],
-        kills: n[1],
-        touches: n[2],
-        unlocks: n[3],
-        jumps: n[4],
-        defect: None,
-    };
-    println!("{text}: {:?}", explore(&model));
-}

@@ -134,6 +134,8 @@ struct Run {
     is_cut: bool,
     /// When the document last got the run's entry as it is. A ghost.
     landed: Option<Instant>,
+    /// Whether the document had the run's entry when the server last acted for the run. A ghost.
+    is_listed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -213,6 +215,7 @@ impl Model for Locking {
                 phase: Phase::NotStarted,
                 is_cut: false,
                 landed: None,
+                is_listed: false,
             }
         };
         State {
@@ -403,11 +406,13 @@ impl Model for Locking {
 impl Locking {
     /// The server acts on the request of a run.
     fn act(&self, state: &mut State, run: usize) -> Result<Progress, Property> {
-        match state.runs[run].request() {
-            Some(Request::Read) => Ok(Progress::HasRead(state.document.clone(), state.date())),
-            Some(Request::Write(write)) => Ok(Progress::HasWritten(self.write(state, &write)?)),
+        let progress = match state.runs[run].request() {
+            Some(Request::Read) => Progress::HasRead(state.document.clone(), state.date()),
+            Some(Request::Write(write)) => Progress::HasWritten(self.write(state, &write)?),
             None => unreachable!("no request"),
-        }
+        };
+        state.runs[run].is_listed = state.document.lists(&state.runs[run].claim.me.run);
+        Ok(progress)
     }
 
     /// The server acts on a write. False: a conflict.
@@ -415,10 +420,9 @@ impl Locking {
         if write.rev != state.document.rev && self.defect != Some(Defect::WritesWithoutRevision) {
             return Ok(false);
         }
-        let holds = |holders: &Holders, name: &str| holders.holders().any(|one| one.run == name);
         for (index, run) in state.runs.iter().enumerate() {
             let name = &run.claim.me.run;
-            let is_removed = holds(&state.document.holders, name) && !holds(&write.with, name);
+            let is_removed = state.document.lists(name) && !lists(&write.with, name);
             if is_removed && index != write.from && run.is_holder() {
                 return Err(LIVE_ENTRY_STAYS);
             }
@@ -542,9 +546,7 @@ impl Locking {
             Some(Defect::CountsFromAnswer) => now,
             _ => began,
         };
-        let is_listed = state.document.holders.holders().any(|one| one.run == name);
-        if tried == Tried::Renewed && !is_listed {
-            // It was removed before this renewal ended, or this renewal never made it.
+        if tried == Tried::Renewed && !state.runs[index].is_listed {
             return Err(STOPS_WHEN_REMOVED);
         }
         match renewal.tried(counts_from, tried, now) {
@@ -657,7 +659,15 @@ impl Run {
     }
 }
 
+fn lists(holders: &Holders, run: &str) -> bool {
+    holders.holders().any(|one| one.run == run)
+}
+
 impl Version {
+    fn lists(&self, run: &str) -> bool {
+        lists(&self.holders, run)
+    }
+
     fn lock_read(&self, at: SystemTime) -> LockRead {
         LockRead {
             rev: Some(Revision::Usual(self.rev, 0)),
@@ -728,14 +738,15 @@ impl State {
     }
 }
 
+/// Ages beyond a lease are alike.
+const OLDEST: Duration = LEASE.saturating_add(Duration::from_millis(1));
+
 /// Moments count from now, and revisions from the present one: states that differ in nothing else behave alike.
 struct Relative<'a, H>(&'a State, &'a mut H);
 
 impl<H: Hasher> Relative<'_, H> {
     fn instant(&mut self, at: Instant) {
-        // Ages beyond a lease are alike.
-        let oldest = LEASE + Duration::from_millis(1);
-        let age = self.0.now.saturating_duration_since(at).min(oldest);
+        let age = self.0.now.saturating_duration_since(at).min(OLDEST);
         (at.saturating_duration_since(self.0.now), age).hash(self.1);
     }
 
@@ -774,7 +785,11 @@ impl<H: Hasher> Relative<'_, H> {
         std::mem::discriminant(progress).hash(self.1);
         match progress {
             Progress::Sent(request) => self.request(request),
-            Progress::HasRead(read, _) => self.version(read.rev, &read.holders),
+            Progress::HasRead(read, at) => {
+                self.version(read.rev, &read.holders);
+                let age = self.0.date().duration_since(*at).unwrap_or_default();
+                age.min(OLDEST).hash(self.1);
+            }
             Progress::HasWritten(landed) => landed.hash(self.1),
             Progress::Lost => {}
         }
@@ -788,6 +803,7 @@ impl<H: Hasher> Relative<'_, H> {
     fn run(&mut self, run: &Run) {
         std::mem::discriminant(&run.phase).hash(self.1);
         run.is_cut.hash(self.1);
+        (run.is_listed && matches!(run.phase, Phase::Renews(..))).hash(self.1);
         match &run.phase {
             Phase::NotStarted | Phase::Ended | Phase::Dead => return,
             Phase::Claims(progress) => {
@@ -815,8 +831,9 @@ impl<H: Hasher> Relative<'_, H> {
         if run.is_holder() {
             return;
         }
-        if let Some(since) = run.entry.since() {
-            self.instant(since);
+        for moment in run.entry.moments() {
+            moment.is_some().hash(self.1);
+            self.instant(moment.unwrap_or(self.0.now));
         }
         for (entry, since, changed) in run.claim.watch.seen() {
             if let Some(holder) = entry.holder() {
