@@ -17,7 +17,7 @@ pub(crate) const RUNS_END: Property = Property("runs end when faults end");
 /// A state machine: product code, its environment, and the ghosts that properties need.
 pub(crate) trait Model {
     type State: Clone + Hash;
-    type Step: Clone + fmt::Debug;
+    type Step: Clone;
 
     fn initial(&self) -> Self::State;
 
@@ -26,6 +26,9 @@ pub(crate) trait Model {
 
     /// The state after a step, or the property that the step breaks.
     fn after(&self, state: &Self::State, step: &Self::Step) -> Result<Self::State, Property>;
+
+    /// A step from this state, in words.
+    fn sentence(&self, state: &Self::State, step: &Self::Step) -> String;
 
     /// Whether a step is the work of a run or of time, and not a fault or somebody else's.
     fn is_fault_free(&self, step: &Self::Step) -> bool;
@@ -67,8 +70,9 @@ impl fmt::Debug for Counterexample {
                 writeln!(f, "{number:>4}. {step}")?;
             }
             if times > 1 {
-                writeln!(f, "      ({} more times)", times - 1)?;
+                writeln!(f, "      (again, {} times in all)", times)?;
             }
+            number += shown * (times - 1);
             rest = &rest[shown * times..];
         }
         Ok(())
@@ -114,7 +118,7 @@ pub(crate) fn explore<M: Model>(model: &M) -> Result<Explored, Counterexample> {
                 };
                 let after = model.after(&state, step).map_err(|property| {
                     let mut trace = trace(model, &origins, at);
-                    trace.push(format!("{step:?}"));
+                    trace.push(model.sentence(&state, step));
                     Counterexample { property, trace }
                 })?;
                 let number = u32::try_from(origins.len()).unwrap();
@@ -188,8 +192,9 @@ fn trace<M: Model>(model: &M, origins: &[Origin], mut at: u32) -> Vec<String> {
         .into_iter()
         .map(|index| {
             let step = model.steps(&state)[usize::try_from(index).unwrap()].clone();
+            let sentence = model.sentence(&state, &step);
             state = model.after(&state, &step).unwrap_or_else(|_| state.clone());
-            format!("{step:?}")
+            sentence
         })
         .collect()
 }
@@ -265,6 +270,10 @@ mod tests {
             }
         }
 
+        fn sentence(&self, _: &(u8, bool), step: &&'static str) -> String {
+            (*step).to_owned()
+        }
+
         fn is_fault_free(&self, step: &&'static str) -> bool {
             *step != "stop"
         }
@@ -293,7 +302,24 @@ mod tests {
         });
         let broken = broken.unwrap_err();
         assert_eq!(broken.property, SMALL);
-        assert_eq!(broken.trace, ["\"two\"", "\"two\""]);
+        assert_eq!(broken.trace, ["two", "two"]);
+    }
+
+    #[test]
+    fn counterexample_prints_repeated_steps_once() {
+        let trace = ["start", "read", "fail", "read", "fail", "stop"].map(str::to_owned);
+        let broken = Counterexample {
+            property: SMALL,
+            trace: trace.to_vec(),
+        };
+        let expected = "broken: the counter stays small
+   1. start
+   2. read
+   3. fail
+      (again, 2 times in all)
+   6. stop
+";
+        assert_eq!(format!("{broken:?}"), expected);
     }
 
     #[test]
@@ -304,6 +330,6 @@ mod tests {
         });
         let broken = broken.unwrap_err();
         assert_eq!(broken.property, RUNS_END);
-        assert_eq!(broken.trace, ["\"stop\""]);
+        assert_eq!(broken.trace, ["stop"]);
     }
 }

@@ -9,12 +9,9 @@ use std::collections::HashMap;
 
 use document::{Change, Document, Leaf, Revision};
 
-use crate::plan::is_as_written;
+use super::fate::{Fate, fate};
 use crate::report::{Outcome, Reason};
 use couchdb::{Error, Landed};
-
-/// How often a document is written at most because it keeps changing, or keeps failing.
-pub(super) const ROUNDS: u32 = 6;
 
 /// The decision of a rule for one document.
 #[derive(Debug)]
@@ -108,79 +105,9 @@ pub(super) struct Answers {
 /// Documents that must be decided again.
 #[derive(Debug, Default)]
 pub(super) struct Unsettled {
-    ids: Vec<String>,
+    pub(super) ids: Vec<String>,
     /// The temporary error among their answers.
-    trouble: Option<Error>,
-}
-
-/// The next step of a batch.
-#[derive(Debug)]
-pub(super) enum NextRound {
-    /// Decide again from fresh reads, after a pause if there was an error, and send what must change.
-    Again {
-        ids: Vec<String>,
-        trouble: Option<Error>,
-    },
-    /// Decide again from fresh reads: an answer was lost. A document that still must change has failed.
-    LookOnce { ids: Vec<String>, reason: Reason },
-    /// These have failed.
-    GiveUp { ids: Vec<String>, reason: Reason },
-}
-
-/// The number of times that a batch was sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Rounds(u32);
-
-impl Rounds {
-    /// A batch was sent. The next step; `None`: all its documents are settled.
-    pub(super) fn next(&mut self, unsettled: Unsettled, attempts: &Attempts) -> Option<NextRound> {
-        let Unsettled { ids, trouble } = unsettled;
-        if ids.is_empty() {
-            return None;
-        }
-        self.0 += 1;
-        if self.0 < ROUNDS {
-            return Some(NextRound::Again { ids, trouble });
-        }
-        let reason = trouble.as_ref().map_or(Reason::CONFLICT, Reason::from);
-        // A server may act on a lost request late, and the conflict may be with that write.
-        let is_lost = trouble.is_some() || ids.iter().any(|id| attempts.0.contains_key(id));
-        Some(if is_lost {
-            NextRound::LookOnce { ids, reason }
-        } else {
-            NextRound::GiveUp { ids, reason }
-        })
-    }
-}
-
-/// The fate of a write whose answer was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// The document is as it was sent.
-    Landed,
-    /// Another writer replaced the revision that this write would have replaced.
-    NotLanded,
-    /// Another writer changed the document, before or after this write.
-    Unknown,
-}
-
-/// The fate of a write with a lost answer, from a fresh read of its document.
-fn fate(lost: &Change, now: Option<&Document>) -> Fate {
-    let Some(now) = now else {
-        return match lost {
-            Change::Delete { .. } => Fate::Landed,
-            _ => Fate::Unknown,
-        };
-    };
-    if lost.after().is_some_and(|after| is_as_written(after, now)) {
-        return Fate::Landed;
-    }
-    // The lost write would have made the generation after the one that was read, and this is not the document that it sent.
-    let replaced = lost.rev().map_or(Some(0), Revision::generation);
-    match (replaced, now.rev().and_then(Revision::generation)) {
-        (Some(replaced), Some(now)) if now <= replaced.saturating_add(1) => Fate::NotLanded,
-        _ => Fate::Unknown,
-    }
+    pub(super) trouble: Option<Error>,
 }
 
 /// Writes with a lost answer, by id.
@@ -188,6 +115,11 @@ fn fate(lost: &Change, now: Option<&Document>) -> Fate {
 pub(crate) struct Attempts(HashMap<String, Change>);
 
 impl Attempts {
+    /// Whether the answer to a write of this document was lost.
+    pub(super) fn has_lost(&self, id: &str) -> bool {
+        self.0.contains_key(id)
+    }
+
     /// The writes with a lost answer, for the state of a checker.
     #[cfg(test)]
     pub(super) fn lost(&self) -> impl Iterator<Item = &Change> {
@@ -451,26 +383,6 @@ mod tests {
         assert!(matches!(
             attempts.decided("+1", Decided::Skip, Some(&now)),
             AfterDecision::Skipped
-        ));
-    }
-
-    #[test]
-    fn last_conflict_after_a_lost_answer_is_looked_at_once_more() {
-        let unsettled = || Unsettled {
-            ids: vec!["+1".into()],
-            trouble: None,
-        };
-        let mut attempts = Attempts::default();
-        let mut rounds = Rounds(ROUNDS - 1);
-        assert!(matches!(
-            rounds.next(unsettled(), &attempts),
-            Some(NextRound::GiveUp { .. })
-        ));
-        attempts.answered(change("{}"), lost());
-        rounds = Rounds(ROUNDS - 1);
-        assert!(matches!(
-            rounds.next(unsettled(), &attempts),
-            Some(NextRound::LookOnce { .. })
         ));
     }
 }

@@ -8,6 +8,7 @@ mod budget;
 mod cluster;
 mod databases;
 mod duplicates;
+mod fate;
 mod given;
 mod index;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod lookup;
 mod once;
 mod proxy;
 mod reconcile;
+mod rounds;
 mod run;
 mod scan;
 mod services;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::apply::{Applying, Written};
-use super::attempts::{NextRound, Rounds, Unsettled, with_leaves};
+use super::attempts::{Unsettled, with_leaves};
+use super::rounds::{NextRound, Rounds};
 use crate::journal::{Intent, Record, Reserved};
 use crate::kazoo::has_attachment_stubs;
 use crate::report::{Outcome, Reason};

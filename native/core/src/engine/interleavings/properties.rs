@@ -23,6 +23,14 @@ pub(super) const REPORTED_ONCE: Property = Property("each document is reported o
 pub(super) const RECORDS_OWN_WRITES: Property =
     Property("the journal records only writes of the run");
 
-/// A run that dies and is run again leaves what an undisturbed run leaves.
+/// The winner and each losing leaf that is deleted has a value that the rule deletes. One that has not keeps the document.
+pub(super) const DELETES_BY_RULE: Property =
+    Property("no document and no leaf is deleted that the rule does not delete");
+
+/// docs/specification.md#revisions
+pub(super) const SIX_ROUNDS: Property =
+    Property("a document that keeps changing fails after six rounds, and not before");
+
+/// That holds for a run that died and was run again, and for two runs, where no other client wrote.
 pub(super) const ENDS_AS_UNDISTURBED: Property =
-    Property("a run that dies and is run again ends where an undisturbed run ends");
+    Property("runs that report no failure leave what one undisturbed run leaves");

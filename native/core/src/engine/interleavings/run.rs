@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use document::{Change, Document};
 
-use crate::engine::attempts::{Attempts, Rounds};
+use crate::engine::attempts::Attempts;
+use crate::engine::rounds::Rounds;
 use crate::plan::Decision;
 use crate::report::{Outcome, Reason};
 
@@ -45,6 +46,21 @@ impl Rule {
             (Self::Fix, Some(_)) => Decision::Unchanged,
             (Self::Remove(orphan), Some(value)) if value == orphan => Decision::Delete,
             (Self::Remove(_), Some(_)) => Decision::Unchanged,
+        }
+    }
+
+    pub(super) fn deletes(self, value: u8) -> bool {
+        self == Self::Remove(value)
+    }
+
+    /// What one undisturbed run leaves of a document with these leaves.
+    pub(super) fn result(self, leaves: &[u8]) -> Option<u8> {
+        let winner = leaves.last().copied();
+        match (self, winner) {
+            (Self::Copy(wanted), _) | (Self::CreateMissing(wanted), None) => Some(wanted),
+            (Self::Fix, Some(value)) => Some(value + value % 2),
+            (Self::Remove(orphan), Some(_)) if leaves.iter().all(|leaf| *leaf == orphan) => None,
+            _ => winner,
         }
     }
 
@@ -132,6 +148,8 @@ pub(super) struct Run {
     pub(super) attempts: Attempts,
     pub(super) rounds: Rounds,
     pub(super) phase: Phase,
+    /// How often the run has sent its batch. A ghost.
+    pub(super) sends: u32,
     pub(super) ghosts: BTreeMap<&'static str, Ghost>,
 }
 
@@ -143,6 +161,7 @@ impl Run {
             attempts: Attempts::default(),
             rounds: Rounds::default(),
             phase: Phase::Read(ids.iter().map(|id| (*id).to_owned()).collect(), Why::ToSend),
+            sends: 0,
             ghosts: ids.iter().map(|id| (*id, Ghost::default())).collect(),
         }
     }
@@ -159,7 +178,9 @@ impl Run {
                     && ghost.wrote == Wrote::Nothing
                     && ghost.seen == Seen::default()
             };
-            return self.rounds == Rounds::default() && self.ghosts.values().all(is_normal);
+            return self.rounds == Rounds::default()
+                && self.sends == 0
+                && self.ghosts.values().all(is_normal);
         }
         self.ghosts.values().zip(trees).all(|(ghost, tree)| {
             ghost.seen.leaves.iter().all(|leaf| tree.is_leaf(*leaf))
@@ -182,6 +203,7 @@ impl Run {
             self.ghosts = ghosts.collect();
             self.attempts = Attempts::default();
             self.rounds = Rounds::default();
+            self.sends = 0;
             return;
         }
         for (ghost, tree) in self.ghosts.values_mut().zip(trees) {
@@ -232,7 +254,14 @@ impl Hash for Phase {
 
 impl Hash for Run {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.rule, &self.rounds, &self.phase, &self.ghosts).hash(state);
+        (
+            self.rule,
+            &self.rounds,
+            &self.phase,
+            self.sends,
+            &self.ghosts,
+        )
+            .hash(state);
         let mut lost: Vec<Change> = self.attempts.lost().cloned().collect();
         lost.sort_by(|a, b| a.id().cmp(b.id()));
         hash_changes(&lost, state);

@@ -1,5 +1,6 @@
 //! CouchDB as the checker needs it: a tree of revisions for each document.
 
+use couchdb::{Error, Kind, Landed, Operation};
 use document::{Document, Revision};
 
 /// One revision of a document.
@@ -75,6 +76,11 @@ impl Tree {
             .find(|index| self.revision(*index) == *rev)
     }
 
+    /// The value of the leaf with a revision. `None`: it is a tombstone, or no leaf.
+    pub(super) fn value_at(&self, rev: &Revision) -> Option<u8> {
+        self.find(rev).and_then(|leaf| self.0[leaf].value)
+    }
+
     /// The document as a run reads it: with the revisions of losing leaves. `None`: it does not exist.
     pub(super) fn read(&self, id: &str) -> Option<Document> {
         let winner = self.winner()?;
@@ -136,6 +142,15 @@ impl Tree {
     pub(super) fn last(&self) -> usize {
         self.0.len() - 1
     }
+}
+
+pub(super) fn error(kind: Kind) -> Error {
+    Error::new(kind, Operation::SAVE_DOCS, "")
+}
+
+/// The answer to a request that was lost.
+pub(super) fn lost() -> Landed {
+    Landed::Failed(error(Kind::Timeout))
 }
 
 /// The value of a document that a run read or sends.
