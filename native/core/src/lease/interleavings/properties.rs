@@ -13,7 +13,8 @@ pub(super) const ONE_HOLDER: Property = Property("at most one run holds the lock
 pub(super) const LIVE_ENTRY_STAYS: Property =
     Property("the entry of a run that holds the lock is removed by nobody else");
 
-/// A run stops before a lease has passed since the document last got its entry as it is: from then on others may remove it.
+/// Others may remove an entry when a lease has passed since the document got it as it is. The run stops an eighteenth of a
+/// lease before that, in which its last requests end.
 pub(super) const STOPS_IN_TIME: Property =
     Property("a run that cannot renew its lock stops before others may take it");
 
