@@ -306,8 +306,8 @@ impl Apply {
             && state.late.is_empty()
             && self.rules.iter().all(|rule| *rule == self.rules[0]);
         let succeeded = |run: &Rc<Run>| {
-            let failed = |id: &&str| run.ghosts[*id].reported == Some(Reported::Failed);
-            matches!(run.phase, Phase::Ended(true)) && !run.ghosts.keys().any(|id| failed(&id))
+            let failed = |id: &str| run.ghosts[id].reported == Some(Reported::Failed);
+            matches!(run.phase, Phase::Ended(true)) && !run.ghosts.keys().any(|id| failed(id))
         };
         if !is_quiet || !state.runs.iter().all(succeeded) {
             return Ok(());
