@@ -202,7 +202,7 @@ run_in_progress_is_listed_and_cancelled(Config) ->
     {Caller, Terminal} = run(Config),
     Monitor = monitor(process, Caller),
     {ok, [Status]} = call(Config, status, []),
-    {match, [Run]} = re:run(Status, "^([0-9.]+): copy_number_dbs_to_accounts, [0-9]+ seconds, called from operator"
+    {match, [Run]} = re:run(Status, "^([0-9.]+): copy_number_dbs_to_accounts, [0-9]+ seconds, called from operator.*; at present: [a-z]+.*, for [0-9.]+ seconds"
                            ,[{capture, all_but_first, binary}]),
     {{no_return, 2}, ["no run 0.0.1 is in progress" ++ _]} = call(Config, cancel, [<<"0.0.1">>]),
     {ok, ["cancelled: " ++ _]} = call(Config, cancel, [Run]),

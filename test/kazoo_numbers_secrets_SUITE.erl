@@ -10,7 +10,7 @@
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2]).
 -export([settings_of_the_wrong_type_are_refused_by_name/1, url_that_is_an_atom_is_used/1, servers_that_fail_print_no_password/1
         ,terms_of_kazoo_print_no_password/1, arguments_that_are_urls_print_no_password/1, panic_prints_one_line/1
-        ,foreign_text_forges_no_line/1, sources_print_no_foreign_terms/1
+        ,foreign_text_forges_no_line/1, most_verbose_log_has_no_password/1, sources_print_no_foreign_terms/1
         ]).
 -export([crash/0, crash_here/0]).
 
@@ -33,6 +33,7 @@ groups() ->
             ,arguments_that_are_urls_print_no_password
             ,panic_prints_one_line
             ,foreign_text_forges_no_line
+            ,most_verbose_log_has_no_password
             ],
     [{nif, [], Cases ++ [sources_print_no_foreign_terms]}, {port, [], Cases}].
 
@@ -231,7 +232,7 @@ terms_of_kazoo_print_no_password(Config) ->
         {Command, element(1, Fault)} =/= {generate_numbers, return}
     ],
     test_couch:reset(),
-    no_password([io_lib:format(Format, Arguments) || [info, _, Format, Arguments] <- kazoo(Config, calls, [lager, log])]),
+    no_password([io_lib:format(Format, Arguments) || [_, _, Format, Arguments] <- kazoo(Config, calls, [lager, log])]),
     Kazoo = rpc:call(Name, erlang, whereis, [kazoo_data_sup]),
     Monitor = monitor(process, Kazoo),
     exit(Kazoo, kill),
@@ -296,6 +297,39 @@ foreign_text_forges_no_line(Config) ->
     true = string:find(New, "\\u001b[2J\\u000aerror: forged") =/= nomatch,
     nomatch = binary:match(New, <<27>>),
     test_couch:reset().
+
+most_verbose_log_has_no_password(Config) ->
+    {_, Name} = proplists:get_value(node, Config),
+    test_couch:reset(),
+    cluster(),
+    #{level := Level} = rpc:call(Name, logger, get_primary_config, []),
+    ok = rpc:call(Name, logger, set_primary_config, [level, debug]),
+    ok = rpc:call(Name, application, set_env, [kazoo_numbers_maintenance, log_level, trace]),
+    File = proplists:get_value(output, Config),
+    Before = byte_size(settled(File)),
+    [with_setting(Config, couchdb_url, Url, Function, Arguments)
+     || Url <- [refusing(), test_couch:url(), "http://" ?USER_AND_PASSWORD "@[::1"],
+        {Function, Arguments} <- [{audit, []}
+                                 ,{fix_account_db_numbers, [?ACCOUNT]}
+                                 ,{copy_number_dbs_to_accounts, []}
+                                 ,{fix_account_db_numbers, [list_to_binary(?URL)]}
+                                 ]
+    ],
+    Text = settled(File),
+    Logged = binary:part(Text, Before, byte_size(Text) - Before),
+    [true = binary:match(Logged, Event) =/= nomatch || Event <- [<<"command: begins">>, <<"page read">>, <<"document done">>]],
+    [nomatch = binary:match(Logged, Secret) || Secret <- [<<?PASSWORD>>, password()]],
+    no_password(Config),
+    ok = rpc:call(Name, application, unset_env, [kazoo_numbers_maintenance, log_level]),
+    ok = rpc:call(Name, logger, set_primary_config, [level, Level]),
+    test_couch:reset().
+
+%% The password of the server under test.
+password() ->
+    case uri_string:parse(test_couch:url()) of
+        #{userinfo := UserInfo} -> list_to_binary([$:, tl(string:find(UserInfo, ":")), $@]);
+        _Open -> <<?PASSWORD>>
+    end.
 
 %% Foreign terms are printed by their kind. The one exception makes JavaScript of a configured expression.
 sources_print_no_foreign_terms(_Config) ->

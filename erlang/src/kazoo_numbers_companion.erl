@@ -30,6 +30,9 @@
 %% The time between two checks whether the node stops, in milliseconds.
 -define(NODE_CHECK, 200).
 
+%% The longest wait for what the native side does, in milliseconds. `status' waits for a second.
+-define(ACTIVITY, 500).
+
 -record(companion, {host :: module()
                    ,transport :: module()
                    ,connection :: kazoo_numbers_transport:connection()
@@ -44,6 +47,8 @@
                    ,columns :: pos_integer() | undefined
                     %% The length of the live line that is there.
                    ,live = 0 :: non_neg_integer()
+                    %% The callers of `status' that wait for what the native side does.
+                   ,asking = [] :: [kazoo_numbers_runs:from()]
                    }).
 
 %% @doc Runs a native command, and returns its result.
@@ -88,6 +93,7 @@ settings(#{host := Host, settings := Settings}) ->
                ,#{who => atom_to_binary(node(group_leader()), utf8)
                  ,place => atom_to_binary(node(), utf8)
                  ,follow => true
+                 ,log_level => warning
                  }
                ,[kazoo_numbers_terminal:columns(), Host:settings(), kazoo_numbers_settings:configured(), Settings]
                ).
@@ -124,10 +130,14 @@ loop(#companion{caller = Caller, leader = Leader} = Companion) ->
             loop(abandon(Companion));
         {'DOWN', Monitor, process, _Pid, Reason} ->
             loop(answered(Monitor, Reason, Companion));
-        {kazoo_numbers_runs, From, Question} ->
+        {kazoo_numbers_runs, From, cancel} ->
             ok = kazoo_numbers_runs:answer(From, Companion#companion.about),
-            _ = Question =:= cancel andalso cancel(Companion),
+            ok = cancel(Companion),
             loop(Companion);
+        {kazoo_numbers_runs, From, status} ->
+            loop(ask_activity(From, Companion));
+        {?MODULE, no_activity, From} ->
+            loop(answer_without_activity(From, Companion));
         {?MODULE, check_node} ->
             ok = check_node(Companion),
             loop(Companion);
@@ -154,12 +164,35 @@ frame({progress, Number, Line}, Companion) ->
     Drawn = draw(Line, Companion),
     reply(Number, ok, Drawn),
     loop(Drawn);
+frame({events, Number, Dropped, Events}, #companion{host = Host} = Companion) ->
+    kazoo_numbers_output:events(Host, Dropped, [event(Event) || Event <- Events]),
+    reply(Number, ok, Companion),
+    loop(Companion);
+frame({activity, Activities}, Companion) ->
+    loop(answer_with_activity(Activities, Companion));
 frame({call, Number, Request}, #companion{questions = Questions} = Companion) ->
     loop(Companion#companion{questions = kazoo_numbers_questions:ask(Number, Request, Questions)});
 frame({done, Result}, Companion) ->
     finish(Companion, fun() -> result(Result) end);
 frame({failed, Line}, Companion) ->
     finish(Companion, fun() -> failed([Line], Companion) end).
+
+event({trace, Line, About}) -> {debug, About#{line => Line}};
+event({Level, Line, About}) -> {Level, About#{line => Line}}.
+
+%% A native side that hangs does not answer.
+ask_activity(From, #companion{transport = Transport, connection = Connection, asking = Asking} = Companion) ->
+    Transport:reply(Connection, term_to_binary(activity)),
+    _ = erlang:send_after(?ACTIVITY, self(), {?MODULE, no_activity, From}),
+    Companion#companion{asking = [From | Asking]}.
+
+answer_with_activity(Activities, #companion{about = About, asking = Asking} = Companion) ->
+    _ = [ok = kazoo_numbers_runs:answer(From, About#{activity => Activities}) || From <- Asking],
+    Companion#companion{asking = []}.
+
+answer_without_activity(From, #companion{about = About, asking = Asking} = Companion) ->
+    _ = lists:member(From, Asking) andalso kazoo_numbers_runs:answer(From, About),
+    Companion#companion{asking = lists:delete(From, Asking)}.
 
 answered(Monitor, Reason, #companion{questions = Questions} = Companion) ->
     case kazoo_numbers_questions:answered(Monitor, Reason, Questions) of

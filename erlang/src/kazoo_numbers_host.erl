@@ -14,7 +14,7 @@
 
 -export([current/0, kind/1, is_node_stopping/0]).
 
--export_type([request/0, answer/0, notices/0, connection/0, row/0, migrated/0]).
+-export_type([request/0, answer/0, notices/0, connection/0, row/0, migrated/0, level/0, event/0]).
 
 -type connection() :: host | {url, binary()} | {config_ini, default | binary()}.
 
@@ -51,6 +51,17 @@
 %% Whether the run could send the last notices that it had to send.
 -type notices() :: delivered | failing.
 
+%% The level of an event. OTP and lager have no level `trace'.
+-type level() :: error | warning | info | debug.
+
+%% An event of a run: its line, and what it belongs to.
+-type event() :: #{line := binary()
+                  ,target := binary()
+                  ,run => binary()
+                  ,function => binary()
+                  ,database => binary()
+                  }.
+
 %% Whether this node has the host.
 -callback is_present() -> boolean().
 %% The server of the databases. With `host' the run asks `{server, Db}' for each database.
@@ -62,6 +73,8 @@
 -callback answer(request(), notices()) -> answer().
 %% Logs lines of a command. `Shown': a terminal shows them too.
 -callback log(Shown :: boolean(), Lines :: [binary()]) -> ok.
+%% Logs an event of a run.
+-callback event(level(), event()) -> ok.
 %% Runs a command that needs Kazoo.
 -callback command(Function :: binary(), Arguments :: [term()]) -> term().
 

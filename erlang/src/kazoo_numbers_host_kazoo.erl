@@ -9,7 +9,7 @@
 
 -behaviour(kazoo_numbers_host).
 
--export([is_present/0, connection/0, settings/0, answer/2, log/2, command/2]).
+-export([is_present/0, connection/0, settings/0, answer/2, log/2, event/2, command/2]).
 
 %% There is no Kazoo where this is checked.
 -ignore_xref([{kapps_maintenance, refresh, 1}
@@ -146,8 +146,19 @@ encoded(Db) ->
 %% @doc Logs lines with the caller's metadata. Kazoo's log is searched by the call id.
 -spec log(boolean(), [binary()]) -> ok.
 log(_Shown, Lines) ->
-    Metadata = [{pid, self()}, {module, kazoo_numbers_maintenance}, {line, ?LINE}] ++ call_id(lager:md()),
+    Metadata = metadata(?LINE),
     lists:foreach(fun(Line) -> lager:log(info, Metadata, "~ts", [kazoo_numbers_line:shortened(Line)]) end, Lines).
+
+%% @doc Logs an event with the caller's metadata, and its run, function and database.
+-spec event(kazoo_numbers_host:level(), kazoo_numbers_host:event()) -> ok.
+event(Level, #{line := Line} = Event) ->
+    About = maps:to_list(maps:without([line], Event)),
+    _ = lager:log(Level, About ++ metadata(?LINE), "~ts", [kazoo_numbers_line:shortened(Line)]),
+    ok.
+
+%% lager needs the line of the source.
+metadata(Line) ->
+    [{pid, self()}, {module, kazoo_numbers_maintenance}, {line, Line}] ++ call_id(lager:md()).
 
 call_id(Metadata) ->
     case {lists:keymember(callid, 1, Metadata), get(callid)} of

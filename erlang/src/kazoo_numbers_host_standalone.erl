@@ -7,7 +7,7 @@
 
 -behaviour(kazoo_numbers_host).
 
--export([is_present/0, connection/0, settings/0, answer/2, log/2, command/2]).
+-export([is_present/0, connection/0, settings/0, answer/2, log/2, event/2, command/2]).
 
 %% @doc Every node has this host.
 -spec is_present() -> true.
@@ -54,6 +54,14 @@ answer(_Request, _Notices) -> {error, <<"this needs a running Kazoo">>}.
 log(true, _Lines) -> ok;
 log(false, Lines) ->
     lists:foreach(fun(Line) -> logger:notice("~ts", [kazoo_numbers_line:shortened(Line)]) end, Lines).
+
+%% @doc Logs an event with its run, function and database as metadata. It belongs to the log of
+%% this node, wherever the terminal of the caller is.
+%% @end
+-spec event(kazoo_numbers_host:level(), kazoo_numbers_host:event()) -> ok.
+event(Level, #{line := Line} = Event) ->
+    About = maps:without([line], Event),
+    logger:log(Level, "~ts", [kazoo_numbers_line:shortened(Line)], About#{domain => [kazoo_numbers], gl => whereis(user)}).
 
 -spec command(binary(), [term()]) -> {no_return, 1}.
 command(Function, _Arguments) ->

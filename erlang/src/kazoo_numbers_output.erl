@@ -5,7 +5,7 @@
 %% @doc Lines of a command, on the terminal and in the log of a host.
 -module(kazoo_numbers_output).
 
--export([say/2, log/3, failed/2, guarded/1]).
+-export([say/2, log/3, events/3, failed/2, guarded/1]).
 
 %% @doc Prints lines on the terminal of the calling process, if it has one, and logs them.
 -spec say(Host :: module(), Lines :: [binary()]) -> ok.
@@ -18,6 +18,22 @@ say(Host, Lines) ->
 -spec log(Host :: module(), Shown :: boolean(), Lines :: [binary()]) -> ok.
 log(Host, Shown, Lines) ->
     try Host:log(Shown, Lines) of
+        _Logged -> ok
+    catch
+        _Class:_Reason -> ok
+    end.
+
+%% @doc Logs events of a run, and how many before them had no room in its queue.
+-spec events(Host :: module(), Dropped :: non_neg_integer(), [{kazoo_numbers_host:level(), kazoo_numbers_host:event()}]) -> ok.
+events(Host, 0, Events) ->
+    lists:foreach(fun({Level, Event}) -> event(Host, Level, Event) end, Events);
+events(Host, Dropped, Events) ->
+    Line = iolist_to_binary([integer_to_list(Dropped), " events of the run are not in the log, because the log is slower than the run"]),
+    event(Host, warning, #{line => Line, target => <<"kazoo_numbers_maintenance">>}),
+    events(Host, 0, Events).
+
+event(Host, Level, Event) ->
+    try Host:event(Level, Event) of
         _Logged -> ok
     catch
         _Class:_Reason -> ok

@@ -22,13 +22,15 @@
 -export_type([about/0, from/0]).
 
 %% A description of a run. `started' is in seconds of monotonic time, `last' the last printed
-%% line, `progress' the last live line.
+%% line, `progress' the last live line, `activity' what the run does at the moment and for how
+%% many milliseconds, the longest first.
 -type about() :: #{function := binary()
                   ,arguments := [kazoo_numbers_arguments:argument()]
                   ,who := node()
                   ,started := integer()
                   ,last => binary()
                   ,progress => binary()
+                  ,activity => [{binary(), non_neg_integer()}]
                   }.
 
 %% The process and the reference that the answer to a question goes to.
@@ -149,12 +151,13 @@ await(Monitor, Deadline) ->
 %%------------------------------------------------------------------------------
 
 line(Run, #{function := Function, arguments := Arguments, who := Who, started := Started} = About) ->
-    io_lib:format("~ts: ~ts, ~b seconds, called from ~ts~ts"
+    io_lib:format("~ts: ~ts, ~b seconds, called from ~ts~ts~ts"
                  ,[id(Run)
                   ,lists:join($\s, [Function | [shown(Argument) || Argument <- Arguments]])
                   ,erlang:monotonic_time(second) - Started
                   ,Who
                   ,last(About)
+                  ,activity(About)
                   ]);
 line(Run, late) -> [id(Run), ": busy, no answer within a second"].
 
@@ -164,3 +167,10 @@ shown(Text) -> Text.
 last(#{progress := Line}) -> ["; ", Line];
 last(#{last := Line}) -> ["; ", Line];
 last(_NothingYet) -> "".
+
+activity(#{activity := [{Text, Milliseconds} | Others]}) ->
+    io_lib:format("; at present: ~ts, for ~.1f seconds~ts", [Text, Milliseconds / 1000, others(Others)]);
+activity(_Unknown) -> "".
+
+others([]) -> "";
+others(Others) -> io_lib:format(" (and ~b more)", [length(Others)]).

@@ -24,7 +24,7 @@ configured() ->
                                 ,all(fun text/1, [report_directory, metrics_file, ca_file])
                                 ,all(fun positive/1, [parallel_jobs_count, max_bulk_read, max_bulk_insert])
                                 ,all(fun natural/1, [time_between_db_ms, journal_keep_days, journal_keep_bytes])
-                                ,all(fun word/1, [lock, fault])
+                                ,all(fun word/1, [lock, log_level, fault])
                                 ])).
 
 all(Read, Keys) ->

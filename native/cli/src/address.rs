@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use clap::Arg;
+use clap::Args;
 
 const VARIABLE: &str = "COUCHDB_URL";
 const OPTION: &[u8] = b"--couchdb";
@@ -28,11 +28,11 @@ pub fn given(couchdb: Option<&str>) -> Option<(String, &'static str)> {
 }
 
 /// The option for the address.
-pub fn argument() -> Arg {
-    Arg::new("couchdb")
-        .long("couchdb")
-        .value_name("URL")
-        .help("CouchDB, as http://user:password@host:port; COUCHDB_URL in the environment is safer")
+#[derive(Args, Clone, Debug)]
+pub struct Address {
+    /// CouchDB, as http://user:password@host:port; COUCHDB_URL in the environment is safer
+    #[arg(long, global = true, value_name = "URL")]
+    pub couchdb: Option<String>,
 }
 
 /// Removes a password from the command line, which every user of the machine can read in the list

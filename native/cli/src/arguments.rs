@@ -1,18 +1,10 @@
-//! The command line, and the options of all commands.
+//! The command line.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use clap::{Args as _, Command, Subcommand as _};
 
-use clap::builder::EnumValueParser;
-use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use kazoo_numbers::couchdb::HttpSettings;
-
-use kazoo_numbers_cli::address;
-use kazoo_numbers_cli::terminal::json_argument;
-
-use crate::output::AuditFormat;
-use crate::{functions, tools};
+use crate::functions;
+use crate::options::{self, Options};
+use crate::tools::Tool;
 
 const ABOUT: &str = "Keeps Kazoo's number databases and account databases in sync";
 
@@ -34,7 +26,28 @@ This program does not flush the caches of a running Kazoo. Next to a running Kaz
 
 /// The command line.
 pub(crate) fn command() -> Command {
-    Command::new("kazoo-numbers")
+    // A tool shows none of the options, but says which one it does not support.
+    let hidden = || options::all().map(|option| option.hide(true));
+    without_options_of_tools().mut_subcommands(|sub| {
+        if is_tool(&sub) {
+            sub.args(hidden())
+        } else {
+            sub
+        }
+    })
+}
+
+pub(crate) fn is_tool(command: &Command) -> bool {
+    Tool::has_subcommand(command.get_name())
+}
+
+/// The command line, with tools that have no options.
+pub(crate) fn without_options_of_tools() -> Command {
+    // An audit's own option has the order 0.
+    let command = Command::new("kazoo-numbers").next_display_order(1);
+    let command = Options::augment_args(command).subcommands(functions::subcommands());
+    // The descriptions come last: the derived parts have some, too.
+    Tool::augment_subcommands(command)
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .long_about(LONG_ABOUT)
@@ -44,159 +57,29 @@ pub(crate) fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand_value_name("FUNCTION")
         .subcommand_help_heading("Functions and tools")
-        .args(shared())
-        .subcommands(functions::subcommands())
-        .subcommands(tools::subcommands())
 }
 
-/// The options of every function. They may come before or after its name.
-pub(crate) fn shared() -> [Arg; 13] {
-    [
-        address::argument(),
-        json_argument(),
-        Arg::new("ca-file")
-            .long("ca-file")
-            .value_name("FILE")
-            .env("COUCHDB_CA_FILE")
-            .value_parser(value_parser!(OsString))
-            .help("Also trust the certificates in this PEM file: of a private authority, or CouchDB's own"),
-        Arg::new("dry-run")
-            .long("dry-run")
-            .action(ArgAction::SetTrue)
-            .help("Print what would change, and change nothing"),
-        Arg::new("parallel")
-            .long("parallel")
-            .value_name("N")
-            .value_parser(value_parser!(u16).range(1..))
-            .help(format!(
-                "Maximum number of requests in flight [default: {}]",
-                HttpSettings::default().ceiling
-            )),
-        Arg::new("requests-per-second")
-            .long("requests-per-second")
-            .value_name("N")
-            .value_parser(positive)
-            .help("Maximum number of requests a second [default: no limit]"),
-        Arg::new("journal")
-            .long("journal")
-            .value_name("DIR")
-            .value_parser(value_parser!(PathBuf))
-            .help("Write the journal for \"undo\" to this directory [default: in your data directory]"),
-        Arg::new("no-journal")
-            .long("no-journal")
-            .action(ArgAction::SetTrue)
-            .conflicts_with("journal")
-            .help("Write no journal. WARNING: the run cannot be undone"),
-        Arg::new("journal-keep-days")
-            .long("journal-keep-days")
-            .value_name("N")
-            .value_parser(value_parser!(u32))
-            .conflicts_with("no-journal")
-            .help("Delete journals after N days; they contain customers' documents [default: 30]"),
-        Arg::new("report")
-            .long("report")
-            .value_name("FILE")
-            .value_parser(value_parser!(PathBuf))
-            .help("Write the result to this file as JSON"),
-        Arg::new("metrics")
-            .long("metrics")
-            .value_name("FILE")
-            .value_parser(value_parser!(PathBuf))
-            .help("Add to the counters in this file, for Prometheus"),
-        Arg::new("wait")
-            .long("wait")
-            .action(ArgAction::SetTrue)
-            .help("Wait while another run holds the cluster lock, instead of failing"),
-        Arg::new("no-lock")
-            .long("no-lock")
-            .action(ArgAction::SetTrue)
-            .conflicts_with("wait")
-            .help("Skip the cluster lock (dangerous)"),
-    ]
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::AuditFormat;
 
-/// The output format of an audit.
-pub(crate) fn format() -> Arg {
-    Arg::new("format")
-        .long("format")
-        .value_name("FORMAT")
-        .value_parser(EnumValueParser::<AuditFormat>::new())
-        .conflicts_with("json")
-        .help("Print the audit in this format, and all other output on standard error")
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        _ => Err("must be greater than 0".to_owned()),
+    fn options_of(line: &str) -> Options {
+        let words = std::iter::once("kazoo-numbers").chain(line.split(' '));
+        let matches = command().try_get_matches_from(words).unwrap();
+        let (name, sub) = matches.subcommand().unwrap();
+        Options::of(name, sub).unwrap()
     }
-}
 
-/// The values of the shared options.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) couchdb: Option<String>,
-    pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) json: bool,
-    pub(crate) dry_run: bool,
-    pub(crate) parallel: Option<u16>,
-    pub(crate) requests_per_second: Option<f64>,
-    pub(crate) journal: Option<PathBuf>,
-    pub(crate) no_journal: bool,
-    pub(crate) journal_keep_days: Option<u32>,
-    pub(crate) report: Option<PathBuf>,
-    pub(crate) metrics: Option<PathBuf>,
-    pub(crate) wait: bool,
-    pub(crate) no_lock: bool,
-    pub(crate) format: Option<AuditFormat>,
-}
-
-impl Options {
-    /// Options after the command's name take precedence over those before it.
-    pub(crate) fn of(top: &ArgMatches, sub: &ArgMatches) -> Self {
-        Self {
-            couchdb: value_of(top, sub, "couchdb"),
-            ca_file: ca_file(top, sub),
-            json: flag(top, sub, "json"),
-            dry_run: flag(top, sub, "dry-run"),
-            parallel: value_of(top, sub, "parallel"),
-            requests_per_second: value_of(top, sub, "requests-per-second"),
-            journal: value_of(top, sub, "journal"),
-            no_journal: flag(top, sub, "no-journal"),
-            journal_keep_days: value_of(top, sub, "journal-keep-days"),
-            report: value_of(top, sub, "report"),
-            metrics: value_of(top, sub, "metrics"),
-            wait: flag(top, sub, "wait"),
-            no_lock: flag(top, sub, "no-lock"),
-            format: value_of(top, sub, "format"),
-        }
+    #[test]
+    fn option_after_the_name_takes_precedence() {
+        let options =
+            options_of("--parallel 2 --dry-run --couchdb u audit --parallel 3 --format csv");
+        assert_eq!((options.parallel, options.dry_run), (Some(3), true));
+        assert_eq!(options.address.couchdb.as_deref(), Some("u"));
+        assert_eq!(options.format, Some(AuditFormat::Csv));
+        let options = options_of("runs --json --journal-keep-days 5");
+        assert_eq!((options.output.json, options.dry_run), (true, false));
+        assert_eq!((options.journal_keep_days, options.format), (Some(5), None));
     }
-}
-
-fn value_of<T: Clone + Send + Sync + 'static>(
-    top: &ArgMatches,
-    sub: &ArgMatches,
-    id: &str,
-) -> Option<T> {
-    [sub, top]
-        .iter()
-        .find_map(|matches| matches.try_get_one::<T>(id).ok().flatten().cloned())
-}
-
-/// The file from the option, on either side of the command's name, else from the environment.
-fn ca_file(top: &ArgMatches, sub: &ArgMatches) -> Option<PathBuf> {
-    let named = |matches: &ArgMatches, source| {
-        let path = matches.try_get_one::<OsString>("ca-file").ok().flatten()?;
-        (matches.value_source("ca-file") == Some(source)).then(|| PathBuf::from(path))
-    };
-    [ValueSource::CommandLine, ValueSource::EnvVariable]
-        .into_iter()
-        .find_map(|source| [sub, top].iter().find_map(|matches| named(matches, source)))
-        .filter(|path| !path.as_os_str().is_empty())
-}
-
-fn flag(top: &ArgMatches, sub: &ArgMatches, id: &str) -> bool {
-    [sub, top]
-        .iter()
-        .any(|matches| matches!(matches.try_get_one::<bool>(id), Ok(Some(true))))
 }

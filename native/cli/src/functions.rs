@@ -5,7 +5,7 @@ use kazoo_numbers::command::{
     Argument, CommandSpec, Frontend, Parameter, commands, effect, example, usage,
 };
 
-use crate::arguments;
+use crate::options;
 
 /// A function with all its arities. The parameters of the shortest arity are required.
 struct Function {
@@ -58,12 +58,10 @@ fn subcommand(function: &Function) -> Command {
         .enumerate()
         .map(|(at, parameter)| positional(at, parameter, at < function.required()));
     let about = function.forms.first().map_or("", |spec| spec.help);
-    Command::new(function.name)
+    let command = Command::new(function.name).args(positional);
+    options::own(function.name, command)
         .about(about)
         .long_about(long_about(function))
-        .args(positional)
-        .args((function.name == "audit").then(arguments::format))
-        .args(arguments::shared())
 }
 
 fn positional(at: usize, parameter: &Parameter, required: bool) -> Arg {
@@ -138,7 +136,7 @@ mod tests {
 
     #[test]
     fn command_line_is_valid() {
-        arguments::command().debug_assert();
+        crate::arguments::command().debug_assert();
     }
 
     #[test]

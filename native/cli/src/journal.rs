@@ -6,7 +6,7 @@ use kazoo_numbers::command::Argument;
 use kazoo_numbers::journal::Journals;
 use nix::unistd::{Uid, User};
 
-use crate::arguments::Options;
+use crate::options::Options;
 
 /// The journals: in the given folder only, else in the user's default folder.
 pub(crate) fn journals(options: &Options) -> Option<Journals> {

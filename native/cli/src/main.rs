@@ -7,22 +7,26 @@
 //! Only [`terminal`] writes to the terminal.
 
 mod arguments;
+mod completion;
 mod connection;
 mod functions;
 mod interrupt;
 mod journal;
 mod live;
+mod logging;
+mod options;
 mod output;
 mod perform;
 mod returned;
 mod tools;
 
+use std::io;
 use std::process::ExitCode;
 
-use arguments::Options;
-use clap::ArgMatches;
+use clap::{ArgMatches, Subcommand as _};
 use kazoo_numbers::command::Argument;
 use kazoo_numbers_cli::{address, program, terminal};
+use options::Options;
 use tools::Tool;
 
 fn main() -> ExitCode {
@@ -33,31 +37,50 @@ fn main() -> ExitCode {
     let Some((name, sub)) = matches.subcommand() else {
         return ExitCode::from(program::USAGE);
     };
-    let options = Options::of(&matches, sub);
+    let options = match Options::of(name, sub) {
+        Ok(options) => options,
+        Err(error) => return program::print_usage_error(&error),
+    };
     if let Some(text) = program_help(name, sub, &options) {
         return program::exit_code(terminal::print(&text).map(|()| 0));
     }
-    if let Some(url) = &options.couchdb {
+    if let Some(url) = &options.address.couchdb {
         address::hide(url);
     }
-    let ended = match Tool::from_name(name) {
-        Some(tool) => tools::run(tool, sub, &options),
-        None => perform::function(name, &functions::arguments(name, sub), &options),
+    let ended = if Tool::has_subcommand(name) {
+        Tool::of(&matches, name, sub).map(run_tool)
+    } else {
+        logging::start(options.verbose)
+            .map(|()| perform::function(name, &functions::arguments(name, sub), &options))
     };
+    let ended = ended.unwrap_or_else(|line| {
+        terminal::say(&line);
+        Ok(program::USAGE)
+    });
     program::exit_code(ended)
+}
+
+fn run_tool(tool: Tool) -> io::Result<u8> {
+    match tool {
+        Tool::Completion { shell } => completion::print(shell)?,
+        Tool::Port => {
+            kazoo_numbers_wire::panics::print_one_line();
+            kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
+        }
+    }
+    Ok(0)
 }
 
 /// Help that the library does not have: for the program and its tools.
 fn program_help(name: &str, sub: &ArgMatches, options: &Options) -> Option<String> {
-    if name != "help" || options.json {
+    if name != "help" || options.output.json {
         return None;
     }
     let mut all = arguments::command();
     all.build();
     let topic = match functions::arguments(name, sub).as_slice() {
-        [Argument::Text(topic)] => {
-            Tool::from_name(topic).and_then(|_| all.find_subcommand_mut(topic))?
-        }
+        [Argument::Text(topic)] if Tool::has_subcommand(topic) => all.find_subcommand_mut(topic)?,
+        [_, ..] => return None,
         _ => &mut all,
     };
     Some(topic.render_long_help().to_string())

@@ -2,28 +2,16 @@
 
 use std::io;
 
-use clap::ValueEnum;
 use kazoo_numbers::report::{Event, Renderer, audit, sanitise};
 use kazoo_numbers_cli::terminal::{print_bytes, say_bytes};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::Options;
 use crate::live::Live;
+use crate::options::{AuditFormat, Options};
 
 /// The most events that are printed together.
 const BATCH: usize = 256;
-
-/// The format of an audit document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AuditFormat {
-    /// One JSON object
-    Json,
-    /// One row for each finding
-    Csv,
-    /// One self-contained page
-    Html,
-}
 
 /// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +29,7 @@ impl Form {
     pub(crate) fn of(options: &Options) -> Self {
         match options.format {
             Some(document) => Self::Document(document),
-            None if options.json => Self::Json,
+            None if options.output.json => Self::Json,
             None => Self::Lines,
         }
     }

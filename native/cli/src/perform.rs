@@ -15,11 +15,11 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::arguments::Options;
 use crate::interrupt;
 use crate::live::Live;
+use crate::options::Options;
 use crate::output::{self, Form};
-use crate::{connection, journal, returned};
+use crate::{connection, journal, logging, returned};
 
 /// The most events in the channel. If it is full, the run waits for the terminal.
 const EVENTS: usize = 1024;
@@ -52,6 +52,8 @@ async fn performed(
     let cancel = CancellationToken::new();
     let signals = Signals::take()?;
     let live = Arc::new(Live::begin());
+    logging::keep_clear_of(&live);
+    logging::report_on_signal(live.clone())?;
     let interrupted = interrupt::watch(signals, cancel.clone(), live.clone());
     let showing = {
         let (live, cancel) = (live.clone(), cancel.clone());
@@ -60,7 +62,7 @@ async fn performed(
     let finished = run(Job {
         function: name.to_owned(),
         command,
-        host: connection::host(options.couchdb.as_deref()),
+        host: connection::host(options.address.couchdb.as_deref()),
         settings: Settings {
             command_line: journal::command_line(name, arguments),
             ..settings(options)
@@ -176,6 +178,6 @@ fn settings(options: &Options) -> Settings {
         settings.limit_parallel(usize::from(parallel));
     }
     settings.http.per_second = options.requests_per_second;
-    settings.http.ca_file.clone_from(&options.ca_file);
+    settings.http.ca_file = options.ca_file();
     settings
 }

@@ -2,16 +2,16 @@
 
 use std::io::{self, Write};
 
-use clap::{Arg, ArgAction};
+use clap::Args;
 use kazoo_numbers::report::sanitise;
 use serde_json::{Value, json};
 
 /// The `--json` option.
-pub fn json_argument() -> Arg {
-    Arg::new("json")
-        .long("json")
-        .action(ArgAction::SetTrue)
-        .help("Print one JSON object on each line: events, the summary, and the result")
+#[derive(Args, Clone, Copy, Debug)]
+pub struct JsonOutput {
+    /// Print one JSON object on each line: events, the summary, and the result
+    #[arg(long, global = true)]
+    pub json: bool,
 }
 
 /// Prints a line on standard error. Errors are ignored.

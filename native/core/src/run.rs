@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug_span, info, info_span};
 
 pub use crate::commands::{FAILED, NOT_HERE, Returned};
 pub use crate::engine::Settings;
@@ -13,7 +14,7 @@ pub use crate::report::ReportTo;
 
 use crate::command::{Command, help};
 use crate::commands::Answer;
-use crate::engine::{Run, decodes_names};
+use crate::engine::{Run, decodes_names, milliseconds_since};
 use crate::host::Host;
 use crate::journal::new_run_id;
 use crate::lease::{self, Lease, Taken};
@@ -51,17 +52,33 @@ pub struct Finished {
 /// Runs a command. Errors are reported as events and in the result.
 // Boxed, so that only this crate compiles it: every crate that polls an `async fn` compiles it again.
 pub fn run(job: Job) -> BoxFuture<'static, Finished> {
-    Box::pin(run_to_end(job))
+    Box::pin(async move {
+        let id = new_log_id();
+        let span = info_span!(
+            "run",
+            id,
+            function = job.function,
+            scope = job.command.scope().map_or("none", lease::Scope::name)
+        );
+        run_to_end(job, id).instrument(span).await
+    })
 }
 
-async fn run_to_end(job: Job) -> Finished {
+/// An id for the log and the lock. A journal has another one: ids of journals sort by the time of the first change.
+fn new_log_id() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
+async fn run_to_end(job: Job, id: String) -> Finished {
     let (started, started_at) = (Instant::now(), now());
+    info!(dry_run = job.settings.dry_run, "command: begins");
     let reporter = Reporter::new(
         job.events,
         job.command.spec().has_fixed_output,
         job.settings.report.is_some(),
     );
     let run = Arc::new(Run::new(
+        id,
         job.function.clone(),
         job.settings,
         job.host,
@@ -78,12 +95,13 @@ async fn run_to_end(job: Job) -> Finished {
         run.reporter.warn(line).await;
     }
     let summary = summary(&run, job.function, started);
+    run.steps.end(&summary);
     // A stopped run counts as interrupted: the next conversion completes it.
     if answer.is_ok() {
         run.end_journal(&summary).await;
     }
     let lost = match lock {
-        Some(lock) => lock.release().await,
+        Some(lock) => lock.release().instrument(debug_span!("unlock")).await,
         None => None,
     };
     let (returned, figures, error) = ended(&run, answer, &summary, lost).await;
@@ -115,6 +133,13 @@ async fn run_to_end(job: Job) -> Finished {
             figures,
         })
         .await;
+    info!(
+        exit_status = returned.exit_status(),
+        requests = summary.requests,
+        retries = summary.retries,
+        milliseconds = milliseconds_since(started),
+        "report: ends"
+    );
     Finished {
         returned,
         summary,

@@ -2,6 +2,8 @@
 
 use crate::frame::FromNative;
 use crate::term::Term;
+use kazoo_numbers_logs::activity::Activity;
+use kazoo_numbers_logs::session::LogEvent;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,6 +29,8 @@ pub struct Caller {
     waiting: Mutex<HashMap<u64, oneshot::Sender<Term>>>,
     stop: CancellationToken,
     gone: CancellationToken,
+    /// Whether the last frame is sent. No frame may follow it.
+    finished: Mutex<bool>,
 }
 
 impl Caller {
@@ -38,6 +42,7 @@ impl Caller {
             waiting: Mutex::default(),
             stop: CancellationToken::new(),
             gone: CancellationToken::new(),
+            finished: Mutex::default(),
         }
     }
 
@@ -83,6 +88,22 @@ impl Caller {
             .map(|_| ())
     }
 
+    /// Logs events, after so many that were dropped, and waits until they are logged.
+    pub async fn events(&self, dropped: u64, events: Vec<LogEvent>) -> Result<(), CallerGone> {
+        self.ask(|number| FromNative::Events(number, dropped, events))
+            .await
+            .map(|_| ())
+    }
+
+    /// Reports what the job does at the moment, unless it has ended.
+    pub(crate) fn report_activity(&self, activities: Vec<Activity>) {
+        let finished = self.finished();
+        if !*finished {
+            // A failure means that the caller is gone.
+            let _ = self.sink.send(FromNative::Activity(activities).encode());
+        }
+    }
+
     /// Calls the calling process and waits for its answer.
     pub async fn call(&self, request: Term) -> Result<Term, CallerGone> {
         self.ask(|number| FromNative::Call(number, request)).await
@@ -98,6 +119,7 @@ impl Caller {
 
     /// Sends the last frame of the job.
     pub(crate) fn finish(&self, last: &FromNative) {
+        *self.finished() = true;
         // A failure means that the caller is gone.
         let _ = self.sink.send(last.encode());
     }
@@ -118,6 +140,10 @@ impl Caller {
         };
         self.waiting().remove(&number);
         answer
+    }
+
+    fn finished(&self) -> MutexGuard<'_, bool> {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Term>>> {

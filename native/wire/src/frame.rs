@@ -4,6 +4,8 @@ use crate::decode::{MalformedTerm, decode};
 use crate::encode::encode;
 use crate::request::StartRequest;
 use crate::term::{Term, Unexpected};
+use kazoo_numbers_logs::activity::Activity;
+use kazoo_numbers_logs::session::LogEvent;
 use thiserror::Error;
 
 /// A frame from Erlang.
@@ -15,6 +17,8 @@ pub enum ToNative {
     Reply(u64, Term),
     /// Cancels the job: it finishes the request in flight, writes nothing more, and ends.
     Cancel,
+    /// Asks what the job does at the moment.
+    Activity,
 }
 
 /// Why bytes are not a valid frame.
@@ -35,12 +39,13 @@ impl ToNative {
         match (&term, term.as_atom(), term.as_tagged()) {
             (Term::Map(_), _, _) => Ok(Self::Start(Box::new(StartRequest::try_from(&term)?))),
             (_, Some("cancel"), _) => Ok(Self::Cancel),
+            (_, Some("activity"), _) => Ok(Self::Activity),
             (_, _, Some(("reply", [Term::Integer(number), answer]))) => {
                 let number = u64::try_from(*number)
                     .map_err(|_| Unexpected::instead_of("the number of a call"))?;
                 Ok(Self::Reply(number, answer.clone()))
             }
-            _ => Err(Unexpected::instead_of("a start request, a reply or cancel").into()),
+            _ => Err(Unexpected::instead_of("a start request, a reply, cancel or activity").into()),
         }
     }
 }
@@ -71,6 +76,10 @@ pub enum FromNative {
     Log(u64, Vec<String>),
     /// The progress of the run. Requires a reply.
     Progress(u64, String),
+    /// Events for the log, and the number of events that were dropped before them. Requires a reply.
+    Events(u64, u64, Vec<LogEvent>),
+    /// The work in progress, the longest first. No reply.
+    Activity(Vec<Activity>),
     /// A call. Requires a reply.
     Call(u64, Term),
     /// The job has ended.
@@ -92,6 +101,18 @@ impl FromNative {
             Self::Progress(number, line) => {
                 Term::tagged("progress", [sequence(*number), Term::text(line)])
             }
+            Self::Events(number, dropped, events) => Term::tagged(
+                "events",
+                [
+                    sequence(*number),
+                    sequence(*dropped),
+                    Term::List(events.iter().map(event).collect()),
+                ],
+            ),
+            Self::Activity(activities) => Term::tagged(
+                "activity",
+                [Term::List(activities.iter().map(activity).collect())],
+            ),
             Self::Call(number, request) => {
                 Term::tagged("call", [sequence(*number), request.clone()])
             }
@@ -116,6 +137,29 @@ impl JobResult {
             ),
         }
     }
+}
+
+fn event(event: &LogEvent) -> Term {
+    let mut about = vec![(Term::atom("target"), Term::text(event.target))];
+    for (key, value) in [
+        ("run", &event.run),
+        ("function", &event.function),
+        ("database", &event.database),
+    ] {
+        if let Some(value) = value {
+            about.push((Term::atom(key), Term::text(value)));
+        }
+    }
+    let line = Term::text(&event.line);
+    Term::tagged(event.level, [line, Term::Map(about)])
+}
+
+fn activity(activity: &Activity) -> Term {
+    let milliseconds = i64::try_from(activity.age.as_millis()).unwrap_or(i64::MAX);
+    Term::Tuple(vec![
+        Term::text(&activity.text),
+        Term::Integer(milliseconds),
+    ])
 }
 
 fn numbered(number: u64, lines: &[String]) -> [Term; 2] {

@@ -16,6 +16,7 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Mutex;
+use tracing::{Instrument, debug_span};
 
 /// Creates the host of a job.
 pub(crate) fn of(
@@ -87,9 +88,11 @@ struct Kazoo {
 
 impl Kazoo {
     async fn call(&self, request: Term) -> Result<Term, Error> {
+        let span = debug_span!("kazoo", request = name(&request));
         let answer = self
             .caller
             .call(request)
+            .instrument(span)
             .await
             .map_err(|CallerGone| Error::cancelled(operation::HOST))?;
         match answer.as_tagged() {
@@ -238,6 +241,12 @@ impl Host for Kazoo {
     fn carriers(&self) -> Option<Vec<String>> {
         self.carriers.clone()
     }
+}
+
+/// The name of a request, for the log.
+fn name(request: &Term) -> &str {
+    let tag = request.as_tagged().map(|(tag, _)| tag);
+    tag.or_else(|| request.as_atom()).unwrap_or_default()
 }
 
 fn refused(line: String) -> Error {

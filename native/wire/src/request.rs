@@ -66,6 +66,24 @@ pub enum LockMode {
     Off,
 }
 
+/// The least important events that go to Erlang's log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// None. Erlang modules of an older version do not know the frame.
+    #[default]
+    Off,
+    /// Errors.
+    Error,
+    /// Warnings and above.
+    Warning,
+    /// The steps of a run and above.
+    Info,
+    /// Databases, pages and batches, and above.
+    Debug,
+    /// All.
+    Trace,
+}
+
 /// The settings of a job. Absent settings have the defaults of the code that reads them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobSettings {
@@ -105,6 +123,8 @@ pub struct JobSettings {
     pub ca_file: Option<String>,
     /// Whether to report progress.
     pub follow: bool,
+    /// The events that go to Erlang's log.
+    pub log_level: LogLevel,
     /// An injected fault.
     pub fault: Option<InjectedFault>,
     /// Settings unknown to this version, which are ignored.
@@ -226,6 +246,7 @@ impl TryFrom<&Term> for JobSettings {
                 "report_directory" => settings.report_directory = Some(text(value)?),
                 "ca_file" => settings.ca_file = Some(text(value)?),
                 "metrics_file" => settings.metrics_file = Some(text(value)?),
+                "log_level" => settings.log_level = log_level(value)?,
                 "fault" => {
                     settings.fault = match value.as_atom() {
                         Some("start") => Some(InjectedFault::Start),
@@ -238,6 +259,20 @@ impl TryFrom<&Term> for JobSettings {
             }
         }
         Ok(settings)
+    }
+}
+
+fn log_level(term: &Term) -> Result<LogLevel, Unexpected> {
+    match term.as_atom() {
+        Some("off") => Ok(LogLevel::Off),
+        Some("error") => Ok(LogLevel::Error),
+        Some("warning") => Ok(LogLevel::Warning),
+        Some("info") => Ok(LogLevel::Info),
+        Some("debug") => Ok(LogLevel::Debug),
+        Some("trace") => Ok(LogLevel::Trace),
+        _ => Err(Unexpected::instead_of(
+            "the log_level off, error, warning, info, debug or trace",
+        )),
     }
 }
 

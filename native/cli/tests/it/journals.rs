@@ -205,7 +205,7 @@ fn full_disk_stops_run_and_runs_counts_written_documents() {
     let landed = changed(&revisions, &server.data().1);
     assert!(landed > 0, "{}", full.out);
     let runs = server.run(&["--journal", journal, "runs"]);
-    let line = format!("copy_number_dbs_to_accounts: {landed} documents written, broken off");
+    let line = format!("copy_number_dbs_to_accounts: {landed} documents written, interrupted");
     assert!(runs.out.contains(&line), "{landed}: {}", runs.out);
     let run = runs.out.split_whitespace().next().unwrap();
     undoes(&server, run, journal, before);

@@ -14,6 +14,7 @@ mod help;
 mod interrupts;
 mod journals;
 mod killed;
+mod logs;
 mod memory;
 mod refusals;
 mod support;

@@ -36,9 +36,12 @@ fn port_refuses_invalid_request_and_ends_with_input() {
 /// An ignored `--dry-run` would be a run without dry run.
 #[test]
 fn tool_without_dry_run_refuses_dry_run() {
-    let refused = run(&["--dry-run", "port"]);
-    assert_eq!(
-        (refused.status, refused.err.as_str()),
-        (1, "error: --dry-run cannot be used with port\n")
-    );
+    for line in [["--dry-run", "port"], ["port", "--dry-run"]] {
+        let refused = run(&line);
+        assert_eq!(
+            (refused.status, refused.err.as_str()),
+            (1, "error: --dry-run cannot be used with port\n"),
+            "{line:?}"
+        );
+    }
 }

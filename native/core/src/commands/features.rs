@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, FAILED, Returned};
+use super::known_features::{print_known, unknown};
 use crate::engine::{InPlace, Numbered, Run};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
-use crate::plan::{Decision, KNOWN_FEATURES, edit_features, features_of};
+use crate::plan::{Decision, edit_features, features_of};
 use crate::report::Reason;
 use crate::selection::{Edit, FeatureList};
 use couchdb::Error;
@@ -18,25 +19,6 @@ const DENIED: &str = "pvt_features_denied";
 pub(crate) async fn all(run: &Run) -> Result<Answer, Error> {
     print_known(run).await;
     Ok(Answer::Only(Returned::NoReturn))
-}
-
-async fn print_known(run: &Run) {
-    run.reporter.output("Known features:".to_owned()).await;
-    run.reporter
-        .output(format!("\t{}", KNOWN_FEATURES.join(" ")))
-        .await;
-}
-
-/// The answer for an unknown feature; `None` for a known one.
-pub(super) async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
-    if KNOWN_FEATURES.contains(&feature) {
-        return None;
-    }
-    run.reporter
-        .output(format!("Feature '{feature}' is not a known feature."))
-        .await;
-    print_known(run).await;
-    Some(Answer::Only(Returned::NoReturn))
 }
 
 /// Reads one number. `None`: the read failed, and the failure report has the reason.

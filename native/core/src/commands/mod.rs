@@ -11,6 +11,7 @@ pub(crate) mod copy_to_number_databases;
 pub(crate) mod features;
 pub(crate) mod fix;
 pub(crate) mod fix_apps;
+mod known_features;
 pub(crate) mod migrate_unassigned;
 mod number_database;
 pub(crate) mod purge;

@@ -2,24 +2,11 @@
 
 use super::answer::{Answer, FAILED, Returned};
 use crate::engine::Run;
-use crate::journal::Journals;
-use crate::operation;
-use couchdb::{Error, Kind};
-
-/// The journals that this host keeps.
-pub(super) fn journals(run: &Run) -> Result<Journals, Error> {
-    run.settings.journals.clone().ok_or_else(|| {
-        Error::new(
-            Kind::Config,
-            operation::JOURNAL,
-            "no journal is kept here, so there is nothing to undo",
-        )
-    })
-}
+use couchdb::Error;
 
 /// `runs/0`: lists the runs, the newest last.
 pub(crate) async fn runs(run: &Run) -> Result<Answer, Error> {
-    let journals = journals(run)?;
+    let journals = run.journals()?;
     journals.prune(None);
     let (runs, refused) = journals.runs_and_refused();
     for one in runs {
@@ -28,10 +15,10 @@ pub(crate) async fn runs(run: &Run) -> Result<Answer, Error> {
             one.start.run, one.start.at, one.start.command, one.landed
         );
         if !one.ended {
-            line.push_str(", broken off");
+            line.push_str(", interrupted");
         }
         if one.unknown > 0 {
-            line.push_str(&format!(", of {} more it is not known", one.unknown));
+            line.push_str(&format!(", the result of {} more is unknown", one.unknown));
         }
         run.reporter.output(line).await;
     }

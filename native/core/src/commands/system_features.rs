@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::answer::{Answer, Returned};
-use super::features::unknown;
+use super::known_features::unknown;
 use crate::engine::{MissingDatabase, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{DEFAULT_FEATURES_ALLOWED, DatabaseName, NUMBER_MANAGER};
 use crate::operation;

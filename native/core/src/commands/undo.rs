@@ -7,7 +7,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use super::runs::journals;
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::journal::{Journals, PlannedWrite, RunStart, Steps};
 use crate::kazoo::{DatabaseName, KazooDatabase};
@@ -25,7 +24,7 @@ const UNIT: u64 = 1 << 10;
 
 /// Refuses a run that cannot be undone here, before all other work, the lock included.
 pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Error> {
-    let journals = journals(run)?;
+    let journals = run.journals()?;
     journals.prune(Some(id));
     let start = journals.start(id).map_err(|error| match error.kind() {
         Kind::NotFound => refused(format!(
@@ -53,7 +52,7 @@ fn refused(line: String) -> Error {
 
 /// `undo/1`, `undo/2`
 pub(crate) async fn undo(run: &Arc<Run>, id: String) -> Result<(), Error> {
-    let journals = journals(run)?;
+    let journals = run.journals()?;
     let Some(start) = journals.start(&id)? else {
         run.reporter
             .output(format!(

@@ -1,6 +1,7 @@
 //! Announces changes that were made, or that a dry run plans.
 
 use document::{Change, Revision};
+use tracing::{Instrument, debug_span};
 
 use super::run::Run;
 use crate::host::{ChangedRow, NOTICE_FIELDS};
@@ -16,7 +17,9 @@ impl Run {
             return;
         }
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-        let (ids, line) = match self.cluster.host().changed(database, rows).await {
+        let span = debug_span!("announce", database = %database, rows = rows.len());
+        let changed = self.cluster.host().changed(database, rows);
+        let (ids, line) = match changed.instrument(span).await {
             Ok(unannounced) if unannounced.ids.is_empty() => return,
             Ok(unannounced) => {
                 let line = format!(

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use document::{Change, Document};
 
+use tracing::{Instrument, debug_span, trace};
+
 use super::attempts::{Attempts, Finished};
 use super::reconcile::{Decide, MissingDatabase, Read, Reconciler, Target};
 use super::run::Run;
@@ -132,11 +134,13 @@ impl<'a> Applying<'a> {
     }
 
     pub(super) fn done(&mut self, id: &str, outcome: Outcome, written: Written) {
+        trace!(id, outcome = outcome.name(), "document done");
         self.run.reporter.decided(self.database, outcome, 1);
         self.ends.insert(id.to_owned(), End::Done { written });
     }
 
     pub(super) fn failed(&mut self, database: &str, reason: Reason, id: &str) {
+        trace!(id, reason = %reason.key(), "document failed");
         self.run.reporter.failed(database, reason, id);
         self.ends.insert(id.to_owned(), End::Failed);
     }
@@ -199,7 +203,9 @@ impl<'a> Applying<'a> {
             return Ok(Planned::default());
         }
         let ids: Vec<String> = targets.iter().map(|target| target.id.clone()).collect();
-        let decided = match self.decide.decide_all(self.database, targets, read).await {
+        let span = debug_span!("plan", database = %self.database, documents = ids.len());
+        let deciding = self.decide.decide_all(self.database, targets, read);
+        let decided = match deciding.instrument(span).await {
             Ok(decided) => decided,
             Err(error) => {
                 self.all_failed(&error, ids.iter().map(String::as_str))?;

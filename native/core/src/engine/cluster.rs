@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::{Mutex, OnceCell};
+use tracing::{Instrument, debug_span};
 
 use crate::host::Host;
 use crate::journal::RunStart;
@@ -82,20 +83,24 @@ impl Cluster {
 
     /// All databases with this prefix on all servers of the host, sorted.
     pub(crate) async fn databases(&self, prefix: &str) -> Result<Vec<DatabaseName>, Error> {
-        match self.host.databases(prefix).await? {
-            Some(mut databases) => {
-                databases.sort();
-                databases.dedup();
-                Ok(databases)
+        let list = async {
+            match self.host.databases(prefix).await? {
+                Some(mut databases) => {
+                    databases.sort();
+                    databases.dedup();
+                    Ok(databases)
+                }
+                None => self.server(None).await?.databases(prefix).await,
             }
-            None => self.server(None).await?.databases(prefix).await,
-        }
+        };
+        list.instrument(debug_span!("databases", prefix)).await
     }
 
     /// The identity that the cluster reports.
     pub(crate) async fn identity(&self) -> Result<&ClusterIdentity, Error> {
         self.identity
             .get_or_try_init(|| async { self.server(None).await?.identity().await })
+            .instrument(debug_span!("identity"))
             .await
     }
 
@@ -141,8 +146,10 @@ impl Cluster {
             return Ok(None);
         };
         let server = self.server(Some(&database)).await?;
+        let span = debug_span!("documents", database = %database, id = NUMBER_MANAGER);
         let found = match server
             .read_documents(&database, &[NUMBER_MANAGER], Attachments::Stubs, 1)
+            .instrument(span)
             .await
         {
             Ok(found) => found,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::{Instrument, debug_span};
+
 use super::run::Run;
 use crate::kazoo::{
     AccountId, Classification, DatabaseName, KazooDatabase, encoded_number_database_of,
@@ -35,7 +37,8 @@ impl Run {
 
     async fn database_must_exist(&self, database: &DatabaseName) -> Result<(), Error> {
         let server = self.cluster.server(Some(database)).await?;
-        if server.exists(database).await? {
+        let span = debug_span!("exists", database = %database);
+        if server.exists(database).instrument(span).await? {
             Ok(())
         } else {
             Err(missing(database))

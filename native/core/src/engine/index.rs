@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use tracing::{Instrument, debug, debug_span};
+
 use super::run::Run;
 use super::scan::Scan;
 use crate::kazoo::{AccountId, DatabaseName};
@@ -65,7 +67,9 @@ impl Run {
                     });
                 }
                 Err(error) if error.is_fatal() => return Err(error),
-                Err(_) => {}
+                Err(error) => {
+                    debug!(database = %database, %error, "no index: all documents are read")
+                }
             }
         }
         let scan = self.scan(database, IdRange::all());
@@ -86,7 +90,8 @@ impl Run {
         let server = self.cluster.server(Some(database)).await?;
         let keys = keys_of(account);
         let asked = server.rows_in_range(database, &keys, self.settings.max_bulk_read);
-        let found = asked.await.inspect_err(|error| {
+        let span = debug_span!("index", database = %database, account = %account);
+        let found = asked.instrument(span).await.inspect_err(|error| {
             if error.kind() == Kind::Timeout {
                 self.indexes_are_slow.store(true, Ordering::Relaxed);
             }

@@ -2,11 +2,14 @@
 
 use std::time::SystemTime;
 
+use tracing::info;
+
 use super::run::Run;
-use crate::journal::{Journal, Record};
+use crate::journal::{Journal, Journals, Record};
+use crate::operation;
 use crate::report::Frontend;
 use crate::report::Summary;
-use couchdb::Error;
+use couchdb::{Error, Kind};
 
 impl Run {
     /// The journal of this run, started on the first call. `None`: the run keeps no journal.
@@ -22,6 +25,7 @@ impl Run {
                 let (journal, elsewhere) = journals
                     .begin(self.command_line(), &self.settings.who, &server, identity)
                     .map_err(|error| self.without_undo(&error))?;
+                info!(journal = journal.run(), "apply: journal begins");
                 if let Some(why) = elsewhere {
                     let path = journal.path().display();
                     self.reporter
@@ -32,6 +36,21 @@ impl Run {
             })
             .await?;
         Ok(journal.as_ref())
+    }
+
+    /// The journals that this host keeps.
+    ///
+    /// # Errors
+    ///
+    /// The host keeps none.
+    pub(crate) fn journals(&self) -> Result<Journals, Error> {
+        self.settings.journals.clone().ok_or_else(|| {
+            Error::new(
+                Kind::Config,
+                operation::JOURNAL,
+                "no journal is kept here, so there is nothing to undo",
+            )
+        })
     }
 
     /// Prunes old journals. Commands that only read also prune, because they often run alone for months and a journal holds

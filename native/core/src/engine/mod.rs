@@ -24,6 +24,7 @@ mod run;
 mod scan;
 mod services;
 mod settings;
+mod steps;
 mod tasks;
 mod write;
 
@@ -40,3 +41,4 @@ pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler
 pub(crate) use run::Run;
 pub(crate) use scan::may_be_a_number;
 pub use settings::{Lock, Settings};
+pub(crate) use steps::milliseconds_since;

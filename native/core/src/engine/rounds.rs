@@ -26,6 +26,11 @@ pub(super) enum NextRound {
 pub(super) struct Rounds(u32);
 
 impl Rounds {
+    /// The number of the round that is sent next, from 1.
+    pub(super) fn number(&self) -> u32 {
+        self.0 + 1
+    }
+
     /// A batch was sent. The next step; `None`: all its documents are settled.
     pub(super) fn next(&mut self, unsettled: Unsettled, attempts: &Attempts) -> Option<NextRound> {
         let Unsettled { ids, trouble } = unsettled;

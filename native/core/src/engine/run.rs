@@ -6,12 +6,14 @@ use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::budget::Budget;
 use super::cluster::Cluster;
 use super::once::OncePerKey;
 use super::services::Services;
 use super::settings::Settings;
+use super::steps::Steps;
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
@@ -20,6 +22,8 @@ use couchdb::{Cancel, Error};
 
 /// One run: its settings, and one object per concern.
 pub(crate) struct Run {
+    /// The id of the run in the log and in the lock.
+    pub(crate) id: String,
     pub(crate) settings: Settings,
     /// The function's name.
     pub(crate) function: String,
@@ -36,10 +40,12 @@ pub(crate) struct Run {
     pub(super) indexes_are_slow: AtomicBool,
     /// The journal, if the run keeps one and has changed something.
     pub(super) journal: OnceCell<Option<Journal>>,
+    pub(crate) steps: Steps,
 }
 
 impl Run {
     pub(crate) fn new(
+        id: String,
         function: String,
         settings: Settings,
         host: Arc<dyn Host>,
@@ -67,6 +73,8 @@ impl Run {
             usages: OncePerKey::default(),
             indexes_are_slow: AtomicBool::new(false),
             journal: OnceCell::new(),
+            steps: Steps::default(),
+            id,
             function,
             settings,
             reporter,
@@ -107,6 +115,7 @@ impl Run {
         if error.is_fatal() {
             return Err(error);
         }
+        debug!(%database, %error, "database failed");
         self.reporter
             .database_failed(&database.encoded(), error.kind());
         Ok(())

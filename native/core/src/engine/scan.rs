@@ -1,6 +1,11 @@
 //! Reads the documents of a database, page by page or by ids.
 
+use std::time::Instant;
+
+use tracing::{Instrument, debug, debug_span};
+
 use super::run::Run;
+use super::steps::milliseconds_since;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, range_after_numbers, range_of_numbers};
 use couchdb::{
     Attachments, DatabaseName as Name, Document, Error, Found, FromRow, Kind, Operation, Pages,
@@ -24,17 +29,33 @@ pub(crate) struct Scan<'a, T> {
     pages: Pages<T>,
     /// Whether rows count as documents read.
     counts: bool,
+    /// The pages that were requested.
+    requested: u64,
 }
 
 impl<T: FromRow> Scan<'_, T> {
     /// The next page; `None` after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<T>>, Error> {
-        let page = self.pages.next().await?;
-        if let Some(page) = &page {
-            let documents = if self.counts { page.len() } else { 0 };
-            self.run.reporter.read(&self.database, documents);
-        }
-        Ok(page)
+        self.run.steps.scan();
+        self.requested += 1;
+        let rows = if self.counts { "documents" } else { "ids" };
+        let span = debug_span!("page", database = %self.database, rows, page = self.requested);
+        let next = async {
+            let began = Instant::now();
+            let page = self.pages.next().await?;
+            if let Some(page) = &page {
+                let documents = if self.counts { page.len() } else { 0 };
+                self.run.steps.plan();
+                self.run.reporter.read(&self.database, documents);
+                debug!(
+                    rows = page.len(),
+                    milliseconds = milliseconds_since(began),
+                    "page read"
+                );
+            }
+            Ok(page)
+        };
+        next.instrument(span).await
     }
 }
 
@@ -53,6 +74,7 @@ impl Run {
             database: database.clone(),
             pages: Pages::of_documents(server, name, range, stubs, limit),
             counts: true,
+            requested: 0,
         })
     }
 
@@ -69,6 +91,7 @@ impl Run {
             database: database.clone(),
             pages: Pages::of_revisions(server, database.clone(), range, limit),
             counts: false,
+            requested: 0,
         })
     }
 
@@ -79,12 +102,18 @@ impl Run {
         ids: &[&str],
         attachments: Attachments,
     ) -> Result<Vec<Found<Document>>, Error> {
+        self.steps.scan();
         let server = self.cluster.server(Some(database)).await?;
         let limit = self.settings.max_bulk_read.min(KEYS_AT_ONCE);
+        let span = debug_span!("documents", database = %database, ids = ids.len());
+        let began = Instant::now();
         let found = server
             .read_documents(database, ids, attachments, limit)
+            .instrument(span.clone())
             .await?;
         let present = found.iter().filter(|found| found.is_present()).count();
+        self.steps.plan();
+        debug!(parent: &span, present, milliseconds = milliseconds_since(began), "documents read");
         self.reporter.read(database, present);
         // Attachments inline are large: two such documents could use up the budget for answers.
         Ok(match attachments {
@@ -112,7 +141,11 @@ impl Run {
     ) -> Result<Vec<Found<Revised>>, Error> {
         let server = self.cluster.server(Some(database)).await?;
         let limit = self.settings.max_bulk_read.min(KEYS_AT_ONCE);
-        server.read_revisions(database, ids, limit).await
+        let span = debug_span!("revisions", database = %database, ids = ids.len());
+        server
+            .read_revisions(database, ids, limit)
+            .instrument(span)
+            .await
     }
 
     /// Reads the losing leaves of a document, attachments inline. A leaf that no longer exists is skipped.
@@ -126,7 +159,9 @@ impl Run {
         let mut leaves = Vec::new();
         let mut bytes = 0;
         for rev in revisions {
-            let Some(leaf) = server.open_revision(database, id, &rev).await? else {
+            let span = debug_span!("conflict", database = %database, id, %rev);
+            let leaf = server.open_revision(database, id, &rev);
+            let Some(leaf) = leaf.instrument(span).await? else {
                 continue;
             };
             bytes += leaf.text().len();
@@ -159,7 +194,10 @@ impl Run {
         };
         let mut numbers = self.scan(&database, range_of_numbers()).await?;
         let mut others = self.scan_ids(&database, range_after_numbers()).await?;
-        match numbers.pages.begin_with(&mut others.pages).await {
+        self.steps.scan();
+        let span = debug_span!("page", database = %database, rows = "documents and ids", page = 1);
+        let begun = numbers.pages.begin_with(&mut others.pages);
+        match begun.instrument(span).await {
             // Each of the two scans reports an error or an answer that is too large.
             Err(error)
                 if matches!(

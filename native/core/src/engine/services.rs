@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug_span};
 
 use crate::host::Host;
 use crate::kazoo::AccountId;
@@ -37,7 +38,8 @@ impl Services {
             if cancel.is_cancelled() {
                 return Err(Error::cancelled(operation::HOST));
             }
-            match host.services(account).await {
+            let span = debug_span!("services", %account);
+            match host.services(account).instrument(span).await {
                 Ok(true) => {}
                 Ok(false) => left.push(account.to_string()),
                 Err(error) => {

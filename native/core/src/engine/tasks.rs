@@ -3,14 +3,41 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
+use tracing::{Instrument, debug, debug_span, info};
 
 use super::run::Run;
-use crate::kazoo::DatabaseName;
+use super::steps::milliseconds_since;
+use crate::kazoo::{AccountId, DatabaseName};
 use crate::operation;
 use couchdb::{Error, Kind};
+
+/// An item of work, by its database.
+pub(crate) trait OfDatabase {
+    /// The database, for the log.
+    fn database(&self) -> DatabaseName;
+}
+
+impl OfDatabase for DatabaseName {
+    fn database(&self) -> DatabaseName {
+        self.clone()
+    }
+}
+
+impl OfDatabase for AccountId {
+    fn database(&self) -> DatabaseName {
+        AccountId::database(*self)
+    }
+}
+
+impl<T: OfDatabase, U> OfDatabase for (T, U) {
+    fn database(&self) -> DatabaseName {
+        self.0.database()
+    }
+}
 
 impl Run {
     /// Calls `work` for each item, several at a time, each in a separate task. The first error stops the others; a panic is an
@@ -21,7 +48,7 @@ impl Run {
         work: W,
     ) -> Result<Vec<R>, Error>
     where
-        T: Send + 'static,
+        T: OfDatabase + Send + 'static,
         R: Send + 'static,
         F: Future<Output = Result<R, Error>> + Send + 'static,
         W: Fn(Arc<Self>, T) -> F,
@@ -55,7 +82,7 @@ impl Run {
         work: W,
     ) -> Result<Vec<Option<R>>, Error>
     where
-        T: Send + 'static,
+        T: OfDatabase + Send + 'static,
         R: Send + 'static,
         F: Future<Output = Result<R, Error>> + Send + 'static,
         W: Fn(Arc<Self>, T) -> F,
@@ -94,7 +121,7 @@ impl Run {
         work: W,
     ) -> Result<Vec<R>, Error>
     where
-        T: Send + 'static,
+        T: OfDatabase + Send + 'static,
         R: Send + 'static,
         F: Future<Output = Result<R, Error>> + Send + 'static,
         W: Fn(Arc<Self>, T) -> F,
@@ -114,7 +141,10 @@ impl Run {
                 stopped.get_or_insert(error);
             }
         };
-        self.reporter.to_do(all.len()).await;
+        let began = Instant::now();
+        let of = all.len();
+        info!(databases = of, "command: databases begin");
+        self.reporter.to_do(of).await;
         for (index, one) in all.into_iter().enumerate() {
             while let Some(done) = tasks.try_join_next() {
                 take(done, &mut stopped);
@@ -124,22 +154,36 @@ impl Run {
             }
             // The semaphore is never closed. Without a permit the work would still be correct.
             let place = places.clone().acquire_owned().await.ok();
+            let span = debug_span!("database", database = %one.database(), number = index + 1, of);
             let task = work(self.clone(), one);
             let run = self.clone();
-            tasks.spawn(async move {
+            let work = async move {
+                let began = Instant::now();
                 let result = task.await;
+                match &result {
+                    Ok(_) => debug!(milliseconds = milliseconds_since(began), "database ends"),
+                    Err(error) => debug!(%error, "database ends the run"),
+                }
                 run.reporter.one_done().await;
                 let pause = run.settings.time_between_databases;
                 if !pause.is_zero() {
-                    tokio::time::sleep(pause).await;
+                    tokio::time::sleep(pause)
+                        .instrument(debug_span!("time_between_db"))
+                        .await;
                 }
                 drop(place);
                 (index, result)
-            });
+            };
+            tasks.spawn(work.instrument(span));
         }
         while let Some(done) = tasks.join_next().await {
             take(done, &mut stopped);
         }
+        info!(
+            databases = of,
+            milliseconds = milliseconds_since(began),
+            "command: databases end"
+        );
         match stopped {
             Some(error) => Err(error),
             None => Ok(results.into_values().collect()),

@@ -1,14 +1,18 @@
 //! Writing: batches of changes with the revisions that were read, until each has landed or failed for good.
 
 use std::collections::HashMap;
+use std::time::Instant;
+
+use tracing::{Instrument, debug, debug_span};
 
 use super::apply::{Applying, Written};
 use super::attempts::{Unsettled, with_leaves};
 use super::rounds::{NextRound, Rounds};
+use super::steps::milliseconds_since;
 use crate::journal::{Intent, Record, Reserved};
 use crate::kazoo::has_attachment_stubs;
 use crate::report::{Outcome, Reason};
-use couchdb::{Attachments, Backoff, Error, Found, Operation, Write};
+use couchdb::{Attachments, Backoff, Error, Found, Landed, Operation, Write};
 use document::{Change, Document, Leaf};
 
 impl Applying<'_> {
@@ -59,7 +63,14 @@ impl Applying<'_> {
         let mut backoff = Backoff::new(&self.run.settings.http);
         let mut rounds = Rounds::default();
         while !changes.is_empty() {
-            let unsettled = self.write_once(changes).await?;
+            let round = rounds.number();
+            let span = debug_span!(
+                "batch",
+                database = %self.database,
+                documents = changes.len(),
+                round
+            );
+            let unsettled = self.write_once(changes).instrument(span).await?;
             let (again, trouble) = match rounds.next(unsettled, &self.attempts) {
                 None => return Ok(()),
                 Some(NextRound::Again { ids, trouble }) => (ids, trouble),
@@ -75,8 +86,10 @@ impl Applying<'_> {
             };
             if let Some(error) = trouble {
                 let pause = backoff.after(&error);
+                let span = debug_span!("pause", database = %self.database, round, %error);
+                debug!(parent: &span, documents = again.len(), "batch failed: read again");
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = tokio::time::sleep(pause).instrument(span) => {}
                     () = self.run.cancel.cancelled() => {
                         return Err(Error::cancelled(Operation::SAVE_DOCS));
                     }
@@ -97,7 +110,11 @@ impl Applying<'_> {
 
     /// Sends changes once. Returns the documents that must be decided again.
     async fn write_once(&mut self, changes: Vec<Change>) -> Result<Unsettled, Error> {
-        let reserved = self.write_down(&changes).await?;
+        self.run.steps.apply();
+        let reserved = self
+            .write_down(&changes)
+            .instrument(debug_span!("journal"))
+            .await?;
         let writes: Vec<Write<'_>> = changes
             .iter()
             .map(|change| Write {
@@ -113,12 +130,16 @@ impl Applying<'_> {
             })
             .collect();
         let server = self.run.cluster.server(Some(self.database)).await?;
+        let began = Instant::now();
         let landed = server
             .bulk_docs(self.database, &writes, self.run.settings.max_bulk_insert)
             .await;
         drop(writes);
+        let milliseconds = milliseconds_since(began);
         let mut rows = Vec::new();
         let mut noted = Vec::new();
+        let is_conflict = |landed: &&Landed| matches!(landed, Landed::Conflict);
+        let conflicts = landed.iter().filter(is_conflict).count();
         let mut restored = Vec::new();
         let answers = self.attempts.answered_all(changes, landed);
         for (change, rev) in answers.written {
@@ -133,6 +154,13 @@ impl Applying<'_> {
         for (id, error) in answers.failed {
             self.failed(&self.database.encoded(), (&error).into(), &id);
         }
+        debug!(
+            written = rows.len(),
+            conflicts,
+            read_again = answers.unsettled.ids.len(),
+            milliseconds,
+            "batch written"
+        );
         if let Some(journal) = self.run.journal().await? {
             journal.note(&noted, reserved)?;
         }

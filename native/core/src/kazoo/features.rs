@@ -56,14 +56,14 @@ pub fn features_of_list(json: &str, document: &Document) -> Option<String> {
 
 /// The settings of a listed feature, from the document's public fields.
 fn settings_of(feature: &str, document: &Document) -> String {
-    let some_of = |field: &str, names: &[&str]| {
+    let some_of = |field: &str, names: &[&str], is_left_out: fn(&str) -> bool| {
         let object = document
             .get(field)
             .and_then(|json| Object::parse(json).ok())
             .unwrap_or_default();
         let fields: Vec<String> = names
             .iter()
-            .filter_map(|name| Some((name, object.get(name).filter(|json| !is_empty(json))?)))
+            .filter_map(|name| Some((name, object.get(name).filter(|json| !is_left_out(json))?)))
             .map(|(name, json)| format!("{}:{json}", quoted(name)))
             .collect();
         format!("{{{}}}", fields.join(","))
@@ -73,9 +73,9 @@ fn settings_of(feature: &str, document: &Document) -> String {
             let is_true = matches!(document.get(feature), Some("true" | "\"true\""));
             is_true.to_string()
         }
-        "ringback" => some_of(feature, &["early", "transfer"]),
-        "failover" => some_of(feature, &["e164", "sip"]),
-        "outbound_cnam" => some_of("cnam", &["display_name"]),
+        "ringback" => some_of(feature, &["early", "transfer"], is_empty),
+        "failover" => some_of(feature, &["e164", "sip"], is_empty),
+        "outbound_cnam" => some_of("cnam", &["display_name"], is_no_text),
         "inbound_lookup" => r#"{"inbound_lookup":true}"#.to_owned(),
         "prepend" => {
             let prepend = document
@@ -93,15 +93,22 @@ fn settings_of(feature: &str, document: &Document) -> String {
     }
 }
 
-/// Whether Kazoo treats a value as empty.
+/// Whether Kazoo treats a value as empty (`kz_term:is_empty/1`).
 fn is_empty(json: &str) -> bool {
-    match json {
-        "null" | "\"\"" => true,
-        _ if json.starts_with('{') => {
-            Object::parse(json).is_ok_and(|object| object.fields().next().is_none())
+    match json.bytes().next() {
+        Some(b'"') => {
+            string(json).is_some_and(|text| matches!(&*text, "" | "0" | "NULL" | "undefined"))
         }
-        _ => elements(json).is_some_and(|elements| elements.is_empty()),
+        Some(b'{') => Object::parse(json).is_ok_and(|object| object.fields().next().is_none()),
+        Some(b'[') => elements(json).is_some_and(|elements| elements.is_empty()),
+        Some(b'-' | b'0'..=b'9') => json.parse() == Ok(0.0),
+        _ => json == "null",
     }
+}
+
+/// Whether a value is not a text, or the empty one (`kz_json:get_ne_binary_value/2`).
+fn is_no_text(json: &str) -> bool {
+    string(json).is_none_or(|text| text.is_empty())
 }
 
 #[cfg(test)]
@@ -125,6 +132,58 @@ mod tests {
                 + r#""failover":{"e164":"+1"},"force_outbound":true,"prepend":{"name":"P","enabled":false},"#
                 + r#""ringback":{},"port":{"x":1},"local":{}}"#
         );
+    }
+
+    #[test]
+    fn value_that_kazoo_treats_as_empty_is_left_out() {
+        for empty in [
+            "null",
+            r#""""#,
+            r#""0""#,
+            r#""\u0030""#,
+            r#""NULL""#,
+            r#""undefined""#,
+            "0",
+            "-0",
+            "0.0",
+            "0e5",
+            "[]",
+            "[ ]",
+            "{}",
+            "{ }",
+        ] {
+            let document = format!(r#"{{"port":{empty},"failover":{{"e164":{empty},"sip":"s"}}}}"#);
+            assert_eq!(
+                features(r#"["port","failover"]"#, &document).unwrap(),
+                r#"{"port":{},"failover":{"sip":"s"}}"#,
+                "{empty}"
+            );
+        }
+        for kept in [
+            "false",
+            "1",
+            "0.5",
+            r#""null""#,
+            r#""00""#,
+            "[0]",
+            r#"{"a":0}"#,
+        ] {
+            let document = format!(r#"{{"port":{kept}}}"#);
+            let expected = format!(r#"{{"port":{kept}}}"#);
+            assert_eq!(features(r#"["port"]"#, &document).unwrap(), expected);
+        }
+        for (name, kept) in [
+            (r#""0""#, r#"{"display_name":"0"}"#),
+            (r#""""#, "{}"),
+            ("7", "{}"),
+        ] {
+            let document = format!(r#"{{"cnam":{{"display_name":{name}}}}}"#);
+            let expected = format!(r#"{{"outbound_cnam":{kept}}}"#);
+            assert_eq!(
+                features(r#"["outbound_cnam"]"#, &document).unwrap(),
+                expected
+            );
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, debug, field, info, info_span};
 
 use super::Scope;
 use super::claim::{Claim, NextClaim};
@@ -36,24 +37,27 @@ pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error
         return Ok(Taken::Unneeded);
     }
     let settings = &run.settings;
-    let me = Holder::new(
+    let mut me = Holder::new(
         run.command_line(),
         &settings.who,
         &settings.place,
         Scope::Exclusive,
         settings.lease,
     );
+    me.run.clone_from(&run.id);
     let server = run.cluster.server(None).await?;
     let document = Arc::new(LockDocument::new(
         server.with_own_queue(CancellationToken::new()),
     )?);
     let mut held = Lease::new(document, me.run.clone());
+    let span = info_span!("lock", waits_for = field::Empty);
     let taken = tokio::select! {
-        taken = acquire(run, &mut held, &me) => taken,
+        taken = acquire(run, &mut held, &me).instrument(span) => taken,
         () = run.cancel.cancelled() => Err(Error::cancelled(Operation::SAVE_DOCS)),
     };
     match taken {
         Ok(Ok(renewal)) => {
+            info!("command: lock acquired");
             held.keep(renewal, run.cancel.clone());
             Ok(Taken::Ours(held))
         }
@@ -110,6 +114,8 @@ async fn acquire(
             }
             NextClaim::Wait { line, pause } => {
                 if waits_for.as_ref() != Some(&line) {
+                    Span::current().record("waits_for", line.as_str());
+                    info!("command: waits for the lock");
                     run.reporter.note(line.clone()).await;
                     waits_for = Some(line);
                 }
@@ -155,6 +161,7 @@ async fn wait_for_server(
     if !error.is_temporary() || !again {
         return Err(error);
     }
+    debug!(%error, failed = failing.failed, "lock not written: again");
     sleep(failing.backoff.after(&error)).await;
     Ok(())
 }

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, debug_span, warn};
 
 use super::claim::OwnEntry;
 use super::document::{LockDocument, now};
@@ -52,10 +53,11 @@ impl Lease {
         let document = self.document.clone();
         let run = self.run.clone();
         let ended = self.ended.clone();
-        let task = tokio::spawn(async move {
+        let renewing = async move {
             // Each is set once, by this task alone.
             tokio::select! {
                 why = document.renew(&run, renewal) => {
+                    warn!("{why}");
                     let _ = ended.lost.set(why);
                     cancel.cancel();
                 }
@@ -63,7 +65,8 @@ impl Lease {
                     let _ = ended.cancelled.set(Instant::now());
                 }
             }
-        });
+        };
+        let task = tokio::spawn(renewing.in_current_span());
         self.renewing = Some(task.abort_handle());
     }
 
@@ -88,10 +91,11 @@ impl Lease {
         let document = self.document.clone();
         let run = self.run.clone();
         let runtime = Handle::try_current().ok()?;
-        Some(runtime.spawn(async move {
+        let leaving = async move {
             // Failing that, the lease runs out.
             let _ = timeout(RELEASE, document.leave(&run)).await;
-        }))
+        };
+        Some(runtime.spawn(leaving.in_current_span()))
     }
 }
 
@@ -112,10 +116,21 @@ impl LockDocument {
                 Err(stopped) => return stopped.line(),
             };
             let renewing = self.change(false, |holders, now| holders.renewed(run, now));
-            let tried = match timeout_at(until, renewing).await {
-                Ok(Ok(true)) => Tried::Renewed,
+            let span = debug_span!("renewal");
+            let tried = match timeout_at(until, renewing.instrument(span)).await {
+                Ok(Ok(true)) => {
+                    debug!("lock renewed");
+                    Tried::Renewed
+                }
                 Ok(Ok(false)) => Tried::Removed,
-                _ => Tried::Failed,
+                Ok(Err(error)) => {
+                    warn!(%error, "lock not renewed: again");
+                    Tried::Failed
+                }
+                Err(_) => {
+                    warn!("lock not renewed, no answer: again");
+                    Tried::Failed
+                }
             };
             if let Some(stopped) = renewal.tried(began, tried, now()) {
                 return stopped.line();

@@ -13,6 +13,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The name in the lock's document and in logs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Exclusive => "exclusive",
+        }
+    }
+
     /// Whether runs of these scopes may not go on at the same time.
     pub fn excludes(self, other: Self) -> bool {
         self == Self::Exclusive && other == Self::Exclusive

@@ -1,13 +1,13 @@
 //! Writes the files of a run: its report, and counters for Prometheus. A file that cannot be written is a warning and not a
 //! failure.
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
 use super::{About, Metrics, Reporter, Summary, document};
@@ -155,14 +155,14 @@ fn turn(path: &Path) -> io::Result<File> {
         return Err(io::Error::other("the lock file is not a regular file"));
     }
     for _ in 1..TURNS {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(TURN),
-            Err(error) => return Err(error.into()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(TURN),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
     Err(io::Error::new(
         ErrorKind::TimedOut,
-        "another run does not let them go",
+        "another run holds their lock",
     ))
 }

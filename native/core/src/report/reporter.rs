@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tracing::{Instrument, debug_span};
 
 use super::{Event, Failures, Outcome, Progress, Reason, RecordedEvents, Tally};
 use crate::kazoo::DatabaseName;
@@ -57,7 +58,14 @@ impl Reporter {
                 .unwrap_or_else(PoisonError::into_inner)
                 .record(&event);
         }
-        let _ = self.events.send(event).await;
+        if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
+            // The receiver is a terminal, a pipe or a process that is slower than the run.
+            let _ = self
+                .events
+                .send(event)
+                .instrument(debug_span!("output"))
+                .await;
+        }
     }
 
     /// Reports a line of the command's output.

@@ -4,10 +4,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, value_parser};
 use kazoo_numbers_cli::program::{FAILED, USAGE};
 use kazoo_numbers_cli::signals::Signals;
-use kazoo_numbers_cli::terminal::{self, json_argument, own_event};
+use kazoo_numbers_cli::terminal::{self, JsonOutput, own_event};
 use kazoo_numbers_sandbox::{SandboxConfig, Server, random_password};
 use serde_json::json;
 
@@ -15,7 +15,7 @@ const USER: &str = "admin";
 const PORT: u16 = 5984;
 
 pub(crate) fn subcommand() -> Command {
-    Command::new("sandbox")
+    JsonOutput::augment_args(Command::new("sandbox"))
         .about("Serve a CouchDB to try commands on, until Ctrl-C")
         .long_about(
             "Serves a CouchDB to try commands on, until Ctrl-C. It has the part of CouchDB's API that \
@@ -59,7 +59,6 @@ pub(crate) fn subcommand() -> Command {
                 .value_name("NAME")
                 .action(ArgAction::Append)
                 .help("Accept this host name too; requests for any other name are refused"),
-            json_argument(),
         ])
 }
 

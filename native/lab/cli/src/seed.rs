@@ -5,10 +5,10 @@ use std::io;
 use std::time::Instant;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use kazoo_numbers_cli::address;
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, value_parser};
+use kazoo_numbers_cli::address::{self, Address};
 use kazoo_numbers_cli::program::{FAILED, USAGE};
-use kazoo_numbers_cli::terminal::{self, json_argument, own_event};
+use kazoo_numbers_cli::terminal::{self, JsonOutput, own_event};
 use kazoo_numbers_generator as cluster;
 use kazoo_numbers_generator::{
     Cluster, Drift, DriftKind, Plan, ServerError, Statistics, UglyKind, refuse_if_any,
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 pub(crate) fn subcommand() -> Command {
     let defaults = cluster::Options::default();
-    Command::new("seed")
+    with_shared_options(Command::new("seed"))
         .about("Fill a CouchDB with a generated cluster with drift")
         .long_about(
             "Fills the CouchDB at --couchdb or COUCHDB_URL with a generated cluster: accounts, \
@@ -76,27 +76,25 @@ pub(crate) fn subcommand() -> Command {
                 .long("anyway")
                 .action(ArgAction::SetTrue)
                 .help("Allow seeding a server that already holds a cluster. WARNING: \"wipe\" then deletes that data too"),
-            address::argument(),
-            json_argument(),
         ])
 }
 
 pub(crate) fn wipe_subcommand() -> Command {
-    Command::new("wipe")
+    with_shared_options(Command::new("wipe"))
         .about("Delete a generated cluster from a CouchDB")
         .long_about(
             "Deletes every database of a Kazoo cluster from the CouchDB at --couchdb or \
              COUCHDB_URL, if \"kazoo-numbers-lab seed\" created the cluster.",
         )
-        .args([
-            Arg::new("yes")
-                .long("yes")
-                .action(ArgAction::SetTrue)
-                .required(true)
-                .help("Confirm the deletion"),
-            address::argument(),
-            json_argument(),
-        ])
+        .args([Arg::new("yes")
+            .long("yes")
+            .action(ArgAction::SetTrue)
+            .required(true)
+            .help("Confirm the deletion")])
+}
+
+fn with_shared_options(command: Command) -> Command {
+    JsonOutput::augment_args(Address::augment_args(command))
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -159,7 +159,7 @@ fn public_fields(feature: &str) -> Vec<(&'static str, &'static [&'static str])> 
             let all = OLD_E911.into_iter().chain(["e911"]);
             all.map(|field| (field, &[][..])).collect()
         }
-        "cnam" | "inbound_cnam" | "inbound_lookup" | "outbound_cnam" => {
+        "cnam" | "inbound_cnam" | "outbound_cnam" => {
             vec![("cnam", &["inbound_lookup", "display_name"])]
         }
         "prepend" => vec![("prepend", &["enabled", "name", "number"])],

@@ -73,7 +73,7 @@ pub(crate) fn prefix(argument: &str) -> Option<Prefix> {
     if name.starts_with("numbers/") {
         return number_database(&name).map(Prefix::Database);
     }
-    if !is_start_of_number(&name) {
+    if !is_start_of_number(&name) || is_whole_number(&name) {
         return None;
     }
     Some(match database_of(&name) {
@@ -127,9 +127,15 @@ fn is_period(suffix: Option<&str>) -> bool {
     })
 }
 
+/// The `+` is optional: a number that no converter matches has none.
 fn is_start_of_number(text: &str) -> bool {
-    text.strip_prefix('+')
-        .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    !text.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text that starts a number is a whole one, which names no database.
+fn is_whole_number(text: &str) -> bool {
+    text.bytes().filter(u8::is_ascii_digit).count() >= 8
 }
 
 /// Whether CouchDB accepts the characters in a database name (the first letter is not checked).

@@ -1,11 +1,12 @@
 //! Users: basic authentication, session cookies, and lockout after wrong passwords.
 
-use crate::hex;
 use crate::json::{self, Json};
+use crate::random_id::random_id;
 use crate::request_error::RequestError;
 use crate::store::{Store, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use sha2::Sha256;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -148,7 +149,7 @@ impl Users {
 
     /// Opens a session and returns the value of its cookie.
     pub(crate) fn open_session(&self, user: User) -> String {
-        let token = hex::uuid();
+        let token = random_id();
         let mut sessions = lock(&self.sessions);
         sessions.retain(|_, (_, since)| since.elapsed() < SESSION_TIME);
         sessions.insert(token.clone(), (user, Instant::now()));
@@ -201,7 +202,7 @@ impl Secret {
 fn derive(password: &str, salt: &str, iterations: u32) -> String {
     let mut key = [0; 32];
     pbkdf2::pbkdf2_hmac::<Sha256>(password.as_bytes(), salt.as_bytes(), iterations, &mut key);
-    hex::encode(&key)
+    HEXLOWER.encode(&key)
 }
 
 fn find_user(store: &Store, name: &str) -> Result<Option<(User, Secret)>, StoreError> {
@@ -262,7 +263,7 @@ pub(crate) fn hide_password(document: &mut Json) {
         "derived_key",
     ];
     fields.retain(|(name, _)| !kept.contains(&name.as_str()));
-    let salt = hex::uuid();
+    let salt = random_id();
     let derived_key = derive(&password, &salt, ITERATIONS);
     let values = [
         Json::str("pbkdf2"),

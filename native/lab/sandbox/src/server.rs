@@ -1,8 +1,8 @@
 //! Starts and stops the server.
 
 use crate::auth::{USERS, Users};
-use crate::hex;
 use crate::http::{self, App, Threads};
+use crate::random_id::random_id;
 use crate::stats::Stats;
 use crate::store::{Store, StoreError};
 use axum::Router;
@@ -95,7 +95,7 @@ impl Sandbox {
             match writer.server("uuid")? {
                 Some(uuid) => Ok(uuid),
                 None => {
-                    let uuid = hex::uuid();
+                    let uuid = random_id();
                     writer.set_server("uuid", &uuid)?;
                     Ok(uuid)
                 }
@@ -149,7 +149,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
 
 /// Returns a random password.
 pub fn random_password() -> String {
-    hex::uuid()
+    random_id()
 }
 
 /// Accepts connections until it is stopped, then ends all of them: an open connection must not keep

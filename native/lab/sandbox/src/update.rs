@@ -2,12 +2,12 @@
 
 use crate::attachment::{self, AttachmentEdit, Stub};
 use crate::document::{DESIGN, DocumentEdit};
-use crate::hex;
 use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::revtree::RevTree;
 use crate::store::{Body, Database, DocRecord, StoreError, Writer};
 use crate::validation::{Author, Validators};
+use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 
 /// The writes of one request.
@@ -247,5 +247,5 @@ fn hash(body: &Body, parent: Option<&Rev>, deleted: bool) -> String {
     md5.update(&body.fields);
     md5.update([0]);
     md5.update(&body.stubs);
-    hex::encode(&md5.finalize())
+    HEXLOWER.encode(&md5.finalize())
 }

@@ -3,7 +3,9 @@
 use kazoo_numbers_wire::caller::FrameSink;
 use kazoo_numbers_wire::decode::decode;
 use kazoo_numbers_wire::frame::ToNative;
-use kazoo_numbers_wire::request::{Connection, HostKind, InjectedFault, JobSettings, StartRequest};
+use kazoo_numbers_wire::request::{
+    Connection, HostKind, InjectedFault, JobSettings, LogLevel, StartRequest,
+};
 use kazoo_numbers_wire::session::Session;
 use kazoo_numbers_wire::term::Term;
 use std::time::Duration;
@@ -107,5 +109,119 @@ async fn next_lines_wait_for_reply() {
         next(&mut frames).await.as_tagged().expect("a tuple").0,
         "done"
     );
+    job.await.expect("the task survives");
+}
+
+/// A command on a server that never answers.
+fn hung(log_level: LogLevel) -> (std::net::TcpListener, StartRequest) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let request = StartRequest {
+        function: "carrier_module_usage".to_owned(),
+        connection: Connection::Url(format!("http://admin:secret@{address}")),
+        settings: JobSettings {
+            log_level,
+            ..JobSettings::default()
+        },
+        ..start(None)
+    };
+    (listener, request)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activity_is_the_request_that_is_waited_for() {
+    let (_listener, request) = hung(LogLevel::Off);
+    let (sender, mut frames) = unbounded_channel();
+    let (session, job) = Session::start(&Handle::current(), request, RecordingSink(sender));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    session.receive(ToNative::Activity);
+    let frame = next(&mut frames).await;
+    let Some(("activity", [Term::List(activities)])) = frame.as_tagged() else {
+        panic!("{frame:?}");
+    };
+    let [Term::Tuple(activity)] = activities.as_slice() else {
+        panic!("{frame:?}");
+    };
+    let [text, Term::Integer(milliseconds)] = activity.as_slice() else {
+        panic!("{frame:?}");
+    };
+    // A request has a more detailed text.
+    assert!(text.as_text().is_some(), "{frame:?}");
+    assert!((200..5000).contains(milliseconds), "{frame:?}");
+    session.receive(ToNative::Cancel);
+    loop {
+        match next(&mut frames).await.as_tagged().expect("a tuple") {
+            ("lines", [Term::Integer(lines), _]) => {
+                session.receive(ToNative::Reply(*lines as u64, Term::atom("ok")));
+            }
+            ("done", _) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    job.await.expect("the task survives");
+    // No frame follows the last.
+    session.receive(ToNative::Activity);
+    assert!(
+        timeout(Duration::from_millis(300), frames.recv())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_come_before_the_last_frame_one_batch_at_a_time() {
+    let (_listener, request) = hung(LogLevel::Info);
+    let (sender, mut frames) = unbounded_channel();
+    let (session, job) = Session::start(&Handle::current(), request, RecordingSink(sender));
+    let first = next(&mut frames).await;
+    let Some(("events", [Term::Integer(number), Term::Integer(0), Term::List(events)])) =
+        first.as_tagged()
+    else {
+        panic!("{first:?}");
+    };
+    let Some(("info", [line, about])) = events.first().and_then(Term::as_tagged) else {
+        panic!("{first:?}");
+    };
+    assert!(
+        line.as_text()
+            .is_some_and(|line| line.starts_with("command: begins")),
+        "{first:?}"
+    );
+    assert_eq!(
+        about.get("function"),
+        Some(&Term::text("carrier_module_usage"))
+    );
+    session.receive(ToNative::Cancel);
+    // The other events wait for the answer, and the end of the job for the events.
+    while let Ok(Some(frame)) = timeout(Duration::from_secs(2), frames.recv()).await {
+        match frame.as_tagged().expect("a tuple") {
+            ("lines", [Term::Integer(lines), _]) => {
+                session.receive(ToNative::Reply(*lines as u64, Term::atom("ok")));
+            }
+            (tag, _) => panic!("{tag} before the answer"),
+        }
+    }
+    session.receive(ToNative::Reply(*number as u64, Term::atom("ok")));
+    let mut ended = false;
+    loop {
+        let frame = next(&mut frames).await;
+        match frame.as_tagged().expect("a tuple") {
+            ("events", [Term::Integer(number), _, Term::List(events)]) => {
+                let line = events.last().and_then(Term::as_tagged);
+                ended |= line.is_some_and(|(_, rest)| {
+                    rest.first()
+                        .and_then(Term::as_text)
+                        .is_some_and(|line| line.starts_with("report: ends"))
+                });
+                session.receive(ToNative::Reply(*number as u64, Term::atom("ok")));
+            }
+            ("done", _) => break,
+            ("lines", [Term::Integer(lines), _]) => {
+                session.receive(ToNative::Reply(*lines as u64, Term::atom("ok")));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(ended, "the last event is missing");
     job.await.expect("the task survives");
 }

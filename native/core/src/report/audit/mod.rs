@@ -6,7 +6,6 @@ mod page;
 pub(crate) mod remedy;
 mod results;
 mod rows;
-mod style;
 mod table;
 
 pub use finding::{AuditScope, Finding};

@@ -1,249 +1,246 @@
 //! An audit as one self-contained HTML page for reading, printing and sending.
 //!
-//! Ids, names and fields come from others, so [`escaped`] escapes all of them. The page forbids scripts and external content.
+//! Ids, names and fields come from others: the template (`templates/audit.html`) writes each text through [`Sanitised`]. The page
+//! forbids scripts and external content.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::figures::{Bar, by_account, by_prefix};
-use super::style::{STYLE, colour};
+use askama::{Template, filters};
+
+use super::figures::Chart;
 use super::{Audit, Finding, remedy, table};
 use crate::plan::Drift;
 use crate::report::sanitise;
-
-/// The most bars of one chart; the last bar sums up the rest.
-const BARS: usize = 40;
 
 /// The most findings of a kind on the page. The CSV has all of them.
 const FINDINGS: usize = 1000;
 
 /// The whole report as one page.
 pub fn to_html(audit: &Audit) -> String {
-    let mut page = String::new();
-    head(&mut page, audit);
-    tiles(&mut page, audit);
-    state(&mut page, audit);
-    kinds(&mut page, audit);
-    bars(&mut page, "By account", &by_account(audit));
-    bars(&mut page, "By prefix", &by_prefix(audit));
-    for kind in Drift::ALL {
-        findings(&mut page, audit, kind);
-    }
-    page.push_str("</body></html>\n");
-    page
+    // Writing to a string cannot fail.
+    Page::new(audit).render().unwrap_or_default()
 }
 
-/// Escapes text for use between tags and in quoted attributes.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in sanitise::line(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
+/// The escaper of the templates (askama.toml): sanitises a text into one line, and escapes it for use between tags and in quoted
+/// attributes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sanitised;
+
+impl filters::Escaper for Sanitised {
+    fn write_escaped_str<W: Write>(&self, to: W, text: &str) -> fmt::Result {
+        filters::Html.write_escaped_str(to, &sanitise::line(text))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct Page<'a> {
+    audit: &'a Audit,
+    scope: String,
+    taken_at: String,
+    unread: Vec<Unread<'a>>,
+    most_of_a_kind: u64,
+    charts: [Chart; 2],
+    tables: Vec<FindingTable<'a>>,
+}
+
+/// A database that could not be read.
+struct Unread<'a> {
+    database: &'a str,
+    reasons: String,
+}
+
+/// The findings of a kind.
+struct FindingTable<'a> {
+    kind: Drift,
+    /// All findings, those without a row included.
+    count: usize,
+    last_column: &'static str,
+    rows: Vec<FindingRow<'a>>,
+}
+
+struct FindingRow<'a> {
+    number: &'a str,
+    database: String,
+    /// The account, and the one that the number database assigns the number to.
+    accounts: Vec<AccountLabel<'a>>,
+    last: String,
+}
+
+struct AccountLabel<'a> {
+    id: String,
+    name: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    fn new(audit: &'a Audit) -> Self {
+        let taken_at = UNIX_EPOCH + Duration::from_secs(audit.taken_at);
+        let counts = audit.kinds.iter().map(|kind| kind.count);
+        let kinds = Drift::ALL.into_iter();
+        Self {
+            audit,
+            scope: table::scope(&audit.scope),
+            taken_at: httpdate::fmt_http_date(taken_at),
+            unread: unread(audit),
+            most_of_a_kind: counts.max().unwrap_or_default(),
+            charts: [Chart::by_account(audit), Chart::by_prefix(audit)],
+            tables: kinds.filter_map(|kind| findings(audit, kind)).collect(),
         }
     }
-    safe
 }
 
-macro_rules! put {
-    ($page:expr, $($what:tt)*) => {
-        // Writing to a string cannot fail.
-        let _ = write!($page, $($what)*);
+fn unread(audit: &Audit) -> Vec<Unread<'_>> {
+    let databases = audit.unread.by_database().iter();
+    databases
+        .map(|(database, failures)| {
+            let last_error = failures.last_error.map(|kind| kind.name().into());
+            let failed = failures.failed.keys().map(|reason| reason.key());
+            let reasons: Vec<_> = last_error.into_iter().chain(failed).collect();
+            Unread {
+                database,
+                reasons: reasons.join(", "),
+            }
+        })
+        .collect()
+}
+
+fn findings(audit: &Audit, kind: Drift) -> Option<FindingTable<'_>> {
+    let findings = audit.of_kind(kind);
+    (!findings.is_empty()).then(|| FindingTable {
+        kind,
+        count: findings.len(),
+        last_column: match kind {
+            Drift::DifferingCopy => "Fields",
+            _ => "Repaired by",
+        },
+        rows: findings
+            .iter()
+            .take(FINDINGS)
+            .map(|finding| row(audit, finding))
+            .collect(),
+    })
+}
+
+fn row<'a>(audit: &'a Audit, finding: &'a Finding) -> FindingRow<'a> {
+    let accounts = match finding.account {
+        Some(account) => std::iter::once(account)
+            .chain(finding.assigned_to)
+            .collect(),
+        None => Vec::new(),
     };
+    FindingRow {
+        number: &finding.number,
+        database: finding.database.encoded(),
+        accounts: accounts
+            .into_iter()
+            .map(|account| {
+                let id = account.to_string();
+                let name = audit.account_names.get(&id).map(String::as_str);
+                AccountLabel { id, name }
+            })
+            .collect(),
+        last: if finding.kind == Drift::DifferingCopy {
+            finding.fields.join(", ")
+        } else {
+            remedy::command_for(finding).unwrap_or_else(|| "no command".to_owned())
+        },
+    }
 }
 
-fn head(page: &mut String, audit: &Audit) {
-    let scope = escaped(&table::scope(&audit.scope));
-    let moment = UNIX_EPOCH + Duration::from_secs(audit.taken_at);
-    let moment = httpdate::fmt_http_date(moment);
-    put!(
-        page,
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>Audit of {scope}</title><style>{STYLE}</style></head><body>\
-         <h1>Audit of {scope}</h1><p class=\"faint\">{moment}</p>"
-    );
-}
-
-fn tiles(page: &mut String, audit: &Audit) {
-    page.push_str("<div class=\"tiles\">");
-    for (figure, text) in [
-        (audit.assigned, "assigned numbers"),
-        (audit.in_sync, "in sync"),
-        (audit.findings.len() as u64, "drifted"),
-        (audit.unchecked, "could not be checked"),
-    ] {
-        put!(page, "<div class=\"tile\"><b>{figure}</b>{text}</div>");
-    }
-    page.push_str("</div>");
-}
-
-fn state(page: &mut String, audit: &Audit) {
-    if audit.is_clean() {
-        page.push_str("<p class=\"good\">Clean: no drift found.</p>");
-    }
-    if audit.unread.is_empty() && audit.unchecked == 0 {
-        return;
-    }
-    put!(
-        page,
-        "<div class=\"warn\"><p>Incomplete: {} databases or numbers could not be read, {} documents could not be checked in full.</p>",
-        audit.unread.count(),
-        audit.unchecked
-    );
-    for (database, failures) in audit.unread.by_database() {
-        let last_error = failures.last_error.map(|kind| kind.name().into());
-        let failed = failures.failed.keys().map(|reason| reason.key());
-        let reasons: Vec<_> = last_error.into_iter().chain(failed).collect();
-        let (database, reasons) = (escaped(database), escaped(&reasons.join(", ")));
-        put!(page, "<p><code>{database}</code>: {reasons}</p>");
-    }
-    page.push_str("</div>");
-}
-
-fn kinds(page: &mut String, audit: &Audit) {
-    page.push_str(
-        "<h2>By kind</h2><table class=\"kinds\"><tr><th>Drift</th><th class=\"count\">Numbers</th><th></th><th>Repaired by</th></tr>",
-    );
-    let most = audit.kinds.iter().map(|kind| kind.count).max();
-    for one in &audit.kinds {
-        let command = match &one.command {
-            Some(command) => format!("<code>{}</code>", escaped(command)),
-            None => "no command".to_owned(),
-        };
-        let hint = one.hint.map_or_else(String::new, |hint| {
-            format!("<br><span class=\"faint\">{}</span>", escaped(hint))
-        });
-        put!(
-            page,
-            "<tr><td><span class=\"key\" style=\"background:{}\"></span>{}<br><span class=\"faint\">{}</span></td>\
-             <td class=\"count\">{}</td><td style=\"width:22%\">",
-            colour(one.kind),
-            one.kind.name(),
-            escaped(one.meaning),
-            one.count
-        );
-        if one.count > 0 {
-            put!(
-                page,
-                "<div class=\"bar\" style=\"width:{:.1}%;background:{}\"></div>",
-                share(one.count, most.unwrap_or_default()),
-                colour(one.kind)
-            );
-        }
-        put!(page, "</td><td>{command}{hint}</td></tr>");
-    }
-    page.push_str("</table>");
-}
-
+/// A part in percent of the largest, for the width of a bar.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a picture is as exact as a pixel"
 )]
-fn share(part: u64, of: u64) -> f64 {
-    if of == 0 {
-        return 0.0;
-    }
-    part as f64 * 100.0 / of as f64
-}
-
-fn bars(page: &mut String, title: &str, bars: &[Bar]) {
-    if bars.is_empty() {
-        return;
-    }
-    put!(page, "<h2>{title}</h2><table class=\"bars\">");
-    let most = bars.iter().map(Bar::total).max().unwrap_or_default();
-    for bar in bars.iter().take(BARS) {
-        put!(
-            page,
-            "<tr><td class=\"label\">{}</td><td class=\"count\">{}</td><td class=\"fill\"><div class=\"bar\" style=\"width:{:.1}%\">",
-            escaped(&bar.label),
-            bar.total(),
-            share(bar.total(), most)
-        );
-        for (kind, count) in &bar.parts {
-            put!(
-                page,
-                "<i style=\"flex:{count};background:{}\" title=\"{}: {count}\"></i>",
-                colour(*kind),
-                kind.name()
-            );
-        }
-        page.push_str("</div></td></tr>");
-    }
-    page.push_str("</table>");
-    if let Some(rest) = bars.get(BARS..).filter(|rest| !rest.is_empty()) {
-        let total: u64 = rest.iter().map(Bar::total).sum();
-        put!(
-            page,
-            "<p class=\"faint\">and {} more with {total} in all</p>",
-            rest.len()
-        );
+fn share(part: u64, of: u64) -> String {
+    match of {
+        0 => "0.0".to_owned(),
+        of => format!("{:.1}", part as f64 * 100.0 / of as f64),
     }
 }
 
-fn findings(page: &mut String, audit: &Audit, kind: Drift) {
-    let findings = audit.of_kind(kind);
-    if findings.is_empty() {
-        return;
-    }
-    put!(
-        page,
-        "<h2><span class=\"key\" style=\"background:{}\"></span>{} ({})</h2><p class=\"faint\">{}</p>\
-         <table><tr><th>Number</th><th>Database</th><th>Account</th><th>{}</th></tr>",
-        colour(kind),
-        kind.name(),
-        findings.len(),
-        escaped(kind.meaning()),
-        if kind == Drift::DifferingCopy {
-            "Fields"
-        } else {
-            "Repaired by"
-        }
-    );
-    for finding in findings.iter().take(FINDINGS) {
-        put!(
-            page,
-            "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td><code>{}</code></td></tr>",
-            escaped(&finding.number),
-            escaped(&finding.database.encoded()),
-            account(audit, finding),
-            escaped(&last_column(finding))
-        );
-    }
-    page.push_str("</table>");
-    if findings.len() > FINDINGS {
-        put!(
-            page,
-            "<p class=\"faint\">and {} more: they are in the CSV and the JSON</p>",
-            findings.len() - FINDINGS
-        );
+/// The colour of a kind. Labels repeat the information, so no colour is needed to read the page.
+fn colour(kind: &Drift) -> &'static str {
+    match kind {
+        Drift::MissingCopy => "#2563eb",
+        Drift::DifferingCopy => "#0891b2",
+        Drift::WrongUsedByInNumberDatabase => "#7c3aed",
+        Drift::WrongUsedByInAccount => "#c084fc",
+        Drift::WrongAccount => "#dc2626",
+        Drift::FormerAccount => "#f97316",
+        Drift::OnlyInAccount => "#d4a106",
+        Drift::AccountMissing => "#6b7280",
+        Drift::Misfiled => "#db2777",
+        Drift::UnassignedButUsed => "#16a34a",
+        Drift::OddAssignment => "#a16207",
+        Drift::Contested => "#be123c",
+        Drift::Conflicted => "#475569",
     }
 }
 
-fn last_column(finding: &Finding) -> String {
-    if finding.kind == Drift::DifferingCopy {
-        finding.fields.join(", ")
-    } else {
-        remedy::command_for(finding).unwrap_or_else(|| "no command".to_owned())
-    }
-}
+#[cfg(test)]
+mod tests {
+    use couchdb::Kind;
 
-fn account(audit: &Audit, finding: &Finding) -> String {
-    let Some(id) = finding.account.map(|account| account.to_string()) else {
-        return String::new();
-    };
-    let name_of = |id: &str| match audit.account_names.get(id) {
-        Some(name) => format!("{}<br><code>{id}</code>", escaped(name)),
-        None => format!("<code>{id}</code>"),
-    };
-    match finding.assigned_to.map(|account| account.to_string()) {
-        Some(other) => format!("{}<br>assigned to {}", name_of(&id), name_of(&other)),
-        None => name_of(&id),
+    use super::super::{AuditScope, KindCount};
+    use super::*;
+    use crate::kazoo::{AccountId, DatabaseName};
+    use crate::report::Reason;
+
+    const HOSTILE: &str = "<script>alert(\"1\")</script> 'a' & ]]> --> \n\u{202e}<b";
+    const ESCAPED: &str = "&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62; &#39;a&#39; &#38; ]]&#62; --&#62; \\u000a\\u202e&#60;b";
+
+    /// An audit with this text in each field that the page shows. A database's name has letters, digits and a few signs only.
+    fn audit(text: &'static str) -> Audit {
+        let account = AccountId::parse("abcdef0123456789abcdef0123456789").unwrap();
+        let other = AccountId::parse("00112233445566778899aabbccddeeff").unwrap();
+        let finding = |kind: &Drift| Finding {
+            kind: *kind,
+            database: account.database(),
+            number: text.to_owned(),
+            account: Some(account),
+            number_database: Some(DatabaseName::new("numbers/+1415").unwrap()),
+            fields: vec![text.to_owned(), text.to_owned()],
+            assigned_to: Some(other),
+        };
+        let findings = Drift::ALL.iter().map(finding).collect();
+        let mut audit = Audit::new(AuditScope::Number(text.to_owned()), findings);
+        audit.kinds = Drift::ALL
+            .into_iter()
+            .map(|kind| KindCount {
+                kind,
+                meaning: text,
+                count: 1,
+                command: Some(text.to_owned()),
+                hint: Some(text),
+            })
+            .collect();
+        audit.account_names = [account, other]
+            .map(|account| (account.to_string(), text.to_owned()))
+            .into();
+        audit.unread.database(text, Kind::Connection);
+        audit.unread.number(text, Reason::Contested, text);
+        audit
+    }
+
+    /// The tags of a page with their attributes.
+    fn tags(page: &str) -> Vec<&str> {
+        page.split('<')
+            .filter_map(|rest| Some(rest.split_once('>')?.0))
+            .collect()
+    }
+
+    #[test]
+    fn hostile_text_is_escaped_in_every_field() {
+        let (hostile, harmless) = (to_html(&audit(HOSTILE)), to_html(&audit("harmless")));
+        assert_eq!(tags(&hostile), tags(&harmless));
+        assert!(!hostile.contains(|c| c != '\n' && sanitise::is_unsafe(c)));
+        let kinds = Drift::ALL.len();
+        // The scope in title and heading, the unread database, a kind's meaning, command and hint, the label of a bar, and in a
+        // finding its number and two names; the fields of a differing copy.
+        let shown = 2 + 1 + kinds * 3 + 1 + kinds * 3 + 2;
+        assert_eq!(harmless.matches("harmless").count(), shown);
+        assert_eq!(hostile.matches(ESCAPED).count(), shown);
     }
 }

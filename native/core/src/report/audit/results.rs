@@ -91,7 +91,12 @@ impl Audit {
 
     /// Whether everything was read and there are no findings.
     pub fn is_clean(&self) -> bool {
-        self.findings.is_empty() && self.unread.is_empty() && self.unchecked == 0
+        self.findings.is_empty() && !self.is_incomplete()
+    }
+
+    /// Whether something could not be read or checked.
+    pub fn is_incomplete(&self) -> bool {
+        !self.unread.is_empty() || self.unchecked > 0
     }
 
     /// The findings of a kind.

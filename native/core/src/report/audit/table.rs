@@ -21,7 +21,7 @@ pub(in crate::report) fn lines(audit: &Audit) -> Vec<String> {
     if audit.is_clean() {
         lines.push("clean: no drift found".to_owned());
     }
-    if !audit.unread.is_empty() || audit.unchecked > 0 {
+    if audit.is_incomplete() {
         lines.push(format!(
             "incomplete: {} databases or numbers could not be read, {} documents could not be checked in full",
             audit.unread.count(),

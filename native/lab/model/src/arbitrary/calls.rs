@@ -185,10 +185,13 @@ fn prefix(cluster: &Cluster) -> BoxedStrategy<String> {
             database
         }
     });
-    let cut = (known, 0..6_usize).prop_map(|(prefix, form)| match form {
+    let cut = (known, 0..8_usize).prop_map(|(prefix, form)| match form {
         // Fewer characters match more databases; more characters match one.
         2..=4 if prefix.starts_with('+') => prefix.chars().take(form).collect(),
         5 if prefix.starts_with('+') => format!("{prefix}55"),
+        // Without the plus, and a whole number.
+        6 => prefix.trim_start_matches('+').to_owned(),
+        7 if prefix.starts_with('+') => format!("{prefix}5550100"),
         _ => prefix,
     });
     let unknown = Just("+1999".to_owned());

@@ -330,6 +330,7 @@ fn number_document() -> impl Strategy<Value = Value> {
         json!(["prepend", "failover", "port"]),
         json!(["inbound_cnam", "outbound_cnam", "local"]),
         json!(["ringback", "force_outbound", "sms", "mms"]),
+        json!(["inbound_lookup"]),
         json!([]),
         json!("cnam"),
     ]);
@@ -390,6 +391,10 @@ fn public_feature() -> impl Strategy<Value = (&'static str, Value)> {
         ("prepend", json!({"enabled": "true", "number": "1", "x": 1})),
         ("failover", json!({"e164": "+14155550199", "sip": ""})),
         ("ringback", json!({"early": "a.wav", "transfer": null})),
+        ("ringback", json!({"early": "NULL", "transfer": 0})),
+        ("failover", json!({"e164": "undefined", "sip": "0"})),
+        ("cnam", json!({"display_name": "0"})),
+        ("sms", json!(0.0)),
         ("force_outbound", json!(true)),
         ("force_outbound", json!("false")),
         ("sms", json!({"enabled": true})),

@@ -56,6 +56,35 @@ fn number_database_is_accepted_in_all_forms() {
 }
 
 #[test]
+fn prefix_is_accepted_without_plus_and_whole_number_is_refused() {
+    let start = json!({"+1415": {"+14155550100": number("", json!({}))},
+        "numbers/14155": {"14155": number("", json!({}))}, "numbers/14166": {"141667": number("", json!({}))}});
+    let usage = |prefix: &str| {
+        let call = Call::new("carrier_module_usage", [Argument::from(prefix)]);
+        run(&cluster(&start), &call, Now::marker())
+    };
+    for (prefix, databases) in [
+        ("+14", 1),
+        ("+1415", 1),
+        ("+141555", 1),
+        ("+", 1),
+        ("14", 2),
+        ("14155", 1),
+        ("141", 2),
+    ] {
+        let outcome = usage(prefix);
+        assert_eq!(outcome.returned, Returned::Ok, "{prefix}");
+        let printed = outcome.output.unwrap_or_default();
+        let shown = printed.iter().filter(|line| line.starts_with("numbers%2F"));
+        assert_eq!(shown.count(), databases, "{prefix}: {printed:?}");
+    }
+    assert_eq!(usage("2").returned, Returned::NoReturnCode(2));
+    for whole in ["+14155550100", "14155550100", "+44207183"] {
+        assert_eq!(usage(whole).returned, Returned::Refused, "{whole}");
+    }
+}
+
+#[test]
 fn invalid_account_or_database_is_refused() {
     let bogus = [
         "bogus",

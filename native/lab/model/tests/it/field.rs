@@ -117,6 +117,15 @@ fn feature_list_becomes_object_with_data() {
         "knm_telnyx",
         json!({"e911": {"a": 1}, "sms": {"on": true}}),
     );
+    // Values that Kazoo treats as empty.
+    converts_list(
+        json!(["failover", "ringback", "port", "sms", "outbound_cnam"]),
+        json!({"failover": {"e164": "0", "sip": "NULL"}, "ringback": {"early": 0, "transfer": false},
+               "port": "undefined", "sms": 0.0, "cnam": {"display_name": "0"}}),
+        "knm_telnyx",
+        json!({"failover": {}, "ringback": {"transfer": false}, "port": {}, "sms": {},
+               "outbound_cnam": {"display_name": "0"}}),
+    );
     converts_list(json!(["local"]), json!({}), "knm_telnyx", Value::Null);
     converts_list(json!([]), json!({}), "knm_telnyx", Value::Null);
 }
@@ -312,6 +321,25 @@ fn denied_features_are_removed_with_public_fields() {
             json!({"pvt_features_denied": ["e911"], "pvt_features": ["port"]}),
         ),
     ));
+}
+
+/// Kazoo's table has no public fields of this old name.
+#[test]
+fn denied_inbound_lookup_keeps_public_fields() {
+    let with = |more: Value| {
+        let mut document = number("", json!({"pvt_features_denied": ["inbound_lookup"]}));
+        for (key, value) in more.as_object().unwrap() {
+            document[key] = value.clone();
+        }
+        at("+1415", document)
+    };
+    let cnam = json!({"display_name": "X", "inbound_lookup": true});
+    case(
+        with(json!({"cnam": cnam, "pvt_features": {"inbound_cnam": {}, "port": {}}})),
+        "migrate_unassigned_numbers",
+        [],
+    )
+    .leaves(with(json!({"cnam": cnam, "pvt_features": {"port": {}}})));
 }
 
 #[test]

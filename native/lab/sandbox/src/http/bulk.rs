@@ -4,8 +4,8 @@ use super::{App, HttpAnswer, Request, documents};
 use crate::access;
 use crate::auth::User;
 use crate::document::{DocumentEdit, check_id};
-use crate::hex;
 use crate::json::{Json, write_string};
+use crate::random_id::random_id;
 use crate::request_error::RequestError;
 use crate::revision::Rev;
 use crate::store::{Database, Writer};
@@ -40,7 +40,7 @@ fn read_edits(db: &Database, documents: Vec<Json>) -> Result<Vec<DocumentEdit>, 
         .map(|document| {
             let mut edit = documents::read_edit(db, document)?;
             if edit.id.is_empty() {
-                edit.id = hex::uuid();
+                edit.id = random_id();
             }
             check_id(&edit.id)?;
             Ok(edit)

@@ -5,8 +5,8 @@ use crate::access;
 use crate::attachment::{AttachmentEdit, Stub};
 use crate::auth::{self, User};
 use crate::document::{DESIGN, DocumentEdit, check_id};
-use crate::hex;
 use crate::json::{self, Json};
+use crate::random_id::random_id;
 use crate::render::{self, DocOptions};
 use crate::request_error::RequestError;
 use crate::revision::Rev;
@@ -250,7 +250,7 @@ fn open_revs_json(rows: &[(Rev, Option<String>)]) -> HttpAnswer {
 }
 
 fn open_revs_multipart(rows: &[(Rev, Option<String>)]) -> HttpAnswer {
-    let boundary = hex::uuid();
+    let boundary = random_id();
     let mut body = format!("--{boundary}");
     for (rev, text) in rows {
         let (kind, text) = match text {
@@ -329,7 +329,7 @@ pub(super) fn post(
 ) -> Result<HttpAnswer, RequestError> {
     let mut edit = read_edit(db, request.declared_json()?)?;
     if edit.id.is_empty() {
-        edit.id = hex::uuid();
+        edit.id = random_id();
     }
     check_id(&edit.id)?;
     let id = edit.id.clone();

@@ -8,11 +8,11 @@ use crate::auth::User;
 use crate::collate::collation_key;
 use crate::document::DESIGN;
 use crate::find::{Direction, Projection, Selector, SortField, lookup};
-use crate::hex;
 use crate::json::{self, Json};
 use crate::render;
 use crate::request_error::RequestError;
 use crate::store::{Database, Reader, StoreError};
+use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use std::ops::Bound;
 
@@ -344,7 +344,7 @@ fn make(
         })?;
     let fields = SortField::parse_all(fields)?;
     let definition = JsonIndex::definition(&fields);
-    let hash = hex::encode(&Md5::digest(definition.to_text()));
+    let hash = HEXLOWER.encode(&Md5::digest(definition.to_text()));
     let text = |field| body.get(field).and_then(Json::as_str);
     let name = text("name").unwrap_or(&hash);
     let design = text("ddoc").unwrap_or(&hash).trim_start_matches(DESIGN);

@@ -2,8 +2,8 @@
 
 use super::{App, HttpAnswer, Request};
 use crate::auth::User;
-use crate::hex;
 use crate::json::Json;
+use crate::random_id::random_id;
 use crate::request_error::RequestError;
 
 const VERSION: &str = "3.4.3";
@@ -51,7 +51,7 @@ pub(super) fn uuids(request: &Request) -> Result<HttpAnswer, RequestError> {
     if count > MAX_UUIDS {
         return Err(RequestError::bad_request("count parameter too large"));
     }
-    let uuids = (0..count).map(|_| Json::String(hex::uuid())).collect();
+    let uuids = (0..count).map(|_| Json::String(random_id())).collect();
     Ok(HttpAnswer::json(
         200,
         &Json::object([("uuids", Json::Array(uuids))]),

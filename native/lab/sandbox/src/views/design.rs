@@ -1,9 +1,9 @@
 //! Design documents: validation, and the parts that define an index.
 
 use super::engine::Engine;
-use crate::hex;
 use crate::json::Json;
 use crate::request_error::RequestError;
+use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use std::collections::HashSet;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -105,7 +105,7 @@ fn signature(document: &Json) -> String {
         md5.update(document.get(field).unwrap_or(&Json::Null).to_text());
         md5.update([0]);
     }
-    hex::encode(&md5.finalize())
+    HEXLOWER.encode(&md5.finalize())
 }
 
 fn invalid(reason: String) -> RequestError {

@@ -1,0 +1,142 @@
+//! The options of all commands.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches as _, ValueEnum, value_parser,
+};
+use kazoo_numbers::couchdb::HttpSettings;
+use kazoo_numbers_cli::address::Address;
+use kazoo_numbers_cli::terminal::JsonOutput;
+
+/// The function with options that no other function has.
+const AUDIT: &str = "audit";
+
+/// The format of an audit document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// One JSON object
+    Json,
+    /// One row for each finding
+    Csv,
+    /// One self-contained page
+    Html,
+}
+
+/// The options of every function, as clap knows them.
+pub(crate) fn all() -> impl Iterator<Item = Arg> {
+    let command = Options::augment_args(Command::new("options"));
+    command
+        .get_arguments()
+        .cloned()
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// The options of this function alone.
+pub(crate) fn own(function: &str, command: Command) -> Command {
+    match function {
+        AUDIT => AuditOptions::augment_args(command),
+        _ => command,
+    }
+}
+
+/// The options of every function. They may come before or after its name; the latter take precedence.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) address: Address,
+
+    #[command(flatten)]
+    pub(crate) output: JsonOutput,
+
+    /// Also trust the certificates in this PEM file: of a private authority, or CouchDB's own
+    #[arg(long, global = true, value_name = "FILE", env = "COUCHDB_CA_FILE", value_parser = value_parser!(OsString))]
+    ca_file: Option<OsString>,
+
+    /// Print what would change, and change nothing
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
+
+    #[arg(long, global = true, value_name = "N", value_parser = value_parser!(u16).range(1..), help = parallel_help())]
+    pub(crate) parallel: Option<u16>,
+
+    /// Maximum number of requests a second [default: no limit]
+    #[arg(long, global = true, value_name = "N", value_parser = positive)]
+    pub(crate) requests_per_second: Option<f64>,
+
+    /// Write the journal for "undo" to this directory [default: in your data directory]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+
+    /// Write no journal. WARNING: the run cannot be undone
+    #[arg(long, global = true, conflicts_with = "journal")]
+    pub(crate) no_journal: bool,
+
+    /// Delete journals after N days; they contain customers' documents [default: 30]
+    #[arg(long, global = true, value_name = "N", conflicts_with = "no_journal")]
+    pub(crate) journal_keep_days: Option<u32>,
+
+    /// Write the result to this file as JSON
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Add to the counters in this file, for Prometheus
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
+
+    /// Wait while another run holds the cluster lock, instead of failing
+    #[arg(long, global = true)]
+    pub(crate) wait: bool,
+
+    /// Skip the cluster lock (dangerous)
+    #[arg(long, global = true, conflicts_with = "wait")]
+    pub(crate) no_lock: bool,
+
+    /// Log the steps of the run on standard error; -vv also databases, pages and batches, -vvv also documents.
+    /// KAZOO_NUMBERS_LOG sets the level of a module
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Only an audit has it.
+    #[arg(skip)]
+    pub(crate) format: Option<AuditFormat>,
+}
+
+/// The options of an audit alone.
+#[derive(Args)]
+struct AuditOptions {
+    /// Print the audit in this format, and all other output on standard error
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    format: Option<AuditFormat>,
+}
+
+impl Options {
+    /// The options on both sides of a function's name.
+    pub(crate) fn of(function: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut options = Self::from_arg_matches(matches)?;
+        if function == AUDIT {
+            options.format = AuditOptions::from_arg_matches(matches)?.format;
+        }
+        Ok(options)
+    }
+
+    /// The file with additional certificates. An empty environment variable does not count.
+    pub(crate) fn ca_file(&self) -> Option<PathBuf> {
+        let file = self.ca_file.as_ref().map(PathBuf::from);
+        file.filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+fn parallel_help() -> String {
+    let default = HttpSettings::default().ceiling;
+    format!("Maximum number of requests in flight [default: {default}]")
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("must be greater than 0".to_owned()),
+    }
+}
