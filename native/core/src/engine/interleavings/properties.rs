@@ -31,6 +31,9 @@ pub(super) const DELETES_BY_RULE: Property =
 pub(super) const SIX_ROUNDS: Property =
     Property("a document that keeps changing fails after six rounds, and not before");
 
+/// CouchDB locks a user out after a few.
+pub(super) const UNAUTHORIZED_ENDS: Property = Property("a 401 ends the run at once");
+
 /// That holds for a run that died and was run again, and for two runs, where no other client wrote.
 pub(super) const ENDS_AS_UNDISTURBED: Property =
     Property("runs that report no failure leave what one undisturbed run leaves");

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use document::{Change, DatabaseName, Document, Revision};
 
 use super::model::{Apply, Defect};
-use super::properties::{ENDS_AS_UNDISTURBED, RECORDS_OWN_WRITES, SIX_ROUNDS};
+use super::properties::{ENDS_AS_UNDISTURBED, RECORDS_OWN_WRITES, SIX_ROUNDS, UNAUTHORIZED_ENDS};
 use super::run::{Phase, Reported, Run, Why};
 use super::server::{error, lost, value_of};
 use super::state::{State, place};
@@ -202,7 +202,12 @@ impl Apply {
             Network::Refused => vec![Landed::Failed(error(Kind::Forbidden)); all],
             Network::Unauthorized => vec![Landed::Failed(error(Kind::Unauthorized)); all],
         };
-        self.answered(state, run, changes, landed)
+        self.answered(state, run, changes, landed)?;
+        let has_ended = matches!(state.runs[run].phase, Phase::Ended(false));
+        match network == Network::Unauthorized && !has_ended {
+            true => Err(UNAUTHORIZED_ENDS),
+            false => Ok(()),
+        }
     }
 
     fn answered(

@@ -21,3 +21,7 @@ pub(super) const STOPS_IN_TIME: Property =
 /// A run whose entry was removed stops at its next renewal.
 pub(super) const STOPS_WHEN_REMOVED: Property =
     Property("a run whose entry was removed stops at its next renewal");
+
+/// A renewal that fails is tried again for as long as the lease lasts.
+pub(super) const STOPS_FOR_A_REASON: Property =
+    Property("a run goes on while its lease lasts and it has seen its entry");

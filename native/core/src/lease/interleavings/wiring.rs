@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::model::{Defect, Locking};
-use super::properties::{LIVE_ENTRY_STAYS, ONE_HOLDER, STOPS_IN_TIME, STOPS_WHEN_REMOVED};
+use super::properties::{
+    LIVE_ENTRY_STAYS, ONE_HOLDER, STOPS_FOR_A_REASON, STOPS_IN_TIME, STOPS_WHEN_REMOVED,
+};
 use super::state::{LEASE, Phase, Progress, Request, Run, State, Version, Write, lists};
 use crate::explore::Property;
 use crate::lease::claim::{NextClaim, OwnEntry};
@@ -170,6 +172,9 @@ impl Locking {
             return Err(STOPS_WHEN_REMOVED);
         }
         match renewal.tried(counts_from, tried, now) {
+            Some(Stopped::Removed) if state.runs[index].is_listed => {
+                return Err(STOPS_FOR_A_REASON);
+            }
             Some(Stopped::Removed | Stopped::Expired(_)) => state.leave(index),
             None => state.runs[index].phase = Phase::Holds(renewal),
         }
