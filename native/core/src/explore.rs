@@ -7,7 +7,7 @@ use std::collections::hash_map::{DefaultHasher, Entry};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// What is promised, in one sentence.
+/// A promise, in one sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Property(pub(crate) &'static str);
 

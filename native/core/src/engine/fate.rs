@@ -1,4 +1,4 @@
-//! What became of a write whose answer was lost, from a fresh read of its document. This module reads nothing itself.
+//! The fate of a write whose answer was lost, from a fresh read of its document. This module reads nothing itself.
 
 use document::{Change, Document, Revision};
 

@@ -106,7 +106,7 @@ impl Claim {
     }
 }
 
-/// What a run knows about its entry in the document.
+/// A run's knowledge of its entry in the document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OwnEntry {
     /// The moment at which the oldest write began that may have made the entry as it is.

@@ -32,7 +32,7 @@ pub(super) enum Defect {
     RecordsAnyRevision,
 }
 
-/// What there is, and how much may go wrong.
+/// The documents, the runs and the other client, and how much may go wrong.
 #[derive(Clone, Debug)]
 pub(super) struct Apply {
     /// The live leaves of each document. The last wins.

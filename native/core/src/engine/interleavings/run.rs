@@ -53,7 +53,7 @@ impl Rule {
         self == Self::Remove(value)
     }
 
-    /// What one undisturbed run leaves of a document with these leaves.
+    /// The value that one undisturbed run leaves of a document with these leaves.
     pub(super) fn result(self, leaves: &[u8]) -> Option<u8> {
         let winner = leaves.last().copied();
         match (self, winner) {
@@ -76,7 +76,7 @@ impl Rule {
 pub(super) enum Why {
     /// The decisions are sent.
     ToSend,
-    /// What still must change has failed with this reason.
+    /// A document that still must change has failed with this reason.
     LookOnce(Reason),
 }
 
@@ -109,7 +109,7 @@ impl Reported {
     }
 }
 
-/// What a run last read of a document. A ghost: properties are about it, and the run does not see it.
+/// The last read of a document by a run. A ghost: properties are about it, and the run does not see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Seen {
     /// The places of the leaves whose content was read.

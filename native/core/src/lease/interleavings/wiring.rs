@@ -206,7 +206,7 @@ impl Locking {
                     state.runs[index].phase = Phase::Renews(renewal, now, until, sent);
                 }
                 Phase::Renews(renewal, began, until, progress) if until <= now => {
-                    // No answer in time. What was sent may land later.
+                    // No answer in time. A write that was sent may land later.
                     if let Progress::Sent(Request::Write(write)) = progress {
                         state.late.push(write);
                     }
