@@ -11,6 +11,8 @@ pub mod command;
 mod commands;
 pub mod connection;
 mod engine;
+#[cfg(test)]
+mod explore;
 pub mod host;
 pub mod journal;
 pub mod kazoo;

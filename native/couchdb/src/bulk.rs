@@ -204,6 +204,10 @@ impl Server {
             };
             let failed = leaves.find(|leaf| !matches!(leaf, Landed::Written(_)));
             match (winner, failed) {
+                // The document is deleted, and the answer does not say what its losing leaves are now.
+                (Landed::Written(_), Some(Landed::Conflict)) => {
+                    Landed::Failed(lost("a losing leaf in conflict"))
+                }
                 (Landed::Written(_), Some(failed)) => failed,
                 (winner, _) => winner,
             }

@@ -7,7 +7,7 @@ use crate::revision::Revision;
 pub type Leaf = Document;
 
 /// A planned change to one document. It replaces the revision of `before`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Change {
     /// The document is created.
     Create {

@@ -38,46 +38,69 @@ impl Run {
         self.reporter.warn(line).await;
     }
 
-    /// Announces writes whose answer was lost and that did land, after reading their revisions.
+    /// Announces writes whose answer was lost and that landed, each with the revision that it made. That of a deletion is read.
     pub(super) async fn announce_lost(
         &self,
         database: &DatabaseName,
-        changes: &[Change],
+        landed: Vec<(Change, Option<Revision>)>,
     ) -> Result<(), Error> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let ids: Vec<&str> = changes.iter().map(Change::id).collect();
-        let found = match self.revisions(database, &ids).await {
-            Ok(found) => found,
-            Err(error) if error.is_fatal() => return Err(error),
-            Err(error) => {
-                for change in changes {
-                    self.touch(database, change);
-                    let encoded = database.encoded();
-                    self.reporter
-                        .failed(&encoded, Reason::NotAnnounced, change.id());
-                }
-                self.reporter.warn(unannounced(database, &error)).await;
-                return Ok(());
+        let mut known = Vec::new();
+        let mut deletions = Vec::new();
+        for (change, rev) in landed {
+            match rev {
+                Some(rev) => known.push((change, rev)),
+                None => deletions.push(change),
             }
-        };
+        }
+        known.extend(self.with_tombstones(database, deletions).await?);
         let mut rows = Vec::new();
         let mut noted = Vec::new();
-        for (change, found) in changes.iter().zip(found) {
-            let rev = match found {
-                Found::Present(revised) => revised.rev,
-                Found::Deleted(rev) => rev,
-                Found::Missing => continue,
-            };
+        for (change, rev) in known {
             noted.push(Record::landed(database, change.id(), &rev));
-            rows.push(self.changed_row(database, change, rev));
+            rows.push(self.changed_row(database, &change, rev));
+        }
+        if rows.is_empty() {
+            return Ok(());
         }
         if let Some(journal) = self.journal().await? {
             journal.note(&noted, Reserved::default())?;
         }
         self.announce(database, rows).await;
         Ok(())
+    }
+
+    /// Deletions with the revisions of their tombstones. A document that another writer has created since is left out: the
+    /// revision that is there now is not of this run.
+    async fn with_tombstones(
+        &self,
+        database: &DatabaseName,
+        deletions: Vec<Change>,
+    ) -> Result<Vec<(Change, Revision)>, Error> {
+        if deletions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<&str> = deletions.iter().map(Change::id).collect();
+        let found = match self.revisions(database, &ids).await {
+            Ok(found) => found,
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => {
+                for change in &deletions {
+                    self.touch(database, change);
+                    let encoded = database.encoded();
+                    self.reporter
+                        .failed(&encoded, Reason::NotAnnounced, change.id());
+                }
+                self.reporter.warn(unannounced(database, &error)).await;
+                return Ok(Vec::new());
+            }
+        };
+        let tombstones = deletions.into_iter().zip(found);
+        Ok(tombstones
+            .filter_map(|(change, found)| match found {
+                Found::Deleted(rev) => Some((change, rev)),
+                Found::Present(_) | Found::Missing => None,
+            })
+            .collect())
     }
 
     /// Records the account whose numbers a change affects.

@@ -7,7 +7,7 @@ use document::{Change, Document};
 
 use tracing::{Instrument, debug_span, trace};
 
-use super::attempts::{AfterDecision, Attempts};
+use super::attempts::{Attempts, Finished};
 use super::reconcile::{Decide, MissingDatabase, Read, Reconciler, Target};
 use super::run::Run;
 use crate::kazoo::DatabaseName;
@@ -85,9 +85,9 @@ pub(super) struct Applying<'a> {
     ends: Ends,
 }
 
-/// The result of a set of decisions: changes, and the ids of those that depend on the content of attachments.
+/// Changes to write, and the ids of documents that are decided again from reads with the content of attachments.
 #[derive(Default)]
-struct Decisions {
+struct Planned {
     changes: Vec<Change>,
     need_attachments: Vec<String>,
 }
@@ -104,10 +104,10 @@ impl<'a> Applying<'a> {
     }
 
     async fn all(&mut self, targets: Vec<Target>, read: Read) -> Result<(), Error> {
-        let decisions = self.decided(targets, read).await?;
-        self.batches(decisions.changes).await?;
+        let planned = self.decided(targets, read).await?;
+        self.batches(planned.changes).await?;
         // Content of attachments is large: one document at a time.
-        for id in decisions.need_attachments {
+        for id in planned.need_attachments {
             let changes = self.decided_whole(&[id]).await?;
             self.write(changes).await?;
         }
@@ -198,10 +198,9 @@ impl<'a> Applying<'a> {
     }
 
     /// Asks for decisions.
-    async fn decided(&mut self, targets: Vec<Target>, read: Read) -> Result<Decisions, Error> {
-        let mut decisions = Decisions::default();
+    async fn decided(&mut self, targets: Vec<Target>, read: Read) -> Result<Planned, Error> {
         if targets.is_empty() {
-            return Ok(decisions);
+            return Ok(Planned::default());
         }
         let ids: Vec<String> = targets.iter().map(|target| target.id.clone()).collect();
         let span = debug_span!("plan", database = %self.database, documents = ids.len());
@@ -210,32 +209,26 @@ impl<'a> Applying<'a> {
             Ok(decided) => decided,
             Err(error) => {
                 self.all_failed(&error, ids.iter().map(String::as_str))?;
-                return Ok(decisions);
+                return Ok(Planned::default());
             }
         };
-        let mut lost_and_landed = Vec::new();
-        for one in decided {
-            let id = one.id;
-            let Some(decided) = one.decided else {
-                decisions.need_attachments.push(id);
-                continue;
-            };
-            match self.attempts.decided(&id, decided) {
-                AfterDecision::Write(change) => decisions.changes.push(change),
-                AfterDecision::Done { outcome, lost } => {
-                    self.done(&id, outcome, one.unchanged);
-                    lost_and_landed.extend(lost);
-                }
-                AfterDecision::Failed(database, reason) => self.failed(&database, reason, &id),
-                AfterDecision::Skipped => {
+        let decisions = self.attempts.decided_all(decided);
+        for (id, finished) in decisions.finished {
+            match finished {
+                Finished::Done(outcome, document) => self.done(&id, outcome, document),
+                Finished::Failed(database, reason) => self.failed(&database, reason, &id),
+                Finished::Skipped => {
                     self.ends.insert(id, End::Skipped);
                 }
             }
         }
         self.run
-            .announce_lost(self.database, &lost_and_landed)
+            .announce_lost(self.database, decisions.landed)
             .await?;
-        Ok(decisions)
+        Ok(Planned {
+            changes: decisions.changes,
+            need_attachments: decisions.need_attachments,
+        })
     }
 
     /// Decides about documents from reads that include the content of attachments.
@@ -251,10 +244,10 @@ impl<'a> Applying<'a> {
         let Some(targets) = self.targets(ids, self.decide.attachments()).await? else {
             return Ok(Vec::new());
         };
-        let decisions = self.decided(targets, Read::AGAIN).await?;
-        let mut changes = decisions.changes;
-        if !decisions.need_attachments.is_empty() {
-            changes.extend(self.decided_whole(&decisions.need_attachments).await?);
+        let planned = self.decided(targets, Read::AGAIN).await?;
+        let mut changes = planned.changes;
+        if !planned.need_attachments.is_empty() {
+            changes.extend(self.decided_whole(&planned.need_attachments).await?);
         }
         Ok(changes)
     }

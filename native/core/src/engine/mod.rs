@@ -8,14 +8,18 @@ mod budget;
 mod cluster;
 mod databases;
 mod duplicates;
+mod fate;
 mod given;
 mod index;
+#[cfg(test)]
+mod interleavings;
 mod journal;
 mod keep;
 mod lookup;
 mod once;
 mod proxy;
 mod reconcile;
+mod rounds;
 mod run;
 mod scan;
 mod services;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use document::{Change, Document, Leaf};
 
-use super::attempts::Decided;
+use super::attempts::{Decided, DecidedAbout};
 use crate::kazoo::DatabaseName;
 use crate::plan::Decision;
 use crate::report::Reason;
@@ -155,7 +155,7 @@ impl<R: Reconciler> Decide for R {
                     decided.push(DecidedAbout {
                         id: target.id,
                         decided: Some(Decided::Failed(place, reason)),
-                        unchanged: None,
+                        document: None,
                     });
                     continue;
                 }
@@ -174,25 +174,20 @@ impl<R: Reconciler> Decide for R {
     }
 }
 
-/// The decision for one document.
-pub(super) struct DecidedAbout {
-    pub(super) id: String,
-    /// `None`: the decision depends on the content of attachments.
-    pub(super) decided: Option<Decided>,
-    /// The document, if it is unchanged.
-    pub(super) unchanged: Option<Document>,
-}
-
 /// Turns a decision into the planned change of a document.
-fn planned(database: &DatabaseName, target: Target, decision: Decision) -> DecidedAbout {
+pub(super) fn planned(database: &DatabaseName, target: Target, decision: Decision) -> DecidedAbout {
     let Target { id, document } = target;
-    let mut unchanged = None;
+    let mut kept = None;
     let decided = match (decision, document) {
         (Decision::Unchanged, document) => {
-            unchanged = document;
+            kept = document;
             Some(Decided::Unchanged)
         }
-        (Decision::Skip, _) | (Decision::Delete, None) => Some(Decided::Skip),
+        (Decision::Skip, document) => {
+            kept = document;
+            Some(Decided::Skip)
+        }
+        (Decision::Delete, None) => Some(Decided::Skip),
         (Decision::Failed(reason), _) => Some(Decided::Failed(database.encoded(), reason)),
         (Decision::NeedsAttachments, _) => None,
         (Decision::Write(after), None) => Some(Decided::Change(Change::create(after))),
@@ -207,7 +202,7 @@ fn planned(database: &DatabaseName, target: Target, decision: Decision) -> Decid
     DecidedAbout {
         id,
         decided,
-        unchanged,
+        document: kept,
     }
 }
 

@@ -6,48 +6,45 @@ use std::time::Instant;
 use tracing::{Instrument, debug, debug_span};
 
 use super::apply::{Applying, Written};
-use super::attempts::AfterAnswer;
+use super::attempts::{Unsettled, with_leaves};
+use super::rounds::{NextRound, Rounds};
 use super::steps::milliseconds_since;
 use crate::journal::{Intent, Record, Reserved};
 use crate::kazoo::has_attachment_stubs;
 use crate::report::{Outcome, Reason};
-use couchdb::{Attachments, Backoff, Error, Found, Operation, Write};
-use document::{Change, Document};
-
-/// How often a document is written at most because it keeps changing, or keeps failing.
-const ROUNDS: u32 = 6;
+use couchdb::{Attachments, Backoff, Error, Found, Landed, Operation, Write};
+use document::{Change, Document, Leaf};
 
 impl Applying<'_> {
     /// Completes changes of documents with losing leaves: a deletion takes all live leaves, or the document is left alone.
     async fn with_leaves(&mut self, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
         let mut complete = Vec::with_capacity(changes.len());
-        for mut change in changes {
+        for change in changes {
             let lost = match change.before() {
                 Some(before) if self.decide.asks_leaves(&change) => before.losing_revisions(),
                 _ => Vec::new(),
             };
-            if !lost.is_empty() {
-                let id = change.id().to_owned();
-                let read = self.run.losing_leaves(self.database, &id, lost).await;
-                let losing = match read {
-                    Ok(losing) => losing,
-                    Err(error) => {
-                        if error.is_fatal() {
-                            return Err(error);
-                        }
-                        self.failed(&self.database.encoded(), (&error).into(), &id);
-                        continue;
+            if lost.is_empty() {
+                complete.push(change);
+                continue;
+            }
+            let id = change.id().to_owned();
+            let read = self.run.losing_leaves(self.database, &id, lost).await;
+            let losing = match read {
+                Ok(losing) => losing,
+                Err(error) => {
+                    if error.is_fatal() {
+                        return Err(error);
                     }
-                };
-                if !losing.iter().all(|leaf| self.decide.permits(&change, leaf)) {
-                    self.failed(&self.database.encoded(), Reason::Conflicted, &id);
+                    self.failed(&self.database.encoded(), (&error).into(), &id);
                     continue;
                 }
-                if let Change::Delete { leaves, .. } = &mut change {
-                    *leaves = losing;
-                }
+            };
+            let permits = |change: &Change, leaf: &Leaf| self.decide.permits(change, leaf);
+            match with_leaves(change, losing, permits) {
+                Some(change) => complete.push(change),
+                None => self.failed(&self.database.encoded(), Reason::Conflicted, &id),
             }
-            complete.push(change);
         }
         Ok(complete)
     }
@@ -64,23 +61,29 @@ impl Applying<'_> {
             return Ok(());
         }
         let mut backoff = Backoff::new(&self.run.settings.http);
-        for round in 1..=ROUNDS {
-            if changes.is_empty() {
-                return Ok(());
-            }
+        let mut rounds = Rounds::default();
+        while !changes.is_empty() {
+            let round = rounds.number();
             let span = debug_span!(
                 "batch",
                 database = %self.database,
                 documents = changes.len(),
                 round
             );
-            let (again, trouble) = self.write_once(changes).instrument(span).await?;
-            if again.is_empty() {
-                return Ok(());
-            }
-            if round == ROUNDS {
-                return self.give_up(again, trouble).await;
-            }
+            let unsettled = self.write_once(changes).instrument(span).await?;
+            let (again, trouble) = match rounds.next(unsettled, &self.attempts) {
+                None => return Ok(()),
+                Some(NextRound::Again { ids, trouble }) => (ids, trouble),
+                Some(NextRound::LookOnce { ids, reason }) => {
+                    let left = self.decided_again(&ids).await?;
+                    self.give_up(left.iter().map(Change::id), reason);
+                    return Ok(());
+                }
+                Some(NextRound::GiveUp { ids, reason }) => {
+                    self.give_up(ids.iter().map(String::as_str), reason);
+                    return Ok(());
+                }
+            };
             if let Some(error) = trouble {
                 let pause = backoff.after(&error);
                 let span = debug_span!("pause", database = %self.database, round, %error);
@@ -99,27 +102,14 @@ impl Applying<'_> {
     }
 
     /// These were written as often as they may be.
-    async fn give_up(&mut self, ids: Vec<String>, trouble: Option<Error>) -> Result<(), Error> {
-        let reason = trouble.as_ref().map_or(Reason::CONFLICT, Reason::from);
-        // The last answer may have been lost as well as those before.
-        let left = match trouble {
-            Some(_) => {
-                let left = self.decided_again(&ids).await?;
-                left.iter().map(|change| change.id().to_owned()).collect()
-            }
-            None => ids,
-        };
-        for id in left {
-            self.failed(&self.database.encoded(), reason, &id);
+    fn give_up<'i>(&mut self, ids: impl Iterator<Item = &'i str>, reason: Reason) {
+        for id in ids {
+            self.failed(&self.database.encoded(), reason, id);
         }
-        Ok(())
     }
 
-    /// Sends changes once. Returns the ids that must be decided again, and the temporary error among them, if there was one.
-    async fn write_once(
-        &mut self,
-        changes: Vec<Change>,
-    ) -> Result<(Vec<String>, Option<Error>), Error> {
+    /// Sends changes once. Returns the documents that must be decided again.
+    async fn write_once(&mut self, changes: Vec<Change>) -> Result<Unsettled, Error> {
         self.run.steps.apply();
         let reserved = self
             .write_down(&changes)
@@ -148,37 +138,26 @@ impl Applying<'_> {
         let milliseconds = milliseconds_since(began);
         let mut rows = Vec::new();
         let mut noted = Vec::new();
-        let mut again = Vec::new();
-        let mut conflicts: u64 = 0;
-        let mut trouble = None;
-        let mut fatal = None;
+        let is_conflict = |landed: &&Landed| matches!(landed, Landed::Conflict);
+        let conflicts = landed.iter().filter(is_conflict).count();
         let mut restored = Vec::new();
-        for (change, landed) in changes.into_iter().zip(landed) {
+        let answers = self.attempts.answered_all(changes, landed);
+        for (change, rev) in answers.written {
             let id = change.id().to_owned();
-            match self.attempts.answered(change, landed) {
-                AfterAnswer::Written(change, rev) => {
-                    noted.push(Record::landed(self.database, &id, &rev));
-                    rows.push(self.run.changed_row(self.database, &change, rev));
-                    let outcome = Outcome::of(&change);
-                    let (written, leaves) = parts(change);
-                    restored.extend(leaves);
-                    self.done(&id, outcome, written);
-                }
-                AfterAnswer::Again(error) => {
-                    conflicts += u64::from(error.is_none());
-                    again.push(id);
-                    trouble = error.or(trouble);
-                }
-                AfterAnswer::Failed(error) if error.is_fatal() => fatal = Some(error),
-                AfterAnswer::Failed(error) => {
-                    self.failed(&self.database.encoded(), (&error).into(), &id);
-                }
-            }
+            noted.push(Record::landed(self.database, &id, &rev));
+            rows.push(self.run.changed_row(self.database, &change, rev));
+            let outcome = Outcome::of(&change);
+            let (written, leaves) = parts(change);
+            restored.extend(leaves);
+            self.done(&id, outcome, written);
+        }
+        for (id, error) in answers.failed {
+            self.failed(&self.database.encoded(), (&error).into(), &id);
         }
         debug!(
             written = rows.len(),
             conflicts,
-            read_again = again.len(),
+            read_again = answers.unsettled.ids.len(),
             milliseconds,
             "batch written"
         );
@@ -194,9 +173,9 @@ impl Applying<'_> {
             self.run
                 .numbers_failed(self.database, &error, (&error).into(), ids)?;
         }
-        match fatal {
+        match answers.fatal {
             Some(error) => Err(error),
-            None => Ok((again, trouble)),
+            None => Ok(answers.unsettled),
         }
     }
 

@@ -1,23 +1,21 @@
 //! Taking the lock before anything is read.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, field, info, info_span};
 
 use super::Scope;
-use super::document::{CONFLICTS, LockDocument, LockRead, is_not_allowed, now, step_back};
+use super::claim::{Claim, NextClaim};
+use super::document::{LockDocument, is_not_allowed, now, step_back};
 use super::entry::{Entry, Watch};
 use super::held::Lease;
 use super::holder::Holder;
-use super::holders::{FORMER_DATABASE, Holders, Verdict};
+use super::holders::{FORMER_DATABASE, Verdict};
+use super::renewal::Renewal;
 use crate::engine::{Lock, Run};
 use couchdb::{Backoff, Error, Operation};
-
-/// How often a run that waits looks.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Whether a run may go on.
 pub(crate) enum Taken {
@@ -58,12 +56,12 @@ pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error
         () = run.cancel.cancelled() => Err(Error::cancelled(Operation::SAVE_DOCS)),
     };
     match taken {
-        Ok(None) => {
+        Ok(Ok(renewal)) => {
             info!("command: lock acquired");
-            held.keep(settings.lease, run.cancel.clone());
+            held.keep(renewal, run.cancel.clone());
             Ok(Taken::Ours(held))
         }
-        Ok(Some(other)) => Ok(Taken::By(other)),
+        Ok(Err(other)) => Ok(Taken::By(other)),
         Err(error) if is_not_allowed(&error) => {
             run.reporter
                 .warn(format!(
@@ -76,22 +74,20 @@ pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error
     }
 }
 
-/// Repeats until this run has an entry in the document (None), or is refused because of another.
-///
-/// Only a read proves that the entry is there, never an answer to a write: the write of a lost answer may have landed, and in a
-/// cluster with several copies a write can be answered and lose to another.
-async fn acquire(run: &Run, held: &mut Lease, me: &Holder) -> Result<Option<Box<Entry>>, Error> {
+/// Repeats until this run has an entry in the document, which it must renew, or is refused because of another (`Err`).
+async fn acquire(
+    run: &Run,
+    held: &mut Lease,
+    me: &Holder,
+) -> Result<Result<Renewal, Box<Entry>>, Error> {
     let mut waits_for = None;
-    let mut buried = Vec::new();
     let mut failing: Option<Failing> = None;
-    let mut conflicts = 0;
     let document = held.document.clone();
-    let mut watch = Watch::default();
+    let mut claim = Claim::new(me.clone(), run.settings.lock);
     let mut former = Some(Watch::default());
-    loop {
+    let (renewal, buried) = loop {
         let read = document.read().await?;
-        watch.see(read.holders.iter(), now());
-        let mut verdict = read.holders.judge(me, read.at, &watch, now());
+        let mut verdict = claim.judge(&read, now());
         if verdict != Verdict::Held
             && let Some(watch) = &mut former
         {
@@ -101,45 +97,32 @@ async fn acquire(run: &Run, held: &mut Lease, me: &Holder) -> Result<Option<Box<
                 Some(excluded) => verdict = excluded,
             }
         }
-        let (other, line) = match verdict {
-            Verdict::Held => break,
-            Verdict::Free { with, dead } => {
-                buried = dead;
-                match write(held, &document, &read, &with).await {
+        match claim.next(verdict, &read, held.entry.since(), now()) {
+            NextClaim::Held(renewal, dead) => break (renewal, dead),
+            NextClaim::Refused(other) => return Ok(Err(other)),
+            NextClaim::Write(with) => {
+                // A cancellation may come when it is written already.
+                held.entry.sends(now());
+                let written = document.write(false, read.rev.clone(), &with).await;
+                held.entry.answered(written.as_ref().ok().copied());
+                match written {
                     Ok(true) => failing = None,
-                    Ok(false) => {
-                        conflicts += 1;
-                        if conflicts > CONFLICTS {
-                            return Err(document.moves_too_fast());
-                        }
-                        step_back().await;
-                    }
+                    Ok(false) if claim.may_write_again() => step_back().await,
+                    Ok(false) => return Err(document.moves_too_fast()),
                     Err(error) => wait_for_server(run, &mut failing, error).await?,
                 }
-                continue;
             }
-            Verdict::Taken(other) if run.settings.lock == Lock::Wait => {
-                let line = format!("waiting: {other}");
-                (other, line)
+            NextClaim::Wait { line, pause } => {
+                if waits_for.as_ref() != Some(&line) {
+                    Span::current().record("waits_for", line.as_str());
+                    info!("command: waits for the lock");
+                    run.reporter.note(line.clone()).await;
+                    waits_for = Some(line);
+                }
+                sleep(pause).await;
             }
-            Verdict::Taken(other) => return Ok(Some(other)),
-            Verdict::Silent(other) => {
-                let line = format!(
-                    "waiting: {other}{}: it counts as dead, and its lock is removed, when it stays silent for {} seconds (`unlock` removes it at once)",
-                    other.last_seen(),
-                    other.lease().as_secs()
-                );
-                (other, line)
-            }
-        };
-        if waits_for.as_ref() != Some(&line) {
-            Span::current().record("waits_for", line.as_str());
-            info!("command: waits for the lock");
-            run.reporter.note(line.clone()).await;
-            waits_for = Some(line);
         }
-        sleep(LOOK.min(other.lease())).await;
-    }
+    };
     if former.is_some() {
         run.reporter.warn(format!(
             "the database {FORMER_DATABASE} held the lock of version 0.1 and is no longer used: delete it when no node runs that version"
@@ -151,24 +134,7 @@ async fn acquire(run: &Run, held: &mut Lease, me: &Holder) -> Result<Option<Box<
             .warn(format!("{dead}{}: its lock is removed", dead.last_seen()))
             .await;
     }
-    Ok(None)
-}
-
-/// Writes this run's entry.
-async fn write(
-    held: &mut Lease,
-    document: &LockDocument,
-    read: &LockRead,
-    with: &Holders,
-) -> Result<bool, Error> {
-    // From here on a cancellation may come when it is written already, and others see how old it is.
-    let was_written = std::mem::replace(&mut held.is_written, true);
-    held.written = Instant::now();
-    let written = document.write(false, read.rev.clone(), with).await;
-    if matches!(written, Ok(false)) {
-        held.is_written = was_written;
-    }
-    written
+    Ok(Ok(renewal))
 }
 
 /// The failures of a server that is away, since it last answered.

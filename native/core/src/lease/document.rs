@@ -29,7 +29,7 @@ pub(super) struct LockDocument {
 }
 
 /// The document that was read.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct LockRead {
     pub(super) rev: Option<Revision>,
     pub(super) holders: Holders,

@@ -90,7 +90,7 @@ impl Entry {
 }
 
 /// Since when a run sees entries unchanged, on its own monotonic clock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Watch(Vec<Seen>);
 
 #[derive(Clone, Debug)]
@@ -112,6 +112,13 @@ impl Watch {
             },
         });
         self.0 = seen.collect();
+    }
+
+    /// The entries that it saw, since when, and whether they had changed then, for the state of a checker.
+    #[cfg(test)]
+    pub(super) fn seen(&self) -> impl Iterator<Item = (&Entry, Instant, bool)> {
+        let seen = self.0.iter();
+        seen.map(|seen| (&seen.entry, seen.since, seen.changed))
     }
 
     fn of(&self, entry: &Entry) -> Option<&Seen> {

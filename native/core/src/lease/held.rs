@@ -5,28 +5,16 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, debug_span, warn};
 
-use super::document::LockDocument;
+use super::claim::OwnEntry;
+use super::document::{LockDocument, now};
+use super::renewal::{Renewal, Tried};
 
 /// How long giving the lock back may take; after that the lease expires.
 const RELEASE: Duration = Duration::from_secs(10);
-
-/// A lease is renewed so many times as often as it expires. An outage of a minute must not end a run
-/// (docs/specification.md#outages), so the lease is longer than that, and fresh when one begins.
-const RENEWALS: u32 = 9;
-
-/// The part of a lease after which a renewal that failed is tried again.
-const RETRIES: u32 = 30;
-
-/// The part of a lease that one try to renew it may take.
-const TRY: u32 = 6;
-
-/// The part of a lease before whose end a run stops that could not renew it: its last requests are over when another run may
-/// take the lock.
-const MARGIN: u32 = 18;
 
 /// A cancelled run ends within a second; this is part of that second.
 const CANCELLED: Duration = Duration::from_millis(900);
@@ -35,9 +23,7 @@ const CANCELLED: Duration = Duration::from_millis(900);
 pub(crate) struct Lease {
     pub(super) document: Arc<LockDocument>,
     pub(super) run: String,
-    pub(super) is_written: bool,
-    /// When it was last begun to be written.
-    pub(super) written: Instant,
+    pub(super) entry: OwnEntry,
     renewing: Option<AbortHandle>,
     ended: Arc<Ended>,
 }
@@ -56,23 +42,21 @@ impl Lease {
         Self {
             document,
             run,
-            is_written: false,
-            written: Instant::now(),
+            entry: OwnEntry::default(),
             renewing: None,
             ended: Arc::default(),
         }
     }
 
     /// Renews the entry from now on; `cancel` stops the run when that is no longer possible.
-    pub(super) fn keep(&mut self, lease: Duration, cancel: CancellationToken) {
+    pub(super) fn keep(&mut self, renewal: Renewal, cancel: CancellationToken) {
         let document = self.document.clone();
         let run = self.run.clone();
         let ended = self.ended.clone();
-        let written = self.written;
         let renewing = async move {
             // Each is set once, by this task alone.
             tokio::select! {
-                why = document.renew(&run, written, lease) => {
+                why = document.renew(&run, renewal) => {
                     warn!("{why}");
                     let _ = ended.lost.set(why);
                     cancel.cancel();
@@ -103,9 +87,7 @@ impl Lease {
         if let Some(renewing) = self.renewing.take() {
             renewing.abort();
         }
-        if !std::mem::take(&mut self.is_written) {
-            return None;
-        }
+        std::mem::take(&mut self.entry).since()?;
         let document = self.document.clone();
         let run = self.run.clone();
         let runtime = Handle::try_current().ok()?;
@@ -124,41 +106,34 @@ impl Drop for Lease {
 }
 
 impl LockDocument {
-    /// Renews a run's entry, which was `written` then, for as long as that can be done; says why it no longer can. A run that
-    /// waits may remove the entry when it was seen unchanged for a lease, which is after `written` and a lease.
-    async fn renew(&self, run: &str, mut written: Instant, lease: Duration) -> String {
+    /// Renews a run's entry for as long as that can be done; says why it no longer can.
+    async fn renew(&self, run: &str, mut renewal: Renewal) -> String {
         loop {
-            let renewed = async {
-                sleep(lease / RENEWALS).await;
-                loop {
-                    let began = Instant::now();
-                    let renewing = self.change(false, |holders, now| holders.renewed(run, now));
-                    let span = debug_span!("renewal");
-                    match timeout(lease / TRY, renewing.instrument(span)).await {
-                        Ok(Ok(true)) => {
-                            debug!("lock renewed");
-                            break Some(began);
-                        }
-                        Ok(Ok(false)) => break None,
-                        Ok(Err(error)) => warn!(%error, "lock not renewed: again"),
-                        Err(_) => warn!("lock not renewed, no answer: again"),
-                    }
-                    sleep(lease / RETRIES).await;
+            sleep_until(Instant::from_std(renewal.due())).await;
+            let began = now();
+            let until = match renewal.begins(began) {
+                Ok(until) => Instant::from_std(until),
+                Err(stopped) => return stopped.line(),
+            };
+            let renewing = self.change(false, |holders, now| holders.renewed(run, now));
+            let span = debug_span!("renewal");
+            let tried = match timeout_at(until, renewing.instrument(span)).await {
+                Ok(Ok(true)) => {
+                    debug!("lock renewed");
+                    Tried::Renewed
+                }
+                Ok(Ok(false)) => Tried::Removed,
+                Ok(Err(error)) => {
+                    warn!(%error, "lock not renewed: again");
+                    Tried::Failed
+                }
+                Err(_) => {
+                    warn!("lock not renewed, no answer: again");
+                    Tried::Failed
                 }
             };
-            let patience = lease - lease / MARGIN;
-            match timeout_at(written + patience, renewed).await {
-                Ok(Some(began)) => written = began,
-                Ok(None) => {
-                    return "stopped: could not renew the lock, another run removed it".to_owned();
-                }
-                // Soon others may take it, and this run cannot see it.
-                Err(_) => {
-                    return format!(
-                        "stopped: could not renew the lock for {} s",
-                        patience.as_secs().max(1)
-                    );
-                }
+            if let Some(stopped) = renewal.tried(began, tried, now()) {
+                return stopped.line();
             }
         }
     }

@@ -1,11 +1,15 @@
 //! The cluster lock, which a cluster-wide run holds while it writes and renews before its lease ends.
 
 mod acquire;
+mod claim;
 mod document;
 mod entry;
 mod held;
 mod holder;
 mod holders;
+#[cfg(test)]
+mod interleavings;
+mod renewal;
 mod scope;
 mod unlock;
 

@@ -25,6 +25,7 @@ pub use drift::{Drift, differing_fields};
 pub use elsewhere::{Elsewhere, Owner, place_in_account};
 pub(crate) use features::features_of;
 pub use features::{KNOWN_FEATURES, edit_features, edited_list};
+pub(crate) use put_back::is_as_written;
 pub use put_back::{Step, put_back, was_restored_by};
 pub use removal::{former_copy, other_account, state};
 pub use unassigned::{

@@ -89,7 +89,7 @@ fn is_equal(one: &Document, other: &Document) -> bool {
 }
 
 /// Whether a document is as a run wrote it. Attachments count by name only, because the run wrote them as stubs or inline.
-fn is_as_written(written: &Document, now: &Document) -> bool {
+pub(crate) fn is_as_written(written: &Document, now: &Document) -> bool {
     content(written) == content(now)
 }
 

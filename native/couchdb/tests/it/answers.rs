@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kazoo_numbers_couchdb::{Attachments, HttpSettings, Kind, Landed, Write};
+use kazoo_numbers_couchdb::{Attachments, HttpSettings, Kind, Landed, Revision, Write};
 
 use crate::support::{Fake, ReceivedRequest, Reply, database, ids, settings};
 
@@ -65,6 +65,26 @@ async fn refusal_from_proxy_does_not_split_the_batch() {
     let writes = deletions(&ids);
     let landed = fake.server().bulk_docs(&database(), &writes, 500).await;
     assert!(landed.iter().all(|one| matches!(one, Landed::Failed(_))));
+    assert_eq!(fake.requests(), 1);
+}
+
+/// The winner is deleted, so "another client was faster, nothing happened" would be false.
+#[tokio::test]
+async fn deletion_with_losing_leaf_in_conflict_counts_as_lost_answer() {
+    let rows = r#"[{"ok":true,"id":"+1","rev":"2-a"},{"id":"+1","error":"conflict","reason":"x"}]"#;
+    let fake = Fake::start(move |_| Reply::Of(201, rows.into()));
+    let (winner, loser) = (Revision::parse("1-a"), Revision::parse("1-b"));
+    let write = Write {
+        id: "+1",
+        rev: Some(&winner),
+        body: None,
+        losers: vec![&loser],
+    };
+    let landed = fake.server().bulk_docs(&database(), &[write], 500).await;
+    let [Landed::Failed(error)] = &landed[..] else {
+        panic!("{landed:?}");
+    };
+    assert!(error.is_temporary(), "{error}");
     assert_eq!(fake.requests(), 1);
 }
 

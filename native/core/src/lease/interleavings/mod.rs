@@ -1,0 +1,117 @@
+//! Every interleaving of two runs that want the lock with time, lost requests, kills, another client and `unlock`.
+//!
+//! docs/decisions/0011-every-interleaving.md has the limits of the model.
+
+mod fingerprint;
+mod model;
+mod properties;
+mod state;
+mod step;
+mod wiring;
+
+use crate::engine::Lock;
+use crate::explore::{Property, RUNS_END, explore};
+use model::{Defect, Locking};
+use properties::{LIVE_ENTRY_STAYS, STOPS_IN_TIME, STOPS_WHEN_REMOVED};
+
+/// Two runs that wait for the lock, and nothing that goes wrong.
+const QUIET: Locking = Locking {
+    locks: [Lock::Wait; 2],
+    faults: 0,
+    kills: 0,
+    touches: 0,
+    unlocks: 0,
+    jumps: 0,
+    defect: None,
+};
+
+/// Explores a model, which must have at least so many states and be at least so deep.
+fn check(name: &str, model: &Locking, states: usize, depth: usize) {
+    let explored = explore(model).unwrap_or_else(|broken| panic!("{name}: {broken:?}"));
+    println!("{name}: {explored:?}");
+    assert!(explored.states >= states, "{name}: {explored:?}");
+    assert!(explored.depth >= depth, "{name}: {explored:?}");
+    assert!(explored.ends > 0, "{name}: {explored:?}");
+}
+
+#[test]
+fn two_runs_never_hold_the_lock_together() {
+    let wait = Locking {
+        faults: 1,
+        kills: 1,
+        touches: 1,
+        ..QUIET
+    };
+    check("two runs that wait", &wait, 60_000, 30);
+    let refuse = Locking {
+        locks: [Lock::Refuse; 2],
+        faults: 1,
+        kills: 2,
+        ..QUIET
+    };
+    check("two runs that are refused", &refuse, 2_900, 30);
+}
+
+#[test]
+fn lock_survives_delays_and_clocks() {
+    let delays = Locking { faults: 2, ..QUIET };
+    check("two faults", &delays, 180_000, 30);
+    let clocks = Locking {
+        faults: 1,
+        jumps: 1,
+        ..QUIET
+    };
+    check("a clock that jumps", &clocks, 30_000, 30);
+}
+
+#[test]
+fn run_stops_after_unlock() {
+    let unlock = Locking {
+        faults: 1,
+        unlocks: 1,
+        ..QUIET
+    };
+    check("unlock", &unlock, 50_000, 30);
+}
+
+/// The known defects, put into the wiring one at a time: each is found, by a short trace.
+#[test]
+fn each_known_defect_is_found() {
+    let faults = |faults| Locking { faults, ..QUIET };
+    let kills = Locking { kills: 1, ..QUIET };
+    let unlocks = Locking {
+        unlocks: 1,
+        ..QUIET
+    };
+    let jumps = Locking { jumps: 1, ..QUIET };
+    let touches = Locking {
+        touches: 1,
+        ..QUIET
+    };
+    let cases: [(Defect, Locking, Property, usize); 9] = [
+        (Defect::DeadHolderRenews, kills, RUNS_END, 12),
+        (Defect::RenewsAfterTheEnd, faults(1), STOPS_IN_TIME, 40),
+        (
+            Defect::WritesRemovedEntryAgain,
+            unlocks,
+            STOPS_WHEN_REMOVED,
+            12,
+        ),
+        (Defect::JudgesByServersClock, jumps, LIVE_ENTRY_STAYS, 12),
+        (Defect::ConflictIsSuccess, touches, STOPS_IN_TIME, 12),
+        (Defect::LostAnswerIsSuccess, faults(1), STOPS_IN_TIME, 12),
+        (Defect::WritesWithoutRevision, QUIET, LIVE_ENTRY_STAYS, 12),
+        (Defect::CountsFromAnswer, faults(1), STOPS_IN_TIME, 20),
+        (Defect::CountsFromLastTry, faults(2), STOPS_IN_TIME, 20),
+    ];
+    for (defect, model, property, length) in cases {
+        let model = Locking {
+            defect: Some(defect),
+            ..model
+        };
+        let broken = explore(&model).expect_err(&format!("{defect:?}"));
+        println!("{defect:?}: {broken:?}");
+        assert_eq!(broken.property, property, "{defect:?}: {broken:?}");
+        assert!(broken.trace.len() <= length, "{defect:?}: {broken:?}");
+    }
+}
