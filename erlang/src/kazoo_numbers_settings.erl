@@ -23,7 +23,8 @@ configured() ->
     maps:from_list(lists:append([journal()
                                 ,all(fun text/1, [report_directory, metrics_file, ca_file])
                                 ,all(fun positive/1, [parallel_jobs_count, max_bulk_read, max_bulk_insert])
-                                ,all(fun natural/1, [time_between_db_ms, journal_keep_days, journal_keep_bytes])
+                                ,all(fun natural/1, [time_between_db_ms, journal_keep_days, journal_keep_bytes, max_changes, limit])
+                                ,all(fun max_delete/1, [max_delete])
                                 ,all(fun word/1, [lock, log_level, fault])
                                 ])).
 
@@ -68,6 +69,20 @@ integer(Key, Least, Expected) ->
         undefined -> undefined;
         {ok, Value} when is_integer(Value), Value >= Least -> {ok, Value};
         {ok, _Other} -> refuse(Key, Expected)
+    end.
+
+%% `off', a number of documents, or a share of the numbers that a run looks at.
+max_delete(Key) ->
+    case application:get_env(?APP, Key) of
+        undefined -> undefined;
+        {ok, off} -> {ok, off};
+        {ok, Count} when is_integer(Count), Count >= 0 -> {ok, Count};
+        {ok, Share} ->
+            Text = is_list(Share) orelse is_binary(Share),
+            case Text andalso kazoo_numbers_arguments:text(Share) of
+                {ok, Percent} -> {ok, valid(Key, Percent)};
+                _NoText -> refuse(Key, "off, a whole number, or a share such as \"50%\"")
+            end
     end.
 
 word(Key) ->

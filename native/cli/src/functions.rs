@@ -19,6 +19,15 @@ impl Function {
         self.forms.last().map_or(&[], |spec| spec.parameters)
     }
 
+    /// The number of its arguments on the command line. The last one takes all words that are left.
+    fn words(&self) -> usize {
+        let parameters = self.parameters();
+        let rest = parameters
+            .iter()
+            .position(|parameter| *parameter == Parameter::OfFunction);
+        rest.map_or(parameters.len(), |at| at + 1)
+    }
+
     fn required(&self) -> usize {
         self.forms.first().map_or(0, |spec| spec.parameters.len())
     }
@@ -55,6 +64,7 @@ fn subcommand(function: &Function) -> Command {
     let positional = function
         .parameters()
         .iter()
+        .take(function.words())
         .enumerate()
         .map(|(at, parameter)| positional(at, parameter, at < function.required()));
     let about = function.forms.first().map_or("", |spec| spec.help);
@@ -69,7 +79,7 @@ fn positional(at: usize, parameter: &Parameter, required: bool) -> Arg {
         .value_name(parameter.name().trim_end_matches('…'))
         .required(required)
         .help(parameter.description());
-    if parameter.is_list() {
+    if parameter.is_list() || *parameter == Parameter::OfFunction {
         arg.num_args(1..)
     } else {
         arg
@@ -103,16 +113,37 @@ pub(crate) fn arguments(name: &str, matches: &ArgMatches) -> Vec<Argument> {
         return Vec::new();
     };
     let mut arguments = Vec::new();
-    for (at, parameter) in function.parameters().iter().enumerate() {
+    for (at, parameter) in function.parameters().iter().take(function.words()).enumerate() {
         let Some(values) = matches.get_many::<String>(&at.to_string()) else {
             break;
         };
         let values = values.cloned();
-        if parameter.is_list() {
+        if *parameter == Parameter::OfFunction {
+            let planned = match arguments.last() {
+                Some(Argument::Text(planned)) => planned.clone(),
+                _ => String::new(),
+            };
+            arguments.extend(as_typed(&all, &planned, values.collect()));
+        } else if parameter.is_list() {
             arguments.push(Argument::List(values.collect()));
         } else {
             arguments.extend(values.map(Argument::Text));
         }
+    }
+    arguments
+}
+
+/// Words as the arguments of this function. The values of a list parameter are one list.
+fn as_typed(all: &[Function], name: &str, words: Vec<String>) -> Vec<Argument> {
+    let function = all.iter().find(|function| function.name == name);
+    let parameters = function.map_or(&[][..], Function::parameters);
+    let list = parameters.iter().position(Parameter::is_list);
+    let mut words = words.into_iter();
+    let before = words.by_ref().take(list.unwrap_or(usize::MAX));
+    let mut arguments: Vec<Argument> = before.map(Argument::Text).collect();
+    let rest: Vec<String> = words.collect();
+    if !rest.is_empty() {
+        arguments.push(Argument::List(rest));
     }
     arguments
 }
@@ -143,13 +174,14 @@ mod tests {
     fn every_function_can_be_called() {
         for spec in specs() {
             let mut line = vec![spec.name];
-            line.extend(spec.parameters.iter().map(Parameter::example));
+            line.extend(spec.example_arguments());
             let expected: Vec<Argument> = spec
                 .parameters
                 .iter()
-                .map(|parameter| match parameter.is_list() {
-                    true => list(&[parameter.example()]),
-                    false => Argument::Text(parameter.example().to_owned()),
+                .zip(spec.example_arguments())
+                .map(|(parameter, example)| match parameter.is_list() {
+                    true => list(&[example]),
+                    false => Argument::Text(example.to_owned()),
                 })
                 .collect();
             assert_eq!(given(&line), expected, "{}", spec.name);

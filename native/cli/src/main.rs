@@ -8,6 +8,7 @@
 
 mod arguments;
 mod completion;
+mod confirm;
 mod connection;
 mod functions;
 mod interrupt;

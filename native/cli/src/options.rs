@@ -7,6 +7,7 @@ use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches as _, ValueEnum, value_parser,
 };
 use kazoo_numbers::couchdb::HttpSettings;
+use kazoo_numbers::run::MaxDelete;
 use kazoo_numbers_cli::address::Address;
 use kazoo_numbers_cli::terminal::JsonOutput;
 
@@ -85,6 +86,26 @@ pub(crate) struct Options {
     /// Add to the counters in this file, for Prometheus
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
+
+    /// Stop before deleting more than N documents, or more than a share of the numbers (50%; 100% is any number) [default: 50%]
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) max_delete: Option<MaxDelete>,
+
+    /// Stop before changing more than N documents
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) max_changes: Option<u64>,
+
+    /// Make only N of the changes, the first by database and number
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+
+    /// Write the plan to this file
+    #[arg(long = "plan-file", short = 'o', global = true, value_name = "FILE")]
+    pub(crate) plan_file: Option<PathBuf>,
+
+    /// Do not ask before deleting or applying
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
 
     /// Wait while another run holds the cluster lock, instead of failing
     #[arg(long, global = true)]

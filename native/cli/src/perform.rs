@@ -19,7 +19,7 @@ use crate::interrupt;
 use crate::live::Live;
 use crate::options::Options;
 use crate::output::{self, Form};
-use crate::{connection, journal, logging, returned};
+use crate::{confirm, connection, journal, logging, returned};
 
 /// The most events in the channel. If it is full, the run waits for the terminal.
 const EVENTS: usize = 1024;
@@ -28,7 +28,13 @@ const EVENTS: usize = 1024;
 pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) -> io::Result<u8> {
     let form = Form::of(options);
     match command::parse(name, arguments) {
-        Ok(command) => in_runtime(performed(name, arguments, command, options)),
+        Ok(command) => {
+            if !options.yes && !options.dry_run && !agrees(name, arguments, &command, options)? {
+                terminal::say("nothing is done");
+                return Ok(FAILED);
+            }
+            in_runtime(performed(name, arguments, command, options))
+        }
         Err(refusal) => {
             let line = sanitise::without_credentials(&refusal.to_string()).into_owned();
             match form {
@@ -84,6 +90,26 @@ async fn performed(
             ended => ended,
         },
     }
+}
+
+/// Asks before documents are deleted, and after showing a plan before it is applied.
+fn agrees(
+    name: &str,
+    arguments: &[Argument],
+    command: &Command,
+    options: &Options,
+) -> io::Result<bool> {
+    if !command.spec().deletes_documents() || !confirm::can_ask() {
+        return Ok(true);
+    }
+    if name == "apply" {
+        let plan = arguments.first().cloned();
+        if let Some(plan) = plan {
+            function("show_plan", &[plan], options)?;
+        }
+        return confirm::agrees("Apply this plan?");
+    }
+    confirm::agrees(&format!("{name} deletes documents. Go on?"))
 }
 
 /// Handles lost output. The changes of a run are reported on standard error. `complete` is the exit
@@ -165,6 +191,10 @@ fn lock(options: &Options) -> Lock {
 fn settings(options: &Options) -> Settings {
     let mut settings = Settings {
         dry_run: options.dry_run,
+        max_delete: options.max_delete,
+        max_changes: options.max_changes,
+        limit: options.limit,
+        plan_file: options.plan_file.clone(),
         journals: journal::journals(options),
         lock: lock(options),
         who: journal::who(),

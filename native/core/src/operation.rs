@@ -12,5 +12,8 @@ pub const HOST: Operation = Operation::new("host", "ask Kazoo", "about");
 /// Write or read a journal.
 pub const JOURNAL: Operation = Operation::new("journal", "use the journal", "for");
 
+/// Write or read a plan.
+pub const PLAN: Operation = Operation::new("plan", "use the plan", "for");
+
 /// Parse the arguments of a command.
 pub const ARGUMENTS: Operation = Operation::new("arguments", "use the arguments", "of");

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, info_span};
 
 pub use crate::commands::{FAILED, NOT_HERE, Returned};
-pub use crate::engine::Settings;
+pub use crate::engine::{MaxDelete, Settings};
 pub use crate::report::ReportTo;
 
 use crate::command::{Command, help};
@@ -77,10 +77,13 @@ async fn run_to_end(job: Job, id: String) -> Finished {
         job.command.spec().has_fixed_output,
         job.settings.report.is_some(),
     );
+    let changes = job.command.changes(&job.settings);
+    let reconciles_services = job.command.spec().reconciles_services;
     let run = Arc::new(Run::new(
         id,
         job.function.clone(),
         job.settings,
+        changes,
         job.host,
         reporter,
         &job.cancel,
@@ -88,7 +91,9 @@ async fn run_to_end(job: Job, id: String) -> Finished {
     let is_published = job.command.is_published();
     let (answer, lock) = match locked(&run, job.command).await {
         Ok(Startup::Answered(answer)) => (Ok(answer), None),
-        Ok(Startup::Command(command, lock)) => (command.start(&run).await, lock),
+        Ok(Startup::Command(command, lock)) => {
+            (all_changes(&run, command, reconciles_services).await, lock)
+        }
         Err(error) => (Err(error), None),
     };
     if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
@@ -147,6 +152,20 @@ async fn run_to_end(job: Job, id: String) -> Finished {
     }
 }
 
+/// Runs a command to its last change.
+async fn all_changes(
+    run: &Arc<Run>,
+    command: Command,
+    reconciles_services: bool,
+) -> Result<Answer, Error> {
+    let answer = command.start(run).await?;
+    run.make_withheld().await?;
+    if reconciles_services {
+        run.reconcile_services().await?;
+    }
+    Ok(answer)
+}
+
 fn summary(run: &Run, function: String, started: Instant) -> Summary {
     let (databases, documents_read, counts, failures) = run.reporter.tally().total();
     let mut summary = Summary {
@@ -176,6 +195,21 @@ async fn ended(
         Ok(Answer::Figures) if summary.failures.is_empty() => return (Returned::Ok, true, None),
         Ok(Answer::Figures) => return (Returned::Code(FAILED), true, None),
         Ok(Answer::FiguresAnd(returned)) => return (returned, true, None),
+        Ok(Answer::Printed(returned)) if summary.failures.is_empty() => {
+            return (returned, false, None);
+        }
+        Ok(Answer::Listed) if summary.failures.is_empty() => return (Returned::Ok, false, None),
+        Ok(Answer::Printed(_)) => {
+            run.reporter.output(summary.failures.to_json()).await;
+            return (Returned::Code(FAILED), false, None);
+        }
+        Ok(Answer::Listed) => {
+            let mut databases = summary.failures.by_database().values();
+            if databases.any(|failures| failures.last_error.is_some()) {
+                run.reporter.output(summary.failures.to_json()).await;
+            }
+            return (Returned::Code(FAILED), false, None);
+        }
         Ok(Answer::Only(returned)) => return (returned, false, None),
         Ok(Answer::Help(topic)) => {
             for line in help(topic.as_deref(), run.settings.frontend) {

@@ -68,6 +68,34 @@ pub(crate) enum AuditTarget {
     Number(String),
 }
 
+/// What `apply` does with documents that changed since the plan was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stale {
+    /// It changes nothing at all.
+    Refuse,
+    /// It leaves them alone, and makes the other changes.
+    Skip,
+}
+
+impl Stale {
+    /// The argument that skips them.
+    pub(crate) const SKIP: &'static str = "skip_stale";
+}
+
+/// How much of a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The totals.
+    Totals,
+    /// Each document, too.
+    Full,
+}
+
+impl Detail {
+    /// The argument that shows each document.
+    pub(crate) const FULL: &'static str = "full";
+}
+
 /// The cluster on which a run may be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnCluster {

@@ -150,6 +150,9 @@ fn settings(start: &StartRequest) -> run::Settings {
         settings.config_section.clone_from(section);
     }
     settings.dry_run = requested.dry_run;
+    settings.max_delete = requested.max_delete;
+    settings.max_changes = requested.max_changes;
+    settings.limit = requested.limit;
     settings.http.ca_file = match &requested.ca_file {
         Some(path) => Some(path.into()),
         None => env::var_os("COUCHDB_CA_FILE")

@@ -1,6 +1,7 @@
 //! The start request from Erlang.
 
 use crate::term::{Term, Unexpected};
+use kazoo_numbers::run::MaxDelete;
 
 /// An argument of a command, normalised by Erlang.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +116,12 @@ pub struct JobSettings {
     pub journal_keep_days: Option<u64>,
     /// The size limit of all journals in bytes.
     pub journal_keep_bytes: Option<u64>,
+    /// The most documents that a run may delete.
+    pub max_delete: Option<MaxDelete>,
+    /// The most documents that a run may change.
+    pub max_changes: Option<u64>,
+    /// A run makes only so many of its changes.
+    pub limit: Option<u64>,
     /// The directory of reports.
     pub report_directory: Option<String>,
     /// The file of Prometheus counters.
@@ -243,6 +250,9 @@ impl TryFrom<&Term> for JobSettings {
                 }
                 "journal_keep_days" => settings.journal_keep_days = Some(natural(value)?),
                 "journal_keep_bytes" => settings.journal_keep_bytes = Some(natural(value)?),
+                "max_delete" => settings.max_delete = Some(max_delete(value)?),
+                "max_changes" => settings.max_changes = Some(natural(value)?),
+                "limit" => settings.limit = Some(natural(value)?),
                 "report_directory" => settings.report_directory = Some(text(value)?),
                 "ca_file" => settings.ca_file = Some(text(value)?),
                 "metrics_file" => settings.metrics_file = Some(text(value)?),
@@ -259,6 +269,15 @@ impl TryFrom<&Term> for JobSettings {
             }
         }
         Ok(settings)
+    }
+}
+
+fn max_delete(term: &Term) -> Result<MaxDelete, Unexpected> {
+    let expected = "the setting max_delete as off, a whole number, or a share such as \"50%\"";
+    match term {
+        Term::Integer(_) => natural(term).map(MaxDelete::Count),
+        Term::Atom(word) => word.parse().map_err(|_| Unexpected::instead_of(expected)),
+        _ => text(term)?.parse().map_err(|_| Unexpected::instead_of(expected)),
     }
 }
 

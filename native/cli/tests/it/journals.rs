@@ -378,6 +378,8 @@ fn undo_of_large_journal_uses_little_memory() {
         write(Record::Intent(PlannedWrite {
             database: database.to_owned(),
             id,
+            rev: None,
+            cause: None,
             before: Some(serde_json::value::RawValue::from_string(text).unwrap()),
             after: None,
             leaves: Vec::new(),

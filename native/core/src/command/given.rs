@@ -65,6 +65,13 @@ impl Given<'_> {
         self.checked(text, expected, example)
     }
 
+    /// Takes all other arguments as they are.
+    pub(super) fn rest(&mut self) -> Vec<Argument> {
+        let rest = self.arguments.get(self.next..).unwrap_or_default();
+        self.next = self.arguments.len();
+        rest.to_vec()
+    }
+
     /// Takes a word that must match exactly.
     pub(super) fn word(&mut self, word: &str) -> Result<(), Refusal> {
         let expected = format!("the word {word}");

@@ -114,7 +114,10 @@ pub fn usage(spec: &CommandSpec) -> String {
 /// A valid call of a function.
 pub fn example(spec: &CommandSpec, frontend: Frontend) -> String {
     let call = format!("{} {}", frontend.call(), spec.name);
-    words(&call, spec, Parameter::example)
+    std::iter::once(call.as_str())
+        .chain(spec.example_arguments())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn words(start: &str, spec: &CommandSpec, word: fn(&Parameter) -> &'static str) -> String {

@@ -33,6 +33,12 @@ pub enum Parameter {
     AuditTarget,
     /// The id of a run in progress, as `status` prints it.
     RunInProgress,
+    /// A saved plan: its id, or its file.
+    Plan,
+    /// The word that leaves documents alone that changed since the plan was made.
+    SkipStale,
+    /// The word that shows each document of a plan.
+    Full,
     /// The name of a function.
     Function,
     /// The arguments for the function that another parameter names.
@@ -63,6 +69,9 @@ impl Parameter {
             Self::Feature => "FEATURE",
             Self::Run => "RUN",
             Self::AnyCluster => "any_cluster",
+            Self::Plan => "PLAN",
+            Self::SkipStale => "skip_stale",
+            Self::Full => "full",
             Self::RunInProgress => "RUN_IN_PROGRESS",
             Self::Function => "FUNCTION",
             Self::OfFunction => "ARGUMENT…",
@@ -93,6 +102,11 @@ impl Parameter {
             Self::AnyCluster => {
                 "this word: the run was on another cluster, and is undone here anyway"
             }
+            Self::Plan => "the id of a plan, as plans lists it, or the path of its file",
+            Self::SkipStale => {
+                "the word skip_stale: documents that changed since the plan was made are left alone"
+            }
+            Self::Full => "the word full: each document is shown",
             Self::RunInProgress => "the id of a run in progress, as status prints it",
             Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
             Self::Function => "the name of a function",
@@ -113,6 +127,9 @@ impl Parameter {
             Self::Feature => "e911",
             Self::Run => "20261123T042900Z-250000",
             Self::AnyCluster => "any_cluster",
+            Self::Plan => "20261126T001209Z-487223",
+            Self::SkipStale => "skip_stale",
+            Self::Full => "full",
             Self::RunInProgress => "0.123.0",
             Self::Function => "fix_account_db_numbers",
             Self::OfFunction => Self::Account.example(),

@@ -5,6 +5,7 @@ use super::given::Given;
 use super::parameter::Parameter;
 use super::parsed::Command;
 use super::prepared::Prepared;
+use super::spec::{CommandSpec, Effect};
 use super::{commands, find, help};
 
 /// Parses a command. A refusal is one line with the argument, the expected value and an example.
@@ -23,12 +24,34 @@ pub fn parse(function: &str, arguments: &[Argument]) -> Result<Command, Refusal>
             help::check_topic(name)?;
         }
     }
+    if let Some((planned, arguments)) = &prepared.plans {
+        return plan(spec, planned, arguments);
+    }
     let prepared = if given.is_empty_list() {
         Prepared::nothing()
     } else {
         prepared
     };
     Ok(Command::new(spec, prepared))
+}
+
+/// A plan of a call.
+fn plan(
+    spec: &'static CommandSpec,
+    function: &str,
+    arguments: &[Argument],
+) -> Result<Command, Refusal> {
+    let planned = parse(function, arguments)?;
+    let reads = planned.spec().effect == Effect::Reads;
+    if reads || planned.spec().needs_kazoo || !planned.spec().is_planned {
+        let line = if reads {
+            "it changes nothing"
+        } else {
+            "it has no plan"
+        };
+        return Err(Refusal::new(format!("{}: {function}: {line}", spec.name)));
+    }
+    Ok(Command::plan_of(spec, planned))
 }
 
 fn unknown(function: &str, arity: usize) -> Refusal {

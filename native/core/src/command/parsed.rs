@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::prepared::Prepared;
-use super::spec::CommandSpec;
+use super::spec::{Brake, CommandSpec};
 use crate::commands::Answer;
-use crate::engine::Run;
+use crate::engine::{Changes, MaxDelete, Planned, Run, Settings, Withhold};
 use crate::lease::Scope;
 use couchdb::Error;
 
@@ -14,6 +14,8 @@ use couchdb::Error;
 pub struct Command {
     spec: &'static CommandSpec,
     prepared: Prepared,
+    /// For `plan`: the function that is planned, and its scope.
+    planned: Option<(&'static CommandSpec, Option<Scope>)>,
 }
 
 impl fmt::Debug for Command {
@@ -24,7 +26,49 @@ impl fmt::Debug for Command {
 
 impl Command {
     pub(super) fn new(spec: &'static CommandSpec, prepared: Prepared) -> Self {
-        Self { spec, prepared }
+        Self {
+            spec,
+            prepared,
+            planned: None,
+        }
+    }
+
+    /// A plan of another command.
+    pub(super) fn plan_of(spec: &'static CommandSpec, other: Self) -> Self {
+        let planned = Some((other.spec, other.scope()));
+        Self {
+            spec,
+            prepared: other.prepared.planned(),
+            planned,
+        }
+    }
+
+    /// How its changes are made. `dry_run`: none is; `settings`: the operator's limits.
+    pub(crate) fn changes(&self, settings: &Settings) -> Changes {
+        let (spec, scope) = self.planned.unwrap_or((self.spec, self.scope()));
+        let usual = (spec.brake == Brake::Always).then_some(MaxDelete::USUAL);
+        let max_delete = settings.max_delete.or(usual);
+        let is_limited = settings.max_changes.is_some() || settings.limit.is_some();
+        let is_braked = spec.brake != Brake::Never;
+        let withhold = match () {
+            () if settings.dry_run => Withhold::Announced,
+            () if self.planned.is_some() => Withhold::Plan,
+            () if is_braked && is_limited => Withhold::Everything,
+            () if is_braked && spec.deletes_documents() && max_delete.is_some() => {
+                Withhold::Deletions
+            }
+            () => Withhold::Nothing,
+        };
+        Changes {
+            withhold,
+            planned: spec.is_planned.then(|| Planned {
+                function: spec.name.to_owned(),
+                arity: spec.parameters.len(),
+                is_exclusive: scope == Some(Scope::Exclusive),
+                reconciles_services: spec.reconciles_services,
+            }),
+            max_delete,
+        }
     }
 
     /// Its row of the catalog.
@@ -34,6 +78,9 @@ impl Command {
 
     /// How much of the cluster the command may change. `None`: it changes no numbers.
     pub fn scope(&self) -> Option<Scope> {
+        if let Some(scope) = &self.prepared.late_scope {
+            return Some(scope());
+        }
         self.prepared.scope.unwrap_or(self.spec.scope)
     }
 

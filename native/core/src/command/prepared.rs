@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::commands::{Answer, FAILED, NOT_HERE, Returned};
+use super::argument::Argument;
+use crate::commands::{Answer, FAILED, NOT_HERE, Returned, plans};
 use crate::engine::Run;
 use crate::lease::Scope;
 use couchdb::Error;
@@ -16,13 +17,19 @@ type Work = Box<dyn FnOnce(Arc<Run>) -> BoxFuture<'static, Result<Answer, Error>
 type Check =
     Box<dyn FnOnce(Arc<Run>) -> BoxFuture<'static, Result<Option<Answer>, Error>> + Send + Sync>;
 
+type LateScope = Box<dyn Fn() -> Scope + Send + Sync>;
+
 /// The work that a command does for its arguments.
 pub(super) struct Prepared {
     pub(super) work: Work,
     pub(super) check: Option<Check>,
     /// The scope, if the arguments decide it.
     pub(super) scope: Option<Option<Scope>>,
+    /// The scope, if only the check finds it out.
+    pub(super) late_scope: Option<LateScope>,
     pub(super) is_published: bool,
+    /// The call that is planned instead of this command: a function and its arguments.
+    pub(super) plans: Option<(String, Vec<Argument>)>,
     /// If set, the command does nothing but print this refusal after the check.
     pub(super) refusal: Option<String>,
 }
@@ -48,8 +55,37 @@ impl Prepared {
             work: Box::new(move |run| Box::pin(work(run))),
             check: None,
             scope: None,
+            late_scope: None,
             is_published: true,
+            plans: None,
             refusal: None,
+        }
+    }
+
+    /// A plan of this call.
+    pub(super) fn plan(function: String, arguments: Vec<Argument>) -> Self {
+        let nothing = Self::answer(|_| async { Ok(Answer::Figures) });
+        Self {
+            plans: Some((function, arguments)),
+            ..nothing
+        }
+    }
+
+    /// This work, and then the end of its plan. It takes no lock, because it writes nothing.
+    pub(super) fn planned(self) -> Self {
+        let prepared = self.scope(None);
+        let work = prepared.work;
+        Self {
+            work: Box::new(|run| {
+                Box::pin(async move {
+                    match work(run.clone()).await? {
+                        // The command refused itself.
+                        Answer::Only(refused @ Returned::Code(_)) => Ok(Answer::Only(refused)),
+                        _ => plans::finish(&run).await,
+                    }
+                })
+            }),
+            ..prepared
         }
     }
 
@@ -100,6 +136,14 @@ impl Prepared {
     pub(super) fn scope(self, scope: Option<Scope>) -> Self {
         Self {
             scope: Some(scope),
+            ..self
+        }
+    }
+
+    /// Sets the scope that the check finds out.
+    pub(super) fn late_scope(self, scope: impl Fn() -> Scope + Send + Sync + 'static) -> Self {
+        Self {
+            late_scope: Some(Box::new(scope)),
             ..self
         }
     }

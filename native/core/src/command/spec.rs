@@ -52,6 +52,17 @@ pub enum Origin {
     Erlang,
 }
 
+/// When a command stops before it deletes too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brake {
+    /// Whenever it deletes more than the limit.
+    Always,
+    /// If a limit is set: its name is the warning.
+    IfSet,
+    /// Never: the changes were reviewed, or are taken back.
+    Never,
+}
+
 /// The Erlang result of a command other than `{no_return, Code}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
@@ -92,10 +103,18 @@ pub struct CommandSpec {
     pub has_fixed_output: bool,
     /// Its result in Erlang.
     pub returns: Returns,
+    /// Whether it reconciles the services of the accounts whose numbers it changed.
+    pub reconciles_services: bool,
+    /// Whether it can be planned.
+    pub is_planned: bool,
+    /// When it stops before it deletes too much.
+    pub brake: Brake,
     /// The kinds of drift that it repairs. Audits name it for them.
     pub repairs: &'static [Drift],
     /// The names and Erlang types of parameters that only Kazoo knows; empty for all other commands.
     pub erlang_parameters: &'static [(&'static str, &'static str)],
+    /// An example of its arguments; empty: the examples of its parameters.
+    pub(super) arguments: &'static [&'static str],
     /// One line that says what it does.
     pub help: &'static str,
     /// Parses the arguments.
@@ -121,8 +140,12 @@ impl CommandSpec {
             scope: None,
             has_fixed_output: false,
             returns: Returns::Ok,
+            reconciles_services: false,
+            is_planned: true,
+            brake: Brake::Always,
             repairs: &[],
             erlang_parameters: &[],
+            arguments: &[],
             help,
             start,
         }
@@ -165,8 +188,34 @@ impl CommandSpec {
         Self { repairs, ..self }
     }
 
+    /// After it, the services of the accounts whose numbers changed are reconciled.
+    pub(super) const fn reconciles_services(self) -> Self {
+        Self {
+            reconciles_services: true,
+            ..self
+        }
+    }
+
+    /// It cannot be planned: it changes no documents of numbers, or makes a plan.
+    pub(super) const fn unplanned(self) -> Self {
+        Self {
+            is_planned: false,
+            ..self
+        }
+    }
+
+    /// Sets when it stops before it deletes too much.
+    pub(super) const fn brake(self, brake: Brake) -> Self {
+        Self { brake, ..self }
+    }
+
     pub(super) const fn returns(self, returns: Returns) -> Self {
         Self { returns, ..self }
+    }
+
+    /// Sets an example of its arguments.
+    pub(super) const fn example(self, arguments: &'static [&'static str]) -> Self {
+        Self { arguments, ..self }
     }
 
     pub(super) const fn erlang_parameters(
@@ -197,6 +246,15 @@ impl CommandSpec {
             needs_kazoo: true,
             effect: Effect::Writes,
             ..self
+        }
+    }
+
+    /// An accepted argument for each parameter.
+    pub fn example_arguments(&self) -> Vec<&'static str> {
+        if self.arguments.is_empty() {
+            self.parameters.iter().map(Parameter::example).collect()
+        } else {
+            self.arguments.to_vec()
         }
     }
 

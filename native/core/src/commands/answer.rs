@@ -1,7 +1,5 @@
 //! The result of a command.
 
-use crate::engine::Run;
-
 /// The exit code of a run with failures and of a refused command.
 pub const FAILED: u8 = 2;
 
@@ -54,33 +52,12 @@ pub(crate) enum Answer {
     Figures,
     /// Print the summary and the failure report, and return this value.
     FiguresAnd(Returned),
+    /// The output of the manual ends: print only the failures, if there are any. The value of a run without failures.
+    Printed(Returned),
+    /// The output lists its failed numbers: print the failures only if a database could not be read.
+    Listed,
     /// Print nothing more, and return this value.
     Only(Returned),
     /// Print help about this function, or about all.
     Help(Option<String>),
-}
-
-impl Answer {
-    /// Ends an output of the manual: prints only the failures, if there are any. `returned`: the value of a run without failures.
-    pub(crate) async fn printed(run: &Run, returned: Returned) -> Self {
-        let failures = run.reporter.failures();
-        if failures.is_empty() {
-            return Self::Only(returned);
-        }
-        run.reporter.output(failures.to_json()).await;
-        Self::Only(Returned::Code(FAILED))
-    }
-
-    /// Ends an output that lists its failed numbers. Prints the failure report only for databases that could not be read.
-    pub(crate) async fn printed_or_failed(run: &Run) -> Self {
-        let failures = run.reporter.failures();
-        if failures.is_empty() {
-            return Self::Only(Returned::Ok);
-        }
-        let mut databases = failures.by_database().values();
-        if databases.any(|failures| failures.last_error.is_some()) {
-            run.reporter.output(failures.to_json()).await;
-        }
-        Self::Only(Returned::Code(FAILED))
-    }
 }

@@ -63,7 +63,7 @@ pub(crate) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<
     for (module, numbers) in totals {
         run.reporter.output(format!("{module}: {numbers}")).await;
     }
-    Ok(Answer::printed_or_failed(run).await)
+    Ok(Answer::Listed)
 }
 
 /// The number of live documents of each database, where the server reports it.

@@ -12,7 +12,7 @@ use crate::kazoo::{
     AccountId, Classification, DatabaseName, KazooDatabase, NumberFacts, is_valid_target,
     stored_target,
 };
-use crate::plan::{self, Decision, Source, has_module, source_in_number_database};
+use crate::plan::{self, Cause, Decision, Source, has_module, source_in_number_database};
 use crate::repair::{Assignment, Copies, CopySource, copy_to_account};
 use crate::selection::NumberDatabases;
 use couchdb::Error;
@@ -82,7 +82,7 @@ pub(crate) async fn convert(
         });
         print(run, &target, &numbers, &failed).await;
     }
-    Ok(Answer::printed_or_failed(run).await)
+    Ok(Answer::Listed)
 }
 
 /// `convert_carrier_module_number`
@@ -103,7 +103,7 @@ pub(crate) async fn convert_number(
     let listed = BTreeSet::from([listed]);
     let failed = failures_of(run, &listed, |_, _| true);
     print(run, target, &listed, &failed).await;
-    Ok(Answer::printed_or_failed(run).await)
+    Ok(Answer::Listed)
 }
 
 /// Converts the numbers of one number database, a page at a time.
@@ -151,16 +151,20 @@ async fn convert_documents(
     target: &str,
     documents: Vec<Document>,
 ) -> Result<Converted, Error> {
-    let rule = InPlace(|document: &Document| {
-        let is_asked = source.is_none_or(|source| has_module(document, source))
-            || has_module(document, target);
-        let place = source_in_number_database(database, document.id(), &NumberFacts::of(document));
-        if is_asked && place.is_filed() {
-            Decision::edit(plan::convert(document, target, run.now))
-        } else {
-            Decision::Skip
-        }
-    });
+    let rule = InPlace {
+        cause: Cause::Carrier,
+        rule: |document: &Document| {
+            let is_asked = source.is_none_or(|source| has_module(document, source))
+                || has_module(document, target);
+            let place =
+                source_in_number_database(database, document.id(), &NumberFacts::of(document));
+            if is_asked && place.is_filed() {
+                Decision::edit(plan::convert(document, target, run.now))
+            } else {
+                Decision::Skip
+            }
+        },
+    };
     let mut converted = Converted::default();
     let mut assigned: Vec<(AccountId, String)> = Vec::new();
     for document in &documents {
@@ -229,6 +233,7 @@ async fn follow(run: &Arc<Run>, followers: Vec<(AccountId, CopySource)>) -> Resu
         },
     )
     .await?;
+    // The line about services comes before those of the manual.
     run.reconcile_services().await
 }
 

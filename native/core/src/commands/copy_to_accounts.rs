@@ -49,7 +49,7 @@ pub(crate) async fn copy(
         async move {
             let scanned = copying.scan(&run, &database).await;
             run.or_failed(&database, scanned)?;
-            run.reporter.finished(&database).await;
+            run.finished(&database).await;
             Ok(())
         }
     })
@@ -70,7 +70,7 @@ pub(crate) async fn copy_numbers(run: &Arc<Run>, given: Vec<String>) -> Result<(
             let source = kept_source(run, &database, document);
             by_account.entry(account).or_default().compare(source);
         }
-        run.reporter.finished(&database).await;
+        run.finished(&database).await;
     }
     copy_to_accounts(run, by_account).await
 }
@@ -110,7 +110,7 @@ pub(crate) async fn copy_number_to(
     let mut copies = Copies::default();
     copies.compare(kept_source(run, &database, found.document));
     let ends = copy_to_account(run, account, copies, Assignment::Any).await?;
-    run.reporter.finished(&account.database()).await;
+    run.finished(&account.database()).await;
     if ends.get(&number).is_some_and(crate::engine::End::is_done) {
         return Ok(Answer::FiguresAnd(Returned::Value(Ok(number))));
     }

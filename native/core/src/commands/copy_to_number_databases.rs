@@ -123,7 +123,7 @@ pub(crate) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error
                     unread = (error.kind() != Kind::DatabaseNotFound).then(|| Reason::from(&error));
                     run.database_failed(&account.database(), error)?;
                 }
-                run.reporter.finished(&account.database()).await;
+                run.finished(&account.database()).await;
                 Ok(unread)
             }
         })
@@ -152,7 +152,7 @@ pub(crate) async fn copy_numbers(
                 .failed(&database.encoded(), Reason::NOT_FOUND, id),
         }
     }
-    run.reporter.finished(&database).await;
+    run.finished(&database).await;
     fill(run, copies, None).await
 }
 
@@ -163,7 +163,7 @@ async fn fill(run: &Arc<Run>, copies: Arc<Copies>, unread: Option<Reason>) -> Re
         let copies = copies.clone();
         async move {
             fill_one(&run, &database, &copies.known, some, unread).await?;
-            run.reporter.finished(&database).await;
+            run.finished(&database).await;
             Ok(())
         }
     })

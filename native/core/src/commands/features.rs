@@ -6,7 +6,7 @@ use super::answer::{Answer, FAILED, Returned};
 use super::known_features::{print_known, unknown};
 use crate::engine::{InPlace, Numbered, Run};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
-use crate::plan::{Decision, edit_features, features_of};
+use crate::plan::{Cause, Decision, edit_features, features_of};
 use crate::report::Reason;
 use crate::selection::{Edit, FeatureList};
 use couchdb::Error;
@@ -66,7 +66,7 @@ pub(crate) async fn show_on_number(run: &Arc<Run>, given: String) -> Result<Answ
         return Ok(print_unread(run).await);
     };
     print_number(run, &number.document).await;
-    Ok(Answer::printed(run, Returned::NoReturn).await)
+    Ok(Answer::Printed(Returned::NoReturn))
 }
 
 async fn print_number(run: &Run, document: &Document) {
@@ -100,13 +100,16 @@ pub(crate) async fn edit_on_number(
         FeatureList::Denied => DENIED,
     };
     let add = edit == Edit::Add;
-    let rule = InPlace(|document: &Document| {
-        if NumberFacts::of(document).is_live_number() {
-            Decision::edit(edit_features(document, field, &feature, add))
-        } else {
-            Decision::Skip
-        }
-    });
+    let rule = InPlace {
+        cause: Cause::Features,
+        rule: |document: &Document| {
+            if NumberFacts::of(document).is_live_number() {
+                Decision::edit(edit_features(document, field, &feature, add))
+            } else {
+                Decision::Skip
+            }
+        },
+    };
     let id = number.document.id().to_owned();
     let copy = number.assigned_to.map(AccountId::database);
     for database in std::iter::once(database.clone()).chain(copy) {
@@ -117,6 +120,5 @@ pub(crate) async fn edit_on_number(
     if let Some(document) = found.first().and_then(Option::as_ref) {
         print_number(run, document).await;
     }
-    run.reconcile_services().await?;
-    Ok(Answer::printed(run, Returned::NoReturn).await)
+    Ok(Answer::Printed(Returned::NoReturn))
 }

@@ -9,7 +9,7 @@ use crate::engine::{End, InPlace, Kept, Run, Target};
 use crate::kazoo::{
     AccountId, AppUsage, DatabaseName, KazooDatabase, NumberFacts, number_database_of,
 };
-use crate::plan::{Decision, other_account};
+use crate::plan::{Cause, Decision, Drift, other_account};
 use crate::repair::Assignment;
 use crate::repair::{
     AssignedUsage, Copies, CopySource, copy_to_account, usages_of, warn_used_by_both,
@@ -160,7 +160,7 @@ async fn fix(
     let fixed = run
         .each(assigned, |run, (database, assigned)| async move {
             let fixed = fix_apps(&run, &database, assigned).await?;
-            run.reporter.finished(&database).await;
+            run.finished(&database).await;
             Ok(fixed)
         })
         .await?;
@@ -182,15 +182,15 @@ async fn fix(
         |run, (other, copies)| async move {
             copy_to_account(&run, other, copies, Assignment::ToTheAccount).await?;
             if other != account {
-                run.reporter.finished(&other.database()).await;
+                run.finished(&other.database()).await;
             }
             Ok(())
         },
     )
     .await?;
     remove_wrong(run, account, own.numbers, &sources, &unread).await?;
-    run.reporter.finished(&account.database()).await;
-    run.reconcile_services().await
+    run.finished(&account.database()).await;
+    Ok(())
 }
 
 /// Fixes the application usage of numbers in a number database. Returns the numbers as sources of copies, without the document if
@@ -287,7 +287,10 @@ async fn remove_wrong(
             None => undecided.push(number.id),
         }
     }
-    let rule = InPlace(|document: &Document| other_account(account, document));
+    let rule = InPlace {
+        cause: Cause::Drift(Drift::WrongAccount),
+        rule: |document: &Document| other_account(account, document),
+    };
     run.apply(&database, &rule, changes).await?;
     drop(charges);
     run.reconcile_ids(&database, &rule, &undecided).await?;

@@ -125,7 +125,7 @@ pub(crate) async fn numbers_in_account(
     }
     run.reconcile(&database, &AccountUsage(&usage), targets)
         .await?;
-    run.reporter.finished(&database).await;
+    run.finished(&database).await;
     Ok(())
 }
 
@@ -157,7 +157,7 @@ async fn in_number_databases_of(
         async move {
             let fixed = in_number_database(&run, &database, &*accounts).await;
             run.or_failed(&database, fixed)?;
-            run.reporter.finished(&database).await;
+            run.finished(&database).await;
             Ok(())
         }
     })
@@ -205,7 +205,7 @@ pub(crate) async fn numbers_in_number_databases(
     for (database, live) in run.read_numbers(numbers).await? {
         let assigned = run.assigned_of(&database, live);
         fix_assigned(run, &database, assigned).await?;
-        run.reporter.finished(&database).await;
+        run.finished(&database).await;
     }
     Ok(())
 }

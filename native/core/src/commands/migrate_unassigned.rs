@@ -8,11 +8,11 @@ use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::host::Migrated;
 use crate::kazoo::DatabaseName;
 use crate::operation;
-use crate::plan::{Decision, for_kazoo, is_migrated, merged, migrate_unassigned as migrate};
+use crate::plan::{Cause, Decision, for_kazoo, is_migrated, merged, migrate_unassigned as migrate};
 use crate::report::{Outcome, Reason};
 use crate::selection::Unassigned;
 use couchdb::{Error, Kind};
-use document::{Document, IdRange};
+use document::{Change, Document, IdRange};
 
 /// `migrate_unassigned_numbers`
 pub(crate) async fn migrate_unassigned(run: &Arc<Run>, what: Unassigned) -> Result<(), Error> {
@@ -44,7 +44,7 @@ async fn migrate_number(run: &Arc<Run>, number: String) -> Result<(), Error> {
             database: &database,
         };
         run.reconcile(&database, &reconciler, targets).await?;
-        run.reporter.finished(&database).await;
+        run.finished(&database).await;
     }
     Ok(())
 }
@@ -119,6 +119,10 @@ impl Reconciler for Migration<'_> {
             (Some(_), HostDecision::Made(_)) => Decision::Unchanged,
             _ => Decision::Skip,
         }
+    }
+
+    fn cause(&self, _: &Change) -> Cause {
+        Cause::Unassigned
     }
 }
 

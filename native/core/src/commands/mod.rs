@@ -2,6 +2,7 @@
 
 mod answer;
 pub(crate) mod app_using;
+pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod carrier_usage;
 mod conversion_report;
@@ -14,6 +15,7 @@ pub(crate) mod fix_apps;
 mod known_features;
 pub(crate) mod migrate_unassigned;
 mod number_database;
+pub(crate) mod plans;
 pub(crate) mod purge;
 pub(crate) mod remove_from_accounts;
 pub(crate) mod remove_orphans;

@@ -99,7 +99,10 @@ pub(super) async fn by_ids(run: &Run, database: &DatabaseName, ids: &[&str]) -> 
 
 /// Creates a number database, with its design document.
 pub(super) async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
-    if run.settings.dry_run || run.cluster.host().create_database(database).await? {
+    if run.writes_nothing() {
+        return run.plans_to_create(database);
+    }
+    if run.cluster.host().create_database(database).await? {
         return Ok(());
     }
     let server = run.cluster.server(Some(database)).await?;
@@ -109,7 +112,7 @@ pub(super) async fn create(run: &Run, database: &DatabaseName) -> Result<(), Err
 
 /// Puts the design document into a number database that lacks it.
 pub(super) async fn put_design(run: &Run, database: &DatabaseName) -> Result<(), Error> {
-    if run.settings.dry_run {
+    if run.writes_nothing() {
         return Ok(());
     }
     let server = run.cluster.server(Some(database)).await?;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, Returned};
-use crate::engine::{End, InPlace, Run, Target};
+use crate::engine::{InPlace, Run, Target};
 use crate::kazoo::DatabaseName;
-use crate::plan;
+use crate::plan::{self, Cause};
 use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange};
@@ -16,32 +16,36 @@ pub(crate) async fn purge(
     databases: NumberDatabases,
 ) -> Result<Answer, Error> {
     let databases = run.number_databases(databases).await?;
-    let purged = run
+    let databases = run
         .each(databases, |run, database| async move {
             let purged = purge_one(&run, &database, state).await;
-            let purged = run.or_failed(&database, purged)?.unwrap_or_default();
-            Ok((database, purged))
+            run.or_failed(&database, purged)?;
+            Ok(database)
         })
         .await?;
-    for (database, purged) in purged {
+    run.make_withheld().await?;
+    for database in databases {
+        let (_, counts) = run.reporter.tally().database(&database);
+        let purged = counts.deleted;
         run.reporter
             .output(format!(
                 "{database}: purged {purged} numbers in state {state}"
             ))
             .await;
     }
-    Ok(Answer::printed(run, Returned::NoReturn).await)
+    Ok(Answer::Printed(Returned::NoReturn))
 }
 
-async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<usize, Error> {
-    let rule = InPlace(|document: &Document| plan::state(database, document, state));
-    let mut purged = 0;
+async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<(), Error> {
+    let rule = InPlace {
+        cause: Cause::State,
+        rule: |document: &Document| plan::state(database, document, state),
+    };
     let mut scan = run.scan(database, IdRange::all()).await?;
     while let Some(page) = scan.next().await? {
         run.warn_misfiled_in(database, &page).await;
         let targets = page.into_iter().map(Target::present).collect();
-        let ends = run.reconcile(database, &rule, targets).await?;
-        purged += ends.values().filter(|end| End::is_done(end)).count();
+        run.reconcile(database, &rule, targets).await?;
     }
-    Ok(purged)
+    Ok(())
 }

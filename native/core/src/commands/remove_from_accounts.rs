@@ -9,7 +9,8 @@ use futures::FutureExt;
 use crate::engine::{InPlace, Lookup, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_databases_of};
 use crate::plan::{
-    Decision, Elsewhere, Source, former_copy, other_account, source_in_number_database,
+    Cause, Decision, Drift, Elsewhere, Source, former_copy, other_account,
+    source_in_number_database,
 };
 use crate::selection::Accounts;
 use couchdb::{Error, Kind};
@@ -18,7 +19,10 @@ use document::{Change, Document, Leaf};
 /// `remove_wrong_assigned_from_accounts`, `remove_wrong_assigned_from_single_accountdb`
 pub(crate) async fn wrong_assigned(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
     from_accounts(run, accounts, |run, account| async move {
-        let rule = InPlace(move |document: &Document| other_account(account, document));
+        let rule = InPlace {
+            cause: Cause::Drift(Drift::WrongAccount),
+            rule: move |document: &Document| other_account(account, document),
+        };
         from_account(&run, account, &rule).await
     })
     .await
@@ -127,6 +131,10 @@ impl Reconciler for FormerCopies<'_> {
             Some(copy) => former_copy(self.account, copy, numbers.elsewhere, numbers.conflicted),
             None => Decision::Skip,
         }
+    }
+
+    fn cause(&self, _: &Change) -> Cause {
+        Cause::Drift(Drift::FormerAccount)
     }
 
     /// No leaf permits the deletion: a copy with conflicts is kept.

@@ -168,7 +168,7 @@ async fn missing(
         numbers.retain(|_, suspects| !suspects.is_empty());
     }
     if numbers.is_empty() {
-        run.reporter.finished(&database).await;
+        run.finished(&database).await;
     }
     Ok((database, numbers))
 }
@@ -208,7 +208,7 @@ async fn remove(run: &Arc<Run>, side: Side, found: Vec<Missing>) -> Result<(), E
         by_owner.into_iter().collect(),
         |run, (database, orphans)| async move {
             delete(&run, &database, side, orphans).await?;
-            run.reporter.finished(&database).await;
+            run.finished(&database).await;
             Ok(())
         },
     )

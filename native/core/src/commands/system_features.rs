@@ -7,11 +7,11 @@ use super::known_features::unknown;
 use crate::engine::{MissingDatabase, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{DEFAULT_FEATURES_ALLOWED, DatabaseName, NUMBER_MANAGER};
 use crate::operation;
-use crate::plan::{Decision, KNOWN_FEATURES, edited_list};
+use crate::plan::{Cause, Decision, KNOWN_FEATURES, edited_list};
 use crate::report::Reason;
 use crate::selection::Edit;
 use couchdb::{Error, Kind};
-use document::{Document, Object, quoted};
+use document::{Change, Document, Object, quoted};
 
 /// A feature that only administrators use. It must be in the list of allowed features.
 const ADMIN_ONLY: &str = "carrier_name";
@@ -95,14 +95,14 @@ pub(crate) async fn reset(run: &Run) -> Result<Answer, Error> {
 /// Writes and prints the features that the system config allows.
 async fn set(run: &Run, features: Vec<String>) -> Result<Answer, Error> {
     let path = ["features", "allow"];
-    let by_host = !run.settings.dry_run && run.cluster.host().set_config(&path, &features).await?;
+    let by_host = !run.writes_nothing() && run.cluster.host().set_config(&path, &features).await?;
     if !by_host {
         write(run, &features).await?;
     }
     if run.reporter.failures().is_empty() {
         print(run, &features).await;
     }
-    Ok(Answer::printed(run, Returned::NoReturn).await)
+    Ok(Answer::Printed(Returned::NoReturn))
 }
 
 async fn write(run: &Run, features: &[String]) -> Result<(), Error> {
@@ -110,8 +110,12 @@ async fn write(run: &Run, features: &[String]) -> Result<(), Error> {
         return Ok(());
     };
     let server = run.cluster.server(Some(&database)).await?;
-    if !run.settings.dry_run && !server.exists(&database).await? {
-        server.create_database(&database).await?;
+    if !server.exists(&database).await? {
+        if run.writes_nothing() {
+            run.plans_to_create(&database)?;
+        } else {
+            server.create_database(&database).await?;
+        }
     }
     let texts: Vec<String> = features.iter().map(|feature| quoted(feature)).collect();
     let reconciler = AllowedFeatures {
@@ -155,6 +159,10 @@ impl Reconciler for AllowedFeatures<'_> {
         };
         let edited = with_nested(document, path, &self.features);
         Decision::edit((edited.digest() != document.digest()).then_some(edited))
+    }
+
+    fn cause(&self, _: &Change) -> Cause {
+        Cause::SystemConfig
     }
 }
 

@@ -1,26 +1,15 @@
 //! `undo/1`, `undo/2`: restore the documents of a run, except those that another writer changed since.
-//!
-//! Documents stay in the journal until they are restored, in batches, so memory does not grow with the journal.
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use tokio::sync::Semaphore;
-
-use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
-use crate::journal::{Journals, PlannedWrite, RunStart, Steps};
+use crate::engine::{Rule, Run};
+use crate::journal::{Journals, PlannedWrite, RunStart};
 use crate::kazoo::{DatabaseName, KazooDatabase};
 use crate::operation;
-use crate::plan::{Decision, Step, put_back, was_restored_by};
+use crate::plan::{Cause, put_back, was_restored_by};
 use crate::selection::OnCluster;
 use couchdb::{Attachments, Error, Kind};
-use document::{Change, Leaf, Object};
-
-/// The batch size: bytes of a journal per request. A batch has at least one document.
-const AT_ONCE: u64 = 1 << 20;
-
-/// The unit in which room for documents is counted, in bytes.
-const UNIT: u64 = 1 << 10;
+use document::Object;
 
 /// Refuses a run that cannot be undone here, before all other work, the lock included.
 pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Error> {
@@ -65,30 +54,16 @@ pub(crate) async fn undo(run: &Arc<Run>, id: String) -> Result<(), Error> {
     if let Some(line) = earlier(&journals, &id) {
         run.reporter.output(line).await;
     }
-    let room = run.settings.memory as u64 / 4 / UNIT;
-    let room = u32::try_from(room).unwrap_or(u32::MAX).max(1);
-    let undoing = Arc::new(Undoing {
-        id,
-        steps,
-        room,
-        free: Semaphore::new(usize::try_from(room).unwrap_or(Semaphore::MAX_PERMITS)),
-    });
-    let databases: Vec<DatabaseName> = undoing
-        .steps
-        .databases()
-        .filter_map(DatabaseName::new)
-        .collect();
-    run.each(databases, |run, database| {
-        let undoing = undoing.clone();
-        async move {
-            undoing.database(&run, &database).await?;
-            run.reporter.finished(&database).await;
-            Ok(())
-        }
-    })
-    .await?;
-    Ok(())
+    run.replay(steps, RULE).await
 }
+
+/// A leaf is deleted if the run restored it.
+const RULE: Rule = Rule {
+    decide: |steps, now, _| put_back(steps, now),
+    permits: was_restored_by,
+    attachments: Attachments::Inline,
+    cause: Cause::Undo,
+};
 
 /// A message about earlier attempts to undo a run.
 fn earlier(journals: &Journals, id: &str) -> Option<String> {
@@ -130,96 +105,4 @@ fn is_ours(start: &RunStart, entry: &PlannedWrite) -> Result<(), Error> {
         "cannot undo {}: its journal has a change of {:?} in {:?}, which no run makes; nothing is undone",
         start.run, entry.id, entry.database
     )))
-}
-
-/// A run that is being undone.
-struct Undoing {
-    id: String,
-    steps: Arc<Steps>,
-    /// The memory limit for journal data, in units, and the free part of it.
-    room: u32,
-    free: Semaphore,
-}
-
-impl Undoing {
-    async fn database(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
-        let reconciler = PutBack {
-            database,
-            undoing: self,
-        };
-        let mut ids = Vec::new();
-        let mut bytes = 0;
-        for (id, size) in self.steps.documents(database.plain()) {
-            if !ids.is_empty()
-                && (bytes + size > AT_ONCE || ids.len() >= run.settings.max_bulk_insert)
-            {
-                self.put_back_batch(run, &reconciler, &std::mem::take(&mut ids), bytes)
-                    .await?;
-                bytes = 0;
-            }
-            ids.push(id.to_owned());
-            bytes += size;
-        }
-        self.put_back_batch(run, &reconciler, &ids, bytes).await
-    }
-
-    async fn put_back_batch(
-        &self,
-        run: &Run,
-        reconciler: &PutBack<'_>,
-        ids: &[String],
-        bytes: u64,
-    ) -> Result<(), Error> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        // The semaphore is never closed. Without a permit the work would still be correct.
-        let _room = self.free.acquire_many(units.min(self.room)).await.ok();
-        run.reconcile_ids(reconciler.database, reconciler, ids)
-            .await?;
-        Ok(())
-    }
-}
-
-struct PutBack<'a> {
-    database: &'a DatabaseName,
-    undoing: &'a Undoing,
-}
-
-impl PutBack<'_> {
-    fn steps(&self, id: &str) -> Result<Vec<Step>, Error> {
-        let read = self.undoing.steps.read(self.database.plain(), id);
-        read.map_err(|error| Journals::failed_in(&self.undoing.id, &error))
-    }
-}
-
-#[async_trait]
-impl Reconciler for PutBack<'_> {
-    /// The writes of the run to the document.
-    type Other = Vec<Step>;
-
-    fn attachments(&self) -> Attachments {
-        Attachments::Inline
-    }
-
-    async fn other_side(
-        &self,
-        targets: &[Target],
-        _: Read,
-    ) -> Result<Vec<OtherSide<Vec<Step>>>, Error> {
-        targets
-            .iter()
-            .map(|target| self.steps(&target.id).map(Ok))
-            .collect()
-    }
-
-    fn decide(&self, target: &Target, steps: &Vec<Step>, _: Read) -> Decision {
-        put_back(steps, target.document.as_ref())
-    }
-
-    /// A leaf is deleted if the run restored it.
-    fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
-        !matches!(change, Change::Delete { .. })
-            || self
-                .steps(change.id())
-                .is_ok_and(|steps| was_restored_by(&steps, leaf))
-    }
 }

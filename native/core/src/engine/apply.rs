@@ -82,7 +82,7 @@ pub(super) struct Applying<'a> {
     pub(super) database: &'a DatabaseName,
     pub(super) decide: &'a dyn Decide,
     pub(super) attempts: Attempts,
-    ends: Ends,
+    pub(super) ends: Ends,
 }
 
 /// Changes to write, and the ids of documents that are decided again from reads with the content of attachments.
@@ -172,7 +172,7 @@ impl<'a> Applying<'a> {
         let found = match (found, self.decide.missing_database()) {
             (Ok(found), _) => found,
             (Err(error), missing) if error.kind() == Kind::DatabaseNotFound => match missing {
-                MissingDatabase::IsCreated if self.run.settings.dry_run => {
+                MissingDatabase::IsCreated if self.run.writes_nothing() => {
                     ids.iter().map(|_| Found::Missing).collect()
                 }
                 MissingDatabase::FailsToWrite => {

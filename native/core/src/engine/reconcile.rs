@@ -6,7 +6,7 @@ use document::{Change, Document, Leaf};
 
 use super::attempts::{Decided, DecidedAbout};
 use crate::kazoo::DatabaseName;
-use crate::plan::Decision;
+use crate::plan::{Cause, Decision};
 use crate::report::Reason;
 use couchdb::{Attachments, Error};
 
@@ -104,6 +104,9 @@ pub(crate) trait Reconciler: Send + Sync {
         !matches!(change, Change::Delete { .. })
     }
 
+    /// The reason for a change.
+    fn cause(&self, change: &Change) -> Cause;
+
     /// Whether losing leaves are read before the change. Before a deletion they always are.
     fn asks_leaves(&self, change: &Change) -> bool {
         matches!(change, Change::Delete { .. })
@@ -128,6 +131,8 @@ pub(super) trait Decide: Send + Sync {
     fn permits(&self, change: &Change, leaf: &Leaf) -> bool;
 
     fn asks_leaves(&self, change: &Change) -> bool;
+
+    fn cause(&self, change: &Change) -> Cause;
 }
 
 #[async_trait]
@@ -172,6 +177,10 @@ impl<R: Reconciler> Decide for R {
     fn asks_leaves(&self, change: &Change) -> bool {
         Reconciler::asks_leaves(self, change)
     }
+
+    fn cause(&self, change: &Change) -> Cause {
+        Reconciler::cause(self, change)
+    }
 }
 
 /// Turns a decision into the planned change of a document.
@@ -207,7 +216,10 @@ pub(super) fn planned(database: &DatabaseName, target: Target, decision: Decisio
 }
 
 /// A reconciler whose rule needs only the document, which must exist.
-pub(crate) struct InPlace<F>(pub(crate) F);
+pub(crate) struct InPlace<F> {
+    pub(crate) cause: Cause,
+    pub(crate) rule: F,
+}
 
 #[async_trait]
 impl<F> Reconciler for InPlace<F>
@@ -221,10 +233,14 @@ where
     }
 
     fn decide(&self, target: &Target, (): &(), _: Read) -> Decision {
-        target.document.as_ref().map_or(Decision::Skip, &self.0)
+        target.document.as_ref().map_or(Decision::Skip, &self.rule)
     }
 
     fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
-        !matches!(change, Change::Delete { .. }) || matches!((self.0)(leaf), Decision::Delete)
+        !matches!(change, Change::Delete { .. }) || matches!((self.rule)(leaf), Decision::Delete)
+    }
+
+    fn cause(&self, _: &Change) -> Cause {
+        self.cause
     }
 }

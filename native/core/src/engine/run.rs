@@ -10,10 +10,13 @@ use tracing::debug;
 
 use super::budget::Budget;
 use super::cluster::Cluster;
+use super::max_delete::MaxDelete;
 use super::once::OncePerKey;
+use super::planning::Planned;
 use super::services::Services;
 use super::settings::Settings;
 use super::steps::Steps;
+use super::withhold::{Withheld, Withhold};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
@@ -41,6 +44,20 @@ pub(crate) struct Run {
     /// The journal, if the run keeps one and has changed something.
     pub(super) journal: OnceCell<Option<Journal>>,
     pub(crate) steps: Steps,
+    pub(super) withheld: Withheld,
+    /// The facts for a plan of this run. `None`: it makes no plan.
+    pub(super) planned: Option<Planned>,
+    /// The most documents that it may delete.
+    pub(super) max_delete: Option<MaxDelete>,
+}
+
+/// The way in which a run makes its changes.
+pub(crate) struct Changes {
+    pub(crate) withhold: Withhold,
+    /// The facts for a plan.
+    pub(crate) planned: Option<Planned>,
+    /// The most documents that it may delete.
+    pub(crate) max_delete: Option<MaxDelete>,
 }
 
 impl Run {
@@ -48,6 +65,7 @@ impl Run {
         id: String,
         function: String,
         settings: Settings,
+        changes: Changes,
         host: Arc<dyn Host>,
         reporter: Reporter,
         cancel: &CancellationToken,
@@ -68,12 +86,19 @@ impl Run {
                 requests,
             ),
             budget: Budget::new(settings.memory),
-            now: gregorian_seconds(SystemTime::now()),
+            // A plan is stamped when it is applied.
+            now: match changes.withhold {
+                Withhold::Plan => 0,
+                _ => gregorian_seconds(SystemTime::now()),
+            },
             services: Services::default(),
             usages: OncePerKey::default(),
             indexes_are_slow: AtomicBool::new(false),
             journal: OnceCell::new(),
             steps: Steps::default(),
+            withheld: Withheld::new(changes.withhold),
+            planned: changes.planned,
+            max_delete: changes.max_delete,
             id,
             function,
             settings,
@@ -97,7 +122,7 @@ impl Run {
 
     /// Reconciles the services of all accounts whose numbers changed, each once.
     pub(crate) async fn reconcile_services(&self) -> Result<(), Error> {
-        if self.settings.dry_run {
+        if self.writes_nothing() {
             return Ok(());
         }
         let host = self.cluster.host();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::max_delete::MaxDelete;
 use crate::journal::Journals;
 use crate::report::Frontend;
 use crate::report::ReportTo;
@@ -28,6 +29,14 @@ pub struct Settings {
     pub memory: usize,
     /// Whether the run is a dry run.
     pub dry_run: bool,
+    /// The most documents that a run may delete. `None`: half of the numbers, and any number where the function's name warns.
+    pub max_delete: Option<MaxDelete>,
+    /// The most documents that a run may change.
+    pub max_changes: Option<u64>,
+    /// A run makes only this many of its changes, the first by database and id.
+    pub limit: Option<u64>,
+    /// The file of a plan. `None`: it is kept beside the journals.
+    pub plan_file: Option<PathBuf>,
     /// The section of the system config that is read first, and written.
     pub config_section: String,
     /// Where journals are kept. `None`: nowhere; the run cannot be undone.
@@ -83,6 +92,10 @@ impl Default for Settings {
             max_bulk_insert: 500,
             memory: 32 << 20,
             dry_run: false,
+            max_delete: None,
+            max_changes: None,
+            limit: None,
+            plan_file: None,
             config_section: "default".to_owned(),
             journals: None,
             lock: Lock::default(),

@@ -92,7 +92,7 @@ impl Run {
             let work = work(run.clone(), one);
             async move {
                 let result = run.or_failed(&database, work.await)?;
-                run.reporter.finished(&database).await;
+                run.finished(&database).await;
                 Ok(result)
             }
         })

@@ -51,15 +51,8 @@ impl Applying<'_> {
 
     /// Writes changes until each has landed, or failed for good.
     pub(super) async fn write(&mut self, changes: Vec<Change>) -> Result<(), Error> {
-        let mut changes = self.with_leaves(changes).await?;
-        if self.run.settings.dry_run {
-            for change in changes {
-                self.run.announce_plan(self.database, &change).await;
-                let (id, outcome) = (change.id().to_owned(), Outcome::of(&change));
-                self.done(&id, outcome, after(change));
-            }
-            return Ok(());
-        }
+        let changes = self.with_leaves(changes).await?;
+        let mut changes = self.withhold(changes).await?;
         let mut backoff = Backoff::new(&self.run.settings.http);
         let mut rounds = Rounds::default();
         while !changes.is_empty() {
@@ -96,7 +89,8 @@ impl Applying<'_> {
                 }
             }
             let decided = self.decided_again(&again).await?;
-            changes = self.with_leaves(decided).await?;
+            let decided = self.with_leaves(decided).await?;
+            changes = self.withhold(decided).await?;
         }
         Ok(())
     }
@@ -198,6 +192,7 @@ impl Applying<'_> {
             .map(|change| Intent {
                 database: self.database.plain(),
                 change,
+                cause: self.decide.cause(change),
                 whole: whole.get(change.id()),
             })
             .collect();
@@ -217,7 +212,7 @@ impl Applying<'_> {
 }
 
 /// The document that a change leaves, if it leaves one.
-fn after(change: Change) -> Written {
+pub(super) fn after(change: Change) -> Written {
     parts(change).0
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::folder::{Folder, Refused, is_run};
+use super::folder::{Files, Folder, Refused, is_run};
 use super::prune::prune;
 use super::reader::{self, JournalSummary};
 use super::{Journal, PlannedWrite, Record, RunStart, Steps};
@@ -33,7 +33,7 @@ fn days(count: u64) -> Duration {
 #[derive(Clone, Debug)]
 pub struct Journals {
     /// The folders. New journals go to the first usable one; runs are found in all of them.
-    directories: Vec<PathBuf>,
+    pub(super) directories: Vec<PathBuf>,
     /// The age at which a journal is deleted. The journal of an interrupted run stays until the run is undone.
     pub keep: Duration,
     /// The limit for all journals, in bytes. The oldest are deleted first; the newest runs and interrupted runs stay.
@@ -96,7 +96,7 @@ impl Journals {
     }
 
     /// Calls `work` with each folder until it succeeds. Also returns the error of the first folder if a later one succeeded.
-    fn first<T>(
+    pub(super) fn first<T>(
         &self,
         work: impl Fn(&Path) -> Result<T, Error>,
     ) -> Result<(T, Option<Error>), Error> {
@@ -125,11 +125,21 @@ impl Journals {
     /// No folder can be used: the error of the first.
     pub fn check(&self) -> Result<(), Error> {
         self.first(|directory| {
-            Folder::make(directory)
+            Folder::make(directory, Files::Journals)
                 .and_then(|folder| folder.has_room())
                 .map_err(|refused| failed(directory, &refused))
         })
         .map(|_| ())
+    }
+
+    /// Creates a file without a name in the first usable folder.
+    pub(super) fn nameless(&self) -> Result<File, Error> {
+        let made = self.first(|directory| {
+            Folder::make(directory, Files::Journals)
+                .and_then(|folder| folder.nameless())
+                .map_err(|refused| failed(directory, &refused))
+        });
+        made.map(|(file, _)| file)
     }
 
     /// Creates a journal and prunes the others. Also returns the error of the first folder if the journal is in a later one.
@@ -158,7 +168,7 @@ impl Journals {
         server: &str,
         cluster: &ClusterIdentity,
     ) -> Result<Journal, Refused> {
-        let folder = Folder::make(directory)?;
+        let folder = Folder::make(directory, Files::Journals)?;
         prune(
             &folder,
             self.keep,
@@ -263,7 +273,7 @@ impl Journals {
     /// Prunes journals by age and size, but keeps `needed`.
     pub fn prune(&self, needed: Option<&str>) {
         for directory in &self.directories {
-            if let Ok(Some(folder)) = Folder::open(directory) {
+            if let Ok(Some(folder)) = Folder::open(directory, Files::Journals) {
                 prune(&folder, self.keep, self.keep_bytes, needed);
             }
         }
@@ -284,7 +294,8 @@ impl Journals {
         let directories = self.directories.iter().filter(|_| is_run(run));
         for directory in directories {
             let path = path(directory, run);
-            let found = Folder::open(directory).map_err(|error| failed(directory, &error));
+            let found =
+                Folder::open(directory, Files::Journals).map_err(|error| failed(directory, &error));
             let found = found.and_then(|folder| match folder {
                 Some(folder) => folder.read(run).map_err(|error| failed(&path, &error)),
                 None => Ok(None),
@@ -320,10 +331,10 @@ impl From<io::Error> for NotRead {
 }
 
 fn path(directory: &Path, run: &str) -> PathBuf {
-    directory.join(format!("{run}.journal"))
+    directory.join(Files::Journals.name(run))
 }
 
-fn failed(path: &Path, why: &Refused) -> Error {
+pub(super) fn failed(path: &Path, why: &Refused) -> Error {
     Error::new(
         Kind::File,
         operation::JOURNAL,
@@ -333,7 +344,7 @@ fn failed(path: &Path, why: &Refused) -> Error {
 
 fn runs_in(directory: &Path, refused: &mut Vec<Error>) -> Result<Vec<RunSummary>, Refused> {
     let mut runs = Vec::new();
-    let Some(folder) = Folder::open(directory)? else {
+    let Some(folder) = Folder::open(directory, Files::Journals)? else {
         return Ok(runs);
     };
     for run in folder.runs()? {

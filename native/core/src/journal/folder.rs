@@ -5,12 +5,13 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::path::Arg;
 use rustix::process::geteuid;
 
 use super::writer::is_allowed;
@@ -37,6 +38,8 @@ pub(super) enum Refused {
     WritableByOthers(u32),
     #[error("it does not begin as the journal of its run")]
     NotOfRun,
+    #[error("it is not a whole plan")]
+    NotAPlan,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -53,14 +56,43 @@ impl Refused {
     }
 }
 
-/// A folder of journals that belongs to this user.
+/// The files of a folder that a value of [`Folder`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Files {
+    Journals,
+    Plans,
+}
+
+impl Files {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Journals => ".journal",
+            Self::Plans => ".plan",
+        }
+    }
+
+    /// The file name for an id.
+    pub(super) fn name(self, id: &str) -> String {
+        format!("{id}{}", self.extension())
+    }
+
+    /// The id in a file name. `None` for any other file.
+    fn id_of(self, name: &str) -> Option<&str> {
+        name.strip_suffix(self.extension()).filter(|id| is_run(id))
+    }
+}
+
+/// A folder of journals and plans that belongs to this user.
 #[derive(Debug)]
-pub(super) struct Folder(OwnedFd);
+pub(super) struct Folder {
+    handle: OwnedFd,
+    files: Files,
+}
 
 impl Folder {
     /// Opens a folder. Returns `None` if it does not exist.
-    pub(super) fn open(path: &Path) -> Result<Option<Self>, Refused> {
-        match Self::existing(path) {
+    pub(super) fn open(path: &Path, files: Files) -> Result<Option<Self>, Refused> {
+        match Self::existing(path, files) {
             Ok(folder) => Ok(Some(folder)),
             Err(refused) if refused.is_missing() => Ok(None),
             Err(refused) => Err(refused),
@@ -68,15 +100,15 @@ impl Folder {
     }
 
     /// Opens a folder, and creates it if it does not exist.
-    pub(super) fn make(path: &Path) -> Result<Self, Refused> {
-        if let Some(folder) = Self::open(path)? {
+    pub(super) fn make(path: &Path, files: Files) -> Result<Self, Refused> {
+        if let Some(folder) = Self::open(path, files)? {
             return Ok(folder);
         }
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        Self::existing(path)
+        Self::existing(path, files)
     }
 
-    fn existing(path: &Path) -> Result<Self, Refused> {
+    fn existing(path: &Path, files: Files) -> Result<Self, Refused> {
         // Removes a slash at the end, with which the system would follow a link.
         let path: PathBuf = path.components().collect();
         if std::fs::symlink_metadata(&path)?.is_symlink() {
@@ -89,8 +121,8 @@ impl Folder {
                 Errno::LOOP => Refused::Link,
                 error => error.into(),
             })?;
-        let folder = Self(handle);
-        let mode = owned(&rustix::fs::fstat(&folder.0)?)?;
+        let folder = Self { handle, files };
+        let mode = owned(&rustix::fs::fstat(&folder.handle)?)?;
         if mode & OTHERS_WRITE != 0 {
             return Err(Refused::WritableByOthers(mode));
         }
@@ -103,8 +135,8 @@ impl Folder {
     /// Version 0.1 created folders that others could list. A folder that holds only journals is closed to others. Any other
     /// folder stays open, because others may need it: they can list the runs there, but not open them.
     fn close_to_others(&self) -> Result<(), Refused> {
-        if self.entries()?.iter().all(|name| is_journal(name)) {
-            rustix::fs::fchmod(&self.0, Mode::from_raw_mode(0o700))?;
+        if self.entries()?.iter().all(|name| is_ours(name)) {
+            rustix::fs::fchmod(&self.handle, Mode::from_raw_mode(0o700))?;
         }
         Ok(())
     }
@@ -112,7 +144,7 @@ impl Folder {
     /// The names in the folder, except names that are not UTF-8, which are not ours.
     fn entries(&self) -> Result<Vec<String>, Refused> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(&self.0)? {
+        for entry in Dir::read_from(&self.handle)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             if name != "." && name != ".." {
                 names.push(name);
@@ -126,7 +158,7 @@ impl Folder {
         let mut runs: Vec<String> = self
             .entries()?
             .iter()
-            .filter_map(|name| run_of(name))
+            .filter_map(|name| self.files.id_of(name))
             .map(str::to_owned)
             .collect();
         runs.sort_unstable();
@@ -135,49 +167,34 @@ impl Folder {
 
     /// Opens a run's journal. Returns `None` if it does not exist.
     pub(super) fn read(&self, run: &str) -> Result<Option<File>, Refused> {
-        // Without NONBLOCK, opening a FIFO waits for a writer.
-        let flags =
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.0, name(run), flags, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP) => return Err(Refused::Link),
-            // The error for a socket.
-            Err(Errno::NXIO) => return Err(Refused::NotAFile),
-            Err(error) => return Err(error.into()),
-        };
-        let stat = rustix::fs::fstat(&file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Refused::NotAFile);
-        }
-        let mode = owned(&stat)?;
-        if mode & OTHERS_WRITE != 0 {
-            return Err(Refused::WritableByOthers(mode));
-        }
-        Ok(Some(File::from(file)))
+        open_at(&self.handle, self.files.name(run))
     }
 
     /// Creates the file of a new run, closed to other users: it holds documents.
     pub(super) fn create(&self, run: &str) -> Result<File, Refused> {
-        let file = self.create_file(&name(run))?;
+        let file = self.create_file(&self.files.name(run))?;
         // Without this, a crash can lose the file's name and with it the journal.
-        rustix::fs::fsync(&self.0)?;
+        rustix::fs::fsync(&self.handle)?;
         Ok(file)
     }
 
     fn create_file(&self, name: &str) -> Result<File, Refused> {
-        let flags = OFlags::WRONLY
+        let flags = OFlags::RDWR
             | OFlags::APPEND
             | OFlags::CREATE
             | OFlags::EXCL
             | OFlags::NOFOLLOW
             | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o600);
-        Ok(rustix::fs::openat(&self.0, name, flags, mode)?.into())
+        Ok(rustix::fs::openat(&self.handle, name, flags, mode)?.into())
     }
 
     pub(super) fn remove(&self, run: &str) -> Result<(), Refused> {
-        Ok(rustix::fs::unlinkat(&self.0, name(run), AtFlags::empty())?)
+        Ok(rustix::fs::unlinkat(
+            &self.handle,
+            self.files.name(run),
+            AtFlags::empty(),
+        )?)
     }
 
     /// Whether a journal can be written now.
@@ -187,20 +204,48 @@ impl Folder {
     }
 
     /// Creates a file that disappears with its process, where the file system supports that.
-    fn nameless(&self) -> Result<File, Refused> {
+    pub(super) fn nameless(&self) -> Result<File, Refused> {
         #[cfg(target_os = "linux")]
         {
-            let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
-            let file = rustix::fs::openat(&self.0, ".", flags, Mode::from_raw_mode(0o600));
+            let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&self.handle, ".", flags, Mode::from_raw_mode(0o600));
             if let Ok(file) = file {
                 return Ok(file.into());
             }
         }
         let name = format!(".{:016x}", rand::random::<u64>());
         let file = self.create_file(&name)?;
-        rustix::fs::unlinkat(&self.0, &name, AtFlags::empty())?;
+        rustix::fs::unlinkat(&self.handle, &name, AtFlags::empty())?;
         Ok(file)
     }
+}
+
+/// Opens a file that no other user can have written. Returns `None` if it does not exist.
+pub(super) fn open_file(path: &Path) -> Result<Option<File>, Refused> {
+    open_at(rustix::fs::CWD, path)
+}
+
+fn open_at(folder: impl AsFd, name: impl Arg) -> Result<Option<File>, Refused> {
+    // Without NONBLOCK, opening a FIFO waits for a writer.
+    let flags =
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP) => return Err(Refused::Link),
+        // The error for a socket.
+        Err(Errno::NXIO) => return Err(Refused::NotAFile),
+        Err(error) => return Err(error.into()),
+    };
+    let stat = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(Refused::NotAFile);
+    }
+    let mode = owned(&stat)?;
+    if mode & OTHERS_WRITE != 0 {
+        return Err(Refused::WritableByOthers(mode));
+    }
+    Ok(Some(File::from(file)))
 }
 
 /// The permission bits of a file or folder; refused if it belongs to another user.
@@ -213,19 +258,11 @@ fn owned(stat: &rustix::fs::Stat) -> Result<u32, Refused> {
     }
 }
 
-const EXTENSION: &str = ".journal";
-
-fn name(run: &str) -> String {
-    format!("{run}{EXTENSION}")
-}
-
-/// The run id in a journal's file name. `None` for any other file.
-fn run_of(name: &str) -> Option<&str> {
-    name.strip_suffix(EXTENSION).filter(|run| is_run(run))
-}
-
-fn is_journal(name: &str) -> bool {
-    run_of(name).is_some()
+/// Whether a file is a journal or a plan.
+fn is_ours(name: &str) -> bool {
+    [Files::Journals, Files::Plans]
+        .iter()
+        .any(|files| files.id_of(name).is_some())
 }
 
 /// Whether a text is a run id, such as `20261126T001209Z-487223`. A run id becomes a file name, so it must not contain a path.
@@ -262,21 +299,29 @@ mod tests {
     fn writable_folder_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("journal");
-        assert!(Folder::open(&path).unwrap().is_none());
-        Folder::make(&path).unwrap();
+        assert!(Folder::open(&path, Files::Journals).unwrap().is_none());
+        Folder::make(&path, Files::Journals).unwrap();
         assert_eq!(mode(&path), 0o700);
         for open in [0o770, 0o707, 0o1777] {
             chmod(&path, open);
-            assert!(refused(Folder::make(&path)).starts_with("others may write to it"));
+            assert!(
+                refused(Folder::make(&path, Files::Journals)).starts_with("others may write to it")
+            );
         }
         let link = parent.path().join("link");
         symlink(&path, &link).unwrap();
         for link in [link.clone(), link.join("")] {
-            assert_eq!(refused(Folder::make(&link)), "it is a symbolic link");
+            assert_eq!(
+                refused(Folder::make(&link, Files::Journals)),
+                "it is a symbolic link"
+            );
         }
         let file = parent.path().join("file");
         fs::write(&file, "").unwrap();
-        assert_eq!(refused(Folder::make(&file)), "it is not a directory");
+        assert_eq!(
+            refused(Folder::make(&file, Files::Journals)),
+            "it is not a directory"
+        );
         // Only root can change an owner. Other users test with the root directory.
         let (theirs, owner) = if geteuid().is_root() {
             chmod(&path, 0o700);
@@ -286,28 +331,31 @@ mod tests {
             (Path::new("/"), 0)
         };
         let why = format!("it belongs to user {owner}, and this program runs as user ");
-        assert!(refused(Folder::make(theirs)).starts_with(&why));
+        assert!(refused(Folder::make(theirs, Files::Journals)).starts_with(&why));
     }
 
     #[test]
     fn readable_folder_with_only_journals_is_closed() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("journal");
-        Folder::make(&path).unwrap().create(RUN).unwrap();
+        Folder::make(&path, Files::Journals)
+            .unwrap()
+            .create(RUN)
+            .unwrap();
         chmod(&path, 0o755);
-        Folder::make(&path).unwrap();
+        Folder::make(&path, Files::Journals).unwrap();
         assert_eq!(mode(&path), 0o700);
         chmod(&path, 0o755);
         fs::write(path.join("invoices"), "").unwrap();
-        Folder::make(&path).unwrap();
+        Folder::make(&path, Files::Journals).unwrap();
         assert_eq!(mode(&path), 0o755);
     }
 
     #[test]
     fn foreign_or_special_file_is_refused_without_waiting() {
         let parent = tempfile::tempdir().unwrap();
-        let folder = Folder::make(parent.path()).unwrap();
-        let path = parent.path().join(name(RUN));
+        let folder = Folder::make(parent.path(), Files::Journals).unwrap();
+        let path = parent.path().join(Files::Journals.name(RUN));
         assert!(folder.read(RUN).unwrap().is_none());
         let target = parent.path().join("target");
         fs::write(&target, "").unwrap();

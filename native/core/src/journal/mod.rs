@@ -8,13 +8,18 @@
 
 mod files;
 mod folder;
+mod plans;
 mod prune;
 mod reader;
 mod record;
+mod spool;
 mod writer;
 
 pub(crate) use files::new_run_id;
 pub use files::{Done, Journals, RunSummary};
+pub(crate) use plans::write_plan_file;
+pub use plans::{Plan, PlanCounts};
 pub use reader::Steps;
-pub use record::{Intent, LosingLeaf, PlannedWrite, Record, RunStart};
+pub use record::{Intent, LosingLeaf, PlanStart, PlannedWrite, Record, RunStart};
+pub(crate) use spool::Spool;
 pub use writer::{Journal, Reserved};

@@ -1,12 +1,12 @@
 //! Reads a journal without loading all of it into memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 
-use super::{PlannedWrite, Record, RunStart};
-use crate::plan::Step;
+use super::{PlanCounts, PlannedWrite, Record, RunStart};
+use crate::plan::{Cause, Step};
 use document::{Document, NotAnObject, Revision};
 
 /// The longest line that is read, in bytes. CouchDB accepts documents of this size, attachments included, only with changed
@@ -34,6 +34,12 @@ pub(super) struct Located {
 pub(super) struct Place {
     offset: u64,
     length: u64,
+}
+
+impl Place {
+    pub(super) fn new(offset: u64, length: u64) -> Self {
+        Self { offset, length }
+    }
 }
 
 impl Records {
@@ -130,7 +136,11 @@ pub(super) fn outcomes(file: File) -> io::Result<(u64, u64)> {
         match record {
             Record::Intent(_) => intents += 1,
             Record::Landed { .. } => landed += 1,
-            Record::Start(_) | Record::End { .. } => {}
+            Record::Start(_)
+            | Record::Plan(_)
+            | Record::Database { .. }
+            | Record::Planned { .. }
+            | Record::End { .. } => {}
         }
     }
     Ok((landed, intents.saturating_sub(landed)))
@@ -138,9 +148,12 @@ pub(super) fn outcomes(file: File) -> io::Result<(u64, u64)> {
 
 /// The position of a step in the file, and the revision of its write.
 #[derive(Debug)]
-struct StepPlace {
-    place: Place,
-    rev: Option<Box<str>>,
+pub(super) struct StepPlace {
+    pub(super) place: Place,
+    pub(super) rev: Option<Box<str>>,
+    /// Whether there was a document before, and is one after.
+    pub(super) before: bool,
+    pub(super) after: bool,
 }
 
 /// The steps of a run by database and id. Documents stay on disk until they are read; memory use is about the size of the ids.
@@ -148,6 +161,7 @@ struct StepPlace {
 pub struct Steps {
     file: File,
     databases: BTreeMap<String, BTreeMap<Box<str>, Vec<StepPlace>>>,
+    created: BTreeSet<String>,
 }
 
 impl Steps {
@@ -158,11 +172,17 @@ impl Steps {
     ) -> Result<Self, E> {
         let mut records = Records::new(file.try_clone()?)?;
         let mut databases: BTreeMap<String, BTreeMap<Box<str>, Vec<StepPlace>>> = BTreeMap::new();
+        let mut created = BTreeSet::new();
         while let Some(Located { record, place }) = records.next()? {
             match record {
                 Record::Intent(entry) => {
                     check(&entry)?;
-                    let step = StepPlace { place, rev: None };
+                    let step = StepPlace {
+                        place,
+                        rev: None,
+                        before: entry.before.is_some(),
+                        after: entry.after.is_some(),
+                    };
                     let documents = databases.entry(entry.database).or_default();
                     let steps = documents.entry(entry.id.into()).or_default();
                     steps.reserve_exact(1);
@@ -177,10 +197,92 @@ impl Steps {
                         step.rev = Some(rev.into());
                     }
                 }
-                Record::Start(_) | Record::End { .. } => {}
+                Record::Database { database } => {
+                    created.insert(database);
+                }
+                Record::Start(_)
+                | Record::Plan(_)
+                | Record::Planned { .. }
+                | Record::End { .. } => {}
             }
         }
-        Ok(Self { file, databases })
+        Ok(Self {
+            file,
+            databases,
+            created,
+        })
+    }
+
+    /// The steps of a file that was just written.
+    pub(super) fn indexed(
+        file: File,
+        databases: BTreeMap<String, BTreeMap<Box<str>, Vec<StepPlace>>>,
+        created: BTreeSet<String>,
+    ) -> Self {
+        Self {
+            file,
+            databases,
+            created,
+        }
+    }
+
+    /// The number of documents.
+    pub fn len(&self) -> usize {
+        self.databases.values().map(BTreeMap::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.databases.is_empty()
+    }
+
+    /// Counts the documents by what happens to them.
+    pub(crate) fn counts(&self) -> PlanCounts {
+        let mut counts = PlanCounts::default();
+        for steps in self.databases.values().flat_map(BTreeMap::values) {
+            let before = steps.first().is_some_and(|first| first.before);
+            let after = steps.last().is_some_and(|last| last.after);
+            match (before, after) {
+                (false, true) => counts.created += 1,
+                (true, true) => counts.updated += 1,
+                (true, false) => counts.deleted += 1,
+                (false, false) => {}
+            }
+        }
+        counts
+    }
+
+    /// Keeps only so many documents, the first by database and id.
+    pub(crate) fn truncate(&mut self, most: u64) {
+        let mut left = usize::try_from(most).unwrap_or(usize::MAX);
+        for documents in self.databases.values_mut() {
+            if let Some(first) = documents.keys().nth(left).cloned() {
+                drop(documents.split_off(&first));
+            }
+            left = left.saturating_sub(documents.len());
+        }
+        self.databases.retain(|_, documents| !documents.is_empty());
+    }
+
+    /// The databases (plain names) that a plan creates.
+    pub fn created(&self) -> impl Iterator<Item = &str> {
+        self.created.iter().map(String::as_str)
+    }
+
+    /// Copies the lines, sorted by database and id.
+    ///
+    /// # Errors
+    ///
+    /// The file can no longer be read, or `to` not be written.
+    pub(super) fn copy_sorted(&self, to: &mut impl Write) -> io::Result<()> {
+        let mut line = Vec::new();
+        for step in self.databases.values().flat_map(BTreeMap::values).flatten() {
+            let length = usize::try_from(step.place.length + 1).map_err(io::Error::other)?;
+            line.resize(length, 0);
+            self.file.read_exact_at(&mut line, step.place.offset)?;
+            to.write_all(&line)?;
+        }
+        Ok(())
     }
 
     /// The databases that the run wrote to, sorted.
@@ -245,7 +347,14 @@ fn step_of(entry: PlannedWrite, rev: Option<Revision>) -> Result<Step, NotAnObje
         Document::read(&id, Revision::parse(&leaf.rev), text.into())
     });
     Ok(Step {
-        before: entry.before.map(document).transpose()?,
+        before: match (entry.before, entry.rev) {
+            (Some(before), Some(rev)) => {
+                let text = Box::<str>::from(before).into_string();
+                Some(Document::read(&id, Revision::parse(&rev), text.into())?)
+            }
+            (before, _) => before.map(document).transpose()?,
+        },
+        cause: entry.cause.as_deref().and_then(Cause::of_key),
         after: entry.after.map(document).transpose()?,
         rev,
         leaves: leaves.collect::<Result<_, _>>()?,

@@ -1,5 +1,6 @@
 //! The lines of a journal.
 
+use crate::plan::Cause;
 use couchdb::ClusterIdentity;
 use document::{Change, DatabaseName, Document, Revision, quoted};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,22 @@ impl RunStart {
     }
 }
 
+/// The start of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanStart {
+    /// The plan's id, and who planned what, when and on which cluster.
+    #[serde(flatten)]
+    pub start: RunStart,
+    /// The function.
+    pub function: String,
+    /// The number of its arguments.
+    pub arity: usize,
+    /// Whether the command may change the whole cluster, and takes its lock.
+    pub is_exclusive: bool,
+    /// Whether it reconciles the services of the accounts whose numbers change.
+    pub reconciles_services: bool,
+}
+
 /// One line of a journal.
 #[derive(Debug, Serialize, Deserialize)]
 // Not an internally tagged enum: serde reads that through a tree, which loses the documents' original texts.
@@ -63,6 +80,13 @@ impl RunStart {
 pub enum Record {
     /// The run starts.
     Start(RunStart),
+    /// The plan starts: the first line of a plan instead of [`Record::Start`].
+    Plan(PlanStart),
+    /// A plan creates a database.
+    Database {
+        /// Its plain name.
+        database: String,
+    },
     /// A document will be written.
     Intent(PlannedWrite),
     /// A document was written with this revision.
@@ -73,6 +97,17 @@ pub enum Record {
         id: String,
         /// The new revision.
         rev: String,
+    },
+    /// The plan ends.
+    Planned {
+        /// Documents that are created.
+        created: u64,
+        /// Documents that are updated.
+        updated: u64,
+        /// Documents that are deleted.
+        deleted: u64,
+        /// Failures while planning.
+        failed: u64,
     },
     /// The run ended.
     End {
@@ -96,6 +131,12 @@ pub struct PlannedWrite {
     pub database: String,
     /// The document's id.
     pub id: String,
+    /// The revision that is replaced, if it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rev: Option<String>,
+    /// The key of the reason for the write. Journals of version 0.1 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// The document before, attachments inline. `None`: it will be created.
     pub before: Option<Box<RawValue>>,
     /// The document after. `None`: it will be deleted.
@@ -183,6 +224,8 @@ pub struct Intent<'a> {
     pub database: &'a str,
     /// The change that will be made.
     pub change: &'a Change,
+    /// The reason for it.
+    pub cause: Cause,
     /// The document before, attachments inline, if `change` has only stubs of them.
     pub whole: Option<&'a Document>,
 }
@@ -197,6 +240,10 @@ impl Intent<'_> {
         lines.extend_from_slice(quoted(self.database).as_bytes());
         lines.extend_from_slice(b",\"id\":");
         lines.extend_from_slice(quoted(self.change.id()).as_bytes());
+        if let Some(rev) = self.change.rev() {
+            lines.extend_from_slice(format!(",\"rev\":{}", quoted(&rev.to_string())).as_bytes());
+        }
+        lines.extend_from_slice(format!(",\"cause\":\"{}\"", self.cause.key()).as_bytes());
         for (name, text) in [("before", before), ("after", after)] {
             lines.extend_from_slice(format!(",\"{name}\":").as_bytes());
             push_document(lines, text.unwrap_or("null"));
@@ -244,6 +291,7 @@ mod tests {
         let intent = Intent {
             database: "numbers/+1415",
             change,
+            cause: Cause::Features,
             whole: None,
         };
         intent.push_line(&mut lines);

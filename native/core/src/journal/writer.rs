@@ -283,6 +283,7 @@ mod tests {
         let intent = Intent {
             database: "numbers/+1415",
             change: &change,
+            cause: crate::plan::Cause::Features,
             whole: None,
         };
         let outcome = Record::Landed {

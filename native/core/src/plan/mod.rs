@@ -3,10 +3,12 @@
 mod apps;
 mod assignment;
 mod carrier;
+mod cause;
 mod copy;
 mod drift;
 mod elsewhere;
 mod features;
+mod planned;
 mod put_back;
 mod removal;
 mod unassigned;
@@ -18,6 +20,7 @@ use crate::reason::Reason;
 pub use apps::{decide_used_by, is_used_by_wrong};
 pub use assignment::{Source, source_in_number_database};
 pub use carrier::{convert, has_module};
+pub use cause::Cause;
 pub use copy::{
     Candidate, Pick, compare_with_number_database, copy_to_account, copy_to_number_database, pick,
 };
@@ -25,6 +28,7 @@ pub use drift::{Drift, differing_fields};
 pub use elsewhere::{Elsewhere, Owner, place_in_account};
 pub(crate) use features::features_of;
 pub use features::{KNOWN_FEATURES, edit_features, edited_list};
+pub use planned::{is_made, is_planned_leaf, make_planned};
 pub(crate) use put_back::is_as_written;
 pub use put_back::{Step, put_back, was_restored_by};
 pub use removal::{former_copy, other_account, state};

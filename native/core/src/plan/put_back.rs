@@ -2,7 +2,7 @@
 
 use document::{Digest, Document, Leaf, Object, Revision};
 
-use super::Decision;
+use super::{Cause, Decision};
 use crate::kazoo::NumberFacts;
 use crate::reason::Reason;
 
@@ -11,6 +11,8 @@ use crate::reason::Reason;
 pub struct Step {
     /// The document before, attachments inline. `None`: it did not exist.
     pub before: Option<Document>,
+    /// The reason for the write; `None` in journals of version 0.1.
+    pub cause: Option<Cause>,
     /// The document after. `None`: it was deleted.
     pub after: Option<Document>,
     /// The revision of the write. `None`: the write failed, or its answer was lost.
@@ -121,6 +123,7 @@ mod tests {
         let own = |text: Option<&str>| text.map(|text| document(text, None));
         Step {
             before: own(before),
+            cause: None,
             after: own(after),
             rev: rev.map(Revision::parse),
             leaves: Vec::new(),

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use crate::engine::{Charge, Ends, Kept, Lookup, MissingDatabase};
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
-use crate::plan::{self, Decision, Source, source_in_number_database};
+use crate::plan::{self, Cause, Decision, Drift, Source, source_in_number_database};
 use couchdb::{Attachments, Error};
 use document::{Change, Document, Leaf};
 
@@ -72,7 +72,7 @@ pub(crate) async fn copy_to_accounts(
         by_account.into_iter().collect(),
         |run, (account, copies)| async move {
             copy_to_account(&run, account, copies, Assignment::ToTheAccount).await?;
-            run.reporter.finished(&account.database()).await;
+            run.finished(&account.database()).await;
             Ok(())
         },
     )
@@ -202,6 +202,13 @@ impl Reconciler for AccountCopies<'_> {
 
     fn asks_leaves(&self, _: &Change) -> bool {
         true
+    }
+
+    fn cause(&self, change: &Change) -> Cause {
+        Cause::Drift(match change.before() {
+            None => Drift::MissingCopy,
+            Some(_) => Drift::DifferingCopy,
+        })
     }
 }
 

@@ -7,9 +7,9 @@ use futures::FutureExt;
 
 use crate::engine::{Lookup, MissingDatabase, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::AccountId;
-use crate::plan::{Decision, copy_to_number_database};
+use crate::plan::{Cause, Decision, Drift, copy_to_number_database};
 use couchdb::{Attachments, Error, Found};
-use document::Document;
+use document::{Change, Document};
 
 /// Numbers of a number database that were missing when it was read.
 pub(crate) struct NumberCopies<'a> {
@@ -56,5 +56,9 @@ impl Reconciler for NumberCopies<'_> {
             Some(source) => copy_to_number_database(source, target.document.as_ref(), whole),
             None => Decision::Skip,
         }
+    }
+
+    fn cause(&self, _: &Change) -> Cause {
+        Cause::Drift(Drift::OnlyInAccount)
     }
 }

@@ -7,7 +7,7 @@ use futures::FutureExt;
 
 use crate::engine::{Lookup, OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{DatabaseName, NumberFacts, number_database_of, unprefixed_number_databases};
-use crate::plan::{Decision, Source, source_in_number_database};
+use crate::plan::{Cause, Decision, Drift, Source, source_in_number_database};
 use couchdb::{Error, Found, Kind};
 use document::{Change, Document, Leaf};
 
@@ -59,6 +59,13 @@ impl Reconciler for Orphans<'_> {
             Some(false) => Decision::Delete,
             None => Decision::Skip,
         }
+    }
+
+    fn cause(&self, _: &Change) -> Cause {
+        Cause::Drift(match self.side {
+            Side::Accounts => Drift::OnlyInAccount,
+            Side::NumberDatabases => Drift::MissingCopy,
+        })
     }
 
     fn permits(&self, change: &Change, leaf: &Leaf) -> bool {

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, Usage, range_after_numbers};
-use crate::plan::{Decision, Source, decide_used_by, source_in_number_database};
+use crate::plan::{Cause, Decision, Drift, Source, decide_used_by, source_in_number_database};
 use crate::report::Reason;
 use couchdb::Error;
-use document::Document;
+use document::{Change, Document};
 
 /// The application usage of an account, read once per run.
 ///
@@ -97,6 +97,10 @@ impl Reconciler for AccountUsage<'_> {
             _ => Decision::Skip,
         }
     }
+
+    fn cause(&self, _: &Change) -> Cause {
+        Cause::Drift(Drift::WrongUsedByInAccount)
+    }
 }
 
 /// Repairs assigned documents of a number database by the usage of each one's account.
@@ -139,5 +143,9 @@ impl Reconciler for AssignedUsage<'_> {
             (Some(document), Some(usage)) => decide_used_by(document, usage.of(document.id())),
             _ => Decision::Skip,
         }
+    }
+
+    fn cause(&self, _: &Change) -> Cause {
+        Cause::Drift(Drift::WrongUsedByInNumberDatabase)
     }
 }

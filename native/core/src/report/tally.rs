@@ -138,6 +138,12 @@ impl Tally {
         self.figures().failures.clone()
     }
 
+    /// The documents that the run has decided about so far, failures included.
+    pub fn decided_documents(&self) -> u64 {
+        let (_, _, counts, _) = self.total();
+        counts.unchanged + counts.created + counts.updated + counts.deleted + counts.failed
+    }
+
     /// The number of databases, the documents they delivered, the outcomes, and the failures.
     pub fn total(&self) -> (u64, u64, Counts, Failures) {
         let figures = self.figures();

@@ -91,10 +91,15 @@ async fn five_thousand_wrong_documents_are_deleted_in_one_run() {
             &number(&format!("+1415600{index:04}"), THEIRS),
         );
     }
-    let (ran, read) = after(
+    let settings = Settings {
+        max_delete: Some(MaxDelete::Off),
+        ..settings()
+    };
+    let (ran, read) = after_with(
         &whole,
         "remove_wrong_assigned_from_single_accountdb",
         &[text(OURS)],
+        settings,
     )
     .await;
     assert_eq!(ran.returned, Returned::Ok);

@@ -305,6 +305,8 @@ proptest! {
         let record = Record::Intent(PlannedWrite {
             database: database.clone(),
             id: id.clone(),
+            rev: None,
+            cause: None,
             before: raw(&before),
             after: raw(&after),
             leaves: Vec::new(),

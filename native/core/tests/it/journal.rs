@@ -43,6 +43,8 @@ fn intent(database: &str, id: &str, before: &str) -> Record {
     Record::Intent(PlannedWrite {
         database: database.to_owned(),
         id: id.to_owned(),
+        rev: None,
+        cause: None,
         before: Some(RawValue::from_string(before.to_owned()).unwrap()),
         after: None,
         leaves: Vec::new(),
@@ -139,6 +141,8 @@ fn forged() -> Vec<(Record, &'static str)> {
         Record::Intent(PlannedWrite {
             database: "numbers/+1415".to_owned(),
             id: NUMBER.to_owned(),
+            rev: None,
+            cause: None,
             before: Some(RawValue::from_string(format!(r#"{{"_id":"{NUMBER}"}}"#)).unwrap()),
             after: None,
             leaves: vec![LosingLeaf {

@@ -23,6 +23,7 @@ mod journal;
 mod lock;
 mod manual;
 mod model;
+mod plan;
 mod reports;
 mod requests;
 mod undo;

@@ -212,6 +212,7 @@ mod tests {
         let own = |text: Option<&str>| text.map(read);
         Step {
             before: own(before),
+            cause: None,
             after: own(after),
             rev: rev.map(document::Revision::parse),
             leaves: Vec::new(),

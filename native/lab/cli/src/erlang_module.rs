@@ -124,6 +124,9 @@ fn parameter(parameter: &Parameter) -> (&'static str, &'static str) {
         Parameter::Run | Parameter::RunInProgress => ("Run", "text()"),
         Parameter::AnyCluster => ("AnyCluster", "text() | 'any_cluster'"),
         Parameter::AuditTarget => ("AuditTarget", "account() | number_db() | num()"),
+        Parameter::Plan => ("Plan", "text()"),
+        Parameter::SkipStale => ("SkipStale", "text() | 'skip_stale'"),
+        Parameter::Full => ("Full", "text() | 'full'"),
         Parameter::Function => ("Function", "text()"),
         Parameter::OfFunction | Parameter::Other => ("Argument", "any()"),
     }

@@ -44,6 +44,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .exclusive()
+    .reconciles_services()
     .fixed_output(),
     CommandSpec::new(
         FAMILY,
@@ -66,6 +67,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .exclusive()
+    .reconciles_services()
     .fixed_output(),
     CommandSpec::new(
         FAMILY,
@@ -85,6 +87,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .shared()
+    .reconciles_services()
     .fixed_output(),
 ];
 

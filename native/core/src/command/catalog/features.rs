@@ -17,6 +17,7 @@ macro_rules! edit_on_number {
         })
         .writes()
         .shared()
+        .reconciles_services()
         .returns(Returns::NoReturn)
     };
 }

@@ -1,12 +1,18 @@
 //! Commands that Kazoo's module does not have: audit, undo, help.
 
-use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Run};
+use std::sync::{Arc, OnceLock};
+
+use super::super::argument::Refusal;
+use super::super::given::Given;
+use super::super::parameter::Parameter::{
+    AnyCluster, AuditTarget, Full, Function, OfFunction, Plan, Run, SkipStale,
+};
 use super::super::prepared::Prepared;
-use super::super::spec::{CommandSpec, Family, Origin, Returns};
+use super::super::spec::{Brake, CommandSpec, Family, Origin, Returns};
 use super::{answer, figures};
-use crate::commands::{Answer, Returned, audit, runs, undo};
-use crate::lease;
-use crate::selection::{self, OnCluster};
+use crate::commands::{Answer, Returned, apply, audit, plans, runs, undo};
+use crate::lease::{self, Scope};
+use crate::selection::{self, Detail, OnCluster, Stale};
 
 const FAMILY: Family = Family::Ours;
 
@@ -32,6 +38,120 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .of(Origin::Ours),
     CommandSpec::new(
         FAMILY,
+        "plan",
+        &[Function],
+        "Plans a function: saves exactly what it would change, and changes nothing.",
+        plan,
+    )
+    .example(&["copy_number_dbs_to_accounts"])
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "plan",
+        &[Function, OfFunction],
+        "Plans a function with its arguments: saves exactly what it would change, and changes nothing.",
+        plan,
+    )
+    .example(&["fix_account_db_numbers", "4b87ccf02d8846f06c3b1f0e04e76bfd"])
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "plan",
+        &[Function, OfFunction, OfFunction],
+        "Plans a function with its arguments: saves exactly what it would change, and changes nothing.",
+        plan,
+    )
+    .erlang_parameters(&[
+        ("Function", "text()"),
+        ("A1", "any()"),
+        ("A2", "any()"),
+    ])
+    .example(&["convert_carrier_module", "knm_bandwidth", "knm_bandwidth2"])
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "plan",
+        &[Function, OfFunction, OfFunction, OfFunction],
+        "Plans a function with its arguments: saves exactly what it would change, and changes nothing.",
+        plan,
+    )
+    .erlang_parameters(&[
+        ("Function", "text()"),
+        ("A1", "any()"),
+        ("A2", "any()"),
+        ("A3", "any()"),
+    ])
+    .example(&[
+        "convert_carrier_module",
+        "knm_bandwidth",
+        "knm_bandwidth2",
+        "+1415",
+    ])
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "plans",
+        &[],
+        "Lists the saved plans.",
+        |_| answer!(run => plans::plans(run)),
+    )
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "show_plan",
+        &[Plan],
+        "Shows the totals of a plan: by reason, by field and by database.",
+        |given| {
+            let plan = given.text("a plan", Plan.example())?;
+            answer!(run => plans::show(run, plan, Detail::Totals))
+        },
+    )
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "show_plan",
+        &[Plan, Full],
+        "Shows each document of a plan with its old and new values, then the totals.",
+        |given| {
+            let plan = given.text("a plan", Plan.example())?;
+            given.word(Detail::FULL)?;
+            answer!(run => plans::show(run, plan, Detail::Full))
+        },
+    )
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "apply",
+        &[Plan],
+        "Makes exactly the changes of a plan. If a document changed since, nothing is changed.",
+        |given| {
+            let plan = given.text("a plan", Plan.example())?;
+            Ok(apply_of(plan, Stale::Refuse))
+        },
+    )
+    .deletes()
+    .exclusive()
+    .unplanned()
+    .brake(Brake::Never)
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "apply",
+        &[Plan, SkipStale],
+        "Makes the changes of a plan, except those of documents that changed since.",
+        |given| {
+            let plan = given.text("a plan", Plan.example())?;
+            given.word(Stale::SKIP)?;
+            Ok(apply_of(plan, Stale::Skip))
+        },
+    )
+    .deletes()
+    .exclusive()
+    .unplanned()
+    .brake(Brake::Never)
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
         "runs",
         &[],
         "Lists the runs that can be undone.",
@@ -50,6 +170,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .deletes()
     .exclusive()
+    .brake(Brake::Never)
     .of(Origin::Ours),
     CommandSpec::new(
         FAMILY,
@@ -64,6 +185,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .deletes()
     .exclusive()
+    .brake(Brake::Never)
     .of(Origin::Ours),
     CommandSpec::new(
         FAMILY,
@@ -78,6 +200,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
+    .unplanned()
     .of(Origin::Ours),
     CommandSpec::new(FAMILY, "help", &[], "Lists the functions.", |_| {
         Ok(help(None))
@@ -105,6 +228,31 @@ fn undo_of(id: String, on: OnCluster) -> Prepared {
     undo.check(move |run| async move {
         undo::check(&run, &of_check, on).await?;
         Ok(None)
+    })
+}
+
+fn plan(given: &mut Given<'_>) -> Result<Prepared, Refusal> {
+    let function = given.text("the name of a function", Function.example())?;
+    Ok(Prepared::plan(function, given.rest()))
+}
+
+fn apply_of(plan: String, stale: Stale) -> Prepared {
+    let opened: Arc<OnceLock<Arc<crate::journal::Plan>>> = Arc::default();
+    let (of_work, of_scope) = (opened.clone(), opened.clone());
+    Prepared::answer(move |run| async move {
+        match of_work.get() {
+            Some(plan) => apply::apply(&run, plan, stale).await,
+            None => Ok(Answer::Figures),
+        }
+    })
+    .check(move |run| async move {
+        let plan = apply::check(&run, &plan).await?;
+        let _ = opened.set(plan);
+        Ok(None)
+    })
+    .late_scope(move || match of_scope.get() {
+        Some(plan) if !plan.start.is_exclusive => Scope::Shared,
+        _ => Scope::Exclusive,
     })
 }
 

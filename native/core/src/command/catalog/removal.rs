@@ -1,7 +1,7 @@
 //! Commands that remove numbers and fields.
 
 use super::super::parameter::Parameter::{Account, Database, DatabaseOrNumber, Prefix};
-use super::super::spec::{CommandSpec, Family, Origin, Returns};
+use super::super::spec::{Brake, CommandSpec, Family, Origin, Returns};
 use super::{answer, figures};
 use crate::commands::{migrate_unassigned, purge, remove_from_accounts, remove_orphans};
 use crate::lease::Scope;
@@ -42,6 +42,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         |_| figures!(run => remove_orphans::in_accounts(run, Accounts::All)),
     )
     .deletes()
+    .brake(Brake::IfSet)
     .exclusive(),
     CommandSpec::new(
         FAMILY,
@@ -54,6 +55,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .deletes()
+    .brake(Brake::IfSet)
     .shared(),
     CommandSpec::new(
         FAMILY,
@@ -63,6 +65,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         |_| figures!(run => remove_orphans::in_number_databases(run, NumberDatabases::All)),
     )
     .deletes()
+    .brake(Brake::IfSet)
     .exclusive(),
     CommandSpec::new(
         FAMILY,
@@ -75,6 +78,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .deletes()
+    .brake(Brake::IfSet)
     .exclusive(),
     CommandSpec::new(
         FAMILY,

@@ -5,11 +5,13 @@ use crate::command::{Argument, Effect, Parameter, Scope, commands, parse};
 use crate::plan::Drift;
 use crate::report::audit::{AuditScope, remedy};
 
-fn arguments(parameters: &[Parameter]) -> Vec<Argument> {
-    parameters
+fn arguments(spec: &CommandSpec) -> Vec<Argument> {
+    let examples = spec.example_arguments();
+    spec.parameters
         .iter()
-        .map(|parameter| {
-            let example = parameter.example().to_owned();
+        .zip(examples)
+        .map(|(parameter, example)| {
+            let example = example.to_owned();
             if parameter.is_list() {
                 Argument::List(vec![example])
             } else {
@@ -36,7 +38,7 @@ fn catalog_has_each_of_kazoos_seventy_functions_once() {
 #[test]
 fn every_row_accepts_its_examples() {
     for spec in commands() {
-        let command = parse(spec.name, &arguments(spec.parameters));
+        let command = parse(spec.name, &arguments(spec));
         assert!(command.is_ok(), "{}: {command:?}", spec.name);
     }
 }

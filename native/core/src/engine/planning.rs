@@ -1,0 +1,179 @@
+//! The end of a plan, and the changes that a run withheld until all were known.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::replay::Rule;
+use super::run::Run;
+use crate::journal::{PlanCounts, PlanStart, RunStart, Steps, new_run_id, write_plan_file};
+use crate::operation;
+use crate::plan::{Cause, is_planned_leaf, make_planned};
+use crate::report::Frontend;
+use couchdb::{Attachments, Error, Kind};
+
+/// The facts about a command that its plan records.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) function: String,
+    pub(crate) arity: usize,
+    pub(crate) is_exclusive: bool,
+    pub(crate) reconciles_services: bool,
+}
+
+/// A plan that was saved: its id and, if it was written to a given file, that.
+pub(crate) struct Saved {
+    pub(crate) start: PlanStart,
+    pub(crate) file: Option<std::path::PathBuf>,
+}
+
+impl Saved {
+    /// What `apply` and `show_plan` take.
+    pub(crate) fn name(&self) -> String {
+        match &self.file {
+            Some(path) => path.display().to_string(),
+            None => self.start.start.run.clone(),
+        }
+    }
+}
+
+/// Makes planned changes at their revisions.
+pub(crate) const MAKE_PLANNED: Rule = Rule {
+    decide: make_planned,
+    permits: is_planned_leaf,
+    attachments: Attachments::Stubs,
+    cause: Cause::Plan,
+};
+
+impl Run {
+    /// Saves changes as a plan.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written, or this host keeps no plans.
+    pub(crate) async fn save_plan(
+        &self,
+        steps: &Steps,
+        counts: PlanCounts,
+    ) -> Result<Saved, Error> {
+        let Some(planned) = &self.planned else {
+            let line = "this function has no plan";
+            return Err(Error::new(Kind::BadRequest, operation::PLAN, line));
+        };
+        let now = SystemTime::now();
+        let start = PlanStart {
+            start: RunStart {
+                run: new_run_id(now),
+                at: humantime::format_rfc3339_seconds(now).to_string(),
+                command: self.planned_command_line(planned).to_owned(),
+                who: self.settings.who.clone(),
+                server: self.cluster.url().await?.to_string(),
+                cluster: self.cluster.identity().await?.clone(),
+            },
+            function: planned.function.clone(),
+            arity: planned.arity,
+            is_exclusive: planned.is_exclusive,
+            reconciles_services: planned.reconciles_services,
+        };
+        match (&self.settings.plan_file, &self.settings.journals) {
+            (Some(path), _) => write_plan_file(path, &start, steps, counts)?,
+            (None, Some(journals)) => {
+                journals.save_plan(&start, steps, counts)?;
+            }
+            (None, None) => {
+                let line = "no plans are kept here, because no journals are";
+                let hint = match self.settings.frontend {
+                    Frontend::CommandLine => "--journal DIR names a folder; -o FILE names a file",
+                    Frontend::Erlang => {
+                        "{journal, \"DIR\"} in the environment of the application names a folder"
+                    }
+                };
+                return Err(Error::new(Kind::Config, operation::PLAN, line).hint(hint));
+            }
+        }
+        Ok(Saved {
+            start,
+            file: self.settings.plan_file.clone(),
+        })
+    }
+
+    /// The command line of the changes, without the word "plan".
+    fn planned_command_line<'a>(&'a self, planned: &'a Planned) -> &'a str {
+        match self.settings.command_line.as_str() {
+            "" => &planned.function,
+            line => line.strip_prefix("plan ").unwrap_or(line),
+        }
+    }
+
+    /// Makes the changes that the run withheld until all were known, unless there are too many. A second call does nothing.
+    ///
+    /// # Errors
+    ///
+    /// There are too many: nothing was made, and they are saved as a plan.
+    pub(crate) async fn make_withheld(self: &Arc<Self>) -> Result<(), Error> {
+        if self.withheld.is_plan() {
+            return Ok(());
+        }
+        let Some(mut steps) = self.release()? else {
+            return Ok(());
+        };
+        if let Some(limit) = self.settings.limit {
+            steps.truncate(limit);
+        }
+        let counts = steps.counts();
+        if let Some(refusal) = self.brake(counts) {
+            return Err(self.stopped(refusal, &steps, counts).await);
+        }
+        self.replay(Arc::new(steps), MAKE_PLANNED).await
+    }
+
+    /// The error of a run whose changes are too many, after saving them.
+    async fn stopped(&self, refusal: String, steps: &Steps, counts: PlanCounts) -> Error {
+        let error = |line: String| Error::new(Kind::BadRequest, operation::ARGUMENTS, line);
+        match self.save_plan(steps, counts).await {
+            Ok(saved) => {
+                let name = saved.name();
+                error(format!("{refusal}; nothing of this was done")).hint(
+                    match self.settings.frontend {
+                        Frontend::CommandLine => format!(
+                            "it is saved as a plan: kazoo-numbers show_plan {name}; to do it: kazoo-numbers apply {name}"
+                        ),
+                        Frontend::Erlang => format!(
+                            "it is saved as a plan: sup kazoo_numbers_maintenance show_plan {name}; to do it: sup kazoo_numbers_maintenance apply {name}"
+                        ),
+                    },
+                )
+            }
+            Err(failed) => error(format!(
+                "{refusal}; nothing of this was done, and the plan cannot be saved: {failed}"
+            )),
+        }
+    }
+
+    /// Why these changes are too many for one run.
+    fn brake(&self, counts: PlanCounts) -> Option<String> {
+        let PlanCounts {
+            created,
+            updated,
+            deleted,
+            ..
+        } = counts;
+        let changes = created + updated + deleted;
+        if let Some(most) = self.settings.max_changes
+            && changes > most
+        {
+            return Some(format!(
+                "this would change {changes} documents, more than --max-changes {most}"
+            ));
+        }
+        let seen = self.reporter.tally().decided_documents() + changes;
+        let is_too_much = self.max_delete.is_some_and(|max| max.stops(deleted, seen));
+        is_too_much
+            .then(|| format!("this would delete {deleted} of the {seen} numbers that it looked at"))
+    }
+}
+
+/// The error of changes that were written and cannot be read.
+pub(crate) fn unreadable(error: &std::io::Error) -> Error {
+    let detail = format!("the changes of the run cannot be read again: {error}");
+    Error::new(Kind::File, operation::PLAN, detail)
+}

@@ -1,0 +1,170 @@
+//! Changes that a run does not make as it decides them: those of a dry run and of a plan, and deletions until all are known.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use document::Change;
+
+use super::apply::{Applying, End};
+use super::run::Run;
+use super::write::after;
+use crate::journal::{Intent, Spool, Steps};
+use crate::kazoo::DatabaseName;
+use crate::report::Outcome;
+use couchdb::Error;
+
+/// The changes that a run does not make as it decides them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Withhold {
+    /// It makes all changes at once.
+    Nothing,
+    /// It announces its changes and makes none: a dry run.
+    Announced,
+    /// It records its changes for a plan and makes none.
+    Plan,
+    /// It makes its changes together, when all are known.
+    Everything,
+    /// It makes its deletions together, when all are known.
+    Deletions,
+}
+
+/// The changes that a run withholds at present.
+#[derive(Debug)]
+pub(crate) struct Withheld {
+    what: Withhold,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug)]
+enum Held {
+    NotYet,
+    Changes(Arc<Spool>),
+    Released,
+}
+
+/// What becomes of a change.
+enum Fate {
+    Made,
+    Announced,
+    Held { is_counted: bool },
+}
+
+impl Withheld {
+    pub(super) fn new(what: Withhold) -> Self {
+        Self {
+            what,
+            held: Mutex::new(Held::NotYet),
+        }
+    }
+
+    /// Whether the changes become a plan.
+    pub(super) fn is_plan(&self) -> bool {
+        self.what == Withhold::Plan
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fate(&self, change: &Change) -> Fate {
+        let released = matches!(*self.held(), Held::Released);
+        match self.what {
+            Withhold::Announced => Fate::Announced,
+            Withhold::Plan => Fate::Held { is_counted: true },
+            Withhold::Everything if !released => Fate::Held { is_counted: false },
+            Withhold::Deletions if !released && change.after().is_none() => {
+                Fate::Held { is_counted: false }
+            }
+            Withhold::Nothing | Withhold::Everything | Withhold::Deletions => Fate::Made,
+        }
+    }
+
+    /// The changes, on disk. The first call creates the file.
+    fn spool(&self, run: &Run) -> Result<Arc<Spool>, Error> {
+        let mut held = self.held();
+        if let Held::Changes(spool) = &*held {
+            return Ok(spool.clone());
+        }
+        let spool = Arc::new(Spool::begin(run.settings.journals.as_ref())?);
+        *held = Held::Changes(spool.clone());
+        Ok(spool)
+    }
+
+    fn has(&self, database: &DatabaseName) -> bool {
+        match &*self.held() {
+            Held::Changes(spool) => spool.has(database.plain()),
+            Held::NotYet | Held::Released => false,
+        }
+    }
+}
+
+impl Run {
+    /// Whether the run writes nothing at present.
+    pub(crate) fn writes_nothing(&self) -> bool {
+        match self.withheld.what {
+            Withhold::Announced | Withhold::Plan => true,
+            Withhold::Everything => !matches!(*self.withheld.held(), Held::Released),
+            Withhold::Nothing | Withhold::Deletions => false,
+        }
+    }
+
+    /// Ends withholding. The changes that were withheld, if there are any.
+    pub(crate) fn release(&self) -> Result<Option<Steps>, Error> {
+        let held = std::mem::replace(&mut *self.withheld.held(), Held::Released);
+        match held {
+            Held::Changes(spool) => spool.finish().map(Some),
+            Held::NotYet | Held::Released => Ok(None),
+        }
+    }
+
+    /// Notes that a plan creates this database.
+    pub(crate) fn plans_to_create(&self, database: &DatabaseName) -> Result<(), Error> {
+        if matches!(self.withheld.what, Withhold::Plan | Withhold::Everything) {
+            self.withheld.spool(self)?.creates(database.plain());
+        }
+        Ok(())
+    }
+
+    /// Reports the figures of a finished database. One with withheld changes is finished when they are made.
+    pub(crate) async fn finished(&self, database: &DatabaseName) {
+        if self.withheld.what == Withhold::Plan || !self.withheld.has(database) {
+            self.reporter.finished(database).await;
+        }
+    }
+}
+
+impl Applying<'_> {
+    /// Announces or records changes that are not made now. Returns the others.
+    pub(super) async fn withhold(&mut self, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
+        let mut now = Vec::new();
+        for change in changes {
+            match self.run.withheld.fate(&change) {
+                Fate::Made => now.push(change),
+                Fate::Announced => {
+                    self.run.announce_plan(self.database, &change).await;
+                    self.counted(change);
+                }
+                Fate::Held { is_counted } => {
+                    let intent = Intent {
+                        database: self.database.plain(),
+                        change: &change,
+                        cause: self.decide.cause(&change),
+                        whole: None,
+                    };
+                    self.run.withheld.spool(self.run)?.push(&intent)?;
+                    if is_counted {
+                        self.counted(change);
+                    } else {
+                        let (id, written) = (change.id().to_owned(), after(change));
+                        self.ends.insert(id, End::Done { written });
+                    }
+                }
+            }
+        }
+        Ok(now)
+    }
+
+    fn counted(&mut self, change: Change) {
+        let (id, outcome) = (change.id().to_owned(), Outcome::of(&change));
+        self.done(&id, outcome, after(change));
+    }
+}

@@ -1,0 +1,356 @@
+//! A plan changes nothing; applied, it leaves what the command leaves; it is the same for the same state; it is not applied where
+//! a document changed since, and applied again after it broke off it ends right.
+//!
+//! `KAZOO_NUMBERS_CASES` sets the number of cases, `KAZOO_NUMBERS_SEED` the seed.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+
+use exact_json::json;
+use kazoo_numbers::couchdb::Method;
+use kazoo_numbers::run::{MaxDelete, Returned, Settings};
+use kazoo_numbers_generator::{Cluster, Document};
+use kazoo_numbers_model::Call;
+use kazoo_numbers_testkit::cases;
+use kazoo_numbers_testkit::command::{CommandRun, arguments, call_with, journalled, text};
+use kazoo_numbers_testkit::server::{TestServer, send};
+use kazoo_numbers_testkit::write_commands;
+use proptest::prelude::*;
+
+/// Clusters without the times of modification, which differ from run to run.
+fn timeless(cluster: &Cluster) -> Cluster {
+    let mut cluster = cluster.clone().without_remains();
+    for database in cluster.databases.values_mut() {
+        for document in database.documents.values_mut() {
+            if document.contains_key("pvt_modified") {
+                document.insert("pvt_modified".into(), "a time".into());
+            }
+        }
+    }
+    cluster
+}
+
+fn differences(wanted: &Cluster, found: &Cluster) -> Vec<String> {
+    timeless(wanted).differences(&timeless(found))
+}
+
+/// The plan files in a folder, oldest first.
+fn plans(folder: &tempfile::TempDir) -> Vec<PathBuf> {
+    let mut plans: Vec<PathBuf> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "plan")
+        })
+        .collect();
+    plans.sort();
+    plans
+}
+
+fn id(plan: &std::path::Path) -> String {
+    plan.file_stem().unwrap().to_str().unwrap().to_owned()
+}
+
+/// The file without its first line.
+fn body(plan: &std::path::Path) -> String {
+    let content = std::fs::read_to_string(plan).unwrap();
+    content.split_once('\n').unwrap().1.to_owned()
+}
+
+/// Limits off, so that random clusters do not stop at them.
+fn unbraked(folder: &tempfile::TempDir) -> Settings {
+    Settings {
+        max_delete: Some(MaxDelete::Off),
+        ..journalled(folder)
+    }
+}
+
+async fn plan(url: &str, given: &Call, folder: &tempfile::TempDir) -> CommandRun {
+    let mut words = vec![text(&given.function)];
+    words.extend(arguments(given));
+    call_with(url, "plan", &words, unbraked(folder)).await
+}
+
+async fn check(
+    server: &TestServer,
+    cluster: &Cluster,
+    given: &Call,
+) -> Result<bool, TestCaseError> {
+    let folder = tempfile::tempdir().unwrap();
+    let url = &server.url;
+    let (before, revisions) = server.set(cluster).await;
+    let planned = plan(url, given, &folder).await;
+    plan(url, given, &folder).await;
+    let (same, same_revisions) = server.read().await;
+    prop_assert!(
+        same == before && same_revisions == revisions,
+        "a plan changed something"
+    );
+    let files = plans(&folder);
+    let reference = tempfile::tempdir().unwrap();
+    let ran = call_with(
+        url,
+        &given.function,
+        &arguments(given),
+        unbraked(&reference),
+    )
+    .await;
+    let (wanted, _) = server.read().await;
+    server.set(cluster).await;
+    let Some(plan) = files.first() else {
+        let none = differences(&before, &wanted);
+        prop_assert!(
+            none.is_empty(),
+            "{given} has no plan, but changes {none:#?}: {:#?}",
+            planned.lines
+        );
+        return Ok(false);
+    };
+    prop_assert_eq!(files.len(), 2);
+    prop_assert_eq!(
+        body(plan),
+        body(&files[1]),
+        "the same state gives the same plan"
+    );
+    prop_assert_eq!(planned.writes(), ran.writes(), "{:#?}", planned.lines);
+    // The documents of the server have other revisions than when the plan was made.
+    let planned = self::plan(url, given, &folder).await;
+    let files = plans(&folder);
+    let plan = id(files.last().unwrap());
+    let applied = call_with(url, "apply", &[text(&plan)], unbraked(&folder)).await;
+    let (after, _) = server.read().await;
+    let left = differences(&wanted, &after);
+    prop_assert!(
+        left.is_empty(),
+        "{given}: {left:#?}\nplanned: {:#?}\napplied: {:#?}",
+        planned.lines,
+        applied.lines
+    );
+    prop_assert_eq!(applied.writes(), ran.writes());
+    // Applied again it finds its own changes.
+    let again = call_with(url, "apply", &[text(&plan)], unbraked(&folder)).await;
+    prop_assert_eq!(&again.returned, &Returned::Ok, "{:#?}", again.lines);
+    prop_assert_eq!(again.writes().total(), 0, "{:#?}", again.lines);
+    Ok(applied.writes().total() > 0)
+}
+
+/// Each function that writes gets the same number of cases, and must change a document in one of them.
+#[test]
+fn applied_plan_leaves_what_the_command_leaves() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(TestServer::start());
+    let functions = write_commands::write_commands().count() as u64;
+    let count = cases::count(100).div_ceil(functions).max(2);
+    for spec in write_commands::write_commands() {
+        let changed = Cell::new(false);
+        let check = |cluster: &Cluster, given: &Call| {
+            let one = runtime.block_on(check(&server, cluster, given))?;
+            changed.set(changed.get() || one);
+            Ok(())
+        };
+        write_commands::check_cases(spec, "plan", count, check, || changed.get());
+    }
+    runtime.block_on(server.end());
+    println!(
+        "{count} cases each of {functions} functions, seed {}",
+        cases::seed()
+    );
+}
+
+const ACCOUNT: &str = "abcdef0123456789abcdef0123456789";
+const OTHER: &str = "00112233445566778899aabbccddeeff";
+const DATABASE: &str = "account/ab/cd/ef0123456789abcdef0123456789";
+const FUNCTION: &str = "remove_wrong_assigned_from_single_accountdb";
+
+/// An account with so many numbers of another account, and so many of its own.
+fn account(wrong: usize, right: usize) -> Cluster {
+    let mut cluster = Cluster::default();
+    let documents = cluster.databases.entry(DATABASE.into()).or_default();
+    for index in 0..wrong + right {
+        let id = format!("+1415555{index:04}");
+        let assigned_to = if index < wrong { OTHER } else { ACCOUNT };
+        let document: Document =
+            json!({"_id": id, "pvt_type": "number", "pvt_assigned_to": assigned_to})
+                .as_object()
+                .unwrap()
+                .clone();
+        documents.documents.insert(id, document);
+    }
+    cluster
+}
+
+fn remaining(cluster: &Cluster) -> usize {
+    cluster.databases[DATABASE].documents.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_is_not_applied_where_a_document_changed_since() {
+    let server = TestServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let cluster = account(3, 0);
+    server.set(&cluster).await;
+    let words = [text(FUNCTION), text(ACCOUNT)];
+    call_with(&server.url, "plan", &words, journalled(&folder)).await;
+    let plan = id(&plans(&folder)[0]);
+    let (_, revisions) = server.read().await;
+    let rev = &revisions[DATABASE]["+14155550001"];
+    let theirs =
+        json!({"_rev": rev, "pvt_type": "number", "pvt_assigned_to": OTHER, "note": "theirs"});
+    let path = "/account%2Fab%2Fcd%2Fef0123456789abcdef0123456789/%2B14155550001";
+    let put = send(&server.url, Method::PUT, path, Some(theirs.to_string())).await;
+    assert!(put.status.is_success(), "{put:?}");
+    let (before, revisions) = server.read().await;
+    let refused = call_with(&server.url, "apply", &[text(&plan)], journalled(&folder)).await;
+    assert_eq!(refused.returned, Returned::Code(2), "{:#?}", refused.lines);
+    let lines = refused.lines.join("\n");
+    assert!(
+        lines.contains("+14155550001") && lines.contains("nothing is done"),
+        "{lines}"
+    );
+    assert_eq!(server.read().await, (before, revisions));
+    let words = [text(&plan), text("skip_stale")];
+    let applied = call_with(&server.url, "apply", &words, journalled(&folder)).await;
+    assert_eq!(applied.writes().deleted, 2, "{:#?}", applied.lines);
+    let (after, _) = server.read().await;
+    assert_eq!(remaining(&after), 1);
+    assert_eq!(
+        after.document(DATABASE, "+14155550001").unwrap()["note"],
+        "theirs"
+    );
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_that_would_delete_most_numbers_saves_a_plan_and_deletes_nothing() {
+    let server = TestServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.set(&account(150, 50)).await;
+    let stopped = call_with(&server.url, FUNCTION, &[text(ACCOUNT)], journalled(&folder)).await;
+    assert_eq!(stopped.returned, Returned::Code(2));
+    let lines = stopped.lines.join("\n");
+    assert!(
+        lines.contains("this would delete 150 of the 200 numbers"),
+        "{lines}"
+    );
+    assert_eq!(
+        (stopped.writes().total(), remaining(&server.read().await.0)),
+        (0, 200)
+    );
+    let plan = id(&plans(&folder)[0]);
+    assert!(lines.contains(&format!("apply {plan}")), "{lines}");
+    let applied = call_with(&server.url, "apply", &[text(&plan)], journalled(&folder)).await;
+    assert_eq!(applied.writes().deleted, 150, "{:#?}", applied.lines);
+    assert_eq!(remaining(&server.read().await.0), 50);
+    // Few are deleted without a question, and a limit can be set.
+    for (wrong, max_delete, deleted) in [
+        (100, None, 100),
+        (150, Some(MaxDelete::Percent(100.0)), 150),
+        (150, Some(MaxDelete::Off), 150),
+        (3, Some(MaxDelete::Count(2)), 0),
+    ] {
+        server.set(&account(wrong, 0)).await;
+        let settings = Settings {
+            max_delete,
+            ..journalled(&folder)
+        };
+        let ran = call_with(&server.url, FUNCTION, &[text(ACCOUNT)], settings).await;
+        assert_eq!(ran.writes().deleted, deleted, "{:#?}", ran.lines);
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_changes_hold_for_any_function() {
+    let server = TestServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.set(&account(5, 0)).await;
+    let limited = |max_changes, limit| Settings {
+        max_changes,
+        limit,
+        ..journalled(&folder)
+    };
+    let ran = call_with(
+        &server.url,
+        FUNCTION,
+        &[text(ACCOUNT)],
+        limited(Some(4), None),
+    )
+    .await;
+    assert_eq!(
+        (ran.returned, remaining(&server.read().await.0)),
+        (Returned::Code(2), 5)
+    );
+    let ran = call_with(
+        &server.url,
+        FUNCTION,
+        &[text(ACCOUNT)],
+        limited(None, Some(2)),
+    )
+    .await;
+    assert_eq!(ran.writes().deleted, 2, "{:#?}", ran.lines);
+    let ran = call_with(
+        &server.url,
+        FUNCTION,
+        &[text(ACCOUNT)],
+        limited(Some(3), None),
+    )
+    .await;
+    assert_eq!(ran.writes().deleted, 3, "{:#?}", ran.lines);
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_are_listed_and_shown() {
+    let server = TestServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    server.set(&account(2, 1)).await;
+    let words = [text(FUNCTION), text(ACCOUNT)];
+    let planned = call_with(&server.url, "plan", &words, journalled(&folder)).await;
+    let plan = id(&plans(&folder)[0]);
+    assert!(
+        planned.lines.contains(&format!("plan {plan} is saved")),
+        "{:#?}",
+        planned.lines
+    );
+    let listed = call_with(&server.url, "plans", &[], journalled(&folder)).await;
+    assert!(
+        listed.lines[0].starts_with(&plan) && listed.lines[0].contains("2 deleted"),
+        "{:#?}",
+        listed.lines
+    );
+    let path = plans(&folder)[0].display().to_string();
+    for name in [plan, path] {
+        let shown = call_with(
+            &server.url,
+            "show_plan",
+            &[text(&name), text("full")],
+            journalled(&folder),
+        )
+        .await;
+        let lines = shown.lines.join("\n");
+        assert!(
+            lines.contains(
+                "delete +14155550000: in an account, with a pvt_assigned_to of another account"
+            ),
+            "{lines}"
+        );
+    }
+    for (name, expected) in [
+        ("20261126T001209Z-487223", "there is no plan"),
+        ("./nowhere", "nowhere"),
+        ("/etc/passwd", "/etc/passwd"),
+    ] {
+        for function in ["show_plan", "apply"] {
+            let refused =
+                call_with(&server.url, function, &[text(name)], journalled(&folder)).await;
+            assert_eq!(refused.returned, Returned::Code(2), "{function} {name}");
+            assert!(
+                refused.lines.join("\n").contains(expected),
+                "{:#?}",
+                refused.lines
+            );
+        }
+    }
+    server.end().await;
+}
