@@ -101,6 +101,15 @@
         ]).
 -export([audit/0
         ,audit/1
+        ,plan/1
+        ,plan/2
+        ,plan/3
+        ,plan/4
+        ,plans/0
+        ,show_plan/1
+        ,show_plan/2
+        ,apply/1
+        ,apply/2
         ,runs/0
         ,undo/1
         ,undo/2
@@ -626,6 +635,65 @@ audit() ->
 audit(AuditTarget) ->
     call('audit', [AuditTarget]).
 
+%% @doc Plans a function: saves exactly what it would change, and changes
+%% nothing.
+%% @end
+-spec plan(Function :: text()) -> 'ok' | {'no_return', pos_integer()}.
+plan(Function) ->
+    call('plan', [Function]).
+
+%% @doc Plans a function: saves exactly what it would change, and changes
+%% nothing.
+%% @end
+-spec plan(Function :: text(), A1 :: any()) -> 'ok' | {'no_return', pos_integer()}.
+plan(Function, A1) ->
+    call('plan', [Function, A1]).
+
+%% @doc Plans a function: saves exactly what it would change, and changes
+%% nothing.
+%% @end
+-spec plan(Function :: text(), A1 :: any(), A2 :: any()) -> 'ok' | {'no_return', pos_integer()}.
+plan(Function, A1, A2) ->
+    call('plan', [Function, A1, A2]).
+
+%% @doc Plans a function: saves exactly what it would change, and changes
+%% nothing.
+%% @end
+-spec plan(Function :: text(), A1 :: any(), A2 :: any(), A3 :: any()) -> 'ok' | {'no_return', pos_integer()}.
+plan(Function, A1, A2, A3) ->
+    call('plan', [Function, A1, A2, A3]).
+
+%% @doc Lists the saved plans.
+-spec plans() -> 'ok' | {'no_return', pos_integer()}.
+plans() ->
+    call('plans', []).
+
+%% @doc Shows the totals of a plan: by reason, by field and by database.
+-spec show_plan(Plan :: text()) -> 'ok' | {'no_return', pos_integer()}.
+show_plan(Plan) ->
+    call('show_plan', [Plan]).
+
+%% @doc Shows each document of a plan with its old and new values, then the
+%% totals.
+%% @end
+-spec show_plan(Plan :: text(), Full :: text() | 'full') -> 'ok' | {'no_return', pos_integer()}.
+show_plan(Plan, Full) ->
+    call('show_plan', [Plan, Full]).
+
+%% @doc Makes exactly the changes of a plan. If a document changed since,
+%% nothing is changed.
+%% @end
+-spec apply(Plan :: text()) -> 'ok' | {'no_return', pos_integer()}.
+apply(Plan) ->
+    call('apply', [Plan]).
+
+%% @doc Makes the changes of a plan, except those of documents that changed
+%% since.
+%% @end
+-spec apply(Plan :: text(), SkipStale :: text() | 'skip_stale') -> 'ok' | {'no_return', pos_integer()}.
+apply(Plan, SkipStale) ->
+    call('apply', [Plan, SkipStale]).
+
 %% @doc Lists the runs that can be undone.
 -spec runs() -> 'ok' | {'no_return', pos_integer()}.
 runs() ->
@@ -671,22 +739,22 @@ help(Function) ->
 %% @end
 -spec dry_run(Function :: text()) -> any().
 dry_run(Function) ->
-    plan(Function, []).
+    planned(Function, []).
 
 %% @doc Lists what a function with an argument would do.
 -spec dry_run(Function :: text(), A1 :: any()) -> any().
 dry_run(Function, A1) ->
-    plan(Function, [A1]).
+    planned(Function, [A1]).
 
 %% @doc Lists what a function with two arguments would do.
 -spec dry_run(Function :: text(), A1 :: any(), A2 :: any()) -> any().
 dry_run(Function, A1, A2) ->
-    plan(Function, [A1, A2]).
+    planned(Function, [A1, A2]).
 
 %% @doc Lists what a function with three arguments would do.
 -spec dry_run(Function :: text(), A1 :: any(), A2 :: any(), A3 :: any()) -> any().
 dry_run(Function, A1, A2, A3) ->
-    plan(Function, [A1, A2, A3]).
+    planned(Function, [A1, A2, A3]).
 
 %% @doc Lists the runs in progress in this node.
 -spec status() -> 'ok' | {'no_return', pos_integer()}.
@@ -707,7 +775,7 @@ cancel(Run) ->
 call(Function, Arguments) ->
     with_library('kazoo_numbers_job', 'run', [Function, Arguments]).
 
-plan(Function, Arguments) ->
+planned(Function, Arguments) ->
     with_library('kazoo_numbers_job', 'dry_run', [Function, Arguments]).
 
 with_library(Module, Function, Arguments) ->

@@ -29,7 +29,7 @@ impl Function {
     }
 
     fn required(&self) -> usize {
-        self.forms.first().map_or(0, |spec| spec.parameters.len())
+        self.forms.first().map_or(0, |spec| *spec.arities().start())
     }
 }
 
@@ -113,7 +113,12 @@ pub(crate) fn arguments(name: &str, matches: &ArgMatches) -> Vec<Argument> {
         return Vec::new();
     };
     let mut arguments = Vec::new();
-    for (at, parameter) in function.parameters().iter().take(function.words()).enumerate() {
+    for (at, parameter) in function
+        .parameters()
+        .iter()
+        .take(function.words())
+        .enumerate()
+    {
         let Some(values) = matches.get_many::<String>(&at.to_string()) else {
             break;
         };

@@ -76,7 +76,7 @@ fn cancel(job: ResourceArc<JobHandle>) -> rustler::Atom {
 #[rustler::nif]
 fn info(env: Env<'_>) -> NifResult<Term<'_>> {
     let commands: Vec<(&str, usize)> = commands()
-        .map(|command| (command.name, command.parameters.len()))
+        .flat_map(|command| command.arities().map(|arity| (command.name, arity)))
         .collect();
     Term::map_from_pairs(
         env,

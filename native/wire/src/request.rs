@@ -277,7 +277,9 @@ fn max_delete(term: &Term) -> Result<MaxDelete, Unexpected> {
     match term {
         Term::Integer(_) => natural(term).map(MaxDelete::Count),
         Term::Atom(word) => word.parse().map_err(|_| Unexpected::instead_of(expected)),
-        _ => text(term)?.parse().map_err(|_| Unexpected::instead_of(expected)),
+        _ => text(term)?
+            .parse()
+            .map_err(|_| Unexpected::instead_of(expected)),
     }
 }
 

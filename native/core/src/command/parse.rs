@@ -57,7 +57,7 @@ fn plan(
 fn unknown(function: &str, arity: usize) -> Refusal {
     let mut arities: Vec<usize> = commands()
         .filter(|spec| spec.name == function)
-        .map(|spec| spec.parameters.len())
+        .flat_map(CommandSpec::arities)
         .collect();
     arities.sort_unstable();
     let line = match arities.as_slice() {

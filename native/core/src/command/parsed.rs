@@ -63,7 +63,6 @@ impl Command {
             withhold,
             planned: spec.is_planned.then(|| Planned {
                 function: spec.name.to_owned(),
-                arity: spec.parameters.len(),
                 is_exclusive: scope == Some(Scope::Exclusive),
                 reconciles_services: spec.reconciles_services,
             }),

@@ -1,5 +1,7 @@
 //! A row of the catalog: all facts about one command.
 
+use std::ops::RangeInclusive;
+
 use super::argument::Refusal;
 use super::given::Given;
 use super::parameter::Parameter;
@@ -246,6 +248,15 @@ impl CommandSpec {
             needs_kazoo: true,
             effect: Effect::Writes,
             ..self
+        }
+    }
+
+    /// The numbers of arguments that it takes. The arguments of another function are up to three.
+    pub fn arities(&self) -> RangeInclusive<usize> {
+        let count = self.parameters.len();
+        match self.parameters.last() {
+            Some(Parameter::OfFunction) => count - 1..=count + 2,
+            _ => count..=count,
         }
     }
 

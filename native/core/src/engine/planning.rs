@@ -15,7 +15,6 @@ use couchdb::{Attachments, Error, Kind};
 #[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) function: String,
-    pub(crate) arity: usize,
     pub(crate) is_exclusive: bool,
     pub(crate) reconciles_services: bool,
 }
@@ -70,7 +69,6 @@ impl Run {
                 cluster: self.cluster.identity().await?.clone(),
             },
             function: planned.function.clone(),
-            arity: planned.arity,
             is_exclusive: planned.is_exclusive,
             reconciles_services: planned.reconciles_services,
         };

@@ -65,8 +65,6 @@ pub struct PlanStart {
     pub start: RunStart,
     /// The function.
     pub function: String,
-    /// The number of its arguments.
-    pub arity: usize,
     /// Whether the command may change the whole cluster, and takes its lock.
     pub is_exclusive: bool,
     /// Whether it reconciles the services of the accounts whose numbers change.

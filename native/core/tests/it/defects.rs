@@ -9,9 +9,9 @@ use kazoo_numbers::couchdb::ServerUrl;
 use kazoo_numbers::host::Host;
 use kazoo_numbers::kazoo::DatabaseName;
 use kazoo_numbers::report::Summary;
-use kazoo_numbers::run::{Job, Returned, run};
+use kazoo_numbers::run::{Job, MaxDelete, Returned, Settings, run};
 use kazoo_numbers_generator::{Cluster, Document};
-use kazoo_numbers_testkit::command::{CommandRun, call, settings, text};
+use kazoo_numbers_testkit::command::{CommandRun, call, call_with, settings, text};
 use kazoo_numbers_testkit::server::TestServer;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -65,9 +65,18 @@ fn trunkstore(id: &str, number: &str) -> Value {
 
 /// Runs a command on a cluster. Returns the result and the cluster afterwards.
 async fn after(cluster: &Cluster, function: &str, arguments: &[Argument]) -> (CommandRun, Cluster) {
+    after_with(cluster, function, arguments, settings()).await
+}
+
+async fn after_with(
+    cluster: &Cluster,
+    function: &str,
+    arguments: &[Argument],
+    settings: Settings,
+) -> (CommandRun, Cluster) {
     let server = TestServer::start().await;
     cluster.load(&server.url).await.unwrap();
-    let ran = call(&server.url, function, arguments).await;
+    let ran = call_with(&server.url, function, arguments, settings).await;
     let (read, _) = Cluster::read(&server.url).await.unwrap();
     server.end().await;
     (ran, read)

@@ -245,7 +245,7 @@ async fn run_that_would_delete_most_numbers_saves_a_plan_and_deletes_nothing() {
     // Few are deleted without a question, and a limit can be set.
     for (wrong, max_delete, deleted) in [
         (100, None, 100),
-        (150, Some(MaxDelete::Percent(100.0)), 150),
+        (150, Some(MaxDelete::Percent(100)), 150),
         (150, Some(MaxDelete::Off), 150),
         (3, Some(MaxDelete::Count(2)), 0),
     ] {

@@ -41,7 +41,9 @@ pub(crate) fn source() -> String {
         exports += &export(&rows);
         functions += &heading(title);
         for row in rows {
-            functions += &function(row);
+            for arity in row.arities() {
+                functions += &function(row, arity);
+            }
         }
     }
     TEMPLATE
@@ -52,7 +54,10 @@ pub(crate) fn source() -> String {
 fn export(rows: &[&CommandSpec]) -> String {
     let names: Vec<String> = rows
         .iter()
-        .map(|row| format!("{}/{}", row.name, row.parameters.len()))
+        .flat_map(|row| {
+            row.arities()
+                .map(move |arity| format!("{}/{arity}", row.name))
+        })
         .collect();
     format!("-export([{}\n        ]).\n", names.join("\n        ,"))
 }
@@ -62,8 +67,8 @@ fn heading(title: &str) -> String {
     format!("%%{rule}\n%% {title}\n%%{rule}\n\n")
 }
 
-fn function(row: &CommandSpec) -> String {
-    let parameters = parameters(row);
+fn function(row: &CommandSpec, arity: usize) -> String {
+    let parameters = parameters(row, arity);
     let names: Vec<&str> = parameters.iter().map(|(name, _)| *name).collect();
     let names = names.join(", ");
     let typed: Vec<String> = parameters
@@ -101,11 +106,21 @@ fn doc(help: &str) -> String {
 }
 
 /// The names and types of a function's parameters.
-fn parameters(row: &CommandSpec) -> Vec<(&'static str, &'static str)> {
+/// The names of the arguments of another function.
+const OF_FUNCTION: [&str; 3] = ["A1", "A2", "A3"];
+
+fn parameters(row: &CommandSpec, arity: usize) -> Vec<(&'static str, &'static str)> {
     if !row.erlang_parameters.is_empty() {
         return row.erlang_parameters.to_vec();
     }
-    row.parameters.iter().map(parameter).collect()
+    let own = row
+        .parameters
+        .iter()
+        .filter(|parameter| **parameter != Parameter::OfFunction);
+    let mut all: Vec<_> = own.map(parameter).collect();
+    let others = OF_FUNCTION.iter().take(arity - all.len());
+    all.extend(others.map(|name| (*name, "any()")));
+    all
 }
 
 fn parameter(parameter: &Parameter) -> (&'static str, &'static str) {

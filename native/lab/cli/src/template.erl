@@ -46,22 +46,22 @@
 %% @end
 -spec dry_run(Function :: text()) -> any().
 dry_run(Function) ->
-    plan(Function, []).
+    planned(Function, []).
 
 %% @doc Lists what a function with an argument would do.
 -spec dry_run(Function :: text(), A1 :: any()) -> any().
 dry_run(Function, A1) ->
-    plan(Function, [A1]).
+    planned(Function, [A1]).
 
 %% @doc Lists what a function with two arguments would do.
 -spec dry_run(Function :: text(), A1 :: any(), A2 :: any()) -> any().
 dry_run(Function, A1, A2) ->
-    plan(Function, [A1, A2]).
+    planned(Function, [A1, A2]).
 
 %% @doc Lists what a function with three arguments would do.
 -spec dry_run(Function :: text(), A1 :: any(), A2 :: any(), A3 :: any()) -> any().
 dry_run(Function, A1, A2, A3) ->
-    plan(Function, [A1, A2, A3]).
+    planned(Function, [A1, A2, A3]).
 
 %% @doc Lists the runs in progress in this node.
 -spec status() -> 'ok' | {'no_return', pos_integer()}.
@@ -82,7 +82,7 @@ cancel(Run) ->
 call(Function, Arguments) ->
     with_library('kazoo_numbers_job', 'run', [Function, Arguments]).
 
-plan(Function, Arguments) ->
+planned(Function, Arguments) ->
     with_library('kazoo_numbers_job', 'dry_run', [Function, Arguments]).
 
 with_library(Module, Function, Arguments) ->

@@ -59,7 +59,7 @@ pub fn all() -> impl Iterator<Item = &'static CommandSpec> {
 /// The row of a name and an arity.
 pub fn find(name: &str, arity: usize) -> Option<&'static CommandSpec> {
     all().find(|spec| {
-        spec.origin != Origin::Erlang && spec.name == name && spec.parameters.len() == arity
+        spec.origin != Origin::Erlang && spec.name == name && spec.arities().contains(&arity)
     })
 }
 

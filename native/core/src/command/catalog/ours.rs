@@ -39,54 +39,11 @@ pub(super) const ROWS: &[CommandSpec] = &[
     CommandSpec::new(
         FAMILY,
         "plan",
-        &[Function],
+        &[Function, OfFunction],
         "Plans a function: saves exactly what it would change, and changes nothing.",
         plan,
     )
-    .example(&["copy_number_dbs_to_accounts"])
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
-        "plan",
-        &[Function, OfFunction],
-        "Plans a function with its arguments: saves exactly what it would change, and changes nothing.",
-        plan,
-    )
     .example(&["fix_account_db_numbers", "4b87ccf02d8846f06c3b1f0e04e76bfd"])
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
-        "plan",
-        &[Function, OfFunction, OfFunction],
-        "Plans a function with its arguments: saves exactly what it would change, and changes nothing.",
-        plan,
-    )
-    .erlang_parameters(&[
-        ("Function", "text()"),
-        ("A1", "any()"),
-        ("A2", "any()"),
-    ])
-    .example(&["convert_carrier_module", "knm_bandwidth", "knm_bandwidth2"])
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
-        "plan",
-        &[Function, OfFunction, OfFunction, OfFunction],
-        "Plans a function with its arguments: saves exactly what it would change, and changes nothing.",
-        plan,
-    )
-    .erlang_parameters(&[
-        ("Function", "text()"),
-        ("A1", "any()"),
-        ("A2", "any()"),
-        ("A3", "any()"),
-    ])
-    .example(&[
-        "convert_carrier_module",
-        "knm_bandwidth",
-        "knm_bandwidth2",
-        "+1415",
-    ])
     .of(Origin::Ours),
     CommandSpec::new(
         FAMILY,
