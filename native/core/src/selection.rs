@@ -68,7 +68,7 @@ pub(crate) enum AuditTarget {
     Number(String),
 }
 
-/// What `apply` does with documents that changed since the plan was made.
+/// The treatment by `apply` of documents that changed since the plan was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stale {
     /// It changes nothing at all.

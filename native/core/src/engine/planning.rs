@@ -26,7 +26,7 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    /// What `apply` and `show_plan` take.
+    /// The name that `apply` and `show_plan` accept.
     pub(crate) fn name(&self) -> String {
         match &self.file {
             Some(path) => path.display().to_string(),

@@ -35,7 +35,7 @@ pub struct Settings {
     pub max_changes: Option<u64>,
     /// A run makes only this many of its changes, the first by database and id.
     pub limit: Option<u64>,
-    /// The file of a plan. `None`: it is kept beside the journals.
+    /// The file of a plan. `None`: it is kept next to the journals.
     pub plan_file: Option<PathBuf>,
     /// The section of the system config that is read first, and written.
     pub config_section: String,

@@ -41,7 +41,7 @@ enum Held {
     Released,
 }
 
-/// What becomes of a change.
+/// The treatment of a change.
 enum Fate {
     Made,
     Announced,

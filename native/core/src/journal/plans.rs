@@ -1,4 +1,4 @@
-//! Plans: files of changes that are not made yet, kept beside the journals or anywhere else.
+//! Plans: files of changes that are not made yet, kept next to the journals or anywhere else.
 //!
 //! A plan has the form of a journal. Its changes are sorted by database and id, so the same state gives the same plan, its first
 //! line aside.
@@ -232,7 +232,7 @@ impl Journals {
     ///
     /// # Errors
     ///
-    /// There is none, or it cannot be used.
+    /// It does not exist, or cannot be used.
     pub(crate) fn plan(&self, id: &str) -> Result<Plan, Error> {
         for directory in self.directories.iter().filter(|_| is_run(id)) {
             let path = directory.join(Files::Plans.name(id));

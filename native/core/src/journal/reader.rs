@@ -231,7 +231,7 @@ impl Steps {
         self.databases.values().map(BTreeMap::len).sum()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.databases.is_empty()
     }

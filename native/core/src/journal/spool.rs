@@ -25,7 +25,7 @@ struct Spooled {
 }
 
 impl Spool {
-    /// Creates the file: beside the journals, or in the folder for temporary files.
+    /// Creates the file: next to the journals, or in the folder for temporary files.
     ///
     /// # Errors
     ///

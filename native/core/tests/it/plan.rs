@@ -163,7 +163,7 @@ const OTHER: &str = "00112233445566778899aabbccddeeff";
 const DATABASE: &str = "account/ab/cd/ef0123456789abcdef0123456789";
 const FUNCTION: &str = "remove_wrong_assigned_from_single_accountdb";
 
-/// An account with so many numbers of another account, and so many of its own.
+/// An account with so many numbers of another account, and so many of the account.
 fn account(wrong: usize, right: usize) -> Cluster {
     let mut cluster = Cluster::default();
     let documents = cluster.databases.entry(DATABASE.into()).or_default();
