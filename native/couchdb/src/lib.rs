@@ -3,6 +3,7 @@
 //!
 //! This crate knows nothing about Kazoo.
 
+mod access;
 mod answer;
 mod backoff;
 mod body;
