@@ -10,7 +10,7 @@ use couchdb::{
 };
 use futures::TryStreamExt;
 use hyper::Method;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use url::Url;
 
 use crate::request::ParsedRequest;
@@ -119,8 +119,11 @@ impl Upstream {
         body: Bytes,
     ) -> Result<UpstreamAnswer, ProxyError> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        const JSON: HeaderValue = HeaderValue::from_static("application/json");
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, JSON);
+        // As the library's client: without this header CouchDB sends a document with attachments as multipart.
+        headers.insert(ACCEPT, JSON);
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }
