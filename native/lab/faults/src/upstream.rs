@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
 use bytes::Bytes;
 use couchdb::{
     HeaderMap, HttpSettings, NetworkTransport, ServerUrl, Transport, TransportError,
@@ -11,7 +10,6 @@ use couchdb::{
 use futures::TryStreamExt;
 use hyper::Method;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use url::Url;
 
 use crate::request::ParsedRequest;
 
@@ -62,25 +60,13 @@ impl Upstream {
     /// # Errors
     /// The URL is not plain HTTP.
     pub fn over(url: &str, transport: Arc<dyn Transport>) -> Result<Self, ProxyError> {
-        let url = Url::parse(url).map_err(|_| ProxyError::Url)?;
-        if url.scheme() != "http" {
+        let url = ServerUrl::parse(url).map_err(|_| ProxyError::Url)?;
+        if url.is_https() {
             return Err(ProxyError::Url);
         }
-        let decoded = |text: &str| {
-            percent_encoding::percent_decode_str(text)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
-        let authorization = (!url.username().is_empty()).then(|| {
-            let user = decoded(url.username());
-            let password = decoded(url.password().unwrap_or_default());
-            let engine = base64::engine::general_purpose::STANDARD;
-            format!("Basic {}", engine.encode(format!("{user}:{password}")))
-        });
-        let authorization = authorization.map(HeaderValue::try_from).transpose();
         Ok(Self {
             transport,
-            authorization: authorization.map_err(|_| ProxyError::Url)?,
+            authorization: url.authorization(),
         })
     }
 
