@@ -17,11 +17,7 @@ say(Host, Lines) ->
 %% @doc Logs lines. A log that fails ends no command.
 -spec log(Host :: module(), Shown :: boolean(), Lines :: [binary()]) -> ok.
 log(Host, Shown, Lines) ->
-    try Host:log(Shown, Lines) of
-        _Logged -> ok
-    catch
-        _Class:_Reason -> ok
-    end.
+    quietly(fun() -> Host:log(Shown, Lines) end).
 
 %% @doc Logs events of a run, and how many before them had no room in its queue.
 -spec events(Host :: module(), Dropped :: non_neg_integer(), [{kazoo_numbers_host:level(), kazoo_numbers_host:event()}]) -> ok.
@@ -33,7 +29,10 @@ events(Host, Dropped, Events) ->
     events(Host, 0, Events).
 
 event(Host, Level, Event) ->
-    try Host:event(Level, Event) of
+    quietly(fun() -> Host:event(Level, Event) end).
+
+quietly(Log) ->
+    try Log() of
         _Logged -> ok
     catch
         _Class:_Reason -> ok

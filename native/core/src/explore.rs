@@ -89,8 +89,30 @@ struct Origin {
 /// More states than a test can explore in its time.
 const MOST_STATES: usize = 1_000_000;
 
+/// Explores a model, which must have at least so many states and be at least so deep.
+pub(crate) fn check<M: Model>(name: &str, model: &M, states: usize, depth: usize) {
+    let explored = explore(model).unwrap_or_else(|broken| panic!("{name}: {broken:?}"));
+    println!("{name}: {explored:?}");
+    assert!(explored.states >= states, "{name}: {explored:?}");
+    assert!(explored.depth >= depth, "{name}: {explored:?}");
+    assert!(explored.ends > 0, "{name}: {explored:?}");
+}
+
+/// Explores a model with a defect, which must break this property within so many steps.
+pub(crate) fn check_finds<M: Model>(
+    defect: &impl fmt::Debug,
+    model: &M,
+    property: Property,
+    length: usize,
+) {
+    let broken = explore(model).expect_err(&format!("{defect:?}"));
+    println!("{defect:?}: {broken:?}");
+    assert_eq!(broken.property, property, "{defect:?}: {broken:?}");
+    assert!(broken.trace.len() <= length, "{defect:?}: {broken:?}");
+}
+
 /// Explores every state.
-pub(crate) fn explore<M: Model>(model: &M) -> Result<Explored, Counterexample> {
+fn explore<M: Model>(model: &M) -> Result<Explored, Counterexample> {
     const START: Origin = Origin {
         from: u32::MAX,
         step: 0,

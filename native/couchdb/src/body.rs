@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
+use super::access::Access;
 use super::error::{Error, Operation};
 use super::include::Include;
 use super::kind::Kind;
-use super::layers::Access;
 
 /// The largest answer with many documents, in bytes. If an answer is larger, the caller asks for
 /// fewer documents.

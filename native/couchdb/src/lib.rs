@@ -3,6 +3,7 @@
 //!
 //! This crate knows nothing about Kazoo.
 
+mod access;
 mod answer;
 mod backoff;
 mod body;
@@ -20,6 +21,7 @@ mod include;
 mod keys;
 mod kind;
 mod layers;
+mod milliseconds;
 mod open;
 mod page_size;
 mod pages;
@@ -46,6 +48,7 @@ pub use identity::ClusterIdentity;
 pub use include::Attachments;
 pub use kind::{Kind, Severity};
 pub use layers::Limiter;
+pub use milliseconds::milliseconds;
 pub use open::OpenedDocument;
 pub use pages::{Pages, in_query};
 pub use request::{Request, Response};

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use reqwest::{Method, StatusCode};
 
+use super::access::Access;
 use super::body::LARGEST_PAGE;
 use super::error::{Error, Operation};
 use super::kind::Kind;
-use super::layers::Access;
 use document::DatabaseName;
 
 /// A request.

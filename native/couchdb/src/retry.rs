@@ -10,6 +10,7 @@ use tracing::{debug, warn};
 use super::backoff::Backoff;
 use super::error::Error;
 use super::kind::{Kind, Persistence};
+use super::milliseconds::milliseconds;
 use super::request::{Request, Response};
 use super::server::Server;
 use super::transport::Traffic;
@@ -53,10 +54,10 @@ impl Server {
 
     fn note_retry(&self, error: &Error, pause: Duration) {
         Traffic::count(&self.client.traffic().retries, 1);
-        let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         debug!(
             kind = error.kind().name(),
-            milliseconds, "waits, then tries again: {error}"
+            milliseconds = milliseconds(pause),
+            "waits, then tries again: {error}"
         );
     }
 }

@@ -79,7 +79,7 @@ impl ServerUrl {
     }
 
     /// Whether the scheme is https.
-    pub(super) fn is_https(&self) -> bool {
+    pub fn is_https(&self) -> bool {
         self.base.scheme() == "https"
     }
 
@@ -115,7 +115,8 @@ impl ServerUrl {
         url.into()
     }
 
-    pub(super) fn authorization(&self) -> Option<HeaderValue> {
+    /// The value of the `Authorization` header, marked as sensitive. `None`: the URL has no user.
+    pub fn authorization(&self) -> Option<HeaderValue> {
         let (user, password) = self.user.as_ref()?;
         let credentials = [user.as_slice(), b":", password].concat();
         let token = base64::engine::general_purpose::STANDARD.encode(credentials);

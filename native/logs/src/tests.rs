@@ -27,7 +27,7 @@ fn session_gets_its_own_events_at_its_level() {
     for session in [&verbose, &quiet, &off] {
         session.span().in_scope(log_at_every_level);
     }
-    // Of no session.
+    // It belongs to no session.
     log_at_every_level();
     assert_eq!(
         received(&mut all),

@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
-use std::thread::{sleep, spawn};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{CliServer, Piped};
+use crate::support::{CliServer, Piped, on_terminal};
 use kazoo_numbers_generator::Options;
-use nix::pty::{OpenptyResult, openpty};
 use rustix::process::{Pid, Signal, kill_process};
 
 fn options(numbers: usize) -> Options {
@@ -89,38 +88,15 @@ fn second_interrupt_stops_immediately() {
 #[test]
 fn terminal_shows_progress_line_and_same_output() {
     let server = CliServer::seeded(&options(60));
-    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
-    let mut program = server.program(&[
+    let program = server.program(&[
         "fix_apps_for_number_dbs",
         "--dry-run",
         "--requests-per-second",
         "25",
     ]);
-    let running = program
-        .env("TERM", "xterm")
-        .stdout(Stdio::piped())
-        .stderr(slave)
-        .spawn()
-        .unwrap();
-    // The terminal closes when its other end is closed.
-    drop(program);
-    let reader = spawn(move || {
-        let mut shown = Vec::new();
-        let mut terminal = std::fs::File::from(master);
-        let mut some = [0; 4096];
-        while let Ok(count) = terminal.read(&mut some) {
-            if count == 0 {
-                break;
-            }
-            shown.extend_from_slice(&some[..count]);
-        }
-        String::from_utf8_lossy(&shown).into_owned()
-    });
-    let output = running.wait_with_output().unwrap();
-    let shown = reader.join().unwrap();
+    let (out, shown) = on_terminal(program);
     assert!(shown.contains(" of 11 databases, "), "{shown:?}");
     assert!(!shown.contains(" 0 failed"), "{shown:?}");
-    let out = String::from_utf8(output.stdout).unwrap();
     assert!(
         out.contains("fix_apps_for_number_dbs: ")
             && !out.contains(" databases, 0 documents read, ")

@@ -1,17 +1,16 @@
 //! The log on standard error, and the answer to SIGUSR1.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use crate::support::{CliServer, Piped, program, run};
+use crate::support::{CliServer, Piped, on_terminal, program, run};
 use kazoo_numbers_generator::Options;
 use kazoo_numbers_testkit::program::ProgramRun;
 use kazoo_numbers_testkit::server::PASSWORD;
-use nix::pty::{OpenptyResult, openpty};
 use rustix::process::{Pid, Signal, kill_process};
 
 const VARIABLE: &str = "KAZOO_NUMBERS_LOG";
@@ -271,36 +270,14 @@ fn hung_run_prints_what_it_waits_for_on_signal() {
 #[test]
 fn log_keeps_clear_of_the_progress_line() {
     let server = CliServer::seeded(&options());
-    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
-    let mut program = server.program(&[
+    let program = server.program(&[
         "-vv",
         "fix_apps_for_number_dbs",
         "--dry-run",
         "--requests-per-second",
         "15",
     ]);
-    let running = program
-        .env("TERM", "xterm")
-        .stdout(Stdio::null())
-        .stderr(slave)
-        .spawn()
-        .unwrap();
-    // The terminal closes when its other end is closed.
-    drop(program);
-    let reader = spawn(move || {
-        let mut shown = Vec::new();
-        let mut terminal = std::fs::File::from(master);
-        let mut some = [0; 4096];
-        while let Ok(count) = terminal.read(&mut some) {
-            if count == 0 {
-                break;
-            }
-            shown.extend_from_slice(&some[..count]);
-        }
-        String::from_utf8_lossy(&shown).into_owned()
-    });
-    running.wait_with_output().unwrap();
-    let shown = reader.join().unwrap();
+    let (_, shown) = on_terminal(program);
     assert!(
         shown.contains(" databases, "),
         "no progress line: {shown:?}"

@@ -171,19 +171,16 @@ impl Attempts {
                 }
                 AfterDecision::Write(change)
             }
-            (Decided::Unchanged, Some(lost))
-            | (Decided::Skip, Some(lost @ Change::Delete { .. }))
-                if fate(&lost, now) != Fate::NotLanded =>
-            {
-                let outcome = Outcome::of(&lost);
-                let rev = now.and_then(Document::rev).cloned();
-                let landed = (fate(&lost, now) == Fate::Landed).then_some((lost, rev));
-                AfterDecision::Done { outcome, landed }
+            (Decided::Unchanged, lost) => {
+                let by_lost = lost.and_then(|lost| done_by(lost, now));
+                by_lost.unwrap_or(AfterDecision::Done {
+                    outcome: Outcome::Unchanged,
+                    landed: None,
+                })
             }
-            (Decided::Unchanged, _) => AfterDecision::Done {
-                outcome: Outcome::Unchanged,
-                landed: None,
-            },
+            (Decided::Skip, Some(lost @ Change::Delete { .. })) => {
+                done_by(lost, now).unwrap_or(AfterDecision::Skipped)
+            }
             (Decided::Failed(database, reason), _) => AfterDecision::Failed(database, reason),
             (Decided::Skip, _) => AfterDecision::Skipped,
         }
@@ -223,6 +220,17 @@ impl Attempts {
             Landed::Failed(error) => AfterAnswer::Failed(error),
         }
     }
+}
+
+/// The end of a document that a write with a lost answer may have left as it is now. `None`: that write did not land.
+fn done_by(lost: Change, now: Option<&Document>) -> Option<AfterDecision> {
+    let outcome = Outcome::of(&lost);
+    let landed = match fate(&lost, now) {
+        Fate::Landed => Some((lost, now.and_then(Document::rev).cloned())),
+        Fate::Unknown => None,
+        Fate::NotLanded => return None,
+    };
+    Some(AfterDecision::Done { outcome, landed })
 }
 
 /// A change of a document with these losing leaves: a deletion takes all of them. `None`: one does not permit it, and the

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tracing::info;
 
 use crate::report::Summary;
+use couchdb::milliseconds;
 
 /// The steps of a run that have begun.
 #[derive(Debug, Default)]
@@ -64,7 +65,7 @@ impl Steps {
 
 /// The time since then, for the log.
 pub(crate) fn milliseconds_since(began: Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    milliseconds(began.elapsed())
 }
 
 /// Read before it is written: tasks of many databases share the flag.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Access, Exchange};
+use super::Exchange;
+use crate::access::Access;
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::request::{Request, Response};

@@ -8,6 +8,7 @@ use tracing::debug;
 
 use super::{Exchange, Limiter};
 use crate::error::Error;
+use crate::milliseconds::milliseconds;
 use crate::request::{Request, Response};
 
 /// Sends a request when the limiter permits it, and reports the outcome to the limiter.
@@ -28,11 +29,10 @@ impl<T: Exchange> Exchange for Limit<T> {
             permit = self.limiter.acquire(request.access()) => permit,
             () = self.cancel.cancelled() => return Err(request.cancelled()),
         };
-        let waited = began.elapsed();
-        let milliseconds = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
-        if milliseconds > 0 {
+        let waited = milliseconds(began.elapsed());
+        if waited > 0 {
             debug!(
-                milliseconds,
+                milliseconds = waited,
                 limit = self.limiter.limit(),
                 "waited for a permit"
             );

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::queue::{Access, RequestQueue};
+use super::queue::RequestQueue;
+use crate::access::Access;
 
 const START: usize = 4;
 

@@ -28,7 +28,6 @@ pub(super) use deadline::Deadline;
 pub(super) use limit::Limit;
 pub use limiter::Limiter;
 pub(super) use outage::{EndOutage, Outage};
-pub(super) use queue::Access;
 pub(super) use trace::Trace;
 
 use crate::error::Error;

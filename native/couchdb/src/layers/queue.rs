@@ -5,6 +5,8 @@
 //! writes, each in order of arrival.
 
 use std::collections::VecDeque;
+
+use crate::access::Access;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,13 +15,6 @@ use tokio::time::Instant;
 /// and an operator wants to see progress in a run of hours. The lease is renewed through a separate
 /// queue.
 const LONGEST_TURN: Duration = Duration::from_secs(2);
-
-/// Whether a request reads or writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    Write,
-}
 
 /// A queue with turns for reads and writes.
 pub(super) struct RequestQueue<T> {
@@ -67,8 +62,8 @@ impl<T> RequestQueue<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Access::{Read, Write};
     use super::*;
+    use crate::access::Access::{Read, Write};
 
     #[test]
     fn queued_reads_run_first_then_writes_each_in_order() {

@@ -8,6 +8,7 @@ use tracing::{Instrument, Span, debug, debug_span, field};
 
 use super::Exchange;
 use crate::error::Error;
+use crate::milliseconds::milliseconds;
 use crate::request::{Request, Response};
 use crate::url::ServerUrl;
 
@@ -41,8 +42,7 @@ impl<T: Exchange> Exchange for Trace<T> {
         }
         let began = Instant::now();
         let answer = self.inner.exchange(request).instrument(span.clone()).await;
-        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        span.record("milliseconds", milliseconds);
+        span.record("milliseconds", milliseconds(began.elapsed()));
         let _entered = span.enter();
         match &answer {
             Ok(response) => {

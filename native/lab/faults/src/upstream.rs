@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
 use bytes::Bytes;
 use couchdb::{
     HeaderMap, HttpSettings, NetworkTransport, ServerUrl, Transport, TransportError,
@@ -10,8 +9,7 @@ use couchdb::{
 };
 use futures::TryStreamExt;
 use hyper::Method;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use url::Url;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 
 use crate::request::ParsedRequest;
 
@@ -62,25 +60,13 @@ impl Upstream {
     /// # Errors
     /// The URL is not plain HTTP.
     pub fn over(url: &str, transport: Arc<dyn Transport>) -> Result<Self, ProxyError> {
-        let url = Url::parse(url).map_err(|_| ProxyError::Url)?;
-        if url.scheme() != "http" {
+        let url = ServerUrl::parse(url).map_err(|_| ProxyError::Url)?;
+        if url.is_https() {
             return Err(ProxyError::Url);
         }
-        let decoded = |text: &str| {
-            percent_encoding::percent_decode_str(text)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
-        let authorization = (!url.username().is_empty()).then(|| {
-            let user = decoded(url.username());
-            let password = decoded(url.password().unwrap_or_default());
-            let engine = base64::engine::general_purpose::STANDARD;
-            format!("Basic {}", engine.encode(format!("{user}:{password}")))
-        });
-        let authorization = authorization.map(HeaderValue::try_from).transpose();
         Ok(Self {
             transport,
-            authorization: authorization.map_err(|_| ProxyError::Url)?,
+            authorization: url.authorization(),
         })
     }
 
@@ -119,8 +105,11 @@ impl Upstream {
         body: Bytes,
     ) -> Result<UpstreamAnswer, ProxyError> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        const JSON: HeaderValue = HeaderValue::from_static("application/json");
         let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, JSON);
+        // As the library's client: without this header CouchDB sends a document with attachments as multipart.
+        headers.insert(ACCEPT, JSON);
         if let Some(authorization) = authorization {
             headers.insert(AUTHORIZATION, authorization);
         }

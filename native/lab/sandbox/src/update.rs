@@ -38,6 +38,21 @@ impl<'w, 't> Update<'w, 't> {
         })
     }
 
+    /// Writes a local document, or another one as a normal write (`new_edits`) or as a replicator.
+    pub(crate) fn write(
+        &mut self,
+        edit: DocumentEdit,
+        new_edits: bool,
+    ) -> Result<Rev, RequestError> {
+        if edit.is_local() {
+            self.edit_local(&edit)
+        } else if new_edits {
+            self.edit(edit)
+        } else {
+            self.replicate(edit)
+        }
+    }
+
     /// A normal write, as the child of the named revision or as a new document.
     pub(crate) fn edit(&mut self, mut edit: DocumentEdit) -> Result<Rev, RequestError> {
         let id = std::mem::take(&mut edit.id);

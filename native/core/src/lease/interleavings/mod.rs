@@ -10,7 +10,7 @@ mod step;
 mod wiring;
 
 use crate::engine::Lock;
-use crate::explore::{Property, RUNS_END, explore};
+use crate::explore::{Property, RUNS_END, check, check_finds};
 use model::{Defect, Locking};
 use properties::{LIVE_ENTRY_STAYS, STOPS_IN_TIME, STOPS_WHEN_REMOVED};
 
@@ -24,15 +24,6 @@ const QUIET: Locking = Locking {
     jumps: 0,
     defect: None,
 };
-
-/// Explores a model, which must have at least so many states and be at least so deep.
-fn check(name: &str, model: &Locking, states: usize, depth: usize) {
-    let explored = explore(model).unwrap_or_else(|broken| panic!("{name}: {broken:?}"));
-    println!("{name}: {explored:?}");
-    assert!(explored.states >= states, "{name}: {explored:?}");
-    assert!(explored.depth >= depth, "{name}: {explored:?}");
-    assert!(explored.ends > 0, "{name}: {explored:?}");
-}
 
 #[test]
 fn two_runs_never_hold_the_lock_together() {
@@ -109,9 +100,6 @@ fn each_known_defect_is_found() {
             defect: Some(defect),
             ..model
         };
-        let broken = explore(&model).expect_err(&format!("{defect:?}"));
-        println!("{defect:?}: {broken:?}");
-        assert_eq!(broken.property, property, "{defect:?}: {broken:?}");
-        assert!(broken.trace.len() <= length, "{defect:?}: {broken:?}");
+        check_finds(&defect, &model, property, length);
     }
 }

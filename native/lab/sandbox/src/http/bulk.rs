@@ -60,23 +60,9 @@ pub(crate) fn fill(
     let author = access::author(db, user);
     let mut update = Update::new(writer, db, &author, false)?;
     for edit in edits {
-        write_edit(&mut update, edit, new_edits)?;
+        update.write(edit, new_edits)?;
     }
     Ok(())
-}
-
-fn write_edit(
-    update: &mut Update<'_, '_>,
-    edit: DocumentEdit,
-    new_edits: bool,
-) -> Result<Rev, RequestError> {
-    if edit.is_local() {
-        update.edit_local(&edit)
-    } else if new_edits {
-        update.edit(edit)
-    } else {
-        update.replicate(edit)
-    }
 }
 
 type Fields = Vec<(String, Json)>;
@@ -133,7 +119,7 @@ fn write_all(
         for edit in edits {
             let id = edit.id.clone();
             let claimed = edit.history.first().or(edit.rev.as_ref()).cloned();
-            match write_edit(&mut update, edit, new_edits) {
+            match update.write(edit, new_edits) {
                 Ok(rev) => {
                     written = true;
                     // A replicator gets rows only for failures.

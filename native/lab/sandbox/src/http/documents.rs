@@ -98,14 +98,7 @@ pub(super) fn write(
         let db = writer
             .database(&db.name)?
             .ok_or_else(RequestError::no_database)?;
-        let mut update = Update::new(writer, &db, &author, trusting)?;
-        if edit.is_local() {
-            update.edit_local(&edit)
-        } else if new_edits {
-            update.edit(edit)
-        } else {
-            update.replicate(edit)
-        }
+        Update::new(writer, &db, &author, trusting)?.write(edit, new_edits)
     })?;
     app.note_written(db.number);
     Ok(rev)
