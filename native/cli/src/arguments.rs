@@ -11,16 +11,16 @@ const ABOUT: &str = "Keeps Kazoo's number databases and account databases in syn
 const LONG_ABOUT: &str = "\
 Keeps Kazoo's number databases and account databases in sync.
 
-The functions of kazoo_numbers_maintenance have the same names, arguments, output and exit status \
-as through sup, without Erlang. \"kazoo-numbers help FUNCTION\" describes one. A number database may \
+The functions of kazoo_numbers_maintenance have the same names and arguments as through sup, \
+without Erlang. \"kazoo-numbers help FUNCTION\" describes one. A number database may \
 be given as numbers%2F%2B1415, numbers/+1415 or +1415, an account by its id or its database.";
 
 const AFTER: &str = "\
 The address of CouchDB is --couchdb, else COUCHDB_URL, else the one in Kazoo's config.ini \
 (KAZOO_CONFIG, /etc/kazoo/config.ini, /etc/kazoo/core/config.ini).
 
-Exit status: 0 done; 1 invalid command line, or Kazoo is required; 2 refused, or some documents \
-failed (the last line lists them as JSON), or a value was printed; 130 interrupted.
+Exit status: 0 done; 1 usage, or Kazoo is required; 2 some numbers or databases failed; 3 refused; \
+4 CouchDB not reachable or not allowed; 5 drift found; 130 interrupted; 143 terminated.
 
 This program does not flush the caches of a running Kazoo. Next to a running Kazoo, prefer sup.";
 

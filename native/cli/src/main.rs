@@ -1,7 +1,7 @@
 //! `kazoo-numbers`: the number maintenance without Erlang, and the port program for Erlang.
 //!
 //! Every function of the library is a subcommand with the same name and arguments ([`functions`]).
-//! It prints and exits like `sup` ([`perform`], [`returned`]). There are two additional tools:
+//! It prints like `sup` ([`perform`], [`returned`]). There are two additional tools:
 //! shell completion and the port.
 //!
 //! Only [`terminal`] writes to the terminal.
@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Subcommand as _};
 use kazoo_numbers::command::Argument;
+use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::{address, program, terminal};
 use options::Options;
 use tools::Tool;
@@ -35,14 +36,14 @@ fn main() -> ExitCode {
         Err(error) => return program::print_usage_error(&error),
     };
     let Some((name, sub)) = matches.subcommand() else {
-        return ExitCode::from(program::USAGE);
+        return ExitStatus::Usage.into();
     };
     let options = match Options::of(name, sub) {
         Ok(options) => options,
         Err(error) => return program::print_usage_error(&error),
     };
     if let Some(text) = program_help(name, sub, &options) {
-        return program::exit_code(terminal::print(&text).map(|()| 0));
+        return program::exit_code(terminal::print(&text).map(|()| ExitStatus::Done));
     }
     if let Some(url) = &options.address.couchdb {
         address::hide(url);
@@ -55,12 +56,12 @@ fn main() -> ExitCode {
     };
     let ended = ended.unwrap_or_else(|line| {
         terminal::say(&line);
-        Ok(program::USAGE)
+        Ok(ExitStatus::Usage)
     });
     program::exit_code(ended)
 }
 
-fn run_tool(tool: Tool) -> io::Result<u8> {
+fn run_tool(tool: Tool) -> io::Result<ExitStatus> {
     match tool {
         Tool::Completion { shell } => completion::print(shell)?,
         Tool::Port => {
@@ -68,7 +69,7 @@ fn run_tool(tool: Tool) -> io::Result<u8> {
             kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
         }
     }
-    Ok(0)
+    Ok(ExitStatus::Done)
 }
 
 /// Help that the library does not have: for the program and its tools.

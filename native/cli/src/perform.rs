@@ -6,11 +6,12 @@ use std::sync::Arc;
 use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::sanitise;
-use kazoo_numbers::run::{FAILED, Finished, Job, ReportTo, Returned, Settings, run};
+use kazoo_numbers::run::{Ending, Finished, Job, ReportTo, Returned, Settings, run};
+use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::program::in_runtime;
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, own_event};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,11 @@ use crate::{connection, journal, logging, returned};
 const EVENTS: usize = 1024;
 
 /// Runs a function of the library, prints its output and returns the exit status.
-pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) -> io::Result<u8> {
+pub(crate) fn function(
+    name: &str,
+    arguments: &[Argument],
+    options: &Options,
+) -> io::Result<ExitStatus> {
     let form = Form::of(options);
     match command::parse(name, arguments) {
         Ok(command) => in_runtime(performed(name, arguments, command, options)),
@@ -35,8 +40,13 @@ pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) ->
                 Form::Json => terminal::print(&own_event("refused", &json!(line)))?,
                 Form::Lines | Form::Document(_) => terminal::say(&format!("error: {line}")),
             }
-            let result = Returned::of_refusal(name, &refusal);
-            end(form, &result, result.exit_status())
+            let result = CommandResult {
+                returned: &Returned::of_refusal(name, &refusal),
+                ending: Ending::Usage,
+                run: None,
+                status: Ending::Usage.into(),
+            };
+            end(form, &result)
         }
     }
 }
@@ -46,7 +56,7 @@ async fn performed(
     arguments: &[Argument],
     command: Command,
     options: &Options,
-) -> io::Result<u8> {
+) -> io::Result<ExitStatus> {
     let form = Form::of(options);
     let (events, receiver) = mpsc::channel(EVENTS);
     let cancel = CancellationToken::new();
@@ -73,13 +83,19 @@ async fn performed(
     .await;
     let shown = showing.await.map_err(io::Error::other)?;
     live.end();
-    let result = &finished.returned;
-    let status = interrupted.status().unwrap_or(result.exit_status());
+    let of_run = ExitStatus::from(finished.ending);
+    let status = interrupted.status().unwrap_or(of_run);
+    let result = CommandResult {
+        returned: &finished.returned,
+        ending: finished.ending,
+        run: finished.run.as_deref(),
+        status,
+    };
     match shown {
         // The run is complete, so losing part of its output is not a failure of the run.
-        Err(error) if result.exit_status() != 0 => output_lost(&error, &finished, None, options),
+        Err(error) if of_run != ExitStatus::Done => output_lost(&error, &finished, None, options),
         Err(error) => output_lost(&error, &finished, Some(status), options),
-        Ok(()) => match end(form, result, status) {
+        Ok(()) => match end(form, &result) {
             Err(error) => output_lost(&error, &finished, Some(status), options),
             ended => ended,
         },
@@ -91,14 +107,14 @@ async fn performed(
 fn output_lost(
     error: &io::Error,
     finished: &Finished,
-    complete: Option<u8>,
+    complete: Option<ExitStatus>,
     options: &Options,
-) -> io::Result<u8> {
+) -> io::Result<ExitStatus> {
     let summary = &finished.summary;
-    let changed = summary.counts.created + summary.counts.updated + summary.counts.deleted;
+    let changed = summary.counts.written();
     if summary.dry_run || is_read_only(&summary.command) {
         return match error.kind() {
-            ErrorKind::BrokenPipe => Ok(complete.unwrap_or_default()),
+            ErrorKind::BrokenPipe => Ok(complete.unwrap_or(ExitStatus::Done)),
             kind => Err(io::Error::new(
                 kind,
                 format!("cannot write to standard output: {error}"),
@@ -121,7 +137,7 @@ fn output_lost(
             None => "hint: the changes cannot be undone, because there is no journal".to_owned(),
         });
     }
-    Ok(complete.unwrap_or(FAILED))
+    Ok(complete.unwrap_or(ExitStatus::Failed))
 }
 
 fn undo_line(run: &str, options: &Options) -> String {
@@ -137,21 +153,44 @@ fn is_read_only(function: &str) -> bool {
     of_that_name.all(|spec| spec.effect == Effect::Reads)
 }
 
+/// The result of a command.
+struct CommandResult<'a> {
+    returned: &'a Returned,
+    ending: Ending,
+    /// The id for `undo`.
+    run: Option<&'a str>,
+    status: ExitStatus,
+}
+
+impl CommandResult<'_> {
+    fn to_json(&self) -> Value {
+        let mut result = json!({
+            "returned": returned::value(self.returned),
+            "exit_status": self.status.code(),
+            "run": self.run,
+        });
+        // Serialising an enum without data cannot fail.
+        if let (Value::Object(to), Ok(Value::Object(ending))) =
+            (&mut result, serde_json::to_value(self.ending))
+        {
+            to.extend(ending);
+        }
+        result
+    }
+}
+
 /// Prints the result as `sup` does and returns the exit status.
-fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
+fn end(form: Form, result: &CommandResult<'_>) -> io::Result<ExitStatus> {
     match form {
         Form::Lines => {
-            if let Some(term) = returned::term(result) {
+            if let Some(term) = returned::term(result.returned) {
                 terminal::print(&format!("{term}\n"))?;
             }
         }
-        Form::Json => terminal::print(&own_event(
-            "result",
-            &json!({"returned": returned::value(result), "exit_status": status}),
-        ))?,
+        Form::Json => terminal::print(&own_event("result", &result.to_json()))?,
         Form::Document(_) => {}
     }
-    Ok(status)
+    Ok(result.status)
 }
 
 fn lock(options: &Options) -> Lock {

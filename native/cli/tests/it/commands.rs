@@ -122,7 +122,7 @@ fn list_arguments_are_the_rest_of_the_line() {
 }
 
 #[test]
-fn values_are_printed_as_terms_and_exit_with_2() {
+fn values_are_printed_as_terms_and_exit_with_0() {
     let server = CliServer::seeded(&clean());
     let (cluster, _) = server.data();
     let database = cluster.number_databases().next().unwrap().to_owned();
@@ -135,10 +135,10 @@ fn values_are_printed_as_terms_and_exit_with_2() {
     let copied = server.run(&["copy_single_number_to_account_db", number, account]);
     assert_eq!(
         (copied.status, copied.lines().last().copied()),
-        (2, Some(format!("{{ok,<<\"{number}\">>}}").as_str()))
+        (0, Some(format!("{{ok,<<\"{number}\">>}}").as_str()))
     );
     let unknown = server.run(&["app_using", "+19995550100", account]);
-    assert_eq!((unknown.status, unknown.out.as_str()), (2, "undefined\n"));
+    assert_eq!((unknown.status, unknown.out.as_str()), (0, "undefined\n"));
     let json = server.run(&["--json", "app_using", "+19995550100", account]);
     assert_eq!(
         json.json().last().unwrap()["data"]["returned"],
@@ -218,7 +218,7 @@ fn run_is_listed_and_undone() {
         Vec::<String>::new()
     );
     let without = server.run(&["--no-journal", "undo", run]);
-    assert_eq!(without.status, 2);
+    assert_eq!(without.status, 3);
     assert!(without.err.contains("no journal"), "{}", without.err);
 }
 

@@ -83,7 +83,7 @@ fn help_for_functions_and_tools_needs_no_server() {
 #[test]
 fn help_for_unknown_name_lists_known_names() {
     let refused = run(&["help", "fix_numebr"]);
-    assert_eq!(refused.status, 2);
+    assert_eq!(refused.status, 1);
     assert!(
         refused
             .err

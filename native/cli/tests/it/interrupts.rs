@@ -140,7 +140,7 @@ fn concurrent_run_is_refused_waits_or_skips_lock() {
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     let refused = server.run(&["purge_deleted"]);
-    assert_eq!(refused.status, 2);
+    assert_eq!(refused.status, 3);
     assert_eq!(refused.out, "");
     assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
     assert!(

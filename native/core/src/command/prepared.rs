@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::commands::{Answer, FAILED, NOT_HERE, Returned};
+use crate::commands::{Answer, Ending, FAILED, NOT_HERE, Returned};
 use crate::engine::Run;
 use crate::lease::Scope;
 use couchdb::Error;
@@ -77,7 +77,7 @@ impl Prepared {
         let refusal = Some(line.clone());
         let refused = Self::answer(move |run| async move {
             run.reporter.error(format!("error: {line}"), None).await;
-            Ok(Answer::Only(Returned::Code(FAILED)))
+            Ok(Answer::Ended(Returned::Code(FAILED), Ending::Usage))
         });
         Self {
             refusal,

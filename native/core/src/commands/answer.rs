@@ -1,5 +1,6 @@
 //! The result of a command.
 
+use super::ending::{Ending, Refused};
 use crate::engine::Run;
 
 /// The exit code of a run with failures and of a refused command.
@@ -56,6 +57,15 @@ pub(crate) enum Answer {
     FiguresAnd(Returned),
     /// Print nothing more, and return this value.
     Only(Returned),
+    /// As `Only`, and the run ended for this reason.
+    Ended(Returned, Ending),
+    /// The run is refused. `line` is printed as an error.
+    Refused {
+        /// The reason.
+        because: Refused,
+        /// The whole line.
+        line: String,
+    },
     /// Print help about this function, or about all.
     Help(Option<String>),
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::answer::{Answer, FAILED, Returned};
 use super::conversion_report::{Origins, failures_of, print};
+use super::ending::Ending;
 use crate::engine::{End, InPlace, Run, Target};
 use crate::journal::Journals;
 use crate::kazoo::{
@@ -27,7 +28,7 @@ pub(crate) async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
     }
     let line = format!("Bad carrier module: {target}");
     run.reporter.output(line).await;
-    Some(Answer::Only(Returned::Code(FAILED)))
+    Some(Answer::Ended(Returned::Code(FAILED), Ending::Usage))
 }
 
 /// The converted numbers of one database and the copies to update.

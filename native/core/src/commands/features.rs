@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, FAILED, Returned};
+use super::ending::Ending;
 use crate::engine::{InPlace, Numbered, Run};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Decision, KNOWN_FEATURES, edit_features, features_of};
@@ -36,7 +37,7 @@ pub(super) async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
         .output(format!("Feature '{feature}' is not a known feature."))
         .await;
     print_known(run).await;
-    Some(Answer::Only(Returned::NoReturn))
+    Some(Answer::Ended(Returned::NoReturn, Ending::Usage))
 }
 
 /// Reads one number. `None`: the read failed, and the failure report has the reason.

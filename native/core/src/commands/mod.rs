@@ -8,6 +8,7 @@ mod conversion_report;
 pub(crate) mod convert_carrier;
 pub(crate) mod copy_to_accounts;
 pub(crate) mod copy_to_number_databases;
+mod ending;
 pub(crate) mod features;
 pub(crate) mod fix;
 pub(crate) mod fix_apps;
@@ -22,3 +23,4 @@ pub(crate) mod undo;
 
 pub(crate) use answer::Answer;
 pub use answer::{FAILED, NOT_HERE, Returned};
+pub use ending::{Ending, Refused};

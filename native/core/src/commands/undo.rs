@@ -7,6 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
+use super::answer::Answer;
+use super::ending::Refused;
 use super::runs::journals;
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::journal::{Journals, PlannedWrite, RunStart, Steps};
@@ -24,7 +26,7 @@ const AT_ONCE: u64 = 1 << 20;
 const UNIT: u64 = 1 << 10;
 
 /// Refuses a run that cannot be undone here, before all other work, the lock included.
-pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Error> {
+pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<Option<Answer>, Error> {
     let journals = journals(run)?;
     journals.prune(Some(id));
     let start = journals.start(id).map_err(|error| match error.kind() {
@@ -34,17 +36,19 @@ pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Erro
         _ => error,
     })?;
     let Some(start) = start else {
-        return Ok(());
+        return Ok(None);
     };
     if on == OnCluster::Same && !run.cluster.is_of(&start).await? {
-        return Err(refused(format!(
-            "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here anyway: undo {id} {}",
+        let line = format!(
+            "error: run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here anyway: undo {id} {}",
             start.server,
             run.cluster.url().await?,
             OnCluster::ANY
-        )));
+        );
+        let because = Refused::OtherCluster;
+        return Ok(Some(Answer::Refused { because, line }));
     }
-    Ok(())
+    Ok(None)
 }
 
 fn refused(line: String) -> Error {

@@ -102,10 +102,7 @@ fn undo_of(id: String, on: OnCluster) -> Prepared {
     let of_check = id.clone();
     let undo: Result<Prepared, std::convert::Infallible> = figures!(run => undo::undo(run, id));
     let undo = undo.unwrap_or_else(|never| match never {});
-    undo.check(move |run| async move {
-        undo::check(&run, &of_check, on).await?;
-        Ok(None)
-    })
+    undo.check(move |run| async move { undo::check(&run, &of_check, on).await })
 }
 
 fn help(topic: Option<String>) -> Prepared {
