@@ -1,19 +1,21 @@
 //! `kazoo-numbers`: the number maintenance without Erlang, and the port program for Erlang.
 //!
 //! Every function of the library is a subcommand with the same name and arguments ([`functions`]).
-//! It prints like `sup` ([`perform`], [`returned`]). There are two additional tools:
-//! shell completion and the port.
+//! It prints like `sup` ([`perform`], [`returned`]). There are three additional tools:
+//! shell completion, the manual pages and the port.
 //!
 //! Only [`terminal`] writes to the terminal.
 
 mod arguments;
 mod completion;
 mod connection;
+mod first_page;
 mod functions;
 mod interrupt;
 mod journal;
 mod live;
 mod logging;
+mod man;
 mod options;
 mod output;
 mod perform;
@@ -23,17 +25,21 @@ mod tools;
 use std::io;
 use std::process::ExitCode;
 
+use arguments::PROGRAM;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Subcommand as _};
-use kazoo_numbers::command::Argument;
+use kazoo_numbers::command::{Argument, Frontend, Group, help_of_group, unknown_function};
+use kazoo_numbers::report::sanitise;
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::{address, program, terminal};
 use options::Options;
 use tools::Tool;
 
 fn main() -> ExitCode {
+    completion::answer_shell();
     let matches = match arguments::command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => return program::print_usage_error(&error),
+        Err(error) => return usage_error(&error),
     };
     let Some((name, sub)) = matches.subcommand() else {
         return ExitStatus::Usage.into();
@@ -42,6 +48,10 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) => return program::print_usage_error(&error),
     };
+    if let Some(line) = options::unsupported(name, &functions::forms(name), sub) {
+        terminal::say(&line);
+        return ExitStatus::Usage.into();
+    }
     if let Some(text) = program_help(name, sub, &options) {
         return program::exit_code(terminal::print(&text).map(|()| ExitStatus::Done));
     }
@@ -49,21 +59,43 @@ fn main() -> ExitCode {
         address::hide(url);
     }
     let ended = if Tool::has_subcommand(name) {
-        Tool::of(&matches, name, sub).map(run_tool)
+        match Tool::of(&matches) {
+            Ok(tool) => run_tool(tool),
+            Err(error) => return program::print_usage_error(&error),
+        }
     } else {
-        logging::start(options.verbose)
-            .map(|()| perform::function(name, &functions::arguments(name, sub), &options))
+        match logging::start(options.verbose) {
+            Ok(()) => perform::function(name, &functions::arguments(name, sub), &options),
+            Err(line) => {
+                terminal::say(&line);
+                Ok(ExitStatus::Usage)
+            }
+        }
     };
-    let ended = ended.unwrap_or_else(|line| {
-        terminal::say(&line);
-        Ok(ExitStatus::Usage)
-    });
     program::exit_code(ended)
+}
+
+/// Reports an error of the command line. For an unknown function the most similar name comes first,
+/// which clap names last.
+fn usage_error(error: &clap::Error) -> ExitCode {
+    if let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) =
+        (error.kind(), error.get(ContextKind::InvalidSubcommand))
+    {
+        let line = unknown_function(name, &Tool::NAMES);
+        let line = sanitise::message(&line);
+        terminal::say(&format!("error: {line}"));
+        terminal::say(&format!(
+            "hint: {PROGRAM} --help lists the groups of functions"
+        ));
+        return ExitStatus::Usage.into();
+    }
+    program::print_usage_error(error)
 }
 
 fn run_tool(tool: Tool) -> io::Result<ExitStatus> {
     match tool {
         Tool::Completion { shell } => completion::print(shell)?,
+        Tool::Man { directory } => man::print(directory.as_deref())?,
         Tool::Port => {
             kazoo_numbers_wire::panics::print_one_line();
             kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
@@ -81,6 +113,17 @@ fn program_help(name: &str, sub: &ArgMatches, options: &Options) -> Option<Strin
     all.build();
     let topic = match functions::arguments(name, sub).as_slice() {
         [Argument::Text(topic)] if Tool::has_subcommand(topic) => all.find_subcommand_mut(topic)?,
+        [Argument::Text(topic)] if topic == Group::Setup.name() => {
+            let mut lines = help_of_group(Group::Setup, Frontend::CommandLine);
+            // Before the line about a single function.
+            let last = lines.pop();
+            for tool in Tool::NAMES {
+                let about = all.find_subcommand(tool)?.get_about()?.to_string();
+                lines.extend([tool.to_owned(), format!("    {about}.")]);
+            }
+            lines.extend(last);
+            return Some(lines.join("\n") + "\n");
+        }
         [_, ..] => return None,
         _ => &mut all,
     };

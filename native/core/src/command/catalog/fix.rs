@@ -17,7 +17,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .deletes()
-    .shared(),
+    .shared()
+    .main(),
     CommandSpec::new(
         Family::Fix,
         "fix_number",
@@ -29,7 +30,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .deletes()
-    .shared(),
+    .shared()
+    .main(),
     CommandSpec::new(
         Family::Fix,
         "fix_numbers",

@@ -1,8 +1,9 @@
 //! Commands that Kazoo's module does not have: audit, undo, help.
 
+use super::super::group::Group;
 use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Run};
 use super::super::prepared::Prepared;
-use super::super::spec::{CommandSpec, Family, Origin, Returns};
+use super::super::spec::{CommandSpec, Family, Journaling, Origin, Returns};
 use super::{answer, figures};
 use crate::commands::{Answer, Returned, audit, runs, undo};
 use crate::lease;
@@ -18,7 +19,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Reports which numbers are in sync and which have drifted, with the command that repairs each kind of drift.",
         |_| answer!(run => audit::audit(run, selection::AuditTarget::All)),
     )
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Prunes),
     CommandSpec::new(
         FAMILY,
         "audit",
@@ -29,7 +32,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
             answer!(run => audit::audit(run, target))
         },
     )
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .journals(Journaling::Prunes),
     CommandSpec::new(
         FAMILY,
         "runs",
@@ -37,7 +41,11 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Lists the runs that can be undone.",
         |_| answer!(run => runs::runs(run)),
     )
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Needs)
+    .local()
+    .group(Group::Runs),
     CommandSpec::new(
         FAMILY,
         "undo",
@@ -50,7 +58,10 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .deletes()
     .exclusive()
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Needs)
+    .group(Group::Runs),
     CommandSpec::new(
         FAMILY,
         "undo",
@@ -64,7 +75,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .deletes()
     .exclusive()
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .journals(Journaling::Needs)
+    .group(Group::Runs),
     CommandSpec::new(
         FAMILY,
         "unlock",
@@ -78,12 +91,18 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::None)
+    .group(Group::Runs),
     CommandSpec::new(FAMILY, "help", &[], "Lists the functions.", |_| {
         Ok(help(None))
     })
     .of(Origin::Ours)
-    .returns(Returns::NoReturn),
+    .returns(Returns::NoReturn)
+    .main()
+    .local()
+    .group(Group::Setup),
     CommandSpec::new(
         FAMILY,
         "help",
@@ -95,7 +114,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .of(Origin::Ours)
-    .returns(Returns::NoReturn),
+    .returns(Returns::NoReturn)
+    .local()
+    .group(Group::Setup),
 ];
 
 fn undo_of(id: String, on: OnCluster) -> Prepared {
