@@ -9,6 +9,7 @@
 mod arguments;
 mod completion;
 mod connection;
+mod failure_table;
 mod first_page;
 mod functions;
 mod interrupt;
@@ -18,10 +19,12 @@ mod logging;
 mod man;
 mod options;
 mod output;
+mod pace;
 mod perform;
 mod returned;
 mod tools;
 
+use std::env;
 use std::io;
 use std::process::ExitCode;
 
@@ -33,6 +36,7 @@ use kazoo_numbers::report::sanitise;
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::{address, program, terminal};
 use options::Options;
+use output::Form;
 use tools::Tool;
 
 fn main() -> ExitCode {
@@ -46,11 +50,10 @@ fn main() -> ExitCode {
     };
     let options = match Options::of(name, sub) {
         Ok(options) => options,
-        Err(error) => return program::print_usage_error(&error),
+        Err(error) => return usage_error(&error),
     };
     if let Some(line) = options::unsupported(name, &functions::forms(name), sub) {
-        terminal::say(&line);
-        return ExitStatus::Usage.into();
+        return refuse(&line, None);
     }
     if let Some(text) = program_help(name, sub, &options) {
         return program::exit_code(terminal::print(&text).map(|()| ExitStatus::Done));
@@ -61,15 +64,12 @@ fn main() -> ExitCode {
     let ended = if Tool::has_subcommand(name) {
         match Tool::of(&matches) {
             Ok(tool) => run_tool(tool),
-            Err(error) => return program::print_usage_error(&error),
+            Err(error) => return usage_error(&error),
         }
     } else {
         match logging::start(options.verbose) {
             Ok(()) => perform::function(name, &functions::arguments(name, sub), &options),
-            Err(line) => {
-                terminal::say(&line);
-                Ok(ExitStatus::Usage)
-            }
+            Err(line) => return refuse(&line, None),
         }
     };
     program::exit_code(ended)
@@ -81,15 +81,40 @@ fn usage_error(error: &clap::Error) -> ExitCode {
     if let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) =
         (error.kind(), error.get(ContextKind::InvalidSubcommand))
     {
-        let line = unknown_function(name, &Tool::NAMES);
-        let line = sanitise::message(&line);
-        terminal::say(&format!("error: {line}"));
-        terminal::say(&format!(
-            "hint: {PROGRAM} --help lists the groups of functions"
-        ));
-        return ExitStatus::Usage.into();
+        let line = sanitise::message(&unknown_function(name, &Tool::NAMES));
+        let hint = format!("{PROGRAM} --help lists the groups of functions");
+        return refuse(&format!("error: {line}"), Some(&hint));
     }
-    program::print_usage_error(error)
+    let is_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if is_help || !wants_json() {
+        return program::print_usage_error(error);
+    }
+    let text = program::usage_error(error);
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines
+        .next()
+        .unwrap_or("error: the command line is not complete");
+    let rest = lines.collect::<Vec<_>>().join("; ");
+    refuse(line, Some(rest.as_str()).filter(|rest| !rest.is_empty()))
+}
+
+/// Refuses the command line.
+fn refuse(line: &str, hint: Option<&str>) -> ExitCode {
+    let form = if wants_json() {
+        Form::Json
+    } else {
+        Form::Lines
+    };
+    program::exit_code(perform::refused(form, line, hint, None))
+}
+
+/// Whether the command line asks for JSON, whatever else is wrong with it.
+fn wants_json() -> bool {
+    let words = env::args_os().skip(1).take_while(|word| word != "--");
+    words.into_iter().any(|word| word == "--json")
 }
 
 fn run_tool(tool: Tool) -> io::Result<ExitStatus> {

@@ -125,10 +125,14 @@ pub(crate) struct Options {
     #[arg(long, global = true, conflicts_with = "wait")]
     pub(crate) no_lock: bool,
 
-    /// Log the steps of the run on standard error; -vv also databases, pages and batches, -vvv also documents.
-    /// KAZOO_NUMBERS_LOG sets the level of a module
+    /// Print every database, not only those with changes or failures, and log the steps on standard
+    /// error; -vv also logs databases, pages and batches, -vvv also documents
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+
+    /// Print no database, only changes of a dry run, warnings, the summary and failures
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
 
     /// Only an audit has it.
     #[arg(skip)]

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::interrupt;
 use crate::live::Live;
 use crate::options::Options;
-use crate::output::{self, Form};
+use crate::output::{self, Display, Form};
 use crate::{connection, journal, logging, returned};
 
 /// The most events in the channel. If it is full, the run waits for the terminal.
@@ -35,20 +35,40 @@ pub(crate) fn function(
     match command::parse(name, arguments) {
         Ok(command) => in_runtime(performed(name, arguments, command, options)),
         Err(refusal) => {
-            let line = sanitise::without_credentials(&refusal.to_string()).into_owned();
-            match form {
-                Form::Json => terminal::print(&own_event("refused", &json!(line)))?,
-                Form::Lines | Form::Document(_) => terminal::say(&format!("error: {line}")),
-            }
-            let result = CommandResult {
-                returned: &Returned::of_refusal(name, &refusal),
-                ending: Ending::Usage,
-                run: None,
-                status: Ending::Usage.into(),
-            };
-            end(form, &result)
+            let line = format!("error: {}", sanitise::message(&refusal.to_string()));
+            let returned = Returned::of_refusal(name, &refusal);
+            refused(form, &line, None, Some(&returned))
         }
     }
+}
+
+/// Reports that the command line cannot be used. `returned`: the value that `sup` would get.
+pub(crate) fn refused(
+    form: Form,
+    line: &str,
+    hint: Option<&str>,
+    returned: Option<&Returned>,
+) -> io::Result<ExitStatus> {
+    match form {
+        Form::Json => {
+            let kind: Option<&str> = None;
+            let error = json!({"line": line, "hint": hint, "kind": kind});
+            terminal::print(&own_event("error", &error))?;
+        }
+        Form::Lines | Form::Document(_) => {
+            terminal::say(line);
+            if let Some(hint) = hint {
+                terminal::say(&format!("hint: {hint}"));
+            }
+        }
+    }
+    let result = CommandResult {
+        returned,
+        ending: Ending::Usage,
+        run: None,
+        status: Ending::Usage.into(),
+    };
+    end(form, &result)
 }
 
 async fn performed(
@@ -65,9 +85,23 @@ async fn performed(
     logging::keep_clear_of(&live);
     logging::report_on_signal(live.clone())?;
     let interrupted = interrupt::watch(signals, cancel.clone(), live.clone());
+    let only_reads = options.dry_run || is_read_only(name);
     let showing = {
         let (live, cancel) = (live.clone(), cancel.clone());
-        spawn_blocking(move || output::show(receiver, form, &live, &cancel))
+        let display = Display::of(options);
+        spawn_blocking(move || {
+            output::show(receiver, display, &live, |error| {
+                if only_reads {
+                    // Nobody waits for the rest.
+                    cancel.cancel();
+                } else {
+                    // A run that stops half-way leaves work; one that goes on leaves none.
+                    live.say(&format!(
+                        "warning: cannot write to standard output: {error}; the run goes on; press Ctrl-C to stop it"
+                    ));
+                }
+            })
+        })
     };
     let finished = run(Job {
         function: name.to_owned(),
@@ -86,58 +120,56 @@ async fn performed(
     let of_run = ExitStatus::from(finished.ending);
     let status = interrupted.status().unwrap_or(of_run);
     let result = CommandResult {
-        returned: &finished.returned,
+        returned: Some(&finished.returned),
         ending: finished.ending,
         run: finished.run.as_deref(),
         status,
     };
-    match shown {
-        // The run is complete, so losing part of its output is not a failure of the run.
-        Err(error) if of_run != ExitStatus::Done => output_lost(&error, &finished, None, options),
-        Err(error) => output_lost(&error, &finished, Some(status), options),
-        Ok(()) => match end(form, &result) {
-            Err(error) => output_lost(&error, &finished, Some(status), options),
-            ended => ended,
-        },
-    }
-}
-
-/// Handles lost output. The changes of a run are reported on standard error. `complete` is the exit
-/// status of a run that was not stopped.
-fn output_lost(
-    error: &io::Error,
-    finished: &Finished,
-    complete: Option<ExitStatus>,
-    options: &Options,
-) -> io::Result<ExitStatus> {
-    let summary = &finished.summary;
-    let changed = summary.counts.written();
-    if summary.dry_run || is_read_only(&summary.command) {
-        return match error.kind() {
-            ErrorKind::BrokenPipe => Ok(complete.unwrap_or(ExitStatus::Done)),
-            kind => Err(io::Error::new(
+    let ended = shown.and_then(|()| end(form, &result));
+    match ended {
+        Ok(_) if interrupted.status().is_some() => {
+            say_undo(&finished, options);
+            Ok(status)
+        }
+        Ok(_) => Ok(status),
+        Err(error) if only_reads => match (error.kind(), finished.ending) {
+            // The lost output stopped it.
+            (ErrorKind::BrokenPipe, Ending::Cancelled) if interrupted.status().is_none() => {
+                Ok(ExitStatus::Done)
+            }
+            (ErrorKind::BrokenPipe, _) => Ok(status),
+            (kind, _) => Err(io::Error::new(
                 kind,
                 format!("cannot write to standard output: {error}"),
             )),
-        };
+        },
+        Err(error) => {
+            let end = match finished.ending {
+                Ending::Cancelled => "was stopped after it",
+                _ => "ended and",
+            };
+            let changed = finished.summary.counts.written();
+            terminal::say(&format!(
+                "warning: cannot write to standard output: {error}; the run {end} changed {changed} documents"
+            ));
+            say_undo(&finished, options);
+            Ok(status)
+        }
     }
-    let (severity, end) = match complete {
-        Some(_) => ("warning", "the run is complete and changed"),
-        None => ("error", "the run was stopped after it changed"),
-    };
-    terminal::say(&format!(
-        "{severity}: cannot write to standard output: {error}; {end} {changed} documents"
-    ));
-    if changed > 0 {
-        terminal::say(&match &finished.run {
-            Some(run) => format!(
-                "hint: to undo the changes, run: {}",
-                undo_line(run, options)
-            ),
-            None => "hint: the changes cannot be undone, because there is no journal".to_owned(),
-        });
+}
+
+/// Says how the changes of a run are undone, if there are any.
+fn say_undo(finished: &Finished, options: &Options) {
+    if finished.summary.dry_run || finished.summary.counts.written() == 0 {
+        return;
     }
-    Ok(complete.unwrap_or(ExitStatus::Failed))
+    terminal::say(&match &finished.run {
+        Some(run) => format!(
+            "hint: to undo the changes, run: {}",
+            undo_line(run, options)
+        ),
+        None => "hint: the changes cannot be undone, because there is no journal".to_owned(),
+    });
 }
 
 fn undo_line(run: &str, options: &Options) -> String {
@@ -155,7 +187,8 @@ fn is_read_only(function: &str) -> bool {
 
 /// The result of a command.
 struct CommandResult<'a> {
-    returned: &'a Returned,
+    /// `None`: no function was called.
+    returned: Option<&'a Returned>,
     ending: Ending,
     /// The id for `undo`.
     run: Option<&'a str>,
@@ -165,7 +198,7 @@ struct CommandResult<'a> {
 impl CommandResult<'_> {
     fn to_json(&self) -> Value {
         let mut result = json!({
-            "returned": returned::value(self.returned),
+            "returned": self.returned.map(returned::value),
             "exit_status": self.status.code(),
             "run": self.run,
         });
@@ -183,7 +216,7 @@ impl CommandResult<'_> {
 fn end(form: Form, result: &CommandResult<'_>) -> io::Result<ExitStatus> {
     match form {
         Form::Lines => {
-            if let Some(term) = returned::term(result.returned) {
+            if let Some(term) = result.returned.and_then(returned::term) {
                 terminal::print(&format!("{term}\n"))?;
             }
         }

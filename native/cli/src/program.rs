@@ -23,8 +23,7 @@ pub fn print_usage_error(error: &clap::Error) -> ExitCode {
         clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
     );
     let text = error.render().to_string();
-    let clean = sanitise::without_credentials(&text);
-    let clean = sanitise::page(&without_line_feeds(&clean)).into_owned();
+    let clean = usage_error(error);
     if is_help || clean == text {
         // With colours if available. Errors are ignored.
         let _ = error.print();
@@ -36,6 +35,13 @@ pub fn print_usage_error(error: &clap::Error) -> ExitCode {
     } else {
         ExitStatus::Usage.into()
     }
+}
+
+/// The text of an error of the command line, without credentials and control characters.
+pub fn usage_error(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let clean = sanitise::without_credentials(&text);
+    sanitise::page(&without_line_feeds(&clean)).into_owned()
 }
 
 /// Escapes line feeds from arguments in a text. Its own line feeds stay.

@@ -243,11 +243,11 @@ async fn ended(
         Some(line) => (line, None),
         None => (refused_as_a_whole(&fatal), fatal.advice()),
     };
-    if fatal.kind() == Kind::Cancelled {
-        run.reporter.output(line.clone()).await;
-    } else {
-        run.reporter.error(format!("error: {line}"), hint).await;
-    }
+    let shown = match fatal.kind() {
+        Kind::Cancelled => line.clone(),
+        _ => format!("error: {line}"),
+    };
+    run.reporter.error_of_kind(fatal.kind(), shown, hint).await;
     Ended {
         returned: Returned::Code(FAILED),
         ending,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{CliServer, Piped, ProgramRun};
+use crate::support::{CliServer, ProgramRun};
 use exact_json::{Value, json};
 use kazoo_numbers::report::sanitise::is_unsafe;
 use kazoo_numbers_generator::{Cluster, DriftKind, Options};
@@ -30,8 +30,8 @@ fn summary(ran: &ProgramRun) -> &str {
 fn copy_prints_line_per_database_summary_and_ok() {
     let server = CliServer::seeded(&clean());
     let (before, _) = server.data();
-    let first = server.run(&["copy_number_dbs_to_accounts"]);
-    assert_eq!((first.status, first.err.as_str()), (0, ""), "{}", first.out);
+    let first = server.run(&["copy_number_dbs_to_accounts", "-v"]);
+    assert_eq!(first.status, 0, "{}", first.out);
     assert_eq!(first.lines().last(), Some(&"ok"));
     let databases = before.number_databases().count() + before.account_databases().count();
     let lines = first.lines();
@@ -108,6 +108,7 @@ fn json_output_is_one_object_per_line_ending_with_result() {
 fn list_arguments_are_the_rest_of_the_line() {
     let server = CliServer::seeded(&clean());
     let ran = server.run(&[
+        "-v",
         "copy_number_dbs_to_accounts",
         "numbers%2F%2B1415",
         "+9999",
@@ -144,27 +145,6 @@ fn values_are_printed_as_terms_and_exit_with_0() {
         json.json().last().unwrap()["data"]["returned"],
         exact_json::json!({"app": null})
     );
-}
-
-#[test]
-fn closed_output_stops_run_as_failure() {
-    let server = CliServer::seeded(&clean());
-    let mut running = server
-        .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "20"])
-        .piped();
-    drop(running.stdout.take());
-    let output = running.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let message = String::from_utf8(output.stderr).unwrap();
-    let start = "error: cannot write to standard output: Broken pipe (os error 32); the run was stopped after it changed ";
-    assert!(message.starts_with(start), "{message}");
-    // The second line is the undo command.
-    let lines = if message.starts_with(&format!("{start}0 ")) {
-        1
-    } else {
-        2
-    };
-    assert_eq!(message.lines().count(), lines, "{message}");
 }
 
 #[test]

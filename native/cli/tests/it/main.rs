@@ -17,6 +17,7 @@ mod journals;
 mod killed;
 mod logs;
 mod memory;
+mod output;
 mod refusals;
 mod support;
 mod tools;

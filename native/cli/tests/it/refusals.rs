@@ -33,7 +33,7 @@ fn single_number_to_account_db_returns_its_reason() {
 fn refusal_is_json_with_json_option() {
     let refused = run(&["--json", "fix_account_db_numbers", "bogus"]);
     let events = refused.json();
-    assert_eq!(events[0]["event"], "refused");
+    assert_eq!(events[0]["event"], "error");
     assert_eq!(events[1]["data"]["returned"]["no_return"], 2);
     assert_eq!(events[1]["data"]["exit_status"], 1);
     assert_eq!(events[1]["data"]["ended"], "usage");

@@ -2,6 +2,7 @@
 
 use super::ending::{Ending, Refused};
 use crate::engine::Run;
+use crate::report::Event;
 
 /// The exit code of a run with failures and of a refused command.
 pub const FAILED: u8 = 2;
@@ -77,7 +78,7 @@ impl Answer {
         if failures.is_empty() {
             return Self::Only(returned);
         }
-        run.reporter.output(failures.to_json()).await;
+        run.reporter.send(Event::Failures(failures)).await;
         Self::Only(Returned::Code(FAILED))
     }
 
@@ -89,7 +90,7 @@ impl Answer {
         }
         let mut databases = failures.by_database().values();
         if databases.any(|failures| failures.last_error.is_some()) {
-            run.reporter.output(failures.to_json()).await;
+            run.reporter.send(Event::Failures(failures)).await;
         }
         Self::Only(Returned::Code(FAILED))
     }

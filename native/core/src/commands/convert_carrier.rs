@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::answer::{Answer, FAILED, Returned};
-use super::conversion_report::{Origins, failures_of, print};
+use super::conversion_report::{Origins, failures_of};
 use super::ending::Ending;
 use crate::engine::{End, InPlace, Run, Target};
 use crate::journal::Journals;
@@ -15,7 +15,7 @@ use crate::kazoo::{
 };
 use crate::plan::{self, Decision, Source, has_module, source_in_number_database};
 use crate::repair::{Assignment, Copies, CopySource, copy_to_account};
-use crate::report::{nearest, shown};
+use crate::report::{Conversion, Event, nearest, shown};
 use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange, string};
@@ -28,7 +28,7 @@ pub(crate) async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
         return None;
     }
     let line = format!("Bad carrier module: {target}");
-    run.reporter.output(line).await;
+    run.reporter.error(line, None).await;
     Some(Answer::Ended(Returned::Code(FAILED), Ending::Usage))
 }
 
@@ -84,17 +84,34 @@ pub(crate) async fn convert(
     );
     follow(run, followers).await?;
     for (database, numbers) in lists {
-        run.reporter
-            .output(format!(
-                "attempt to convert numbers with carrier module {source} to {target} in database {database}"
-            ))
-            .await;
         let failed = failures_of(run, &numbers, |place, number| {
             origins.concerns(&database, place, number)
         });
-        print(run, &target, &numbers, &failed).await;
+        let source = Some(source.clone());
+        report(run, Some(&database), source, &target, numbers, failed).await;
     }
     Ok(Answer::printed_or_failed(run).await)
+}
+
+/// Reports the converted numbers and the failed ones.
+async fn report(
+    run: &Run,
+    database: Option<&DatabaseName>,
+    source: Option<String>,
+    target: &str,
+    mut numbers: BTreeSet<String>,
+    failed: BTreeMap<String, String>,
+) {
+    numbers.retain(|number| !failed.contains_key(number));
+    run.reporter
+        .send(Event::Conversion(Conversion {
+            database: database.map(DatabaseName::encoded),
+            source,
+            target: target.to_owned(),
+            converted: numbers.into_iter().collect(),
+            failed,
+        }))
+        .await;
 }
 
 /// The warning about a module that no number has, with the most similar one that numbers have. A known module needs none: its
@@ -129,7 +146,7 @@ pub(crate) async fn convert_number(
     }
     let listed = BTreeSet::from([listed]);
     let failed = failures_of(run, &listed, |_, _| true);
-    print(run, target, &listed, &failed).await;
+    report(run, None, None, target, listed, failed).await;
     Ok(Answer::printed_or_failed(run).await)
 }
 

@@ -7,7 +7,7 @@ use super::ending::Ending;
 use crate::engine::{InPlace, Numbered, Run};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Decision, KNOWN_FEATURES, edit_features, features_of};
-use crate::report::Reason;
+use crate::report::{Event, Features, Reason};
 use crate::selection::{Edit, FeatureList};
 use couchdb::Error;
 use document::Document;
@@ -22,9 +22,9 @@ pub(crate) async fn all(run: &Run) -> Result<Answer, Error> {
 }
 
 async fn print_known(run: &Run) {
-    run.reporter.output("Known features:".to_owned()).await;
+    let features = KNOWN_FEATURES.map(str::to_owned).to_vec();
     run.reporter
-        .output(format!("\t{}", KNOWN_FEATURES.join(" ")))
+        .send(Event::Features(Features::Known { features }))
         .await;
 }
 
@@ -33,9 +33,8 @@ pub(super) async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
     if KNOWN_FEATURES.contains(&feature) {
         return None;
     }
-    run.reporter
-        .output(format!("Feature '{feature}' is not a known feature."))
-        .await;
+    let line = format!("Feature '{feature}' is not a known feature.");
+    run.reporter.error(line, None).await;
     print_known(run).await;
     Some(Answer::Ended(Returned::NoReturn, Ending::Usage))
 }
@@ -68,7 +67,7 @@ async fn print_unread(run: &Run) -> Answer {
             };
             for number in numbers {
                 let line = format!("Error with number {number}: {word}");
-                run.reporter.output(line).await;
+                run.reporter.error(line, None).await;
             }
         }
     }
@@ -90,14 +89,12 @@ pub(crate) async fn show_on_number(run: &Arc<Run>, given: String) -> Result<Answ
 
 async fn print_number(run: &Run, document: &Document) {
     run.reporter
-        .output(format!("Feature permissions on {}:", document.id()))
+        .send(Event::Features(Features::Number {
+            number: document.id().to_owned(),
+            allowed: features_of(document, ALLOWED),
+            denied: features_of(document, DENIED),
+        }))
         .await;
-    for (title, field) in [("allowed", ALLOWED), ("denied", DENIED)] {
-        let features = features_of(document, field);
-        run.reporter
-            .output(format!("\tFeatures {title}: {}", features.join(" ")))
-            .await;
-    }
 }
 
 /// The four commands that edit a number's features. Both copies of its document are edited.

@@ -6,6 +6,7 @@ use super::answer::{Answer, Returned};
 use crate::engine::{End, InPlace, Run, Target};
 use crate::kazoo::DatabaseName;
 use crate::plan;
+use crate::report::Event;
 use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange};
@@ -25,9 +26,11 @@ pub(crate) async fn purge(
         .await?;
     for (database, purged) in purged {
         run.reporter
-            .output(format!(
-                "{database}: purged {purged} numbers in state {state}"
-            ))
+            .send(Event::Purged {
+                database: database.encoded(),
+                state,
+                numbers: purged as u64,
+            })
             .await;
     }
     Ok(Answer::printed(run, Returned::NoReturn).await)

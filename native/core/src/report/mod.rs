@@ -19,7 +19,7 @@ mod tally;
 pub use crate::reason::{EXPLANATIONS, Explanation, Reason};
 pub use audit::{Audit, AuditScope, Finding, KindCount};
 pub use document::{About, RecordedEvents, document};
-pub use event::{Event, FieldChange, PlannedChange, Summary};
+pub use event::{Conversion, Event, Features, FieldChange, PlannedChange, Summary};
 pub use failures::{DatabaseFailures, Failures};
 pub(crate) use field_changes::field_changes;
 pub use frontend::Frontend;
