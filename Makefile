@@ -12,11 +12,12 @@
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
 #   make fuzz [SECONDS=60] [ONLY=frames]                      arbitrary bytes for the code that reads bytes from outside, a time for each target
 #   make generate  the Erlang module of the commands, from their catalog
+#   make man       the manual pages, from the same catalog, in _build/man; part of make release
 #   make soak [MINUTES=60] [FAULTS=1]                         random commands on a cluster that drifts, through a proxy that injects faults
 #
 # demo, test, bench and soak use your own CouchDB if COUCHDB_URL is set.
 
-.PHONY: all generate demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
+.PHONY: all generate man demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
 
 # Every call of rebar3 uses the library that is already built.
 REBAR3 = env KAZOO_NUMBERS_PREBUILT=1 rebar3
@@ -75,9 +76,13 @@ generate: prepare
 	cargo run --quiet --locked -p kazoo-numbers-lab -- erlang-module >_build/kazoo_numbers_maintenance.erl
 	mv _build/kazoo_numbers_maintenance.erl erlang/src/kazoo_numbers_maintenance.erl
 
+man: all
+	priv/kazoo-numbers man _build/man/man1
+
 release: prepare
 	@env KAZOO_NUMBERS_PROFILE=release scripts/build-native
 	@$(COMPILE)
+	@priv/kazoo-numbers man _build/man/man1
 
 bench: release
 	$(RUN) cargo run --release --locked -p kazoo_numbers_bench -- run \

@@ -2,61 +2,56 @@
 
 use clap::{Args as _, Command, Subcommand as _};
 
+use crate::first_page;
 use crate::functions;
 use crate::options::{self, Options};
 use crate::tools::Tool;
 
-const ABOUT: &str = "Keeps Kazoo's number databases and account databases in sync";
+/// The purpose of the program.
+pub(crate) const ABOUT: &str = "Keeps Kazoo's number databases and account databases in sync";
 
 const LONG_ABOUT: &str = "\
 Keeps Kazoo's number databases and account databases in sync.
 
-The functions of kazoo_numbers_maintenance have the same names, arguments, output and exit status \
-as through sup, without Erlang. \"kazoo-numbers help FUNCTION\" describes one. A number database may \
+The functions of kazoo_numbers_maintenance have the same names and arguments as through sup, \
+without Erlang. \"kazoo-numbers help FUNCTION\" describes one. A number database may \
 be given as numbers%2F%2B1415, numbers/+1415 or +1415, an account by its id or its database.";
 
-const AFTER: &str = "\
-The address of CouchDB is --couchdb, else COUCHDB_URL, else the one in Kazoo's config.ini \
-(KAZOO_CONFIG, /etc/kazoo/config.ini, /etc/kazoo/core/config.ini).
+/// The name of the program.
+pub(crate) const PROGRAM: &str = "kazoo-numbers";
 
-Exit status: 0 done; 1 invalid command line, or Kazoo is required; 2 refused, or some documents \
-failed (the last line lists them as JSON), or a value was printed; 130 interrupted.
-
-This program does not flush the caches of a running Kazoo. Next to a running Kazoo, prefer sup.";
+/// The usage of the program.
+pub(crate) const USAGE: &str = "kazoo-numbers FUNCTION [ARGUMENT]... [OPTION]...";
 
 /// The command line.
 pub(crate) fn command() -> Command {
-    // A tool shows none of the options, but says which one it does not support.
-    let hidden = || options::all().map(|option| option.hide(true));
-    without_options_of_tools().mut_subcommands(|sub| {
-        if is_tool(&sub) {
-            sub.args(hidden())
-        } else {
-            sub
-        }
-    })
+    // An option that means nothing for a subcommand is hidden there, and refused with a reason
+    // ([`options::unsupported`]).
+    let command = with_all_options().mut_subcommands(|sub| {
+        let forms = functions::forms(sub.get_name());
+        let hidden = options::all()
+            .filter(|option| !options::applies(option, &forms))
+            .map(|option| option.hide(true));
+        sub.args(hidden)
+    });
+    let first_page = first_page::text(&command);
+    command.override_help(first_page)
 }
 
-pub(crate) fn is_tool(command: &Command) -> bool {
-    Tool::has_subcommand(command.get_name())
-}
-
-/// The command line, with tools that have no options.
-pub(crate) fn without_options_of_tools() -> Command {
+fn with_all_options() -> Command {
     // An audit's own option has the order 0.
-    let command = Command::new("kazoo-numbers").next_display_order(1);
+    let command = Command::new(PROGRAM).next_display_order(1);
     let command = Options::augment_args(command).subcommands(functions::subcommands());
     // The descriptions come last: the derived parts have some, too.
     Tool::augment_subcommands(command)
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .long_about(LONG_ABOUT)
-        .after_long_help(AFTER)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand_value_name("FUNCTION")
-        .subcommand_help_heading("Functions and tools")
+        .override_usage(USAGE)
 }
 
 #[cfg(test)]

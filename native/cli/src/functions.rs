@@ -5,6 +5,7 @@ use kazoo_numbers::command::{
     Argument, CommandSpec, Frontend, Parameter, commands, effect, example, usage,
 };
 
+use crate::completion;
 use crate::options;
 
 /// A function with all its arities. The parameters of the shortest arity are required.
@@ -55,6 +56,11 @@ fn specs() -> impl Iterator<Item = &'static CommandSpec> {
     commands()
 }
 
+/// The rows of a function. A tool has none.
+pub(crate) fn forms(name: &str) -> Vec<&'static CommandSpec> {
+    specs().filter(|spec| spec.name == name).collect()
+}
+
 /// One subcommand for each function, in the table's order.
 pub(crate) fn subcommands() -> Vec<Command> {
     functions().iter().map(subcommand).collect()
@@ -79,6 +85,10 @@ fn positional(at: usize, parameter: &Parameter, required: bool) -> Arg {
         .value_name(parameter.name().trim_end_matches('…'))
         .required(required)
         .help(parameter.description());
+    let arg = match completion::candidates(*parameter) {
+        Some(candidates) => arg.add(candidates),
+        None => arg,
+    };
     if parameter.is_list() || *parameter == Parameter::OfFunction {
         arg.num_args(1..)
     } else {

@@ -1,8 +1,8 @@
 //! Ctrl-C: the first one stops cleanly, the second one immediately.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::signals::Signals;
 use tokio_util::sync::CancellationToken;
 
@@ -10,15 +10,12 @@ use crate::live::Live;
 
 /// The exit status of an interrupted run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupted(Arc<AtomicU8>);
+pub(crate) struct Interrupted(Arc<OnceLock<ExitStatus>>);
 
 impl Interrupted {
     /// The exit status, if the run was interrupted.
-    pub(crate) fn status(&self) -> Option<u8> {
-        match self.0.load(Ordering::Relaxed) {
-            0 => None,
-            status => Some(status),
-        }
+    pub(crate) fn status(&self) -> Option<ExitStatus> {
+        self.0.get().copied()
     }
 }
 
@@ -32,12 +29,13 @@ pub(crate) fn watch(
     let flag = interrupted.clone();
     tokio::spawn(async move {
         let status = signals.next().await;
-        flag.0.store(status, Ordering::Relaxed);
+        // Only this task sets it.
+        let _ = flag.0.set(status);
         cancel.cancel();
         live.say("stopping: finishing writes in progress; press Ctrl-C again to stop immediately");
         let status = signals.next().await;
         live.end();
-        std::process::exit(i32::from(status));
+        std::process::exit(i32::from(status.code()));
     });
     interrupted
 }

@@ -2,6 +2,7 @@
 //! output, and the start and end of a program.
 
 pub mod address;
+pub mod exit_status;
 pub mod program;
 pub mod signals;
 pub mod terminal;

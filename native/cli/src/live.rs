@@ -1,14 +1,16 @@
 //! The progress line at the bottom of a terminal: work done, total work and remaining time.
 
-use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kazoo_numbers::report::{Event, Progress};
 use kazoo_numbers_cli::terminal;
 
-const TICK: Duration = Duration::from_millis(120);
+use crate::output;
+use crate::pace::INTERVAL;
+
+/// The most times a second that the line is drawn.
+const DRAWS_PER_SECOND: u8 = 3;
 
 /// The progress line. Absent if standard error is not a terminal.
 #[derive(Debug, Default)]
@@ -20,10 +22,12 @@ pub(crate) struct Live {
 impl Live {
     /// Creates the line at the start of a run.
     pub(crate) fn begin() -> Self {
-        if !io::stderr().is_terminal() || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
+        if !output::has_live_line() {
             return Self::default();
         }
-        let bar = ProgressBar::new_spinner();
+        // At the pace of progress: a slow connection to the terminal has better use.
+        let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND);
+        let bar = ProgressBar::with_draw_target(None, target);
         let progress = Arc::<Mutex<Progress>>::default();
         // The template is valid. If it were not, indicatif's default would be used.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {progress}") {
@@ -34,7 +38,7 @@ impl Live {
             };
             bar.set_style(style.with_key("progress", draw));
         }
-        bar.enable_steady_tick(TICK);
+        bar.enable_steady_tick(INTERVAL);
         Self {
             bar: Some(bar),
             progress,

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches as _, ValueEnum, value_parser,
 };
+use kazoo_numbers::command::{Brake, CommandSpec, Effect, Journaling, Parameter, Scope};
 use kazoo_numbers::couchdb::HttpSettings;
 use kazoo_numbers::run::MaxDelete;
 use kazoo_numbers_cli::address::Address;
@@ -33,6 +35,48 @@ pub(crate) fn all() -> impl Iterator<Item = Arg> {
         .cloned()
         .collect::<Vec<_>>()
         .into_iter()
+}
+
+/// Whether an option of all functions means something for a function with these rows. A tool has no
+/// rows.
+pub(crate) fn applies(option: &Arg, forms: &[&CommandSpec]) -> bool {
+    let any = |is: fn(&CommandSpec) -> bool| forms.iter().any(|spec| is(spec));
+    match option.get_id().as_str() {
+        "dry_run" => any(|spec| spec.effect != Effect::Reads && !spec.needs_kazoo),
+        "parallel" | "requests_per_second" | "report" | "metrics" => any(|spec| spec.needs_server),
+        "journal" | "journal_keep_days" => any(|spec| spec.journals != Journaling::None),
+        "no_journal" => any(|spec| matches!(spec.journals, Journaling::Keeps | Journaling::Prunes)),
+        "max_changes" => any(is_braked),
+        "max_delete" => any(|spec| is_braked(spec) && spec.deletes_documents()),
+        "limit" => any(|spec| is_braked(spec) || makes_plan(spec)),
+        "plan_file" => any(makes_plan),
+        "yes" => any(CommandSpec::deletes_documents),
+        "wait" | "no_lock" => any(|spec| spec.scope == Some(Scope::Exclusive)),
+        _ => true,
+    }
+}
+
+fn is_braked(spec: &CommandSpec) -> bool {
+    spec.effect != Effect::Reads && spec.is_planned && spec.brake != Brake::Never
+}
+
+fn makes_plan(spec: &CommandSpec) -> bool {
+    spec.parameters.contains(&Parameter::OfFunction)
+}
+
+/// The line that refuses an option that means nothing for this function or tool: `port --dry-run`
+/// must not run without the dry run.
+pub(crate) fn unsupported(
+    name: &str,
+    forms: &[&CommandSpec],
+    matches: &ArgMatches,
+) -> Option<String> {
+    let is_given = |option: &Arg| {
+        matches.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine)
+    };
+    let mut others = all().filter(|option| !applies(option, forms) && is_given(option));
+    let option = others.find_map(|option| option.get_long().map(str::to_owned))?;
+    Some(format!("error: --{option} cannot be used with {name}"))
 }
 
 /// The options of this function alone.
@@ -115,10 +159,14 @@ pub(crate) struct Options {
     #[arg(long, global = true, conflicts_with = "wait")]
     pub(crate) no_lock: bool,
 
-    /// Log the steps of the run on standard error; -vv also databases, pages and batches, -vvv also documents.
-    /// KAZOO_NUMBERS_LOG sets the level of a module
+    /// Print every database, not only those with changes or failures, and log the steps on standard
+    /// error; -vv also logs databases, pages and batches, -vvv also documents
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+
+    /// Print no database, only changes of a dry run, warnings, the summary and failures
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
 
     /// Only an audit has it.
     #[arg(skip)]

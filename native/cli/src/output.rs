@@ -1,14 +1,18 @@
 //! Prints the events of a run as lines, as JSON, or as one document.
 
-use std::io;
+use std::io::{self, IsTerminal};
+use std::time::Instant;
 
-use kazoo_numbers::report::{Event, Renderer, audit, sanitise};
+use kazoo_numbers::report::{Counts, Event, Failures, Renderer, audit, sanitise};
 use kazoo_numbers_cli::terminal::{print_bytes, say_bytes};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 
+use crate::failure_table;
 use crate::live::Live;
 use crate::options::{AuditFormat, Options};
+use crate::pace::Pace;
 
 /// The most events that are printed together.
 const BATCH: usize = 256;
@@ -33,21 +37,70 @@ impl Form {
             None => Self::Lines,
         }
     }
+}
+
+/// The databases that get a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DatabaseLines {
+    All,
+    /// Those in which something changed or failed.
+    Changed,
+    None,
+}
+
+impl DatabaseLines {
+    fn include(self, counts: &Counts) -> bool {
+        match self {
+            Self::All => true,
+            Self::Changed => counts.written() > 0 || counts.failed > 0,
+            Self::None => false,
+        }
+    }
+}
+
+/// How events are printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Display {
+    form: Form,
+    databases: DatabaseLines,
+    /// The width of the terminal for which failures are a table. `None`: a JSON object for scripts.
+    columns: Option<usize>,
+}
+
+impl Display {
+    /// The display that the options request.
+    pub(crate) fn of(options: &Options) -> Self {
+        let form = Form::of(options);
+        let columns = match form {
+            Form::Lines => failure_table::columns(&io::stdout()),
+            Form::Document(_) => failure_table::columns(&io::stderr()),
+            Form::Json => None,
+        };
+        Self {
+            form,
+            databases: match (options.quiet, options.verbose) {
+                (true, _) => DatabaseLines::None,
+                (false, 0) => DatabaseLines::Changed,
+                (false, _) => DatabaseLines::All,
+            },
+            columns,
+        }
+    }
 
     /// Adds an event to the text for standard output or for standard error.
     fn event(self, event: &Event, text: &mut Vec<u8>, errors: &mut Vec<u8>) {
-        match self {
-            Self::Lines => match event {
-                Event::Error { .. } | Event::Aside(_) => lines(event, errors),
-                event => lines(event, text),
+        match self.form {
+            Form::Lines => match event {
+                Event::Error { .. } | Event::Aside(_) => self.lines(event, errors),
+                event => self.lines(event, text),
             },
-            Self::Json => {
+            Form::Json => {
                 // Serialising strings and numbers cannot fail.
                 let line = serde_json::to_string(event).unwrap_or_default();
                 text.extend_from_slice(sanitise::line(&line).as_bytes());
                 text.push(b'\n');
             }
-            Self::Document(document) => match event {
+            Form::Document(document) => match event {
                 Event::Audit(audit) => {
                     let whole = match document {
                         AuditFormat::Json => audit::to_json(audit),
@@ -59,47 +112,162 @@ impl Form {
                         text.push(b'\n');
                     }
                 }
-                event => lines(event, errors),
+                event => self.lines(event, errors),
             },
+        }
+    }
+
+    fn lines(self, event: &Event, text: &mut Vec<u8>) {
+        match (event, self.columns) {
+            (Event::Database { counts, .. }, _) if !self.databases.include(counts) => {}
+            (
+                Event::Finished {
+                    summary,
+                    figures: true,
+                },
+                Some(columns),
+            ) => {
+                push(text, &Renderer::summary(summary));
+                table(&summary.failures, columns, text);
+            }
+            (Event::Failures(failures), Some(columns)) => table(failures, columns, text),
+            _ => {
+                for line in Renderer.lines(event) {
+                    push(text, &line);
+                }
+            }
         }
     }
 }
 
-fn lines(event: &Event, text: &mut Vec<u8>) {
-    for line in Renderer.lines(event) {
-        text.extend_from_slice(line.as_bytes());
-        text.push(b'\n');
+fn table(failures: &Failures, columns: usize, text: &mut Vec<u8>) {
+    for line in failure_table::lines(failures, columns) {
+        push(text, &sanitise::line(&line));
     }
 }
 
-/// Prints events until the channel is closed. If output fails, the run is cancelled as after the
-/// loss of its terminal, and its remaining events are discarded so that it does not wait.
+fn push(text: &mut Vec<u8>, line: &str) {
+    text.extend_from_slice(line.as_bytes());
+    text.push(b'\n');
+}
+
+/// Prints events until the channel is closed. If output fails, `lost` is called once, and the
+/// remaining events are discarded so that the run does not wait.
 pub(crate) fn show(
     mut events: mpsc::Receiver<Event>,
-    form: Form,
+    display: Display,
     live: &Live,
-    cancel: &CancellationToken,
+    lost: impl Fn(&io::Error),
 ) -> io::Result<()> {
+    let runtime = Handle::current();
     let mut batch = Vec::with_capacity(BATCH);
+    let mut pace = Pace::default();
     let mut text = Vec::new();
     let mut errors = Vec::new();
     let mut result = Ok(());
-    while events.blocking_recv_many(&mut batch, BATCH) > 0 {
+    loop {
+        let received = runtime.block_on(async {
+            let received = events.recv_many(&mut batch, BATCH);
+            match pace.wait(Instant::now()) {
+                Some(wait) => timeout(wait, received).await.ok(),
+                None => Some(received.await),
+            }
+        });
+        if received == Some(0) {
+            return result;
+        }
         text.clear();
         errors.clear();
         for event in batch.drain(..) {
             live.record(&event);
-            form.event(&event, &mut text, &mut errors);
+            if let Event::Progress(progress) = event {
+                pace.put(progress);
+            } else {
+                display.event(&event, &mut text, &mut errors);
+            }
         }
-        if result.is_ok() {
+        if let Some(progress) = pace.take(Instant::now()) {
+            display.event(&Event::Progress(progress), &mut text, &mut errors);
+        }
+        if result.is_ok() && !text.is_empty() {
             result = live.suspended(|| print_bytes(&text));
-            if result.is_err() {
-                cancel.cancel();
+            if let Err(error) = &result {
+                lost(error);
             }
         }
         if !errors.is_empty() {
             live.suspended(|| say_bytes(&errors));
         }
     }
-    result
+}
+
+/// Whether progress is shown on a terminal.
+pub(crate) fn has_live_line() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(databases: DatabaseLines, columns: Option<usize>, event: &Event) -> String {
+        let display = Display {
+            form: Form::Lines,
+            databases,
+            columns,
+        };
+        let (mut text, mut errors) = (Vec::new(), Vec::new());
+        display.event(event, &mut text, &mut errors);
+        assert_eq!(errors, b"");
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn only_databases_with_changes_or_failures_are_printed() {
+        let event = |counts| Event::Database {
+            database: "numbers%2F%2B1415".into(),
+            read: 1,
+            counts,
+        };
+        let counts = Counts {
+            unchanged: 5,
+            ..Counts::default()
+        };
+        let deleted = Counts {
+            deleted: 1,
+            ..counts
+        };
+        let failed = Counts {
+            failed: 1,
+            ..counts
+        };
+        for (lines, of_unchanged, of_others) in [
+            (DatabaseLines::All, true, true),
+            (DatabaseLines::Changed, false, true),
+            (DatabaseLines::None, false, false),
+        ] {
+            let is_shown = |counts| !shown(lines, None, &event(counts)).is_empty();
+            assert_eq!(is_shown(counts), of_unchanged);
+            assert_eq!(is_shown(deleted), of_others);
+            assert_eq!(is_shown(failed), of_others);
+        }
+    }
+
+    #[test]
+    fn failures_are_a_table_on_terminals_and_an_object_elsewhere() {
+        let mut failures = Failures::default();
+        failures.number(
+            "numbers%2F%2B1415",
+            kazoo_numbers::report::Reason::CONFLICT,
+            "+14155550100",
+        );
+        let event = Event::Failures(failures);
+        let object = shown(DatabaseLines::Changed, None, &event);
+        assert!(object.starts_with("{\"numbers%2F%2B1415\":"), "{object}");
+        let table = shown(DatabaseLines::Changed, Some(80), &event);
+        assert!(
+            table.contains("save_docs-conflict") && !table.contains('{'),
+            "{table}"
+        );
+    }
 }

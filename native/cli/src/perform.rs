@@ -6,11 +6,12 @@ use std::sync::Arc;
 use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::sanitise;
-use kazoo_numbers::run::{FAILED, Finished, Job, ReportTo, Returned, Settings, run};
+use kazoo_numbers::run::{Ending, Finished, Job, Refused, ReportTo, Returned, Settings, run};
+use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::program::in_runtime;
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, own_event};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
@@ -18,33 +19,76 @@ use tokio_util::sync::CancellationToken;
 use crate::interrupt;
 use crate::live::Live;
 use crate::options::Options;
-use crate::output::{self, Form};
+use crate::output::{self, Display, Form};
 use crate::{confirm, connection, journal, logging, returned};
 
 /// The most events in the channel. If it is full, the run waits for the terminal.
 const EVENTS: usize = 1024;
 
 /// Runs a function of the library, prints its output and returns the exit status.
-pub(crate) fn function(name: &str, arguments: &[Argument], options: &Options) -> io::Result<u8> {
+pub(crate) fn function(
+    name: &str,
+    arguments: &[Argument],
+    options: &Options,
+) -> io::Result<ExitStatus> {
     let form = Form::of(options);
     match command::parse(name, arguments) {
         Ok(command) => {
             if !options.yes && !options.dry_run && !agrees(name, arguments, &command, options)? {
                 terminal::say("nothing is done");
-                return Ok(FAILED);
+                let ending = Ending::Refused(Refused::Declined);
+                return end(form, &CommandResult::without_run(None, ending));
             }
             in_runtime(performed(name, arguments, command, options))
         }
         Err(refusal) => {
-            let line = sanitise::without_credentials(&refusal.to_string()).into_owned();
-            match form {
-                Form::Json => terminal::print(&own_event("refused", &json!(line)))?,
-                Form::Lines | Form::Document(_) => terminal::say(&format!("error: {line}")),
-            }
-            let result = Returned::of_refusal(name, &refusal);
-            end(form, &result, result.exit_status())
+            let line = format!("error: {}", sanitise::message(&refusal.to_string()));
+            let returned = Returned::of_refusal(name, &refusal);
+            refused(form, &line, None, Some(&returned))
         }
     }
+}
+
+/// Reports that the command line cannot be used. `returned`: the value that `sup` would get.
+pub(crate) fn refused(
+    form: Form,
+    line: &str,
+    hint: Option<&str>,
+    returned: Option<&Returned>,
+) -> io::Result<ExitStatus> {
+    match form {
+        Form::Json => {
+            let kind: Option<&str> = None;
+            let error = json!({"line": line, "hint": hint, "kind": kind});
+            terminal::print(&own_event("error", &error))?;
+        }
+        Form::Lines | Form::Document(_) => {
+            terminal::say(line);
+            if let Some(hint) = hint {
+                terminal::say(&format!("hint: {hint}"));
+            }
+        }
+    }
+    end(form, &CommandResult::without_run(returned, Ending::Usage))
+}
+
+/// Asks before documents are deleted, and after showing a plan before it is applied.
+fn agrees(
+    name: &str,
+    arguments: &[Argument],
+    command: &Command,
+    options: &Options,
+) -> io::Result<bool> {
+    if !command.spec().deletes_documents() || !confirm::can_ask() {
+        return Ok(true);
+    }
+    if name == "apply" {
+        if let Some(plan) = arguments.first().cloned() {
+            function("show_plan", &[plan], options)?;
+        }
+        return confirm::agrees("Apply this plan?");
+    }
+    confirm::agrees(&format!("{name} deletes documents. Go on?"))
 }
 
 async fn performed(
@@ -52,7 +96,7 @@ async fn performed(
     arguments: &[Argument],
     command: Command,
     options: &Options,
-) -> io::Result<u8> {
+) -> io::Result<ExitStatus> {
     let form = Form::of(options);
     let (events, receiver) = mpsc::channel(EVENTS);
     let cancel = CancellationToken::new();
@@ -61,9 +105,23 @@ async fn performed(
     logging::keep_clear_of(&live);
     logging::report_on_signal(live.clone())?;
     let interrupted = interrupt::watch(signals, cancel.clone(), live.clone());
+    let only_reads = options.dry_run || is_read_only(name);
     let showing = {
         let (live, cancel) = (live.clone(), cancel.clone());
-        spawn_blocking(move || output::show(receiver, form, &live, &cancel))
+        let display = Display::of(options);
+        spawn_blocking(move || {
+            output::show(receiver, display, &live, |error| {
+                if only_reads {
+                    // Nobody waits for the rest.
+                    cancel.cancel();
+                } else {
+                    // A run that stops half-way leaves work; one that goes on leaves none.
+                    live.say(&format!(
+                        "warning: cannot write to standard output: {error}; the run goes on; press Ctrl-C to stop it"
+                    ));
+                }
+            })
+        })
     };
     let finished = run(Job {
         function: name.to_owned(),
@@ -79,75 +137,59 @@ async fn performed(
     .await;
     let shown = showing.await.map_err(io::Error::other)?;
     live.end();
-    let result = &finished.returned;
-    let status = interrupted.status().unwrap_or(result.exit_status());
-    match shown {
-        // The run is complete, so losing part of its output is not a failure of the run.
-        Err(error) if result.exit_status() != 0 => output_lost(&error, &finished, None, options),
-        Err(error) => output_lost(&error, &finished, Some(status), options),
-        Ok(()) => match end(form, result, status) {
-            Err(error) => output_lost(&error, &finished, Some(status), options),
-            ended => ended,
-        },
-    }
-}
-
-/// Asks before documents are deleted, and after showing a plan before it is applied.
-fn agrees(
-    name: &str,
-    arguments: &[Argument],
-    command: &Command,
-    options: &Options,
-) -> io::Result<bool> {
-    if !command.spec().deletes_documents() || !confirm::can_ask() {
-        return Ok(true);
-    }
-    if name == "apply" {
-        let plan = arguments.first().cloned();
-        if let Some(plan) = plan {
-            function("show_plan", &[plan], options)?;
+    let of_run = ExitStatus::from(finished.ending);
+    let status = interrupted.status().unwrap_or(of_run);
+    let result = CommandResult {
+        returned: Some(&finished.returned),
+        ending: finished.ending,
+        run: finished.run.as_deref(),
+        status,
+    };
+    let ended = shown.and_then(|()| end(form, &result));
+    match ended {
+        Ok(_) if interrupted.status().is_some() => {
+            say_undo(&finished, options);
+            Ok(status)
         }
-        return confirm::agrees("Apply this plan?");
-    }
-    confirm::agrees(&format!("{name} deletes documents. Go on?"))
-}
-
-/// Handles lost output. The changes of a run are reported on standard error. `complete` is the exit
-/// status of a run that was not stopped.
-fn output_lost(
-    error: &io::Error,
-    finished: &Finished,
-    complete: Option<u8>,
-    options: &Options,
-) -> io::Result<u8> {
-    let summary = &finished.summary;
-    let changed = summary.counts.created + summary.counts.updated + summary.counts.deleted;
-    if summary.dry_run || is_read_only(&summary.command) {
-        return match error.kind() {
-            ErrorKind::BrokenPipe => Ok(complete.unwrap_or_default()),
-            kind => Err(io::Error::new(
+        Ok(_) => Ok(status),
+        Err(error) if only_reads => match (error.kind(), finished.ending) {
+            // The lost output stopped it.
+            (ErrorKind::BrokenPipe, Ending::Cancelled) if interrupted.status().is_none() => {
+                Ok(ExitStatus::Done)
+            }
+            (ErrorKind::BrokenPipe, _) => Ok(status),
+            (kind, _) => Err(io::Error::new(
                 kind,
                 format!("cannot write to standard output: {error}"),
             )),
-        };
+        },
+        Err(error) => {
+            let end = match finished.ending {
+                Ending::Cancelled => "was stopped after it",
+                _ => "ended and",
+            };
+            let changed = finished.summary.counts.written();
+            terminal::say(&format!(
+                "warning: cannot write to standard output: {error}; the run {end} changed {changed} documents"
+            ));
+            say_undo(&finished, options);
+            Ok(status)
+        }
     }
-    let (severity, end) = match complete {
-        Some(_) => ("warning", "the run is complete and changed"),
-        None => ("error", "the run was stopped after it changed"),
-    };
-    terminal::say(&format!(
-        "{severity}: cannot write to standard output: {error}; {end} {changed} documents"
-    ));
-    if changed > 0 {
-        terminal::say(&match &finished.run {
-            Some(run) => format!(
-                "hint: to undo the changes, run: {}",
-                undo_line(run, options)
-            ),
-            None => "hint: the changes cannot be undone, because there is no journal".to_owned(),
-        });
+}
+
+/// Says how the changes of a run are undone, if there are any.
+fn say_undo(finished: &Finished, options: &Options) {
+    if finished.summary.dry_run || finished.summary.counts.written() == 0 {
+        return;
     }
-    Ok(complete.unwrap_or(FAILED))
+    terminal::say(&match &finished.run {
+        Some(run) => format!(
+            "hint: to undo the changes, run: {}",
+            undo_line(run, options)
+        ),
+        None => "hint: the changes cannot be undone, because there is no journal".to_owned(),
+    });
 }
 
 fn undo_line(run: &str, options: &Options) -> String {
@@ -163,21 +205,54 @@ fn is_read_only(function: &str) -> bool {
     of_that_name.all(|spec| spec.effect == Effect::Reads)
 }
 
+/// The result of a command.
+struct CommandResult<'a> {
+    /// `None`: no function was called.
+    returned: Option<&'a Returned>,
+    ending: Ending,
+    /// The id for `undo`.
+    run: Option<&'a str>,
+    status: ExitStatus,
+}
+
+impl<'a> CommandResult<'a> {
+    fn without_run(returned: Option<&'a Returned>, ending: Ending) -> Self {
+        Self {
+            returned,
+            ending,
+            run: None,
+            status: ending.into(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut result = json!({
+            "returned": self.returned.map(returned::value),
+            "exit_status": self.status.code(),
+            "run": self.run,
+        });
+        // Serialising an enum without data cannot fail.
+        if let (Value::Object(to), Ok(Value::Object(ending))) =
+            (&mut result, serde_json::to_value(self.ending))
+        {
+            to.extend(ending);
+        }
+        result
+    }
+}
+
 /// Prints the result as `sup` does and returns the exit status.
-fn end(form: Form, result: &Returned, status: u8) -> io::Result<u8> {
+fn end(form: Form, result: &CommandResult<'_>) -> io::Result<ExitStatus> {
     match form {
         Form::Lines => {
-            if let Some(term) = returned::term(result) {
+            if let Some(term) = result.returned.and_then(returned::term) {
                 terminal::print(&format!("{term}\n"))?;
             }
         }
-        Form::Json => terminal::print(&own_event(
-            "result",
-            &json!({"returned": returned::value(result), "exit_status": status}),
-        ))?,
+        Form::Json => terminal::print(&own_event("result", &result.to_json()))?,
         Form::Document(_) => {}
     }
-    Ok(status)
+    Ok(result.status)
 }
 
 fn lock(options: &Options) -> Lock {

@@ -5,16 +5,11 @@ use std::process::ExitCode;
 
 use kazoo_numbers::report::sanitise;
 
+use crate::exit_status::ExitStatus;
 use crate::terminal;
 
-/// The exit status for an invalid command line, as in `sup`.
-pub const USAGE: u8 = 1;
-
-/// The exit status for a failed tool.
-pub const FAILED: u8 = 2;
-
 /// Runs a future to its end.
-pub fn in_runtime(work: impl Future<Output = io::Result<u8>>) -> io::Result<u8> {
+pub fn in_runtime(work: impl Future<Output = io::Result<ExitStatus>>) -> io::Result<ExitStatus> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
@@ -28,15 +23,25 @@ pub fn print_usage_error(error: &clap::Error) -> ExitCode {
         clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion
     );
     let text = error.render().to_string();
-    let clean = sanitise::without_credentials(&text);
-    let clean = sanitise::page(&without_line_feeds(&clean)).into_owned();
+    let clean = usage_error(error);
     if is_help || clean == text {
         // With colours if available. Errors are ignored.
         let _ = error.print();
     } else {
         terminal::say_bytes(format!("{}\n", clean.trim_end()).as_bytes());
     }
-    ExitCode::from(if is_help { 0 } else { USAGE })
+    if is_help {
+        ExitStatus::Done.into()
+    } else {
+        ExitStatus::Usage.into()
+    }
+}
+
+/// The text of an error of the command line, without credentials and control characters.
+pub fn usage_error(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let clean = sanitise::without_credentials(&text);
+    sanitise::page(&without_line_feeds(&clean)).into_owned()
 }
 
 /// Escapes line feeds from arguments in a text. Its own line feeds stay.
@@ -57,13 +62,14 @@ fn without_line_feeds(text: &str) -> String {
 
 /// The exit status of a program, after printing its error. A closed output is not an error: `|
 /// head` stops reading early.
-pub fn exit_code(status: io::Result<u8>) -> ExitCode {
-    ExitCode::from(match status {
+pub fn exit_code(status: io::Result<ExitStatus>) -> ExitCode {
+    let status = match status {
         Ok(status) => status,
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => 0,
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitStatus::Done,
         Err(error) => {
             terminal::say(&format!("error: {error}"));
-            FAILED
+            ExitStatus::Failed
         }
-    })
+    };
+    status.into()
 }

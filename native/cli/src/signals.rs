@@ -4,8 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The exit status for a signal is this plus the signal's number, as in a shell.
-const SIGNALLED: u8 = 128;
+use crate::exit_status::ExitStatus;
 
 /// Ctrl-C and `kill`. SIGHUP is not handled, because `nohup` ignores it and a handler would
 /// override that.
@@ -24,10 +23,10 @@ impl Signals {
     }
 
     /// Waits for the next signal and returns its exit status.
-    pub async fn next(&mut self) -> u8 {
+    pub async fn next(&mut self) -> ExitStatus {
         tokio::select! {
-            _ = self.interrupt.recv() => SIGNALLED + 2,
-            _ = self.terminate.recv() => SIGNALLED + 15,
+            _ = self.interrupt.recv() => ExitStatus::Interrupted,
+            _ = self.terminate.recv() => ExitStatus::Terminated,
         }
     }
 }

@@ -15,5 +15,8 @@ pub const JOURNAL: Operation = Operation::new("journal", "use the journal", "for
 /// Write or read a plan.
 pub const PLAN: Operation = Operation::new("plan", "use the plan", "for");
 
+/// Stop a run that would change too much.
+pub const BRAKE: Operation = Operation::new("brake", "stop", "at");
+
 /// Parse the arguments of a command.
 pub const ARGUMENTS: Operation = Operation::new("arguments", "use the arguments", "of");

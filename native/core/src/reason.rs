@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use serde::{Serialize, Serializer};
 
+use crate::operation;
 use couchdb::{Error, Kind, Operation};
 
 /// The reason why a number failed.
@@ -110,102 +111,186 @@ pub struct Explanation {
 
 /// The rows of the table, in order. Each reason has exactly one row.
 pub const EXPLANATIONS: &[Explanation] = &[
-    Explanation {
+    rows::CONFLICT,
+    rows::CONTESTED,
+    rows::CONFLICTED,
+    rows::NO_ACCOUNT,
+    rows::NOT_FOUND,
+    rows::OTHER_SIDE,
+    rows::APP_USAGE,
+    rows::NO_NUMBER_DATABASE,
+    rows::NOT_RECONCILABLE,
+    rows::NOT_ASSIGNED,
+    rows::CHANGED_SINCE,
+    rows::NOTICE,
+    rows::HOST,
+    rows::SERVICES,
+    rows::DATABASE,
+    rows::UNREACHABLE,
+    rows::TOO_LARGE,
+    rows::OUT_OF_MEMORY,
+    rows::CREDENTIALS,
+    rows::BAD_REQUEST,
+];
+
+/// The rows of the table.
+mod rows {
+    use super::Explanation;
+
+    pub(super) const CONFLICT: Explanation = Explanation {
         keys: "`save_docs-conflict`",
         meaning: "account → number: the number database holds another document. Number → account: the account has a document of another type, or other writers changed it repeatedly",
         remedy: "look at both; `copy_number_from_db_to_assigned_account` makes the account follow",
-    },
-    Explanation {
+    };
+    pub(super) const CONTESTED: Explanation = Explanation {
         keys: "`contested`",
         meaning: "several accounts claim a number that its number database lacks; the warning names them",
         remedy: "decide: `copy_number_from_accountdb_to_numbdb ACCOUNT NUMBER`",
-    },
-    Explanation {
+    };
+    pub(super) const CONFLICTED: Explanation = Explanation {
         keys: "`conflicted`",
         meaning: "the document has losing leaves, and the command would treat one of them differently",
         remedy: "open it with `?conflicts=true` and delete the leaves that are wrong",
-    },
-    Explanation {
+    };
+    pub(super) const NO_ACCOUNT: Explanation = Explanation {
         keys: "`save_docs-db_not_found`",
         meaning: "the account that a number is assigned to has no database",
         remedy: "reassign the number, or restore the account",
-    },
-    Explanation {
+    };
+    pub(super) const NOT_FOUND: Explanation = Explanation {
         keys: "`open_doc-not_found`",
         meaning: "the number does not exist, or is soft-deleted",
         remedy: "check the number",
-    },
-    Explanation {
+    };
+    pub(super) const OTHER_SIDE: Explanation = Explanation {
         keys: "`open_doc-db_not_found`",
         meaning: "the database of the other side is missing; nothing was deleted",
-        remedy: "as above",
-    },
-    Explanation {
+        remedy: "create or restore that database, or reassign the number",
+    };
+    pub(super) const APP_USAGE: Explanation = Explanation {
         keys: "`app_usage-…`",
         meaning: "the account's documents could not be read; `pvt_used_by` is unchanged",
         remedy: "see the kind after the dash: `db_not_found`, `timeout`, …",
-    },
-    Explanation {
+    };
+    pub(super) const NO_NUMBER_DATABASE: Explanation = Explanation {
         keys: "`no_number_db`",
         meaning: "the id of a number document is too short, or cannot be part of the name of a database",
         remedy: "delete or rename the document by hand",
-    },
-    Explanation {
+    };
+    pub(super) const NOT_RECONCILABLE: Explanation = Explanation {
         keys: "`not_reconcilable`",
         meaning: "Kazoo would not take this for a phone number",
         remedy: "check the number, or `reconcile_regex`",
-    },
-    Explanation {
+    };
+    pub(super) const NOT_ASSIGNED: Explanation = Explanation {
         keys: "`not_assigned`",
         meaning: "the number has no account",
         remedy: "assign it",
-    },
-    Explanation {
+    };
+    pub(super) const CHANGED_SINCE: Explanation = Explanation {
         keys: "`changed_since`",
-        meaning: "another writer changed the document: after the run that `undo` takes back, after the plan that `apply` makes, or before a deletion that waited for the others",
-        remedy: "look at it, or run the command again",
-    },
-    Explanation {
+        meaning: "`undo`: another writer changed the document after the run",
+        remedy: "look at it",
+    };
+    pub(super) const NOTICE: Explanation = Explanation {
         keys: "`notice`",
         meaning: "the number was written, and no AMQP worker took the notice of it: nodes may route by their caches for up to an hour",
         remedy: "look at the broker; `sup kz_datamgr flush_cache_docs` on each node",
-    },
-    Explanation {
+    };
+    pub(super) const HOST: Explanation = Explanation {
         keys: "`host-bad_request`",
         meaning: "Kazoo cannot read the number's document; a warning says why",
         remedy: "look at the document",
-    },
-    Explanation {
+    };
+    pub(super) const SERVICES: Explanation = Explanation {
         keys: "`services`",
         meaning: "reconciling failed in Kazoo",
         remedy: "`sup kz_services_maintenance reconcile ACCOUNT`",
-    },
-    Explanation {
+    };
+    pub(super) const DATABASE: Explanation = Explanation {
         keys: "`last_error`",
         meaning: "a whole database could not be read",
         remedy: "see the kind; the other databases were done",
-    },
-    Explanation {
+    };
+    pub(super) const UNREACHABLE: Explanation = Explanation {
         keys: "`…-timeout`, `-connection`, `-server_error`, `-rate_limited`, `-bad_answer`",
         meaning: "CouchDB, or the network path to it, kept failing after several tries",
         remedy: "run it again: what is done stays done",
-    },
-    Explanation {
+    };
+    pub(super) const TOO_LARGE: Explanation = Explanation {
         keys: "`…-too_large`",
         meaning: "the request is larger than CouchDB takes, or an answer larger than the limit (64 MiB a document, 256 MiB with attachments)",
         remedy: "look at the document",
-    },
-    Explanation {
+    };
+    pub(super) const OUT_OF_MEMORY: Explanation = Explanation {
         keys: "`…-out_of_memory`",
         meaning: "the answers that the run holds would take more than 320 MiB, or memory could not be allocated",
         remedy: "run it again, with fewer requests at a time",
-    },
-    Explanation {
+    };
+    pub(super) const CREDENTIALS: Explanation = Explanation {
         keys: "`…-unauthorized`, `-forbidden`",
         meaning: "the credentials are wrong, or do not suffice",
         remedy: "the run ends at the first; CouchDB locks a user out after five",
-    },
-];
+    };
+    pub(super) const BAD_REQUEST: Explanation = Explanation {
+        keys: "`…-bad_request`",
+        meaning: "CouchDB refused the request",
+        remedy: "look at CouchDB's log, and at the document",
+    };
+}
+
+impl Reason {
+    /// The meaning of the reason, and the remedy.
+    pub fn explanation(self) -> &'static Explanation {
+        match self {
+            Self::NotReconcilable => &rows::NOT_RECONCILABLE,
+            Self::NotAssigned => &rows::NOT_ASSIGNED,
+            Self::Contested => &rows::CONTESTED,
+            Self::NoNumberDatabase => &rows::NO_NUMBER_DATABASE,
+            Self::Conflicted => &rows::CONFLICTED,
+            Self::NotAnnounced => &rows::NOTICE,
+            Self::ChangedSince => &rows::CHANGED_SINCE,
+            Self::Services => &rows::SERVICES,
+            Self::AppUsage(_) => &rows::APP_USAGE,
+            Self::Failed(Operation::SAVE_DOCS, Kind::DatabaseNotFound) => &rows::NO_ACCOUNT,
+            Self::Failed(operation, Kind::BadRequest) if operation == operation::HOST => {
+                &rows::HOST
+            }
+            Self::Failed(_, kind) => explanation_of_kind(kind),
+        }
+    }
+}
+
+impl Explanation {
+    /// The meaning of a database that could not be read, and the remedy.
+    pub fn of_database(kind: Kind) -> &'static Self {
+        match kind {
+            Kind::DatabaseNotFound | Kind::NotFound | Kind::Conflict => &rows::DATABASE,
+            _ => explanation_of_kind(kind),
+        }
+    }
+}
+
+fn explanation_of_kind(kind: Kind) -> &'static Explanation {
+    match kind {
+        Kind::DatabaseNotFound => &rows::OTHER_SIDE,
+        Kind::NotFound => &rows::NOT_FOUND,
+        Kind::Conflict => &rows::CONFLICT,
+        Kind::TooLarge => &rows::TOO_LARGE,
+        Kind::OutOfMemory => &rows::OUT_OF_MEMORY,
+        Kind::Unauthorized | Kind::Forbidden => &rows::CREDENTIALS,
+        Kind::RateLimited
+        | Kind::Timeout
+        | Kind::Connection
+        | Kind::Tls
+        | Kind::ServerError
+        | Kind::BadAnswer => &rows::UNREACHABLE,
+        // The last four end a run and are in no report.
+        Kind::BadRequest | Kind::Cancelled | Kind::Config | Kind::File | Kind::Internal => {
+            &rows::BAD_REQUEST
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -242,6 +327,7 @@ mod tests {
             Kind::TooLarge,
             Kind::OutOfMemory,
             Kind::Forbidden,
+            Kind::BadRequest,
         ];
         let mut all = vec![
             Reason::NotReconcilable,
@@ -253,6 +339,9 @@ mod tests {
             Reason::ChangedSince,
             Reason::Services,
             Reason::AppUsage(Kind::Timeout),
+            Reason::Failed(operation::HOST, Kind::BadRequest),
+            Reason::Failed(Operation::SAVE_DOCS, Kind::DatabaseNotFound),
+            Reason::Failed(Operation::OPEN_DOCS, Kind::DatabaseNotFound),
             Reason::NOT_FOUND,
             Reason::CONFLICT,
         ];
@@ -261,15 +350,16 @@ mod tests {
         }
         for reason in all {
             let key = reason.key();
-            let is_explained = EXPLANATIONS.iter().any(|row| {
-                row.keys.split('`').any(|pattern| {
-                    let pattern = pattern.trim_matches('…');
-                    pattern == key
-                        || (pattern.ends_with('-') && key.starts_with(pattern))
-                        || (pattern.starts_with('-') && key.ends_with(pattern))
-                })
+            let row = reason.explanation();
+            let is_explained = row.keys.split('`').any(|pattern| {
+                let pattern = pattern.trim_matches('…');
+                pattern == key
+                    || (pattern.ends_with('-') && key.starts_with(pattern))
+                    || (pattern.starts_with('-') && key.ends_with(pattern))
             });
-            assert!(is_explained, "{key}");
+            assert!(is_explained, "{key}: {row:?}");
+            let in_table = EXPLANATIONS.iter().filter(|other| other.keys == row.keys);
+            assert_eq!(in_table.count(), 1, "{key}");
         }
     }
 }

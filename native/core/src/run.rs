@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, info_span};
 
-pub use crate::commands::{FAILED, NOT_HERE, Returned};
+pub use crate::commands::{Ending, FAILED, NOT_HERE, Refused, Returned};
 pub use crate::engine::{MaxDelete, Settings};
 pub use crate::report::ReportTo;
 
@@ -43,6 +43,8 @@ pub struct Job {
 pub struct Finished {
     /// The value for the caller.
     pub returned: Returned,
+    /// Why the run ended.
+    pub ending: Ending,
     /// The figures.
     pub summary: Summary,
     /// The id for `undo`; `None` for a run without a journal.
@@ -109,7 +111,12 @@ async fn run_to_end(job: Job, id: String) -> Finished {
         Some(lock) => lock.release().instrument(debug_span!("unlock")).await,
         None => None,
     };
-    let (returned, figures, error) = ended(&run, answer, &summary, lost).await;
+    let Ended {
+        returned,
+        ending,
+        figures,
+        error,
+    } = ended(&run, answer, &summary, lost).await;
     if is_published {
         let about = About {
             command_line: run.command_line().to_owned(),
@@ -147,6 +154,7 @@ async fn run_to_end(job: Job, id: String) -> Finished {
     );
     Finished {
         returned,
+        ending,
         summary,
         run: run.journal_id().map(str::to_owned),
     }
@@ -183,54 +191,106 @@ fn summary(run: &Run, function: String, started: Instant) -> Summary {
     summary
 }
 
-/// The value for the caller, whether figures are printed, and the line of a fatal error. `lost`: the reason why the lock was
-/// lost.
+/// The end of a run.
+struct Ended {
+    returned: Returned,
+    ending: Ending,
+    /// Whether the figures are printed.
+    figures: bool,
+    /// The line of the error that ended the run.
+    error: Option<String>,
+}
+
+impl Ended {
+    fn answered(returned: Returned, figures: bool, summary: &Summary) -> Self {
+        Self {
+            ending: Ending::of_answer(&returned, summary),
+            returned,
+            figures,
+            error: None,
+        }
+    }
+}
+
+/// Prints the end of the run. `lost`: the reason why the lock was lost.
 async fn ended(
     run: &Run,
     answer: Result<Answer, Error>,
     summary: &Summary,
     lost: Option<String>,
-) -> (Returned, bool, Option<String>) {
+) -> Ended {
     let fatal = match answer {
-        Ok(Answer::Figures) if summary.failures.is_empty() => return (Returned::Ok, true, None),
-        Ok(Answer::Figures) => return (Returned::Code(FAILED), true, None),
-        Ok(Answer::FiguresAnd(returned)) => return (returned, true, None),
+        Ok(Answer::Figures) => {
+            let returned = match summary.failures.is_empty() {
+                true => Returned::Ok,
+                false => Returned::Code(FAILED),
+            };
+            return Ended::answered(returned, true, summary);
+        }
+        Ok(Answer::FiguresAnd(returned)) => return Ended::answered(returned, true, summary),
         Ok(Answer::Printed(returned)) if summary.failures.is_empty() => {
-            return (returned, false, None);
+            return Ended::answered(returned, false, summary);
         }
-        Ok(Answer::Listed) if summary.failures.is_empty() => return (Returned::Ok, false, None),
-        Ok(Answer::Printed(_)) => {
-            run.reporter.output(summary.failures.to_json()).await;
-            return (Returned::Code(FAILED), false, None);
+        Ok(Answer::Listed) if summary.failures.is_empty() => {
+            return Ended::answered(Returned::Ok, false, summary);
         }
-        Ok(Answer::Listed) => {
+        Ok(answer @ (Answer::Printed(_) | Answer::Listed)) => {
             let mut databases = summary.failures.by_database().values();
-            if databases.any(|failures| failures.last_error.is_some()) {
-                run.reporter.output(summary.failures.to_json()).await;
+            if matches!(answer, Answer::Printed(_))
+                || databases.any(|failures| failures.last_error.is_some())
+            {
+                run.reporter
+                    .send(Event::Failures(summary.failures.clone()))
+                    .await;
             }
-            return (Returned::Code(FAILED), false, None);
+            return Ended::answered(Returned::Code(FAILED), false, summary);
         }
-        Ok(Answer::Only(returned)) => return (returned, false, None),
+        Ok(Answer::Only(returned)) => return Ended::answered(returned, false, summary),
+        Ok(Answer::Ended(returned, ending)) => {
+            return Ended {
+                ending,
+                ..Ended::answered(returned, false, summary)
+            };
+        }
+        Ok(Answer::Refused { because, line }) => {
+            run.reporter.error(line.clone(), None).await;
+            let returned = Returned::refused(&run.function, &line);
+            let line = line.strip_prefix("error: ").unwrap_or(&line);
+            return Ended {
+                ending: Ending::Refused(because),
+                error: Some(line.to_owned()),
+                ..Ended::answered(returned, false, summary)
+            };
+        }
         Ok(Answer::Help(topic)) => {
             for line in help(topic.as_deref(), run.settings.frontend) {
                 run.reporter.output(line).await;
             }
-            return (Returned::NoReturn, false, None);
+            return Ended::answered(Returned::NoReturn, false, summary);
         }
         Err(fatal) => fatal,
+    };
+    let ending = match lost {
+        // The run did not end by the caller's wish.
+        Some(_) => Ending::Failed,
+        None => Ending::of_error(&fatal, summary),
     };
     let (line, hint) = match lost {
         Some(line) => (line, None),
         None => (refused_as_a_whole(&fatal), fatal.advice()),
     };
-    if fatal.kind() == Kind::Cancelled {
-        run.reporter.output(line.clone()).await;
-    } else {
-        run.reporter.error(format!("error: {line}"), hint).await;
+    let shown = match fatal.kind() {
+        Kind::Cancelled => line.clone(),
+        _ => format!("error: {line}"),
+    };
+    run.reporter.error_of_kind(fatal.kind(), shown, hint).await;
+    Ended {
+        returned: Returned::Code(FAILED),
+        ending,
+        // The figures are printed if the run did anything before the error.
+        figures: summary.counts.written() > 0,
+        error: Some(line),
     }
-    // The figures are printed if the run did anything before the error.
-    let wrote = summary.counts.created + summary.counts.updated + summary.counts.deleted;
-    (Returned::Code(FAILED), wrote > 0, Some(line))
 }
 
 /// The result of the checks before a run.
@@ -257,8 +317,10 @@ async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Startup, Error> 
                 "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
                 holder.expires()
             );
-            run.reporter.error(line.clone(), None).await;
-            Startup::Answered(Answer::Only(Returned::refused(&run.function, &line)))
+            Startup::Answered(Answer::Refused {
+                because: Refused::Locked,
+                line,
+            })
         }
     })
 }
@@ -274,7 +336,9 @@ fn refused_as_a_whole(error: &Error) -> String {
             format!("the database {database} does not exist")
         }
         (Kind::Cancelled, _) => "stopped: the run was cancelled".to_owned(),
-        (Kind::BadRequest, None) if error.operation() == operation::ARGUMENTS => {
+        (Kind::BadRequest, None)
+            if [operation::ARGUMENTS, operation::BRAKE].contains(&error.operation()) =>
+        {
             error.detail().to_owned()
         }
         _ => error.to_string(),

@@ -59,7 +59,7 @@ fn config_ini_is_read_as_kazoo_reads_it() {
     }
     let wrong = "[bigcouch]\nip = $HOST\nport = $PORT\nusername = admin\npassword = %41\n";
     let ran = usage_with(&server, wrong);
-    assert_eq!(ran.status, 2);
+    assert_eq!(ran.status, 4);
     assert!(
         ran.err
             .contains("unauthorized: Name or password is incorrect."),
@@ -269,7 +269,7 @@ fn certificate_file_is_set_by_option_or_environment() {
             .output(),
     ] {
         let ran = ProgramRun::of(&ran.unwrap());
-        assert_eq!(ran.status, 2);
+        assert_eq!(ran.status, 4);
         let start = "error: cannot connect to CouchDB on https://127.0.0.1:1 (from --couchdb): ";
         assert!(ran.err.starts_with(start), "{}", ran.err);
         assert!(
@@ -287,7 +287,7 @@ fn certificate_file_is_set_by_option_or_environment() {
 fn invisible_characters_are_shown_with_clean_number() {
     let ran = program(&["fix_numbers_apps_in_numbdb", "+1 (415)\u{200b}555-0100"]).output();
     let ran = ProgramRun::of(&ran.unwrap());
-    assert_eq!(ran.status, 2);
+    assert_eq!(ran.status, 1);
     assert_eq!(ran.out, "");
     assert!(
         ran.err.contains(r#""+1 (415)\u{200b}555-0100""#),

@@ -1,9 +1,12 @@
 //! Help, and the command line against the table of functions.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use crate::support::run;
-use kazoo_numbers::command::{CommandSpec, Frontend, commands, help};
+use crate::support::{CliServer, ProgramRun, program, run};
+use kazoo_numbers::command::{CommandSpec, Effect, Frontend, Group, commands, help, usage};
+use kazoo_numbers_cli::exit_status::ExitStatus;
+use kazoo_numbers_generator::Options;
 
 fn specs() -> impl Iterator<Item = &'static CommandSpec> {
     commands()
@@ -40,20 +43,115 @@ fn function_help_names_parameters_and_deletion() {
 }
 
 #[test]
-fn help_lists_exactly_functions_and_tools() {
+fn first_page_is_one_screen_with_groups_and_marks() {
     let printed = run(&["--help"]);
-    assert_eq!(printed.status, 0);
+    assert_eq!((printed.status, printed.err.as_str()), (0, ""));
+    let lines = printed.lines();
+    assert!(lines.len() <= 50, "{}: {}", lines.len(), printed.out);
+    for line in &lines {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     assert!(printed.out.contains("http://user:password@host:port"));
-    let list = printed.out.split("Functions and tools:").nth(1).unwrap();
-    let listed: BTreeSet<&str> = list
-        .lines()
-        .take_while(|line| *line != "Options:")
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
-        .filter_map(|line| line.split_whitespace().next())
+    let words: BTreeSet<&str> = printed.out.split([' ', ',', '\n']).collect();
+    for group in Group::ALL {
+        let mut rows = specs().filter(|spec| spec.group == group).peekable();
+        let is_named = lines.iter().any(|line| {
+            let name = line.split(' ').next();
+            name == Some(group.name())
+        });
+        assert_eq!(is_named, rows.peek().is_some(), "{}", group.name());
+    }
+    let deleting: BTreeSet<&str> = specs()
+        .filter(|spec| spec.deletes_documents())
+        .map(|spec| spec.name)
         .collect();
-    let mut expected: BTreeSet<&str> = specs().map(|spec| spec.name).collect();
-    expected.extend(["completion", "port"]);
-    assert_eq!(listed, expected);
+    for spec in specs().filter(|spec| spec.is_main) {
+        let mark = if deleting.contains(spec.name) {
+            "!"
+        } else {
+            ""
+        };
+        let shown = format!("{}{mark}", spec.name);
+        assert!(words.contains(shown.as_str()), "{shown}: {}", printed.out);
+    }
+    for status in ExitStatus::ALL {
+        assert!(words.contains(status.code().to_string().as_str()));
+    }
+}
+
+/// The names that a listing of functions begins lines with.
+fn listed(text: &str) -> BTreeSet<&str> {
+    text.lines()
+        .filter(|line| !line.starts_with(' ') && !line.contains(": "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
+}
+
+#[test]
+fn groups_list_exactly_functions_and_tools() {
+    let mut all = BTreeSet::new();
+    for group in Group::ALL {
+        let printed = run(&["help", group.name()]);
+        assert_eq!((printed.status, printed.err.as_str()), (0, ""));
+        let title = format!("{}: {}", group.name(), group.title());
+        assert!(printed.out.contains(&title), "{}", printed.out);
+        let (_, list) = printed.out.split_once(&title).unwrap();
+        for name in listed(list) {
+            assert!(all.insert(name.to_owned()), "{name} is in two groups");
+        }
+    }
+    let functions = specs().map(|spec| spec.name);
+    let expected: BTreeSet<String> = functions
+        .chain(["completion", "man", "port"])
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(all, expected);
+    let both = run(&["help", "runs"]);
+    assert!(both.out.starts_with("runs\n    Lists the runs"));
+}
+
+#[test]
+fn options_are_offered_and_accepted_only_where_they_mean_something() {
+    let has = |function: &str, option: &str| {
+        let shown = run(&[function, "--help"]).out;
+        let words: Vec<&str> = shown.split_whitespace().collect();
+        words.contains(&option)
+    };
+    for (function, option, expected) in [
+        ("audit", "--dry-run", false),
+        ("audit", "--wait", false),
+        ("audit", "--journal", true),
+        ("audit", "--format", true),
+        ("runs", "--journal", true),
+        ("runs", "--no-journal", false),
+        ("runs", "--parallel", false),
+        ("undo", "--dry-run", true),
+        ("undo", "--no-journal", false),
+        ("undo", "--wait", true),
+        ("fix_number", "--wait", false),
+        ("fix_number", "--dry-run", true),
+        ("migrate_unassigned_numbers", "--no-lock", true),
+        ("migrate", "--dry-run", false),
+        ("migrate", "--json", true),
+        ("help", "--report", false),
+        ("copy_number_dbs_to_accounts", "--format", false),
+        ("completion", "--dry-run", false),
+    ] {
+        assert_eq!(has(function, option), expected, "{function} {option}");
+    }
+    for line in [
+        &["audit", "--dry-run"][..],
+        &["--dry-run", "audit"],
+        &["runs", "--parallel", "3"],
+        &["fix_number", "a", "+1", "--wait"],
+        &["undo", "x", "--no-journal"],
+    ] {
+        let refused = run(line);
+        let option = line.iter().find(|word| word.starts_with("--")).unwrap();
+        let function = line.iter().find(|word| !word.starts_with("--")).unwrap();
+        let expected = format!("error: {option} cannot be used with {function}\n");
+        assert_eq!((refused.status, refused.err), (1, expected), "{line:?}");
+    }
 }
 
 #[test]
@@ -76,6 +174,7 @@ fn help_for_functions_and_tools_needs_no_server() {
     );
     let all = run(&["help"]);
     assert_eq!((all.status, &all.out), (0, &run(&["--help"]).out));
+    assert!(all.lines().len() < 51);
     let erlangs = run(&["help", "cancel"]);
     assert!(erlangs.out.contains("not from here"), "{}", erlangs.out);
 }
@@ -83,7 +182,7 @@ fn help_for_functions_and_tools_needs_no_server() {
 #[test]
 fn help_for_unknown_name_lists_known_names() {
     let refused = run(&["help", "fix_numebr"]);
-    assert_eq!(refused.status, 2);
+    assert_eq!(refused.status, 1);
     assert!(
         refused
             .err
@@ -92,15 +191,124 @@ fn help_for_unknown_name_lists_known_names() {
 }
 
 #[test]
-fn shell_completion_has_every_function() {
+fn unknown_function_names_the_nearest_first() {
+    for (given, nearest) in [
+        ("fix_numebr", "fix_number"),
+        ("copy_number_db_to_accounts", "copy_number_dbs_to_accounts"),
+        ("undu", "undo"),
+        ("completoin", "completion"),
+    ] {
+        let refused = run(&[given]);
+        assert_eq!((refused.status, refused.out.as_str()), (1, ""));
+        let start = format!("error: there is no function \"{given}\"; the nearest are {nearest}");
+        assert!(refused.err.starts_with(&start), "{}", refused.err);
+    }
+}
+
+/// The candidates of the shell for the last of these words.
+fn offered(words: &[&str], data: &Path) -> Vec<String> {
+    let at = words.len().to_string();
+    let line = [&["--", "kazoo-numbers"], words].concat();
+    let ran = program(&line)
+        .env("KAZOO_NUMBERS_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", at)
+        .env("_CLAP_IFS", "\n")
+        .env("XDG_DATA_HOME", data)
+        .output()
+        .unwrap();
+    let ran = ProgramRun::of(&ran);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    ran.lines().into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn completion_offers_functions_options_carriers_features_and_runs() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = run(&["completion", shell]);
-        assert_eq!(script.status, 0, "{shell}");
-        for spec in specs() {
-            assert!(script.out.contains(spec.name), "{shell}: {}", spec.name);
-        }
+        assert_eq!((script.status, script.err.as_str()), (0, ""), "{shell}");
+        assert!(script.out.contains("KAZOO_NUMBERS_COMPLETE"), "{shell}");
     }
     assert_eq!(run(&["completion", "cmd.exe"]).status, 1);
+
+    let data = tempfile::tempdir().unwrap();
+    let names: BTreeSet<String> = offered(&[""], data.path()).into_iter().collect();
+    for spec in specs() {
+        assert!(names.contains(spec.name), "{}", spec.name);
+    }
+    let has = |words: &[&str], value: &str| {
+        let offered = offered(words, data.path());
+        assert!(
+            offered.iter().any(|one| one == value),
+            "{words:?}: {offered:?}"
+        );
+    };
+    has(&["help", "ca"], "carrier");
+    has(&["help", "ma"], "man");
+    has(&["add_allowed_feature_on_number", ""], "e911");
+    has(&["convert_carrier_module", "knm_te"], "knm_telnyx");
+    has(&["convert_carrier_module", "x", "knm_lo"], "knm_local");
+    has(&["undo", "x", ""], "any_cluster");
+    has(&["undo", "x", "--dry"], "--dry-run");
+    let of_audit = offered(&["audit", "--"], data.path());
+    assert!(of_audit.contains(&"--format".to_owned()), "{of_audit:?}");
+    assert!(!of_audit.contains(&"--dry-run".to_owned()), "{of_audit:?}");
+
+    let server = CliServer::seeded(&Options {
+        accounts: 3,
+        numbers: 30,
+        drift: 1.0,
+        ..Options::default()
+    });
+    let own = tempfile::tempdir().unwrap();
+    let own = own.path().to_str().unwrap();
+    server.run(&["copy_number_dbs_to_accounts", "--journal", own]);
+    let ids: Vec<String> = std::fs::read_dir(own)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| name.trim_end_matches(".journal").to_owned())
+        .collect();
+    assert_eq!(ids.len(), 1);
+    let of_others = offered(&["undo", "20"], data.path());
+    assert_eq!(of_others, Vec::<String>::new());
+    has(&["undo", "--journal", own, "20"], &ids[0]);
+}
+
+#[test]
+fn manual_pages_have_every_function_and_exit_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("man1");
+    let written = run(&["man", folder.to_str().unwrap()]);
+    assert_eq!((written.status, written.out.as_str()), (0, ""));
+    let plain = |page: &str| {
+        assert!(page.is_ascii());
+        let escapes = [("\\-", "-"), ("\\*(Aq", "'"), ("\\[u2026]", "…")];
+        escapes
+            .iter()
+            .fold(page.to_owned(), |page, (from, to)| page.replace(from, to))
+    };
+    let read = |name: &str| plain(&std::fs::read_to_string(folder.join(name)).unwrap());
+    let program = read("kazoo-numbers.1");
+    assert_eq!(program, plain(&run(&["man"]).out));
+    let mut names = BTreeSet::from(["kazoo-numbers.1".to_owned()]);
+    for spec in specs() {
+        assert!(program.contains(&usage(spec)), "{}", usage(spec));
+        assert!(program.contains(spec.help), "{}", spec.help);
+        let name = format!("kazoo-numbers-{}.1", spec.name);
+        let page = read(&name);
+        assert!(page.contains(spec.help), "{page}");
+        let writes = spec.effect != Effect::Reads && !spec.needs_kazoo;
+        assert_eq!(page.contains("--dry-run"), writes, "{name}");
+        names.insert(name);
+    }
+    for status in ExitStatus::ALL {
+        assert!(program.contains(status.meaning()), "{}", status.meaning());
+    }
+    let files = std::fs::read_dir(&folder).unwrap();
+    let files: BTreeSet<String> = files
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(files, names);
+    assert_eq!(run(&["man", "/proc/none"]).status, 2);
 }
 
 #[test]

@@ -40,12 +40,17 @@ fn first_interrupt_stops_cleanly_and_next_run_completes() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let server = CliServer::seeded(&options(200));
         let mut running = server
-            .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "4"])
+            .program(&[
+                "copy_number_dbs_to_accounts",
+                "--requests-per-second",
+                "4",
+                "--json",
+            ])
             .piped();
         let mut out = BufReader::new(running.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
-        assert!(line.contains("numbers%2F"), "{line}");
+        assert!(line.contains("progress"), "{line}");
         send(&running, signal);
         assert_eq!(
             ends_within(&mut running, Duration::from_secs(1)),
@@ -53,7 +58,10 @@ fn first_interrupt_stops_cleanly_and_next_run_completes() {
         );
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
-        assert!(rest.contains("stopped: the run was cancelled"), "{rest}");
+        let error = r#"{"event":"error","data":{"line":"stopped: the run was cancelled","hint":null,"kind":"cancelled"}}"#;
+        assert!(rest.contains(error), "{rest}");
+        let result = format!(r#""exit_status":{status}"#);
+        assert!(rest.lines().last().unwrap().contains(&result), "{rest}");
         let mut message = String::new();
         let mut err = running.stderr.take().unwrap();
         err.read_to_string(&mut message).unwrap();
@@ -107,7 +115,12 @@ fn terminal_shows_progress_line_and_same_output() {
 fn concurrent_run_is_refused_waits_or_skips_lock() {
     let server = CliServer::seeded(&options(200));
     let mut running = server
-        .program(&["copy_number_dbs_to_accounts", "--requests-per-second", "4"])
+        .program(&[
+            "copy_number_dbs_to_accounts",
+            "--requests-per-second",
+            "4",
+            "--json",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -116,7 +129,7 @@ fn concurrent_run_is_refused_waits_or_skips_lock() {
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     let refused = server.run(&["purge_deleted"]);
-    assert_eq!(refused.status, 2);
+    assert_eq!(refused.status, 3);
     assert_eq!(refused.out, "");
     assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
     assert!(

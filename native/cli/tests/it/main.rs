@@ -10,12 +10,14 @@
 
 mod commands;
 mod connecting;
+mod exit_statuses;
 mod help;
 mod interrupts;
 mod journals;
 mod killed;
 mod logs;
 mod memory;
+mod output;
 mod refusals;
 mod support;
 mod tools;

@@ -1,4 +1,4 @@
-//! Errors: one line, the exit status of `sup`, and no secret.
+//! Errors: one line, the exit status, and no secret.
 
 use std::net::TcpListener;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ const ACCOUNT: &str = "4b87ccf02d8846f06c3b1f0e04e76bfd";
 #[test]
 fn invalid_argument_is_refused_in_one_line() {
     let refused = run(&["copy_single_account_to_number_dbs", "bogus"]);
-    assert_eq!(refused.status, 2);
+    assert_eq!(refused.status, 1);
     assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
     let start = "error: copy_single_account_to_number_dbs: argument 1 is \"bogus\"; expected";
     assert!(refused.err.starts_with(start), "{}", refused.err);
@@ -23,7 +23,7 @@ fn invalid_argument_is_refused_in_one_line() {
 #[test]
 fn single_number_to_account_db_returns_its_reason() {
     let refused = run(&["copy_single_number_to_account_db", "+14155550100", "bogus"]);
-    assert_eq!(refused.status, 2);
+    assert_eq!(refused.status, 1);
     let lines = refused.lines();
     assert_eq!(lines.len(), 1, "{}", refused.out);
     assert!(lines[0].starts_with("{error,<<\"") && lines[0].ends_with("\">>}"));
@@ -33,9 +33,10 @@ fn single_number_to_account_db_returns_its_reason() {
 fn refusal_is_json_with_json_option() {
     let refused = run(&["--json", "fix_account_db_numbers", "bogus"]);
     let events = refused.json();
-    assert_eq!(events[0]["event"], "refused");
+    assert_eq!(events[0]["event"], "error");
     assert_eq!(events[1]["data"]["returned"]["no_return"], 2);
-    assert_eq!(events[1]["data"]["exit_status"], 2);
+    assert_eq!(events[1]["data"]["exit_status"], 1);
+    assert_eq!(events[1]["data"]["ended"], "usage");
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn command_for_kazoo_is_refused_and_local_command_needs_no_server() {
 #[test]
 fn missing_address_error_names_sources() {
     let failed = run(&["copy_number_dbs_to_accounts"]);
-    assert_eq!(failed.status, 2);
+    assert_eq!(failed.status, 4);
     assert_eq!(
         failed.err,
         "error: cannot connect to CouchDB: no address is configured: COUCHDB_URL is not set, and there is no \
@@ -104,7 +105,7 @@ fn wrong_credentials_are_not_printed() {
     let server = CliServer::start();
     let wrong = format!("http://admin:{PASSWORD}-wrong@{}", server.address());
     let failed = server.run(&["--couchdb", &wrong, "copy_number_dbs_to_accounts"]);
-    assert_eq!(failed.status, 2, "{}{}", failed.out, failed.err);
+    assert_eq!(failed.status, 4, "{}{}", failed.out, failed.err);
     let why = format!(
         " on http://{} (from --couchdb): unauthorized: Name or password is incorrect. (401)",
         server.address()

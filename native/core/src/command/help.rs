@@ -2,20 +2,15 @@
 
 use super::argument::Refusal;
 use super::catalog::all;
+use super::group::Group;
 use super::parameter::Parameter;
 use super::spec::{CommandSpec, Effect, Origin};
-use crate::report::{Frontend, shown};
+use crate::report::{Frontend, nearest, shown};
 
-/// The least similarity of a name to an existing one that is suggested for it. 1 is equality.
-const NEAR: f64 = 0.8;
-
-/// The most names that are suggested for an unknown one.
-const OFFERED: usize = 3;
-
-/// Refuses a topic of `help` that is not a function, with or without an arity.
+/// Refuses a topic of `help` that is neither a group nor a function, with or without an arity.
 pub(super) fn check_topic(given: &str) -> Result<(), Refusal> {
     let name = without_arity(given);
-    if forms(name).is_empty() {
+    if forms(name).is_empty() && Group::find(name).is_none() {
         return Err(Refusal::new(format!("help: {}", no_such(name))));
     }
     Ok(())
@@ -30,35 +25,43 @@ fn without_arity(given: &str) -> &str {
 
 /// The message for an unknown function, with suggestions.
 pub(super) fn no_such(name: &str) -> String {
+    unknown_function(name, &[])
+}
+
+/// The message for an unknown function. `tools`: names of the caller that are suggested, too.
+pub fn unknown_function(name: &str, tools: &[&'static str]) -> String {
     let line = format!("there is no function {}", shown(name));
-    match nearest(name).as_slice() {
+    let names = all().map(|spec| spec.name).chain(tools.iter().copied());
+    match nearest(name, names).as_slice() {
         [] => line,
         names => format!("{line}; the nearest are {}", names.join(", ")),
     }
 }
 
-/// The most similar names, best first.
-fn nearest(name: &str) -> Vec<&'static str> {
-    // A text longer than every name resembles none of them, and comparing it takes time.
-    if name.len() > 100 {
-        return Vec::new();
+/// `help/0` and `help/1`: lists all functions or those of a group, or describes one function.
+pub fn help(topic: Option<&str>, frontend: Frontend) -> Vec<String> {
+    let Some(name) = topic else {
+        return list(all(), frontend);
+    };
+    let mut lines = about(&forms(without_arity(name)), frontend);
+    // Some functions are named like a group. In Erlang, help describes the function alone.
+    if let Some(group) = Group::find(name)
+        && (lines.is_empty() || frontend == Frontend::CommandLine)
+    {
+        lines.extend(help_of_group(group, frontend));
     }
-    let mut near: Vec<(f64, &'static str)> = all()
-        .map(|spec| (strsim::jaro_winkler(name, spec.name), spec.name))
-        .filter(|(likeness, _)| *likeness >= NEAR)
-        .collect();
-    near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    near.dedup_by_key(|(_, name)| *name);
-    near.truncate(OFFERED);
-    near.into_iter().map(|(_, name)| name).collect()
+    lines
 }
 
-/// `help/0` and `help/1`: lists all functions, or describes one.
-pub fn help(topic: Option<&str>, frontend: Frontend) -> Vec<String> {
-    match topic {
-        None => list(frontend),
-        Some(name) => about(&forms(without_arity(name)), frontend),
-    }
+/// The functions of a group.
+pub fn help_of_group(group: Group, frontend: Frontend) -> Vec<String> {
+    let title = format!("{}: {}", group.name(), group.title());
+    let rows = all().filter(|spec| spec.group == group && is_called_by(spec, frontend));
+    std::iter::once(title).chain(list(rows, frontend)).collect()
+}
+
+fn is_called_by(spec: &CommandSpec, frontend: Frontend) -> bool {
+    frontend == Frontend::Erlang || spec.origin != Origin::Erlang
 }
 
 fn forms(name: &str) -> Vec<&'static CommandSpec> {
@@ -67,8 +70,8 @@ fn forms(name: &str) -> Vec<&'static CommandSpec> {
     forms
 }
 
-fn list(frontend: Frontend) -> Vec<String> {
-    let mut lines: Vec<String> = all()
+fn list(rows: impl Iterator<Item = &'static CommandSpec>, frontend: Frontend) -> Vec<String> {
+    let mut lines: Vec<String> = rows
         .flat_map(|spec| {
             let mark = match (spec.needs_kazoo, spec.deletes_documents()) {
                 (true, _) => " Needs Kazoo.",

@@ -6,6 +6,7 @@ mod argument;
 mod catalog;
 mod forms;
 mod given;
+mod group;
 mod help;
 mod parameter;
 mod parse;
@@ -17,11 +18,12 @@ pub use crate::lease::Scope;
 pub use crate::report::Frontend;
 pub use argument::{Argument, Refusal};
 pub use catalog::{all, find};
-pub use help::{effect, example, help, usage};
+pub use group::Group;
+pub use help::{effect, example, help, help_of_group, unknown_function, usage};
 pub use parameter::Parameter;
 pub use parse::parse;
 pub use parsed::Command;
-pub use spec::{Brake, CommandSpec, Effect, Family, Origin, Returns};
+pub use spec::{Brake, CommandSpec, Effect, Family, Journaling, Origin, Returns};
 
 /// The commands of this library in the order of the catalog: those of Kazoo's module and the additional ones.
 pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::argument::Argument;
-use crate::commands::{Answer, FAILED, NOT_HERE, Returned, plans};
+use crate::commands::{Answer, Ending, FAILED, NOT_HERE, Returned, plans};
 use crate::engine::Run;
 use crate::lease::Scope;
 use couchdb::Error;
@@ -80,7 +80,9 @@ impl Prepared {
                 Box::pin(async move {
                     match work(run.clone()).await? {
                         // The command refused itself.
-                        Answer::Only(refused @ Returned::Code(_)) => Ok(Answer::Only(refused)),
+                        refused @ (Answer::Only(Returned::Code(_))
+                        | Answer::Ended(..)
+                        | Answer::Refused { .. }) => Ok(refused),
                         _ => plans::finish(&run).await,
                     }
                 })
@@ -113,7 +115,7 @@ impl Prepared {
         let refusal = Some(line.clone());
         let refused = Self::answer(move |run| async move {
             run.reporter.error(format!("error: {line}"), None).await;
-            Ok(Answer::Only(Returned::Code(FAILED)))
+            Ok(Answer::Ended(Returned::Code(FAILED), Ending::Usage))
         });
         Self {
             refusal,

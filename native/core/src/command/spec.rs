@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::argument::Refusal;
 use super::given::Given;
+use super::group::Group;
 use super::parameter::Parameter;
 use super::prepared::Prepared;
 use crate::lease::Scope;
@@ -82,6 +83,19 @@ pub enum Returns {
     Any,
 }
 
+/// The use of the journals by a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Journaling {
+    /// Nothing.
+    None,
+    /// It deletes old ones.
+    Prunes,
+    /// It keeps one of what it writes, and deletes old ones.
+    Keeps,
+    /// It reads them, so it cannot do without.
+    Needs,
+}
+
 pub(super) type Prepare = fn(&mut Given<'_>) -> Result<Prepared, Refusal>;
 
 /// A command of one arity.
@@ -93,10 +107,18 @@ pub struct CommandSpec {
     pub parameters: &'static [Parameter],
     /// The kind of work.
     pub family: Family,
+    /// The group in which help lists it.
+    pub group: Group,
+    /// Whether the first page of help names it.
+    pub is_main: bool,
     /// The provider.
     pub origin: Origin,
     /// The effect on the data.
     pub effect: Effect,
+    /// How it uses the journals.
+    pub journals: Journaling,
+    /// Whether it sends requests to CouchDB.
+    pub needs_server: bool,
     /// Whether it works only inside Kazoo.
     pub needs_kazoo: bool,
     /// How much of the cluster it may change. `None`: no numbers. The arguments can narrow the scope.
@@ -136,8 +158,12 @@ impl CommandSpec {
             name,
             parameters,
             family,
+            group: Group::of_family(family),
+            is_main: false,
             origin: Origin::Kazoo,
             effect: Effect::Reads,
+            journals: Journaling::None,
+            needs_server: true,
             needs_kazoo: false,
             scope: None,
             has_fixed_output: false,
@@ -157,6 +183,7 @@ impl CommandSpec {
     pub(super) const fn writes(self) -> Self {
         Self {
             effect: Effect::Writes,
+            journals: Journaling::Keeps,
             ..self
         }
     }
@@ -165,6 +192,7 @@ impl CommandSpec {
     pub(super) const fn deletes(self) -> Self {
         Self {
             effect: Effect::Deletes,
+            journals: Journaling::Keeps,
             ..self
         }
     }
@@ -242,10 +270,37 @@ impl CommandSpec {
         Self { origin, ..self }
     }
 
+    /// Sets the group, where it is not that of the family.
+    pub(super) const fn group(self, group: Group) -> Self {
+        Self { group, ..self }
+    }
+
+    /// Puts it on the first page of help.
+    pub(super) const fn main(self) -> Self {
+        Self {
+            is_main: true,
+            ..self
+        }
+    }
+
+    /// Sets what it does with the journals, where that does not follow from its effect.
+    pub(super) const fn journals(self, journals: Journaling) -> Self {
+        Self { journals, ..self }
+    }
+
+    /// Says that it sends no request.
+    pub(super) const fn local(self) -> Self {
+        Self {
+            needs_server: false,
+            ..self
+        }
+    }
+
     /// Limits it to Kazoo.
     pub(super) const fn needs_kazoo(self) -> Self {
         Self {
             needs_kazoo: true,
+            needs_server: false,
             effect: Effect::Writes,
             ..self
         }

@@ -1,5 +1,7 @@
 //! The result of a command.
 
+use super::ending::{Ending, Refused};
+
 /// The exit code of a run with failures and of a refused command.
 pub const FAILED: u8 = 2;
 
@@ -58,6 +60,15 @@ pub(crate) enum Answer {
     Listed,
     /// Print nothing more, and return this value.
     Only(Returned),
+    /// As `Only`, and the run ended for this reason.
+    Ended(Returned, Ending),
+    /// The run is refused. `line` is printed as an error.
+    Refused {
+        /// The reason.
+        because: Refused,
+        /// The whole line.
+        line: String,
+    },
     /// Print help about this function, or about all.
     Help(Option<String>),
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::answer::Answer;
+use super::ending::Refused;
 use super::number_database;
 use super::plans::open;
 use crate::engine::{MAKE_PLANNED, Run, unreadable};
@@ -18,22 +19,24 @@ use document::Document;
 /// The most documents of a database that are listed as changed since the plan.
 const LISTED: usize = 20;
 
-/// Opens a plan for this cluster.
+/// Opens a plan. The answer, if it is for another cluster.
 ///
 /// # Errors
 ///
-/// There is no such plan, it cannot be used, or it is for another cluster.
-pub(crate) async fn check(run: &Run, plan: &str) -> Result<Arc<Plan>, Error> {
+/// There is no such plan, or it cannot be used.
+pub(crate) async fn check(run: &Run, plan: &str) -> Result<Result<Arc<Plan>, Answer>, Error> {
     let opened = open(run, plan)?;
     let start = &opened.start.start;
     if !run.cluster.is_of(start).await? {
-        return Err(refused(format!(
-            "plan {plan} is for another cluster ({}) than this one ({}): nothing is done",
+        let line = format!(
+            "error: plan {plan} is for another cluster ({}) than this one ({}): nothing is done",
             start.server,
             run.cluster.url().await?
-        )));
+        );
+        let because = Refused::OtherCluster;
+        return Ok(Err(Answer::Refused { because, line }));
     }
-    Ok(Arc::new(opened))
+    Ok(Ok(Arc::new(opened)))
 }
 
 fn refused(line: String) -> Error {
@@ -47,10 +50,12 @@ pub(crate) async fn apply(run: &Arc<Run>, plan: &Plan, stale: Stale) -> Result<A
     if !changed.is_empty() && stale == Stale::Refuse {
         list(run, &changed).await;
         let count: usize = changed.values().map(Vec::len).sum();
-        return Err(refused(format!(
-            "{count} documents changed since the plan was made: nothing is done; plan again, or apply the others with {}",
+        let line = format!(
+            "error: {count} documents changed since the plan was made: nothing is done; plan again, or apply the others with {}",
             Stale::SKIP
-        )));
+        );
+        let because = Refused::StalePlan;
+        return Ok(Answer::Refused { because, line });
     }
     for name in steps.created().filter_map(DatabaseName::new) {
         let server = run.cluster.server(Some(&name)).await?;

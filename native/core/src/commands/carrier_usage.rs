@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::answer::Answer;
 use crate::engine::Run;
 use crate::kazoo::DatabaseName;
+use crate::report::Event;
 use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange, string};
@@ -53,16 +54,22 @@ pub(crate) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<
         .await?;
     let mut totals = Counts::new();
     for (database, counts) in counted.into_iter().flatten() {
-        run.reporter.output(format!("{database}:")).await;
-        for (module, numbers) in counts {
-            run.reporter.output(format!("{module}: {numbers}")).await;
-            *totals.entry(module).or_default() += numbers;
+        for (module, numbers) in &counts {
+            *totals.entry(module.clone()).or_default() += numbers;
         }
+        run.reporter
+            .send(Event::CarrierUsage {
+                database: Some(database.encoded()),
+                modules: counts,
+            })
+            .await;
     }
-    run.reporter.output("Totals:".to_owned()).await;
-    for (module, numbers) in totals {
-        run.reporter.output(format!("{module}: {numbers}")).await;
-    }
+    run.reporter
+        .send(Event::CarrierUsage {
+            database: None,
+            modules: totals,
+        })
+        .await;
     Ok(Answer::Listed)
 }
 

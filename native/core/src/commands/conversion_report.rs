@@ -66,35 +66,3 @@ pub(super) fn failures_of(
     }
     failed
 }
-
-/// Prints the converted numbers and the failed numbers.
-pub(super) async fn print(
-    run: &Run,
-    target: &str,
-    numbers: &BTreeSet<String>,
-    failed: &BTreeMap<String, String>,
-) {
-    let converted: Vec<&String> = numbers
-        .iter()
-        .filter(|number| !failed.contains_key(*number))
-        .collect();
-    let reporter = &run.reporter;
-    reporter
-        .output(format!(
-            "updated carrier module to {target} for {}:",
-            converted.len()
-        ))
-        .await;
-    for number in converted {
-        reporter.output(number.clone()).await;
-    }
-    reporter
-        .output(format!(
-            "updating carrier module failed for {}:",
-            failed.len()
-        ))
-        .await;
-    for (number, reason) in failed {
-        reporter.output(format!("{number}: {reason}")).await;
-    }
-}

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::answer::{Answer, FAILED, Returned};
-use super::conversion_report::{Origins, failures_of, print};
+use super::conversion_report::{Origins, failures_of};
+use super::ending::Ending;
 use crate::engine::{End, InPlace, Run, Target};
 use crate::journal::Journals;
 use crate::kazoo::{
@@ -14,9 +15,10 @@ use crate::kazoo::{
 };
 use crate::plan::{self, Cause, Decision, Source, has_module, source_in_number_database};
 use crate::repair::{Assignment, Copies, CopySource, copy_to_account};
+use crate::report::{Conversion, Event, nearest, shown};
 use crate::selection::NumberDatabases;
 use couchdb::Error;
-use document::{Document, IdRange};
+use document::{Document, IdRange, string};
 
 /// The answer for a target module that the host does not know. The check runs first, so nothing is read or locked
 /// (docs/specification.md#bad-carrier-module).
@@ -26,14 +28,16 @@ pub(crate) async fn bad_target(run: &Run, target: &str) -> Option<Answer> {
         return None;
     }
     let line = format!("Bad carrier module: {target}");
-    run.reporter.output(line).await;
-    Some(Answer::Only(Returned::Code(FAILED)))
+    run.reporter.error(line, None).await;
+    Some(Answer::Ended(Returned::Code(FAILED), Ending::Usage))
 }
 
 /// The converted numbers of one database and the copies to update.
 #[derive(Default)]
 struct Converted {
     numbers: BTreeSet<String>,
+    /// The other modules that numbers of the database have.
+    others: BTreeSet<String>,
     followers: Vec<(AccountId, CopySource)>,
 }
 
@@ -59,11 +63,19 @@ pub(crate) async fn convert(
         .await?;
     let mut lists = Vec::new();
     let mut followers = Vec::new();
+    let mut others = BTreeSet::new();
     for (database, converted) in converted {
         lists.push((database, converted.numbers));
         followers.extend(converted.followers);
+        others.extend(converted.others);
     }
     followers.extend(broken_off(run, &followers).await?);
+    let has_none = lists.iter().all(|(_, numbers)| numbers.is_empty()) && followers.is_empty();
+    if has_none && run.reporter.failures().is_empty() {
+        run.reporter
+            .warn(unused(run, &source, &target, &others))
+            .await;
+    }
     let origins = Origins::of(
         &lists,
         followers
@@ -72,17 +84,49 @@ pub(crate) async fn convert(
     );
     follow(run, followers).await?;
     for (database, numbers) in lists {
-        run.reporter
-            .output(format!(
-                "attempt to convert numbers with carrier module {source} to {target} in database {database}"
-            ))
-            .await;
         let failed = failures_of(run, &numbers, |place, number| {
             origins.concerns(&database, place, number)
         });
-        print(run, &target, &numbers, &failed).await;
+        let source = Some(source.clone());
+        report(run, Some(&database), source, &target, numbers, failed).await;
     }
     Ok(Answer::Listed)
+}
+
+/// Reports the converted numbers and the failed ones.
+async fn report(
+    run: &Run,
+    database: Option<&DatabaseName>,
+    source: Option<String>,
+    target: &str,
+    mut numbers: BTreeSet<String>,
+    failed: BTreeMap<String, String>,
+) {
+    numbers.retain(|number| !failed.contains_key(number));
+    run.reporter
+        .send(Event::Conversion(Conversion {
+            database: database.map(DatabaseName::encoded),
+            source,
+            target: target.to_owned(),
+            converted: numbers.into_iter().collect(),
+            failed,
+        }))
+        .await;
+}
+
+/// The warning about a module that no number has, with the most similar one that numbers have. A known module needs none: its
+/// numbers may all be converted.
+fn unused(run: &Run, source: &str, target: &str, others: &BTreeSet<String>) -> String {
+    let line = format!("no number has the carrier module {}", shown(source));
+    let carriers = run.cluster.host().carriers();
+    if is_valid_target(source, carriers.as_deref()) {
+        return line;
+    }
+    let others = others.iter().map(String::as_str);
+    match nearest(source, others.filter(|other| *other != target)).first() {
+        Some(meant) => format!("{line}; did you mean {meant}?"),
+        None => line,
+    }
 }
 
 /// `convert_carrier_module_number`
@@ -102,7 +146,7 @@ pub(crate) async fn convert_number(
     }
     let listed = BTreeSet::from([listed]);
     let failed = failures_of(run, &listed, |_, _| true);
-    print(run, target, &listed, &failed).await;
+    report(run, None, None, target, listed, failed).await;
     Ok(Answer::Listed)
 }
 
@@ -126,6 +170,12 @@ async fn convert_in(
         let mut misfiled = Vec::new();
         for document in page {
             if !has_module(&document, source) {
+                let module = document.get("pvt_module_name").and_then(string);
+                if let Some(module) = module
+                    && !all.others.contains(module.as_ref())
+                {
+                    all.others.insert(module.into_owned());
+                }
                 continue;
             }
             let facts = NumberFacts::of(&document);

@@ -7,7 +7,7 @@ use super::known_features::{print_known, unknown};
 use crate::engine::{InPlace, Numbered, Run};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Cause, Decision, edit_features, features_of};
-use crate::report::Reason;
+use crate::report::{Event, Features, Reason};
 use crate::selection::{Edit, FeatureList};
 use couchdb::Error;
 use document::Document;
@@ -49,7 +49,7 @@ async fn print_unread(run: &Run) -> Answer {
             };
             for number in numbers {
                 let line = format!("Error with number {number}: {word}");
-                run.reporter.output(line).await;
+                run.reporter.error(line, None).await;
             }
         }
     }
@@ -71,14 +71,12 @@ pub(crate) async fn show_on_number(run: &Arc<Run>, given: String) -> Result<Answ
 
 async fn print_number(run: &Run, document: &Document) {
     run.reporter
-        .output(format!("Feature permissions on {}:", document.id()))
+        .send(Event::Features(Features::Number {
+            number: document.id().to_owned(),
+            allowed: features_of(document, ALLOWED),
+            denied: features_of(document, DENIED),
+        }))
         .await;
-    for (title, field) in [("allowed", ALLOWED), ("denied", DENIED)] {
-        let features = features_of(document, field);
-        run.reporter
-            .output(format!("\tFeatures {title}: {}", features.join(" ")))
-            .await;
-    }
 }
 
 /// The four commands that edit a number's features. Both copies of its document are edited.

@@ -1,14 +1,16 @@
 //! The answer for a feature that Kazoo does not know.
 
 use super::answer::{Answer, Returned};
+use super::ending::Ending;
 use crate::engine::Run;
 use crate::plan::KNOWN_FEATURES;
+use crate::report::{Event, Features};
 
 /// Prints the features that Kazoo knows.
 pub(super) async fn print_known(run: &Run) {
-    run.reporter.output("Known features:".to_owned()).await;
+    let features = KNOWN_FEATURES.map(str::to_owned).to_vec();
     run.reporter
-        .output(format!("\t{}", KNOWN_FEATURES.join(" ")))
+        .send(Event::Features(Features::Known { features }))
         .await;
 }
 
@@ -17,9 +19,8 @@ pub(super) async fn unknown(run: &Run, feature: &str) -> Option<Answer> {
     if KNOWN_FEATURES.contains(&feature) {
         return None;
     }
-    run.reporter
-        .output(format!("Feature '{feature}' is not a known feature."))
-        .await;
+    let line = format!("Feature '{feature}' is not a known feature.");
+    run.reporter.error(line, None).await;
     print_known(run).await;
-    Some(Answer::Only(Returned::NoReturn))
+    Some(Answer::Ended(Returned::NoReturn, Ending::Usage))
 }

@@ -9,6 +9,7 @@ mod conversion_report;
 pub(crate) mod convert_carrier;
 pub(crate) mod copy_to_accounts;
 pub(crate) mod copy_to_number_databases;
+mod ending;
 pub(crate) mod features;
 pub(crate) mod fix;
 pub(crate) mod fix_apps;
@@ -25,3 +26,4 @@ pub(crate) mod undo;
 
 pub(crate) use answer::Answer;
 pub use answer::{FAILED, NOT_HERE, Returned};
+pub use ending::{Ending, Refused};

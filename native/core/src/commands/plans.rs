@@ -97,8 +97,7 @@ async fn print(run: &Run, steps: &Steps, counts: PlanCounts, detail: Detail) -> 
 
 /// Ends the run of `plan`: saves the changes, and prints them with the way to make them.
 pub(crate) async fn finish(run: &Run) -> Result<Answer, Error> {
-    let steps = run.release()?.filter(|steps| !steps.is_empty());
-    let Some(steps) = steps else {
+    let Some(steps) = run.limited()?.filter(|steps| !steps.is_empty()) else {
         run.reporter.output("nothing to change".to_owned()).await;
         return Ok(Answer::Figures);
     };

@@ -6,6 +6,7 @@ use super::answer::{Answer, Returned};
 use crate::engine::{InPlace, Run, Target};
 use crate::kazoo::DatabaseName;
 use crate::plan::{self, Cause};
+use crate::report::Event;
 use crate::selection::NumberDatabases;
 use couchdb::Error;
 use document::{Document, IdRange};
@@ -28,9 +29,11 @@ pub(crate) async fn purge(
         let (_, counts) = run.reporter.tally().database(&database);
         let purged = counts.deleted;
         run.reporter
-            .output(format!(
-                "{database}: purged {purged} numbers in state {state}"
-            ))
+            .send(Event::Purged {
+                database: database.encoded(),
+                state,
+                numbers: purged,
+            })
             .await;
     }
     Ok(Answer::Printed(Returned::NoReturn))

@@ -9,6 +9,7 @@ use crate::kazoo::{DEFAULT_FEATURES_ALLOWED, DatabaseName, NUMBER_MANAGER};
 use crate::operation;
 use crate::plan::{Cause, Decision, KNOWN_FEATURES, edited_list};
 use crate::report::Reason;
+use crate::report::{Event, Features};
 use crate::selection::Edit;
 use couchdb::{Error, Kind};
 use document::{Change, Document, Object, quoted};
@@ -24,11 +25,9 @@ pub(crate) async fn show(run: &Run) -> Result<Answer, Error> {
 }
 
 async fn print(run: &Run, features: &[String]) {
+    let allowed = features.to_vec();
     run.reporter
-        .output("Features allowed on system config document:".to_owned())
-        .await;
-    run.reporter
-        .output(format!("\t{}", features.join(" ")))
+        .send(Event::Features(Features::SystemConfig { allowed }))
         .await;
 }
 

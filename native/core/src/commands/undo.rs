@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::answer::Answer;
+use super::ending::Refused;
 use crate::engine::{Rule, Run};
 use crate::journal::{Journals, PlannedWrite, RunStart};
 use crate::kazoo::{DatabaseName, KazooDatabase};
@@ -12,7 +14,7 @@ use couchdb::{Attachments, Error, Kind};
 use document::Object;
 
 /// Refuses a run that cannot be undone here, before all other work, the lock included.
-pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Error> {
+pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<Option<Answer>, Error> {
     let journals = run.journals()?;
     journals.prune(Some(id));
     let start = journals.start(id).map_err(|error| match error.kind() {
@@ -22,17 +24,19 @@ pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<(), Erro
         _ => error,
     })?;
     let Some(start) = start else {
-        return Ok(());
+        return Ok(None);
     };
     if on == OnCluster::Same && !run.cluster.is_of(&start).await? {
-        return Err(refused(format!(
-            "run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here anyway: undo {id} {}",
+        let line = format!(
+            "error: run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here anyway: undo {id} {}",
             start.server,
             run.cluster.url().await?,
             OnCluster::ANY
-        )));
+        );
+        let because = Refused::OtherCluster;
+        return Ok(Some(Answer::Refused { because, line }));
     }
-    Ok(())
+    Ok(None)
 }
 
 fn refused(line: String) -> Error {

@@ -111,12 +111,9 @@ impl Run {
         if self.withheld.is_plan() {
             return Ok(());
         }
-        let Some(mut steps) = self.release()? else {
+        let Some(steps) = self.limited()? else {
             return Ok(());
         };
-        if let Some(limit) = self.settings.limit {
-            steps.truncate(limit);
-        }
         let counts = steps.counts();
         if let Some(refusal) = self.brake(counts) {
             return Err(self.stopped(refusal, &steps, counts).await);
@@ -124,9 +121,18 @@ impl Run {
         self.replay(Arc::new(steps), MAKE_PLANNED).await
     }
 
+    /// The changes that the run withheld, as many of them as the operator wants. `None`: they were taken before.
+    pub(crate) fn limited(&self) -> Result<Option<Steps>, Error> {
+        let mut steps = self.release()?;
+        if let (Some(steps), Some(limit)) = (&mut steps, self.settings.limit) {
+            steps.truncate(limit);
+        }
+        Ok(steps)
+    }
+
     /// The error of a run whose changes are too many, after saving them.
     async fn stopped(&self, refusal: String, steps: &Steps, counts: PlanCounts) -> Error {
-        let error = |line: String| Error::new(Kind::BadRequest, operation::ARGUMENTS, line);
+        let error = |line: String| Error::new(Kind::BadRequest, operation::BRAKE, line);
         match self.save_plan(steps, counts).await {
             Ok(saved) => {
                 let name = saved.name();

@@ -223,6 +223,18 @@ impl Journals {
         (runs, refused)
     }
 
+    /// The ids of the runs, newest first, by the names of their files. Unusable folders are skipped.
+    pub fn ids(&self) -> Vec<String> {
+        let folders = self
+            .directories
+            .iter()
+            .map(|path| Folder::open(path, Files::Journals));
+        let ids = folders.filter_map(|folder| folder.ok().flatten()?.runs().ok());
+        let mut ids: Vec<String> = ids.flatten().collect();
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        ids
+    }
+
     /// The start of a run. `None`: the process died before it wrote the first line, and so before it changed anything.
     ///
     /// # Errors

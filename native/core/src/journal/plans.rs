@@ -205,7 +205,7 @@ impl Journals {
     }
 
     /// The plans, oldest first, and the errors of unusable ones.
-    pub(crate) fn plans(&self) -> (Vec<Plan>, Vec<Error>) {
+    pub fn plans(&self) -> (Vec<Plan>, Vec<Error>) {
         let mut plans = Vec::new();
         let mut refused = Vec::new();
         for directory in &self.directories {

@@ -45,6 +45,11 @@ impl RecordedEvents {
             // The report has a field for the error.
             Event::Output(_)
             | Event::Error { .. }
+            | Event::Failures(_)
+            | Event::CarrierUsage { .. }
+            | Event::Conversion(_)
+            | Event::Features(_)
+            | Event::Purged { .. }
             | Event::Progress(_)
             | Event::Planned(_)
             | Event::Finished { .. } => {}

@@ -1,5 +1,6 @@
 //! The events of a run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -65,6 +66,46 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok,
     to.serialize_f64(duration.as_secs_f64())
 }
 
+/// The features of a number, of the system config, or all that there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "of")]
+pub enum Features {
+    /// All features.
+    Known {
+        /// Their names.
+        features: Vec<String>,
+    },
+    /// The features of a number.
+    Number {
+        /// The number.
+        number: String,
+        /// Those that it may have.
+        allowed: Vec<String>,
+        /// Those that it may not have.
+        denied: Vec<String>,
+    },
+    /// The features of the system config.
+    SystemConfig {
+        /// Those that numbers may have.
+        allowed: Vec<String>,
+    },
+}
+
+/// The numbers that got another carrier module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Conversion {
+    /// The encoded name of the number database; `None` for a given number.
+    pub database: Option<String>,
+    /// The module before; `None` for a given number.
+    pub source: Option<String>,
+    /// The module after.
+    pub target: String,
+    /// The converted numbers.
+    pub converted: Vec<String>,
+    /// The failed numbers, each with its reason as one word.
+    pub failed: BTreeMap<String, String>,
+}
+
 /// An event of a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "event", content = "data")]
@@ -79,6 +120,30 @@ pub enum Event {
         line: String,
         /// The hint for an operator, if there is one.
         hint: Option<String>,
+        /// The kind of the error, as failure reports name it. `None` for a refusal.
+        kind: Option<&'static str>,
+    },
+    /// The failures of a command whose output has no summary.
+    Failures(Failures),
+    /// Numbers by carrier module.
+    CarrierUsage {
+        /// The encoded name of the number database; `None`: the totals.
+        database: Option<String>,
+        /// The number of documents of each module.
+        modules: BTreeMap<String, u64>,
+    },
+    /// A conversion of carrier modules.
+    Conversion(Conversion),
+    /// Features.
+    Features(Features),
+    /// The purge of a number database.
+    Purged {
+        /// Its encoded name.
+        database: String,
+        /// The state of the purged numbers.
+        state: &'static str,
+        /// How many were purged.
+        numbers: u64,
     },
     /// A database is finished.
     Database {

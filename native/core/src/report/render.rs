@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Counts, Event, PlannedChange, Summary, sanitise};
+use super::{Conversion, Counts, Event, Features, PlannedChange, Summary, sanitise};
 
 /// Renders events as lines for an operator (docs/specification.md#output).
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,12 +25,17 @@ impl Renderer {
         lines
     }
 
+    /// The summary, in one line.
+    pub fn summary(summary: &Summary) -> String {
+        finished(summary)
+    }
+
     fn raw_lines(event: &Event) -> Vec<String> {
         match event {
             Event::Output(line) => vec![line.clone()],
             Event::Warning(line) => vec![format!("warning: {line}")],
             Event::Aside(event) => Self::raw_lines(event),
-            Event::Error { line, hint } => {
+            Event::Error { line, hint, .. } => {
                 let hint = hint.iter().map(|hint| format!("hint: {hint}"));
                 std::iter::once(line.clone()).chain(hint).collect()
             }
@@ -40,12 +45,29 @@ impl Renderer {
                 counts,
             } => vec![format!("{database}: {read} read, {}", outcomes(counts))],
             Event::Progress(_) => Vec::new(),
+            Event::Failures(failures) => vec![failures.to_json()],
+            Event::CarrierUsage { database, modules } => {
+                let title = database.as_deref().unwrap_or("Totals");
+                let counts = modules
+                    .iter()
+                    .map(|(module, numbers)| format!("{module}: {numbers}"));
+                std::iter::once(format!("{title}:")).chain(counts).collect()
+            }
+            Event::Conversion(conversion) => converted(conversion),
+            Event::Features(features) => listed(features),
+            Event::Purged {
+                database,
+                state,
+                numbers,
+            } => vec![format!(
+                "{database}: purged {numbers} numbers in state {state}"
+            )],
             Event::Planned(change) => planned(change),
             Event::Audit(audit) => super::audit::lines(audit),
             Event::Finished { summary, figures } => {
                 let mut lines = Vec::new();
                 if *figures {
-                    lines.push(finished(summary));
+                    lines.push(Self::summary(summary));
                     if !summary.failures.is_empty() {
                         lines.push(summary.failures.to_json());
                     }
@@ -83,6 +105,61 @@ fn finished(summary: &Summary) -> String {
         outcomes(&summary.counts),
         summary.seconds.as_secs_f64()
     )
+}
+
+fn converted(conversion: &Conversion) -> Vec<String> {
+    let Conversion {
+        database,
+        source,
+        target,
+        converted,
+        failed,
+    } = conversion;
+    let mut lines = Vec::new();
+    if let (Some(source), Some(database)) = (source, database) {
+        lines.push(format!(
+            "attempt to convert numbers with carrier module {source} to {target} in database {database}"
+        ));
+    }
+    lines.push(format!(
+        "updated carrier module to {target} for {}:",
+        converted.len()
+    ));
+    lines.extend(converted.iter().cloned());
+    lines.push(format!(
+        "updating carrier module failed for {}:",
+        failed.len()
+    ));
+    lines.extend(
+        failed
+            .iter()
+            .map(|(number, reason)| format!("{number}: {reason}")),
+    );
+    lines
+}
+
+fn listed(features: &Features) -> Vec<String> {
+    match features {
+        Features::Known { features } => {
+            vec![
+                "Known features:".to_owned(),
+                format!("\t{}", features.join(" ")),
+            ]
+        }
+        Features::Number {
+            number,
+            allowed,
+            denied,
+        } => vec![
+            format!("Feature permissions on {number}:"),
+            format!("\tFeatures allowed: {}", allowed.join(" ")),
+            format!("\tFeatures denied: {}", denied.join(" ")),
+        ],
+        Features::SystemConfig { allowed } => vec![
+            "Features allowed on system config document:".to_owned(),
+            format!("\t{}", allowed.join(" ")),
+        ],
+    }
 }
 
 fn planned(change: &PlannedChange) -> Vec<String> {

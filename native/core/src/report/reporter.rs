@@ -89,7 +89,14 @@ impl Reporter {
 
     /// Reports the error that ends the run or prevents its start.
     pub(crate) async fn error(&self, line: String, hint: Option<String>) {
-        self.send(Event::Error { line, hint }).await;
+        let kind = None;
+        self.send(Event::Error { line, hint, kind }).await;
+    }
+
+    /// As `error`, with the kind of the error.
+    pub(crate) async fn error_of_kind(&self, kind: Kind, line: String, hint: Option<String>) {
+        let kind = Some(kind.name());
+        self.send(Event::Error { line, hint, kind }).await;
     }
 
     /// Returns a function that reports warnings without waiting. It drops the warning if the channel is full.

@@ -60,6 +60,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Documents created, updated and deleted.
+    pub fn written(&self) -> u64 {
+        self.created + self.updated + self.deleted
+    }
+
     fn add(&mut self, outcome: Outcome, times: u64) {
         match outcome {
             Outcome::Unchanged => self.unchanged += times,

@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use clap::Command;
 use kazoo_numbers_cli::address;
-use kazoo_numbers_cli::program::{self, USAGE, in_runtime};
+use kazoo_numbers_cli::exit_status::ExitStatus;
+use kazoo_numbers_cli::program::{self, in_runtime};
 
 const ERLANG_MODULE: &str = "erlang-module";
 
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
         Err(error) => return program::print_usage_error(&error),
     };
     let Some((name, sub)) = matches.subcommand() else {
-        return ExitCode::from(USAGE);
+        return ExitStatus::Usage.into();
     };
     if let Ok(Some(url)) = sub.try_get_one::<String>("couchdb") {
         address::hide(url);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, value_parser};
-use kazoo_numbers_cli::program::{FAILED, USAGE};
+use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, JsonOutput, own_event};
 use kazoo_numbers_sandbox::{SandboxConfig, Server, random_password};
@@ -63,7 +63,7 @@ pub(crate) fn subcommand() -> Command {
 }
 
 /// Serves until it is interrupted, which is the normal end.
-pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
+pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<ExitStatus> {
     let text = |id: &str| matches.get_one::<String>(id).cloned().unwrap_or_default();
     let user = text("user");
     let given = matches.get_one::<String>("password").cloned();
@@ -78,7 +78,7 @@ pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
             "error: cannot listen on an address other than loopback: no password was given",
         );
         terminal::say("hint: set --password or COUCHDB_PASSWORD");
-        return Ok(USAGE);
+        return Ok(ExitStatus::Usage);
     }
     let mut signals = Signals::take()?;
     let started = Server::start(SandboxConfig {
@@ -96,7 +96,7 @@ pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
         Ok(server) => server,
         Err(error) => {
             terminal::say(&format!("error: {error}"));
-            return Ok(FAILED);
+            return Ok(ExitStatus::Failed);
         }
     };
     let url = if own_password {
@@ -111,5 +111,5 @@ pub(crate) async fn serve(matches: &ArgMatches) -> io::Result<u8> {
     })?;
     signals.next().await;
     server.shutdown().await;
-    Ok(0)
+    Ok(ExitStatus::Done)
 }

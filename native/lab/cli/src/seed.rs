@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, value_parser};
 use kazoo_numbers_cli::address::{self, Address};
-use kazoo_numbers_cli::program::{FAILED, USAGE};
+use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::terminal::{self, JsonOutput, own_event};
 use kazoo_numbers_generator as cluster;
 use kazoo_numbers_generator::{
@@ -105,15 +105,15 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 /// Generates a cluster and loads it.
-pub(crate) async fn seed(matches: &ArgMatches) -> io::Result<u8> {
+pub(crate) async fn seed(matches: &ArgMatches) -> io::Result<ExitStatus> {
     let plan = Plan::new(&options_of(matches));
     if matches.get_flag("list-drift") {
         let list: Vec<Value> = plan.drift().iter().map(drift_entry).collect();
         terminal::print(&format!("{:#}\n", Value::Array(list)))?;
-        return Ok(0);
+        return Ok(ExitStatus::Done);
     }
     let Some(url) = server(matches) else {
-        return Ok(USAGE);
+        return Ok(ExitStatus::Usage);
     };
     let began = Instant::now();
     if let Err(error) = load(&plan, &url, matches.get_flag("anyway")).await {
@@ -127,13 +127,13 @@ pub(crate) async fn seed(matches: &ArgMatches) -> io::Result<u8> {
     } else {
         lines(&statistics, &drift, seconds)
     })?;
-    Ok(0)
+    Ok(ExitStatus::Done)
 }
 
 /// Deletes a generated cluster.
-pub(crate) async fn wipe(matches: &ArgMatches) -> io::Result<u8> {
+pub(crate) async fn wipe(matches: &ArgMatches) -> io::Result<ExitStatus> {
     let Some(url) = server(matches) else {
-        return Ok(USAGE);
+        return Ok(ExitStatus::Usage);
     };
     if let Err(error) = Cluster::wipe(&url).await {
         return Ok(failed(&error));
@@ -143,7 +143,7 @@ pub(crate) async fn wipe(matches: &ArgMatches) -> io::Result<u8> {
     } else {
         "ok\n".to_owned()
     })?;
-    Ok(0)
+    Ok(ExitStatus::Done)
 }
 
 /// The server. It must be given explicitly, so that no cluster is loaded by accident.
@@ -157,9 +157,9 @@ fn server(matches: &ArgMatches) -> Option<String> {
     url
 }
 
-fn failed(error: &ServerError) -> u8 {
+fn failed(error: &ServerError) -> ExitStatus {
     terminal::say(&format!("error: {error}"));
-    FAILED
+    ExitStatus::Failed
 }
 
 async fn load(plan: &Plan, url: &str, anyway: bool) -> Result<(), ServerError> {

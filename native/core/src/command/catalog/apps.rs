@@ -1,5 +1,6 @@
 //! Commands that set which application uses a number (`pvt_used_by`).
 
+use super::super::group::Group;
 use super::super::parameter::Parameter::{Account, Accounts, Database, Databases, Number, Numbers};
 use super::super::spec::{CommandSpec, Family, Returns};
 use super::{answer, figures};
@@ -21,7 +22,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .exclusive()
-    .repairs(IN_ACCOUNTS),
+    .repairs(IN_ACCOUNTS)
+    .main(),
     CommandSpec::new(
         FAMILY,
         "fix_apps_for_account_dbs",
@@ -56,7 +58,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .exclusive()
-    .repairs(IN_NUMBER_DATABASES),
+    .repairs(IN_NUMBER_DATABASES)
+    .main(),
     CommandSpec::new(
         FAMILY,
         "fix_apps_for_number_dbs",
@@ -141,5 +144,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
             answer!(run => app_using::app_using(run, number, account))
         },
     )
-    .returns(Returns::App),
+    .returns(Returns::App)
+    .main()
+    .group(Group::Inspect),
 ];

@@ -2,7 +2,7 @@
 
 use super::super::parameter::Parameter::{Number, Prefix, Source, Target};
 use super::super::prepared::Prepared;
-use super::super::spec::{CommandSpec, Family};
+use super::super::spec::{CommandSpec, Family, Journaling};
 use super::answer;
 use crate::commands::{carrier_usage, convert_carrier};
 use crate::selection::NumberDatabases;
@@ -17,7 +17,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Counts the numbers of each carrier module, in all number databases.",
         |_| answer!(run => carrier_usage::usage(run, NumberDatabases::All)),
     )
-    .fixed_output(),
+    .fixed_output()
+    .main()
+    .journals(Journaling::Prunes),
     CommandSpec::new(
         FAMILY,
         "carrier_module_usage",
@@ -28,7 +30,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
             answer!(run => carrier_usage::usage(run, databases))
         },
     )
-    .fixed_output(),
+    .fixed_output()
+    .journals(Journaling::Prunes),
     CommandSpec::new(
         FAMILY,
         "convert_carrier_module",
@@ -45,7 +48,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .writes()
     .exclusive()
     .reconciles_services()
-    .fixed_output(),
+    .fixed_output()
+    .main(),
     CommandSpec::new(
         FAMILY,
         "convert_carrier_module",
@@ -68,7 +72,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .writes()
     .exclusive()
     .reconciles_services()
-    .fixed_output(),
+    .fixed_output()
+    .main(),
     CommandSpec::new(
         FAMILY,
         "convert_carrier_module_number",
@@ -88,7 +93,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .writes()
     .shared()
     .reconciles_services()
-    .fixed_output(),
+    .fixed_output()
+    .main(),
 ];
 
 fn checked(prepared: Prepared, target: String) -> Prepared {

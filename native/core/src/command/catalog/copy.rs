@@ -21,7 +21,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .exclusive()
-    .repairs(&[Drift::OnlyInAccount]),
+    .repairs(&[Drift::OnlyInAccount])
+    .main(),
     CommandSpec::new(
         TO_NUMBER_DATABASES,
         "copy_accounts_to_number_dbs",
@@ -46,7 +47,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .shared()
-    .repairs(&[Drift::OnlyInAccount]),
+    .repairs(&[Drift::OnlyInAccount])
+    .main(),
     CommandSpec::new(
         TO_ACCOUNTS,
         "copy_number_dbs_to_accounts",
@@ -56,7 +58,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .exclusive()
-    .repairs(COPIES),
+    .repairs(COPIES)
+    .main(),
     CommandSpec::new(
         TO_ACCOUNTS,
         "copy_number_dbs_to_accounts",
@@ -143,7 +146,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .shared(),
+    .shared()
+    .main(),
     CommandSpec::new(
         TO_ACCOUNTS,
         "copy_numbers_from_dbs_to_assigned_accounts",

@@ -51,7 +51,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Lists the features that there are.",
         |_| answer!(run => features::all(run)),
     )
-    .returns(Returns::NoReturn),
+    .returns(Returns::NoReturn)
+    .local(),
     CommandSpec::new(
         FAMILY,
         "feature_permissions_on_number",
@@ -62,7 +63,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
             answer!(run => features::show_on_number(run, number))
         },
     )
-    .returns(Returns::NoReturn),
+    .returns(Returns::NoReturn)
+    .main(),
     edit_on_number!(
         "add_allowed_feature_on_number",
         Edit::Add,
@@ -94,7 +96,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Shows which features the system config allows.",
         |_| answer!(run => system_features::show(run)),
     )
-    .returns(Returns::NoReturn),
+    .returns(Returns::NoReturn)
+    .main(),
     edit_on_system!(
         "add_allowed_feature_on_system_config",
         Edit::Add,

@@ -18,7 +18,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .deletes()
     .shared()
-    .reconciles_services(),
+    .reconciles_services()
+    .main(),
     CommandSpec::new(
         Family::Fix,
         "fix_number",
@@ -31,7 +32,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .deletes()
     .shared()
-    .reconciles_services(),
+    .reconciles_services()
+    .main(),
     CommandSpec::new(
         Family::Fix,
         "fix_numbers",

@@ -23,7 +23,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "refresh_numbers_dbs",
         &[],
         "Brings the design documents of all number databases up to date.",
-    ),
+    )
+    .main(),
     row(
         Family::Kazoo,
         "refresh_numbers_db",

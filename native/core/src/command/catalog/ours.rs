@@ -4,11 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::super::argument::Refusal;
 use super::super::given::Given;
+use super::super::group::Group;
 use super::super::parameter::Parameter::{
     AnyCluster, AuditTarget, Full, Function, OfFunction, Plan, Run, SkipStale,
 };
 use super::super::prepared::Prepared;
-use super::super::spec::{Brake, CommandSpec, Family, Origin, Returns};
+use super::super::spec::{Brake, CommandSpec, Family, Journaling, Origin, Returns};
 use super::{answer, figures};
 use crate::commands::{Answer, Returned, apply, audit, plans, runs, undo};
 use crate::lease::{self, Scope};
@@ -24,7 +25,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Reports which numbers are in sync and which have drifted, with the command that repairs each kind of drift.",
         |_| answer!(run => audit::audit(run, selection::AuditTarget::All)),
     )
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Prunes),
     CommandSpec::new(
         FAMILY,
         "audit",
@@ -35,7 +38,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
             answer!(run => audit::audit(run, target))
         },
     )
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .journals(Journaling::Prunes),
     CommandSpec::new(
         FAMILY,
         "plan",
@@ -44,17 +48,21 @@ pub(super) const ROWS: &[CommandSpec] = &[
         plan,
     )
     .example(&["fix_account_db_numbers", "4b87ccf02d8846f06c3b1f0e04e76bfd"])
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Needs)
+    .group(Group::Repair),
+    CommandSpec::new(        FAMILY,
         "plans",
         &[],
         "Lists the saved plans.",
         |_| answer!(run => plans::plans(run)),
     )
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
+    .of(Origin::Ours)
+    .journals(Journaling::Needs)
+    .local()
+    .group(Group::Repair),
+    CommandSpec::new(        FAMILY,
         "show_plan",
         &[Plan],
         "Shows the totals of a plan: by reason, by field and by database.",
@@ -63,9 +71,12 @@ pub(super) const ROWS: &[CommandSpec] = &[
             answer!(run => plans::show(run, plan, Detail::Totals))
         },
     )
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Needs)
+    .local()
+    .group(Group::Repair),
+    CommandSpec::new(        FAMILY,
         "show_plan",
         &[Plan, Full],
         "Shows each document of a plan with its old and new values, then the totals.",
@@ -75,9 +86,11 @@ pub(super) const ROWS: &[CommandSpec] = &[
             answer!(run => plans::show(run, plan, Detail::Full))
         },
     )
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
+    .of(Origin::Ours)
+    .journals(Journaling::Needs)
+    .local()
+    .group(Group::Repair),
+    CommandSpec::new(        FAMILY,
         "apply",
         &[Plan],
         "Makes exactly the changes of a plan. If a document changed since, nothing is changed.",
@@ -90,9 +103,10 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .exclusive()
     .unplanned()
     .brake(Brake::Never)
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
+    .of(Origin::Ours)
+    .main()
+    .group(Group::Repair),
+    CommandSpec::new(        FAMILY,
         "apply",
         &[Plan, SkipStale],
         "Makes the changes of a plan, except those of documents that changed since.",
@@ -106,15 +120,19 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .exclusive()
     .unplanned()
     .brake(Brake::Never)
-    .of(Origin::Ours),
-    CommandSpec::new(
-        FAMILY,
+    .of(Origin::Ours)
+    .group(Group::Repair),
+    CommandSpec::new(        FAMILY,
         "runs",
         &[],
         "Lists the runs that can be undone.",
         |_| answer!(run => runs::runs(run)),
     )
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Needs)
+    .local()
+    .group(Group::Runs),
     CommandSpec::new(
         FAMILY,
         "undo",
@@ -128,7 +146,10 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .deletes()
     .exclusive()
     .brake(Brake::Never)
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Needs)
+    .group(Group::Runs),
     CommandSpec::new(
         FAMILY,
         "undo",
@@ -143,7 +164,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .deletes()
     .exclusive()
     .brake(Brake::Never)
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .journals(Journaling::Needs)
+    .group(Group::Runs),
     CommandSpec::new(
         FAMILY,
         "unlock",
@@ -158,12 +181,18 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .unplanned()
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::None)
+    .group(Group::Runs),
     CommandSpec::new(FAMILY, "help", &[], "Lists the functions.", |_| {
         Ok(help(None))
     })
     .of(Origin::Ours)
-    .returns(Returns::NoReturn),
+    .returns(Returns::NoReturn)
+    .main()
+    .local()
+    .group(Group::Setup),
     CommandSpec::new(
         FAMILY,
         "help",
@@ -175,17 +204,16 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .of(Origin::Ours)
-    .returns(Returns::NoReturn),
+    .returns(Returns::NoReturn)
+    .local()
+    .group(Group::Setup),
 ];
 
 fn undo_of(id: String, on: OnCluster) -> Prepared {
     let of_check = id.clone();
     let undo: Result<Prepared, std::convert::Infallible> = figures!(run => undo::undo(run, id));
     let undo = undo.unwrap_or_else(|never| match never {});
-    undo.check(move |run| async move {
-        undo::check(&run, &of_check, on).await?;
-        Ok(None)
-    })
+    undo.check(move |run| async move { undo::check(&run, &of_check, on).await })
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Prepared, Refusal> {
@@ -203,9 +231,13 @@ fn apply_of(plan: String, stale: Stale) -> Prepared {
         }
     })
     .check(move |run| async move {
-        let plan = apply::check(&run, &plan).await?;
-        let _ = opened.set(plan);
-        Ok(None)
+        match apply::check(&run, &plan).await? {
+            Ok(plan) => {
+                let _ = opened.set(plan);
+                Ok(None)
+            }
+            Err(refused) => Ok(Some(refused)),
+        }
     })
     .late_scope(move || match of_scope.get() {
         Some(plan) if !plan.start.is_exclusive => Scope::Shared,

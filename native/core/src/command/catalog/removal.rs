@@ -1,5 +1,6 @@
 //! Commands that remove numbers and fields.
 
+use super::super::group::Group;
 use super::super::parameter::Parameter::{Account, Database, DatabaseOrNumber, Prefix};
 use super::super::spec::{Brake, CommandSpec, Family, Origin, Returns};
 use super::{answer, figures};
@@ -20,7 +21,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .deletes()
     .exclusive()
-    .repairs(&[Drift::WrongAccount]),
+    .repairs(&[Drift::WrongAccount])
+    .main(),
     CommandSpec::new(
         FAMILY,
         "remove_wrong_assigned_from_single_accountdb",
@@ -89,7 +91,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .deletes()
     .exclusive()
-    .returns(Returns::NoReturn),
+    .returns(Returns::NoReturn)
+    .main(),
     CommandSpec::new(
         FAMILY,
         "purge_deleted",
@@ -138,7 +141,9 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .exclusive()
-    .repairs(&[Drift::UnassignedButUsed]),
+    .repairs(&[Drift::UnassignedButUsed])
+    .main()
+    .group(Group::Fix),
     CommandSpec::new(
         FAMILY,
         "migrate_unassigned_numbers",
@@ -157,7 +162,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .exclusive()
-    .repairs(&[Drift::UnassignedButUsed]),
+    .repairs(&[Drift::UnassignedButUsed])
+    .group(Group::Fix),
 ];
 
 pub(super) const OURS: &[CommandSpec] = &[
@@ -171,7 +177,8 @@ pub(super) const OURS: &[CommandSpec] = &[
     .deletes()
     .exclusive()
     .repairs(&[Drift::FormerAccount])
-    .of(Origin::Ours),
+    .of(Origin::Ours)
+    .main(),
     CommandSpec::new(
         FAMILY,
         "remove_former_copies",

@@ -1,0 +1,281 @@
+//! What is printed: databases, failures, progress, and JSON (docs/events.schema.json).
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::Stdio;
+use std::thread::spawn;
+use std::time::{Duration, Instant};
+
+use crate::support::{CliServer, Piped, ProgramRun, run};
+use kazoo_numbers_generator::{DriftKind, Options};
+use nix::pty::{OpenptyResult, openpty};
+use serde_json::Value;
+
+fn options(kinds: &[DriftKind]) -> Options {
+    Options {
+        accounts: 6,
+        numbers: 120,
+        number_databases: 5,
+        drift: 0.2,
+        kinds: kinds.iter().copied().collect(),
+        ..Options::default()
+    }
+}
+
+fn database_lines(ran: &ProgramRun) -> Vec<&str> {
+    let lines = ran.out.lines();
+    lines
+        .filter(|line| line.contains(" read, ") && line.contains("%2F"))
+        .collect()
+}
+
+#[test]
+fn databases_without_changes_are_printed_on_demand() {
+    let server = CliServer::seeded(&options(&[DriftKind::MissingCopy]));
+    let call = ["copy_number_dbs_to_accounts", "--dry-run"];
+    let with = |option: &str| server.run(&[&call[..], &[option]].concat());
+    let usual = server.run(&call);
+    let lines = database_lines(&usual);
+    assert!(!lines.is_empty());
+    for line in &lines {
+        let is_quiet = line.ends_with(" 0 created, 0 updated, 0 deleted, 0 failed");
+        assert!(!is_quiet, "{line}");
+    }
+    let (cluster, _) = server.data();
+    let all = cluster.number_databases().count() + cluster.account_databases().count();
+    let verbose = with("--verbose");
+    assert_eq!(database_lines(&verbose).len(), all, "{}", verbose.out);
+    assert!(verbose.err.contains(" INFO "), "{}", verbose.err);
+    for option in ["-q", "--quiet"] {
+        let quiet = with(option);
+        assert_eq!((quiet.status, database_lines(&quiet).len()), (0, 0));
+        assert!(quiet.out.contains("would be created"), "{}", quiet.out);
+        assert!(quiet.out.contains(" databases, "), "{}", quiet.out);
+    }
+    assert_eq!(with("-qv").status, 1);
+    let json = with("--json");
+    let json = json.json();
+    let of_json = json.iter().filter(|event| event["event"] == "database");
+    assert_eq!(of_json.count(), all);
+}
+
+/// The text that a program prints on a terminal.
+fn on_terminal(server: &CliServer, arguments: &[&str]) -> String {
+    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+    let mut program = server.program(arguments);
+    let mut running = program.stdout(slave).stderr(Stdio::null()).spawn().unwrap();
+    // The terminal closes when its other end is closed.
+    drop(program);
+    let reader = spawn(move || {
+        let mut shown = Vec::new();
+        let mut terminal = std::fs::File::from(master);
+        let mut some = [0; 4096];
+        while let Ok(count) = terminal.read(&mut some) {
+            if count == 0 {
+                break;
+            }
+            shown.extend_from_slice(&some[..count]);
+        }
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    assert_eq!(running.wait().unwrap().code(), Some(2));
+    reader.join().unwrap()
+}
+
+#[test]
+fn failures_are_a_table_on_a_terminal_and_the_last_line_elsewhere() {
+    let server = CliServer::seeded(&options(&[DriftKind::AccountMissing]));
+    for call in [
+        &["copy_number_dbs_to_accounts"][..],
+        &["feature_permissions_on_number", "+19995550100"],
+        &["copy_number_from_db_to_assigned_account", "+19995550100"],
+    ] {
+        let elsewhere = server.run(call);
+        let last = elsewhere.out.lines().last().unwrap_or_default();
+        let shown = on_terminal(&server, call);
+        assert!(!shown.contains('{'), "{shown}");
+        if call[0] == "feature_permissions_on_number" {
+            continue;
+        }
+        let report: Value = serde_json::from_str(last).unwrap();
+        let report = report.as_object().unwrap();
+        assert!(!report.is_empty());
+        assert!(shown.contains("  failed  reason\r\n"), "{shown}");
+        assert!(shown.contains("\r\n          meaning     "), "{shown}");
+        assert!(shown.contains("\r\n          what to do  "), "{shown}");
+        for (database, failures) in report {
+            for (reason, numbers) in failures["failed"].as_object().unwrap() {
+                assert!(shown.contains(reason.as_str()), "{reason}: {shown}");
+                assert!(!numbers.as_array().unwrap().is_empty());
+            }
+            assert!(database.contains("%2F"));
+        }
+    }
+}
+
+#[test]
+fn progress_is_reported_at_most_three_times_a_second() {
+    let server = CliServer::seeded(&Options {
+        accounts: 150,
+        numbers: 600,
+        number_databases: 40,
+        ..options(&[DriftKind::MissingCopy])
+    });
+    let mut running = server
+        .program(&[
+            "copy_number_dbs_to_accounts",
+            "--dry-run",
+            "--json",
+            "--requests-per-second",
+            "100",
+        ])
+        .piped();
+    let began = Instant::now();
+    let out = BufReader::new(running.stdout.take().unwrap());
+    let mut at = Vec::new();
+    for line in out.lines() {
+        if line.unwrap().starts_with(r#"{"event":"progress""#) {
+            at.push(began.elapsed());
+        }
+    }
+    assert_eq!(running.wait().unwrap().code(), Some(0));
+    assert!(at.len() >= 2, "{at:?}");
+    // The reader of this test may be late, so single gaps say nothing.
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(at.len() as f64 <= seconds * 3.0 + 1.0, "{at:?}");
+    assert!(*at.last().unwrap() > Duration::ZERO);
+}
+
+/// Validates lines of JSON output.
+struct Schema {
+    schemas: boon::Schemas,
+    index: boon::SchemaIndex,
+}
+
+impl Schema {
+    fn new() -> Self {
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/");
+        let mut schemas = boon::Schemas::new();
+        let mut compiler = boon::Compiler::new();
+        for name in ["events.schema.json", "report.schema.json"] {
+            let path = format!("{docs}{name}");
+            let text = std::fs::read_to_string(Path::new(&path)).unwrap();
+            let schema = serde_json::from_str(&text).unwrap();
+            compiler.add_resource(&path, schema).unwrap();
+        }
+        let path = format!("{docs}events.schema.json");
+        let index = compiler.compile(&path, &mut schemas).unwrap();
+        Self { schemas, index }
+    }
+
+    /// Checks each line, and returns the names of the events.
+    fn check(&self, ran: &ProgramRun) -> Vec<String> {
+        let mut names = Vec::new();
+        for line in ran.out.lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            let error = self.schemas.validate(&event, self.index).err();
+            assert!(error.is_none(), "{line}: {}", error.unwrap());
+            names.push(event["event"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(names.last().map(String::as_str), Some("result"));
+        names
+    }
+}
+
+#[test]
+fn json_output_matches_the_schema_errors_included() {
+    let schema = Schema::new();
+    let all: Vec<DriftKind> = DriftKind::all().into_iter().collect();
+    let server = CliServer::seeded(&options(&all));
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    let account = "00000000000000000000000000000000";
+    let (cluster, _) = server.data();
+    let of_missing = |database: &str| {
+        let mut documents = cluster.databases[database].documents.iter();
+        let found = documents.find(|(_, document)| {
+            let account = document.get("pvt_assigned_to");
+            let account = account.and_then(|account| account.as_str());
+            account.is_some_and(|account| {
+                let database = format!(
+                    "account/{}/{}/{}",
+                    &account[..2],
+                    &account[2..4],
+                    &account[4..]
+                );
+                !cluster.databases.contains_key(&database)
+            })
+        });
+        found.map(|(number, _)| number.clone())
+    };
+    let orphan = cluster.number_databases().find_map(of_missing).unwrap();
+    let mut seen = BTreeSet::new();
+    for line in [
+        &["copy_number_dbs_to_accounts", "--dry-run"][..],
+        &["copy_number_dbs_to_accounts"],
+        &["copy_accounts_to_number_dbs"],
+        &["audit"],
+        &["carrier_module_usage"],
+        &["carrier_module_usage", "+9999"],
+        &["convert_carrier_module", "knm_local", "knm_telnyx"],
+        &["convert_carrier_module_number", "+19995550100", "knm_local"],
+        &["convert_carrier_module", "knm_local", "bogus"],
+        &["all_features"],
+        &["feature_permissions_on_number", "+19995550100"],
+        &["add_allowed_feature_on_number", "e911", &orphan],
+        &["feature_permissions_on_system_config"],
+        &["add_allowed_feature_on_system_config", "bogus"],
+        &["reset_allowed_features_to_defaults_on_system_config"],
+        &["purge_deleted"],
+        &["app_using", "+19995550100", account],
+        &["fix_account_db_numbers", "bogus"],
+        &["fix_account_db_numbers", account],
+        &["runs"],
+        &["undo", "bogus"],
+        &["unlock"],
+        &["help"],
+        &["migrate"],
+    ] {
+        // An option that a function does not have is an error, too.
+        for more in [&["--json"][..], &["--json", "--journal", journal]] {
+            let ran = server.run(&[line, more].concat());
+            assert_eq!(ran.err, "", "{line:?}");
+            seen.extend(schema.check(&ran));
+        }
+    }
+    for (line, message) in [
+        (&["bogus", "--json"][..], "there is no function"),
+        (&["--json", "fix_number"], "required arguments"),
+        (
+            &["audit", "--json", "--dry-run"],
+            "cannot be used with audit",
+        ),
+        (&["audit", "--json", "--parallel", "0"], "--parallel"),
+    ] {
+        let refused = run(line);
+        assert_eq!((refused.status, refused.err.as_str()), (1, ""));
+        assert_eq!(schema.check(&refused), ["error", "result"]);
+        assert!(refused.out.contains(message), "{}", refused.out);
+    }
+    let unreachable = run(&["audit", "--json"]);
+    assert_eq!(schema.check(&unreachable), ["error", "finished", "result"]);
+    let expected = [
+        "audit",
+        "carrier_usage",
+        "conversion",
+        "database",
+        "error",
+        "failures",
+        "features",
+        "finished",
+        "output",
+        "planned",
+        "progress",
+        "purged",
+        "result",
+        "warning",
+    ];
+    let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
+    assert_eq!(seen, expected);
+}
