@@ -101,6 +101,7 @@
         ]).
 -export([audit/0
         ,audit/1
+        ,show/1
         ,runs/0
         ,undo/1
         ,undo/2
@@ -625,6 +626,13 @@ audit() ->
 -spec audit(AuditTarget :: account() | number_db() | num()) -> 'ok' | {'no_return', pos_integer()}.
 audit(AuditTarget) ->
     call('audit', [AuditTarget]).
+
+%% @doc Shows a number's documents in all databases, what uses it, and which
+%% command repairs its drift.
+%% @end
+-spec show(Number :: num()) -> 'ok' | {'no_return', pos_integer()}.
+show(Number) ->
+    call('show', [Number]).
 
 %% @doc Lists the runs that can be undone.
 -spec runs() -> 'ok' | {'no_return', pos_integer()}.

@@ -1,7 +1,7 @@
 //! The shared state of a run's tasks.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
@@ -36,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) now: u64,
     /// The application usage of accounts.
     pub(crate) usages: OncePerKey<AccountId, AppUsage>,
+    /// The number of which the usages record the documents that use it.
+    pub(crate) watched: OnceLock<String>,
     /// Whether an index timed out. Then the others are not built either.
     pub(super) indexes_are_slow: AtomicBool,
     /// The journal, if the run keeps one and has changed something.
@@ -71,6 +73,7 @@ impl Run {
             now: gregorian_seconds(SystemTime::now()),
             services: Services::default(),
             usages: OncePerKey::default(),
+            watched: OnceLock::new(),
             indexes_are_slow: AtomicBool::new(false),
             journal: OnceCell::new(),
             steps: Steps::default(),

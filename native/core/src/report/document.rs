@@ -47,6 +47,7 @@ impl RecordedEvents {
             | Event::Error { .. }
             | Event::Progress(_)
             | Event::Planned(_)
+            | Event::Number(_)
             | Event::Finished { .. } => {}
         }
     }

@@ -13,6 +13,7 @@ mod quote;
 mod render;
 mod reporter;
 pub mod sanitise;
+mod show;
 mod tally;
 
 pub use crate::reason::{EXPLANATIONS, Explanation, Reason};
@@ -29,4 +30,8 @@ pub(crate) use publish::publish;
 pub(crate) use quote::{is_invisible, separates_digits, shown};
 pub use render::Renderer;
 pub(crate) use reporter::Reporter;
+pub(crate) use show::command as remedy_of_number;
+pub use show::{
+    DocumentState, NumberReport, ShownAccount, ShownDocument, ShownField, ShownFinding,
+};
 pub use tally::{Counts, Outcome, Tally};

@@ -25,4 +25,5 @@ mod manual;
 mod model;
 mod reports;
 mod requests;
+mod show;
 mod undo;

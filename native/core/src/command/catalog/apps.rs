@@ -118,7 +118,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .shared(),
+    .shared()
+    .repairs(IN_ACCOUNTS),
     CommandSpec::new(
         FAMILY,
         "fix_numbers_apps_in_numbdb",
@@ -130,7 +131,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .shared(),
+    .shared()
+    .repairs(IN_NUMBER_DATABASES),
     CommandSpec::new(
         FAMILY,
         "app_using",

@@ -119,7 +119,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .shared(),
+    .shared()
+    .repairs(&[Drift::OnlyInAccount]),
     CommandSpec::new(
         TO_NUMBER_DATABASES,
         "copy_numbers_from_accountdb_to_numbdbs",
@@ -143,7 +144,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .shared(),
+    .shared()
+    .repairs(COPIES),
     CommandSpec::new(
         TO_ACCOUNTS,
         "copy_numbers_from_dbs_to_assigned_accounts",

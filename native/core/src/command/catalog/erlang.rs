@@ -11,7 +11,11 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Lists what a function would create, update and delete, and writes nothing.",
     )
     .returns(Returns::Any),
-    row("status", &[], "Lists the runs in progress in this node, and for how long each has been doing what."),
+    row(
+        "status",
+        &[],
+        "Lists the runs in progress in this node, and for how long each has been doing what.",
+    ),
     row(
         "cancel",
         &[RunInProgress],

@@ -1,10 +1,10 @@
 //! Commands that Kazoo's module does not have: audit, undo, help.
 
-use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Run};
+use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Number, Run};
 use super::super::prepared::Prepared;
 use super::super::spec::{CommandSpec, Family, Origin, Returns};
 use super::{answer, figures};
-use crate::commands::{Answer, Returned, audit, runs, undo};
+use crate::commands::{Answer, Returned, audit, runs, show, undo};
 use crate::lease;
 use crate::selection::{self, OnCluster};
 
@@ -27,6 +27,17 @@ pub(super) const ROWS: &[CommandSpec] = &[
         |given| {
             let target = given.audit_target()?;
             answer!(run => audit::audit(run, target))
+        },
+    )
+    .of(Origin::Ours),
+    CommandSpec::new(
+        FAMILY,
+        "show",
+        &[Number],
+        "Shows a number's documents in all databases, what uses it, and which command repairs its drift.",
+        |given| {
+            let number = given.number()?;
+            answer!(run => show::show(run, number))
         },
     )
     .of(Origin::Ours),
