@@ -634,7 +634,7 @@ audit(AuditTarget) ->
 show(Number) ->
     call('show', [Number]).
 
-%% @doc Lists the runs that can be undone.
+%% @doc Lists the runs that can be undone, with cluster, user, counts and state.
 -spec runs() -> 'ok' | {'no_return', pos_integer()}.
 runs() ->
     call('runs', []).
@@ -646,12 +646,13 @@ runs() ->
 undo(Run) ->
     call('undo', [Run]).
 
-%% @doc Restores the documents that a run on another cluster changed, if they
-%% are as the run left them.
+%% @doc Restores the documents of a run on another cluster, or of a run that was
+%% undone before, if they are as the run left them.
 %% @end
--spec undo(Run :: text(), AnyCluster :: text() | 'any_cluster') -> 'ok' | {'no_return', pos_integer()}.
-undo(Run, AnyCluster) ->
-    call('undo', [Run, AnyCluster]).
+-spec undo(Run :: text(), Insistence :: text() | 'any_cluster' | 'again') ->
+          'ok' | {'no_return', pos_integer()}.
+undo(Run, Insistence) ->
+    call('undo', [Run, Insistence]).
 
 %% @doc Removes the cluster lock of a run that died. A run that still holds it
 %% stops within 30 seconds.

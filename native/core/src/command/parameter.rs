@@ -27,8 +27,8 @@ pub enum Parameter {
     Feature,
     /// The id of a run, as `runs` lists it.
     Run,
-    /// The word that allows undoing a run on another cluster.
-    AnyCluster,
+    /// The word that turns off a safeguard of `undo`.
+    Insistence,
     /// The scope of an audit: an account, a number database, a prefix or a number.
     AuditTarget,
     /// The id of a run in progress, as `status` prints it.
@@ -62,7 +62,7 @@ impl Parameter {
             Self::Target => "TARGET",
             Self::Feature => "FEATURE",
             Self::Run => "RUN",
-            Self::AnyCluster => "any_cluster",
+            Self::Insistence => "any_cluster|again",
             Self::RunInProgress => "RUN_IN_PROGRESS",
             Self::Function => "FUNCTION",
             Self::OfFunction => "ARGUMENT…",
@@ -89,9 +89,11 @@ impl Parameter {
             Self::Source => "the carrier module that the numbers have",
             Self::Target => "the carrier module that the numbers get",
             Self::Feature => "a feature, as all_features lists them",
-            Self::Run => "the id of a run, as runs lists it",
-            Self::AnyCluster => {
-                "this word: the run was on another cluster, and is undone here anyway"
+            Self::Run => {
+                "the id of a run, as runs lists it; its first characters, if no other id begins so; or last, the newest run of this cluster"
+            }
+            Self::Insistence => {
+                "one of these words: any_cluster undoes a run of another cluster here; again undoes a run that was undone before"
             }
             Self::RunInProgress => "the id of a run in progress, as status prints it",
             Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
@@ -112,7 +114,7 @@ impl Parameter {
             Self::Target => "knm_bandwidth2",
             Self::Feature => "e911",
             Self::Run => "20261123T042900Z-250000",
-            Self::AnyCluster => "any_cluster",
+            Self::Insistence => "any_cluster",
             Self::RunInProgress => "0.123.0",
             Self::Function => "fix_account_db_numbers",
             Self::OfFunction => Self::Account.example(),

@@ -21,6 +21,7 @@ pub(crate) mod runs;
 pub(crate) mod show;
 pub(crate) mod system_features;
 pub(crate) mod undo;
+mod undo_target;
 
 pub(crate) use answer::Answer;
 pub use answer::{FAILED, NOT_HERE, Returned};

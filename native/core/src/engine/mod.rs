@@ -38,7 +38,7 @@ pub(crate) use lookup::Lookup;
 pub(crate) use once::OncePerKey;
 pub(crate) use proxy::decodes_names;
 pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler, Target};
-pub(crate) use run::Run;
+pub(crate) use run::{Run, UndoneRun};
 pub(crate) use scan::may_be_a_number;
 pub use settings::{Lock, Settings};
 pub(crate) use steps::milliseconds_since;

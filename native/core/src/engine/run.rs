@@ -20,6 +20,13 @@ use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seco
 use crate::report::{Reason, Reporter};
 use couchdb::{Cancel, Error};
 
+/// The run that another run undoes.
+pub(crate) struct UndoneRun {
+    pub(crate) id: String,
+    /// The command line of the undo, with the id, where the operator gave a part of the id or `last`.
+    pub(crate) command_line: String,
+}
+
 /// One run: its settings, and one object per concern.
 pub(crate) struct Run {
     /// The id of the run in the log and in the lock.
@@ -34,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) cancel: CancellationToken,
     /// The time of the run in gregorian seconds, the same in everything that it writes.
     pub(crate) now: u64,
+    /// The run that this run undoes, and the command line with its id.
+    pub(crate) undoing: OnceLock<UndoneRun>,
     /// The application usage of accounts.
     pub(crate) usages: OncePerKey<AccountId, AppUsage>,
     /// The number of which the usages record the documents that use it.
@@ -74,6 +83,7 @@ impl Run {
             services: Services::default(),
             usages: OncePerKey::default(),
             watched: OnceLock::new(),
+            undoing: OnceLock::new(),
             indexes_are_slow: AtomicBool::new(false),
             journal: OnceCell::new(),
             steps: Steps::default(),
@@ -92,6 +102,9 @@ impl Run {
 
     /// The function and its arguments, as journals and locks record them.
     pub(crate) fn command_line(&self) -> &str {
+        if let Some(undone) = self.undoing.get() {
+            return &undone.command_line;
+        }
         match self.settings.command_line.as_str() {
             "" => &self.function,
             line => line,

@@ -8,6 +8,8 @@
 
 mod files;
 mod folder;
+mod held;
+mod history;
 mod prune;
 mod reader;
 mod record;
@@ -15,6 +17,7 @@ mod writer;
 
 pub(crate) use files::new_run_id;
 pub use files::{Done, Journals, RunSummary};
+pub use history::{History, RunState};
 pub use reader::Steps;
 pub use record::{Intent, LosingLeaf, PlannedWrite, Record, RunStart};
 pub use writer::{Journal, Reserved};

@@ -48,6 +48,7 @@ impl RecordedEvents {
             | Event::Progress(_)
             | Event::Planned(_)
             | Event::Number(_)
+            | Event::Runs(_)
             | Event::Finished { .. } => {}
         }
     }

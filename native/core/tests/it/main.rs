@@ -16,6 +16,7 @@ mod dry_run;
 mod effort;
 mod field;
 mod field_cases;
+mod history;
 mod host;
 mod hostile_input;
 mod interrupted;

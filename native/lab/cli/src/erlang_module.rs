@@ -122,7 +122,7 @@ fn parameter(parameter: &Parameter) -> (&'static str, &'static str) {
         Parameter::Target => ("Target", "text()"),
         Parameter::Feature => ("Feature", "text()"),
         Parameter::Run | Parameter::RunInProgress => ("Run", "text()"),
-        Parameter::AnyCluster => ("AnyCluster", "text() | 'any_cluster'"),
+        Parameter::Insistence => ("Insistence", "text() | 'any_cluster' | 'again'"),
         Parameter::AuditTarget => ("AuditTarget", "account() | number_db() | num()"),
         Parameter::Function => ("Function", "text()"),
         Parameter::OfFunction | Parameter::Other => ("Argument", "any()"),

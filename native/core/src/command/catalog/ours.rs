@@ -1,12 +1,12 @@
 //! Commands that Kazoo's module does not have: audit, undo, help.
 
-use super::super::parameter::Parameter::{AnyCluster, AuditTarget, Function, Number, Run};
+use super::super::parameter::Parameter::{AuditTarget, Function, Insistence, Number, Run};
 use super::super::prepared::Prepared;
 use super::super::spec::{CommandSpec, Family, Origin, Returns};
 use super::{answer, figures};
 use crate::commands::{Answer, Returned, audit, runs, show, undo};
 use crate::lease;
-use crate::selection::{self, OnCluster};
+use crate::selection;
 
 const FAMILY: Family = Family::Ours;
 
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         FAMILY,
         "runs",
         &[],
-        "Lists the runs that can be undone.",
+        "Lists the runs that can be undone, with cluster, user, counts and state.",
         |_| answer!(run => runs::runs(run)),
     )
     .of(Origin::Ours),
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Restores the documents that a run changed, unless another writer changed them since.",
         |given| {
             let id = given.text("the id of a run", Run.example())?;
-            Ok(undo_of(id, OnCluster::Same))
+            Ok(undo_of(id, selection::Insistence::NONE))
         },
     )
     .deletes()
@@ -65,12 +65,12 @@ pub(super) const ROWS: &[CommandSpec] = &[
     CommandSpec::new(
         FAMILY,
         "undo",
-        &[Run, AnyCluster],
-        "Restores the documents that a run on another cluster changed, if they are as the run left them.",
+        &[Run, Insistence],
+        "Restores the documents of a run on another cluster, or of a run that was undone before, if they are as the run left them.",
         |given| {
             let id = given.text("the id of a run", Run.example())?;
-            given.word(OnCluster::ANY)?;
-            Ok(undo_of(id, OnCluster::Any))
+            let insistence = given.insistence()?;
+            Ok(undo_of(id, insistence))
         },
     )
     .deletes()
@@ -109,14 +109,10 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .returns(Returns::NoReturn),
 ];
 
-fn undo_of(id: String, on: OnCluster) -> Prepared {
-    let of_check = id.clone();
-    let undo: Result<Prepared, std::convert::Infallible> = figures!(run => undo::undo(run, id));
+fn undo_of(given: String, insistence: selection::Insistence) -> Prepared {
+    let undo: Result<Prepared, std::convert::Infallible> = figures!(run => undo::undo(run));
     let undo = undo.unwrap_or_else(|never| match never {});
-    undo.check(move |run| async move {
-        undo::check(&run, &of_check, on).await?;
-        Ok(None)
-    })
+    undo.check(move |run| async move { undo::check(&run, &given, insistence).await })
 }
 
 fn help(topic: Option<String>) -> Prepared {
