@@ -15,7 +15,7 @@ const LAST: &str = "last";
 const ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What remains of a run after its undo.
+/// The changes of a run that its undo leaves.
 pub(super) const NOT_UNDONE: &str = "not undone: databases that the run created, design documents, notices that it sent, services that it reconciled";
 
 /// The id of the run that `given` names, which is recorded in the run. `last` names no undo, so that the same command twice does not

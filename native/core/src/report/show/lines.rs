@@ -2,7 +2,7 @@
 
 use super::{DocumentState, NumberReport, ShownAccount, ShownDocument, ShownField, ShownFinding};
 
-/// The longest value in a column, in characters. A longer one has a line of its own.
+/// The longest value in a column, in characters. A longer one has a separate line.
 const COLUMN: usize = 36;
 
 /// The most documents with a column each. More have a line each.
