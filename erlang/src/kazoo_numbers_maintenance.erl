@@ -110,6 +110,7 @@
         ,show_plan/2
         ,apply/1
         ,apply/2
+        ,show/1
         ,runs/0
         ,undo/1
         ,undo/2
@@ -694,7 +695,14 @@ apply(Plan) ->
 apply(Plan, SkipStale) ->
     call('apply', [Plan, SkipStale]).
 
-%% @doc Lists the runs that can be undone.
+%% @doc Shows a number's documents in all databases, what uses it, and which
+%% command repairs its drift.
+%% @end
+-spec show(Number :: num()) -> 'ok' | {'no_return', pos_integer()}.
+show(Number) ->
+    call('show', [Number]).
+
+%% @doc Lists the runs that can be undone, with cluster, user, counts and state.
 -spec runs() -> 'ok' | {'no_return', pos_integer()}.
 runs() ->
     call('runs', []).
@@ -706,12 +714,13 @@ runs() ->
 undo(Run) ->
     call('undo', [Run]).
 
-%% @doc Restores the documents that a run on another cluster changed, if they
-%% are as the run left them.
+%% @doc Restores the documents of a run on another cluster, or of a run that was
+%% undone before, if they are as the run left them.
 %% @end
--spec undo(Run :: text(), AnyCluster :: text() | 'any_cluster') -> 'ok' | {'no_return', pos_integer()}.
-undo(Run, AnyCluster) ->
-    call('undo', [Run, AnyCluster]).
+-spec undo(Run :: text(), Insistence :: text() | 'any_cluster' | 'again') ->
+          'ok' | {'no_return', pos_integer()}.
+undo(Run, Insistence) ->
+    call('undo', [Run, Insistence]).
 
 %% @doc Removes the cluster lock of a run that died. A run that still holds it
 %% stops within 30 seconds.

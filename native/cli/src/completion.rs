@@ -54,9 +54,11 @@ pub(crate) fn candidates(parameter: Parameter) -> Option<ArgValueCandidates> {
         Parameter::Feature => words(KNOWN_FEATURES),
         Parameter::Source | Parameter::Target => words(ALL_CARRIERS),
         Parameter::Plan => ArgValueCandidates::new(plans),
-        Parameter::AnyCluster | Parameter::SkipStale | Parameter::Full => {
-            words([parameter.example()])
-        }
+        Parameter::SkipStale | Parameter::Full => words([parameter.example()]),
+        Parameter::Insistence => ArgValueCandidates::new(|| {
+            let words = Parameter::Insistence.name().split('|');
+            words.map(CompletionCandidate::new).collect()
+        }),
         Parameter::Function => ArgValueCandidates::new(topics),
         Parameter::Account
         | Parameter::Accounts
@@ -91,7 +93,7 @@ fn topics() -> Vec<CompletionCandidate> {
 /// The runs that can be undone, each with its command.
 fn runs() -> Vec<CompletionCandidate> {
     let journals = journals();
-    let ids = journals.ids().into_iter().take(SHOWN);
+    let ids = journals.ids().into_iter().rev().take(SHOWN);
     offered(ids.map(|id| {
         let start = journals.start(&id).ok().flatten();
         (id, start.map(|start| start.command))

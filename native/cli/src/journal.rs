@@ -1,7 +1,5 @@
 //! The journals of a run, and its entries about user and command.
 
-use std::env;
-
 use kazoo_numbers::command::Argument;
 use kazoo_numbers::journal::Journals;
 use nix::unistd::{Uid, User};
@@ -23,24 +21,29 @@ pub(crate) fn journals(options: &Options) -> Option<Journals> {
     })
 }
 
-/// User and machine for the journal.
+/// User and machine for the journal, as the system knows them: an environment variable such as `USER` can say anything.
 pub(crate) fn who() -> String {
-    let user = ["SUDO_USER", "USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|name| env::var(name).ok().filter(|user| !user.is_empty()))
-        .unwrap_or_else(system_user);
+    let user = name_of(Uid::current());
     let system = rustix::system::uname();
     let machine = system.nodename().to_string_lossy();
-    format!("{user}@{machine}")
+    match login().map(name_of) {
+        Some(login) if login != user => format!("{user}@{machine} (login {login})"),
+        _ => format!("{user}@{machine}"),
+    }
 }
 
-/// The system's name of the process's user, because cron and systemd do not set the environment.
-fn system_user() -> String {
-    let id = Uid::current();
+fn name_of(id: Uid) -> String {
     match User::from_uid(id) {
         Ok(Some(user)) => user.name,
         Ok(None) | Err(_) => format!("uid {id}"),
     }
+}
+
+/// The user who logged in, as Linux records it; `sudo` and `su` do not change it. `None`: no login, as in cron and systemd.
+fn login() -> Option<Uid> {
+    let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
+    let id: u32 = text.trim().parse().ok()?;
+    (id != u32::MAX).then(|| Uid::from_raw(id))
 }
 
 /// The command line without options.

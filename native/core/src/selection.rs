@@ -105,6 +105,49 @@ pub(crate) enum OnCluster {
     Any,
 }
 
+/// The safeguards of `undo` that the operator turned off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Insistence {
+    pub(crate) on: OnCluster,
+    /// Whether a run that was undone is undone again.
+    pub(crate) again: bool,
+}
+
+impl Insistence {
+    /// The argument that allows undoing a run again.
+    pub(crate) const AGAIN: &'static str = "again";
+
+    /// All safeguards.
+    pub(crate) const NONE: Self = Self {
+        on: OnCluster::Same,
+        again: false,
+    };
+
+    /// The safeguard that a word turns off.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            OnCluster::ANY => Some(Self {
+                on: OnCluster::Any,
+                ..Self::NONE
+            }),
+            Self::AGAIN => Some(Self {
+                again: true,
+                ..Self::NONE
+            }),
+            _ => None,
+        }
+    }
+
+    /// The word, after a space, for the command line.
+    pub(crate) fn word(self) -> String {
+        match (self.on, self.again) {
+            (OnCluster::Any, _) => format!(" {}", OnCluster::ANY),
+            (OnCluster::Same, true) => format!(" {}", Self::AGAIN),
+            (OnCluster::Same, false) => String::new(),
+        }
+    }
+}
+
 impl OnCluster {
     /// The argument that allows any cluster.
     pub(crate) const ANY: &'static str = "any_cluster";

@@ -5,7 +5,9 @@ use super::forms::{LONGEST, NUMBERS, database, digits_of, is_a_number, prefix, v
 use super::parameter::Parameter;
 use crate::kazoo::{AccountId, account_argument};
 use crate::report::{is_invisible, shown};
-use crate::selection::{Accounts, AuditTarget, NumberDatabases, Selection, Unassigned};
+use crate::selection::{
+    Accounts, AuditTarget, Insistence, NumberDatabases, OnCluster, Selection, Unassigned,
+};
 
 /// The arguments of one call, taken one after the other.
 pub(super) struct Given<'a> {
@@ -79,6 +81,14 @@ impl Given<'_> {
             given if given == word => Ok(()),
             given => Err(self.refuse(&shown(&given), &expected, word)),
         }
+    }
+
+    /// Takes a word that turns off a safeguard of `undo`.
+    pub(super) fn insistence(&mut self) -> Result<Insistence, Refusal> {
+        let expected = format!("the word {} or {}", OnCluster::ANY, Insistence::AGAIN);
+        let given = self.text(&expected, Insistence::AGAIN)?;
+        Insistence::parse(&given)
+            .ok_or_else(|| self.refuse(&shown(&given), &expected, Insistence::AGAIN))
     }
 
     pub(super) fn texts(&mut self, expected: &str, example: &str) -> Result<Vec<String>, Refusal> {

@@ -27,8 +27,8 @@ pub enum Parameter {
     Feature,
     /// The id of a run, as `runs` lists it.
     Run,
-    /// The word that allows undoing a run on another cluster.
-    AnyCluster,
+    /// The word that turns off a safeguard of `undo`.
+    Insistence,
     /// The scope of an audit: an account, a number database, a prefix or a number.
     AuditTarget,
     /// The id of a run in progress, as `status` prints it.
@@ -68,10 +68,10 @@ impl Parameter {
             Self::Target => "TARGET",
             Self::Feature => "FEATURE",
             Self::Run => "RUN",
-            Self::AnyCluster => "any_cluster",
             Self::Plan => "PLAN",
             Self::SkipStale => "skip_stale",
             Self::Full => "full",
+            Self::Insistence => "any_cluster|again",
             Self::RunInProgress => "RUN_IN_PROGRESS",
             Self::Function => "FUNCTION",
             Self::OfFunction => "ARGUMENT…",
@@ -98,9 +98,11 @@ impl Parameter {
             Self::Source => "the carrier module that the numbers have",
             Self::Target => "the carrier module that the numbers get",
             Self::Feature => "a feature, as all_features lists them",
-            Self::Run => "the id of a run, as runs lists it",
-            Self::AnyCluster => {
-                "this word: the run was on another cluster, and is undone here anyway"
+            Self::Run => {
+                "the id of a run, as runs lists it; its first characters, if no other id begins so; or last, the newest run of this cluster"
+            }
+            Self::Insistence => {
+                "one of these words: any_cluster undoes a run of another cluster here; again undoes a run that was undone before"
             }
             Self::Plan => "the id of a plan, as plans lists it, or the path of its file",
             Self::SkipStale => {
@@ -126,10 +128,10 @@ impl Parameter {
             Self::Target => "knm_bandwidth2",
             Self::Feature => "e911",
             Self::Run => "20261123T042900Z-250000",
-            Self::AnyCluster => "any_cluster",
             Self::Plan => "20261126T001209Z-487223",
             Self::SkipStale => "skip_stale",
             Self::Full => "full",
+            Self::Insistence => "any_cluster",
             Self::RunInProgress => "0.123.0",
             Self::Function => "fix_account_db_numbers",
             Self::OfFunction => Self::Account.example(),

@@ -21,8 +21,10 @@ pub(crate) mod purge;
 pub(crate) mod remove_from_accounts;
 pub(crate) mod remove_orphans;
 pub(crate) mod runs;
+pub(crate) mod show;
 pub(crate) mod system_features;
 pub(crate) mod undo;
+mod undo_target;
 
 pub(crate) use answer::Answer;
 pub use answer::{FAILED, NOT_HERE, Returned};

@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 
-use super::answer::Answer;
+use super::answer::{Answer, Returned};
 use super::ending::Refused;
+use super::undo_target;
 use crate::engine::{Rule, Run};
 use crate::journal::{Journals, PlannedWrite, RunStart};
 use crate::kazoo::{DatabaseName, KazooDatabase};
 use crate::operation;
 use crate::plan::{Cause, put_back, was_restored_by};
-use crate::selection::OnCluster;
+use crate::selection::{Insistence, OnCluster};
 use couchdb::{Attachments, Error, Kind};
 use document::Object;
 
-/// Refuses a run that cannot be undone here, before all other work, the lock included.
-pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<Option<Answer>, Error> {
+/// Refuses a run that cannot be undone here, and answers for one that need not be, before all other work, the lock included.
+pub(crate) async fn check(
+    run: &Run,
+    given: &str,
+    insistence: Insistence,
+) -> Result<Option<Answer>, Error> {
     let journals = run.journals()?;
+    let id = &undo_target::choose(run, &journals, given, insistence).await?;
     journals.prune(Some(id));
     let start = journals.start(id).map_err(|error| match error.kind() {
         Kind::NotFound => refused(format!(
@@ -26,7 +32,10 @@ pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<Option<A
     let Some(start) = start else {
         return Ok(None);
     };
-    if on == OnCluster::Same && !run.cluster.is_of(&start).await? {
+    let undone_here = undo_target::undone_here(run, &journals, id).await?;
+    let may_be_elsewhere =
+        insistence.on == OnCluster::Any || insistence.again && undone_here.is_some();
+    if !may_be_elsewhere && !run.cluster.is_of(&start).await? {
         let line = format!(
             "error: run {id} was on another cluster ({}) than this one ({}): nothing is undone; to undo it here anyway: undo {id} {}",
             start.server,
@@ -36,16 +45,26 @@ pub(crate) async fn check(run: &Run, id: &str, on: OnCluster) -> Result<Option<A
         let because = Refused::OtherCluster;
         return Ok(Some(Answer::Refused { because, line }));
     }
+    if let Some(undone) = undone_here.filter(|_| !insistence.again) {
+        let line = undo_target::already_undone(id, &undone);
+        run.reporter.output(line).await;
+        return Ok(Some(Answer::Only(Returned::Ok)));
+    }
+    undo_target::wait_for_end(&journals, id).await?;
     Ok(None)
 }
 
-fn refused(line: String) -> Error {
+pub(super) fn refused(line: String) -> Error {
     Error::new(Kind::BadRequest, operation::ARGUMENTS, line)
 }
 
 /// `undo/1`, `undo/2`
-pub(crate) async fn undo(run: &Arc<Run>, id: String) -> Result<(), Error> {
+pub(crate) async fn undo(run: &Arc<Run>) -> Result<(), Error> {
     let journals = run.journals()?;
+    // `check` has set it.
+    let Some(id) = run.undoing.get().map(|undone| undone.id.clone()) else {
+        return Ok(());
+    };
     let Some(start) = journals.start(&id)? else {
         run.reporter
             .output(format!(
@@ -55,10 +74,20 @@ pub(crate) async fn undo(run: &Arc<Run>, id: String) -> Result<(), Error> {
         return Ok(());
     };
     let steps = Arc::new(journals.steps(&id, |entry| is_ours(&start, entry))?);
+    run.reporter
+        .output(format!(
+            "undoing run {id}: {}, by {} at {}",
+            start.command, start.who, start.at
+        ))
+        .await;
     if let Some(line) = earlier(&journals, &id) {
         run.reporter.output(line).await;
     }
-    run.replay(steps, RULE).await
+    run.replay(steps, RULE).await?;
+    run.reporter
+        .output(undo_target::NOT_UNDONE.to_owned())
+        .await;
+    Ok(())
 }
 
 /// A leaf is deleted if the run restored it.

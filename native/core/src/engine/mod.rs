@@ -45,7 +45,7 @@ pub(crate) use planning::{MAKE_PLANNED, Planned, unreadable};
 pub(crate) use proxy::decodes_names;
 pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler, Target};
 pub(crate) use replay::Rule;
-pub(crate) use run::{Changes, Run};
+pub(crate) use run::{Changes, Run, UndoneRun};
 pub(crate) use scan::may_be_a_number;
 pub use settings::{Lock, Settings};
 pub(crate) use steps::milliseconds_since;

@@ -1,7 +1,7 @@
 //! The shared state of a run's tasks.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
@@ -23,6 +23,13 @@ use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seco
 use crate::report::{Reason, Reporter};
 use couchdb::{Cancel, Error};
 
+/// The run that another run undoes.
+pub(crate) struct UndoneRun {
+    pub(crate) id: String,
+    /// The command line of the undo, with the id, where the operator gave a part of the id or `last`.
+    pub(crate) command_line: String,
+}
+
 /// One run: its settings, and one object per concern.
 pub(crate) struct Run {
     /// The id of the run in the log and in the lock.
@@ -37,8 +44,12 @@ pub(crate) struct Run {
     pub(crate) cancel: CancellationToken,
     /// The time of the run in gregorian seconds, the same in everything that it writes.
     pub(crate) now: u64,
+    /// The run that this run undoes, and the command line with its id.
+    pub(crate) undoing: OnceLock<UndoneRun>,
     /// The application usage of accounts.
     pub(crate) usages: OncePerKey<AccountId, AppUsage>,
+    /// The number of which the usages record the documents that use it.
+    pub(crate) watched: OnceLock<String>,
     /// Whether an index timed out. Then the others are not built either.
     pub(super) indexes_are_slow: AtomicBool,
     /// The journal, if the run keeps one and has changed something.
@@ -93,6 +104,8 @@ impl Run {
             },
             services: Services::default(),
             usages: OncePerKey::default(),
+            watched: OnceLock::new(),
+            undoing: OnceLock::new(),
             indexes_are_slow: AtomicBool::new(false),
             journal: OnceCell::new(),
             steps: Steps::default(),
@@ -114,6 +127,9 @@ impl Run {
 
     /// The function and its arguments, as journals and locks record them.
     pub(crate) fn command_line(&self) -> &str {
+        if let Some(undone) = self.undoing.get() {
+            return &undone.command_line;
+        }
         match self.settings.command_line.as_str() {
             "" => &self.function,
             line => line,

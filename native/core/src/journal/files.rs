@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::folder::{Files, Folder, Refused, is_run};
+use super::held::{hold, is_held};
 use super::prune::prune;
 use super::reader::{self, JournalSummary};
 use super::{Journal, PlannedWrite, Record, RunStart, Steps};
 use crate::operation;
 use crate::plan::Step;
+use crate::report::RunCounts;
 use couchdb::{ClusterIdentity, Error, Kind};
 
 /// Makes the id of a run from its start time, to the microsecond. Ids sort by time.
@@ -47,8 +49,12 @@ pub struct RunSummary {
     pub start: RunStart,
     /// Whether the run ended.
     pub ended: bool,
+    /// Whether the process of the run is alive.
+    pub in_progress: bool,
     /// Documents that the run is known to have written.
     pub landed: u64,
+    /// The same by what the run did to them, if it ended.
+    pub counts: Option<RunCounts>,
     /// Further documents that an interrupted run may have written: the journal lacks their answers.
     pub unknown: u64,
     /// Failures in the run's final report.
@@ -188,6 +194,7 @@ impl Journals {
         });
         let line = start.line().map_err(io::Error::other)?;
         let mut file = folder.create(&run)?;
+        hold(&file);
         if let Err(error) = file.write_all(line.as_bytes()) {
             let _ = folder.remove(&run);
             return Err(error.into());
@@ -223,16 +230,29 @@ impl Journals {
         (runs, refused)
     }
 
-    /// The ids of the runs, newest first, by the names of their files. Unusable folders are skipped.
+    /// The ids of the runs with a file, sorted. Unusable folders are skipped.
     pub fn ids(&self) -> Vec<String> {
-        let folders = self
-            .directories
-            .iter()
-            .map(|path| Folder::open(path, Files::Journals));
-        let ids = folders.filter_map(|folder| folder.ok().flatten()?.runs().ok());
-        let mut ids: Vec<String> = ids.flatten().collect();
-        ids.sort_unstable_by(|one, other| other.cmp(one));
+        let folders = self.directories.iter();
+        let folders =
+            folders.filter_map(|directory| Folder::open(directory, Files::Journals).ok().flatten());
+        let mut ids: Vec<String> = folders
+            .filter_map(|folder| folder.runs().ok())
+            .flatten()
+            .collect();
+        ids.sort_unstable();
         ids
+    }
+
+    /// Whether a run did not end, and its process is alive.
+    ///
+    /// # Errors
+    ///
+    /// The run does not exist, or its journal cannot be used.
+    pub fn is_in_progress(&self, run: &str) -> Result<bool, Error> {
+        let (file, path) = self.find(run)?;
+        let summary = reader::summary(run, &file);
+        let summary = summary.map_err(|error| failed(&path, &error.into()))?;
+        Ok(summary.is_some_and(|summary| summary.end.is_none()) && is_held(&file))
     }
 
     /// The start of a run. `None`: the process died before it wrote the first line, and so before it changed anything.
@@ -377,19 +397,24 @@ fn summary_of(folder: &Folder, run: &str) -> Result<Option<RunSummary>, Refused>
         return Ok(None);
     };
     Ok(Some(match end {
-        Some((landed, failed)) => RunSummary {
+        Some((counts, failed)) => RunSummary {
             start,
             ended: true,
-            landed,
+            in_progress: false,
+            landed: counts.total(),
+            counts: Some(counts),
             unknown: 0,
             failed,
         },
         None => {
+            let in_progress = is_held(&file);
             let (landed, unknown) = reader::outcomes(file)?;
             RunSummary {
                 start,
                 ended: false,
+                in_progress,
                 landed,
+                counts: None,
                 unknown,
                 failed: 0,
             }

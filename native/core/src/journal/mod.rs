@@ -8,6 +8,8 @@
 
 mod files;
 mod folder;
+mod held;
+mod history;
 mod plans;
 mod prune;
 mod reader;
@@ -17,6 +19,7 @@ mod writer;
 
 pub(crate) use files::new_run_id;
 pub use files::{Done, Journals, RunSummary};
+pub use history::{History, RunState};
 pub(crate) use plans::write_plan_file;
 pub use plans::{Plan, PlanCounts};
 pub use reader::Steps;

@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 
 use super::{PlanCounts, PlannedWrite, Record, RunStart};
 use crate::plan::{Cause, Step};
+use crate::report::RunCounts;
 use document::{Document, NotAnObject, Revision};
 
 /// The longest line that is read, in bytes. CouchDB accepts documents of this size, attachments included, only with changed
@@ -80,7 +81,7 @@ impl Records {
 pub(super) struct JournalSummary {
     pub(super) start: RunStart,
     /// Documents written and failures, if the run ended.
-    pub(super) end: Option<(u64, u64)>,
+    pub(super) end: Option<(RunCounts, u64)>,
     /// Whether the file has only the first line.
     pub(super) is_empty: bool,
 }
@@ -116,7 +117,11 @@ pub(super) fn summary(run: &str, file: &File) -> io::Result<Option<JournalSummar
             failed,
             ..
         }) => Some((
-            created.saturating_add(updated).saturating_add(deleted),
+            RunCounts {
+                created,
+                updated,
+                deleted,
+            },
             failed,
         )),
         _ => None,

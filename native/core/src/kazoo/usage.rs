@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use super::Normaliser;
 use document::{Document, Object, SortedIdMap, elements, string};
 
@@ -21,9 +23,34 @@ pub enum Usage {
     Both,
 }
 
+impl Usage {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Callflow => "callflow",
+            Self::Trunkstore => "trunkstore",
+            Self::Both => "both",
+        }
+    }
+}
+
+/// A document that uses a number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct NumberUse {
+    /// `callflow` or `trunkstore`.
+    pub application: &'static str,
+    /// The id of the document.
+    pub id: String,
+}
+
 /// The numbers in an account's callflows and trunkstore documents.
 #[derive(Clone, Debug, Default)]
 pub struct AppUsage {
+    /// The number whose documents are recorded.
+    watched: Option<Box<str>>,
+    /// The documents that use it, in the order in which they were added.
+    uses: Vec<NumberUse>,
     /// While documents are added.
     numbers: HashMap<Box<str>, u8>,
     /// After the last document.
@@ -31,6 +58,19 @@ pub struct AppUsage {
 }
 
 impl AppUsage {
+    /// An empty usage that records the documents that use `number`. `None`: it records none.
+    pub fn watching(number: Option<&str>) -> Self {
+        Self {
+            watched: number.map(Into::into),
+            ..Self::default()
+        }
+    }
+
+    /// The documents that use the watched number.
+    pub fn uses(&self) -> &[NumberUse] {
+        &self.uses
+    }
+
     /// The usage of a number document's id.
     pub fn of(&self, number: &str) -> Usage {
         let packed = self.packed.find(number).map(|(_, apps)| apps);
@@ -53,7 +93,7 @@ impl AppUsage {
             Some("\"callflow\"") => {
                 let numbers = document.get("numbers").and_then(elements);
                 for number in numbers.into_iter().flatten().filter_map(string) {
-                    self.note(&number, CALLFLOW, normaliser);
+                    self.note(document.id(), &number, CALLFLOW, normaliser);
                 }
             }
             Some("\"sys_info\"") => {
@@ -66,7 +106,7 @@ impl AppUsage {
                     }
                     if let Some(Ok(dids)) = server.get("DIDs").map(Object::parse) {
                         for (number, _) in dids.fields() {
-                            self.note(number, TRUNKSTORE, normaliser);
+                            self.note(document.id(), number, TRUNKSTORE, normaliser);
                         }
                     }
                 }
@@ -84,15 +124,36 @@ impl AppUsage {
         Self {
             numbers: HashMap::new(),
             packed: packed.sorted(),
+            ..self
         }
     }
 
-    fn note(&mut self, number: &str, app: u8, normaliser: &Normaliser) {
+    /// Records that the document `id` uses a number.
+    fn note(&mut self, id: &str, number: &str, app: u8, normaliser: &Normaliser) {
         *self.numbers.entry(number.into()).or_default() |= app;
         let normalised = normaliser.normalise(number);
+        if let Some(watched) = &self.watched
+            && [number, normalised.as_str()].contains(&&**watched)
+        {
+            let used = NumberUse {
+                application: name_of(app),
+                id: id.to_owned(),
+            };
+            // A document can name a number twice.
+            if self.uses.last() != Some(&used) {
+                self.uses.push(used);
+            }
+        }
         if normalised != number {
             *self.numbers.entry(normalised.into()).or_default() |= app;
         }
+    }
+}
+
+fn name_of(app: u8) -> &'static str {
+    match app {
+        CALLFLOW => "callflow",
+        _ => "trunkstore",
     }
 }
 
@@ -162,6 +223,33 @@ mod tests {
             assert_eq!(usage.of(&format!("+1415555010{none}")), Usage::None);
         }
         assert_eq!(usage.of("+14155550199"), Usage::None);
+    }
+
+    #[test]
+    fn documents_of_watched_number_are_recorded_in_both_forms() {
+        let normaliser = Normaliser::new(&Converters::default());
+        let mut usage = AppUsage::watching(Some("+14155550100"));
+        for (id, text) in [
+            (
+                "a",
+                r#"{"pvt_type":"callflow","numbers":["4155550100","+14155550100"]}"#,
+            ),
+            ("b", r#"{"pvt_type":"callflow","numbers":["+14155550101"]}"#),
+            (
+                "c",
+                r#"{"pvt_type":"sys_info","servers":[{"DIDs":{"+14155550100":{}}}]}"#,
+            ),
+        ] {
+            usage.add(&Document::new(id, text.to_owned()).unwrap(), &normaliser);
+        }
+        let packed = usage.packed();
+        assert_eq!(packed.of("+14155550100"), Usage::Both);
+        let uses: Vec<_> = packed
+            .uses()
+            .iter()
+            .map(|used| (used.application, used.id.as_str()))
+            .collect();
+        assert_eq!(uses, [("callflow", "a"), ("trunkstore", "c")]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) async fn usage_of(run: &Run, account: AccountId) -> Result<Arc<AppUsa
         || -> std::pin::Pin<Box<dyn Future<Output = Result<AppUsage, Error>> + Send + '_>> {
             Box::pin(async move {
                 let normaliser = run.normaliser().await?;
-                let mut usage = AppUsage::default();
+                let mut usage = AppUsage::watching(run.watched.get().map(String::as_str));
                 let mut scan = run.scan(&account.database(), range_after_numbers()).await?;
                 while let Some(page) = scan.next().await? {
                     for document in &page {

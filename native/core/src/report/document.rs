@@ -52,6 +52,8 @@ impl RecordedEvents {
             | Event::Purged { .. }
             | Event::Progress(_)
             | Event::Planned(_)
+            | Event::Number(_)
+            | Event::Runs(_)
             | Event::Finished { .. } => {}
         }
     }

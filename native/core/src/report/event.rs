@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Audit, Counts, Failures, Progress};
+use super::{Audit, Counts, Failures, NumberReport, PastRuns, Progress};
 
 /// One field that a run or a dry run changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -161,6 +161,10 @@ pub enum Event {
     Planned(PlannedChange),
     /// The result of an audit.
     Audit(Box<Audit>),
+    /// The runs that can be undone.
+    Runs(Box<PastRuns>),
+    /// One number in all databases.
+    Number(Box<NumberReport>),
     /// The end of the run. `figures` is false for outputs that end with the lines in the manual.
     Finished {
         /// The figures.

@@ -7,6 +7,7 @@ mod failures;
 mod field_changes;
 mod frontend;
 mod metrics;
+mod past_runs;
 mod plan_view;
 mod progress;
 mod publish;
@@ -14,6 +15,7 @@ mod quote;
 mod render;
 mod reporter;
 pub mod sanitise;
+mod show;
 mod similar;
 mod tally;
 
@@ -25,6 +27,7 @@ pub use failures::{DatabaseFailures, Failures};
 pub(crate) use field_changes::field_changes;
 pub use frontend::Frontend;
 pub use metrics::{Metrics, NotOurs};
+pub use past_runs::{ClusterOfRuns, PastRun, PastRuns, RunCounts};
 pub(crate) use plan_view::{PlanView, whole};
 pub use progress::Progress;
 pub use publish::ReportTo;
@@ -32,5 +35,9 @@ pub(crate) use publish::publish;
 pub(crate) use quote::{is_invisible, separates_digits, shown};
 pub use render::Renderer;
 pub(crate) use reporter::Reporter;
+pub(crate) use show::command as remedy_of_number;
+pub use show::{
+    DocumentState, NumberReport, ShownAccount, ShownDocument, ShownField, ShownFinding,
+};
 pub(crate) use similar::nearest;
 pub use tally::{Counts, Outcome, Tally};

@@ -64,6 +64,8 @@ impl Renderer {
             )],
             Event::Planned(change) => planned(change),
             Event::Audit(audit) => super::audit::lines(audit),
+            Event::Runs(past) => super::past_runs::lines(past),
+            Event::Number(report) => super::show::lines(report),
             Event::Finished { summary, figures } => {
                 let mut lines = Vec::new();
                 if *figures {

@@ -90,8 +90,10 @@ async fn interrupt_after(
         cancel,
     };
     let running = tokio::spawn(run(job));
+    let abort = running.abort_handle();
     // Until it ends or blocks. Then it is dropped like a killed process.
     let _ = tokio::time::timeout(std::time::Duration::from_millis(700), running).await;
+    abort.abort();
     drained.abort();
 }
 

@@ -484,10 +484,21 @@ async fn second_undo_reports_the_first() {
     assert_eq!(second.returned, Returned::Ok);
     assert_eq!(second.writes(), WriteCounts::default());
     let line = format!(
+        "run {run} is already undone, by run {} at {}: nothing is undone; to undo it again: undo {run} again; to make its changes again: undo {}",
+        undone.run, undone.at, undone.run
+    );
+    assert_eq!(second.lines, [line]);
+    let again = [text(&run), text("again")];
+    let insisting = call_with(&server.url, "undo", &again, journalled(&folder)).await;
+    assert_eq!(
+        (&insisting.returned, insisting.writes()),
+        (&Returned::Ok, WriteCounts::default())
+    );
+    let line = format!(
         "run {run} was undone before, by run {} at {}",
         undone.run, undone.at
     );
-    assert_eq!(second.lines[0], line);
+    assert_eq!(insisting.lines[1], line);
     undo(&server.url, &undone.run, &folder).await;
     let again = &runs()[2].start.run;
     let third = undo(&server.url, &run, &folder).await;
@@ -495,6 +506,6 @@ async fn second_undo_reports_the_first() {
         "run {run} was undone by run {}, and that was undone by run {again}: to undo it again, undo {again}",
         undone.run
     );
-    assert_eq!(third.lines[0], line);
+    assert_eq!(third.lines[1], line);
     server.end().await;
 }

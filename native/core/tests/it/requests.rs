@@ -103,6 +103,27 @@ async fn missing_documents_are_kept_in_memory() {
     server.shutdown().await;
 }
 
+/// Accounts have no common index, so each is asked for the number. The documents that use it come from one scan of its account.
+#[tokio::test(flavor = "multi_thread")]
+async fn show_asks_each_database_once() {
+    let server = cluster().await;
+    let (data, _) = kazoo_numbers_generator::ClusterServer::at(&server.url())
+        .unwrap()
+        .read()
+        .await
+        .unwrap();
+    let in_sync = kazoo_numbers_model::in_sync(&data);
+    let (_, number) = in_sync.first().unwrap();
+    server.reset_stats();
+    let ran = call(&server.url(), "show", &[Argument::Text(number.clone())]).await;
+    let stats = server.stats();
+    let keyed = stats.requests("POST", Endpoint::AllDocs);
+    // One for the system configuration.
+    assert_eq!(keyed, (ACCOUNTS + NUMBER_DATABASES) as u64 + 1);
+    assert!(requests(&ran) <= keyed + 4, "{} requests", requests(&ran));
+    server.shutdown().await;
+}
+
 /// Copies that seem to differ are read again, but not their sources.
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_reads_again_once_per_account() {

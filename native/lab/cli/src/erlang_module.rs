@@ -137,7 +137,7 @@ fn parameter(parameter: &Parameter) -> (&'static str, &'static str) {
         Parameter::Target => ("Target", "text()"),
         Parameter::Feature => ("Feature", "text()"),
         Parameter::Run | Parameter::RunInProgress => ("Run", "text()"),
-        Parameter::AnyCluster => ("AnyCluster", "text() | 'any_cluster'"),
+        Parameter::Insistence => ("Insistence", "text() | 'any_cluster' | 'again'"),
         Parameter::AuditTarget => ("AuditTarget", "account() | number_db() | num()"),
         Parameter::Plan => ("Plan", "text()"),
         Parameter::SkipStale => ("SkipStale", "text() | 'skip_stale'"),

@@ -41,6 +41,33 @@ fn usage(run: &RunState, account: &str) -> Option<AccountUsage> {
     Some(usage)
 }
 
+/// The documents of an account that use a number: application and id.
+pub(crate) fn uses(
+    run: &RunState,
+    account: &str,
+    number: &str,
+) -> BTreeSet<(&'static str, String)> {
+    let mut uses = BTreeSet::new();
+    let Some(database) = run.cluster.databases.get(account) else {
+        return uses;
+    };
+    for (id, document) in &database.documents {
+        if document.get("pvt_deleted") == Some(&Value::Bool(true)) {
+            continue;
+        }
+        let (application, named) = match document.get("pvt_type").and_then(Value::as_str) {
+            Some("callflow") => ("callflow", numbers_of_callflow(document)),
+            Some("sys_info") => ("trunkstore", dids(document)),
+            _ => continue,
+        };
+        let is_number = |raw: &String| raw == number || run.normalised(raw) == number;
+        if named.iter().any(is_number) {
+            uses.insert((application, id.clone()));
+        }
+    }
+    uses
+}
+
 fn numbers_of_callflow(document: &Document) -> Vec<String> {
     let numbers = document.get("numbers").and_then(Value::as_array);
     numbers

@@ -29,6 +29,7 @@ mod numbers;
 mod outcome;
 mod removals;
 mod run_state;
+mod show;
 mod unassigned;
 
 pub use audit::{DriftKind, audit, in_sync};
@@ -36,3 +37,4 @@ pub use call::{Argument, Call, FUNCTIONS, OTHER_FUNCTIONS};
 pub use compare::{same_end_state, same_tombstones};
 pub use dispatch::run;
 pub use outcome::{Counts, Failure, Now, Outcome, Returned, Warning, failure_report};
+pub use show::{ShownNumber, show};

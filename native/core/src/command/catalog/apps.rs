@@ -121,7 +121,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .shared(),
+    .shared()
+    .repairs(IN_ACCOUNTS),
     CommandSpec::new(
         FAMILY,
         "fix_numbers_apps_in_numbdb",
@@ -133,7 +134,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .shared(),
+    .shared()
+    .repairs(IN_NUMBER_DATABASES),
     CommandSpec::new(
         FAMILY,
         "app_using",

@@ -122,7 +122,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .writes()
-    .shared(),
+    .shared()
+    .repairs(&[Drift::OnlyInAccount]),
     CommandSpec::new(
         TO_NUMBER_DATABASES,
         "copy_numbers_from_accountdb_to_numbdbs",
@@ -147,7 +148,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .writes()
     .shared()
-    .main(),
+    .main()
+    .repairs(COPIES),
     CommandSpec::new(
         TO_ACCOUNTS,
         "copy_numbers_from_dbs_to_assigned_accounts",

@@ -6,14 +6,14 @@ use super::super::argument::Refusal;
 use super::super::given::Given;
 use super::super::group::Group;
 use super::super::parameter::Parameter::{
-    AnyCluster, AuditTarget, Full, Function, OfFunction, Plan, Run, SkipStale,
+    AuditTarget, Full, Function, Insistence, Number, OfFunction, Plan, Run, SkipStale,
 };
 use super::super::prepared::Prepared;
 use super::super::spec::{Brake, CommandSpec, Family, Journaling, Origin, Returns};
 use super::{answer, figures};
-use crate::commands::{Answer, Returned, apply, audit, plans, runs, undo};
+use crate::commands::{Answer, Returned, apply, audit, plans, runs, show, undo};
 use crate::lease::{self, Scope};
-use crate::selection::{self, Detail, OnCluster, Stale};
+use crate::selection::{self, Detail, Stale};
 
 const FAMILY: Family = Family::Ours;
 
@@ -52,7 +52,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .main()
     .journals(Journaling::Needs)
     .group(Group::Repair),
-    CommandSpec::new(        FAMILY,
+    CommandSpec::new(
+        FAMILY,
         "plans",
         &[],
         "Lists the saved plans.",
@@ -62,7 +63,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .journals(Journaling::Needs)
     .local()
     .group(Group::Repair),
-    CommandSpec::new(        FAMILY,
+    CommandSpec::new(
+        FAMILY,
         "show_plan",
         &[Plan],
         "Shows the totals of a plan: by reason, by field and by database.",
@@ -76,7 +78,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .journals(Journaling::Needs)
     .local()
     .group(Group::Repair),
-    CommandSpec::new(        FAMILY,
+    CommandSpec::new(
+        FAMILY,
         "show_plan",
         &[Plan, Full],
         "Shows each document of a plan with its old and new values, then the totals.",
@@ -90,7 +93,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .journals(Journaling::Needs)
     .local()
     .group(Group::Repair),
-    CommandSpec::new(        FAMILY,
+    CommandSpec::new(
+        FAMILY,
         "apply",
         &[Plan],
         "Makes exactly the changes of a plan. If a document changed since, nothing is changed.",
@@ -106,7 +110,8 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .of(Origin::Ours)
     .main()
     .group(Group::Repair),
-    CommandSpec::new(        FAMILY,
+    CommandSpec::new(
+        FAMILY,
         "apply",
         &[Plan, SkipStale],
         "Makes the changes of a plan, except those of documents that changed since.",
@@ -122,10 +127,23 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .brake(Brake::Never)
     .of(Origin::Ours)
     .group(Group::Repair),
-    CommandSpec::new(        FAMILY,
+    CommandSpec::new(
+        FAMILY,
+        "show",
+        &[Number],
+        "Shows a number's documents in all databases, what uses it, and which command repairs its drift.",
+        |given| {
+            let number = given.number()?;
+            answer!(run => show::show(run, number))
+        },
+    )
+    .of(Origin::Ours)
+    .main(),
+    CommandSpec::new(
+        FAMILY,
         "runs",
         &[],
-        "Lists the runs that can be undone.",
+        "Lists the runs that can be undone, with cluster, user, counts and state.",
         |_| answer!(run => runs::runs(run)),
     )
     .of(Origin::Ours)
@@ -140,7 +158,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Restores the documents that a run changed, unless another writer changed them since.",
         |given| {
             let id = given.text("the id of a run", Run.example())?;
-            Ok(undo_of(id, OnCluster::Same))
+            Ok(undo_of(id, selection::Insistence::NONE))
         },
     )
     .deletes()
@@ -153,12 +171,12 @@ pub(super) const ROWS: &[CommandSpec] = &[
     CommandSpec::new(
         FAMILY,
         "undo",
-        &[Run, AnyCluster],
-        "Restores the documents that a run on another cluster changed, if they are as the run left them.",
+        &[Run, Insistence],
+        "Restores the documents of a run on another cluster, or of a run that was undone before, if they are as the run left them.",
         |given| {
             let id = given.text("the id of a run", Run.example())?;
-            given.word(OnCluster::ANY)?;
-            Ok(undo_of(id, OnCluster::Any))
+            let insistence = given.insistence()?;
+            Ok(undo_of(id, insistence))
         },
     )
     .deletes()
@@ -209,11 +227,10 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .group(Group::Setup),
 ];
 
-fn undo_of(id: String, on: OnCluster) -> Prepared {
-    let of_check = id.clone();
-    let undo: Result<Prepared, std::convert::Infallible> = figures!(run => undo::undo(run, id));
+fn undo_of(given: String, insistence: selection::Insistence) -> Prepared {
+    let undo: Result<Prepared, std::convert::Infallible> = figures!(run => undo::undo(run));
     let undo = undo.unwrap_or_else(|never| match never {});
-    undo.check(move |run| async move { undo::check(&run, &of_check, on).await })
+    undo.check(move |run| async move { undo::check(&run, &given, insistence).await })
 }
 
 fn plan(given: &mut Given<'_>) -> Result<Prepared, Refusal> {

@@ -2,8 +2,10 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::command::{Argument, Effect, Parameter, Scope, commands, parse};
+use crate::kazoo::{AccountId, DatabaseName};
 use crate::plan::Drift;
 use crate::report::audit::{AuditScope, remedy};
+use crate::report::{Finding, remedy_of_number};
 
 fn arguments(spec: &CommandSpec) -> Vec<Argument> {
     let examples = spec.example_arguments();
@@ -112,8 +114,44 @@ fn audit_remedies_match_the_catalog() {
             named.insert((spec.name, spec.parameters.len()));
         }
     }
+    named.extend(named_for_a_number());
     for spec in all().filter(|spec| !spec.repairs.is_empty()) {
         let key = (spec.name, spec.parameters.len());
-        assert!(named.contains(&key), "{key:?} is named by no audit");
+        assert!(
+            named.contains(&key),
+            "{key:?} is named by no audit and no show"
+        );
     }
+}
+
+/// The commands that `show` names for one number. Their rows list the drift in `repairs`, too.
+fn named_for_a_number() -> BTreeSet<(&'static str, usize)> {
+    let account = AccountId::parse("4b87ccf02d8846f06c3b1f0e04e76bfd").unwrap();
+    let database = DatabaseName::new("numbers/+1415").unwrap();
+    let mut named = BTreeSet::new();
+    for kind in Drift::ALL {
+        let finding = Finding {
+            kind,
+            database: database.clone(),
+            number: "+14155550100".to_owned(),
+            account: Some(account),
+            number_database: Some(database.clone()),
+            fields: Vec::new(),
+            assigned_to: None,
+        };
+        for is_reconcilable in [true, false] {
+            let Some(command) = remedy_of_number(&finding, is_reconcilable) else {
+                assert!(remedy::hint(kind).is_some(), "{kind:?}");
+                continue;
+            };
+            let mut words = command.split(' ');
+            let function = words.next().unwrap();
+            let arguments: Vec<Argument> = words.map(|word| Argument::Text(word.into())).collect();
+            assert!(parse(function, &arguments).is_ok(), "{command}");
+            let spec = find(function, arguments.len()).unwrap();
+            assert!(spec.repairs.contains(&kind), "{command}: {kind:?}");
+            named.insert((spec.name, spec.parameters.len()));
+        }
+    }
+    named
 }

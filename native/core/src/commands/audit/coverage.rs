@@ -1,6 +1,7 @@
 //! The coverage of an audit, and the databases that it must read.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use super::snapshot::{IN_SCOPE, SnapshotEntry};
 use crate::engine::Run;
@@ -9,6 +10,7 @@ use crate::kazoo::{
 };
 use crate::report::AuditScope;
 use couchdb::Error;
+use document::Document;
 
 /// The coverage of an audit.
 pub(super) struct Coverage {
@@ -23,6 +25,8 @@ pub(super) struct Coverage {
     pub(super) only: Option<AccountId>,
     /// The only number with findings. Its documents are read by id. `None`: all.
     pub(super) number: Option<String>,
+    /// The documents of that number, as they were read.
+    found: Mutex<Vec<(DatabaseName, Document)>>,
 }
 
 impl Coverage {
@@ -34,6 +38,7 @@ impl Coverage {
             chosen: None,
             only: None,
             number: None,
+            found: Mutex::default(),
         })
     }
 
@@ -46,6 +51,7 @@ impl Coverage {
             chosen: None,
             only: Some(account),
             number: None,
+            found: Mutex::default(),
         })
     }
 
@@ -66,6 +72,7 @@ impl Coverage {
             chosen: Some(chosen.into_iter().collect()),
             only: None,
             number: None,
+            found: Mutex::default(),
         })
     }
 
@@ -75,6 +82,17 @@ impl Coverage {
             number: Some(number),
             ..Self::of_all(run).await?
         })
+    }
+
+    /// Keeps a document of the only number.
+    pub(super) fn keep(&self, database: &DatabaseName, document: &Document) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.push((database.clone(), document.clone()));
+    }
+
+    /// The documents that were kept.
+    pub(super) fn take_found(&self) -> Vec<(DatabaseName, Document)> {
+        std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the audit covers the documents of a number database.

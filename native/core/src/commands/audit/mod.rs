@@ -13,7 +13,7 @@ mod recheck;
 mod results;
 mod snapshot;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -28,6 +28,7 @@ use crate::report::{Audit, Event, Finding};
 use crate::selection::{AuditTarget, NumberDatabases, Selection};
 use couchdb::Error;
 use coverage::Coverage;
+use document::Document;
 use results::AuditResults;
 
 /// `audit`
@@ -50,28 +51,63 @@ pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
             Coverage::of_databases(run, name, chosen).await?
         }
         AuditTarget::Number(given) => {
-            let normaliser = run.normaliser().await?;
-            let number = normaliser.normalise(&given);
-            // No command changes such a number, but a database may still have it.
-            if !normaliser.is_reconcilable(&number) {
-                run.reporter
-                    .warn(format!(
-                        "{number} is not a phone number that Kazoo accepts: not_reconcilable"
-                    ))
-                    .await;
-            }
-            Coverage::of_number(run, number).await?
+            Coverage::of_number(run, normalised(run, &given).await?).await?
         }
     };
-    let report = audit_covered(run, coverage).await?;
+    let (report, _) = audit_covered(run, &Arc::new(coverage)).await?;
     run.reporter.send(Event::Audit(Box::new(report))).await;
     Ok(Answer::Figures)
 }
 
-async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Error> {
-    let coverage = Arc::new(coverage);
+/// Normalises the number of an audit.
+async fn normalised(run: &Run, given: &str) -> Result<String, Error> {
+    let normaliser = run.normaliser().await?;
+    let number = normaliser.normalise(given);
+    // No command changes such a number, but a database may still have it.
+    if !normaliser.is_reconcilable(&number) {
+        run.reporter
+            .warn(format!(
+                "{number} is not a phone number that Kazoo accepts: not_reconcilable"
+            ))
+            .await;
+    }
+    Ok(number)
+}
+
+/// The audit of one number, with the documents that it read.
+pub(super) struct AuditedNumber {
+    pub(super) number: String,
+    pub(super) audit: Audit,
+    /// The documents of the number in all databases.
+    pub(super) found: Vec<(DatabaseName, Document)>,
+    /// The names of all accounts.
+    pub(super) account_names: BTreeMap<AccountId, String>,
+    /// All accounts that have a database.
+    pub(super) accounts: BTreeSet<AccountId>,
+}
+
+/// Audits one number, and records the documents that use it in [`Run::usages`].
+pub(super) async fn audit_number(run: &Arc<Run>, given: &str) -> Result<AuditedNumber, Error> {
+    let number = normalised(run, given).await?;
+    // Fails only if it is set twice.
+    let _ = run.watched.set(number.clone());
+    let coverage = Arc::new(Coverage::of_number(run, number.clone()).await?);
+    let (audit, account_names) = audit_covered(run, &coverage).await?;
+    Ok(AuditedNumber {
+        number,
+        audit,
+        found: coverage.take_found(),
+        account_names,
+        accounts: coverage.accounts.iter().copied().collect(),
+    })
+}
+
+async fn audit_covered(
+    run: &Arc<Run>,
+    coverage: &Arc<Coverage>,
+) -> Result<(Audit, BTreeMap<AccountId, String>), Error> {
     let results = Arc::new(AuditResults::default());
-    let accounts = read_accounts::read(run, &coverage).await?;
+    let accounts = read_accounts::read(run, coverage).await?;
     let context = Arc::new(read_numbers::AuditContext {
         coverage: coverage.clone(),
         snapshot: accounts.snapshot,
@@ -109,12 +145,12 @@ async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Erro
         .flat_map(|one| [one.account, one.assigned_to])
         .flatten()
         .collect();
-    let names = accounts.names.into_iter();
+    let names = accounts.names.iter();
     let unread = run.reporter.failures();
-    Ok(Audit {
+    let audit = Audit {
         account_names: names
             .filter(|(account, _)| concerned.contains(account))
-            .map(|(account, name)| (account.to_string(), name))
+            .map(|(account, name)| (account.to_string(), name.clone()))
             .collect(),
         taken_at: run.now.saturating_sub(GREGORIAN_UNIX_EPOCH),
         assigned: results.assigned.load(Ordering::Relaxed),
@@ -122,7 +158,8 @@ async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Erro
         unchecked: results.unchecked.load(Ordering::Relaxed),
         unread,
         ..Audit::new(coverage.scope.clone(), findings)
-    })
+    };
+    Ok((audit, accounts.names))
 }
 
 /// Adds the findings of one entry of the snapshot.

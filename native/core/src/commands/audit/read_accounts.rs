@@ -42,7 +42,7 @@ pub(super) async fn read(
             let coverage = coverage.clone();
             async move {
                 let read = match &coverage.number {
-                    Some(number) => read_number(&run, account, number).await,
+                    Some(number) => read_number(&run, account, number, &coverage).await,
                     None => read_all(&run, account, &coverage).await,
                 };
                 let scanned = run.or_failed(&account.database(), read)?;
@@ -146,7 +146,12 @@ async fn read_all(
 }
 
 /// Reads one number of an account. The usage is read only if the account has the number.
-async fn read_number(run: &Run, account: AccountId, number: &str) -> Result<ScannedAccount, Error> {
+async fn read_number(
+    run: &Run,
+    account: AccountId,
+    number: &str,
+    coverage: &Coverage,
+) -> Result<ScannedAccount, Error> {
     let database = account.database();
     let id = account.to_string();
     let mut found = run.present(&database, &[number, &id]).await?.into_iter();
@@ -158,6 +163,7 @@ async fn read_number(run: &Run, account: AccountId, number: &str) -> Result<Scan
     let Some(document) = number_document else {
         return Ok(scanned);
     };
+    coverage.keep(&database, &document);
     let facts = NumberFacts::of(&document);
     if facts.is_number && facts.has_conflicts {
         scanned.conflicted.push(number.to_owned());

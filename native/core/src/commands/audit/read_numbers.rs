@@ -58,6 +58,7 @@ impl AuditContext {
         if let Some(number) = &self.coverage.number {
             let found = run.present(database, &[number]).await?;
             let assigned = found.into_iter().flatten();
+            let assigned = assigned.inspect(|document| self.coverage.keep(database, document));
             let assigned = assigned.filter_map(|document| self.classify(database, document));
             return self.check(run, database, assigned.collect()).await;
         }

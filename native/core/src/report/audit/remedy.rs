@@ -35,7 +35,7 @@ pub(crate) fn command(kind: Drift, scope: &AuditScope) -> Option<String> {
 }
 
 /// The narrowest command that repairs one finding.
-pub(super) fn command_for(finding: &Finding) -> Option<String> {
+pub(crate) fn command_for(finding: &Finding) -> Option<String> {
     let scope = match (finding.kind, finding.account, &finding.number_database) {
         (
             Drift::WrongUsedByInAccount
