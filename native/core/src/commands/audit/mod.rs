@@ -7,15 +7,17 @@
 
 mod contested;
 mod coverage;
+mod number_set;
 mod read_accounts;
 mod read_numbers;
 mod recheck;
 mod results;
 mod snapshot;
+mod tally;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use super::answer::Answer;
 use crate::engine::Run;
@@ -29,6 +31,7 @@ use crate::selection::{AuditTarget, NumberDatabases, Selection};
 use couchdb::Error;
 use coverage::Coverage;
 use results::AuditResults;
+use tally::{FindingTally, Treatment};
 
 /// `audit`
 pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer, Error> {
@@ -98,12 +101,11 @@ async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Erro
             assigned_to: None,
         });
     }
-    let findings = std::mem::take(
-        &mut *results
-            .findings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner),
-    );
+    let mut tally = FindingTally::default();
+    let findings = results.take(true);
+    findings
+        .iter()
+        .for_each(|finding| tally.add(finding, Treatment::Reported));
     let concerned: BTreeSet<AccountId> = findings
         .iter()
         .flat_map(|one| [one.account, one.assigned_to])
@@ -119,9 +121,10 @@ async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Erro
         taken_at: run.now.saturating_sub(GREGORIAN_UNIX_EPOCH),
         assigned: results.assigned.load(Ordering::Relaxed),
         in_sync: results.in_sync.load(Ordering::Relaxed),
-        unchecked: results.unchecked.load(Ordering::Relaxed),
+        unchecked: results.unchecked(),
+        numbers: results.count_numbers(&tally),
         unread,
-        ..Audit::new(coverage.scope.clone(), findings)
+        ..Audit::new(coverage.scope.clone(), &tally.of_kinds(), findings)
     })
 }
 
@@ -136,6 +139,7 @@ fn find_drift_of_entry(
     if !context.coverage.covers_entry(entry) {
         return;
     }
+    results.add_looked_at([&*entry.id]);
     let find = |kind: Drift| {
         results.add(Finding {
             kind,
@@ -164,7 +168,7 @@ fn find_drift_of_entry(
     };
     // A number database that was not read could have the number and assign it to this account.
     if number_databases_of(&entry.id).any(|place| unread.contains(&place)) {
-        results.add_unchecked(1);
+        results.add_unchecked([&*entry.id]);
     } else {
         find(kind);
     }

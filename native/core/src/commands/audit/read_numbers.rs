@@ -57,17 +57,35 @@ impl AuditContext {
     async fn scan(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
         if let Some(number) = &self.coverage.number {
             let found = run.present(database, &[number]).await?;
-            let assigned = found.into_iter().flatten();
-            let assigned = assigned.filter_map(|document| self.classify(database, document));
-            return self.check(run, database, assigned.collect()).await;
+            let found = found.into_iter().flatten().collect();
+            return self.scan_page(run, database, found).await;
         }
         let mut scan = run.scan(database, IdRange::all()).await?;
         while let Some(page) = scan.next().await? {
-            let assigned = page.into_iter();
-            let assigned = assigned.filter_map(|document| self.classify(database, document));
-            self.check(run, database, assigned.collect()).await?;
+            self.scan_page(run, database, page).await?;
         }
         Ok(())
+    }
+
+    async fn scan_page(
+        &self,
+        run: &Run,
+        database: &DatabaseName,
+        page: Vec<Document>,
+    ) -> Result<(), Error> {
+        if self.coverage.covers_database(database) {
+            self.results
+                .add_looked_at(page.iter().filter_map(|document| {
+                    let facts = NumberFacts::of(document);
+                    let is_covered = !is_design(document.id())
+                        && facts.is_live_number()
+                        && self.coverage.covers_account(facts.assigned_to);
+                    is_covered.then(|| document.id())
+                }));
+        }
+        let assigned = page.into_iter();
+        let assigned = assigned.filter_map(|document| self.classify(database, document));
+        self.check(run, database, assigned.collect()).await
     }
 
     /// Processes one document. Returns it if it must be compared with a copy.
@@ -212,7 +230,7 @@ impl AuditContext {
     ) -> Result<(), Error> {
         let account = one.account;
         if self.unread_accounts.contains(&account) {
-            self.results.add_unchecked(1);
+            self.results.add_unchecked([one.document.id()]);
             return Ok(());
         }
         if self.coverage.accounts.binary_search(&account).is_err() {
@@ -233,7 +251,7 @@ impl AuditContext {
             Ok(usage) => usage,
             Err(error) => {
                 run.database_failed(&account.database(), error)?;
-                self.results.add_unchecked(1);
+                self.results.add_unchecked([one.document.id()]);
                 return Ok(());
             }
         };

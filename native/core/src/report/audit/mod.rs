@@ -10,6 +10,6 @@ mod table;
 
 pub use finding::{AuditScope, Finding};
 pub use page::to_html;
-pub use results::{Audit, KindCount};
+pub use results::{Audit, FindingCounts, KindCount, NumberCounts};
 pub use rows::{to_csv, to_json};
 pub(super) use table::lines;

@@ -141,7 +141,7 @@ fn row<'a>(audit: &'a Audit, finding: &'a Finding) -> FindingRow<'a> {
             })
             .collect(),
         last: if finding.kind == Drift::DifferingCopy {
-            finding.fields.join(", ")
+            finding.field_names().collect::<Vec<_>>().join(", ")
         } else {
             remedy::command_for(finding).unwrap_or_else(|| "no command".to_owned())
         },
@@ -181,11 +181,14 @@ fn colour(kind: &Drift) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use couchdb::Kind;
 
     use super::super::{AuditScope, KindCount};
     use super::*;
     use crate::kazoo::{AccountId, DatabaseName};
+    use crate::plan::FieldDifference;
     use crate::report::Reason;
 
     const HOSTILE: &str = "<script>alert(\"1\")</script> 'a' & ]]> --> \n\u{202e}<b";
@@ -201,17 +204,28 @@ mod tests {
             number: text.to_owned(),
             account: Some(account),
             number_database: Some(DatabaseName::new("numbers/+1415").unwrap()),
-            fields: vec![text.to_owned(), text.to_owned()],
+            fields: vec![
+                FieldDifference {
+                    field: text.to_owned(),
+                    number_database: Some(text.to_owned()),
+                    account: None,
+                };
+                2
+            ],
             assigned_to: Some(other),
         };
         let findings = Drift::ALL.iter().map(finding).collect();
-        let mut audit = Audit::new(AuditScope::Number(text.to_owned()), findings);
+        let scope = AuditScope::Number(text.to_owned());
+        let mut audit = Audit::new(scope, &BTreeMap::new(), findings);
         audit.kinds = Drift::ALL
             .into_iter()
             .map(|kind| KindCount {
                 kind,
+                severity: kind.severity(),
                 meaning: text,
+                numbers: 1,
                 count: 1,
+                accepted: 0,
                 command: Some(text.to_owned()),
                 hint: Some(text),
             })

@@ -2,25 +2,57 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::finding::{AuditScope, Finding};
 use super::remedy;
-use crate::plan::Drift;
+use crate::plan::{Drift, Severity};
 use crate::report::failures::Failures;
+
+/// Numbers, each counted once: `looked_at` is the sum of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberCounts {
+    /// Numbers with a live document in the scope.
+    pub looked_at: u64,
+    /// Numbers without a finding.
+    pub clean: u64,
+    /// Numbers with at least one reported finding.
+    pub with_findings: u64,
+    /// Numbers whose findings are all accepted, or of kinds that were not asked for.
+    pub set_aside: u64,
+    /// Numbers without a finding that could not be checked completely.
+    pub unchecked: u64,
+}
+
+/// The counts of one kind of drift.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FindingCounts {
+    /// Numbers with a reported finding.
+    pub numbers: u64,
+    /// Reported findings. A number can have one in each of several databases.
+    pub findings: u64,
+    /// Accepted findings, which are not reported.
+    pub accepted: u64,
+}
 
 /// The count of one kind of drift.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KindCount {
     /// The kind.
     pub kind: Drift,
+    /// The effect on calls and accounts.
+    pub severity: Severity,
     /// A description of the kind.
     pub meaning: &'static str,
-    /// The number of findings.
+    /// Numbers with a finding of this kind.
+    pub numbers: u64,
+    /// Findings. A number can have one in each of several databases.
     pub count: u64,
+    /// Accepted findings, which are not in `count`.
+    pub accepted: u64,
     /// The command that repairs the kind, with its arguments. `None` if no command does.
     pub command: Option<String>,
-    /// Advice for the repair.
+    /// Advice for the repair; without a command, how to decide.
     pub hint: Option<&'static str>,
 }
 
@@ -37,6 +69,8 @@ pub struct Audit {
     pub in_sync: u64,
     /// Documents that could not be checked completely, because something could not be read.
     pub unchecked: u64,
+    /// The numbers, by what the audit found.
+    pub numbers: NumberCounts,
     /// Every kind of drift, kinds without findings included.
     pub kinds: Vec<KindCount>,
     /// Every finding, sorted by kind, database and number.
@@ -49,31 +83,26 @@ pub struct Audit {
 
 impl Audit {
     /// Makes a report of these findings.
-    pub fn new(scope: AuditScope, mut findings: Vec<Finding>) -> Self {
+    pub fn new(
+        scope: AuditScope,
+        counts: &BTreeMap<Drift, FindingCounts>,
+        mut findings: Vec<Finding>,
+    ) -> Self {
         findings.sort_unstable();
-        // Three number databases can assign a number to three accounts: keep one finding per database.
-        findings.dedup_by(|one, other| {
-            let place = |finding: &Finding| {
-                (
-                    finding.kind,
-                    finding.database.clone(),
-                    finding.number.clone(),
-                )
-            };
-            one == other || (one.kind == Drift::Contested && place(one) == place(other))
-        });
-        let mut counts: BTreeMap<Drift, u64> = BTreeMap::new();
-        for finding in &findings {
-            *counts.entry(finding.kind).or_default() += 1;
-        }
         let kinds = Drift::ALL
             .into_iter()
-            .map(|kind| KindCount {
-                kind,
-                meaning: kind.meaning(),
-                count: counts.get(&kind).copied().unwrap_or_default(),
-                command: remedy::command(kind, &scope),
-                hint: remedy::hint(kind),
+            .map(|kind| {
+                let counts = counts.get(&kind).copied().unwrap_or_default();
+                KindCount {
+                    kind,
+                    severity: kind.severity(),
+                    meaning: kind.meaning(),
+                    numbers: counts.numbers,
+                    count: counts.findings,
+                    accepted: counts.accepted,
+                    command: remedy::command(kind, &scope),
+                    hint: remedy::hint(kind),
+                }
             })
             .collect();
         Self {
@@ -82,6 +111,7 @@ impl Audit {
             assigned: 0,
             in_sync: 0,
             unchecked: 0,
+            numbers: NumberCounts::default(),
             kinds,
             findings,
             account_names: BTreeMap::new(),
@@ -89,9 +119,14 @@ impl Audit {
         }
     }
 
+    /// The findings of all kinds.
+    pub fn count(&self) -> u64 {
+        self.kinds.iter().map(|kind| kind.count).sum()
+    }
+
     /// Whether everything was read and there are no findings.
     pub fn is_clean(&self) -> bool {
-        self.findings.is_empty() && !self.is_incomplete()
+        self.count() == 0 && !self.is_incomplete()
     }
 
     /// Whether something could not be read or checked.

@@ -44,7 +44,7 @@ fn record(audit: &Audit, finding: &Finding) -> [String; 9] {
         account,
         name.unwrap_or_default(),
         number_database.unwrap_or_default(),
-        finding.fields.join(" "),
+        finding.field_names().collect::<Vec<_>>().join(" "),
         remedy::command_for(finding).unwrap_or_default(),
         finding
             .assigned_to
