@@ -20,7 +20,8 @@ The address of CouchDB is --couchdb, else COUCHDB_URL, else the one in Kazoo's c
 (KAZOO_CONFIG, /etc/kazoo/config.ini, /etc/kazoo/core/config.ini).
 
 Exit status: 0 done; 1 invalid command line, or Kazoo is required; 2 refused, or some documents \
-failed (the last line lists them as JSON), or a value was printed; 130 interrupted.
+failed (the last line lists them as JSON), or a value was printed; 5 drift found \
+(audit --fail-on-drift); 130 interrupted.
 
 This program does not flush the caches of a running Kazoo. Next to a running Kazoo, prefer sup.";
 
@@ -63,6 +64,7 @@ pub(crate) fn without_options_of_tools() -> Command {
 mod tests {
     use super::*;
     use crate::options::AuditFormat;
+    use kazoo_numbers::plan::Drift;
 
     fn options_of(line: &str) -> Options {
         let words = std::iter::once("kazoo-numbers").chain(line.split(' '));
@@ -77,9 +79,15 @@ mod tests {
             options_of("--parallel 2 --dry-run --couchdb u audit --parallel 3 --format csv");
         assert_eq!((options.parallel, options.dry_run), (Some(3), true));
         assert_eq!(options.address.couchdb.as_deref(), Some("u"));
-        assert_eq!(options.format, Some(AuditFormat::Csv));
+        assert_eq!(options.audit.format, Some(AuditFormat::Csv));
         let options = options_of("runs --json --journal-keep-days 5");
         assert_eq!((options.output.json, options.dry_run), (true, false));
-        assert_eq!((options.journal_keep_days, options.format), (Some(5), None));
+        assert_eq!(options.journal_keep_days, Some(5));
+        assert_eq!(options.audit.format, None);
+        let options = options_of("audit --kind contested,misfiled --kind contested +1415");
+        assert_eq!(
+            options.audit.kinds(),
+            [Drift::Contested, Drift::Misfiled].into()
+        );
     }
 }

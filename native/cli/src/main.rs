@@ -51,13 +51,21 @@ fn main() -> ExitCode {
         Tool::of(&matches, name, sub).map(run_tool)
     } else {
         logging::start(options.verbose)
-            .map(|()| perform::function(name, &functions::arguments(name, sub), &options))
+            .map(|()| perform::function(name, &function_arguments(name, sub, &options), &options))
     };
     let ended = ended.unwrap_or_else(|line| {
         terminal::say(&line);
         Ok(program::USAGE)
     });
     program::exit_code(ended)
+}
+
+/// The arguments of a function. The option `--trend` is the argument of that name.
+fn function_arguments(name: &str, sub: &ArgMatches, options: &Options) -> Vec<Argument> {
+    if options.audit.trend {
+        return vec![Argument::Text("trend".to_owned())];
+    }
+    functions::arguments(name, sub)
 }
 
 fn run_tool(tool: Tool) -> io::Result<u8> {

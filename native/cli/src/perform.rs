@@ -6,8 +6,8 @@ use std::sync::Arc;
 use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::sanitise;
-use kazoo_numbers::run::{FAILED, Finished, Job, ReportTo, Returned, Settings, run};
-use kazoo_numbers_cli::program::in_runtime;
+use kazoo_numbers::run::{AuditSettings, FAILED, Finished, Job, ReportTo, Returned, Settings, run};
+use kazoo_numbers_cli::program::{DRIFT_FOUND, in_runtime};
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, own_event};
 use serde_json::json;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::interrupt;
 use crate::live::Live;
-use crate::options::Options;
+use crate::options::{AuditFormat, Options};
 use crate::output::{self, Form};
 use crate::{connection, journal, logging, returned};
 
@@ -74,7 +74,9 @@ async fn performed(
     let shown = showing.await.map_err(io::Error::other)?;
     live.end();
     let result = &finished.returned;
-    let status = interrupted.status().unwrap_or(result.exit_status());
+    let status = interrupted
+        .status()
+        .unwrap_or_else(|| status_of(&finished, options));
     match shown {
         // The run is complete, so losing part of its output is not a failure of the run.
         Err(error) if result.exit_status() != 0 => output_lost(&error, &finished, None, options),
@@ -83,6 +85,16 @@ async fn performed(
             Err(error) => output_lost(&error, &finished, Some(status), options),
             ended => ended,
         },
+    }
+}
+
+/// The exit status of a run. An incomplete audit has the status of its failures, whatever it found.
+fn status_of(finished: &Finished, options: &Options) -> u8 {
+    let found = finished.audit.as_ref();
+    let has_drift = found.is_some_and(|audit| audit.totals.findings() > 0);
+    match finished.returned.exit_status() {
+        0 if options.audit.fail_on_drift && has_drift => DRIFT_FOUND,
+        status => status,
     }
 }
 
@@ -170,6 +182,11 @@ fn settings(options: &Options) -> Settings {
         who: journal::who(),
         report: options.report.clone().map(ReportTo::File),
         metrics: options.metrics.clone(),
+        audit: AuditSettings {
+            kinds: options.audit.kinds(),
+            accepted: options.audit.ignore.clone(),
+            streams: options.audit.format == Some(AuditFormat::Jsonl),
+        },
         frontend: Frontend::CommandLine,
         place: format!("process {}", std::process::id()),
         ..Settings::default()

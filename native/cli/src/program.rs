@@ -13,6 +13,9 @@ pub const USAGE: u8 = 1;
 /// The exit status for a failed tool.
 pub const FAILED: u8 = 2;
 
+/// The exit status of an audit that found drift, if `--fail-on-drift` is given.
+pub const DRIFT_FOUND: u8 = 5;
+
 /// Runs a future to its end.
 pub fn in_runtime(work: impl Future<Output = io::Result<u8>>) -> io::Result<u8> {
     tokio::runtime::Builder::new_multi_thread()

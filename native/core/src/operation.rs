@@ -12,5 +12,8 @@ pub const HOST: Operation = Operation::new("host", "ask Kazoo", "about");
 /// Write or read a journal.
 pub const JOURNAL: Operation = Operation::new("journal", "use the journal", "for");
 
+/// Read the accepted findings of an audit.
+pub const ACCEPTED: Operation = Operation::new("accepted", "use the accepted findings", "in");
+
 /// Parse the arguments of a command.
 pub const ARGUMENTS: Operation = Operation::new("arguments", "use the arguments", "of");

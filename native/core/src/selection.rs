@@ -61,11 +61,18 @@ pub(crate) enum Unassigned {
 pub(crate) enum AuditTarget {
     /// The whole cluster.
     All,
+    /// The history of audits of the whole cluster.
+    Trend,
     /// An account, which must exist.
     Account(AccountId),
     /// A number database, or all with a prefix: at least one must exist.
     Databases(Selection),
     Number(String),
+}
+
+impl AuditTarget {
+    /// The argument for the history.
+    pub(crate) const TREND: &'static str = "trend";
 }
 
 /// The cluster on which a run may be undone.

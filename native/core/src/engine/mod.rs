@@ -36,5 +36,5 @@ pub(crate) use proxy::decodes_names;
 pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler, Target};
 pub(crate) use run::Run;
 pub(crate) use scan::may_be_a_number;
-pub use settings::{Lock, Settings};
+pub use settings::{AuditSettings, Lock, Settings};
 pub(crate) use steps::milliseconds_since;

@@ -1,7 +1,7 @@
 //! The shared state of a run's tasks.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
@@ -17,7 +17,7 @@ use super::steps::Steps;
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
-use crate::report::{Reason, Reporter};
+use crate::report::{Audited, Reason, Reporter};
 use couchdb::{Cancel, Error};
 
 /// One run: its settings, and one object per concern.
@@ -41,6 +41,8 @@ pub(crate) struct Run {
     /// The journal, if the run keeps one and has changed something.
     pub(super) journal: OnceCell<Option<Journal>>,
     pub(crate) steps: Steps,
+    /// The totals, if the run is an audit.
+    pub(crate) audited: OnceLock<Audited>,
 }
 
 impl Run {
@@ -74,6 +76,7 @@ impl Run {
             indexes_are_slow: AtomicBool::new(false),
             journal: OnceCell::new(),
             steps: Steps::default(),
+            audited: OnceLock::new(),
             id,
             function,
             settings,

@@ -95,8 +95,12 @@ impl Journals {
         }
     }
 
+    pub(super) fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
     /// Calls `work` with each folder until it succeeds. Also returns the error of the first folder if a later one succeeded.
-    fn first<T>(
+    pub(super) fn first<T>(
         &self,
         work: impl Fn(&Path) -> Result<T, Error>,
     ) -> Result<(T, Option<Error>), Error> {
@@ -323,7 +327,7 @@ fn path(directory: &Path, run: &str) -> PathBuf {
     directory.join(format!("{run}.journal"))
 }
 
-fn failed(path: &Path, why: &Refused) -> Error {
+pub(super) fn failed(path: &Path, why: &Refused) -> Error {
     Error::new(
         Kind::File,
         operation::JOURNAL,

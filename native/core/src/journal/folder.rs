@@ -103,7 +103,8 @@ impl Folder {
     /// Version 0.1 created folders that others could list. A folder that holds only journals is closed to others. Any other
     /// folder stays open, because others may need it: they can list the runs there, but not open them.
     fn close_to_others(&self) -> Result<(), Refused> {
-        if self.entries()?.iter().all(|name| is_journal(name)) {
+        let is_ours = |name: &String| is_journal(name) || name == HISTORY;
+        if self.entries()?.iter().all(is_ours) {
             rustix::fs::fchmod(&self.0, Mode::from_raw_mode(0o700))?;
         }
         Ok(())
@@ -135,10 +136,61 @@ impl Folder {
 
     /// Opens a run's journal. Returns `None` if it does not exist.
     pub(super) fn read(&self, run: &str) -> Result<Option<File>, Refused> {
+        self.open_file(&name(run), OFlags::RDONLY)
+    }
+
+    /// Opens the history of audits to read it. Returns `None` if it does not exist.
+    pub(super) fn read_history(&self) -> Result<Option<File>, Refused> {
+        self.open_file(HISTORY, OFlags::RDONLY)
+    }
+
+    /// Opens the history of audits to append to it, and creates it if it does not exist.
+    pub(super) fn open_history(&self) -> Result<File, Refused> {
+        let flags = OFlags::RDWR | OFlags::APPEND;
+        loop {
+            if let Some(file) = self.open_file(HISTORY, flags)? {
+                return Ok(file);
+            }
+            match self.create_file(HISTORY) {
+                Ok(_) => {}
+                // Another audit created it meanwhile.
+                Err(Refused::Io(error)) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+    }
+
+    /// Whether this file is the history, and not one that was replaced.
+    pub(super) fn is_history(&self, file: &File) -> Result<bool, Refused> {
+        let opened = rustix::fs::fstat(file)?;
+        Ok(
+            match rustix::fs::statat(&self.0, HISTORY, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(named) => (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino),
+                Err(Errno::NOENT) => false,
+                Err(error) => return Err(error.into()),
+            },
+        )
+    }
+
+    /// Replaces the history of audits: readers see the old or the new content.
+    pub(super) fn replace_history(&self, content: &[u8]) -> Result<(), Refused> {
+        let temporary = format!(".{:016x}", rand::random::<u64>());
+        let written = self.create_file(&temporary).and_then(|mut file| {
+            file.write_all(content)?;
+            file.sync_all()?;
+            Ok(rustix::fs::renameat(&self.0, &temporary, &self.0, HISTORY)?)
+        });
+        if written.is_err() {
+            let _ = rustix::fs::unlinkat(&self.0, &temporary, AtFlags::empty());
+        }
+        written
+    }
+
+    /// Opens a file of this user that others cannot write to. Returns `None` if it does not exist.
+    fn open_file(&self, name: &str, flags: OFlags) -> Result<Option<File>, Refused> {
         // Without NONBLOCK, opening a FIFO waits for a writer.
-        let flags =
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.0, name(run), flags, Mode::empty()) {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => return Err(Refused::Link),
@@ -214,6 +266,9 @@ fn owned(stat: &rustix::fs::Stat) -> Result<u32, Refused> {
 }
 
 const EXTENSION: &str = ".journal";
+
+/// The history of audits.
+const HISTORY: &str = "audits.jsonl";
 
 fn name(run: &str) -> String {
     format!("{run}{EXTENSION}")

@@ -8,6 +8,7 @@
 
 mod files;
 mod folder;
+pub(crate) mod history;
 mod prune;
 mod reader;
 mod record;

@@ -47,6 +47,8 @@ impl RecordedEvents {
             | Event::Error { .. }
             | Event::Progress(_)
             | Event::Planned(_)
+            | Event::Finding(_)
+            | Event::Trend(_)
             | Event::Finished { .. } => {}
         }
     }

@@ -16,7 +16,10 @@ pub mod sanitise;
 mod tally;
 
 pub use crate::reason::{EXPLANATIONS, Explanation, Reason};
-pub use audit::{Audit, AuditScope, Finding, FindingCounts, KindCount, NumberCounts};
+pub use audit::{
+    AcceptedEntry, AcceptedFindings, Audit, AuditScope, AuditTotals, Audited, AuditedCluster,
+    Finding, FindingCounts, KindCount, NumberCounts,
+};
 pub use document::{About, RecordedEvents, document};
 pub use event::{Event, FieldChange, PlannedChange, Summary};
 pub use failures::{DatabaseFailures, Failures};

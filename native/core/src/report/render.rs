@@ -41,7 +41,9 @@ impl Renderer {
             } => vec![format!("{database}: {read} read, {}", outcomes(counts))],
             Event::Progress(_) => Vec::new(),
             Event::Planned(change) => planned(change),
+            Event::Finding(finding) => super::audit::finding_lines(finding),
             Event::Audit(audit) => super::audit::lines(audit),
+            Event::Trend(history) => super::audit::trend_lines(history),
             Event::Finished { summary, figures } => {
                 let mut lines = Vec::new();
                 if *figures {

@@ -7,6 +7,7 @@
 
 mod contested;
 mod coverage;
+mod filter;
 mod number_set;
 mod read_accounts;
 mod read_numbers;
@@ -14,29 +15,34 @@ mod recheck;
 mod results;
 mod snapshot;
 mod tally;
+mod trend;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::answer::Answer;
 use crate::engine::Run;
 use crate::kazoo::{
-    AccountId, DatabaseName, GREGORIAN_UNIX_EPOCH, encoded_number_database_of, number_database_of,
+    DatabaseName, GREGORIAN_UNIX_EPOCH, encoded_number_database_of, number_database_of,
     number_databases_of,
 };
 use crate::plan::Drift;
-use crate::report::{Audit, Event, Finding};
+use crate::report::{Audit, AuditScope, AuditTotals, Audited, Event, Finding};
 use crate::selection::{AuditTarget, NumberDatabases, Selection};
 use couchdb::Error;
 use coverage::Coverage;
+use filter::Filter;
 use results::AuditResults;
-use tally::{FindingTally, Treatment};
+
+/// The entries of the snapshot whose findings are settled together.
+const SETTLED: usize = 1000;
 
 /// `audit`
 pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer, Error> {
     run.prune_journals();
+    let filter = Filter::of(run).await?;
     let coverage = match target {
+        AuditTarget::Trend => return trend::trend(run).await,
         AuditTarget::All => Coverage::of_all(run).await?,
         AuditTarget::Account(account) => {
             run.must_exist(account).await?;
@@ -66,14 +72,22 @@ pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
             Coverage::of_number(run, number).await?
         }
     };
-    let report = audit_covered(run, coverage).await?;
-    run.reporter.send(Event::Audit(Box::new(report))).await;
+    let mut audit = audit_covered(run, coverage, filter).await?;
+    let totals = AuditTotals::of(&audit);
+    let is_whole = audit.scope == AuditScope::All && audit.only_kinds.is_empty();
+    if is_whole {
+        audit.history = trend::add(run, totals.clone()).await;
+    }
+    // A run has one command, so this is the first value.
+    let _ = run.audited.set(Audited { totals, is_whole });
+    run.reporter.send(Event::Audit(Box::new(audit))).await;
     Ok(Answer::Figures)
 }
 
-async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Error> {
+async fn audit_covered(run: &Arc<Run>, coverage: Coverage, filter: Filter) -> Result<Audit, Error> {
     let coverage = Arc::new(coverage);
-    let results = Arc::new(AuditResults::default());
+    let cluster = trend::cluster_of(run).await?;
+    let results = Arc::new(AuditResults::new(run, filter));
     let accounts = read_accounts::read(run, &coverage).await?;
     let context = Arc::new(read_numbers::AuditContext {
         coverage: coverage.clone(),
@@ -86,6 +100,9 @@ async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Erro
     contested::flag_claims(run, &context).await?;
     for (index, entry) in context.snapshot.entries() {
         find_drift_of_entry(&context, index, entry, &unread_databases);
+        if index % SETTLED == 0 {
+            results.flush(run).await;
+        }
     }
     for (account, number) in accounts.conflicted {
         if !(coverage.covers_number(&number) || context.snapshot.is_in_scope(&number)) {
@@ -101,31 +118,24 @@ async fn audit_covered(run: &Arc<Run>, coverage: Coverage) -> Result<Audit, Erro
             assigned_to: None,
         });
     }
-    let mut tally = FindingTally::default();
-    let findings = results.take(true);
-    findings
-        .iter()
-        .for_each(|finding| tally.add(finding, Treatment::Reported));
-    let concerned: BTreeSet<AccountId> = findings
-        .iter()
-        .flat_map(|one| [one.account, one.assigned_to])
-        .flatten()
-        .collect();
+    results.settle(run, true).await;
+    let (audit, concerned) = results.audit(coverage.scope.clone());
     let names = accounts.names.into_iter();
-    let unread = run.reporter.failures();
-    Ok(Audit {
+    let audit = Audit {
         account_names: names
             .filter(|(account, _)| concerned.contains(account))
             .map(|(account, name)| (account.to_string(), name))
             .collect(),
         taken_at: run.now.saturating_sub(GREGORIAN_UNIX_EPOCH),
-        assigned: results.assigned.load(Ordering::Relaxed),
-        in_sync: results.in_sync.load(Ordering::Relaxed),
-        unchecked: results.unchecked(),
-        numbers: results.count_numbers(&tally),
-        unread,
-        ..Audit::new(coverage.scope.clone(), &tally.of_kinds(), findings)
-    })
+        cluster,
+        unread: run.reporter.failures(),
+        ..audit
+    };
+    let is_of_all = audit.scope == AuditScope::All;
+    for line in results.warnings(is_of_all && !audit.is_incomplete()) {
+        run.reporter.warn(line).await;
+    }
+    Ok(audit)
 }
 
 /// Adds the findings of one entry of the snapshot.

@@ -85,7 +85,9 @@ impl AuditContext {
         }
         let assigned = page.into_iter();
         let assigned = assigned.filter_map(|document| self.classify(database, document));
-        self.check(run, database, assigned.collect()).await
+        self.check(run, database, assigned.collect()).await?;
+        self.results.flush(run).await;
+        Ok(())
     }
 
     /// Processes one document. Returns it if it must be compared with a copy.

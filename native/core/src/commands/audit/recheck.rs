@@ -112,6 +112,7 @@ async fn recheck_batch(
     findings.into_iter().for_each(|one| results.add(one));
     (0..in_sync).for_each(|_| count(&results.in_sync));
     results.add_unchecked(unchecked.iter().map(String::as_str));
+    results.flush(run).await;
     Ok(())
 }
 

@@ -1,16 +1,17 @@
 //! The results of an audit, shared by its tasks.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::filter::Filter;
 use super::number_set::NumberSet;
-use super::tally::FindingTally;
-use crate::engine::Kept;
+use super::tally::{FindingTally, Treatment};
+use crate::engine::{Kept, Run};
 use crate::kazoo::{AccountId, DatabaseName};
 use crate::plan::Drift;
-use crate::report::{Finding, NumberCounts};
+use crate::report::{Audit, AuditScope, Event, Finding, NumberCounts};
 use document::Digest;
 
 /// A number with a copy that seems to be missing or to differ.
@@ -25,8 +26,14 @@ pub(super) struct Recheck {
 }
 
 /// The results of an audit, shared by its tasks.
-#[derive(Default)]
 pub(super) struct AuditResults {
+    filter: Filter,
+    /// Whether findings are sent as soon as they are found.
+    streams: bool,
+    /// Whether findings are kept for the audit.
+    keeps: bool,
+    tally: Mutex<FindingTally>,
+    kept: Mutex<Vec<Finding>>,
     collected: Mutex<Collected>,
     numbers: Mutex<Numbers>,
     pub(super) rechecks: Mutex<BTreeMap<AccountId, Vec<Recheck>>>,
@@ -50,6 +57,78 @@ struct Numbers {
 }
 
 impl AuditResults {
+    pub(super) fn new(run: &Run, filter: Filter) -> Self {
+        let streams = run.settings.audit.streams;
+        Self {
+            filter,
+            streams,
+            // A report has all findings.
+            keeps: !streams || run.settings.report.is_some(),
+            tally: Mutex::default(),
+            kept: Mutex::default(),
+            collected: Mutex::default(),
+            numbers: Mutex::default(),
+            rechecks: Mutex::default(),
+            in_sync: AtomicU64::new(0),
+            assigned: AtomicU64::new(0),
+            unchecked: AtomicU64::new(0),
+        }
+    }
+
+    /// Sends the findings so far, if the audit does not keep them until its end.
+    pub(super) async fn flush(&self, run: &Run) {
+        if self.streams {
+            self.settle(run, false).await;
+        }
+    }
+
+    /// Counts findings, and sends or keeps those that are reported. At the end the contested numbers are among them.
+    pub(super) async fn settle(&self, run: &Run, is_end: bool) {
+        let reported = self.reported(self.take(is_end));
+        if self.streams {
+            for finding in &reported {
+                let finding = Box::new(finding.clone());
+                run.reporter.send(Event::Finding(finding)).await;
+            }
+        }
+        if self.keeps {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend(reported);
+        }
+    }
+
+    /// Counts findings, and returns those that are reported.
+    fn reported(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        findings.retain(|finding| {
+            let treatment = self.filter.treatment(finding);
+            tally.add(finding, treatment);
+            treatment == Treatment::Reported
+        });
+        findings
+    }
+
+    /// Makes the report of a settled audit.
+    pub(super) fn audit(&self, scope: AuditScope) -> (Audit, BTreeSet<AccountId>) {
+        let kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let audit = Audit {
+            assigned: self.assigned.load(Ordering::Relaxed),
+            in_sync: self.in_sync.load(Ordering::Relaxed),
+            unchecked: self.unchecked.load(Ordering::Relaxed),
+            numbers: self.count_numbers(&tally),
+            only_kinds: self.filter.kinds().iter().copied().collect(),
+            accepted: self.filter.entries(),
+            ..Audit::new(scope, &tally.of_kinds(), kept)
+        };
+        (audit, tally.accounts().clone())
+    }
+
+    /// Warnings about entries of the file of accepted findings.
+    pub(super) fn warnings(&self, is_whole: bool) -> Vec<String> {
+        self.filter.warnings(is_whole)
+    }
+
     pub(super) fn add(&self, finding: Finding) {
         let mut collected = self
             .collected
@@ -73,7 +152,7 @@ impl AuditResults {
     }
 
     /// Takes the findings so far. At the end of the audit the contested numbers are among them.
-    pub(super) fn take(&self, is_end: bool) -> Vec<Finding> {
+    fn take(&self, is_end: bool) -> Vec<Finding> {
         let mut collected = self
             .collected
             .lock()
@@ -100,13 +179,8 @@ impl AuditResults {
         }
     }
 
-    /// The number of documents that could not be checked completely.
-    pub(super) fn unchecked(&self) -> u64 {
-        self.unchecked.load(Ordering::Relaxed)
-    }
-
     /// Counts the numbers, each once.
-    pub(super) fn count_numbers(&self, tally: &FindingTally) -> NumberCounts {
+    fn count_numbers(&self, tally: &FindingTally) -> NumberCounts {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let looked_at = std::mem::take(&mut numbers.looked_at);
         tally.of_numbers(looked_at, &numbers.unchecked)

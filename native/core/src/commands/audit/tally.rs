@@ -1,8 +1,9 @@
 //! Counts findings and numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::number_set::NumberSet;
+use crate::kazoo::AccountId;
 use crate::plan::Drift;
 use crate::report::{Finding, FindingCounts, NumberCounts};
 
@@ -22,6 +23,8 @@ pub(super) struct FindingTally {
     kinds: BTreeMap<Drift, KindTally>,
     with_findings: NumberSet,
     set_aside: NumberSet,
+    /// The accounts of reported findings.
+    accounts: BTreeSet<AccountId>,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +42,8 @@ impl FindingTally {
                 kind.findings += 1;
                 kind.numbers.insert(&finding.number);
                 self.with_findings.insert(&finding.number);
+                let accounts = [finding.account, finding.assigned_to];
+                self.accounts.extend(accounts.into_iter().flatten());
             }
             Treatment::Accepted => {
                 kind.accepted += 1;
@@ -46,6 +51,10 @@ impl FindingTally {
             }
             Treatment::NotAsked => self.set_aside.insert(&finding.number),
         }
+    }
+
+    pub(super) fn accounts(&self) -> &BTreeSet<AccountId> {
+        &self.accounts
     }
 
     /// The counts of each kind with findings.

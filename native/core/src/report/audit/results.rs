@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::finding::{AuditScope, Finding};
-use super::remedy;
+use super::{AcceptedEntry, AuditTotals, AuditedCluster, remedy};
 use crate::plan::{Drift, Severity};
 use crate::report::failures::Failures;
 
@@ -63,6 +63,10 @@ pub struct Audit {
     pub scope: AuditScope,
     /// The time of the audit, in Unix seconds.
     pub taken_at: u64,
+    /// The version of this library.
+    pub version: &'static str,
+    /// The cluster.
+    pub cluster: AuditedCluster,
     /// Assigned numbers, counted once per account.
     pub assigned: u64,
     /// Assigned numbers in sync.
@@ -73,12 +77,19 @@ pub struct Audit {
     pub numbers: NumberCounts,
     /// Every kind of drift, kinds without findings included.
     pub kinds: Vec<KindCount>,
-    /// Every finding, sorted by kind, database and number.
+    /// The kinds that were asked for. Empty: all.
+    pub only_kinds: Vec<Drift>,
+    /// Every finding, sorted by kind, database and number. Empty if they were sent as events.
     pub findings: Vec<Finding>,
+    /// The entries of the file of accepted findings.
+    pub accepted: Vec<AcceptedEntry>,
     /// The names of accounts with findings, by id.
     pub account_names: BTreeMap<String, String>,
     /// The databases that could not be read, as a failure report.
     pub unread: Failures,
+    /// The audits of the whole cluster so far, this one included. Empty for an audit of a part.
+    #[serde(skip)]
+    pub history: Vec<AuditTotals>,
 }
 
 impl Audit {
@@ -108,14 +119,19 @@ impl Audit {
         Self {
             scope,
             taken_at: 0,
+            version: env!("CARGO_PKG_VERSION"),
+            cluster: AuditedCluster::default(),
             assigned: 0,
             in_sync: 0,
             unchecked: 0,
             numbers: NumberCounts::default(),
             kinds,
+            only_kinds: Vec::new(),
             findings,
+            accepted: Vec::new(),
             account_names: BTreeMap::new(),
             unread: Failures::default(),
+            history: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! An audit as lines of a terminal.
 
-use super::{Audit, AuditScope, Finding, NumberCounts};
+use super::{AcceptedEntry, Audit, AuditScope, Finding, NumberCounts};
 use crate::plan::Drift;
 
 /// The most findings of a kind in the output. The other formats have all of them.
@@ -21,6 +21,7 @@ pub(in crate::report) fn lines(audit: &Audit) -> Vec<String> {
     for kind in Drift::ALL {
         lines.extend(findings(kind, audit.of_kind(kind)));
     }
+    lines.extend(accepted(&audit.accepted));
     if audit.is_clean() {
         lines.push("clean: no drift found".to_owned());
     }
@@ -96,6 +97,29 @@ fn counts(audit: &Audit) -> Vec<String> {
         .collect()
 }
 
+/// The accepted findings that the audit found, by entry.
+fn accepted(entries: &[AcceptedEntry]) -> Vec<String> {
+    let entries = entries.iter();
+    let used: Vec<_> = entries
+        .filter(|entry| entry.findings > 0 && !entry.is_expired)
+        .collect();
+    if used.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["accepted findings, which are not counted above:".to_owned()];
+    lines.extend(used.iter().take(SHOWN).map(|entry| {
+        let places = [&entry.database, &entry.account, &entry.number];
+        let places: Vec<&str> = places.into_iter().flatten().map(String::as_str).collect();
+        let (kind, place) = (entry.kind.name(), shown(&places.join(" ")));
+        let (count, until, reason) = (entry.findings, &entry.expires, shown(&entry.reason));
+        format!("  {kind} {place}: {count}, until {until}: {reason}")
+    }));
+    if used.len() > SHOWN {
+        lines.push(format!("  and {} more", used.len() - SHOWN));
+    }
+    lines
+}
+
 fn findings(kind: Drift, findings: &[Finding]) -> Vec<String> {
     if findings.is_empty() {
         return Vec::new();
@@ -109,6 +133,11 @@ fn findings(kind: Drift, findings: &[Finding]) -> Vec<String> {
         lines.push(format!("  and {} more", findings.len() - SHOWN));
     }
     lines
+}
+
+/// A finding that is not part of a table.
+pub(in crate::report) fn finding_lines(finding: &Finding) -> Vec<String> {
+    vec![format!("{}:{}", finding.kind.name(), line(finding))]
 }
 
 /// One finding.
