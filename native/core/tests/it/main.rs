@@ -12,6 +12,7 @@
 
 mod audit;
 mod audit_options;
+mod browser;
 mod defects;
 mod dry_run;
 mod effort;

@@ -1,6 +1,7 @@
 //! The findings of an audit, and its output formats: terminal, JSON, CSV, and one HTML page.
 
 mod accepted;
+mod curves;
 mod figures;
 mod finding;
 mod page;
