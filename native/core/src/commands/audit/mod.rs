@@ -32,6 +32,7 @@ use crate::selection::{AuditTarget, NumberDatabases, Selection};
 use couchdb::Error;
 use coverage::Coverage;
 use filter::Filter;
+use number_set::NumberSet;
 use results::AuditResults;
 
 /// The entries of the snapshot whose findings are settled together.
@@ -98,12 +99,14 @@ async fn audit_covered(run: &Arc<Run>, coverage: Coverage, filter: Filter) -> Re
     let unread_databases = read_numbers::read(run, &context).await?;
     recheck::recheck(run, &results).await?;
     contested::flag_claims(run, &context).await?;
+    let mut looked_at = NumberSet::default();
     for (index, entry) in context.snapshot.entries() {
-        find_drift_of_entry(&context, index, entry, &unread_databases);
+        find_drift_of_entry(&context, index, entry, &unread_databases, &mut looked_at);
         if index % SETTLED == 0 {
             results.flush(run).await;
         }
     }
+    results.add_looked_at(&looked_at);
     for (account, number) in accounts.conflicted {
         if !(coverage.covers_number(&number) || context.snapshot.is_in_scope(&number)) {
             continue;
@@ -138,18 +141,19 @@ async fn audit_covered(run: &Arc<Run>, coverage: Coverage, filter: Filter) -> Re
     Ok(audit)
 }
 
-/// Adds the findings of one entry of the snapshot.
+/// Adds the findings of one entry of the snapshot, and its number.
 fn find_drift_of_entry(
     context: &read_numbers::AuditContext,
     index: usize,
     entry: &snapshot::SnapshotEntry,
     unread: &BTreeSet<DatabaseName>,
+    looked_at: &mut NumberSet,
 ) {
     let results = &context.results;
     if !context.coverage.covers_entry(entry) {
         return;
     }
-    results.add_looked_at([&*entry.id]);
+    looked_at.insert(&entry.id);
     let find = |kind: Drift| {
         results.add(Finding {
             kind,

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::coverage::Coverage;
+use super::number_set::NumberSet;
 use super::read_accounts::is_design;
 use super::results::{AuditResults, Recheck, count};
 use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
@@ -73,42 +74,49 @@ impl AuditContext {
         database: &DatabaseName,
         page: Vec<Document>,
     ) -> Result<(), Error> {
-        if self.coverage.covers_database(database) {
-            self.results
-                .add_looked_at(page.iter().filter_map(|document| {
-                    let facts = NumberFacts::of(document);
-                    let is_covered = !is_design(document.id())
-                        && facts.is_live_number()
-                        && self.coverage.covers_account(facts.assigned_to);
-                    is_covered.then(|| document.id())
-                }));
+        let mut looked_at = NumberSet::default();
+        let mut assigned = Vec::new();
+        for document in page {
+            if is_design(document.id()) {
+                continue;
+            }
+            let facts = NumberFacts::of(&document);
+            let is_covered = self.coverage.covers_database(database)
+                && self.coverage.covers_account(facts.assigned_to);
+            if is_covered && facts.is_live_number() {
+                looked_at.insert(document.id());
+            }
+            assigned.extend(self.classify(database, document, &facts, is_covered));
         }
-        let assigned = page.into_iter();
-        let assigned = assigned.filter_map(|document| self.classify(database, document));
-        self.check(run, database, assigned.collect()).await?;
+        self.results.add_looked_at(&looked_at);
+        self.check(run, database, assigned).await?;
         self.results.flush(run).await;
         Ok(())
     }
 
-    /// Processes one document. Returns it if it must be compared with a copy.
-    fn classify(&self, database: &DatabaseName, document: Document) -> Option<AssignedNumber> {
+    /// Processes one document. Returns it if it must be compared with a copy. `is_covered`: the audit covers it.
+    fn classify(
+        &self,
+        database: &DatabaseName,
+        document: Document,
+        facts: &NumberFacts,
+        is_covered: bool,
+    ) -> Option<AssignedNumber> {
         let id = document.id();
-        if is_design(id) {
-            return None;
-        }
-        let facts = NumberFacts::of(&document);
-        let source = source_in_number_database(database, id, &facts);
-        let is_covered = self.coverage.covers_database(database);
+        let source = source_in_number_database(database, id, facts);
         if database.holds(id) {
             let state = match source {
                 Source::Assigned(account) => SourceState::Assigned(account),
                 Source::Unassigned => SourceState::Unassigned,
                 _ => SourceState::Other,
             };
-            let scope = if is_covered { IN_SCOPE } else { 0 };
+            let scope = if self.coverage.covers_database(database) {
+                IN_SCOPE
+            } else {
+                0
+            };
             self.snapshot.flag_source(id, state, scope);
         }
-        let is_covered = is_covered && self.coverage.covers_account(facts.assigned_to);
         if is_covered && facts.is_number && facts.has_conflicts {
             self.add_finding(Drift::Conflicted, database, id, facts.assigned_to);
         }

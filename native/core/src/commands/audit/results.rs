@@ -165,9 +165,9 @@ impl AuditResults {
     }
 
     /// Counts numbers that the audit looked at.
-    pub(super) fn add_looked_at<'a>(&self, ids: impl IntoIterator<Item = &'a str>) {
+    pub(super) fn add_looked_at(&self, ids: &NumberSet) {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.into_iter().for_each(|id| numbers.looked_at.insert(id));
+        numbers.looked_at.extend(ids);
     }
 
     /// Counts documents that could not be checked completely.
