@@ -77,7 +77,7 @@ settings_of_the_wrong_type_are_refused_by_name(Config) ->
          ok = rpc:call(Name, application, set_env, [kazoo_numbers_maintenance, couchdb_url, Refusing]),
          true = lists:prefix(Expected, Line)
      end
-     || Key <- [couchdb_url, config_ini, ca_file, report_directory, metrics_file, journal],
+     || Key <- [couchdb_url, config_ini, ca_file, report_directory, metrics_file, audit_ignore, journal],
         Value <- [7 | wrong_terms()]
     ],
     %% The messages of other settings only have to name them.
@@ -85,11 +85,11 @@ settings_of_the_wrong_type_are_refused_by_name(Config) ->
          {{no_return, 1}, [Line]} = with_setting(Config, Key, Value, audit, []),
          true = string:find(Line, atom_to_list(Key)) =/= nomatch
      end
-     || Key <- [max_bulk_read, parallel_jobs_count, time_between_db_ms, journal_keep_days, journal_keep_bytes, lock, fault],
+     || Key <- [max_bulk_read, parallel_jobs_count, time_between_db_ms, journal_keep_days, journal_keep_bytes, lock, fault, audit_kinds],
         Value <- wrong_terms()
     ],
     [with_setting(Config, Key, Value, audit, [])
-     || Key <- [host, transport, port_program, stock_beam, lock, fault, max_bulk_read, report_directory, metrics_file, journal, ca_file],
+     || Key <- [host, transport, port_program, stock_beam, lock, fault, max_bulk_read, report_directory, metrics_file, journal, ca_file, audit_ignore, audit_kinds],
         Value <- [list_to_atom(?URL), list_to_binary(?URL), ?URL | wrong_terms()]
     ],
     %% The message of a program that is missing names it.

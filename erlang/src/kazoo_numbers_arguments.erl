@@ -7,7 +7,7 @@
 %% @end
 -module(kazoo_numbers_arguments).
 
--export([normalise/2, text/1, shown/1]).
+-export([normalise/2, text/1, texts/1, shown/1]).
 -export([account_id/1, number_db/1]).
 
 -type argument() :: binary() | [binary()].
@@ -35,6 +35,8 @@ argument([_ | _] = List) ->
     end;
 argument(Argument) -> text(Argument).
 
+%% @doc The elements of a list as binaries.
+-spec texts(list()) -> {ok, [binary()]} | error.
 texts(List) ->
     Texts = try [text(Element) || Element <- List]
             catch error:_ImproperList -> [error]

@@ -21,11 +21,12 @@
 -spec configured() -> settings().
 configured() ->
     maps:from_list(lists:append([journal()
-                                ,all(fun text/1, [report_directory, metrics_file, ca_file])
+                                ,all(fun text/1, [report_directory, metrics_file, ca_file, audit_ignore])
                                 ,all(fun positive/1, [parallel_jobs_count, max_bulk_read, max_bulk_insert])
                                 ,all(fun natural/1, [time_between_db_ms, journal_keep_days, journal_keep_bytes, max_changes, limit])
                                 ,all(fun max_delete/1, [max_delete])
                                 ,all(fun word/1, [lock, log_level, fault])
+                                ,all(fun texts/1, [audit_kinds])
                                 ])).
 
 all(Read, Keys) ->
@@ -90,6 +91,17 @@ word(Key) ->
         undefined -> undefined;
         {ok, Value} when is_atom(Value) -> {ok, Value};
         {ok, _Other} -> refuse(Key, "an atom")
+    end.
+
+texts(Key) ->
+    case application:get_env(?APP, Key) of
+        undefined -> undefined;
+        {ok, Values} when is_list(Values) ->
+            case kazoo_numbers_arguments:texts(Values) of
+                {ok, Texts} -> {ok, Texts};
+                error -> refuse(Key, "a list of names")
+            end;
+        {ok, _Other} -> refuse(Key, "a list of names")
     end.
 
 -spec refuse(Key :: atom(), Expected :: string()) -> no_return().

@@ -58,6 +58,7 @@ fn with_all_options() -> Command {
 mod tests {
     use super::*;
     use crate::options::AuditFormat;
+    use kazoo_numbers::plan::Drift;
 
     fn options_of(line: &str) -> Options {
         let words = std::iter::once("kazoo-numbers").chain(line.split(' '));
@@ -72,9 +73,15 @@ mod tests {
             options_of("--parallel 2 --dry-run --couchdb u audit --parallel 3 --format csv");
         assert_eq!((options.parallel, options.dry_run), (Some(3), true));
         assert_eq!(options.address.couchdb.as_deref(), Some("u"));
-        assert_eq!(options.format, Some(AuditFormat::Csv));
+        assert_eq!(options.audit.format, Some(AuditFormat::Csv));
         let options = options_of("runs --json --journal-keep-days 5");
         assert_eq!((options.output.json, options.dry_run), (true, false));
-        assert_eq!((options.journal_keep_days, options.format), (Some(5), None));
+        assert_eq!(options.journal_keep_days, Some(5));
+        assert_eq!(options.audit.format, None);
+        let options = options_of("audit --kind contested,misfiled --kind contested +1415");
+        assert_eq!(
+            options.audit.kinds(),
+            [Drift::Contested, Drift::Misfiled].into()
+        );
     }
 }

@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         }
     } else {
         match logging::start(options.verbose) {
-            Ok(()) => perform::function(name, &functions::arguments(name, sub), &options),
+            Ok(()) => perform::function(name, &function_arguments(name, sub, &options), &options),
             Err(line) => return refuse(&line, None),
         }
     };
@@ -116,6 +116,14 @@ fn refuse(line: &str, hint: Option<&str>) -> ExitCode {
 fn wants_json() -> bool {
     let words = env::args_os().skip(1).take_while(|word| word != "--");
     words.into_iter().any(|word| word == "--json")
+}
+
+/// The arguments of a function. The option `--trend` is the argument of that name.
+fn function_arguments(name: &str, sub: &ArgMatches, options: &Options) -> Vec<Argument> {
+    if options.audit.trend {
+        return vec![Argument::Text("trend".to_owned())];
+    }
+    functions::arguments(name, sub)
 }
 
 fn run_tool(tool: Tool) -> io::Result<ExitStatus> {

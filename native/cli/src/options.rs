@@ -1,14 +1,17 @@
 //! The options of all commands.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches as _, ValueEnum, value_parser,
 };
 use kazoo_numbers::command::{Brake, CommandSpec, Effect, Journaling, Parameter, Scope};
 use kazoo_numbers::couchdb::HttpSettings;
+use kazoo_numbers::plan::Drift;
 use kazoo_numbers::run::MaxDelete;
 use kazoo_numbers_cli::address::Address;
 use kazoo_numbers_cli::terminal::JsonOutput;
@@ -25,6 +28,8 @@ pub(crate) enum AuditFormat {
     Csv,
     /// One self-contained page
     Html,
+    /// One JSON object for each finding as soon as it is found, then one with the totals
+    Jsonl,
 }
 
 /// The options of every function, as clap knows them.
@@ -168,17 +173,42 @@ pub(crate) struct Options {
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Only an audit has it.
+    /// Only an audit has them.
     #[arg(skip)]
-    pub(crate) format: Option<AuditFormat>,
+    pub(crate) audit: AuditOptions,
 }
 
 /// The options of an audit alone.
-#[derive(Args)]
-struct AuditOptions {
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct AuditOptions {
     /// Print the audit in this format, and all other output on standard error
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
-    format: Option<AuditFormat>,
+    pub(crate) format: Option<AuditFormat>,
+
+    /// Report only this kind of drift. Can be given several times, or with commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(Drift::ALL.map(Drift::name)))]
+    kind: Vec<String>,
+
+    /// Accept the findings in this TOML file: each with a reason and a date until which it counts (docs/audit.md)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ignore: Option<PathBuf>,
+
+    /// Exit with status 5 if drift is found that is not accepted
+    #[arg(long)]
+    pub(crate) fail_on_drift: bool,
+
+    /// Print the totals of all audits of this whole cluster so far, without an audit
+    #[arg(long, conflicts_with_all = ["format", "kind", "ignore", "fail_on_drift", "0"])]
+    pub(crate) trend: bool,
+}
+
+impl AuditOptions {
+    /// The kinds to report. Empty: all.
+    pub(crate) fn kinds(&self) -> BTreeSet<Drift> {
+        let kinds = self.kind.iter();
+        kinds.filter_map(|name| Drift::of_name(name)).collect()
+    }
 }
 
 impl Options {
@@ -186,7 +216,7 @@ impl Options {
     pub(crate) fn of(function: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut options = Self::from_arg_matches(matches)?;
         if function == AUDIT {
-            options.format = AuditOptions::from_arg_matches(matches)?.format;
+            options.audit = AuditOptions::from_arg_matches(matches)?;
         }
         Ok(options)
     }

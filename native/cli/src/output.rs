@@ -31,7 +31,7 @@ pub(crate) enum Form {
 impl Form {
     /// The form that the options request.
     pub(crate) fn of(options: &Options) -> Self {
-        match options.format {
+        match options.audit.format {
             Some(document) => Self::Document(document),
             None if options.output.json => Self::Json,
             None => Self::Lines,
@@ -101,8 +101,13 @@ impl Display {
                 text.push(b'\n');
             }
             Form::Document(document) => match event {
+                Event::Finding(finding) => {
+                    text.extend_from_slice(audit::finding_line(finding).as_bytes());
+                    text.push(b'\n');
+                }
                 Event::Audit(audit) => {
                     let whole = match document {
+                        AuditFormat::Jsonl => audit::last_line(audit),
                         AuditFormat::Json => audit::to_json(audit),
                         AuditFormat::Csv => audit::to_csv(audit),
                         AuditFormat::Html => audit::to_html(audit),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::sanitise;
-use kazoo_numbers::run::{Ending, Finished, Job, Refused, ReportTo, Returned, Settings, run};
+use kazoo_numbers::run::{
+    AuditSettings, Ending, Finished, Job, Refused, ReportTo, Returned, Settings, run,
+};
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::program::in_runtime;
 use kazoo_numbers_cli::signals::Signals;
@@ -18,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::interrupt;
 use crate::live::Live;
-use crate::options::Options;
+use crate::options::{AuditFormat, Options};
 use crate::output::{self, Display, Form};
 use crate::{confirm, connection, journal, logging, returned};
 
@@ -137,11 +139,11 @@ async fn performed(
     .await;
     let shown = showing.await.map_err(io::Error::other)?;
     live.end();
-    let of_run = ExitStatus::from(finished.ending);
-    let status = interrupted.status().unwrap_or(of_run);
+    let ending = ending_of(&finished, options);
+    let status = interrupted.status().unwrap_or(ending.into());
     let result = CommandResult {
         returned: Some(&finished.returned),
-        ending: finished.ending,
+        ending,
         run: finished.run.as_deref(),
         status,
     };
@@ -175,6 +177,16 @@ async fn performed(
             say_undo(&finished, options);
             Ok(status)
         }
+    }
+}
+
+/// Why a run ended. An incomplete audit ended for its failures, whatever it found.
+fn ending_of(finished: &Finished, options: &Options) -> Ending {
+    let found = finished.audit.as_ref();
+    let has_drift = found.is_some_and(|audit| audit.totals.findings() > 0);
+    match finished.ending {
+        Ending::Done if options.audit.fail_on_drift && has_drift => Ending::DriftFound,
+        ending => ending,
     }
 }
 
@@ -275,6 +287,11 @@ fn settings(options: &Options) -> Settings {
         who: journal::who(),
         report: options.report.clone().map(ReportTo::File),
         metrics: options.metrics.clone(),
+        audit: AuditSettings {
+            kinds: options.audit.kinds(),
+            accepted: options.audit.ignore.clone(),
+            streams: options.audit.format == Some(AuditFormat::Jsonl),
+        },
         frontend: Frontend::CommandLine,
         place: format!("process {}", std::process::id()),
         ..Settings::default()

@@ -17,6 +17,8 @@ pub const PLAN: Operation = Operation::new("plan", "use the plan", "for");
 
 /// Stop a run that would change too much.
 pub const BRAKE: Operation = Operation::new("brake", "stop", "at");
+/// Read the accepted findings of an audit.
+pub const ACCEPTED: Operation = Operation::new("accepted", "use the accepted findings", "in");
 
 /// Parse the arguments of a command.
 pub const ARGUMENTS: Operation = Operation::new("arguments", "use the arguments", "of");

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, info_span};
 
 pub use crate::commands::{Ending, FAILED, NOT_HERE, Refused, Returned};
-pub use crate::engine::{MaxDelete, Settings};
+pub use crate::engine::{AuditSettings, MaxDelete, Settings};
 pub use crate::report::ReportTo;
 
 use crate::command::{Command, help};
@@ -19,7 +19,7 @@ use crate::host::Host;
 use crate::journal::new_run_id;
 use crate::lease::{self, Lease, Taken};
 use crate::operation;
-use crate::report::{About, Event, Reporter, Summary, publish};
+use crate::report::{About, Audited, Event, Reporter, Summary, publish};
 use couchdb::{Error, Kind};
 
 /// A command with its environment and the receiver of its events.
@@ -49,6 +49,8 @@ pub struct Finished {
     pub summary: Summary,
     /// The id for `undo`; `None` for a run without a journal.
     pub run: Option<String>,
+    /// The totals of an audit; `None` for other commands.
+    pub audit: Option<Audited>,
 }
 
 /// Runs a command. Errors are reported as events and in the result.
@@ -136,6 +138,7 @@ async fn run_to_end(job: Job, id: String) -> Finished {
                 .map_or_else(|| new_run_id(SystemTime::now()), str::to_owned),
             &about,
             &summary,
+            run.audited.get(),
         )
         .await;
     }
@@ -157,6 +160,7 @@ async fn run_to_end(job: Job, id: String) -> Finished {
         ending,
         summary,
         run: run.journal_id().map(str::to_owned),
+        audit: run.audited.get().cloned(),
     }
 }
 

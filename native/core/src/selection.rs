@@ -61,6 +61,8 @@ pub(crate) enum Unassigned {
 pub(crate) enum AuditTarget {
     /// The whole cluster.
     All,
+    /// The history of audits of the whole cluster.
+    Trend,
     /// An account, which must exist.
     Account(AccountId),
     /// A number database, or all with a prefix: at least one must exist.
@@ -94,6 +96,11 @@ pub(crate) enum Detail {
 impl Detail {
     /// The argument that shows each document.
     pub(crate) const FULL: &'static str = "full";
+}
+
+impl AuditTarget {
+    /// The argument for the history.
+    pub(crate) const TREND: &'static str = "trend";
 }
 
 /// The cluster on which a run may be undone.

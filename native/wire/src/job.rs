@@ -10,8 +10,10 @@ use crate::request::{Argument, JobSettings, JournalMode, LockMode, StartRequest}
 use kazoo_numbers::command::{self, parse};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::lease;
+use kazoo_numbers::plan::Drift;
 use kazoo_numbers::report::{Event, Progress, Renderer, sanitise};
 use kazoo_numbers::run;
+use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +49,7 @@ async fn perform(
             )));
         }
     };
+    let settings = settings(&start)?;
     let (events, receiver) = mpsc::channel(EVENTS);
     let for_warnings = (!command.spec().has_fixed_output).then(|| lines.clone());
     let host = host::of(&start, caller, for_warnings);
@@ -63,7 +66,7 @@ async fn perform(
     ));
     let job = run::Job {
         host,
-        settings: settings(&start),
+        settings,
         function: start.function,
         command,
         events,
@@ -115,7 +118,8 @@ fn argument(argument: Argument) -> command::Argument {
     }
 }
 
-fn settings(start: &StartRequest) -> run::Settings {
+/// The settings of a run, or the line that refuses one.
+fn settings(start: &StartRequest) -> Result<run::Settings, String> {
     let requested = &start.settings;
     let mut settings = run::Settings {
         command_line: command_line(start),
@@ -131,6 +135,11 @@ fn settings(start: &StartRequest) -> run::Settings {
             .as_ref()
             .map(|directory| run::ReportTo::Directory(directory.into())),
         metrics: requested.metrics_file.as_ref().map(PathBuf::from),
+        audit: run::AuditSettings {
+            kinds: kinds(requested.audit_kinds.as_deref().unwrap_or_default())?,
+            accepted: requested.audit_ignore.as_ref().map(PathBuf::from),
+            streams: false,
+        },
         place: requested.place.clone().unwrap_or_default(),
         ..run::Settings::default()
     };
@@ -159,7 +168,20 @@ fn settings(start: &StartRequest) -> run::Settings {
             .filter(|path| !path.is_empty())
             .map(PathBuf::from),
     };
-    settings
+    Ok(settings)
+}
+
+/// The kinds of drift with these names. As for other settings, no message has the value.
+fn kinds(names: &[String]) -> Result<BTreeSet<Drift>, String> {
+    let kinds = names.iter().map(|name| {
+        Drift::of_name(name).ok_or_else(|| {
+            let known = Drift::ALL.map(Drift::name).join(", ");
+            format!(
+                "error: cannot use the setting audit_kinds of the application environment: expected kinds of drift: {known}"
+            )
+        })
+    });
+    kinds.collect()
 }
 
 /// The command line to type the command again.

@@ -126,6 +126,10 @@ pub struct JobSettings {
     pub report_directory: Option<String>,
     /// The file of Prometheus counters.
     pub metrics_file: Option<String>,
+    /// The kinds of drift that an audit reports.
+    pub audit_kinds: Option<Vec<String>>,
+    /// The file of accepted findings.
+    pub audit_ignore: Option<String>,
     /// The file of additional trusted certificates.
     pub ca_file: Option<String>,
     /// Whether to report progress.
@@ -254,6 +258,8 @@ impl TryFrom<&Term> for JobSettings {
                 "max_changes" => settings.max_changes = Some(natural(value)?),
                 "limit" => settings.limit = Some(natural(value)?),
                 "report_directory" => settings.report_directory = Some(text(value)?),
+                "audit_kinds" => settings.audit_kinds = Some(texts(value)?),
+                "audit_ignore" => settings.audit_ignore = Some(text(value)?),
                 "ca_file" => settings.ca_file = Some(text(value)?),
                 "metrics_file" => settings.metrics_file = Some(text(value)?),
                 "log_level" => settings.log_level = log_level(value)?,

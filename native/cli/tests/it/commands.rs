@@ -255,6 +255,112 @@ fn carrier_module_that_no_number_has_is_reported_with_the_nearest() {
 }
 
 #[test]
+fn audit_in_json_lines_ends_with_the_totals() {
+    let server = CliServer::seeded(&clean());
+    let json = server.run(&["audit", "--format", "json"]);
+    let whole: Value = exact_json::from_str(&json.out).unwrap();
+    let ran = server.run(&["audit", "--format", "jsonl"]);
+    assert_eq!(ran.status, 0, "{}", ran.err);
+    let lines: Vec<Value> = ran
+        .lines()
+        .iter()
+        .map(|line| exact_json::from_str(line).unwrap())
+        .collect();
+    let (last, findings) = lines.split_last().unwrap();
+    assert!(findings.iter().all(|line| line["type"] == "finding"));
+    assert_eq!(findings.len(), whole["findings"].as_array().unwrap().len());
+    assert_eq!(last["type"], "audit");
+    assert_eq!(last["numbers"], whole["numbers"]);
+    assert_eq!(last["kinds"], whole["kinds"]);
+}
+
+#[test]
+fn audit_options_choose_kinds_and_the_exit_status() {
+    let server = CliServer::seeded(&clean());
+    let kinds = |arguments: &[&str]| {
+        let line = [&["audit", "--format", "json"], arguments].concat();
+        let ran = server.run(&line);
+        let whole: Value = exact_json::from_str(&ran.out).unwrap();
+        let findings = whole["findings"].as_array().unwrap().iter();
+        let kinds: BTreeSet<String> = findings
+            .map(|one| one["kind"].as_str().unwrap().to_owned())
+            .collect();
+        (ran.status, kinds)
+    };
+    let (status, all) = kinds(&["--fail-on-drift"]);
+    assert_eq!(status, 5);
+    let kind = all.first().unwrap().as_str();
+    let one = BTreeSet::from([kind.to_owned()]);
+    assert_eq!(kinds(&["--kind", kind]), (0, one.clone()));
+    let both = format!("{kind},odd_assignment");
+    assert_eq!(kinds(&["--kind", &both, "--fail-on-drift"]), (5, one));
+    let (status, _) = kinds(&["--kind", "odd_assignment", "--fail-on-drift"]);
+    assert_eq!(status, 0);
+    let json = server.run(&["--json", "audit", "--fail-on-drift"]);
+    assert_eq!(json.status, 5);
+    assert_eq!(json.json().last().unwrap()["data"]["exit_status"], 5);
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("accepted.toml");
+    let entries: Vec<String> = exact_json::from_str::<Value>(
+        &server.run(&["audit", "--format", "json"]).out,
+    )
+    .unwrap()["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            format!(
+                "[[accepted]]\nkind = {}\nnumber = {}\ndatabase = {}\nreason = \"known\"\nexpires = 2999-12-31\n",
+                one["kind"], one["number"], one["database"]
+            )
+        })
+        .collect();
+    std::fs::write(&file, entries.concat()).unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(
+        kinds(&["--ignore", file, "--fail-on-drift"]),
+        (0, BTreeSet::new())
+    );
+
+    for refused in [
+        &["audit", "--kind", "mising_copy"][..],
+        &["audit", "--trend", "+1415"],
+        &["audit", "--trend", "--fail-on-drift"],
+        &["runs", "--fail-on-drift"],
+        &["runs", "--kind", "misfiled"],
+    ] {
+        let ran = server.run(refused);
+        assert_eq!(ran.status, 1, "{refused:?}: {}", ran.out);
+    }
+    let ran = server.run(&["audit", "--kind", "mising_copy"]);
+    assert!(ran.err.contains("missing_copy"), "{}", ran.err);
+}
+
+#[test]
+fn trend_lists_earlier_audits() {
+    let server = CliServer::seeded(&clean());
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    for _ in 0..2 {
+        assert_eq!(server.run(&["audit", "--journal", journal]).status, 0);
+    }
+    let trend = server.run(&["audit", "--trend", "--journal", journal]);
+    assert_eq!(trend.status, 0, "{}", trend.err);
+    let word = server.run(&["audit", "trend", "--journal", journal]);
+    assert_eq!(trend.out, word.out);
+    // A heading, the names of columns, two audits, and ok.
+    assert_eq!(trend.lines().len(), 5, "{}", trend.out);
+    let events = server.run(&["--json", "audit", "--trend", "--journal", journal]);
+    let events = events.json();
+    let trend = events
+        .iter()
+        .find(|event| event["event"] == "trend")
+        .unwrap();
+    assert_eq!(trend["data"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn report_and_counters_are_written_to_given_files() {
     let server = CliServer::start();
     let folder = tempfile::tempdir().unwrap();

@@ -227,6 +227,9 @@ impl Given<'_> {
             "+1415",
         );
         let text = self.text(expected, example)?;
+        if text == AuditTarget::TREND {
+            return Ok(AuditTarget::Trend);
+        }
         if let Some(account) = account_argument(&text) {
             return Ok(AuditTarget::Account(account));
         }

@@ -110,7 +110,9 @@ impl Parameter {
             }
             Self::Full => "the word full: each document is shown",
             Self::RunInProgress => "the id of a run in progress, as status prints it",
-            Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
+            Self::AuditTarget => {
+                "an account, a number database, a prefix, or a phone number; trend: the audits of the whole cluster so far"
+            }
             Self::Function => "the name of a function",
             Self::OfFunction => "the arguments of that function, three at most",
             Self::Other => "what Kazoo's own function takes",

@@ -9,7 +9,9 @@ use crate::engine::Run;
 use crate::kazoo::{
     AccountId, DatabaseName, KazooDatabase, NumberFacts, encoded_number_database_of,
 };
-use crate::plan::{Drift, Source, differing_fields, is_migrated, source_in_number_database};
+use crate::plan::{
+    Drift, FieldDifference, Source, differing_fields, is_migrated, source_in_number_database,
+};
 use crate::repair::usage_of;
 use crate::report::{
     Audit, DocumentState, Event, Finding, NumberReport, Reason, ShownAccount, ShownDocument,
@@ -120,11 +122,15 @@ fn shown_documents(documents: &[&(DatabaseName, Document)]) -> Vec<ShownDocument
                 assigned_to: facts.assigned_to.map(|account| account.to_string()),
                 conflicts: conflicts(document),
                 differing_fields: first
-                    .map(|first| differing_fields(first, document))
+                    .map(|first| names(&differing_fields(first, document)))
                     .unwrap_or_default(),
             }
         })
         .collect()
+}
+
+fn names(fields: &[FieldDifference]) -> Vec<String> {
+    fields.iter().map(|one| one.field.clone()).collect()
 }
 
 /// Takes the result of the audit for the copies of the first document: it compared attachments by their bytes, because servers can
@@ -155,7 +161,7 @@ fn compare_as_audited(
         let mut differing = audit.of_kind(Drift::DifferingCopy).iter();
         let finding = differing.find(|finding| finding.database.encoded() == copy.database);
         match finding {
-            Some(finding) => copy.differing_fields.clone_from(&finding.fields),
+            Some(finding) => copy.differing_fields = names(&finding.fields),
             None if audit.in_sync == audit.assigned => copy.differing_fields.clear(),
             // It could not be compared.
             None => {}

@@ -47,6 +47,6 @@ pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler
 pub(crate) use replay::Rule;
 pub(crate) use run::{Changes, Run, UndoneRun};
 pub(crate) use scan::may_be_a_number;
-pub use settings::{Lock, Settings};
+pub use settings::{AuditSettings, Lock, Settings};
 pub(crate) use steps::milliseconds_since;
 pub(crate) use withhold::Withhold;

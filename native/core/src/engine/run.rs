@@ -20,7 +20,7 @@ use super::withhold::{Withheld, Withhold};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
-use crate::report::{Reason, Reporter};
+use crate::report::{Audited, Reason, Reporter};
 use couchdb::{Cancel, Error};
 
 /// The run that another run undoes.
@@ -60,6 +60,8 @@ pub(crate) struct Run {
     pub(super) planned: Option<Planned>,
     /// The most documents that it may delete.
     pub(super) max_delete: Option<MaxDelete>,
+    /// The totals, if the run is an audit.
+    pub(crate) audited: OnceLock<Audited>,
 }
 
 /// The way in which a run makes its changes.
@@ -112,6 +114,7 @@ impl Run {
             withheld: Withheld::new(changes.withhold),
             planned: changes.planned,
             max_delete: changes.max_delete,
+            audited: OnceLock::new(),
             id,
             function,
             settings,

@@ -1,10 +1,12 @@
 //! The settings of a run.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::max_delete::MaxDelete;
 use crate::journal::Journals;
+use crate::plan::Drift;
 use crate::report::Frontend;
 use crate::report::ReportTo;
 use couchdb::HttpSettings;
@@ -55,8 +57,21 @@ pub struct Settings {
     pub report: Option<ReportTo>,
     /// The Prometheus file that the run's counters are added to, if any.
     pub metrics: Option<PathBuf>,
+    /// The settings of audits.
+    pub audit: AuditSettings,
     /// The caller of commands; hints and examples use its syntax.
     pub frontend: Frontend,
+}
+
+/// The settings of audits.
+#[derive(Clone, Debug, Default)]
+pub struct AuditSettings {
+    /// The kinds of drift to report. Empty: all.
+    pub kinds: BTreeSet<Drift>,
+    /// The file of accepted findings, which are counted and not reported.
+    pub accepted: Option<PathBuf>,
+    /// Whether findings are sent as events as soon as they are found, in no order, and not kept. A report keeps them anyway.
+    pub streams: bool,
 }
 
 /// The use that a run makes of the lock.
@@ -105,6 +120,7 @@ impl Default for Settings {
             command_line: String::new(),
             report: None,
             metrics: None,
+            audit: AuditSettings::default(),
             frontend: Frontend::default(),
         }
     }

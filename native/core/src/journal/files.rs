@@ -101,6 +101,10 @@ impl Journals {
         }
     }
 
+    pub(super) fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
     /// Calls `work` with each folder until it succeeds. Also returns the error of the first folder if a later one succeeded.
     pub(super) fn first<T>(
         &self,

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use rustix::path::Arg;
 use rustix::process::geteuid;
 
+use super::audits::HISTORY;
 use super::writer::is_allowed;
 
 /// The permission bits of other users.
@@ -85,7 +86,7 @@ impl Files {
 /// A folder of journals and plans that belongs to this user.
 #[derive(Debug)]
 pub(super) struct Folder {
-    handle: OwnedFd,
+    pub(super) handle: OwnedFd,
     files: Files,
 }
 
@@ -167,7 +168,7 @@ impl Folder {
 
     /// Opens a run's journal. Returns `None` if it does not exist.
     pub(super) fn read(&self, run: &str) -> Result<Option<File>, Refused> {
-        open_at(&self.handle, self.files.name(run))
+        open_at(&self.handle, self.files.name(run), OFlags::RDONLY)
     }
 
     /// Creates the file of a new run, closed to other users: it holds documents.
@@ -178,7 +179,7 @@ impl Folder {
         Ok(file)
     }
 
-    fn create_file(&self, name: &str) -> Result<File, Refused> {
+    pub(super) fn create_file(&self, name: &str) -> Result<File, Refused> {
         let flags = OFlags::RDWR
             | OFlags::APPEND
             | OFlags::CREATE
@@ -222,13 +223,17 @@ impl Folder {
 
 /// Opens a file that no other user can have written. Returns `None` if it does not exist.
 pub(super) fn open_file(path: &Path) -> Result<Option<File>, Refused> {
-    open_at(rustix::fs::CWD, path)
+    open_at(rustix::fs::CWD, path, OFlags::RDONLY)
 }
 
-fn open_at(folder: impl AsFd, name: impl Arg) -> Result<Option<File>, Refused> {
+/// Opens a file of this user that others cannot write to. Returns `None` if it does not exist.
+pub(super) fn open_at(
+    folder: impl AsFd,
+    name: impl Arg,
+    access: OFlags,
+) -> Result<Option<File>, Refused> {
     // Without NONBLOCK, opening a FIFO waits for a writer.
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
         Ok(file) => file,
         Err(Errno::NOENT) => return Ok(None),
@@ -258,11 +263,10 @@ fn owned(stat: &rustix::fs::Stat) -> Result<u32, Refused> {
     }
 }
 
-/// Whether a file is a journal or a plan.
+/// Whether a file is a journal, a plan or the history of audits.
 fn is_ours(name: &str) -> bool {
-    [Files::Journals, Files::Plans]
-        .iter()
-        .any(|files| files.id_of(name).is_some())
+    let mut kinds = [Files::Journals, Files::Plans].iter();
+    name == HISTORY || kinds.any(|files| files.id_of(name).is_some())
 }
 
 /// Whether a text is a run id, such as `20261126T001209Z-487223`. A run id becomes a file name, so it must not contain a path.

@@ -6,6 +6,7 @@
 //! `undo` writes the content of a journal to CouchDB, so a journal is used only if no other user can have written it
 //! ([`folder`]).
 
+pub(crate) mod audits;
 mod files;
 mod folder;
 mod held;

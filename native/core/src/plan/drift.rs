@@ -6,101 +6,280 @@ use serde::Serialize;
 
 use document::{Document, Object, quoted};
 
-/// A kind of drift.
+/// The effect of a kind of drift, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(into = "&'static str")]
-pub enum Drift {
-    /// Assigned, but missing in the account's database.
-    MissingCopy,
-    /// Assigned, and the account's document differs from the number database's.
-    DifferingCopy,
-    /// `pvt_used_by` in the number database differs from the usage in the account.
-    WrongUsedByInNumberDatabase,
-    /// `pvt_used_by` in an account's database differs from the usage in that account.
-    WrongUsedByInAccount,
-    /// In an account's database, with a `pvt_assigned_to` of another account.
-    WrongAccount,
-    /// In an account's database without a `pvt_assigned_to` of another account, while the number database assigns the number to
-    /// another account or to nobody.
-    FormerAccount,
-    /// In an account's database, but in no number database.
-    OnlyInAccount,
-    /// Assigned to an account that has no database.
-    AccountMissing,
-    /// A number in the number database of another prefix.
-    Misfiled,
-    /// In the number database with a `pvt_used_by`, but assigned to nobody.
-    UnassignedButUsed,
-    /// `pvt_assigned_to` is present and not an account id.
-    OddAssignment,
-    /// Claimed by several accounts while no number database has it, or assigned to two accounts by two number databases.
-    Contested,
-    /// A document with losing leaves.
-    Conflicted,
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Calls to the number fail, or can reach the wrong account: Kazoo finds the account of a call in the number database.
+    Critical,
+    /// Calls work. An account lacks a number, has one of another account, or the wrong application gets it.
+    Major,
+    /// Calls work, and the right account has the number. Some value differs.
+    Minor,
 }
 
-impl Drift {
-    /// Every kind, in the order of reports.
-    pub const ALL: [Self; 13] = [
-        Self::MissingCopy,
-        Self::DifferingCopy,
-        Self::WrongUsedByInNumberDatabase,
-        Self::WrongUsedByInAccount,
-        Self::WrongAccount,
-        Self::FormerAccount,
-        Self::OnlyInAccount,
-        Self::AccountMissing,
-        Self::Misfiled,
-        Self::UnassignedButUsed,
-        Self::OddAssignment,
-        Self::Contested,
-        Self::Conflicted,
-    ];
+impl Severity {
+    /// Every severity, worst first.
+    pub const ALL: [Self; 3] = [Self::Critical, Self::Major, Self::Minor];
 
     /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
-            Self::MissingCopy => "missing_copy",
-            Self::DifferingCopy => "differing_copy",
-            Self::WrongUsedByInNumberDatabase => "wrong_used_by_in_number_db",
-            Self::WrongUsedByInAccount => "wrong_used_by_in_account",
-            Self::WrongAccount => "wrong_account",
-            Self::FormerAccount => "former_account",
-            Self::OnlyInAccount => "only_in_account",
-            Self::AccountMissing => "account_missing",
-            Self::Misfiled => "misfiled",
-            Self::UnassignedButUsed => "unassigned_but_used",
-            Self::OddAssignment => "odd_assignment",
-            Self::Contested => "contested",
-            Self::Conflicted => "conflicted",
+            Self::Critical => "critical",
+            Self::Major => "major",
+            Self::Minor => "minor",
         }
     }
 
     /// A description for operators.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::MissingCopy => "assigned, and the account has no copy",
-            Self::DifferingCopy => "assigned, and the account's copy differs",
-            Self::WrongUsedByInNumberDatabase => {
-                "pvt_used_by in the number database differs from the account's documents"
+            Self::Critical => "calls to the number fail, or can reach the wrong account",
+            Self::Major => {
+                "calls work; an account lacks a number, has one of another account, or the wrong application gets it"
             }
-            Self::WrongUsedByInAccount => {
-                "pvt_used_by in the account's copy differs from the account's documents"
-            }
-            Self::WrongAccount => "in an account, with a pvt_assigned_to of another account",
-            Self::FormerAccount => {
-                "a former account's copy: the number database assigns the number to another account, or to nobody"
-            }
-            Self::OnlyInAccount => "in an account, but in no number database",
-            Self::AccountMissing => "assigned to an account that has no database",
-            Self::Misfiled => "in the number database of another prefix",
-            Self::UnassignedButUsed => "unassigned, but pvt_used_by is set",
-            Self::OddAssignment => "pvt_assigned_to is not an account id",
-            Self::Contested => {
-                "claimed by several accounts and in no number database, or assigned to two accounts by two number databases"
-            }
-            Self::Conflicted => "the document has unresolved conflicts (losing leaves)",
+            Self::Minor => "calls work, and the right account has the number; a value differs",
         }
+    }
+}
+
+/// The way to repair a kind of drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// A command repairs it.
+    Command {
+        /// The function, without arguments, for the whole cluster.
+        all: &'static str,
+        /// The function for one account.
+        account: Option<&'static str>,
+        /// The function for one number database.
+        database: Option<&'static str>,
+        /// Advice before or after the command.
+        advice: Option<&'static str>,
+    },
+    /// No command repairs it. The sentence says how a person decides.
+    Decision(&'static str),
+}
+
+/// A kind of drift, in the order of reports: by severity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "&'static str")]
+pub enum Drift {
+    /// Claimed by several accounts while no number database has it, or assigned to two accounts by two number databases.
+    Contested,
+    /// Assigned to an account that has no database.
+    AccountMissing,
+    /// A number in the number database of another prefix.
+    Misfiled,
+    /// `pvt_assigned_to` is present and not an account id.
+    OddAssignment,
+    /// In an account's database, but in no number database.
+    OnlyInAccount,
+    /// Assigned, but missing in the account's database.
+    MissingCopy,
+    /// `pvt_used_by` in the number database differs from the usage in the account.
+    WrongUsedByInNumberDatabase,
+    /// In an account's database, with a `pvt_assigned_to` of another account.
+    WrongAccount,
+    /// In an account's database without a `pvt_assigned_to` of another account, while the number database assigns the number to
+    /// another account or to nobody.
+    FormerAccount,
+    /// A document with losing leaves.
+    Conflicted,
+    /// Assigned, and the account's document differs from the number database's.
+    DifferingCopy,
+    /// `pvt_used_by` in an account's database differs from the usage in that account.
+    WrongUsedByInAccount,
+    /// In the number database with a `pvt_used_by`, but assigned to nobody.
+    UnassignedButUsed,
+}
+
+/// All that reports say about a kind of drift.
+struct Row {
+    name: &'static str,
+    severity: Severity,
+    meaning: &'static str,
+    remedy: Remedy,
+}
+
+impl Drift {
+    /// Every kind, in the order of reports.
+    pub const ALL: [Self; 13] = [
+        Self::Contested,
+        Self::AccountMissing,
+        Self::Misfiled,
+        Self::OddAssignment,
+        Self::OnlyInAccount,
+        Self::MissingCopy,
+        Self::WrongUsedByInNumberDatabase,
+        Self::WrongAccount,
+        Self::FormerAccount,
+        Self::Conflicted,
+        Self::DifferingCopy,
+        Self::WrongUsedByInAccount,
+        Self::UnassignedButUsed,
+    ];
+
+    fn row(self) -> Row {
+        match self {
+            Self::Contested => Row {
+                name: "contested",
+                severity: Severity::Critical,
+                meaning: "claimed by several accounts and in no number database, or assigned to two accounts by two number databases",
+                remedy: Remedy::Decision(
+                    "find out which account has the number; if no number database has it, run copy_number_from_accountdb_to_numbdb ACCOUNT NUMBER for that account; if two number databases have it, release the number in the wrong one",
+                ),
+            },
+            Self::AccountMissing => Row {
+                name: "account_missing",
+                severity: Severity::Critical,
+                meaning: "assigned to an account that has no database",
+                remedy: Remedy::Decision(
+                    "if the account should exist, restore its database; if it was deleted, release the number in Kazoo or assign it to another account",
+                ),
+            },
+            Self::Misfiled => Row {
+                name: "misfiled",
+                severity: Severity::Critical,
+                meaning: "in the number database of another prefix, where Kazoo does not look for it",
+                remedy: Remedy::Decision(
+                    "if the right number database lacks the number, create the document there by hand; then delete this one by hand; every command leaves it unchanged",
+                ),
+            },
+            Self::OddAssignment => Row {
+                name: "odd_assignment",
+                severity: Severity::Critical,
+                meaning: "pvt_assigned_to is not an account id",
+                remedy: Remedy::Decision(
+                    "assign the number in Kazoo; if it belongs to nobody, remove pvt_assigned_to by hand",
+                ),
+            },
+            Self::OnlyInAccount => Row {
+                name: "only_in_account",
+                severity: Severity::Critical,
+                meaning: "in an account, but in no number database",
+                remedy: Remedy::Command {
+                    all: "copy_accounts_to_number_dbs",
+                    account: Some("copy_single_account_to_number_dbs"),
+                    database: None,
+                    advice: Some(
+                        "copied to its number database; to take it out of the account instead: destructively_remove_from_account_db_if_not_in_numdb; an id of fewer than five characters is in no number database and is left to you",
+                    ),
+                },
+            },
+            Self::MissingCopy => Row {
+                name: "missing_copy",
+                severity: Severity::Major,
+                meaning: "assigned, and the account has no copy",
+                remedy: Remedy::Command {
+                    all: "copy_number_dbs_to_accounts",
+                    account: Some("copy_assigned_number_dbs_to_account"),
+                    database: Some("copy_single_number_db_to_accounts"),
+                    advice: None,
+                },
+            },
+            Self::WrongUsedByInNumberDatabase => Row {
+                name: "wrong_used_by_in_number_db",
+                severity: Severity::Major,
+                meaning: "pvt_used_by in the number database differs from the account's documents",
+                remedy: Remedy::Command {
+                    all: "fix_apps_for_number_dbs",
+                    account: Some("fix_apps_in_number_dbs_for_single_account"),
+                    database: Some("fix_apps_for_single_number_db"),
+                    advice: Some("then copy the numbers to their accounts"),
+                },
+            },
+            Self::WrongAccount => Row {
+                name: "wrong_account",
+                severity: Severity::Major,
+                meaning: "in an account, with a pvt_assigned_to of another account",
+                remedy: Remedy::Command {
+                    all: "remove_wrong_assigned_from_accounts",
+                    account: Some("remove_wrong_assigned_from_single_accountdb"),
+                    database: None,
+                    advice: None,
+                },
+            },
+            Self::FormerAccount => Row {
+                name: "former_account",
+                severity: Severity::Major,
+                meaning: "a former account's copy: the number database assigns the number to another account, or to nobody",
+                remedy: Remedy::Command {
+                    all: "remove_former_copies",
+                    account: Some("remove_former_copies"),
+                    database: None,
+                    advice: Some(
+                        "deletes the account's copy; to give the number back to the account instead, assign it in Kazoo",
+                    ),
+                },
+            },
+            Self::Conflicted => Row {
+                name: "conflicted",
+                severity: Severity::Major,
+                meaning: "the document has unresolved conflicts (losing leaves)",
+                remedy: Remedy::Decision(
+                    "open the document with ?conflicts=true, keep the right content, and delete the losing leaves",
+                ),
+            },
+            Self::DifferingCopy => Row {
+                name: "differing_copy",
+                severity: Severity::Minor,
+                meaning: "assigned, and the account's copy differs",
+                remedy: Remedy::Command {
+                    all: "copy_number_dbs_to_accounts",
+                    account: Some("copy_assigned_number_dbs_to_account"),
+                    database: Some("copy_single_number_db_to_accounts"),
+                    advice: None,
+                },
+            },
+            Self::WrongUsedByInAccount => Row {
+                name: "wrong_used_by_in_account",
+                severity: Severity::Minor,
+                meaning: "pvt_used_by in the account's copy differs from the account's documents",
+                remedy: Remedy::Command {
+                    all: "fix_apps_for_account_dbs",
+                    account: Some("fix_apps_for_single_account_db"),
+                    database: None,
+                    advice: None,
+                },
+            },
+            Self::UnassignedButUsed => Row {
+                name: "unassigned_but_used",
+                severity: Severity::Minor,
+                meaning: "unassigned, but pvt_used_by is set",
+                remedy: Remedy::Command {
+                    all: "migrate_unassigned_numbers",
+                    account: None,
+                    database: Some("migrate_unassigned_numbers"),
+                    advice: Some("numbers in the states deleted and discovery are left alone"),
+                },
+            },
+        }
+    }
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The kind with this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The effect on calls and accounts.
+    pub fn severity(self) -> Severity {
+        self.row().severity
+    }
+
+    /// A description for operators.
+    pub fn meaning(self) -> &'static str {
+        self.row().meaning
+    }
+
+    /// The command that repairs it, or a sentence on how to decide.
+    pub fn remedy(self) -> Remedy {
+        self.row().remedy
     }
 }
 
@@ -110,17 +289,48 @@ impl From<Drift> for &'static str {
     }
 }
 
-/// The names of the fields in which two documents differ.
-pub fn differing_fields(one: &Document, other: &Document) -> Vec<String> {
-    let names: BTreeSet<&str> = one
+/// A field in which a copy differs from the number database's document.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct FieldDifference {
+    /// The field.
+    pub field: String,
+    /// The start of the JSON text in the number database. `None`: the field is absent there.
+    pub number_database: Option<String>,
+    /// The start of the JSON text in the account's copy. `None`: the field is absent there.
+    pub account: Option<String>,
+}
+
+impl FieldDifference {
+    /// The longest text of a value, in characters. A report shows where copies differ and is not a copy of them.
+    pub const LONGEST: usize = 200;
+
+    fn new(field: &str, source: &Document, copy: &Document) -> Self {
+        Self {
+            field: field.to_owned(),
+            number_database: source.get(field).map(Self::start_of),
+            account: copy.get(field).map(Self::start_of),
+        }
+    }
+
+    fn start_of(text: &str) -> String {
+        match text.char_indices().nth(Self::LONGEST) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text.to_owned(),
+        }
+    }
+}
+
+/// The fields in which a copy differs from its source, by name.
+pub fn differing_fields(source: &Document, copy: &Document) -> Vec<FieldDifference> {
+    let names: BTreeSet<&str> = source
         .fields()
-        .chain(other.fields())
+        .chain(copy.fields())
         .map(|(name, _)| name)
         .collect();
     names
         .into_iter()
-        .filter(|name| !is_same_field(name, one.get(name), other.get(name)))
-        .map(str::to_owned)
+        .filter(|name| !is_same_field(name, source.get(name), copy.get(name)))
+        .map(|name| FieldDifference::new(name, source, copy))
         .collect()
 }
 
@@ -153,6 +363,47 @@ mod tests {
         );
         let other =
             document(r#"{"b":{"y":2,"x":1},"_id":"+1","_rev":"2-b","a":1.0,"c":"é","\"odd\"":[]}"#);
-        assert_eq!(differing_fields(&one, &other), ["\"odd\"", "a", "only"]);
+        let found = differing_fields(&one, &other);
+        let found: Vec<_> = found
+            .iter()
+            .map(|one| {
+                let values = (one.number_database.as_deref(), one.account.as_deref());
+                (one.field.as_str(), values)
+            })
+            .collect();
+        let expected = [
+            ("\"odd\"", (None, Some("[]"))),
+            ("a", (Some("1"), Some("1.0"))),
+            ("only", (Some("null"), None)),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn long_value_is_shortened_between_characters() {
+        let long = format!(
+            r#"{{"_id":"+1","a":"{}"}}"#,
+            "é".repeat(FieldDifference::LONGEST)
+        );
+        let found = differing_fields(&document(&long), &document(r#"{"_id":"+1"}"#));
+        let value = found[0].number_database.as_deref().unwrap();
+        assert_eq!(
+            value,
+            format!("\"{}…", "é".repeat(FieldDifference::LONGEST - 1))
+        );
+    }
+
+    #[test]
+    fn kinds_are_listed_once_by_severity() {
+        let severities = Drift::ALL.map(Drift::severity);
+        assert!(severities.is_sorted());
+        assert!(Severity::ALL.is_sorted());
+        assert!(Drift::ALL.is_sorted(), "findings sort as reports list them");
+        let names: BTreeSet<&str> = Drift::ALL.into_iter().map(Drift::name).collect();
+        assert_eq!(names.len(), Drift::ALL.len());
+        for kind in Drift::ALL {
+            assert_eq!(Drift::of_name(kind.name()), Some(kind));
+            assert!(!kind.meaning().is_empty());
+        }
     }
 }

@@ -24,7 +24,7 @@ pub use cause::Cause;
 pub use copy::{
     Candidate, Pick, compare_with_number_database, copy_to_account, copy_to_number_database, pick,
 };
-pub use drift::{Drift, differing_fields};
+pub use drift::{Drift, FieldDifference, Remedy, Severity, differing_fields};
 pub use elsewhere::{Elsewhere, Owner, place_in_account};
 pub(crate) use features::features_of;
 pub use features::{KNOWN_FEATURES, edit_features, edited_list};

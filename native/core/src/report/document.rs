@@ -54,6 +54,8 @@ impl RecordedEvents {
             | Event::Planned(_)
             | Event::Number(_)
             | Event::Runs(_)
+            | Event::Finding(_)
+            | Event::Trend(_)
             | Event::Finished { .. } => {}
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Audit, Counts, Failures, NumberReport, PastRuns, Progress};
+use super::{Audit, AuditTotals, Counts, Failures, Finding, NumberReport, PastRuns, Progress};
 
 /// One field that a run or a dry run changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -159,12 +159,16 @@ pub enum Event {
     Progress(Progress),
     /// A planned change of a dry run.
     Planned(PlannedChange),
+    /// A finding of an audit that does not keep its findings.
+    Finding(Box<Finding>),
     /// The result of an audit.
     Audit(Box<Audit>),
     /// The runs that can be undone.
     Runs(Box<PastRuns>),
     /// One number in all databases.
     Number(Box<NumberReport>),
+    /// The audits of this cluster so far, oldest first.
+    Trend(Vec<AuditTotals>),
     /// The end of the run. `figures` is false for outputs that end with the lines in the manual.
     Finished {
         /// The figures.

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Summary;
+use super::{AuditTotals, Summary};
 
-/// A family of metrics: its name, its type, and its help text.
+/// A family of metrics: its name, its type, the label of its samples, and its help text.
 struct Family {
     name: &'static str,
     counter: bool,
+    /// `None`: it has one sample without a label.
+    label: Option<&'static str>,
     help: &'static str,
 }
 
@@ -17,6 +19,16 @@ const fn counter(name: &'static str, help: &'static str) -> Family {
     Family {
         name,
         counter: true,
+        label: Some("command"),
+        help,
+    }
+}
+
+const fn gauge(name: &'static str, label: Option<&'static str>, help: &'static str) -> Family {
+    Family {
+        name,
+        counter: false,
+        label,
         help,
     }
 }
@@ -33,9 +45,17 @@ const RECEIVED: usize = 8;
 const SENT: usize = 9;
 const SECONDS: usize = 10;
 const LAST_RUN: usize = 11;
+const LAST_STATUS: usize = 12;
+const DRIFT: usize = 13;
+const LOOKED_AT: usize = 14;
+const WITH_FINDINGS: usize = 15;
+const ASSIGNED: usize = 16;
+const IN_SYNC: usize = 17;
+const INCOMPLETE: usize = 18;
+const AUDITED_AT: usize = 19;
 
 /// In the order of the constants above.
-const FAMILIES: [Family; 12] = [
+const FAMILIES: [Family; 20] = [
     counter("kazoo_numbers_runs_total", "Runs, dry runs included."),
     counter(
         "kazoo_numbers_documents_read_total",
@@ -74,18 +94,56 @@ const FAMILIES: [Family; 12] = [
         "Bytes of bodies sent to CouchDB.",
     ),
     counter("kazoo_numbers_run_seconds_total", "How long runs took."),
-    Family {
-        name: "kazoo_numbers_last_run_timestamp_seconds",
-        counter: false,
-        help: "When the last run ended, in seconds since 1970.",
-    },
+    gauge(
+        "kazoo_numbers_last_run_timestamp_seconds",
+        Some("command"),
+        "When the last run ended, in seconds since 1970.",
+    ),
+    gauge(
+        "kazoo_numbers_last_run_exit_status",
+        Some("command"),
+        "The exit status that sup makes of the last run: 0 done, 2 something failed or the run was refused.",
+    ),
+    gauge(
+        "kazoo_numbers_drift",
+        Some("kind"),
+        "Findings of the last audit of the whole cluster, without accepted ones.",
+    ),
+    gauge(
+        "kazoo_numbers_looked_at",
+        None,
+        "Numbers that the last audit of the whole cluster looked at.",
+    ),
+    gauge(
+        "kazoo_numbers_with_findings",
+        None,
+        "Numbers with findings in the last audit of the whole cluster.",
+    ),
+    gauge(
+        "kazoo_numbers_assigned",
+        None,
+        "Assigned numbers in the last audit of the whole cluster.",
+    ),
+    gauge(
+        "kazoo_numbers_in_sync",
+        None,
+        "Assigned numbers in sync in the last audit of the whole cluster.",
+    ),
+    gauge(
+        "kazoo_numbers_audit_incomplete",
+        None,
+        "1: the last audit of the whole cluster could not read or check something.",
+    ),
+    gauge(
+        "kazoo_numbers_audit_timestamp_seconds",
+        None,
+        "When the last audit of the whole cluster was made, in seconds since 1970.",
+    ),
 ];
 
-type Values = [f64; FAMILIES.len()];
-
-/// Counters by command.
+/// The samples of each family, by the value of their label. A sample without a label has an empty one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Metrics(BTreeMap<String, Values>);
+pub struct Metrics([BTreeMap<String, f64>; FAMILIES.len()]);
 
 /// The file is not ours and must not be overwritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,69 +151,124 @@ pub struct Metrics(BTreeMap<String, Values>);
 pub struct NotOurs(usize);
 
 impl Metrics {
-    /// Parses the output of [`Metrics::render`]; an empty text has no counters.
+    /// Parses the output of [`Metrics::render`]; an empty text has no samples.
     pub fn parse(text: &str) -> Result<Self, NotOurs> {
         let mut metrics = Self::default();
         for (at, line) in text.lines().enumerate() {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
             }
-            let (family, command, value) = sample(line).ok_or(NotOurs(at + 1))?;
-            let values = metrics.0.entry(command).or_default();
-            if let Some(place) = values.get_mut(family) {
-                *place = value;
-            }
+            let (family, label, value) = sample(line).ok_or(NotOurs(at + 1))?;
+            metrics.set(family, &label, value);
         }
         Ok(metrics)
     }
 
-    /// Adds a run that ended at this time, in seconds since 1970. Changes of a dry run do not count.
+    fn set(&mut self, family: usize, label: &str, value: f64) {
+        if let Some(samples) = self.0.get_mut(family) {
+            samples.insert(label.to_owned(), value);
+        }
+    }
+
+    fn increase(&mut self, family: usize, label: &str, by: f64) {
+        let before = self.0.get(family).and_then(|samples| samples.get(label));
+        self.set(family, label, before.copied().unwrap_or_default() + by);
+    }
+
+    /// Adds a run that ended at this time, in seconds since 1970, with this exit status. Changes of a dry run do not count.
     #[expect(
         clippy::cast_precision_loss,
         reason = "the format has no integers; below 2^53 nothing is lost"
     )]
-    pub fn add(&mut self, summary: &Summary, ended: u64) {
-        let values = self.0.entry(summary.command.clone()).or_default();
+    pub fn add(&mut self, summary: &Summary, exit_status: u8, ended: u64) {
+        let command = summary.command.as_str();
         let counts = &summary.counts;
         let wrote = |count: u64| if summary.dry_run { 0.0 } else { count as f64 };
-        values[RUNS] += 1.0;
-        values[READ] += summary.documents_read as f64;
-        values[CREATED] += wrote(counts.created);
-        values[UPDATED] += wrote(counts.updated);
-        values[DELETED] += wrote(counts.deleted);
-        values[FAILED] += counts.failed as f64;
-        values[REQUESTS] += summary.requests as f64;
-        values[RETRIES] += summary.retries as f64;
-        values[RECEIVED] += summary.bytes_received as f64;
-        values[SENT] += summary.bytes_sent as f64;
-        values[SECONDS] += summary.seconds.as_secs_f64();
-        values[LAST_RUN] = ended as f64;
+        for (family, by) in [
+            (RUNS, 1.0),
+            (READ, summary.documents_read as f64),
+            (CREATED, wrote(counts.created)),
+            (UPDATED, wrote(counts.updated)),
+            (DELETED, wrote(counts.deleted)),
+            (FAILED, counts.failed as f64),
+            (REQUESTS, summary.requests as f64),
+            (RETRIES, summary.retries as f64),
+            (RECEIVED, summary.bytes_received as f64),
+            (SENT, summary.bytes_sent as f64),
+            (SECONDS, summary.seconds.as_secs_f64()),
+        ] {
+            self.increase(family, command, by);
+        }
+        self.set(LAST_RUN, command, ended as f64);
+        self.set(LAST_STATUS, command, f64::from(exit_status));
+    }
+
+    /// Sets the gauges of drift to the totals of an audit of the whole cluster.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the format has no integers; below 2^53 nothing is lost"
+    )]
+    pub fn set_drift(&mut self, totals: &AuditTotals) {
+        // A kind that an earlier version knew is dropped.
+        if let Some(samples) = self.0.get_mut(DRIFT) {
+            samples.clear();
+        }
+        for (kind, count) in &totals.kinds {
+            self.set(DRIFT, kind, *count as f64);
+        }
+        for (family, value) in [
+            (LOOKED_AT, totals.numbers.looked_at),
+            (WITH_FINDINGS, totals.numbers.with_findings),
+            (ASSIGNED, totals.assigned),
+            (IN_SYNC, totals.in_sync),
+            (INCOMPLETE, u64::from(totals.incomplete)),
+            (AUDITED_AT, totals.taken_at),
+        ] {
+            self.set(family, "", value as f64);
+        }
     }
 
     /// The content of the file.
     pub fn render(&self) -> String {
         let mut text = String::new();
-        for (at, family) in FAMILIES.iter().enumerate() {
+        let families = FAMILIES.iter().zip(&self.0);
+        for (family, samples) in families.filter(|(_, samples)| !samples.is_empty()) {
             let Family { name, help, .. } = family;
             let kind = if family.counter { "counter" } else { "gauge" };
             // Writing to a string cannot fail.
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-            for (command, values) in &self.0 {
-                let value = values.get(at).copied().unwrap_or_default();
-                let _ = writeln!(text, "{name}{{command=\"{}\"}} {value}", escaped(command));
+            for (value_of_label, value) in samples {
+                let _ = match family.label {
+                    Some(label) => {
+                        writeln!(
+                            text,
+                            "{name}{{{label}=\"{}\"}} {value}",
+                            escaped(value_of_label)
+                        )
+                    }
+                    None => writeln!(text, "{name} {value}"),
+                };
             }
         }
         text
     }
 }
 
-/// Parses one line: family, command, value.
+/// Parses one line: family, value of its label, value.
 fn sample(line: &str) -> Option<(usize, String, f64)> {
-    let (name, rest) = line.split_once("{command=\"")?;
-    let family = FAMILIES.iter().position(|family| family.name == name)?;
-    let (command, rest) = unescaped(rest)?;
-    let value: f64 = rest.strip_prefix('}')?.trim().parse().ok()?;
-    (value.is_finite() && value >= 0.0).then_some((family, command, value))
+    let end = line.find(['{', ' '])?;
+    let (name, rest) = line.split_at_checked(end)?;
+    let at = FAMILIES.iter().position(|family| family.name == name)?;
+    let (value_of_label, rest) = match FAMILIES.get(at)?.label {
+        Some(label) => {
+            let rest = rest.strip_prefix('{')?.strip_prefix(label)?;
+            let (value, rest) = unescaped(rest.strip_prefix("=\"")?)?;
+            (value, rest.strip_prefix('}')?)
+        }
+        None => (String::new(), rest),
+    };
+    let value: f64 = rest.trim().parse().ok()?;
+    (value.is_finite() && value >= 0.0).then_some((at, value_of_label, value))
 }
 
 fn escaped(label: &str) -> String {
@@ -209,11 +322,23 @@ mod tests {
         }
     }
 
+    fn totals(contested: u64) -> AuditTotals {
+        AuditTotals {
+            taken_at: 1_000,
+            assigned: 12,
+            in_sync: 9,
+            kinds: [("contested".to_owned(), contested)].into(),
+            ..AuditTotals::default()
+        }
+    }
+
     #[test]
     fn runs_add_up_by_command() {
         let mut metrics = Metrics::default();
-        metrics.add(&summary("fix_number", 7, false), 1_000);
-        metrics.add(&summary("fix_number", 5, true), 2_000);
+        metrics.add(&summary("fix_number", 7, false), 0, 1_000);
+        metrics.add(&summary("fix_number", 5, true), 2, 2_000);
+        metrics.set_drift(&totals(3));
+        metrics.set_drift(&totals(0));
         let text = metrics.render();
         for line in [
             "# TYPE kazoo_numbers_documents_read_total counter",
@@ -223,6 +348,12 @@ mod tests {
             r#"kazoo_numbers_documents_failed_total{command="fix_number"} 2"#,
             r#"kazoo_numbers_run_seconds_total{command="fix_number"} 0.012"#,
             r#"kazoo_numbers_last_run_timestamp_seconds{command="fix_number"} 2000"#,
+            r#"kazoo_numbers_last_run_exit_status{command="fix_number"} 2"#,
+            "# TYPE kazoo_numbers_drift gauge",
+            r#"kazoo_numbers_drift{kind="contested"} 0"#,
+            "kazoo_numbers_assigned 12",
+            "kazoo_numbers_in_sync 9",
+            "kazoo_numbers_audit_timestamp_seconds 1000",
         ] {
             assert!(text.lines().any(|one| one == line), "{line}\n{text}");
         }
@@ -235,6 +366,9 @@ mod tests {
             ("# a comment\n\nkazoo_numbers_runs_total{command=\"a\"", 3),
             ("kazoo_numbers_runs_total{command=\"a\"} -1", 1),
             ("kazoo_numbers_runs_total{command=\"a\"} NaN", 1),
+            ("kazoo_numbers_runs_total{kind=\"a\"} 1", 1),
+            ("kazoo_numbers_drift 1", 1),
+            ("kazoo_numbers_assigned{command=\"a\"} 1", 1),
         ] {
             assert_eq!(Metrics::parse(text), Err(NotOurs(line)), "{text}");
         }
@@ -248,7 +382,8 @@ mod tests {
         ) {
             let mut metrics = Metrics::default();
             for (command, count, dry_run) in &runs {
-                metrics.add(&summary(command, *count, *dry_run), *count);
+                metrics.add(&summary(command, *count, *dry_run), u8::from(*dry_run), *count);
+                metrics.set_drift(&totals(*count));
             }
             prop_assert_eq!(Metrics::parse(&metrics.render()), Ok(metrics));
         }

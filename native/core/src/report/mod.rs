@@ -20,7 +20,10 @@ mod similar;
 mod tally;
 
 pub use crate::reason::{EXPLANATIONS, Explanation, Reason};
-pub use audit::{Audit, AuditScope, Finding, KindCount};
+pub use audit::{
+    AcceptedEntry, AcceptedFindings, Audit, AuditScope, AuditTotals, Audited, AuditedCluster,
+    Finding, FindingCounts, KindCount, NumberCounts,
+};
 pub use document::{About, RecordedEvents, document};
 pub use event::{Conversion, Event, Features, FieldChange, PlannedChange, Summary};
 pub use failures::{DatabaseFailures, Failures};

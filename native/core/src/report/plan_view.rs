@@ -104,7 +104,9 @@ fn changes(before: Option<&Document>, after: Option<&Document>) -> Vec<FieldChan
     };
     let differing = differing_fields(before, after);
     let mut changes = field_changes(before, after);
-    changes.retain(|change| differing.contains(&change.field) && !is_same_number(change));
+    changes.retain(|change| {
+        differing.iter().any(|one| one.field == change.field) && !is_same_number(change)
+    });
     changes.sort_by(|one, other| one.field.cmp(&other.field));
     changes
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::OFlags;
 use tempfile::NamedTempFile;
 
-use super::{About, Metrics, Reporter, Summary, document};
+use super::{About, AuditTotals, Audited, Metrics, Reporter, Summary, document};
 
 /// A report has accounts and numbers, so only its owner may read it.
 const PRIVATE: u32 = 0o600;
@@ -51,6 +51,7 @@ pub(crate) async fn publish(
     run: &str,
     about: &About,
     summary: &Summary,
+    audit: Option<&Audited>,
 ) {
     if let Some(to) = to {
         let path = to.path(run, &summary.command);
@@ -76,9 +77,12 @@ pub(crate) async fn publish(
     }
     if let Some(path) = metrics.map(Path::to_owned) {
         let summary = summary.clone();
+        let exit_status = about.exit_status;
+        let whole = audit.filter(|audit| audit.is_whole);
+        let totals = whole.map(|audit| audit.totals.clone());
         let added = run_blocking({
             let path = path.clone();
-            move || add(&path, &summary)
+            move || add(&path, &summary, exit_status, totals.as_ref())
         });
         if let Err(error) = added.await {
             reporter
@@ -123,7 +127,12 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Adds a run to the counters. Runs that end at the same time take turns, also across processes.
-fn add(path: &Path, summary: &Summary) -> io::Result<()> {
+fn add(
+    path: &Path,
+    summary: &Summary,
+    exit_status: u8,
+    totals: Option<&AuditTotals>,
+) -> io::Result<()> {
     let _turn = turn(path)?;
     if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return Err(io::Error::other("not a regular file"));
@@ -135,7 +144,10 @@ fn add(path: &Path, summary: &Summary) -> io::Result<()> {
     };
     let mut metrics = Metrics::parse(&text).map_err(io::Error::other)?;
     let ended = SystemTime::now().duration_since(UNIX_EPOCH);
-    metrics.add(summary, ended.unwrap_or_default().as_secs());
+    metrics.add(summary, exit_status, ended.unwrap_or_default().as_secs());
+    if let Some(totals) = totals {
+        metrics.set_drift(totals);
+    }
     replace(path, metrics.render().as_bytes(), PUBLIC)
 }
 

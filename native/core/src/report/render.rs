@@ -63,9 +63,11 @@ impl Renderer {
                 "{database}: purged {numbers} numbers in state {state}"
             )],
             Event::Planned(change) => planned(change),
+            Event::Finding(finding) => super::audit::finding_lines(finding),
             Event::Audit(audit) => super::audit::lines(audit),
             Event::Runs(past) => super::past_runs::lines(past),
             Event::Number(report) => super::show::lines(report),
+            Event::Trend(history) => super::audit::trend_lines(history),
             Event::Finished { summary, figures } => {
                 let mut lines = Vec::new();
                 if *figures {

@@ -405,7 +405,10 @@ async fn reads_prune_and_undo_keeps_its_run() {
         let folder = tempfile::tempdir().unwrap();
         old_run(folder.path(), 1, 10, true, 31);
         call_with(&server.url, command, &[], journalled(&folder)).await;
-        assert!(left(folder.path()).is_empty(), "{command}");
+        let mut names = left(folder.path());
+        // The history of audits is not a journal.
+        names.retain(|name| name != "audits.jsonl");
+        assert!(names.is_empty(), "{command}: {names:?}");
     }
     let folder = tempfile::tempdir().unwrap();
     remove(&server.url, journalled(&folder)).await;

@@ -6,11 +6,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a panic fails the test"
 )]
 
 mod audit;
-
+mod audit_options;
+mod browser;
 mod defects;
 mod dry_run;
 mod effort;

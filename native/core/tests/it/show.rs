@@ -369,7 +369,10 @@ async fn documents_that_are_no_copies_and_losing_leaves_are_shown() {
             DocumentState::OtherType
         ]
     );
-    assert_eq!(report(&ran).documents[0].conflicts, [leaf_rev.clone()]);
+    assert_eq!(
+        report(&ran).documents[0].conflicts,
+        std::slice::from_ref(&leaf_rev)
+    );
     assert!(report(&ran).in_sync);
     for line in [
         "+14155550100: 4 documents, 1 case of drift",

@@ -54,6 +54,18 @@ pub fn in_sync(cluster: &Cluster) -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// The numbers with a live document in an account's database or a number database.
+pub fn looked_at(cluster: &Cluster) -> BTreeSet<String> {
+    let run = RunState::on(cluster, Now::marker());
+    let mut databases = run.all_account_databases();
+    databases.extend(run.all_number_databases());
+    databases
+        .iter()
+        .flat_map(|database| numbers::live_numbers(cluster, database))
+        .map(|(number, _)| number)
+        .collect()
+}
+
 #[derive(Default)]
 struct FoundDrift {
     found: BTreeMap<DriftKind, BTreeSet<(String, String)>>,

@@ -32,7 +32,7 @@ mod run_state;
 mod show;
 mod unassigned;
 
-pub use audit::{DriftKind, audit, in_sync};
+pub use audit::{DriftKind, audit, in_sync, looked_at};
 pub use call::{Argument, Call, FUNCTIONS, OTHER_FUNCTIONS};
 pub use compare::{same_end_state, same_tombstones};
 pub use dispatch::run;

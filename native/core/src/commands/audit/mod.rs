@@ -7,15 +7,21 @@
 
 mod contested;
 mod coverage;
+mod filter;
+mod number_set;
+mod one_number;
 mod read_accounts;
 mod read_numbers;
 mod recheck;
 mod results;
 mod snapshot;
+mod tally;
+mod trend;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+
+pub(super) use one_number::{AuditedNumber, audit_number};
 
 use super::answer::Answer;
 use crate::engine::Run;
@@ -24,17 +30,23 @@ use crate::kazoo::{
     number_databases_of,
 };
 use crate::plan::Drift;
-use crate::report::{Audit, Event, Finding};
+use crate::report::{Audit, AuditScope, AuditTotals, Audited, Event, Finding};
 use crate::selection::{AuditTarget, NumberDatabases, Selection};
 use couchdb::Error;
 use coverage::Coverage;
-use document::Document;
+use filter::Filter;
+use number_set::NumberSet;
 use results::AuditResults;
+
+/// The entries of the snapshot whose findings are settled together.
+const SETTLED: usize = 1000;
 
 /// `audit`
 pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer, Error> {
     run.prune_journals();
+    let filter = Filter::of(run).await?;
     let coverage = match target {
+        AuditTarget::Trend => return trend::trend(run).await,
         AuditTarget::All => Coverage::of_all(run).await?,
         AuditTarget::Account(account) => {
             run.must_exist(account).await?;
@@ -51,62 +63,29 @@ pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
             Coverage::of_databases(run, name, chosen).await?
         }
         AuditTarget::Number(given) => {
-            Coverage::of_number(run, normalised(run, &given).await?).await?
+            Coverage::of_number(run, one_number::normalised(run, &given).await?).await?
         }
     };
-    let (report, _) = audit_covered(run, &Arc::new(coverage)).await?;
-    run.reporter.send(Event::Audit(Box::new(report))).await;
+    let (mut audit, _) = audit_covered(run, &Arc::new(coverage), filter).await?;
+    let totals = AuditTotals::of(&audit);
+    let is_whole = audit.scope == AuditScope::All && audit.only_kinds.is_empty();
+    if is_whole {
+        audit.history = trend::add(run, totals.clone()).await;
+    }
+    // A run has one command, so this is the first value.
+    let _ = run.audited.set(Audited { totals, is_whole });
+    run.reporter.send(Event::Audit(Box::new(audit))).await;
     Ok(Answer::Figures)
 }
 
-/// Normalises the number of an audit.
-async fn normalised(run: &Run, given: &str) -> Result<String, Error> {
-    let normaliser = run.normaliser().await?;
-    let number = normaliser.normalise(given);
-    // No command changes such a number, but a database may still have it.
-    if !normaliser.is_reconcilable(&number) {
-        run.reporter
-            .warn(format!(
-                "{number} is not a phone number that Kazoo accepts: not_reconcilable"
-            ))
-            .await;
-    }
-    Ok(number)
-}
-
-/// The audit of one number, with the documents that it read.
-pub(super) struct AuditedNumber {
-    pub(super) number: String,
-    pub(super) audit: Audit,
-    /// The documents of the number in all databases.
-    pub(super) found: Vec<(DatabaseName, Document)>,
-    /// The names of all accounts.
-    pub(super) account_names: BTreeMap<AccountId, String>,
-    /// All accounts that have a database.
-    pub(super) accounts: BTreeSet<AccountId>,
-}
-
-/// Audits one number, and records the documents that use it in [`Run::usages`].
-pub(super) async fn audit_number(run: &Arc<Run>, given: &str) -> Result<AuditedNumber, Error> {
-    let number = normalised(run, given).await?;
-    // Fails only if it is set twice.
-    let _ = run.watched.set(number.clone());
-    let coverage = Arc::new(Coverage::of_number(run, number.clone()).await?);
-    let (audit, account_names) = audit_covered(run, &coverage).await?;
-    Ok(AuditedNumber {
-        number,
-        audit,
-        found: coverage.take_found(),
-        account_names,
-        accounts: coverage.accounts.iter().copied().collect(),
-    })
-}
-
+/// Audits the numbers of a scope. Also returns the names of all accounts.
 async fn audit_covered(
     run: &Arc<Run>,
     coverage: &Arc<Coverage>,
+    filter: Filter,
 ) -> Result<(Audit, BTreeMap<AccountId, String>), Error> {
-    let results = Arc::new(AuditResults::default());
+    let cluster = trend::cluster_of(run).await?;
+    let results = Arc::new(AuditResults::new(run, filter));
     let accounts = read_accounts::read(run, coverage).await?;
     let context = Arc::new(read_numbers::AuditContext {
         coverage: coverage.clone(),
@@ -117,9 +96,14 @@ async fn audit_covered(
     let unread_databases = read_numbers::read(run, &context).await?;
     recheck::recheck(run, &results).await?;
     contested::flag_claims(run, &context).await?;
+    let mut looked_at = NumberSet::default();
     for (index, entry) in context.snapshot.entries() {
-        find_drift_of_entry(&context, index, entry, &unread_databases);
+        find_drift_of_entry(&context, index, entry, &unread_databases, &mut looked_at);
+        if index % SETTLED == 0 {
+            results.flush(run).await;
+        }
     }
+    results.add_looked_at(&looked_at);
     for (account, number) in accounts.conflicted {
         if !(coverage.covers_number(&number) || context.snapshot.is_in_scope(&number)) {
             continue;
@@ -134,45 +118,39 @@ async fn audit_covered(
             assigned_to: None,
         });
     }
-    let findings = std::mem::take(
-        &mut *results
-            .findings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner),
-    );
-    let concerned: BTreeSet<AccountId> = findings
-        .iter()
-        .flat_map(|one| [one.account, one.assigned_to])
-        .flatten()
-        .collect();
+    results.settle(run, true).await;
+    let (audit, concerned) = results.audit(coverage.scope.clone());
     let names = accounts.names.iter();
-    let unread = run.reporter.failures();
     let audit = Audit {
         account_names: names
             .filter(|(account, _)| concerned.contains(account))
             .map(|(account, name)| (account.to_string(), name.clone()))
             .collect(),
         taken_at: run.now.saturating_sub(GREGORIAN_UNIX_EPOCH),
-        assigned: results.assigned.load(Ordering::Relaxed),
-        in_sync: results.in_sync.load(Ordering::Relaxed),
-        unchecked: results.unchecked.load(Ordering::Relaxed),
-        unread,
-        ..Audit::new(coverage.scope.clone(), findings)
+        cluster,
+        unread: run.reporter.failures(),
+        ..audit
     };
+    let is_of_all = audit.scope == AuditScope::All;
+    for line in results.warnings(is_of_all && !audit.is_incomplete()) {
+        run.reporter.warn(line).await;
+    }
     Ok((audit, accounts.names))
 }
 
-/// Adds the findings of one entry of the snapshot.
+/// Adds the findings of one entry of the snapshot, and its number.
 fn find_drift_of_entry(
     context: &read_numbers::AuditContext,
     index: usize,
     entry: &snapshot::SnapshotEntry,
     unread: &BTreeSet<DatabaseName>,
+    looked_at: &mut NumberSet,
 ) {
     let results = &context.results;
     if !context.coverage.covers_entry(entry) {
         return;
     }
+    looked_at.insert(&entry.id);
     let find = |kind: Drift| {
         results.add(Finding {
             kind,
@@ -201,7 +179,7 @@ fn find_drift_of_entry(
     };
     // A number database that was not read could have the number and assign it to this account.
     if number_databases_of(&entry.id).any(|place| unread.contains(&place)) {
-        results.add_unchecked(1);
+        results.add_unchecked([&*entry.id]);
     } else {
         find(kind);
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::coverage::Coverage;
+use super::number_set::NumberSet;
 use super::read_accounts::is_design;
 use super::results::{AuditResults, Recheck, count};
 use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
@@ -57,39 +58,68 @@ impl AuditContext {
     async fn scan(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
         if let Some(number) = &self.coverage.number {
             let found = run.present(database, &[number]).await?;
-            let assigned = found.into_iter().flatten();
-            let assigned = assigned.inspect(|document| self.coverage.keep(database, document));
-            let assigned = assigned.filter_map(|document| self.classify(database, document));
-            return self.check(run, database, assigned.collect()).await;
+            let found: Vec<Document> = found.into_iter().flatten().collect();
+            for document in &found {
+                self.coverage.keep(database, document);
+            }
+            return self.scan_page(run, database, found).await;
         }
         let mut scan = run.scan(database, IdRange::all()).await?;
         while let Some(page) = scan.next().await? {
-            let assigned = page.into_iter();
-            let assigned = assigned.filter_map(|document| self.classify(database, document));
-            self.check(run, database, assigned.collect()).await?;
+            self.scan_page(run, database, page).await?;
         }
         Ok(())
     }
 
-    /// Processes one document. Returns it if it must be compared with a copy.
-    fn classify(&self, database: &DatabaseName, document: Document) -> Option<AssignedNumber> {
-        let id = document.id();
-        if is_design(id) {
-            return None;
+    async fn scan_page(
+        &self,
+        run: &Run,
+        database: &DatabaseName,
+        page: Vec<Document>,
+    ) -> Result<(), Error> {
+        let mut looked_at = NumberSet::default();
+        let mut assigned = Vec::new();
+        for document in page {
+            if is_design(document.id()) {
+                continue;
+            }
+            let facts = NumberFacts::of(&document);
+            let is_covered = self.coverage.covers_database(database)
+                && self.coverage.covers_account(facts.assigned_to);
+            if is_covered && facts.is_live_number() {
+                looked_at.insert(document.id());
+            }
+            assigned.extend(self.classify(database, document, &facts, is_covered));
         }
-        let facts = NumberFacts::of(&document);
-        let source = source_in_number_database(database, id, &facts);
-        let is_covered = self.coverage.covers_database(database);
+        self.results.add_looked_at(&looked_at);
+        self.check(run, database, assigned).await?;
+        self.results.flush(run).await;
+        Ok(())
+    }
+
+    /// Processes one document. Returns it if it must be compared with a copy. `is_covered`: the audit covers it.
+    fn classify(
+        &self,
+        database: &DatabaseName,
+        document: Document,
+        facts: &NumberFacts,
+        is_covered: bool,
+    ) -> Option<AssignedNumber> {
+        let id = document.id();
+        let source = source_in_number_database(database, id, facts);
         if database.holds(id) {
             let state = match source {
                 Source::Assigned(account) => SourceState::Assigned(account),
                 Source::Unassigned => SourceState::Unassigned,
                 _ => SourceState::Other,
             };
-            let scope = if is_covered { IN_SCOPE } else { 0 };
+            let scope = if self.coverage.covers_database(database) {
+                IN_SCOPE
+            } else {
+                0
+            };
             self.snapshot.flag_source(id, state, scope);
         }
-        let is_covered = is_covered && self.coverage.covers_account(facts.assigned_to);
         if is_covered && facts.is_number && facts.has_conflicts {
             self.add_finding(Drift::Conflicted, database, id, facts.assigned_to);
         }
@@ -213,7 +243,7 @@ impl AuditContext {
     ) -> Result<(), Error> {
         let account = one.account;
         if self.unread_accounts.contains(&account) {
-            self.results.add_unchecked(1);
+            self.results.add_unchecked([one.document.id()]);
             return Ok(());
         }
         if self.coverage.accounts.binary_search(&account).is_err() {
@@ -234,7 +264,7 @@ impl AuditContext {
             Ok(usage) => usage,
             Err(error) => {
                 run.database_failed(&account.database(), error)?;
-                self.results.add_unchecked(1);
+                self.results.add_unchecked([one.document.id()]);
                 return Ok(());
             }
         };

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use super::results::{AuditResults, Recheck, count};
 use crate::engine::Run;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
-use crate::plan::{Drift, Source, differing_fields, source_in_number_database};
+use crate::plan::{Drift, FieldDifference, Source, differing_fields, source_in_number_database};
 use crate::report::Finding;
 use couchdb::{Attachments, Error, Found};
 use document::Document;
@@ -21,7 +21,7 @@ const BATCH: usize = 200;
 /// The result of a recheck.
 enum RecheckResult {
     Same,
-    Differs(Vec<String>),
+    Differs(Vec<FieldDifference>),
     /// One of the documents changed meanwhile.
     Changed,
     Missing,
@@ -43,7 +43,7 @@ pub(super) async fn recheck(run: &Arc<Run>, results: &Arc<AuditResults>) -> Resu
                     let database = error.database().cloned();
                     let database = database.unwrap_or_else(|| account.database());
                     run.database_failed(&database, error)?;
-                    results.add_unchecked(chunk.len());
+                    results.add_unchecked(chunk.iter().map(|one| one.id.as_str()));
                 }
             }
             Ok(())
@@ -65,7 +65,7 @@ async fn recheck_batch(
     let mut changed: BTreeMap<&DatabaseName, Vec<(&str, Document)>> = BTreeMap::new();
     let mut findings = Vec::new();
     let mut in_sync = 0;
-    let mut unchecked = 0;
+    let mut unchecked = Vec::new();
     let finding = |kind, one: &str, from: &DatabaseName, fields| Finding {
         kind,
         database: database.clone(),
@@ -77,7 +77,7 @@ async fn recheck_batch(
     };
     let mut add = |result, one: &str, from: &DatabaseName| match result {
         RecheckResult::Same => in_sync += 1,
-        RecheckResult::Changed => unchecked += 1,
+        RecheckResult::Changed => unchecked.push(one.to_owned()),
         RecheckResult::Differs(fields) => {
             findings.push(finding(Drift::DifferingCopy, one, from, fields))
         }
@@ -111,7 +111,8 @@ async fn recheck_batch(
     // Counted at the end: if the batch fails half way, all of it counts as unchecked, once.
     findings.into_iter().for_each(|one| results.add(one));
     (0..in_sync).for_each(|_| count(&results.in_sync));
-    results.add_unchecked(unchecked);
+    results.add_unchecked(unchecked.iter().map(String::as_str));
+    results.flush(run).await;
     Ok(())
 }
 

@@ -88,3 +88,29 @@ impl Chart {
         self.rest().iter().map(Bar::total).sum()
     }
 }
+
+/// A part of the largest, from 0 to 1, on a logarithmic scale: one large group leaves the others visible.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a picture is as exact as a pixel"
+)]
+pub(super) fn log_share(part: u64, of: u64) -> f64 {
+    match of {
+        0 => 0.0,
+        of => (part.min(of) as f64).ln_1p() / (of as f64).ln_1p(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_group_leaves_small_ones_visible() {
+        assert!(log_share(1, 1_000_000) > 0.04);
+        assert!(log_share(10, 1_000_000) > 0.15);
+        for (part, of, share) in [(0, 0, 0.0), (0, 9, 0.0), (9, 9, 1.0), (u64::MAX, 1, 1.0)] {
+            assert!((log_share(part, of) - share).abs() < 1e-9, "{part} of {of}");
+        }
+    }
+}

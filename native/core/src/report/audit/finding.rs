@@ -1,9 +1,10 @@
 //! One case of drift, as an audit finds it.
 
 use serde::Serialize;
+use serde::ser::SerializeMap;
 
 use crate::kazoo::{AccountId, DatabaseName};
-use crate::plan::Drift;
+use crate::plan::{Drift, FieldDifference};
 
 /// The scope of an audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -36,11 +37,30 @@ pub struct Finding {
     /// The number database on the other side, or the one for the number.
     #[serde(serialize_with = "encoded_if_any")]
     pub number_database: Option<DatabaseName>,
-    /// The fields that differ, for differing copies.
-    pub fields: Vec<String>,
+    /// The fields that differ, for differing copies. In JSON: their names as `fields`, all of it as `differences`.
+    #[serde(flatten, serialize_with = "names_and_values")]
+    pub fields: Vec<FieldDifference>,
     /// The second account, if two are involved: the one that the number database assigns the number to.
     #[serde(serialize_with = "as_text")]
     pub assigned_to: Option<AccountId>,
+}
+
+impl Finding {
+    /// The names of the fields that differ.
+    pub fn field_names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|one| one.field.as_str())
+    }
+}
+
+fn names_and_values<S: serde::Serializer>(
+    fields: &[FieldDifference],
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let names: Vec<&str> = fields.iter().map(|one| one.field.as_str()).collect();
+    let mut both = to.serialize_map(Some(2))?;
+    both.serialize_entry("fields", &names)?;
+    both.serialize_entry("differences", fields)?;
+    both.end()
 }
 
 fn encoded<S: serde::Serializer>(database: &DatabaseName, to: S) -> Result<S::Ok, S::Error> {

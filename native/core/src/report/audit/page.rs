@@ -1,20 +1,27 @@
 //! An audit as one self-contained HTML page for reading, printing and sending.
 //!
 //! Ids, names and fields come from others: the template (`templates/audit.html`) writes each text through [`Sanitised`]. The page
-//! forbids scripts and external content.
+//! forbids external content and all scripts but its own, which is named by its hash and contains nothing from the audit.
 
 use std::fmt::{self, Write};
-use std::time::{Duration, UNIX_EPOCH};
 
 use askama::{Template, filters};
 
-use super::figures::Chart;
-use super::{Audit, Finding, remedy, table};
-use crate::plan::Drift;
+use super::curves::Curves;
+use super::figures::{Chart, log_share};
+use super::trend::time;
+use super::{AcceptedEntry, Audit, Finding, remedy, table};
+use crate::plan::{Drift, FieldDifference, Severity};
 use crate::report::sanitise;
 
 /// The most findings of a kind on the page. The CSV has all of them.
 const FINDINGS: usize = 1000;
+
+/// The script of the page: filter, search, sort, copy. Without it the page can be read and printed.
+const SCRIPT: &str = include_str!("../../../templates/audit.js");
+
+/// The hash of [`SCRIPT`] for the page's Content-Security-Policy. A test names the right one.
+const SCRIPT_HASH: &str = "sha256-p3Pi7qYEt2cEuvcVr6J8DZi0Nz/jcUaOBH5B4j9mgfw=";
 
 /// The whole report as one page.
 pub fn to_html(audit: &Audit) -> String {
@@ -41,7 +48,10 @@ struct Page<'a> {
     taken_at: String,
     unread: Vec<Unread<'a>>,
     most_of_a_kind: u64,
+    severities: [(Severity, u64); 3],
+    trend: Option<Curves>,
     charts: [Chart; 2],
+    accepted: Vec<Accepted<'a>>,
     tables: Vec<FindingTable<'a>>,
 }
 
@@ -49,6 +59,12 @@ struct Page<'a> {
 struct Unread<'a> {
     database: &'a str,
     reasons: String,
+}
+
+/// An entry of the file of accepted findings.
+struct Accepted<'a> {
+    entry: &'a AcceptedEntry,
+    place: String,
 }
 
 /// The findings of a kind.
@@ -65,7 +81,10 @@ struct FindingRow<'a> {
     database: String,
     /// The account, and the one that the number database assigns the number to.
     accounts: Vec<AccountLabel<'a>>,
-    last: String,
+    /// Whether the number belongs to nobody, for a former copy.
+    is_released: bool,
+    fields: &'a [FieldDifference],
+    command: Option<String>,
 }
 
 struct AccountLabel<'a> {
@@ -75,18 +94,37 @@ struct AccountLabel<'a> {
 
 impl<'a> Page<'a> {
     fn new(audit: &'a Audit) -> Self {
-        let taken_at = UNIX_EPOCH + Duration::from_secs(audit.taken_at);
         let counts = audit.kinds.iter().map(|kind| kind.count);
         let kinds = Drift::ALL.into_iter();
         Self {
             audit,
             scope: table::scope(&audit.scope),
-            taken_at: httpdate::fmt_http_date(taken_at),
+            taken_at: time(audit.taken_at),
             unread: unread(audit),
             most_of_a_kind: counts.max().unwrap_or_default(),
+            severities: Severity::ALL.map(|severity| (severity, of_severity(audit, severity))),
+            trend: Curves::of(&audit.history),
             charts: [Chart::by_account(audit), Chart::by_prefix(audit)],
+            accepted: audit.accepted.iter().map(accepted).collect(),
             tables: kinds.filter_map(|kind| findings(audit, kind)).collect(),
         }
+    }
+}
+
+fn of_severity(audit: &Audit, severity: Severity) -> u64 {
+    let kinds = audit.kinds.iter();
+    kinds
+        .filter(|kind| kind.severity == severity)
+        .map(|kind| kind.count)
+        .sum()
+}
+
+fn accepted(entry: &AcceptedEntry) -> Accepted<'_> {
+    let places = [&entry.database, &entry.account, &entry.number];
+    let places: Vec<&str> = places.into_iter().flatten().map(String::as_str).collect();
+    Accepted {
+        entry,
+        place: places.join(" "),
     }
 }
 
@@ -111,8 +149,8 @@ fn findings(audit: &Audit, kind: Drift) -> Option<FindingTable<'_>> {
         kind,
         count: findings.len(),
         last_column: match kind {
-            Drift::DifferingCopy => "Fields",
-            _ => "Repaired by",
+            Drift::DifferingCopy => "Fields and repair",
+            _ => "Repair",
         },
         rows: findings
             .iter()
@@ -140,24 +178,15 @@ fn row<'a>(audit: &'a Audit, finding: &'a Finding) -> FindingRow<'a> {
                 AccountLabel { id, name }
             })
             .collect(),
-        last: if finding.kind == Drift::DifferingCopy {
-            finding.fields.join(", ")
-        } else {
-            remedy::command_for(finding).unwrap_or_else(|| "no command".to_owned())
-        },
+        is_released: finding.kind == Drift::FormerAccount && finding.assigned_to.is_none(),
+        fields: &finding.fields,
+        command: remedy::command_for(finding),
     }
 }
 
-/// A part in percent of the largest, for the width of a bar.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a picture is as exact as a pixel"
-)]
+/// The width of a bar in percent of the largest.
 fn share(part: u64, of: u64) -> String {
-    match of {
-        0 => "0.0".to_owned(),
-        of => format!("{:.1}", part as f64 * 100.0 / of as f64),
-    }
+    format!("{:.1}", log_share(part, of) * 100.0)
 }
 
 /// The colour of a kind. Labels repeat the information, so no colour is needed to read the page.
@@ -181,9 +210,13 @@ fn colour(kind: &Drift) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use couchdb::Kind;
 
-    use super::super::{AuditScope, KindCount};
+    use sha2::{Digest, Sha256};
+
+    use super::super::{AuditScope, AuditTotals, AuditedCluster, KindCount};
     use super::*;
     use crate::kazoo::{AccountId, DatabaseName};
     use crate::report::Reason;
@@ -201,17 +234,28 @@ mod tests {
             number: text.to_owned(),
             account: Some(account),
             number_database: Some(DatabaseName::new("numbers/+1415").unwrap()),
-            fields: vec![text.to_owned(), text.to_owned()],
+            fields: vec![
+                FieldDifference {
+                    field: text.to_owned(),
+                    number_database: Some(text.to_owned()),
+                    account: None,
+                };
+                2
+            ],
             assigned_to: Some(other),
         };
         let findings = Drift::ALL.iter().map(finding).collect();
-        let mut audit = Audit::new(AuditScope::Number(text.to_owned()), findings);
+        let scope = AuditScope::Number(text.to_owned());
+        let mut audit = Audit::new(scope, &BTreeMap::new(), findings);
         audit.kinds = Drift::ALL
             .into_iter()
             .map(|kind| KindCount {
                 kind,
+                severity: kind.severity(),
                 meaning: text,
+                numbers: 1,
                 count: 1,
+                accepted: 0,
                 command: Some(text.to_owned()),
                 hint: Some(text),
             })
@@ -221,6 +265,24 @@ mod tests {
             .into();
         audit.unread.database(text, Kind::Connection);
         audit.unread.number(text, Reason::Contested, text);
+        audit.cluster = AuditedCluster {
+            server: text.to_owned(),
+            ..AuditedCluster::default()
+        };
+        audit.cluster.identity.uuid = Some(text.to_owned());
+        audit.accepted = vec![AcceptedEntry {
+            line: 1,
+            kind: Drift::Misfiled,
+            number: Some(text.to_owned()),
+            database: None,
+            account: None,
+            reason: text.to_owned(),
+            expires: text.to_owned(),
+            is_expired: false,
+            findings: 1,
+        }];
+        let totals = AuditTotals::of(&audit);
+        audit.history = vec![AuditTotals::default(), totals];
         audit
     }
 
@@ -237,10 +299,36 @@ mod tests {
         assert_eq!(tags(&hostile), tags(&harmless));
         assert!(!hostile.contains(|c| c != '\n' && sanitise::is_unsafe(c)));
         let kinds = Drift::ALL.len();
-        // The scope in title and heading, the unread database, a kind's meaning, command and hint, the label of a bar, and in a
-        // finding its number and two names; the fields of a differing copy.
-        let shown = 2 + 1 + kinds * 3 + 1 + kinds * 3 + 2;
+        // The scope in title and heading, server and uuid, the unread database, a kind's meaning, command and hint, the label of a
+        // bar, an accepted number, date and reason, and in a finding its number, two names, and two fields with a value.
+        let shown = 2 + 2 + 1 + kinds * 3 + 1 + 3 + kinds * (3 + 2 * 2);
         assert_eq!(harmless.matches("harmless").count(), shown);
         assert_eq!(hostile.matches(ESCAPED).count(), shown);
+    }
+
+    #[test]
+    fn page_allows_its_own_script_only() {
+        let page = to_html(&audit("harmless"));
+        assert_eq!(page.matches("<script").count(), 1);
+        let (_, script) = page.split_once("<script>").unwrap();
+        let (script, _) = script.split_once("</script>").unwrap();
+        let hash = base64_of(&Sha256::digest(script));
+        assert_eq!(format!("sha256-{hash}"), SCRIPT_HASH, "the script changed");
+        // Otherwise a browser would end the script earlier.
+        assert!(!SCRIPT.contains('<'));
+        let (_, policy) = page
+            .split_once("Content-Security-Policy\" content=\"")
+            .unwrap();
+        let (policy, _) = policy.split_once('"').unwrap();
+        assert_eq!(
+            policy,
+            format!(
+                "default-src 'none'; style-src 'unsafe-inline'; script-src '{SCRIPT_HASH}'; base-uri 'none'; form-action 'none'"
+            )
+        );
+    }
+
+    fn base64_of(bytes: &[u8]) -> String {
+        data_encoding::BASE64.encode(bytes)
     }
 }

@@ -1,6 +1,9 @@
 //! An audit in formats for programs.
 
+use serde::Serialize;
+
 use super::{Audit, Finding, remedy};
+use crate::plan::Severity;
 use crate::report::sanitise;
 
 /// The whole report as one JSON object.
@@ -8,6 +11,44 @@ pub fn to_json(audit: &Audit) -> String {
     // Serialising strings, numbers and lists cannot fail.
     let text = serde_json::to_string_pretty(audit).unwrap_or_default();
     sanitise::page(&text).into_owned()
+}
+
+/// One finding as one line of JSON.
+pub fn finding_line(finding: &Finding) -> String {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        r#type: &'static str,
+        severity: Severity,
+        #[serde(flatten)]
+        finding: &'a Finding,
+        command: Option<String>,
+    }
+    json_line(&Line {
+        r#type: "finding",
+        severity: finding.kind.severity(),
+        finding,
+        command: remedy::command_for(finding),
+    })
+}
+
+/// The rest of an audit as one line of JSON. It follows the lines of its findings, so a text without it is incomplete.
+pub fn last_line(audit: &Audit) -> String {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        r#type: &'static str,
+        #[serde(flatten)]
+        audit: &'a Audit,
+    }
+    json_line(&Line {
+        r#type: "audit",
+        audit,
+    })
+}
+
+fn json_line(value: &impl Serialize) -> String {
+    // As above: serialising cannot fail.
+    let text = serde_json::to_string(value).unwrap_or_default();
+    sanitise::line(&text).into_owned()
 }
 
 /// A header, and one row per finding.
@@ -24,6 +65,7 @@ pub fn to_csv(audit: &Audit) -> String {
         "fields",
         "command",
         "assigned_to",
+        "severity",
     ]);
     for finding in &audit.findings {
         let _ = writer.write_record(record(audit, finding).map(|text| sanitise::cell(&text)));
@@ -32,7 +74,7 @@ pub fn to_csv(audit: &Audit) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-fn record(audit: &Audit, finding: &Finding) -> [String; 9] {
+fn record(audit: &Audit, finding: &Finding) -> [String; 10] {
     let account = finding.account.map(|account| account.to_string());
     let account = account.unwrap_or_default();
     let name = audit.account_names.get(&account).cloned();
@@ -44,11 +86,12 @@ fn record(audit: &Audit, finding: &Finding) -> [String; 9] {
         account,
         name.unwrap_or_default(),
         number_database.unwrap_or_default(),
-        finding.fields.join(" "),
+        finding.field_names().collect::<Vec<_>>().join(" "),
         remedy::command_for(finding).unwrap_or_default(),
         finding
             .assigned_to
             .map(|account| account.to_string())
             .unwrap_or_default(),
+        finding.kind.severity().name().to_owned(),
     ]
 }

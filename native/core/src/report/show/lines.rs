@@ -179,7 +179,9 @@ fn drift(one: &ShownFinding) -> Vec<String> {
         line.push_str(&format!(" (assigned to {account})"));
     }
     if !finding.fields.is_empty() {
-        line.push_str(&format!(": {}", shown(&finding.fields.join(", "))));
+        let fields = finding.fields.iter().map(|one| one.field.as_str());
+        let fields = fields.collect::<Vec<_>>().join(", ");
+        line.push_str(&format!(": {}", shown(&fields)));
     }
     let command = match &one.command {
         Some(command) => format!("  repaired by: {command}"),
