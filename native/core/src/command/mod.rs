@@ -21,7 +21,7 @@ pub use help::{effect, example, help, usage};
 pub use parameter::Parameter;
 pub use parse::parse;
 pub use parsed::Command;
-pub use spec::{CommandSpec, Effect, Family, Origin, Returns};
+pub use spec::{CommandSpec, Effect, Family, JOB, Origin, Returns};
 
 /// The commands of this library in the order of the catalog: those of Kazoo's module and the additional ones.
 pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {

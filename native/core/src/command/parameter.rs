@@ -33,6 +33,10 @@ pub enum Parameter {
     AuditTarget,
     /// The id of a run in progress, as `status` prints it.
     RunInProgress,
+    /// Requests a second, or `off`.
+    RequestRate,
+    /// The word that removes the lock of a run that is alive.
+    Anyway,
     /// The name of a function.
     Function,
     /// The arguments for the function that another parameter names.
@@ -64,6 +68,8 @@ impl Parameter {
             Self::Run => "RUN",
             Self::AnyCluster => "any_cluster",
             Self::RunInProgress => "RUN_IN_PROGRESS",
+            Self::RequestRate => "REQUESTS",
+            Self::Anyway => "anyway",
             Self::Function => "FUNCTION",
             Self::OfFunction => "ARGUMENT…",
             Self::AuditTarget => "ACCOUNT|NUMBER_DB|NUMBER",
@@ -93,8 +99,12 @@ impl Parameter {
             Self::AnyCluster => {
                 "this word: the run was on another cluster, and is undone here anyway"
             }
-            Self::RunInProgress => "the id of a run in progress, as status prints it",
+            Self::RunInProgress => {
+                "the id of a run in progress, as status prints it, or its beginning"
+            }
             Self::AuditTarget => "an account, a number database, a prefix, or a phone number",
+            Self::RequestRate => "requests a second, from 0.01 to 1000000, or off",
+            Self::Anyway => "this word: the lock is removed although its run is alive",
             Self::Function => "the name of a function",
             Self::OfFunction => "the arguments of that function, three at most",
             Self::Other => "what Kazoo's own function takes",
@@ -113,7 +123,9 @@ impl Parameter {
             Self::Feature => "e911",
             Self::Run => "20261123T042900Z-250000",
             Self::AnyCluster => "any_cluster",
-            Self::RunInProgress => "0.123.0",
+            Self::RunInProgress => "4f0c1d2e3a5b6978",
+            Self::RequestRate => "5",
+            Self::Anyway => "anyway",
             Self::Function => "fix_account_db_numbers",
             Self::OfFunction => Self::Account.example(),
             Self::Other => "example",

@@ -48,7 +48,7 @@ pub enum Origin {
     Kazoo,
     /// Only this library has it.
     Ours,
-    /// The Erlang module adds it to start, list and stop runs. It is not parsed as a command.
+    /// The Erlang module adds it to start runs. It is not parsed as a command.
     Erlang,
 }
 
@@ -68,6 +68,9 @@ pub enum Returns {
     /// The result of the function that an argument names.
     Any,
 }
+
+/// The Erlang module that runs commands.
+pub const JOB: &str = "kazoo_numbers_job";
 
 pub(super) type Prepare = fn(&mut Given<'_>) -> Result<Prepared, Refusal>;
 
@@ -96,6 +99,8 @@ pub struct CommandSpec {
     pub repairs: &'static [Drift],
     /// The names and Erlang types of parameters that only Kazoo knows; empty for all other commands.
     pub erlang_parameters: &'static [(&'static str, &'static str)],
+    /// The Erlang module that its function calls.
+    pub erlang_module: &'static str,
     /// One line that says what it does.
     pub help: &'static str,
     /// Parses the arguments.
@@ -123,6 +128,7 @@ impl CommandSpec {
             returns: Returns::Ok,
             repairs: &[],
             erlang_parameters: &[],
+            erlang_module: JOB,
             help,
             start,
         }
@@ -175,6 +181,13 @@ impl CommandSpec {
     ) -> Self {
         Self {
             erlang_parameters,
+            ..self
+        }
+    }
+
+    pub(super) const fn erlang_module(self, erlang_module: &'static str) -> Self {
+        Self {
+            erlang_module,
             ..self
         }
     }

@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
 use crate::report::{Reason, Reporter};
-use couchdb::{Cancel, Error};
+use couchdb::{Cancel, Error, Pace};
 
 /// One run: its settings, and one object per concern.
 pub(crate) struct Run {
@@ -32,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) services: Services,
     pub(crate) budget: Budget,
     pub(crate) cancel: CancellationToken,
+    /// The pace of all requests but those of the lock.
+    pub(crate) pace: Pace,
     /// The time of the run in gregorian seconds, the same in everything that it writes.
     pub(crate) now: u64,
     /// The application usage of accounts.
@@ -59,10 +61,12 @@ impl Run {
             stop: cancel.clone(),
             abandon,
         };
+        let pace = settings.http.pace();
         Self {
             cluster: Cluster::new(
                 host,
                 &settings.http,
+                &pace,
                 &settings.config_section,
                 &reporter,
                 requests,
@@ -79,6 +83,7 @@ impl Run {
             settings,
             reporter,
             cancel,
+            pace,
         }
     }
 
@@ -102,7 +107,7 @@ impl Run {
         }
         let host = self.cluster.host();
         self.services
-            .reconcile(host, &self.reporter, &self.cancel)
+            .reconcile(host, &self.reporter, &self.cancel, &self.pace)
             .await
     }
 

@@ -37,6 +37,12 @@ impl Entry {
         }
     }
 
+    /// The id of its run, if it can be read.
+    pub(crate) fn run(&self) -> Option<String> {
+        self.holder()
+            .map(|holder| super::holder::plain(&holder.run))
+    }
+
     /// For how long it must stay as it is to count as dead.
     pub fn lease(&self) -> Duration {
         match self {
