@@ -61,9 +61,11 @@ async fn perform(
         lines,
         progress,
     ));
+    let mut settings = settings(&start);
+    settings.http.pace = Some(caller.pace().clone());
     let job = run::Job {
         host,
-        settings: settings(&start),
+        settings,
         function: start.function,
         command,
         events,
@@ -132,6 +134,8 @@ fn settings(start: &StartRequest) -> run::Settings {
             .map(|directory| run::ReportTo::Directory(directory.into())),
         metrics: requested.metrics_file.as_ref().map(PathBuf::from),
         place: requested.place.clone().unwrap_or_default(),
+        run_id: requested.run_id.clone(),
+        known_runs: requested.known_runs.clone(),
         ..run::Settings::default()
     };
     if let Some(jobs) = requested.parallel_jobs_count {
