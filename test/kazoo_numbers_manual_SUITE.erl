@@ -110,6 +110,7 @@ plain(Part) ->
     lists:foldl(fun({Differs, Name}, Text) -> re:replace(Text, Differs, Name, [global, {return, binary}]) end
                ,text([Part])
                ,[{?RUN, "RUN"}
+                ,{", run [0-9a-f]{16}", ", run ID"}
                 ,{"; at present: [^\n,]*, for [0-9.]+ seconds( \\(and [0-9]+ more\\))?", "; at present: ACTIVITY"}
                 ,{"[0-9]+(\\.[0-9]+)? seconds", "SECONDS seconds"}
                 ,{"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "TIME"}
