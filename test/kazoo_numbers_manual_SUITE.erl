@@ -113,6 +113,7 @@ plain(Part) ->
                 ,{"[0-9]+-[0-9a-f]{32}", "REVISION"}
                 ,{"pvt_modified +[0-9]{11} ", "pvt_modified TIME"}
                 ,{"http://127\\.0\\.0\\.1:[0-9]+", "SERVER"}
+                ,{", run [0-9a-f]{16}", ", run ID"}
                 ,{"; at present: [^\n,]*, for [0-9.]+ seconds( \\(and [0-9]+ more\\))?", "; at present: ACTIVITY"}
                 ,{"[0-9]+(\\.[0-9]+)? seconds", "SECONDS seconds"}
                 ,{"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z", "TIME"}

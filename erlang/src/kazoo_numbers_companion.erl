@@ -136,6 +136,8 @@ loop(#companion{caller = Caller, leader = Leader} = Companion) ->
             loop(Companion);
         {kazoo_numbers_runs, From, status} ->
             loop(ask_activity(From, Companion));
+        {kazoo_numbers_runs, From, Order} ->
+            loop(order(Order, From, Companion));
         {?MODULE, no_activity, From} ->
             loop(answer_without_activity(From, Companion));
         {?MODULE, check_node} ->
@@ -168,8 +170,8 @@ frame({events, Number, Dropped, Events}, #companion{host = Host} = Companion) ->
     kazoo_numbers_output:events(Host, Dropped, [event(Event) || Event <- Events]),
     reply(Number, ok, Companion),
     loop(Companion);
-frame({activity, Activities}, Companion) ->
-    loop(answer_with_activity(Activities, Companion));
+frame({activity, Run, Activities}, Companion) ->
+    loop(answer_with_activity(Activities, about(id, Run, Companion)));
 frame({call, Number, Request}, #companion{questions = Questions} = Companion) ->
     loop(Companion#companion{questions = kazoo_numbers_questions:ask(Number, Request, Questions)});
 frame({done, Result}, Companion) ->
@@ -179,6 +181,12 @@ frame({failed, Line}, Companion) ->
 
 event({trace, Line, About}) -> {debug, About#{line => Line}};
 event({Level, Line, About}) -> {Level, About#{line => Line}}.
+
+%% The operator at the terminal of the run must see why it stands still.
+order(Order, From, #companion{transport = Transport, connection = Connection, about = About} = Companion) ->
+    Transport:reply(Connection, term_to_binary(Order)),
+    ok = kazoo_numbers_runs:answer(From, About),
+    print([unicode:characters_to_binary([kazoo_numbers_runs:done(Order), ": requested in this node"])], Companion).
 
 %% A native side that hangs does not answer.
 ask_activity(From, #companion{transport = Transport, connection = Connection, asking = Asking} = Companion) ->

@@ -5,12 +5,17 @@
 %% @doc One call of a command, from its arguments to its result.
 -module(kazoo_numbers_job).
 
--export([run/2, dry_run/2]).
+-export([run/2, run_with/3, dry_run/2]).
 
 %% @doc Runs the command of that name.
 -spec run(Function :: atom(), Arguments :: [term()]) -> term().
 run(Function, Arguments) ->
-    kazoo_numbers_output:guarded(fun() -> start(atom_to_binary(Function, utf8), Arguments, #{}) end).
+    run_with(Function, Arguments, #{}).
+
+%% @doc Runs the command of that name with these settings.
+-spec run_with(Function :: atom(), Arguments :: [term()], kazoo_numbers_settings:settings()) -> term().
+run_with(Function, Arguments, Settings) ->
+    kazoo_numbers_output:guarded(fun() -> start(atom_to_binary(Function, utf8), Arguments, Settings) end).
 
 %% @doc Prints what the command of that name would do, and writes nothing.
 -spec dry_run(Function :: term(), Arguments :: [term()]) -> term().

@@ -114,17 +114,21 @@
         ,runs/0
         ,undo/1
         ,undo/2
+        ,status/0
+        ,cancel/1
+        ,pause/1
+        ,resume/1
+        ,throttle/2
         ,unlock/0
+        ,unlock/1
         ,help/0
         ,help/1
         ]).
-%% Only in Erlang: they start, list and stop runs of the others.
+%% Only in Erlang: they start runs of the others.
 -export([dry_run/1
         ,dry_run/2
         ,dry_run/3
         ,dry_run/4
-        ,status/0
-        ,cancel/1
         ]).
 
 -export_type([text/0, account/0, num/0, number_db/0]).
@@ -619,7 +623,7 @@ delete(Number) ->
     call('delete', [Number]).
 
 %%==============================================================================
-%% Audit, undo, help
+%% Audit, undo, runs in progress, help
 %%==============================================================================
 
 %% @doc Reports which numbers are in sync and which have drifted, with the
@@ -722,12 +726,50 @@ undo(Run) ->
 undo(Run, Insistence) ->
     call('undo', [Run, Insistence]).
 
-%% @doc Removes the cluster lock of a run that died. A run that still holds it
-%% stops within 30 seconds.
+%% @doc Lists the runs in progress in this node, and those of all nodes that
+%% hold the cluster lock or wait for it.
+%% @end
+-spec status() -> 'ok' | {'no_return', pos_integer()}.
+status() ->
+    with_library('kazoo_numbers_control', 'status', []).
+
+%% @doc Stops a run: the requests in flight are finished, and nothing more is
+%% written.
+%% @end
+-spec cancel(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
+cancel(Run) ->
+    with_library('kazoo_numbers_control', 'cancel', [Run]).
+
+%% @doc Pauses a run: the requests in flight are finished, and it keeps its
+%% lock.
+%% @end
+-spec pause(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
+pause(Run) ->
+    with_library('kazoo_numbers_control', 'pause', [Run]).
+
+%% @doc Continues a run that was paused.
+-spec resume(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
+resume(Run) ->
+    with_library('kazoo_numbers_control', 'resume', [Run]).
+
+%% @doc Limits the requests that a run sends in a second; off ends the limit.
+-spec throttle(Run :: text(), Requests :: text() | number()) -> 'ok' | {'no_return', pos_integer()}.
+throttle(Run, Requests) ->
+    with_library('kazoo_numbers_control', 'throttle', [Run, Requests]).
+
+%% @doc Removes the cluster lock of a run that died. It watches the lock for
+%% some seconds, and refuses if the run is alive.
 %% @end
 -spec unlock() -> 'ok' | {'no_return', pos_integer()}.
 unlock() ->
     call('unlock', []).
+
+%% @doc Removes the cluster lock at once, of a run that is alive, too. That run
+%% stops within 30 seconds.
+%% @end
+-spec unlock(Anyway :: text() | 'anyway') -> 'ok' | {'no_return', pos_integer()}.
+unlock(Anyway) ->
+    call('unlock', [Anyway]).
 
 %% @doc Lists the functions.
 -spec help() -> 'no_return' | {'no_return', pos_integer()}.
@@ -764,18 +806,6 @@ dry_run(Function, A1, A2) ->
 -spec dry_run(Function :: text(), A1 :: any(), A2 :: any(), A3 :: any()) -> any().
 dry_run(Function, A1, A2, A3) ->
     planned(Function, [A1, A2, A3]).
-
-%% @doc Lists the runs in progress in this node.
--spec status() -> 'ok' | {'no_return', pos_integer()}.
-status() ->
-    with_library('kazoo_numbers_runs', 'status', []).
-
-%% @doc Stops a run: the request in flight is finished, and nothing more is
-%% written.
-%% @end
--spec cancel(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
-cancel(Run) ->
-    with_library('kazoo_numbers_runs', 'cancel', [Run]).
 
 %%==============================================================================
 %% Calling the library

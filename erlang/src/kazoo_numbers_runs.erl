@@ -2,7 +2,7 @@
 %% License, v. 2.0. If a copy of the MPL was not distributed with this
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
-%% @doc The runs in progress in this node: lists and cancels them.
+%% @doc The runs in progress in this node: lists, cancels, pauses and slows them.
 %%
 %% The process of a run registers itself under the first free name of
 %% `kazoo_numbers_run_1', `kazoo_numbers_run_2' and so on. The VM frees a name when
@@ -16,22 +16,27 @@
 -module(kazoo_numbers_runs).
 
 -export([enter/0, in_progress/0, answer/2]).
--export([status/0, cancel/1]).
+-export([status/0, cancel/1, order/2, done/1]).
+-export([listed/0, find/1, is_process_id/1]).
 -export([ask/2]).
 
--export_type([about/0, from/0]).
+-export_type([about/0, from/0, order/0]).
 
 %% A description of a run. `started' is in seconds of monotonic time, `last' the last printed
-%% line, `progress' the last live line, `activity' what the run does at the moment and for how
+%% line, `id' the one in the log and in the cluster lock, `progress' the last live line, `activity' what the run does at the moment and for how
 %% many milliseconds, the longest first.
 -type about() :: #{function := binary()
                   ,arguments := [kazoo_numbers_arguments:argument()]
                   ,who := node()
+                  ,id => binary()
                   ,started := integer()
                   ,last => binary()
                   ,progress => binary()
                   ,activity => [{binary(), non_neg_integer()}]
                   }.
+
+%% A request to a run.
+-type order() :: status | cancel | pause | resume | {throttle, binary() | off}.
 
 %% The process and the reference that the answer to a question goes to.
 -type from() :: {pid(), reference()}.
@@ -46,7 +51,7 @@
 %%------------------------------------------------------------------------------
 
 %% @doc Enters the calling process as a run, until it ends. The process then gets
-%% messages `{kazoo_numbers_runs, From, status | cancel}', which {@link answer/2}
+%% messages `{kazoo_numbers_runs, From, order()}', which {@link answer/2}
 %% answers.
 %% @end
 -spec enter() -> ok.
@@ -83,28 +88,74 @@ name(Number) -> <<?NAME, (integer_to_binary(Number))/binary>>.
 %% @doc Prints a line for each run.
 -spec status() -> ok.
 status() ->
-    Lines = case answers(in_progress(), status) of
-                [] -> [<<"no run is in progress in this node">>];
-                Runs -> [line(Run, About) || {Run, About} <- Runs]
-            end,
+    {Lines, _Ids} = listed(),
     _ = kazoo_numbers_terminal:print(Lines),
     ok.
 
-%% @doc Cancels a run: it finishes the request in flight and writes nothing more.
+%% @doc The line of each run, and the ids that are known.
+-spec listed() -> {[unicode:chardata()], [binary()]}.
+listed() ->
+    case [Answer || {_, About} = Answer <- answers(in_progress(), status), not is_status(About)] of
+        [] -> {[<<"no run is in progress in this node">>], []};
+        Runs -> {[line(Run, About) || {Run, About} <- Runs], [Id || {_, #{id := Id}} <- Runs]}
+    end.
+
+%% Another operator asks for the status.
+is_status(#{function := <<"status">>}) -> true;
+is_status(_About) -> false.
+
+%% @doc Cancels a run: it finishes the requests in flight and writes nothing more.
 -spec cancel(Run :: term()) -> ok | {no_return, 2}.
-cancel(Argument) ->
-    Id = case kazoo_numbers_arguments:text(Argument) of
-             {ok, Text} -> Text;
-             error -> <<>>
-         end,
-    case answers([Run || Run <- in_progress(), id(Run) =:= Id], cancel) of
-        [{Run, About}] ->
-            _ = kazoo_numbers_terminal:print([["cancelled: ", line(Run, About)]]),
-            ok;
-        [] ->
-            Shown = kazoo_numbers_arguments:shown(Id),
-            _ = kazoo_numbers_terminal:print([["no run ", Shown, " is in progress in this node; status lists the runs"]]),
-            {no_return, 2}
+cancel(Run) ->
+    order(cancel, Run).
+
+%% @doc Asks a run of this node for something. A run has the id of its process, and another
+%% one in the log and in the cluster lock.
+%% @end
+-spec order(order(), Run :: term()) -> ok | {no_return, 2}.
+order(Order, Run) ->
+    case find(Run) of
+        {ok, Pid} -> order_found(Order, Run, answers([Pid], Order));
+        error -> order_found(Order, Run, [])
+    end.
+
+order_found(Order, _Argument, [{Run, About}]) ->
+    _ = kazoo_numbers_terminal:print([[done(Order), ": ", line(Run, About)]]),
+    ok;
+order_found(_Order, Argument, []) ->
+    Shown = kazoo_numbers_arguments:shown(text(Argument)),
+    _ = kazoo_numbers_terminal:print([["no run ", Shown, " is in progress in this node; status lists the runs"]]),
+    {no_return, 2}.
+
+%% @doc The state of a run that obeyed.
+-spec done(order()) -> unicode:chardata().
+done(cancel) -> "cancelled";
+done(pause) -> "paused";
+done(resume) -> "resumed";
+done({throttle, off}) -> "no longer throttled";
+done({throttle, Rate}) -> ["throttled to ", Rate, " requests a second"].
+
+%% @doc The run of this node with an id.
+-spec find(Run :: term()) -> {ok, pid()} | error.
+find(Argument) ->
+    Id = text(Argument),
+    case is_process_id(Id) of
+        true -> first([Run || Run <- in_progress(), id(Run) =:= Id]);
+        false -> first([Run || {Run, #{id := RunId}} <- answers(in_progress(), status), RunId =:= Id])
+    end.
+
+first([Run]) -> {ok, Run};
+first(_None) -> error.
+
+%% @doc Whether it is the id of a process, which only runs of this node have.
+-spec is_process_id(Run :: term()) -> boolean().
+is_process_id(Argument) ->
+    re:run(text(Argument), "^[0-9]+\\.[0-9]+\\.[0-9]+$", [{capture, none}]) =:= match.
+
+text(Argument) ->
+    case kazoo_numbers_arguments:text(Argument) of
+        {ok, Text} -> Text;
+        error -> <<>>
     end.
 
 id(Run) ->
@@ -128,7 +179,7 @@ answers(Runs, Question) ->
 
 %% @private Asks all runs at once. The answers are the exit reason; those of runs that have
 %% ended are left out.
--spec ask([pid()], status | cancel) -> no_return().
+-spec ask([pid()], order()) -> no_return().
 ask(Runs, Question) ->
     Asked = [{Run, send(Run, Question)} || Run <- Runs],
     Deadline = erlang:monotonic_time(millisecond) + ?PATIENCE,
@@ -151,11 +202,12 @@ await(Monitor, Deadline) ->
 %%------------------------------------------------------------------------------
 
 line(Run, #{function := Function, arguments := Arguments, who := Who, started := Started} = About) ->
-    io_lib:format("~ts: ~ts, ~b seconds, called from ~ts~ts~ts"
+    io_lib:format("~ts: ~ts, ~b seconds, called from ~ts~ts~ts~ts"
                  ,[id(Run)
                   ,lists:join($\s, [Function | [shown(Argument) || Argument <- Arguments]])
                   ,erlang:monotonic_time(second) - Started
                   ,Who
+                  ,run_id(About)
                   ,last(About)
                   ,activity(About)
                   ]);
@@ -163,6 +215,9 @@ line(Run, late) -> [id(Run), ": busy, no answer within a second"].
 
 shown(List) when is_list(List) -> io_lib:format("[~b of them]", [length(List)]);
 shown(Text) -> Text.
+
+run_id(#{id := Id}) -> [", run ", Id];
+run_id(_Unknown) -> "".
 
 last(#{progress := Line}) -> ["; ", Line];
 last(#{last := Line}) -> ["; ", Line];

@@ -54,7 +54,7 @@ pub(crate) fn candidates(parameter: Parameter) -> Option<ArgValueCandidates> {
         Parameter::Feature => words(KNOWN_FEATURES),
         Parameter::Source | Parameter::Target => words(ALL_CARRIERS),
         Parameter::Plan => ArgValueCandidates::new(plans),
-        Parameter::SkipStale | Parameter::Full => words([parameter.example()]),
+        Parameter::SkipStale | Parameter::Full | Parameter::Anyway => words([parameter.example()]),
         Parameter::Insistence => ArgValueCandidates::new(|| {
             let words = Parameter::Insistence.name().split('|');
             words.map(CompletionCandidate::new).collect()
@@ -70,6 +70,7 @@ pub(crate) fn candidates(parameter: Parameter) -> Option<ArgValueCandidates> {
         | Parameter::DatabaseOrNumber
         | Parameter::AuditTarget
         | Parameter::RunInProgress
+        | Parameter::RequestRate
         | Parameter::OfFunction
         | Parameter::Other => return None,
     })

@@ -57,7 +57,7 @@ pub struct Finished {
 // Boxed, so that only this crate compiles it: every crate that polls an `async fn` compiles it again.
 pub fn run(job: Job) -> BoxFuture<'static, Finished> {
     Box::pin(async move {
-        let id = new_log_id();
+        let id = job.settings.run_id.clone().unwrap_or_else(new_id);
         let span = info_span!(
             "run",
             id,
@@ -69,7 +69,7 @@ pub fn run(job: Job) -> BoxFuture<'static, Finished> {
 }
 
 /// An id for the log and the lock. A journal has another one: ids of journals sort by the time of the first change.
-fn new_log_id() -> String {
+pub fn new_id() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
 
@@ -318,7 +318,8 @@ async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Startup, Error> 
         Taken::Ours(lock) => Startup::Command(command, Some(lock)),
         Taken::By(holder) => {
             let line = format!(
-                "refused: {holder}; wait for it, or cancel it there; if it died, its lock expires at {}",
+                "refused: {holder}; wait for it, or stop it with `cancel {}`; if it died, its lock expires at {}",
+                holder.run().as_deref().unwrap_or("RUN"),
                 holder.expires()
             );
             Startup::Answered(Answer::Refused {

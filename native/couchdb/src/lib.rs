@@ -47,7 +47,7 @@ pub use error::{Error, Operation};
 pub use identity::ClusterIdentity;
 pub use include::Attachments;
 pub use kind::{Kind, Severity};
-pub use layers::Limiter;
+pub use layers::{Limiter, Pace, Rate};
 pub use milliseconds::milliseconds;
 pub use open::OpenedDocument;
 pub use pages::{Pages, in_query};

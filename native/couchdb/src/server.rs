@@ -9,7 +9,7 @@ use super::error::Error;
 use super::include::Include;
 use super::layers::{
     Cancellation, CheckCredentials, CredentialsCheck, Deadline, EndOutage, Exchange, Limit,
-    Limiter, Outage, Trace,
+    Limiter, Outage, Pace, Trace,
 };
 use super::page_size::PageSize;
 use super::request::{Request, Response};
@@ -91,7 +91,7 @@ impl Server {
             writes: PageSize::new(settings.small_pages),
         });
         let client = Client::new(url, &settings, traffic)?;
-        let limiter = Limiter::new(settings.ceiling, settings.per_second);
+        let limiter = Limiter::new(settings.ceiling, settings.pace());
         let credentials = CredentialsCheck::default();
         Ok(Self::of(
             client,
@@ -125,13 +125,13 @@ impl Server {
     }
 
     /// The same server with a separate request queue, for requests that must not wait behind
-    /// others. It shares the connections and the counters, and `cancel` stops only its own
-    /// requests.
+    /// others. It has no pace: it is neither paused nor throttled. It shares the connections and
+    /// the counters, and `cancel` stops only its own requests.
     #[must_use]
     pub fn with_own_queue(&self, cancel: impl Into<Cancel>) -> Self {
         Self::of(
             self.client.clone(),
-            Limiter::new(1, None),
+            Limiter::new(1, Pace::new(None)),
             self.credentials.clone(),
             self.settings.clone(),
             cancel.into(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::body::AnswerBudget;
 use super::error::Error;
+use super::layers::{Pace, Rate};
 use super::transport::Transport;
 
 /// Settings of requests.
@@ -16,6 +17,9 @@ pub struct HttpSettings {
     pub ceiling: usize,
     /// The most requests a second, if limited.
     pub per_second: Option<f64>,
+    /// The pace that all servers with clones of these settings share. It can be changed while they
+    /// are in use. `None`: each server has its own, by `per_second`.
+    pub pace: Option<Pace>,
     /// The timeout for connecting.
     pub connect_timeout: Duration,
     /// The longest silence of a server.
@@ -44,6 +48,7 @@ impl Default for HttpSettings {
         Self {
             ceiling: 16,
             per_second: None,
+            pace: None,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(60),
             tries: 5,
@@ -63,6 +68,12 @@ impl HttpSettings {
     /// a load balancer needs to notice that a server is back.
     pub fn patience(&self) -> Duration {
         self.longest_pause * 3
+    }
+
+    /// The shared pace, or a new one.
+    pub fn pace(&self) -> Pace {
+        let new = || Pace::new(self.per_second.and_then(Rate::nearest));
+        self.pace.clone().unwrap_or_else(new)
     }
 }
 

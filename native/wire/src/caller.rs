@@ -2,6 +2,7 @@
 
 use crate::frame::FromNative;
 use crate::term::Term;
+use kazoo_numbers::couchdb::Pace;
 use kazoo_numbers_logs::activity::Activity;
 use kazoo_numbers_logs::session::LogEvent;
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ pub struct Caller {
     next: AtomicU64,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Term>>>,
     stop: CancellationToken,
+    pace: Pace,
     gone: CancellationToken,
     /// Whether the last frame is sent. No frame may follow it.
     finished: Mutex<bool>,
@@ -41,6 +43,7 @@ impl Caller {
             next: AtomicU64::new(1),
             waiting: Mutex::default(),
             stop: CancellationToken::new(),
+            pace: Pace::new(None),
             gone: CancellationToken::new(),
             finished: Mutex::default(),
         }
@@ -49,6 +52,11 @@ impl Caller {
     /// Cancelled when the job must finish the request in flight and write nothing more.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// The pace of the job's requests.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Cancelled when the caller no longer takes frames or answers.
@@ -96,11 +104,13 @@ impl Caller {
     }
 
     /// Reports what the job does at the moment, unless it has ended.
-    pub(crate) fn report_activity(&self, activities: Vec<Activity>) {
+    pub(crate) fn report_activity(&self, run: String, activities: Vec<Activity>) {
         let finished = self.finished();
         if !*finished {
             // A failure means that the caller is gone.
-            let _ = self.sink.send(FromNative::Activity(activities).encode());
+            let _ = self
+                .sink
+                .send(FromNative::Activity(run, activities).encode());
         }
     }
 

@@ -4,6 +4,7 @@ use crate::decode::{MalformedTerm, decode};
 use crate::encode::encode;
 use crate::request::StartRequest;
 use crate::term::{Term, Unexpected};
+use kazoo_numbers::couchdb::Rate;
 use kazoo_numbers_logs::activity::Activity;
 use kazoo_numbers_logs::session::LogEvent;
 use thiserror::Error;
@@ -19,6 +20,12 @@ pub enum ToNative {
     Cancel,
     /// Asks what the job does at the moment.
     Activity,
+    /// Pauses the job: it finishes the requests in flight and starts none.
+    Pause,
+    /// Continues a job that was paused.
+    Resume,
+    /// Limits the requests of the job in a second. `None`: no limit.
+    Throttle(Option<Rate>),
 }
 
 /// Why bytes are not a valid frame.
@@ -40,13 +47,31 @@ impl ToNative {
             (Term::Map(_), _, _) => Ok(Self::Start(Box::new(StartRequest::try_from(&term)?))),
             (_, Some("cancel"), _) => Ok(Self::Cancel),
             (_, Some("activity"), _) => Ok(Self::Activity),
+            (_, Some("pause"), _) => Ok(Self::Pause),
+            (_, Some("resume"), _) => Ok(Self::Resume),
+            (_, _, Some(("throttle", [rate]))) => throttle(rate),
             (_, _, Some(("reply", [Term::Integer(number), answer]))) => {
                 let number = u64::try_from(*number)
                     .map_err(|_| Unexpected::instead_of("the number of a call"))?;
                 Ok(Self::Reply(number, answer.clone()))
             }
-            _ => Err(Unexpected::instead_of("a start request, a reply, cancel or activity").into()),
+            _ => Err(Unexpected::instead_of(
+                "a start request, a reply, cancel, activity, pause, resume or throttle",
+            )
+            .into()),
         }
+    }
+}
+
+/// `off`, or a number as text.
+fn throttle(rate: &Term) -> Result<ToNative, BadFrame> {
+    if rate.as_atom() == Some("off") {
+        return Ok(ToNative::Throttle(None));
+    }
+    let rate = rate.as_text().and_then(|text| text.parse().ok());
+    match rate {
+        Some(rate) => Ok(ToNative::Throttle(Some(rate))),
+        None => Err(Unexpected::instead_of("requests a second, or off").into()),
     }
 }
 
@@ -78,8 +103,8 @@ pub enum FromNative {
     Progress(u64, String),
     /// Events for the log, and the number of events that were dropped before them. Requires a reply.
     Events(u64, u64, Vec<LogEvent>),
-    /// The work in progress, the longest first. No reply.
-    Activity(Vec<Activity>),
+    /// The id of the run, and its work in progress, the longest first. No reply.
+    Activity(String, Vec<Activity>),
     /// A call. Requires a reply.
     Call(u64, Term),
     /// The job has ended.
@@ -109,9 +134,12 @@ impl FromNative {
                     Term::List(events.iter().map(event).collect()),
                 ],
             ),
-            Self::Activity(activities) => Term::tagged(
+            Self::Activity(run, activities) => Term::tagged(
                 "activity",
-                [Term::List(activities.iter().map(activity).collect())],
+                [
+                    Term::text(run),
+                    Term::List(activities.iter().map(activity).collect()),
+                ],
             ),
             Self::Call(number, request) => {
                 Term::tagged("call", [sequence(*number), request.clone()])

@@ -49,7 +49,8 @@ async fn perform(
             )));
         }
     };
-    let settings = settings(&start)?;
+    let mut settings = settings(&start)?;
+    settings.http.pace = Some(caller.pace().clone());
     let (events, receiver) = mpsc::channel(EVENTS);
     let for_warnings = (!command.spec().has_fixed_output).then(|| lines.clone());
     let host = host::of(&start, caller, for_warnings);
@@ -141,6 +142,8 @@ fn settings(start: &StartRequest) -> Result<run::Settings, String> {
             streams: false,
         },
         place: requested.place.clone().unwrap_or_default(),
+        run_id: requested.run_id.clone(),
+        known_runs: requested.known_runs.clone(),
         ..run::Settings::default()
     };
     if let Some(jobs) = requested.parallel_jobs_count {

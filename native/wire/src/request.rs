@@ -108,6 +108,10 @@ pub struct JobSettings {
     pub who: Option<String>,
     /// The name of the node.
     pub place: Option<String>,
+    /// The id of the run. The session chooses it.
+    pub run_id: Option<String>,
+    /// Runs that the caller of `status` has listed already.
+    pub known_runs: Option<Vec<String>>,
     /// How other runs are handled.
     pub lock: LockMode,
     /// The journal.
@@ -238,6 +242,7 @@ impl TryFrom<&Term> for JobSettings {
                 "carrier_modules" => settings.carrier_modules = Some(texts(value)?),
                 "who" => settings.who = Some(text(value)?),
                 "place" => settings.place = Some(text(value)?),
+                "known_runs" => settings.known_runs = Some(texts(value)?),
                 "lock" => {
                     settings.lock = match value.as_atom() {
                         Some("refuse") => LockMode::Refuse,

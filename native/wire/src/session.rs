@@ -6,7 +6,8 @@ use crate::job;
 use crate::request::{InjectedFault, LogLevel, StartRequest};
 use futures::FutureExt;
 use kazoo_numbers::report::sanitise;
-use kazoo_numbers_logs::activity;
+use kazoo_numbers::run::new_id;
+use kazoo_numbers_logs::activity::{self, Activity};
 use kazoo_numbers_logs::session::{LogEvent, LogSession};
 use std::any::Any;
 use std::cmp::Reverse;
@@ -24,6 +25,8 @@ pub struct Session {
     caller: Arc<Caller>,
     log: Arc<LogSession>,
     runtime: Handle,
+    /// The id of the run.
+    run: String,
 }
 
 /// The most activities in one frame.
@@ -33,13 +36,15 @@ impl Session {
     /// Starts a job. Every job ends in exactly one last frame, `done` or `failed`.
     pub fn start(
         runtime: &Handle,
-        start: StartRequest,
+        mut start: StartRequest,
         sink: impl FrameSink,
     ) -> (Self, JoinHandle<()>) {
         if start.settings.fault == Some(InjectedFault::Start) {
             injected_panic();
         }
         let caller = Arc::new(Caller::new(sink));
+        let run = new_id();
+        start.settings.run_id = Some(run.clone());
         let (log, events) = LogSession::begin(level(start.settings.log_level));
         let log = Arc::new(log);
         let running = run_to_end(start, Arc::clone(&caller), Arc::clone(&log), events);
@@ -48,6 +53,7 @@ impl Session {
             caller,
             log,
             runtime: runtime.clone(),
+            run,
         };
         (session, task)
     }
@@ -58,6 +64,9 @@ impl Session {
             ToNative::Reply(number, answer) => self.caller.reply(number, answer),
             ToNative::Cancel => self.caller.cancel(),
             ToNative::Activity => self.report_activity(),
+            ToNative::Pause => self.caller.pace().pause(),
+            ToNative::Resume => self.caller.pace().resume(),
+            ToNative::Throttle(rate) => self.caller.pace().throttle(rate),
             // A session has one job. A second start request is ignored and does not disturb the
             // first.
             ToNative::Start(_) => {}
@@ -67,12 +76,23 @@ impl Session {
     /// Sends what the job does, the longest first. A thread of the VM must not send, so a task does.
     fn report_activity(&self) {
         let (caller, log) = (Arc::clone(&self.caller), Arc::clone(&self.log));
+        let run = self.run.clone();
         self.runtime.spawn(async move {
             let mut activities = activity::of_session(&log);
             activities.retain(|activity| activity.is_innermost);
             activities.sort_by_key(|activity| Reverse(activity.age));
             activities.truncate(ACTIVITIES);
-            caller.report_activity(activities);
+            if let Some(age) = caller.pace().paused_for() {
+                // It is the reason of all others.
+                let paused = Activity {
+                    depth: 0,
+                    text: "paused".to_owned(),
+                    age,
+                    is_innermost: true,
+                };
+                activities.insert(0, paused);
+            }
+            caller.report_activity(run, activities);
         });
     }
 

@@ -8,6 +8,7 @@ use crate::report::{is_invisible, shown};
 use crate::selection::{
     Accounts, AuditTarget, Insistence, NumberDatabases, OnCluster, Selection, Unassigned,
 };
+use couchdb::Rate;
 
 /// The arguments of one call, taken one after the other.
 pub(super) struct Given<'a> {
@@ -219,6 +220,17 @@ impl Given<'_> {
 
     pub(super) fn feature(&mut self) -> Result<String, Refusal> {
         self.text("a feature", "e911")
+    }
+
+    /// A rate, or `off`.
+    pub(super) fn request_rate(&mut self) -> Result<Option<Rate>, Refusal> {
+        let (expected, example) = ("requests a second, from 0.01 to 1000000, or off", "5");
+        let text = self.text(expected, example)?;
+        if text == "off" {
+            return Ok(None);
+        }
+        let rate = text.parse().map(Some);
+        rate.map_err(|()| self.refuse(&shown(&text), expected, example))
     }
 
     pub(super) fn audit_target(&mut self) -> Result<AuditTarget, Refusal> {

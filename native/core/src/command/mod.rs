@@ -23,7 +23,7 @@ pub use help::{effect, example, help, help_of_group, unknown_function, usage};
 pub use parameter::Parameter;
 pub use parse::parse;
 pub use parsed::Command;
-pub use spec::{Brake, CommandSpec, Effect, Family, Journaling, Origin, Returns};
+pub use spec::{Brake, CommandSpec, Effect, Family, JOB, Journaling, Origin, Returns};
 
 /// The commands of this library in the order of the catalog: those of Kazoo's module and the additional ones.
 pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {

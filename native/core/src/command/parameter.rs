@@ -39,6 +39,10 @@ pub enum Parameter {
     SkipStale,
     /// The word that shows each document of a plan.
     Full,
+    /// Requests a second, or `off`.
+    RequestRate,
+    /// The word that removes the lock of a run that is alive.
+    Anyway,
     /// The name of a function.
     Function,
     /// The arguments for the function that another parameter names.
@@ -73,6 +77,8 @@ impl Parameter {
             Self::Full => "full",
             Self::Insistence => "any_cluster|again",
             Self::RunInProgress => "RUN_IN_PROGRESS",
+            Self::RequestRate => "REQUESTS",
+            Self::Anyway => "anyway",
             Self::Function => "FUNCTION",
             Self::OfFunction => "ARGUMENT…",
             Self::AuditTarget => "ACCOUNT|NUMBER_DB|NUMBER",
@@ -109,10 +115,14 @@ impl Parameter {
                 "the word skip_stale: documents that changed since the plan was made are left alone"
             }
             Self::Full => "the word full: each document is shown",
-            Self::RunInProgress => "the id of a run in progress, as status prints it",
             Self::AuditTarget => {
                 "an account, a number database, a prefix, or a phone number; trend: the audits of the whole cluster so far"
             }
+            Self::RunInProgress => {
+                "the id of a run in progress, as status prints it, or its beginning"
+            }
+            Self::RequestRate => "requests a second, from 0.01 to 1000000, or off",
+            Self::Anyway => "this word: the lock is removed although its run is alive",
             Self::Function => "the name of a function",
             Self::OfFunction => "the arguments of that function, three at most",
             Self::Other => "what Kazoo's own function takes",
@@ -134,7 +144,9 @@ impl Parameter {
             Self::SkipStale => "skip_stale",
             Self::Full => "full",
             Self::Insistence => "any_cluster",
-            Self::RunInProgress => "0.123.0",
+            Self::RunInProgress => "4f0c1d2e3a5b6978",
+            Self::RequestRate => "5",
+            Self::Anyway => "anyway",
             Self::Function => "fix_account_db_numbers",
             Self::OfFunction => Self::Account.example(),
             Self::Other => "example",

@@ -51,7 +51,7 @@ pub enum Origin {
     Kazoo,
     /// Only this library has it.
     Ours,
-    /// The Erlang module adds it to start, list and stop runs. It is not parsed as a command.
+    /// The Erlang module adds it to start runs. It is not parsed as a command.
     Erlang,
 }
 
@@ -95,6 +95,8 @@ pub enum Journaling {
     /// It reads them, so it cannot do without.
     Needs,
 }
+/// The Erlang module that runs commands.
+pub const JOB: &str = "kazoo_numbers_job";
 
 pub(super) type Prepare = fn(&mut Given<'_>) -> Result<Prepared, Refusal>;
 
@@ -139,6 +141,8 @@ pub struct CommandSpec {
     pub erlang_parameters: &'static [(&'static str, &'static str)],
     /// An example of its arguments; empty: the examples of its parameters.
     pub(super) arguments: &'static [&'static str],
+    /// The Erlang module that its function calls.
+    pub erlang_module: &'static str,
     /// One line that says what it does.
     pub help: &'static str,
     /// Parses the arguments.
@@ -174,6 +178,7 @@ impl CommandSpec {
             repairs: &[],
             erlang_parameters: &[],
             arguments: &[],
+            erlang_module: JOB,
             help,
             start,
         }
@@ -254,6 +259,13 @@ impl CommandSpec {
     ) -> Self {
         Self {
             erlang_parameters,
+            ..self
+        }
+    }
+
+    pub(super) const fn erlang_module(self, erlang_module: &'static str) -> Self {
+        Self {
+            erlang_module,
             ..self
         }
     }

@@ -13,7 +13,7 @@ use crate::kazoo::{Converters, DatabaseName, NUMBER_MANAGER, Normaliser, SystemC
 use crate::report::{Reporter, Summary};
 use couchdb::{
     AnswerBudget, Attachments, Cancel, ClusterIdentity, Error, Found, HttpSettings, Kind, OnOutage,
-    Server, ServerUrl, Traffic,
+    Pace, Server, ServerUrl, Traffic,
 };
 
 /// The servers of a cluster, and cached facts about it.
@@ -34,6 +34,7 @@ impl Cluster {
     pub(super) fn new(
         host: Arc<dyn Host>,
         http: &HttpSettings,
+        pace: &Pace,
         section: &str,
         reporter: &Reporter,
         cancel: Cancel,
@@ -41,6 +42,7 @@ impl Cluster {
         let mut http = http.clone();
         // One budget for the answers of all servers.
         http.answers = AnswerBudget::default();
+        http.pace = Some(pace.clone());
         let warn = reporter.warner();
         http.on_outage = Some(OnOutage(Arc::new(move |error, patience| {
             warn(format!(

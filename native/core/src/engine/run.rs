@@ -21,7 +21,7 @@ use crate::host::Host;
 use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
 use crate::report::{Audited, Reason, Reporter};
-use couchdb::{Cancel, Error};
+use couchdb::{Cancel, Error, Pace};
 
 /// The run that another run undoes.
 pub(crate) struct UndoneRun {
@@ -42,6 +42,8 @@ pub(crate) struct Run {
     pub(crate) services: Services,
     pub(crate) budget: Budget,
     pub(crate) cancel: CancellationToken,
+    /// The pace of all requests but those of the lock.
+    pub(crate) pace: Pace,
     /// The time of the run in gregorian seconds, the same in everything that it writes.
     pub(crate) now: u64,
     /// The run that this run undoes, and the command line with its id.
@@ -90,10 +92,12 @@ impl Run {
             stop: cancel.clone(),
             abandon,
         };
+        let pace = settings.http.pace();
         Self {
             cluster: Cluster::new(
                 host,
                 &settings.http,
+                &pace,
                 &settings.config_section,
                 &reporter,
                 requests,
@@ -120,6 +124,7 @@ impl Run {
             settings,
             reporter,
             cancel,
+            pace,
         }
     }
 
@@ -146,7 +151,7 @@ impl Run {
         }
         let host = self.cluster.host();
         self.services
-            .reconcile(host, &self.reporter, &self.cancel)
+            .reconcile(host, &self.reporter, &self.cancel, &self.pace)
             .await
     }
 

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::kazoo::AccountId;
 use crate::operation;
 use crate::report::{Reason, Reporter};
-use couchdb::Error;
+use couchdb::{Error, Pace};
 
 #[derive(Debug, Default)]
 pub(crate) struct Services {
@@ -31,10 +31,16 @@ impl Services {
         host: &dyn Host,
         reporter: &Reporter,
         cancel: &CancellationToken,
+        pace: &Pace,
     ) -> Result<(), Error> {
         let touched = std::mem::take(&mut *locked(&self.touched));
         let mut left = Vec::new();
         for account in touched {
+            // Kazoo works for a run, too.
+            tokio::select! {
+                () = pace.resumed() => {}
+                () = cancel.cancelled() => {}
+            }
             if cancel.is_cancelled() {
                 return Err(Error::cancelled(operation::HOST));
             }

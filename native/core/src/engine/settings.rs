@@ -53,6 +53,10 @@ pub struct Settings {
     pub place: String,
     /// The function and its arguments as given, for the journal and the lock. If empty, the function is used.
     pub command_line: String,
+    /// The id of the run in the log and in the lock. `None`: a new one.
+    pub run_id: Option<String>,
+    /// Runs that the caller has listed already, which `status` leaves out. `None`: the caller lists none.
+    pub known_runs: Option<Vec<String>>,
     /// The target of the report, if any.
     pub report: Option<ReportTo>,
     /// The Prometheus file that the run's counters are added to, if any.
@@ -118,6 +122,8 @@ impl Default for Settings {
             who: String::new(),
             place: String::new(),
             command_line: String::new(),
+            run_id: None,
+            known_runs: None,
             report: None,
             metrics: None,
             audit: AuditSettings::default(),

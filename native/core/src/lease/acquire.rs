@@ -1,6 +1,7 @@
 //! Taking the lock before anything is read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -8,7 +9,8 @@ use tracing::{Instrument, Span, debug, field, info, info_span};
 
 use super::Scope;
 use super::claim::{Claim, NextClaim};
-use super::document::{LockDocument, is_not_allowed, now, step_back};
+use super::control::Control;
+use super::document::{LockDocument, LockRead, is_not_allowed, now, step_back};
 use super::entry::{Entry, Watch};
 use super::held::Lease;
 use super::holder::Holder;
@@ -32,7 +34,7 @@ pub(crate) enum Taken {
 ///
 /// Only cluster-wide runs need it. Writes of a run for one account or for given numbers carry the
 /// revisions that were read, and somebody may wait for that run at a web page.
-pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error> {
+pub(crate) async fn take(run: &Arc<Run>, scope: Option<Scope>) -> Result<Taken, Error> {
     if scope != Some(Scope::Exclusive) || run.settings.lock == Lock::Off || run.settings.dry_run {
         return Ok(Taken::Unneeded);
     }
@@ -50,18 +52,23 @@ pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error
         server.with_own_queue(CancellationToken::new()),
     )?);
     let mut held = Lease::new(document, me.run.clone());
+    let control = Control::new(run.clone());
     let span = info_span!("lock", waits_for = field::Empty);
     let taken = tokio::select! {
-        taken = acquire(run, &mut held, &me).instrument(span) => taken,
+        taken = acquire(run, &mut held, &me, &control).instrument(span) => taken,
         () = run.cancel.cancelled() => Err(Error::cancelled(Operation::SAVE_DOCS)),
     };
     match taken {
         Ok(Ok(renewal)) => {
             info!("command: lock acquired");
-            held.keep(renewal, run.cancel.clone());
+            control.end_if_cancelled();
+            held.keep(renewal, control, run.cancel.clone());
             Ok(Taken::Ours(held))
         }
-        Ok(Err(other)) => Ok(Taken::By(other)),
+        Ok(Err(other)) => {
+            held.give_up(false).await;
+            Ok(Taken::By(other))
+        }
         Err(error) if is_not_allowed(&error) => {
             run.reporter
                 .warn(format!(
@@ -70,7 +77,10 @@ pub(crate) async fn take(run: &Run, scope: Option<Scope>) -> Result<Taken, Error
                 .await;
             Ok(Taken::Unneeded)
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            held.give_up(run.cancel.is_cancelled()).await;
+            Err(error)
+        }
     }
 }
 
@@ -79,14 +89,17 @@ async fn acquire(
     run: &Run,
     held: &mut Lease,
     me: &Holder,
+    control: &Control,
 ) -> Result<Result<Renewal, Box<Entry>>, Error> {
     let mut waits_for = None;
+    let mut waiting = Waiting::default();
     let mut failing: Option<Failing> = None;
     let document = held.document.clone();
     let mut claim = Claim::new(me.clone(), run.settings.lock);
     let mut former = Some(Watch::default());
     let (renewal, buried) = loop {
         let read = document.read().await?;
+        let is_asked = control.read(&read.holders, read.at);
         let mut verdict = claim.judge(&read, now());
         if verdict != Verdict::Held
             && let Some(watch) = &mut former
@@ -119,6 +132,11 @@ async fn acquire(
                     run.reporter.note(line.clone()).await;
                     waits_for = Some(line);
                 }
+                if is_asked || waiting.is_due() {
+                    held.is_waiting = true;
+                    waiting.write(&document, &read, me, control).await;
+                }
+                control.end_if_cancelled();
                 sleep(pause).await;
             }
         }
@@ -135,6 +153,43 @@ async fn acquire(
             .await;
     }
     Ok(Ok(renewal))
+}
+
+/// How often a run that waits for the lock says that it still does.
+const STILL_WAITING: Duration = Duration::from_secs(10);
+
+/// The place of a run among those that wait, for operators.
+#[derive(Default)]
+struct Waiting {
+    written: Option<Instant>,
+}
+
+impl Waiting {
+    fn is_due(&self) -> bool {
+        self.written.is_none_or(|at| at.elapsed() >= STILL_WAITING)
+    }
+
+    /// A run that cannot write it waits anyway.
+    async fn write(
+        &mut self,
+        document: &LockDocument,
+        read: &LockRead,
+        me: &Holder,
+        control: &Control,
+    ) {
+        let with = read.holders.with_waiting(me, read.at);
+        let with = control.answer(&with);
+        let written = document.write(false, read.rev.clone(), &with).await;
+        match written {
+            Ok(true) => self.written = Some(Instant::now()),
+            // Somebody else was faster: at the next look.
+            Ok(false) => {}
+            Err(error) => {
+                debug!(%error, "not listed as waiting");
+                self.written = Some(Instant::now());
+            }
+        }
+    }
 }
 
 /// The failures of a server that is away, since it last answered.

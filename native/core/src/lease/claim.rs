@@ -86,7 +86,7 @@ impl Claim {
             }
             Verdict::Silent(other) => {
                 let line = format!(
-                    "waiting: {other}{}: it counts as dead, and its lock is removed, when it stays silent for {} seconds (`unlock` removes it at once)",
+                    "waiting: {other}{}: it counts as dead, and its lock is removed, when it stays silent for {} seconds (`unlock` removes it sooner)",
                     other.last_seen(),
                     other.lease().as_secs()
                 );

@@ -12,7 +12,7 @@ pub(super) const LEASE_OF_UNREADABLE: Duration = Duration::from_secs(90);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A run's.
-    Holder(Holder),
+    Holder(Box<Holder>),
     /// One that this version cannot read: its JSON text. It excludes every run.
     Unreadable(Box<str>),
 }
@@ -35,6 +35,12 @@ impl Entry {
             Self::Holder(holder) => Some(holder),
             Self::Unreadable(_) => None,
         }
+    }
+
+    /// The id of its run, if it can be read.
+    pub(crate) fn run(&self) -> Option<String> {
+        self.holder()
+            .map(|holder| super::holder::plain(&holder.run))
     }
 
     /// For how long it must stay as it is to count as dead.
@@ -82,8 +88,7 @@ impl fmt::Display for Entry {
 impl Entry {
     pub(super) fn json(&self) -> String {
         match self {
-            // All of it is text and numbers, of which serde_json refuses none.
-            Self::Holder(holder) => serde_json::to_string(holder).unwrap_or_else(|_| "null".into()),
+            Self::Holder(holder) => holder.json(),
             Self::Unreadable(json) => json.to_string(),
         }
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, debug_span, warn};
 
 use super::claim::OwnEntry;
+use super::control::Control;
 use super::document::{LockDocument, now};
 use super::renewal::{Renewal, Tried};
 
@@ -24,6 +25,8 @@ pub(crate) struct Lease {
     pub(super) document: Arc<LockDocument>,
     pub(super) run: String,
     pub(super) entry: OwnEntry,
+    /// Whether the document lists the run among those that wait.
+    pub(super) is_waiting: bool,
     renewing: Option<AbortHandle>,
     ended: Arc<Ended>,
 }
@@ -43,20 +46,22 @@ impl Lease {
             document,
             run,
             entry: OwnEntry::default(),
+            is_waiting: false,
             renewing: None,
             ended: Arc::default(),
         }
     }
 
-    /// Renews the entry from now on; `cancel` stops the run when that is no longer possible.
-    pub(super) fn keep(&mut self, renewal: Renewal, cancel: CancellationToken) {
+    /// Renews the entry from now on, and obeys the requests that are found then; `cancel` stops the run when it can no longer be
+    /// renewed.
+    pub(super) fn keep(&mut self, renewal: Renewal, control: Control, cancel: CancellationToken) {
         let document = self.document.clone();
         let run = self.run.clone();
         let ended = self.ended.clone();
         let renewing = async move {
             // Each is set once, by this task alone.
             tokio::select! {
-                why = document.renew(&run, renewal) => {
+                why = document.renew(&run, renewal, &control) => {
                     warn!("{why}");
                     let _ = ended.lost.set(why);
                     cancel.cancel();
@@ -68,6 +73,14 @@ impl Lease {
         };
         let task = tokio::spawn(renewing.in_current_span());
         self.renewing = Some(task.abort_handle());
+    }
+
+    /// Gives up waiting for the lock.
+    pub(super) async fn give_up(self, is_cancelled: bool) {
+        if is_cancelled {
+            let _ = self.ended.cancelled.set(Instant::now());
+        }
+        self.release().await;
     }
 
     /// Gives the lock back. When it was lost before, the line that says so.
@@ -87,7 +100,11 @@ impl Lease {
         if let Some(renewing) = self.renewing.take() {
             renewing.abort();
         }
-        std::mem::take(&mut self.entry).since()?;
+        let is_listed = std::mem::take(&mut self.entry).since().is_some()
+            || std::mem::take(&mut self.is_waiting);
+        if !is_listed {
+            return None;
+        }
         let document = self.document.clone();
         let run = self.run.clone();
         let runtime = Handle::try_current().ok()?;
@@ -107,7 +124,7 @@ impl Drop for Lease {
 
 impl LockDocument {
     /// Renews a run's entry for as long as that can be done; says why it no longer can.
-    async fn renew(&self, run: &str, mut renewal: Renewal) -> String {
+    async fn renew(&self, run: &str, mut renewal: Renewal, control: &Control) -> String {
         loop {
             sleep_until(Instant::from_std(renewal.due())).await;
             let began = now();
@@ -115,7 +132,11 @@ impl LockDocument {
                 Ok(until) => Instant::from_std(until),
                 Err(stopped) => return stopped.line(),
             };
-            let renewing = self.change(false, |holders, now| holders.renewed(run, now));
+            let renewing = self.change(false, |holders, now| {
+                control.read(holders, now);
+                let renewed = holders.renewed(run, now)?;
+                Some(control.answer(&renewed))
+            });
             let span = debug_span!("renewal");
             let tried = match timeout_at(until, renewing.instrument(span)).await {
                 Ok(Ok(true)) => {
@@ -132,6 +153,8 @@ impl LockDocument {
                     Tried::Failed
                 }
             };
+            // The entry says so by now, unless the server is away.
+            control.end_if_cancelled();
             if let Some(stopped) = renewal.tried(began, tried, now()) {
                 return stopped.line();
             }

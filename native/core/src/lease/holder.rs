@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Scope;
+use super::request::ControlRequest;
+use couchdb::Rate;
 
 /// The longest command line that an entry carries, and the longest text that is shown of one; a list of numbers can be very
 /// long.
@@ -38,6 +40,68 @@ pub struct Holder {
     /// How often it said that it lives: two renewals within a second differ by it. Version 0.1 has none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub renewals: u64,
+    /// Its progress and pace, as of its last renewal. Nothing is decided by it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "or_none"
+    )]
+    pub report: Option<RunReport>,
+}
+
+/// The progress and the pace of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunReport {
+    /// Finished databases.
+    pub databases: u64,
+    /// Databases to process, as far as known.
+    pub of: u64,
+    /// Documents that CouchDB delivered.
+    pub documents: u64,
+    /// Documents that were created, updated or deleted.
+    pub changed: u64,
+    /// Whether it starts no requests.
+    pub paused: bool,
+    /// The most requests a second, if limited.
+    #[serde(skip_serializing_if = "Option::is_none", with = "rate")]
+    pub requests_per_second: Option<Rate>,
+    /// The requests that it took last, the newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<TakenRequest>,
+}
+
+/// A request that a run took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenRequest {
+    /// When the run read it, by the server's clock.
+    #[serde(with = "moment")]
+    pub taken: SystemTime,
+    /// The request.
+    #[serde(flatten)]
+    pub request: ControlRequest,
+}
+
+/// An entry whose report is damaged is still an entry.
+fn or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RunReport>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+mod rate {
+    use couchdb::Rate;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde asks for a reference")]
+    pub(super) fn serialize<S: Serializer>(rate: &Option<Rate>, to: S) -> Result<S::Ok, S::Error> {
+        rate.map(Rate::per_second).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Rate>, D::Error> {
+        Ok(Option::<f64>::deserialize(from)?.and_then(Rate::new))
+    }
 }
 
 #[expect(
@@ -49,6 +113,12 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl Holder {
+    /// Its JSON text in the document.
+    pub(super) fn json(&self) -> String {
+        // All of it is text and numbers, of which serde_json refuses none.
+        serde_json::to_string(self).unwrap_or_else(|_| "null".into())
+    }
+
     /// A run that is about to take the lock.
     pub fn new(command: &str, who: &str, place: &str, scope: Scope, lease: Duration) -> Self {
         let mut line: String = command.chars().take(LONGEST).collect();
@@ -66,6 +136,7 @@ impl Holder {
             // The server's dates are whole seconds.
             lease_seconds: lease.min(LONGEST_LEASE).as_secs().max(1),
             renewals: 0,
+            report: None,
         }
     }
 
@@ -106,36 +177,49 @@ pub(super) fn rfc3339(at: SystemTime) -> String {
     humantime::format_rfc3339_seconds(at).to_string()
 }
 
+/// A text of another program: nothing of it steers the terminal, or fills it.
+pub(super) fn plain(text: &str) -> String {
+    let shown = text.chars().filter(|c| !c.is_control());
+    shown.take(LONGEST + 3).collect()
+}
+
+impl Holder {
+    /// `purge_deleted by ann on kazoo@a`
+    pub(super) fn about(&self) -> String {
+        let mut line = plain(&self.command);
+        for (word, text) in [("by", &self.who), ("on", &self.place)] {
+            if !text.is_empty() {
+                line += &format!(" {word} {}", plain(text));
+            }
+        }
+        line
+    }
+}
+
 /// `purge_deleted by ann on kazoo@a has been running since 2026-11-24T03:00:00Z`
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // It was written by another program: nothing of it steers the terminal, or fills it.
-        let plain = |text: &str| -> String {
-            let shown = text.chars().filter(|c| !c.is_control());
-            shown.take(LONGEST + 3).collect()
-        };
-        write!(f, "{}", plain(&self.command))?;
-        if !self.who.is_empty() {
-            write!(f, " by {}", plain(&self.who))?;
-        }
-        if !self.place.is_empty() {
-            write!(f, " on {}", plain(&self.place))?;
-        }
-        write!(f, " has been running since {}", rfc3339(self.since))
+        let (about, since) = (self.about(), rfc3339(self.since));
+        write!(f, "{about} has been running since {since}")
     }
 }
 
 /// A moment as people read it (RFC 3339), to the second.
-mod moment {
+pub(super) mod moment {
     use std::time::SystemTime;
 
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    pub(super) fn serialize<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        at: &SystemTime,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.serialize_str(&super::rfc3339(*at))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<SystemTime, D::Error> {
         let text = String::deserialize(from)?;
         humantime::parse_rfc3339(&text).map_err(de::Error::custom)
     }

@@ -16,7 +16,8 @@ use std::time::{Instant, SystemTime};
 use document::{Object, elements, quoted};
 
 use super::entry::{Entry, Watch};
-use super::holder::Holder;
+use super::holder::{Holder, RunReport};
+use super::request::{ControlRequest, Requested};
 
 /// The database that holds the document: Kazoo's own for background tasks. A database of our own
 /// would be one that Kazoo cannot classify, and it logs a stack trace each time it meets one.
@@ -37,10 +38,26 @@ pub const FORMER_DOCUMENT: &str = "lock";
 /// More entries than this are not read one by one.
 const MOST_ENTRIES: usize = 1000;
 
+/// More requests than this are not added, and more waiting runs than this are not read.
+const MOST_REQUESTS: usize = 100;
+
 /// The content of the document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holders {
     entries: Vec<Entry>,
+    /// Runs that wait for the lock, for operators. They hold nothing, and nothing is decided by them.
+    waiting: Vec<Holder>,
+    /// Requests to runs of both lists.
+    requests: Vec<Requested>,
+}
+
+/// Why a request cannot be left for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotAsked {
+    /// The run neither holds the lock nor waits for it.
+    NoSuchRun,
+    /// There are too many requests.
+    Full,
 }
 
 /// The meaning of the document for a run that wants the lock.
@@ -65,30 +82,47 @@ impl Holders {
     /// Reads the document, whatever it holds.
     pub fn parse(text: &str) -> Self {
         let unreadable = |json: &str| vec![Entry::Unreadable(json.into())];
-        let entries = match Object::parse(text) {
-            Err(_) => unreadable(text),
-            Ok(document) => match document.get("holders") {
-                None | Some("null") => Vec::new(),
-                Some(json) => match elements(json) {
-                    Some(all) if all.len() <= MOST_ENTRIES => {
-                        all.into_iter().map(Entry::parse).collect()
-                    }
-                    _ => unreadable(json),
-                },
-            },
+        let (entries, waiting, requests) = match Object::parse(text) {
+            Err(_) => (unreadable(text), Vec::new(), Vec::new()),
+            Ok(document) => {
+                let entries = match document.get("holders") {
+                    None | Some("null") => Vec::new(),
+                    Some(json) => match elements(json) {
+                        Some(all) if all.len() <= MOST_ENTRIES => {
+                            all.into_iter().map(Entry::parse).collect()
+                        }
+                        _ => unreadable(json),
+                    },
+                };
+                let waiting = document.get("waiting").map(waiting).unwrap_or_default();
+                let requests = document.get("requests").map(requests).unwrap_or_default();
+                (entries, waiting, requests)
+            }
         };
-        Self { entries }
+        Self {
+            entries,
+            waiting,
+            requests,
+        }
     }
 
     /// The document of this id without its revision.
     pub fn document(&self, id: &str) -> String {
         let entries: Vec<String> = self.entries.iter().map(Entry::json).collect();
-        format!(
-            r#"{{"_id":{},"pvt_type":{},"holders":[{}]}}"#,
+        let mut document = format!(
+            r#"{{"_id":{},"pvt_type":{},"holders":[{}]"#,
             quoted(id),
             quoted(TYPE),
             entries.join(",")
-        )
+        );
+        let waiting: Vec<String> = self.waiting.iter().map(Holder::json).collect();
+        let requests: Vec<String> = self.requests.iter().map(Requested::json).collect();
+        for (field, all) in [("waiting", waiting), ("requests", requests)] {
+            if !all.is_empty() {
+                document += &format!(r#","{field}":[{}]"#, all.join(","));
+            }
+        }
+        document + "}"
     }
 
     /// All entries, those of dead runs too.
@@ -106,7 +140,7 @@ impl Holders {
         if self.holders().any(|one| one.run == me.run) {
             return Verdict::Held;
         }
-        let (dead, mut entries): (Vec<Entry>, Vec<Entry>) = self
+        let (dead, entries): (Vec<Entry>, Vec<Entry>) = self
             .entries
             .iter()
             .cloned()
@@ -119,15 +153,19 @@ impl Holders {
         if let Some(other) = entries.iter().find(excluding) {
             return Verdict::Silent(Box::new(other.clone()));
         }
-        entries.push(Entry::Holder(Holder {
+        let mut with = Self {
+            entries,
+            waiting: self.waiting.clone(),
+            requests: self.requests.clone(),
+        };
+        with.waiting.retain(|one| one.run != me.run);
+        with.entries.push(Entry::Holder(Box::new(Holder {
             since: now,
             renewed: now,
             ..me.clone()
-        }));
-        Verdict::Free {
-            with: Self { entries },
-            dead,
-        }
+        })));
+        with.prune(now);
+        Verdict::Free { with, dead }
     }
 
     /// With this run's entry renewed; None: it is no longer in it.
@@ -139,17 +177,28 @@ impl Holders {
         })?;
         mine.renewed = now;
         mine.renewals = mine.renewals.wrapping_add(1);
+        all.prune(now);
         Some(all)
     }
 
-    /// Without this run's entry; None: it is no longer in it.
+    /// Without this run, whether it holds the lock or waits; None: it is no longer in it.
     pub fn without(&self, run: &str) -> Option<Self> {
-        self.retain(|one| one.holder().is_none_or(|holder| holder.run != run))
+        let is_waiting = self.waiting.iter().any(|one| one.run == run);
+        let left = self.retain(|one| one.holder().is_none_or(|holder| holder.run != run));
+        let mut left = left.or_else(|| is_waiting.then(|| self.clone()))?;
+        left.waiting.retain(|one| one.run != run);
+        left.drop_requests_to_nobody();
+        Some(left)
     }
 
     /// Without these entries, in whatever state they are now; None: none of them is in it any more.
     pub fn without_all(&self, gone: &[Entry]) -> Option<Self> {
         self.retain(|one| gone.iter().all(|gone| gone.key() != one.key()))
+    }
+
+    /// Without those of these entries that are as they were; None: none of them is.
+    pub(super) fn without_unchanged(&self, gone: &[Entry]) -> Option<Self> {
+        self.retain(|one| !gone.contains(one))
     }
 
     fn retain(&self, stays: impl Fn(&Entry) -> bool) -> Option<Self> {
@@ -159,7 +208,123 @@ impl Holders {
             .filter(|one| stays(one))
             .cloned()
             .collect();
-        (entries.len() < self.entries.len()).then_some(Self { entries })
+        if entries.len() == self.entries.len() {
+            return None;
+        }
+        let mut left = Self {
+            entries,
+            ..self.clone()
+        };
+        left.drop_requests_to_nobody();
+        Some(left)
+    }
+
+    /// The runs that wait for the lock.
+    pub fn waiting(&self) -> impl Iterator<Item = &Holder> {
+        self.waiting.iter()
+    }
+
+    /// The requests to a run, the oldest first.
+    pub fn requests_to(&self, run: &str) -> impl Iterator<Item = &ControlRequest> {
+        let all = self.requests.iter().filter_map(Requested::request);
+        all.filter(move |request| request.run == run)
+    }
+
+    /// How many requests cannot be read.
+    pub(super) fn unreadable_requests(&self) -> usize {
+        let readable = self.requests.iter().filter_map(Requested::request).count();
+        self.requests.len() - readable
+    }
+
+    /// Whether a run holds the lock or waits for it.
+    pub(super) fn lists(&self, run: &str) -> bool {
+        self.holders()
+            .chain(&self.waiting)
+            .any(|one| one.run == run)
+    }
+
+    /// With a run among those that wait, or with its entry there renewed.
+    pub(super) fn with_waiting(&self, me: &Holder, now: SystemTime) -> Self {
+        let mut all = self.clone();
+        match all.waiting.iter_mut().find(|one| one.run == me.run) {
+            Some(mine) => {
+                mine.renewed = now;
+                mine.renewals = mine.renewals.wrapping_add(1);
+            }
+            None => all.waiting.push(Holder {
+                since: now,
+                renewed: now,
+                ..me.clone()
+            }),
+        }
+        all.prune(now);
+        all
+    }
+
+    /// With a request to a run. The entries stay as they are.
+    pub(super) fn with_request(&self, request: ControlRequest) -> Result<Self, NotAsked> {
+        if !self.lists(&request.run) {
+            return Err(NotAsked::NoSuchRun);
+        }
+        let mut all = self.clone();
+        all.drop_requests_to_nobody();
+        if all.requests.len() >= MOST_REQUESTS {
+            return Err(NotAsked::Full);
+        }
+        all.requests.push(Requested::Request(request));
+        Ok(all)
+    }
+
+    /// With what a run is doing, and without the requests to it and those that nobody can read: it has read them. A run that
+    /// only waits leaves the unreadable ones to the one that holds the lock.
+    pub(super) fn answered(&self, run: &str, report: RunReport) -> Self {
+        let mut all = self.clone();
+        let mut holds = false;
+        for one in &mut all.entries {
+            if let Entry::Holder(holder) = one
+                && holder.run == run
+            {
+                holder.report = Some(report.clone());
+                holds = true;
+            }
+        }
+        for one in all.waiting.iter_mut().filter(|one| one.run == run) {
+            one.report = Some(report.clone());
+        }
+        all.requests.retain(|one| match one.request() {
+            Some(request) => request.run != run,
+            None => !holds,
+        });
+        all
+    }
+
+    /// Drops what nobody reads any more: waiting runs that died, and requests to runs that ended. Neither is a lease.
+    fn prune(&mut self, now: SystemTime) {
+        self.waiting.retain(|one| !one.looks_dead(now));
+        self.drop_requests_to_nobody();
+    }
+
+    fn drop_requests_to_nobody(&mut self) {
+        let requests = std::mem::take(&mut self.requests);
+        let stays = |one: &Requested| one.request().is_none_or(|request| self.lists(&request.run));
+        self.requests = requests.into_iter().filter(stays).collect();
+    }
+}
+
+/// Waiting runs that cannot be read are left out: they are there for operators alone.
+fn waiting(json: &str) -> Vec<Holder> {
+    let all = elements(json).unwrap_or_default().into_iter();
+    let readable = all.filter_map(|json| serde_json::from_str(json).ok());
+    readable.take(MOST_REQUESTS).collect()
+}
+
+fn requests(json: &str) -> Vec<Requested> {
+    match elements(json) {
+        None if json == "null" => Vec::new(),
+        Some(all) if all.len() <= 2 * MOST_REQUESTS => {
+            all.into_iter().map(Requested::parse).collect()
+        }
+        _ => vec![Requested::parse(json)],
     }
 }
 

@@ -2,22 +2,30 @@
 
 mod acquire;
 mod claim;
+mod control;
 mod document;
 mod entry;
 mod held;
 mod holder;
 mod holders;
+mod inbox;
 #[cfg(test)]
 mod interleavings;
+mod operate;
 mod renewal;
+mod request;
 mod scope;
+mod status;
 mod unlock;
 
 pub use crate::engine::Lock;
 pub(crate) use acquire::{Taken, take};
 pub use entry::{Entry, Watch};
 pub(crate) use held::Lease;
-pub use holder::Holder;
+pub use holder::{Holder, RunReport, TakenRequest};
 pub use holders::{DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holders, Verdict};
+pub(crate) use operate::ask;
+pub use request::{ControlRequest, Order};
 pub use scope::Scope;
-pub(crate) use unlock::unlock;
+pub(crate) use status::status;
+pub(crate) use unlock::{Insist, unlock};

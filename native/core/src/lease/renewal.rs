@@ -56,7 +56,7 @@ impl Renewal {
         Self {
             lease,
             written,
-            next: written + lease / RENEWALS,
+            next: written + interval(lease),
         }
     }
 
@@ -80,7 +80,7 @@ impl Renewal {
         if at >= self.end() {
             return Err(Stopped::Expired(self.patience()));
         }
-        Ok((at + self.lease / TRY).min(self.end()))
+        Ok((at + longest_try(self.lease)).min(self.end()))
     }
 
     /// A try that had begun at the one moment is over at the other. Why the run stops, if it does.
@@ -88,7 +88,7 @@ impl Renewal {
         match tried {
             Tried::Renewed => {
                 self.written = began;
-                self.next = at + self.lease / RENEWALS;
+                self.next = at + interval(self.lease);
                 None
             }
             Tried::Failed => {
@@ -98,6 +98,16 @@ impl Renewal {
             Tried::Removed => Some(Stopped::Removed),
         }
     }
+}
+
+/// The time between two renewals of a lease.
+pub(super) fn interval(lease: Duration) -> Duration {
+    lease / RENEWALS
+}
+
+/// The time that one try to renew a lease may take.
+pub(super) fn longest_try(lease: Duration) -> Duration {
+    lease / TRY
 }
 
 impl Stopped {

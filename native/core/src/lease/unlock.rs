@@ -1,23 +1,52 @@
-//! `unlock/0`.
+//! `unlock/0` and `unlock/1`.
 
-use super::document::LockDocument;
-use super::entry::Entry;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::document::{LockDocument, LockRead, now};
+use super::entry::{Entry, Watch};
+use super::holders::Holders;
+use super::renewal;
+use crate::commands::{Answer, FAILED, Returned};
 use crate::engine::Run;
 use couchdb::Error;
 
-/// `unlock/0`: removes the entries of the lock, whosever they are.
-pub(crate) async fn unlock(run: &Run) -> Result<(), Error> {
+/// How often the document is read while its entries are watched.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The longest time for which entries are watched. Runs of this library renew them every ten seconds.
+const LONGEST: Duration = Duration::from_secs(25);
+
+/// Whether a run that is alive loses its lock, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Insist {
+    No,
+    Yes,
+}
+
+impl Insist {
+    /// The word that an operator gives.
+    pub(crate) const WORD: &'static str = "anyway";
+}
+
+/// Removes the entries of the lock. Without insisting it watches them for some seconds, and those that change stay: their runs are
+/// alive.
+pub(crate) async fn unlock(run: &Run, insist: Insist) -> Result<Answer, Error> {
     let server = run.cluster.server(None).await?;
     let document = LockDocument::new(server.with_own_queue(run.cancel.clone()))?;
-    let mut found = false;
+    let (mut found, mut refused) = (false, false);
     for former in [false, true] {
         let Some(read) = document.read_one(former).await? else {
             continue;
         };
-        let entries: Vec<Entry> = read.holders.iter().cloned().collect();
-        found |= !entries.is_empty();
-        for entry in &entries {
-            if !entry.looks_dead(read.at) {
+        let (entries, alive) = match insist {
+            Insist::Yes => (read.holders.iter().cloned().collect(), Vec::new()),
+            Insist::No => watched(run, &document, former, &read).await?,
+        };
+        found |= !entries.is_empty() || !alive.is_empty();
+        if insist == Insist::Yes {
+            for entry in entries.iter().filter(|entry| !entry.looks_dead(read.at)) {
                 run.reporter.warn(format!(
                     "{entry}{}: if it still runs it stops when it renews its lock; until then both may write",
                     entry.last_seen()
@@ -25,20 +54,39 @@ pub(crate) async fn unlock(run: &Run) -> Result<(), Error> {
                 .await;
             }
         }
+        let mut is_removed = run.settings.dry_run;
         if !run.settings.dry_run && !entries.is_empty() {
-            document
-                .change(former, |holders, _| holders.without_all(&entries))
+            let without = |holders: &Holders| match insist {
+                Insist::Yes => holders.without_all(&entries),
+                // One that was renewed since is alive.
+                Insist::No => holders.without_unchanged(&entries),
+            };
+            is_removed = document
+                .change(former, |holders, _| without(holders))
                 .await?;
         }
         for entry in entries {
-            let done = if run.settings.dry_run {
-                "would be removed"
-            } else {
-                "is removed"
+            let done = match (run.settings.dry_run, is_removed) {
+                (true, _) => "would be removed",
+                (false, true) => "is removed",
+                (false, false) => "was gone or renewed meanwhile, and stays as it is",
             };
             run.reporter
                 .output(format!("{entry}{}: its lock {done}", entry.last_seen()))
                 .await;
+        }
+        for entry in alive {
+            refused = true;
+            let line = format!(
+                "refused: {entry}{}: it renews its lock, so it is alive; `cancel {}` stops it",
+                entry.last_seen(),
+                entry.holder().map_or("RUN", |holder| holder.run.as_str())
+            );
+            let hint = format!(
+                "WARNING: `unlock {}` removes the lock of a run that is alive; until that run notices, both may write",
+                Insist::WORD
+            );
+            run.reporter.error(line, Some(hint)).await;
         }
     }
     if !found {
@@ -46,5 +94,51 @@ pub(crate) async fn unlock(run: &Run) -> Result<(), Error> {
             .output("no run holds the lock".to_owned())
             .await;
     }
-    Ok(())
+    Ok(Answer::Only(match refused {
+        true => Returned::Code(FAILED),
+        false => Returned::Ok,
+    }))
+}
+
+/// The entries that stay unchanged for two renewals of their runs, and those that change. One that a run removes is in neither.
+async fn watched(
+    run: &Run,
+    document: &LockDocument,
+    former: bool,
+    first: &LockRead,
+) -> Result<(Vec<Entry>, Vec<Entry>), Error> {
+    let patience = first.holders.iter().map(|entry| {
+        let two = renewal::interval(entry.lease()) * 2 + Duration::from_secs(1);
+        two.min(LONGEST)
+    });
+    let Some(patience) = patience.max() else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    run.reporter
+        .note(format!(
+            "watching the lock for {} seconds, in case its run is alive",
+            patience.as_secs()
+        ))
+        .await;
+    let mut watch = Watch::default();
+    watch.see(first.holders.iter(), now());
+    let began = Instant::now();
+    loop {
+        sleep(LOOK.min(patience)).await;
+        let Some(read) = document.read_one(former).await? else {
+            return Ok((Vec::new(), Vec::new()));
+        };
+        watch.see(read.holders.iter(), now());
+        let all: Vec<Entry> = read.holders.iter().cloned().collect();
+        let (alive, silent): (Vec<Entry>, Vec<Entry>) =
+            all.into_iter().partition(|entry| watch.has_changed(entry));
+        if !alive.is_empty() || began.elapsed() >= patience {
+            // A run that took the lock during the watch is alive, too.
+            let first: Vec<&Entry> = first.holders.iter().collect();
+            let (silent, new): (Vec<Entry>, Vec<Entry>) =
+                silent.into_iter().partition(|entry| first.contains(&entry));
+            let silent = if alive.is_empty() { silent } else { Vec::new() };
+            return Ok((silent, [alive, new].concat()));
+        }
+    }
 }

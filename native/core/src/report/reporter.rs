@@ -108,6 +108,33 @@ impl Reporter {
         }
     }
 
+    /// Reports a warning without waiting for the receiver.
+    pub(crate) fn warn_without_waiting(&self, line: String) {
+        self.send_without_waiting(Event::Warning(line));
+    }
+
+    /// Reports a line that is not part of the command's output, without waiting for the receiver.
+    pub(crate) fn note_without_waiting(&self, line: String) {
+        self.send_without_waiting(Event::Output(line));
+    }
+
+    fn send_without_waiting(&self, event: Event) {
+        let event = outside_output(self.has_fixed_output, event);
+        if let Some(recorded) = &self.recorded {
+            recorded
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .record(&event);
+        }
+        if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
+            let events = self.events.clone();
+            tokio::spawn(async move {
+                // The run continues if the receiver is gone.
+                let _ = events.send(event).await;
+            });
+        }
+    }
+
     /// Reads the recorded events.
     pub(crate) fn with_recorded<T>(&self, read: impl FnOnce(&RecordedEvents) -> T) -> T {
         match &self.recorded {
@@ -129,14 +156,18 @@ impl Reporter {
     }
 
     async fn progress(&self) {
+        self.send(Event::Progress(self.so_far())).await;
+    }
+
+    /// The progress of the run.
+    pub(crate) fn so_far(&self) -> Progress {
         let (documents, changed) = self.tally.so_far();
-        self.send(Event::Progress(Progress {
+        Progress {
             databases: self.done.load(Relaxed),
             of: self.to_be_done.load(Relaxed),
             documents,
             changed,
-        }))
-        .await;
+        }
     }
 
     /// Reports the figures of a finished database.

@@ -211,6 +211,37 @@ impl LockDocument {
         }
     }
 
+    async fn content(&self) -> Holders {
+        let opened = self.server.open_doc(&self.database, self.id).await;
+        let document = opened.unwrap().document;
+        document.map_or_else(Holders::default, |one| Holders::parse(one.text()))
+    }
+
+    /// Writes these requests, and keeps the entries.
+    async fn put_requests(&self, requests: &str) {
+        loop {
+            let opened = self.server.open_doc(&self.database, self.id).await;
+            let known = opened.unwrap().document.unwrap();
+            let body = Holders::parse(known.text()).document(self.id);
+            let body = format!(
+                r#"{},"requests":{requests}}}"#,
+                body.strip_suffix('}').unwrap()
+            );
+            let write = Write {
+                id: self.id,
+                rev: known.rev(),
+                body: Some(&body),
+                losers: Vec::new(),
+            };
+            let landed = self.server.bulk_docs(&self.database, &[write], 1).await;
+            match landed.into_iter().next().unwrap() {
+                Landed::Written(_) => return,
+                Landed::Conflict => {}
+                Landed::Failed(error) => panic!("{error}"),
+            }
+        }
+    }
+
     /// Waits until the document has `count` entries.
     async fn has(&self, count: usize) {
         let until = async {
@@ -518,7 +549,7 @@ async fn expired_lock_is_removed_and_live_lock_is_kept() {
     assert_eq!(
         lines[..2],
         [
-            "waiting: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last renewed at 2026-01-02T03:05:05Z: it counts as dead, and its lock is removed, when it stays silent for 2 seconds (`unlock` removes it at once)",
+            "waiting: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last renewed at 2026-01-02T03:05:05Z: it counts as dead, and its lock is removed, when it stays silent for 2 seconds (`unlock` removes it sooner)",
             "warning: purge_deleted by ann on dead has been running since 2026-01-02T03:04:05Z, last renewed at 2026-01-02T03:05:05Z: its lock is removed"
         ]
     );
@@ -656,7 +687,12 @@ async fn forged_locks_exclude_or_expire_and_unlock_removes_them() {
             dry_run,
             ..settings("cid", Lock::Refuse)
         };
-        RunningCommand::new(&server.url, &["unlock"], settings, ServerHook::Open)
+        RunningCommand::new(
+            &server.url,
+            &["unlock", "anyway"],
+            settings,
+            ServerHook::Open,
+        )
     };
     for (holders, expected) in [
         (
@@ -718,7 +754,7 @@ async fn run_stops_after_its_lock_is_removed() {
     LockDocument::new(&server.url).has(1).await;
     let unlocked = RunningCommand::new(
         &server.url,
-        &["unlock"],
+        &["unlock", "anyway"],
         settings("bob", Lock::Refuse),
         ServerHook::Open,
     );
@@ -734,5 +770,233 @@ async fn run_stops_after_its_lock_is_removed() {
         lines,
         ["stopped: could not renew the lock, another run removed it"]
     );
+    server.end().await;
+}
+
+/// A slow run with this id, which holds the lock.
+async fn held(server: &TestServer, id: &str) -> (RunningCommand, LockDocument) {
+    cluster(&server.url, 40).await;
+    let settings = Settings {
+        run_id: Some(id.to_owned()),
+        ..slowly("ann")
+    };
+    let run = RunningCommand::new(&server.url, &["purge_deleted"], settings, ServerHook::Open);
+    let document = LockDocument::new(&server.url);
+    document.has(1).await;
+    (run, document)
+}
+
+/// A command of another operator.
+async fn bob(server: &TestServer, call: &[&str]) -> (Returned, Vec<String>) {
+    let settings = settings("bob", Lock::Refuse);
+    let one = RunningCommand::new(&server.url, call, settings, ServerHook::Open);
+    one.end().await
+}
+
+const RUN: &str = "0123456789abcdef";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_run_keeps_its_lock_and_resumes() {
+    let server = TestServer::start().await;
+    let (mut run, document) = held(&server, RUN).await;
+    let (returned, lines) = bob(&server, &["pause", "0123"]).await;
+    assert_eq!(returned, Returned::Ok, "{lines:?}");
+    assert_eq!(
+        lines[0],
+        "asked to pause: 0123456789abcdef: purge_deleted by ann on here; it reads this within 1 seconds"
+    );
+    let done = "paused: 0123456789abcdef: purge_deleted by ann on here; at 2";
+    assert!(lines[1].starts_with(done), "{lines:?}");
+    let line = run.line().await;
+    assert!(line.starts_with("paused: requested by bob at 2"), "{line}");
+    let before = document.holders().await[0].clone();
+    let report = before.report.clone().unwrap();
+    assert!(report.paused);
+    // Longer than its lease, and longer than its limit of one request a second lets it stand still.
+    sleep(Duration::from_secs(3)).await;
+    let after = document.holders().await[0].clone();
+    assert!(after.renewals > before.renewals + 5, "{after:?}");
+    let progress = after.report.unwrap();
+    assert_eq!(progress.documents, report.documents);
+    let (_, lines) = bob(&server, &["status"]).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let start = "0123456789abcdef: purge_deleted by ann on here holds the lock since 2";
+    assert!(lines[0].starts_with(start), "{lines:?}");
+    assert!(lines[0].contains("; paused by bob at 2"), "{lines:?}");
+    assert!(
+        lines[0].contains("; at most 1 requests a second"),
+        "{lines:?}"
+    );
+    for call in [&["throttle", RUN, "off"][..], &["resume", RUN]] {
+        let (returned, lines) = bob(&server, call).await;
+        assert_eq!(returned, Returned::Ok, "{lines:?}");
+    }
+    let began = Instant::now();
+    let (returned, lines) = run.end().await;
+    assert_eq!(returned, Returned::NoReturn, "{lines:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(
+        lines[0].starts_with("no longer throttled: requested by bob at 2")
+            && lines[1].starts_with("resumed: requested by bob at 2"),
+        "{lines:?}"
+    );
+    assert_eq!(document.content().await, Holders::default());
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paused_run_is_cancelled_from_elsewhere() {
+    let server = TestServer::start().await;
+    let (run, document) = held(&server, RUN).await;
+    for call in ["pause", "cancel"] {
+        let (returned, lines) = bob(&server, &[call, RUN]).await;
+        assert_eq!(returned, Returned::Ok, "{lines:?}");
+    }
+    let (returned, lines) = run.end().await;
+    assert_eq!(returned, Returned::Code(2));
+    assert!(
+        lines[1].starts_with("cancelled: requested by bob at 2"),
+        "{lines:?}"
+    );
+    assert_eq!(lines[2], "stopped: the run was cancelled");
+    assert_eq!(document.content().await, Holders::default());
+    for call in [
+        &["pause", RUN][..],
+        &["cancel", "012"],
+        &["resume", ""],
+        &["throttle", RUN, "5"],
+    ] {
+        if call[1].is_empty() {
+            continue;
+        }
+        let (returned, lines) = bob(&server, call).await;
+        assert_eq!(returned, Returned::Code(2));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        let start = format!(
+            "refused: no run \"{}\" holds the cluster lock or waits for it",
+            call[1]
+        );
+        assert!(lines[0].starts_with(&start), "{lines:?}");
+    }
+    let (_, lines) = bob(&server, &["status"]).await;
+    assert_eq!(
+        lines,
+        ["no run holds the cluster lock or waits for it".to_owned()]
+    );
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_and_foreign_requests_are_ignored_with_one_line() {
+    let server = TestServer::start().await;
+    let (run, document) = held(&server, RUN).await;
+    let request = |order: &str, more: &str| {
+        format!(
+            r#"{{"id":"1","run":"{RUN}","order":"{order}","by":"eve\u001b[2J","at":"2026-01-02T03:04:05Z"{more}}}"#
+        )
+    };
+    let other = request("cancel", "").replace(RUN, "another");
+    let requests = [
+        "17".to_owned(),
+        r#"{"run":"0123456789abcdef"}"#.to_owned(),
+        request("format", ""),
+        request("throttle", r#","requests_per_second":0"#),
+        request("throttle", r#","requests_per_second":1e300"#),
+        request("cancel", "").replace("2026-01-02", "yesterday"),
+        other,
+    ];
+    document
+        .put_requests(&format!("[{}]", requests.join(",")))
+        .await;
+    let gone = async {
+        let empty = |content: Holders| !content.document("x").contains("requests\":[");
+        while !empty(document.content().await) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("they stay");
+    assert_eq!(document.holders().await.len(), 1);
+    // A second time, and one that can be read.
+    let readable = request("throttle", r#","requests_per_second":7.5"#);
+    document.put_requests(&format!("[[],{readable}]")).await;
+    let throttled = async {
+        let rate = async || {
+            let holder = document.holders().await.remove(0);
+            holder.report.unwrap().requests_per_second.unwrap()
+        };
+        while rate().await.to_string() != "7.5" {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, throttled).await.expect("it stays");
+    run.cancel.cancel();
+    let (_, lines) = run.end().await;
+    assert_eq!(
+        lines,
+        [
+            "warning: 6 requests in the lock's document cannot be read, and are ignored",
+            "throttled to 7.5 requests a second: requested by eve[2J at 2026-01-02T03:04:05Z",
+            "stopped: the run was cancelled",
+        ]
+    );
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_run_is_listed_and_cancelled() {
+    let server = TestServer::start().await;
+    let (run, document) = held(&server, RUN).await;
+    let waits = Settings {
+        run_id: Some("fedcba9876543210".to_owned()),
+        ..settings("cid", Lock::Wait)
+    };
+    let call = ["fix_apps_for_number_dbs"];
+    let waiting = RunningCommand::new(&server.url, &call, waits, ServerHook::Open);
+    let listed = async {
+        while document.content().await.waiting().next().is_none() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, listed).await.expect("it is not listed");
+    let (_, lines) = bob(&server, &["status"]).await;
+    let start = "fedcba9876543210: fix_apps_for_number_dbs by cid on here waits for the lock since";
+    assert!(lines[1].starts_with(start), "{lines:?}");
+    let (returned, lines) = bob(&server, &["cancel", "fedcba9876543210"]).await;
+    assert_eq!(returned, Returned::Ok, "{lines:?}");
+    let (returned, lines) = waiting.end().await;
+    assert_eq!(returned, Returned::Code(2));
+    assert!(lines[1].starts_with("cancelled: requested by bob at"));
+    let content = document.content().await;
+    assert_eq!(content.waiting().count(), 0);
+    assert_eq!(content.holders().count(), 1, "the holder is not disturbed");
+    run.cancel.cancel();
+    run.end().await;
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unlock_refuses_a_run_that_renews() {
+    let server = TestServer::start().await;
+    let (run, document) = held(&server, RUN).await;
+    let (returned, lines) = bob(&server, &["unlock"]).await;
+    assert_eq!(returned, Returned::Code(2), "{lines:?}");
+    assert!(
+        lines[1].starts_with("refused: purge_deleted by ann on here")
+            && lines[1].ends_with("so it is alive; `cancel 0123456789abcdef` stops it")
+            && lines[2].starts_with("hint: WARNING: `unlock anyway` removes"),
+        "{lines:?}"
+    );
+    assert_eq!(document.holders().await.len(), 1);
+    run.cancel.cancel();
+    assert_eq!(run.end().await.1, ["stopped: the run was cancelled"]);
+    // It looks alive by the clock, and is silent.
+    let now = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    document
+        .put(&format!("[{}]", leased("dead", &now, 9)))
+        .await;
+    let (returned, lines) = bob(&server, &["unlock"]).await;
+    assert_eq!(returned, Returned::Ok, "{lines:?}");
+    assert!(lines[1].ends_with(": its lock is removed"), "{lines:?}");
+    assert_eq!(document.content().await, Holders::default());
     server.end().await;
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::queue::RequestQueue;
 use crate::access::Access;
 
@@ -25,7 +26,7 @@ const SETTLE: Duration = Duration::from_millis(250);
 pub struct Limiter {
     ceiling: usize,
     state: Mutex<LimiterState>,
-    pace: Option<Mutex<Pace>>,
+    pace: Pace,
 }
 
 struct LimiterState {
@@ -39,11 +40,6 @@ struct LimiterState {
     halved: Option<Instant>,
 }
 
-struct Pace {
-    interval: Duration,
-    next: Instant,
-}
-
 /// Permission to send one request.
 pub(crate) struct Permit {
     limiter: Arc<Limiter>,
@@ -53,9 +49,8 @@ pub(crate) struct Permit {
 }
 
 impl Limiter {
-    /// Creates a limiter. `ceiling`: the most requests in flight. `per_second`: the most requests a
-    /// second, if limited.
-    pub fn new(ceiling: usize, per_second: Option<f64>) -> Arc<Self> {
+    /// Creates a limiter. `ceiling`: the most requests in flight.
+    pub fn new(ceiling: usize, pace: Pace) -> Arc<Self> {
         let ceiling = ceiling.max(1);
         let limit = START.min(ceiling);
         Arc::new(Self {
@@ -69,12 +64,7 @@ impl Limiter {
                 doubling: true,
                 halved: None,
             }),
-            pace: per_second.filter(|rate| *rate > 0.0).map(|rate| {
-                Mutex::new(Pace {
-                    interval: Duration::from_secs_f64(1.0 / rate),
-                    next: Instant::now(),
-                })
-            }),
+            pace,
         })
     }
 
@@ -89,9 +79,7 @@ impl Limiter {
             // The sender is never dropped. If it were, send without a permit.
             Err(granted) => granted.await.unwrap_or_else(|_| self.permit(false)),
         };
-        if let Some(pause) = self.pause() {
-            tokio::time::sleep(pause).await;
-        }
+        self.pace.turn().await;
         permit.started = Instant::now();
         permit
     }
@@ -137,18 +125,6 @@ impl Limiter {
         let waiter = state.queue.next(Instant::now())?;
         state.in_flight += 1;
         Some(waiter)
-    }
-
-    fn pause(&self) -> Option<Duration> {
-        let mut pace = self
-            .pace
-            .as_ref()?
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let turn = pace.next.max(now);
-        pace.next = turn + pace.interval;
-        Some(turn - now)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, LimiterState> {
@@ -211,12 +187,13 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::Rate;
     use futures::future::join_all;
     use tokio::time::{sleep, timeout};
 
     #[tokio::test]
     async fn limit_grows_on_success_and_halves_on_overload() {
-        let limiter = Limiter::new(16, None);
+        let limiter = Limiter::new(16, Pace::new(None));
         for _ in 0..40 {
             limiter.acquire(Access::Read).await.succeeded();
         }
@@ -236,7 +213,7 @@ mod tests {
     /// A cancelled request releases its place in the queue.
     #[tokio::test]
     async fn cancelled_request_releases_permit() {
-        let limiter = Limiter::new(1, None);
+        let limiter = Limiter::new(1, Pace::new(None));
         let held = limiter.acquire(Access::Read).await;
         let waits: Vec<_> = (0..1000)
             .map(|_| {
@@ -257,7 +234,7 @@ mod tests {
 
     #[tokio::test]
     async fn queued_reads_run_before_queued_writes() {
-        let limiter = Limiter::new(1, None);
+        let limiter = Limiter::new(1, Pace::new(None));
         let held = limiter.acquire(Access::Read).await;
         let order = Arc::new(Mutex::new(Vec::new()));
         let all = ["read", "write", "read", "write", "read"].map(|name| {
@@ -282,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_keep_to_the_rate_limit() {
-        let limiter = Limiter::new(4, Some(100.0));
+        let limiter = Limiter::new(4, Pace::new(Rate::new(100.0)));
         let started = Instant::now();
         for _ in 0..11 {
             drop(limiter.acquire(Access::Read).await);

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`Trace`] | a `tracing` span |
 //! | [`EndOutage`] | an answer ends the server's outage |
-//! | [`Limit`] | permits: the adaptive limit, the rate, turns for reads and writes |
+//! | [`Limit`] | permits: the adaptive limit, the pace, turns for reads and writes |
 //! | [`CheckCredentials`] | what a 401 means |
 //! | [`Cancellation`] | the end of a run, with time for a write in flight |
 //! | [`Deadline`] | the time limit of a single request |
@@ -19,6 +19,7 @@ mod deadline;
 mod limit;
 mod limiter;
 mod outage;
+mod pace;
 mod queue;
 mod trace;
 
@@ -28,6 +29,7 @@ pub(super) use deadline::Deadline;
 pub(super) use limit::Limit;
 pub use limiter::Limiter;
 pub(super) use outage::{EndOutage, Outage};
+pub use pace::{Pace, Rate};
 pub(super) use trace::Trace;
 
 use crate::error::Error;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kazoo_numbers::command::{CommandSpec, Family, Parameter, Returns, commands};
+use kazoo_numbers::command::{CommandSpec, Family, JOB, Parameter, Returns, commands};
 
 /// All that is the same whatever the commands are.
 const TEMPLATE: &str = include_str!("template.erl");
@@ -30,7 +30,7 @@ const FAMILIES: [(Family, &str); 9] = [
     (Family::Carriers, "Carrier modules"),
     (Family::Features, "Features"),
     (Family::Kazoo, "Commands that need a running Kazoo"),
-    (Family::Ours, "Audit, undo, help"),
+    (Family::Ours, "Audit, undo, runs in progress, help"),
 ];
 
 /// The source of the module.
@@ -82,10 +82,14 @@ fn function(row: &CommandSpec, arity: usize) -> String {
     } else {
         " "
     };
+    let name = row.name;
+    let body = match row.erlang_module {
+        JOB => format!("call('{name}', [{names}])"),
+        module => format!("with_library('{module}', '{name}', [{names}])"),
+    };
     format!(
-        "{doc}{head}{gap}{returned}.\n{name}({names}) ->\n    call('{name}', [{names}]).\n\n",
-        doc = doc(row.help),
-        name = row.name
+        "{doc}{head}{gap}{returned}.\n{name}({names}) ->\n    {body}.\n\n",
+        doc = doc(row.help)
     )
 }
 
@@ -138,6 +142,8 @@ fn parameter(parameter: &Parameter) -> (&'static str, &'static str) {
         Parameter::Feature => ("Feature", "text()"),
         Parameter::Run | Parameter::RunInProgress => ("Run", "text()"),
         Parameter::Insistence => ("Insistence", "text() | 'any_cluster' | 'again'"),
+        Parameter::RequestRate => ("Requests", "text() | number()"),
+        Parameter::Anyway => ("Anyway", "text() | 'anyway'"),
         Parameter::AuditTarget => ("AuditTarget", "account() | number_db() | num()"),
         Parameter::Plan => ("Plan", "text()"),
         Parameter::SkipStale => ("SkipStale", "text() | 'skip_stale'"),
@@ -174,7 +180,9 @@ mod tests {
 
     #[test]
     fn every_command_is_in_one_family() {
-        let exported = source().matches("    call('").count();
+        let module = source();
+        let called = |start: &str| module.matches(start).count();
+        let exported = called("    call('") + called("    with_library('kazoo_numbers_control'");
         assert_eq!(exported, commands().count());
     }
 }

@@ -20,13 +20,11 @@
 -module(kazoo_numbers_maintenance).
 
 <exports>
-%% Only in Erlang: they start, list and stop runs of the others.
+%% Only in Erlang: they start runs of the others.
 -export([dry_run/1
         ,dry_run/2
         ,dry_run/3
         ,dry_run/4
-        ,status/0
-        ,cancel/1
         ]).
 
 -export_type([text/0, account/0, num/0, number_db/0]).
@@ -62,18 +60,6 @@ dry_run(Function, A1, A2) ->
 -spec dry_run(Function :: text(), A1 :: any(), A2 :: any(), A3 :: any()) -> any().
 dry_run(Function, A1, A2, A3) ->
     planned(Function, [A1, A2, A3]).
-
-%% @doc Lists the runs in progress in this node.
--spec status() -> 'ok' | {'no_return', pos_integer()}.
-status() ->
-    with_library('kazoo_numbers_runs', 'status', []).
-
-%% @doc Stops a run: the request in flight is finished, and nothing more is
-%% written.
-%% @end
--spec cancel(Run :: text()) -> 'ok' | {'no_return', pos_integer()}.
-cancel(Run) ->
-    with_library('kazoo_numbers_runs', 'cancel', [Run]).
 
 %%==============================================================================
 %% Calling the library

@@ -136,7 +136,7 @@ async fn activity_is_the_request_that_is_waited_for() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     session.receive(ToNative::Activity);
     let frame = next(&mut frames).await;
-    let Some(("activity", [Term::List(activities)])) = frame.as_tagged() else {
+    let Some(("activity", [_, Term::List(activities)])) = frame.as_tagged() else {
         panic!("{frame:?}");
     };
     let [Term::Tuple(activity)] = activities.as_slice() else {

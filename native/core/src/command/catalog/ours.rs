@@ -6,16 +6,20 @@ use super::super::argument::Refusal;
 use super::super::given::Given;
 use super::super::group::Group;
 use super::super::parameter::Parameter::{
-    AuditTarget, Full, Function, Insistence, Number, OfFunction, Plan, Run, SkipStale,
+    Anyway, AuditTarget, Full, Function, Insistence, Number, OfFunction, Plan, RequestRate, Run,
+    RunInProgress, SkipStale,
 };
 use super::super::prepared::Prepared;
 use super::super::spec::{Brake, CommandSpec, Family, Journaling, Origin, Returns};
 use super::{answer, figures};
 use crate::commands::{Answer, Returned, apply, audit, plans, runs, show, undo};
-use crate::lease::{self, Scope};
+use crate::lease::{self, Insist, Order, Scope};
 use crate::selection::{self, Detail, Stale};
 
 const FAMILY: Family = Family::Ours;
+
+/// The Erlang module that knows the runs of its node.
+const CONTROL: &str = "kazoo_numbers_control";
 
 pub(super) const ROWS: &[CommandSpec] = &[
     CommandSpec::new(
@@ -187,14 +191,110 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .group(Group::Runs),
     CommandSpec::new(
         FAMILY,
-        "unlock",
+        "status",
         &[],
-        "Removes the cluster lock of a run that died. A run that still holds it stops within 30 seconds.",
+        "Lists the runs in progress in this node, and those of all nodes that hold the cluster lock or wait for it.",
         |_| {
             Ok(Prepared::answer(|run| async move {
-                lease::unlock(&run).await?;
+                lease::status(&run).await?;
                 Ok(Answer::Only(Returned::Ok))
-            }))
+            })
+            .unpublished())
+        },
+    )
+    .of(Origin::Ours)
+    .main()
+    .group(Group::Runs)
+    .erlang_module(CONTROL),
+    CommandSpec::new(
+        FAMILY,
+        "cancel",
+        &[RunInProgress],
+        "Stops a run: the requests in flight are finished, and nothing more is written.",
+        |given| {
+            let run = given.text("the id of a run in progress", RunInProgress.example())?;
+            Ok(asked(run, Order::Cancel))
+        },
+    )
+    .writes()
+    .unplanned()
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::None)
+    .group(Group::Runs)
+    .erlang_module(CONTROL),
+    CommandSpec::new(
+        FAMILY,
+        "pause",
+        &[RunInProgress],
+        "Pauses a run: the requests in flight are finished, and it keeps its lock.",
+        |given| {
+            let run = given.text("the id of a run in progress", RunInProgress.example())?;
+            Ok(asked(run, Order::Pause))
+        },
+    )
+    .writes()
+    .unplanned()
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::None)
+    .group(Group::Runs)
+    .erlang_module(CONTROL),
+    CommandSpec::new(
+        FAMILY,
+        "resume",
+        &[RunInProgress],
+        "Continues a run that was paused.",
+        |given| {
+            let run = given.text("the id of a run in progress", RunInProgress.example())?;
+            Ok(asked(run, Order::Resume))
+        },
+    )
+    .writes()
+    .unplanned()
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::None)
+    .group(Group::Runs)
+    .erlang_module(CONTROL),
+    CommandSpec::new(
+        FAMILY,
+        "throttle",
+        &[RunInProgress, RequestRate],
+        "Limits the requests that a run sends in a second; off ends the limit.",
+        |given| {
+            let run = given.text("the id of a run in progress", RunInProgress.example())?;
+            Ok(asked(run, Order::Throttle(given.request_rate()?)))
+        },
+    )
+    .writes()
+    .unplanned()
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::None)
+    .group(Group::Runs)
+    .erlang_module(CONTROL),
+    CommandSpec::new(
+        FAMILY,
+        "unlock",
+        &[],
+        "Removes the cluster lock of a run that died. It watches the lock for some seconds, and refuses if the run is alive.",
+        |_| Ok(unlocked(Insist::No)),
+    )
+    .writes()
+    .unplanned()
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::None)
+    .group(Group::Runs),
+    CommandSpec::new(
+        FAMILY,
+        "unlock",
+        &[Anyway],
+        "Removes the cluster lock at once, of a run that is alive, too. That run stops within 30 seconds.",
+        |given| {
+            given.word(Insist::WORD)?;
+            Ok(unlocked(Insist::Yes))
         },
     )
     .writes()
@@ -260,6 +360,15 @@ fn apply_of(plan: String, stale: Stale) -> Prepared {
         Some(plan) if !plan.start.is_exclusive => Scope::Shared,
         _ => Scope::Exclusive,
     })
+}
+
+/// A request to a run of any node.
+fn asked(id: String, order: Order) -> Prepared {
+    Prepared::answer(move |run| async move { lease::ask(&run, &id, order).await }).unpublished()
+}
+
+fn unlocked(insist: Insist) -> Prepared {
+    Prepared::answer(move |run| async move { lease::unlock(&run, insist).await })
 }
 
 fn help(topic: Option<String>) -> Prepared {

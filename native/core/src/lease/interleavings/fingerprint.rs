@@ -38,6 +38,11 @@ impl<H: Hasher> Relative<'_, H> {
         for holder in holders.holders() {
             self.entry(holder);
         }
+        for run in &self.0.runs {
+            for request in holders.requests_to(&run.claim.me.run) {
+                (&request.id, request.order.verb()).hash(self.1);
+            }
+        }
         0xff_u8.hash(self.1);
     }
 
@@ -74,6 +79,14 @@ impl<H: Hasher> Relative<'_, H> {
         std::mem::discriminant(&run.phase).hash(self.1);
         run.is_cut.hash(self.1);
         (run.is_listed && matches!(run.phase, Phase::Renews(..))).hash(self.1);
+        match &run.phase {
+            Phase::NotStarted | Phase::Ended | Phase::Dead => return,
+            Phase::Zombie(_) | Phase::Leaves(_) => {}
+            _ => {
+                (run.is_paused, run.is_cancelled).hash(self.1);
+                (run.inbox.known(), &run.obeyed).hash(self.1);
+            }
+        }
         match &run.phase {
             Phase::NotStarted | Phase::Ended | Phase::Dead => return,
             Phase::Claims(progress) => {
@@ -124,6 +137,8 @@ impl Hash for State {
             self.touches,
             self.unlocks,
             self.jumps,
+            self.requests,
+            &self.asked,
         )
             .hash(state);
         let mut relative = Relative(self, state);

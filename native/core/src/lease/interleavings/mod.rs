@@ -12,7 +12,9 @@ mod wiring;
 use crate::engine::Lock;
 use crate::explore::{Property, RUNS_END, check, check_finds};
 use model::{Defect, Locking};
-use properties::{LIVE_ENTRY_STAYS, STOPS_IN_TIME, STOPS_WHEN_REMOVED};
+use properties::{
+    LIVE_ENTRY_STAYS, REQUEST_IS_NO_LEASE, REQUEST_IS_READ, STOPS_IN_TIME, STOPS_WHEN_REMOVED,
+};
 
 /// Two runs that wait for the lock, and nothing that goes wrong.
 const QUIET: Locking = Locking {
@@ -22,6 +24,7 @@ const QUIET: Locking = Locking {
     touches: 0,
     unlocks: 0,
     jumps: 0,
+    requests: 0,
     defect: None,
 };
 
@@ -65,6 +68,28 @@ fn run_stops_after_unlock() {
     check("unlock", &unlock, 50_000, 30);
 }
 
+#[test]
+fn requests_to_runs_leave_the_leases_as_they_are() {
+    let faults = Locking {
+        faults: 1,
+        requests: 1,
+        ..QUIET
+    };
+    check("a request and a fault", &faults, 1, 20);
+    let requests = Locking {
+        requests: 2,
+        ..QUIET
+    };
+    check("two requests", &requests, 1, 20);
+    let kills = Locking {
+        kills: 1,
+        requests: 1,
+        unlocks: 1,
+        ..QUIET
+    };
+    check("a request, a kill and unlock", &kills, 1, 20);
+}
+
 /// The known defects, put into the wiring one at a time: each is found, by a short trace.
 #[test]
 fn each_known_defect_is_found() {
@@ -79,7 +104,11 @@ fn each_known_defect_is_found() {
         touches: 1,
         ..QUIET
     };
-    let cases: [(Defect, Locking, Property, usize); 9] = [
+    let requests = Locking {
+        requests: 1,
+        ..QUIET
+    };
+    let cases: [(Defect, Locking, Property, usize); 11] = [
         (Defect::DeadHolderRenews, kills, RUNS_END, 12),
         (Defect::RenewsAfterTheEnd, faults(1), STOPS_IN_TIME, 40),
         (
@@ -94,6 +123,13 @@ fn each_known_defect_is_found() {
         (Defect::WritesWithoutRevision, QUIET, LIVE_ENTRY_STAYS, 12),
         (Defect::CountsFromAnswer, faults(1), STOPS_IN_TIME, 20),
         (Defect::CountsFromLastTry, faults(2), STOPS_IN_TIME, 20),
+        (
+            Defect::RequestRenewsEntry,
+            requests.clone(),
+            REQUEST_IS_NO_LEASE,
+            12,
+        ),
+        (Defect::RemovesUnreadRequests, requests, REQUEST_IS_READ, 12),
     ];
     for (defect, model, property, length) in cases {
         let model = Locking {

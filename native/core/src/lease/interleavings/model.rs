@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::properties::REQUEST_IS_NO_LEASE;
 use super::state::{LEASE, Phase, Progress, Request, Run, START, State, Version};
 use super::step::Step;
 use crate::engine::Lock;
@@ -12,6 +13,8 @@ use crate::explore::{Model, Property};
 use crate::lease::claim::{Claim, OwnEntry};
 use crate::lease::entry::Entry;
 use crate::lease::holder::Holder;
+use crate::lease::inbox::Inbox;
+use crate::lease::request::{ControlRequest, Order};
 use crate::lease::scope::Scope;
 
 /// A defect of the wiring between the decisions and the requests. The checker must find each.
@@ -35,6 +38,10 @@ pub(super) enum Defect {
     CountsFromAnswer,
     /// A lease counts from the last try to write the entry, whichever landed.
     CountsFromLastTry,
+    /// A request renews the entry of its run, so that the run reads it sooner.
+    RequestRenewsEntry,
+    /// A renewal removes the requests that the run has not read.
+    RemovesUnreadRequests,
 }
 
 /// Two runs, and how much may go wrong.
@@ -49,6 +56,8 @@ pub(super) struct Locking {
     pub(super) unlocks: u8,
     /// How often the server's clock jumps.
     pub(super) jumps: u8,
+    /// How often an operator asks a run to pause or to end.
+    pub(super) requests: u8,
     pub(super) defect: Option<Defect>,
 }
 
@@ -67,6 +76,10 @@ impl Model for Locking {
                 is_cut: false,
                 landed: None,
                 is_listed: false,
+                inbox: Inbox::default(),
+                is_paused: false,
+                is_cancelled: false,
+                obeyed: Vec::new(),
             }
         };
         State {
@@ -83,6 +96,9 @@ impl Model for Locking {
             touches: self.touches,
             unlocks: self.unlocks,
             jumps: self.jumps,
+            requests: self.requests,
+            asked: Default::default(),
+            ids: 0,
         }
     }
 
@@ -119,7 +135,7 @@ impl Model for Locking {
                 {
                     steps.push(Step::AnswerArrives(index));
                 }
-                Phase::Holds(_) => steps.push(Step::Finishes(index)),
+                Phase::Holds(_) if !run.is_paused => steps.push(Step::Finishes(index)),
                 _ => {}
             }
             let is_alive = !matches!(
@@ -128,6 +144,13 @@ impl Model for Locking {
             );
             if is_alive && state.kills > 0 {
                 steps.push(Step::Killed(index));
+            }
+            if run.is_holder() && run.is_paused && state.may_end_pause(index) {
+                steps.push(Step::EndsPause(index));
+            }
+            if state.requests > 0 && state.document.lists(&run.claim.me.run) {
+                steps.push(Step::Asks(index, Order::Pause));
+                steps.push(Step::Asks(index, Order::Cancel));
             }
             if run.is_cut {
                 steps.push(Step::NetworkWorks(index));
@@ -224,6 +247,11 @@ impl Model for Locking {
                 state.document.holders = Rc::new(left.unwrap_or_default());
                 state.document.rev += 1;
             }
+            Step::Asks(run, order) => {
+                state.requests -= 1;
+                self.ask(&mut state, run, order)?;
+            }
+            Step::EndsPause(run) => self.ask(&mut state, run, Order::Cancel)?,
             Step::ServersClockJumps => {
                 state.jumps -= 1;
                 state.has_jumped = true;
@@ -249,6 +277,7 @@ impl Model for Locking {
                 | Step::NetworkWorks(_)
                 | Step::Finishes(_)
                 | Step::TimePasses
+                | Step::EndsPause(_)
         )
     }
 
@@ -256,5 +285,46 @@ impl Model for Locking {
         let is_over =
             |run: &Run| matches!(run.phase, Phase::Ended | Phase::Dead | Phase::Zombie(_));
         state.runs.iter().all(is_over)
+    }
+}
+
+impl Locking {
+    /// An operator leaves a request, as `operate` does.
+    fn ask(&self, state: &mut State, run: usize, order: Order) -> Result<(), Property> {
+        state.ids += 1;
+        let id = state.ids.to_string();
+        let name = state.runs[run].claim.me.run.clone();
+        let request = ControlRequest {
+            id: id.clone(),
+            run: name.clone(),
+            order,
+            by: String::new(),
+            at: state.date(),
+        };
+        let before = state.document.holders.clone();
+        let Ok(mut with) = before.with_request(request) else {
+            return Ok(());
+        };
+        if self.defect == Some(Defect::RequestRenewsEntry) {
+            with = with.renewed(&name, state.date()).unwrap_or(with);
+        }
+        if !with.iter().eq(before.iter()) {
+            return Err(REQUEST_IS_NO_LEASE);
+        }
+        state.asked[run].push(id);
+        state.document.holders = Rc::new(with);
+        state.document.rev += 1;
+        Ok(())
+    }
+}
+
+impl State {
+    /// Whether no request to cancel is on its way.
+    fn may_end_pause(&self, run: usize) -> bool {
+        let run = &self.runs[run];
+        let mut requests = self.document.holders.requests_to(&run.claim.me.run);
+        !run.is_cancelled
+            && self.document.lists(&run.claim.me.run)
+            && !requests.any(|one| one.order == Order::Cancel)
     }
 }

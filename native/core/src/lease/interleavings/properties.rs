@@ -25,3 +25,11 @@ pub(super) const STOPS_WHEN_REMOVED: Property =
 /// A renewal that fails is tried again for as long as the lease lasts.
 pub(super) const STOPS_FOR_A_REASON: Property =
     Property("a run goes on while its lease lasts and it has seen its entry");
+
+/// A request is no sign of life, and ends nobody's lease: the lock of a run that died expires in time, whatever it is asked for.
+pub(super) const REQUEST_IS_NO_LEASE: Property =
+    Property("a request leaves all entries as they are");
+
+/// A request leaves the document only when its run has read it, or is no longer in it.
+pub(super) const REQUEST_IS_READ: Property =
+    Property("a request to a run that holds the lock is obeyed or still there");

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::lease::claim::{Claim, OwnEntry};
 use crate::lease::document::LockRead;
 use crate::lease::holders::Holders;
+use crate::lease::inbox::Inbox;
 use crate::lease::renewal::Renewal;
+use crate::lease::request::Order;
 use couchdb::Revision;
 
 /// The lease. Its parts are whole tenths of a second.
@@ -84,6 +86,13 @@ pub(super) struct Run {
     pub(super) landed: Option<Instant>,
     /// Whether the document had the run's entry when the server last acted for the run. A ghost.
     pub(super) is_listed: bool,
+    pub(super) inbox: Inbox,
+    /// Whether it was asked to pause, and does not finish its work.
+    pub(super) is_paused: bool,
+    /// Whether it was asked to end.
+    pub(super) is_cancelled: bool,
+    /// The ids of the requests that it obeyed. A ghost.
+    pub(super) obeyed: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -98,9 +107,26 @@ pub(super) struct State {
     pub(super) touches: u8,
     pub(super) unlocks: u8,
     pub(super) jumps: u8,
+    pub(super) requests: u8,
+    /// The ids of the requests to each run since its entry is in the document. A ghost.
+    pub(super) asked: [Vec<String>; 2],
+    /// How many requests there were.
+    pub(super) ids: u8,
 }
 
 impl Run {
+    /// It has read the document, and obeys the requests to it.
+    pub(super) fn obeys(&mut self, holders: &Holders, at: SystemTime) {
+        for request in self.inbox.read(holders, &self.claim.me.run, at) {
+            match request.order {
+                Order::Pause => self.is_paused = true,
+                Order::Cancel => self.is_cancelled = true,
+                Order::Resume | Order::Throttle(_) => {}
+            }
+            self.obeyed.push(request.id);
+        }
+    }
+
     /// Whether it writes numbers.
     pub(super) fn is_holder(&self) -> bool {
         matches!(self.phase, Phase::Holds(_) | Phase::Renews(..))
@@ -205,5 +231,11 @@ impl State {
         let rev = self.document.rev;
         // All of these are in conflict, but where revisions do not count.
         self.late.retain(|late| late.rev == rev);
+        // Requests to a run whose entry was removed are removed, too.
+        for (run, asked) in self.runs.iter().zip(&mut self.asked) {
+            if !lists(&self.document.holders, &run.claim.me.run) {
+                asked.clear();
+            }
+        }
     }
 }

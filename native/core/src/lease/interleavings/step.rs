@@ -1,6 +1,7 @@
 //! The events of the environment, and their names in a trace.
 
 use super::state::Request;
+use crate::lease::request::Order;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -23,6 +24,10 @@ pub(super) enum Step {
     Killed(usize),
     OutsideWrite,
     Unlock,
+    /// An operator leaves a request for the run.
+    Asks(usize, Order),
+    /// An operator cancels a run that is paused. No pause is without an end.
+    EndsPause(usize),
     ServersClockJumps,
     TimePasses,
 }
@@ -54,6 +59,8 @@ impl Step {
             Self::NetworkWorks(run) => (run, "reaches the server again".to_owned()),
             Self::Finishes(run) => (run, "finishes its work".to_owned()),
             Self::Killed(run) => (run, "is killed".to_owned()),
+            Self::Asks(run, order) => (run, format!("is asked to {}", order.verb())),
+            Self::EndsPause(run) => (run, "is paused, and asked to cancel".to_owned()),
             Self::DelayedWriteLands(_) => return "the server acts on a delayed write".to_owned(),
             Self::OutsideWrite => return "another client writes the document".to_owned(),
             Self::Unlock => return "an operator calls unlock".to_owned(),
@@ -76,7 +83,9 @@ impl Step {
             | Self::NetworkFails(run)
             | Self::NetworkWorks(run)
             | Self::Finishes(run)
-            | Self::Killed(run) => Some(run),
+            | Self::Killed(run)
+            | Self::Asks(run, _)
+            | Self::EndsPause(run) => Some(run),
             Self::DelayedWriteLands(_)
             | Self::OutsideWrite
             | Self::Unlock

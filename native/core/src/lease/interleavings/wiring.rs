@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::model::{Defect, Locking};
 use super::properties::{
-    LIVE_ENTRY_STAYS, ONE_HOLDER, STOPS_FOR_A_REASON, STOPS_IN_TIME, STOPS_WHEN_REMOVED,
+    LIVE_ENTRY_STAYS, ONE_HOLDER, REQUEST_IS_READ, STOPS_FOR_A_REASON, STOPS_IN_TIME,
+    STOPS_WHEN_REMOVED,
 };
 use super::state::{LEASE, Phase, Progress, Request, Run, State, Version, Write, lists};
 use crate::explore::Property;
 use crate::lease::claim::{NextClaim, OwnEntry};
+use crate::lease::holder::RunReport;
 use crate::lease::holders::{Holders, Verdict};
 use crate::lease::renewal::{Renewal, Stopped, Tried};
 
@@ -66,7 +68,12 @@ impl Locking {
         progress: Progress,
     ) -> Result<(), Property> {
         match state.runs[run].phase.clone() {
-            Phase::Claims(_) => self.claim(state, run, progress),
+            Phase::Claims(_) => {
+                self.claim(state, run, progress);
+                if state.runs[run].is_holder() && state.runs[run].is_cancelled {
+                    state.leave(run);
+                }
+            }
             Phase::Renews(renewal, began, until, _) => {
                 self.renew(state, run, renewal, began, until, progress)?;
             }
@@ -82,6 +89,7 @@ impl Locking {
         let pause = Phase::Pauses(now + PAUSE);
         run.phase = match progress {
             Progress::HasRead(read, at) => {
+                run.obeys(&read.holders, at);
                 let lock_read = read.lock_read(at);
                 let mut verdict = run.claim.judge(&lock_read, now);
                 if self.defect == Some(Defect::JudgesByServersClock)
@@ -136,9 +144,15 @@ impl Locking {
         let now = state.now;
         let run = &mut state.runs[index];
         let name = run.claim.me.run.clone();
+        if let Progress::HasRead(read, at) = &progress
+            && self.defect != Some(Defect::RemovesUnreadRequests)
+        {
+            run.obeys(&read.holders, *at);
+        }
         let tried = match progress {
             Progress::HasRead(read, at) => match read.holders.renewed(&name, at) {
                 Some(with) => {
+                    let with = with.answered(&name, RunReport::default());
                     let write = Write {
                         from: index,
                         rev: read.rev,
@@ -176,6 +190,7 @@ impl Locking {
                 return Err(STOPS_FOR_A_REASON);
             }
             Some(Stopped::Removed | Stopped::Expired(_)) => state.leave(index),
+            None if state.runs[index].is_cancelled => state.leave(index),
             None => state.runs[index].phase = Phase::Holds(renewal),
         }
         Ok(())
@@ -239,7 +254,19 @@ impl Locking {
         if !unlocked && state.runs.iter().all(Run::is_holder) {
             return Err(ONE_HOLDER);
         }
-        for run in &state.runs {
+        for (run, asked) in state.runs.iter().zip(&state.asked) {
+            let name = &run.claim.me.run;
+            let is_there = |id: &String| {
+                state
+                    .document
+                    .holders
+                    .requests_to(name)
+                    .any(|one| one.id == *id)
+            };
+            let is_read = |id: &String| run.obeyed.contains(id) || is_there(id);
+            if run.is_holder() && state.document.lists(name) && !asked.iter().all(is_read) {
+                return Err(REQUEST_IS_READ);
+            }
             let Some(landed) = run.landed else {
                 continue;
             };
