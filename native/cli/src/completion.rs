@@ -69,6 +69,7 @@ pub(crate) fn candidates(parameter: Parameter) -> Option<ArgValueCandidates> {
         | Parameter::Numbers
         | Parameter::DatabaseOrNumber
         | Parameter::AuditTarget
+        | Parameter::Parts
         | Parameter::RunInProgress
         | Parameter::RequestRate
         | Parameter::OfFunction

@@ -1,6 +1,8 @@
 //! The scope of a command, from its arguments.
 
-use crate::kazoo::{AccountId, DatabaseName};
+use std::fmt;
+
+use crate::kazoo::{AccountId, DatabaseName, encoded_number_database_of};
 
 /// The account databases of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,18 +58,37 @@ pub(crate) enum Unassigned {
     Number(String),
 }
 
-/// The scope of an audit.
+/// A part of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// An account.
+    Account(AccountId),
+    /// A number database.
+    Database(DatabaseName),
+    /// All number databases with a prefix of fewer than five characters.
+    StartingWith(String),
+    /// A number, as it was given.
+    Number(String),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(account) => account.fmt(f),
+            Self::Database(name) => f.write_str(&name.encoded()),
+            Self::StartingWith(prefix) => f.write_str(&encoded_number_database_of(prefix)),
+            Self::Number(number) => f.write_str(number),
+        }
+    }
+}
+
+/// The argument of an audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AuditTarget {
-    /// The whole cluster.
-    All,
     /// The history of audits of the whole cluster.
     Trend,
-    /// An account, which must exist.
-    Account(AccountId),
-    /// A number database, or all with a prefix: at least one must exist.
-    Databases(Selection),
-    Number(String),
+    /// These parts; without any, the whole cluster. Each must exist.
+    Parts(Vec<Part>),
 }
 
 /// The treatment by `apply` of documents that changed since the plan was made.

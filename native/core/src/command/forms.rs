@@ -1,14 +1,18 @@
 //! The forms in which people write numbers and number databases.
 
-use crate::kazoo::{DatabaseName, decoded, number_database_of};
+use crate::kazoo::{DatabaseName, account_argument, decoded, number_database_of};
 use crate::report::{is_invisible, separates_digits};
-use crate::selection::Selection;
+use crate::selection::{Part, Selection};
 
 /// The longest accepted number or name, in bytes.
 pub(super) const LONGEST: usize = 256;
 
 /// The name of phone numbers in refusals.
 pub(super) const NUMBERS: &str = "phone numbers";
+
+/// The name of parts of the cluster in refusals.
+pub(super) const PARTS: &str =
+    "accounts, number databases, the first characters of numbers, or phone numbers";
 
 /// Whether a text is an optional `+` and at least five digits.
 pub(super) fn is_a_number(text: &str) -> bool {
@@ -63,6 +67,23 @@ pub(super) fn prefix(text: &str) -> Option<Selection> {
     Some(match number_database_of(text) {
         Some(database) => Selection::Database(database),
         None => Selection::StartingWith(text.to_owned()),
+    })
+}
+
+/// A part of the cluster: an account or a database in any of its forms, a prefix, or a number.
+pub(crate) fn part(text: &str) -> Option<Part> {
+    if let Some(account) = account_argument(text) {
+        return Some(Part::Account(account));
+    }
+    if let Some(name) = database(text) {
+        return Some(Part::Database(name));
+    }
+    if is_a_number(text) {
+        return Some(Part::Number(text.to_owned()));
+    }
+    prefix(text).map(|selection| match selection {
+        Selection::Database(name) => Part::Database(name),
+        Selection::StartingWith(prefix) => Part::StartingWith(prefix),
     })
 }
 

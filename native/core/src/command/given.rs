@@ -1,12 +1,12 @@
 //! Reading the arguments of one call.
 
 use super::argument::{Argument, Refusal};
-use super::forms::{LONGEST, NUMBERS, database, digits_of, is_a_number, prefix, visible_of};
+use super::forms::{LONGEST, NUMBERS, PARTS, database, digits_of, part, prefix, visible_of};
 use super::parameter::Parameter;
 use crate::kazoo::{AccountId, account_argument};
 use crate::report::{is_invisible, shown};
 use crate::selection::{
-    Accounts, AuditTarget, Insistence, NumberDatabases, OnCluster, Selection, Unassigned,
+    Accounts, AuditTarget, Insistence, NumberDatabases, OnCluster, Part, Selection, Unassigned,
 };
 use couchdb::Rate;
 
@@ -234,29 +234,31 @@ impl Given<'_> {
     }
 
     pub(super) fn audit_target(&mut self) -> Result<AuditTarget, Refusal> {
-        let (expected, example) = (
-            "an account, a number database, the first characters of a number or a phone number",
-            "+1415",
-        );
-        let text = self.text(expected, example)?;
-        if text == AuditTarget::TREND {
-            return Ok(AuditTarget::Trend);
+        let texts = self.texts(PARTS, "+1415")?;
+        match texts.as_slice() {
+            [word] if word == AuditTarget::TREND => Ok(AuditTarget::Trend),
+            texts => self.parts_of(texts).map(AuditTarget::Parts),
         }
-        if let Some(account) = account_argument(&text) {
-            return Ok(AuditTarget::Account(account));
-        }
-        if let Some(name) = database(&text) {
-            return Ok(AuditTarget::Databases(Selection::Database(name)));
-        }
-        if is_a_number(&text) {
-            return Ok(AuditTarget::Number(text));
-        }
-        if let Some(selection) = prefix(&text) {
-            return Ok(AuditTarget::Databases(selection));
-        }
-        // Most likely a number in a notation for people.
-        let number = digits_of(&text).map(|_| NUMBERS);
-        Err(self.refuse_or_suggest(&text, number.unwrap_or(expected), example))
+    }
+
+    /// Takes parts of the cluster.
+    pub(super) fn parts(&mut self) -> Result<Vec<Part>, Refusal> {
+        let texts = self.texts(PARTS, "+1415")?;
+        self.parts_of(&texts)
+    }
+
+    fn parts_of(&self, texts: &[String]) -> Result<Vec<Part>, Refusal> {
+        let parts = texts.iter().map(|text| {
+            part(text).ok_or_else(|| {
+                // Most likely a number in a notation for people.
+                let number = digits_of(text).map(|_| NUMBERS);
+                self.refuse_or_suggest(text, number.unwrap_or(PARTS), "+1415")
+            })
+        });
+        let mut parts = parts.collect::<Result<Vec<_>, _>>()?;
+        parts.sort_unstable();
+        parts.dedup();
+        Ok(parts)
     }
 
     pub(super) fn unassigned(&mut self) -> Result<Unassigned, Refusal> {

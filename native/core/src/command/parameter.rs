@@ -31,6 +31,8 @@ pub enum Parameter {
     Insistence,
     /// The scope of an audit: an account, a number database, a prefix or a number.
     AuditTarget,
+    /// Accounts, number databases, prefixes or numbers.
+    Parts,
     /// The id of a run in progress, as `status` prints it.
     RunInProgress,
     /// A saved plan: its id, or its file.
@@ -54,7 +56,10 @@ pub enum Parameter {
 impl Parameter {
     /// Whether the parameter accepts a list.
     pub fn is_list(&self) -> bool {
-        matches!(self, Self::Accounts | Self::Databases | Self::Numbers)
+        matches!(
+            self,
+            Self::Accounts | Self::Databases | Self::Numbers | Self::AuditTarget | Self::Parts
+        )
     }
 
     /// Its name in usage lines.
@@ -81,7 +86,7 @@ impl Parameter {
             Self::Anyway => "anyway",
             Self::Function => "FUNCTION",
             Self::OfFunction => "ARGUMENT…",
-            Self::AuditTarget => "ACCOUNT|NUMBER_DB|NUMBER",
+            Self::AuditTarget | Self::Parts => "ACCOUNT|NUMBER_DB|NUMBER…",
             Self::Other => "ARGUMENT",
         }
     }
@@ -116,8 +121,9 @@ impl Parameter {
             }
             Self::Full => "the word full: each document is shown",
             Self::AuditTarget => {
-                "an account, a number database, a prefix, or a phone number; trend: the audits of the whole cluster so far"
+                "accounts, number databases, prefixes or phone numbers; trend: the audits of the whole cluster so far"
             }
+            Self::Parts => "accounts, number databases, prefixes or phone numbers",
             Self::RunInProgress => {
                 "the id of a run in progress, as status prints it, or its beginning"
             }
@@ -134,7 +140,7 @@ impl Parameter {
         match self {
             Self::Account | Self::Accounts => "4b87ccf02d8846f06c3b1f0e04e76bfd",
             Self::Database | Self::Databases => "numbers%2F%2B1415",
-            Self::Prefix | Self::DatabaseOrNumber | Self::AuditTarget => "+1415",
+            Self::Prefix | Self::DatabaseOrNumber | Self::AuditTarget | Self::Parts => "+1415",
             Self::Number | Self::Numbers => "+14155550100",
             Self::Source => "knm_bandwidth",
             Self::Target => "knm_bandwidth2",

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::command::forms::{database, prefix};
     use crate::kazoo::{AccountId, DatabaseName};
-    use crate::selection::{Accounts, AuditTarget, Selection};
+    use crate::selection::{Accounts, AuditTarget, Part, Selection};
 
     fn text(text: &str) -> Argument {
         Argument::Text(text.into())
@@ -170,27 +170,40 @@ mod tests {
     fn audit_takes_accounts_databases_prefixes_and_numbers() {
         let target = |argument: &str| given("audit", leaked(text(argument))).audit_target().ok();
         let id = "abcdef0123456789abcdef0123456789";
-        let account = AuditTarget::Account(AccountId::parse(id).unwrap());
+        let one = |part| AuditTarget::Parts(vec![part]);
+        let account = one(Part::Account(AccountId::parse(id).unwrap()));
         for form in [id, "account%2Fab%2Fcd%2Fef0123456789abcdef0123456789"] {
             assert_eq!(target(form), Some(account.clone()), "{form}");
         }
         let database = DatabaseName::new("numbers/+1415").unwrap();
-        let database = AuditTarget::Databases(Selection::Database(database));
+        let database = one(Part::Database(database));
         for form in ["+1415", "numbers%2F%2B1415", "numbers/+1415"] {
             assert_eq!(target(form), Some(database.clone()), "{form}");
         }
-        let prefix = AuditTarget::Databases(Selection::StartingWith("+14".into()));
+        let prefix = one(Part::StartingWith("+14".into()));
         assert_eq!(target("+14"), Some(prefix));
         for form in ["+14155550100", "4155550100", "+14155"] {
-            let number = AuditTarget::Number(form.into());
+            let number = one(Part::Number(form.into()));
             assert_eq!(target(form), Some(number), "{form}");
         }
         for form in ["", "bogus", "account/ab", "numbers/", "-1415555-x"] {
             assert_eq!(target(form), None, "{form}");
         }
         assert!(parse("audit", &[]).is_ok());
-        let list = Argument::List(vec!["+1415".into(), "+1416".into()]);
-        assert!(parse("audit", &[list]).is_err());
+        let list = |texts: &[&str]| {
+            let texts = texts.iter().map(|&text| text.to_owned()).collect();
+            given("audit", leaked(Argument::List(texts))).audit_target()
+        };
+        let both = ["+1415", id].map(|text| list(&[text]).unwrap());
+        let [AuditTarget::Parts(database), AuditTarget::Parts(account)] = both else {
+            panic!("no parts");
+        };
+        let all = AuditTarget::Parts([account, database].concat());
+        assert_eq!(list(&["+1415", id, "+1415"]).unwrap(), all);
+        assert_eq!(list(&["trend"]).unwrap(), AuditTarget::Trend);
+        for refused in [&["trend", id][..], &["+1415", "bogus"]] {
+            assert!(list(refused).is_err(), "{refused:?}");
+        }
     }
 
     /// A call of every function that accepts numbers, with this text in the place of the number.

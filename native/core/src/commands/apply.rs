@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::answer::Answer;
 use super::ending::Refused;
-use super::number_database;
 use super::plans::open;
 use crate::engine::{MAKE_PLANNED, Run, unreadable};
 use crate::journal::{Plan, PlanStart, PlannedWrite, Steps};
@@ -72,7 +71,7 @@ pub(crate) async fn apply(run: &Arc<Run>, plan: &Plan, stale: Stale) -> Result<A
 
 async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
     if database.classification() == Classification::Numbers {
-        return number_database::create(run, database).await;
+        return crate::repair::create(run, database).await;
     }
     if run.writes_nothing() {
         return Ok(());

@@ -1,98 +1,20 @@
 //! `copy_accounts_to_number_dbs` and the narrower commands: from account databases to the number databases that lack a number.
 //!
 //! The accounts are read. Of each number that may be missing a digest is kept, by number database, and the document while there is
-//! room. All copies of a number are known before the number is created, so the one that is chosen does not depend on the order of
-//! reading. A copy that a copy in an unread account might beat is not made the authority: the next run, which may read that
-//! account, could not take it back.
+//! room. A copy that a copy in an unread account might beat is not made the authority: the next run, which may read that account,
+//! could not take it back.
 //!
 //! For a whole cluster the number databases are read first, so that only missing numbers take room. For some accounts the number
 //! databases are read afterwards, by the ids.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use super::number_database::{Existing, Known, by_ids, create, known, put_design};
-use crate::engine::{Kept, Run};
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_database_of};
-use crate::plan::{
-    Candidate, Decision, Pick, compare_with_number_database, copy_to_number_database, pick,
-};
-use crate::repair::NumberCopies;
-use crate::report::{Outcome, Reason};
+use crate::engine::Run;
+use crate::kazoo::{AccountId, NumberFacts};
+use crate::repair::{AccountNumbers, Known, Others, fill, known};
+use crate::report::Reason;
 use crate::selection::Accounts;
 use couchdb::{Error, Kind};
-use document::{Change, Digest, Document};
-
-/// One account's copy of a number.
-struct AccountCopy {
-    id: String,
-    account: AccountId,
-    /// Whether it says that it is assigned to that account.
-    at_home: bool,
-    digest: Digest,
-    document: Option<Kept>,
-}
-
-/// Copies by the number database that they belong to.
-#[derive(Default)]
-struct Copies {
-    /// The content of the number databases that were read before.
-    known: Known,
-    by_database: Mutex<BTreeMap<DatabaseName, Vec<AccountCopy>>>,
-}
-
-impl Copies {
-    fn of(known: Known) -> Self {
-        let databases = known.keys().map(|name| (name.clone(), Vec::new()));
-        Self {
-            by_database: Mutex::new(databases.collect()),
-            known,
-        }
-    }
-
-    fn add(&self, run: &Run, account: AccountId, document: Document) {
-        let id = document.id();
-        let Some(database) = number_database_of(id) else {
-            let encoded = account.database().encoded();
-            run.reporter.failed(&encoded, Reason::NoNumberDatabase, id);
-            return;
-        };
-        let digest = document.digest();
-        if let Some(Ok(Some(existing))) = self.known.get(&database)
-            && let Some(held) = existing.digest(id)
-        {
-            count(run, &database, id, digest, held);
-            return;
-        }
-        let facts = NumberFacts::of(&document);
-        let copy = AccountCopy {
-            id: id.to_owned(),
-            account,
-            at_home: facts.assigned_to == Some(account),
-            digest,
-            // Those with attachments are read again with their content.
-            document: if facts.has_attachments {
-                None
-            } else {
-                run.budget.keep(document).ok()
-            },
-        };
-        self.by_database
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(database)
-            .or_default()
-            .push(copy);
-    }
-
-    fn take(&self) -> BTreeMap<DatabaseName, Vec<AccountCopy>> {
-        let mut copies = self
-            .by_database
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *copies)
-    }
-}
 
 /// `copy_accounts_to_number_dbs`, `copy_single_account_to_number_dbs`
 pub(crate) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
@@ -103,7 +25,7 @@ pub(crate) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error
     } else {
         Known::default()
     };
-    let copies = Arc::new(Copies::of(known));
+    let copies = Arc::new(AccountNumbers::new(known, Others::Counted));
     let unread = run
         .each(accounts, |run, account| {
             let copies = copies.clone();
@@ -139,7 +61,7 @@ pub(crate) async fn copy_numbers(
 ) -> Result<(), Error> {
     let numbers = run.normalised_of(account, given).await?;
     let database = account.database();
-    let copies = Arc::new(Copies::default());
+    let copies = Arc::new(AccountNumbers::new(Known::default(), Others::Counted));
     let ids: Vec<&str> = numbers.iter().map(String::as_str).collect();
     let found = run.present(&database, &ids).await?;
     for (id, found) in ids.iter().zip(found) {
@@ -154,164 +76,4 @@ pub(crate) async fn copy_numbers(
     }
     run.finished(&database).await;
     fill(run, copies, None).await
-}
-
-/// Creates what the number databases lack. `unread`: why an account could not be read.
-async fn fill(run: &Arc<Run>, copies: Arc<Copies>, unread: Option<Reason>) -> Result<(), Error> {
-    let by_database: Vec<_> = copies.take().into_iter().collect();
-    run.each(by_database, |run, (database, some)| {
-        let copies = copies.clone();
-        async move {
-            fill_one(&run, &database, &copies.known, some, unread).await?;
-            run.finished(&database).await;
-            Ok(())
-        }
-    })
-    .await?;
-    Ok(())
-}
-
-/// Creates what one number database lacks.
-async fn fill_one(
-    run: &Run,
-    database: &DatabaseName,
-    known: &Known,
-    mut copies: Vec<AccountCopy>,
-    unread: Option<Reason>,
-) -> Result<(), Error> {
-    copies.sort_by(|one, other| one.id.cmp(&other.id));
-    let asked;
-    let holds = match known.get(database) {
-        Some(known) => known,
-        None => {
-            let ids: Vec<&str> = copies.iter().map(|one| one.id.as_str()).collect();
-            asked = by_ids(run, database, &ids).await;
-            &asked
-        }
-    };
-    let existing = match holds {
-        Ok(existing) => existing.as_ref(),
-        Err(error) => {
-            let ids = copies.iter().map(|one| one.id.as_str());
-            return run.numbers_failed(database, error, error.into(), ids);
-        }
-    };
-    let mut chosen = Vec::new();
-    for copies in copies.chunk_by_mut(|one, other| one.id == other.id) {
-        chosen.extend(choose(run, database, existing, copies, unread).await);
-    }
-    drop(copies);
-    if chosen.is_empty() {
-        return Ok(());
-    }
-    let made = match existing {
-        None => create(run, database).await,
-        // The run that created it was killed before it wrote the design document.
-        Some(known) if !known.has_design => put_design(run, database).await,
-        Some(_) => Ok(()),
-    };
-    if let Err(error) = made {
-        let ids = chosen.iter().map(|one| one.id.as_str());
-        return run.numbers_failed(database, &error, (&error).into(), ids);
-    }
-    write(run, database, chosen).await
-}
-
-/// Chooses the copy from which a number is created, and counts the others. `copies`: all copies of one number.
-async fn choose(
-    run: &Run,
-    database: &DatabaseName,
-    existing: Option<&Existing>,
-    copies: &mut [AccountCopy],
-    unread: Option<Reason>,
-) -> Option<AccountCopy> {
-    let id = copies.first()?.id.clone();
-    let held = existing.and_then(|known| known.digest(&id));
-    let picked = match held {
-        Some(_) => None,
-        None => match pick(&candidates(copies)) {
-            Pick::None => None,
-            Pick::Copy(index) => Some(index),
-            Pick::Contested(claims) => {
-                let claims = claims.iter().filter_map(|index| copies.get(*index));
-                let accounts: Vec<String> = claims.map(|copy| copy.account.to_string()).collect();
-                contested(run, database, &id, &accounts).await;
-                return None;
-            }
-        },
-    };
-    let picked_copy = picked.and_then(|index| copies.get(index));
-    // A copy in its own account is not held up: only an account that claims the same number could beat it, and one account's
-    // failure must not stop all others.
-    if let (Some(copy), Some(reason)) = (picked_copy, unread)
-        && !copy.at_home
-    {
-        run.reporter.failed(&database.encoded(), reason, &id);
-        return None;
-    }
-    let reference = held.or_else(|| picked_copy.map(|copy| copy.digest))?;
-    let mut chosen = None;
-    for (index, copy) in copies.iter_mut().enumerate() {
-        if Some(index) == picked {
-            chosen = Some(AccountCopy {
-                document: copy.document.take(),
-                id: copy.id.clone(),
-                ..*copy
-            });
-        } else {
-            count(run, database, &id, copy.digest, reference);
-        }
-    }
-    chosen
-}
-
-/// Several accounts claim a number that its number database lacks: the operator decides (docs/specification.md#contested).
-async fn contested(run: &Run, database: &DatabaseName, id: &str, accounts: &[String]) {
-    run.reporter
-        .failed(&database.encoded(), Reason::Contested, id);
-    let line = format!(
-        "{database}: {id} is contested: the accounts {} claim it. To decide: copy_number_from_accountdb_to_numbdb ACCOUNT {id}",
-        accounts.join(" and ")
-    );
-    run.reporter.warn(line).await;
-}
-
-/// Counts a copy that is not written.
-fn count(run: &Run, database: &DatabaseName, id: &str, copy: Digest, number: Digest) {
-    match compare_with_number_database(copy, number) {
-        Decision::Failed(reason) => run.reporter.failed(&database.encoded(), reason, id),
-        _ => run.reporter.decided(database, Outcome::Unchanged, 1),
-    }
-}
-
-fn candidates(copies: &[AccountCopy]) -> Vec<Candidate> {
-    copies
-        .iter()
-        .map(|copy| Candidate {
-            database: copy.account.database(),
-            at_home: copy.at_home,
-            digest: copy.digest,
-        })
-        .collect()
-}
-
-async fn write(run: &Run, database: &DatabaseName, chosen: Vec<AccountCopy>) -> Result<(), Error> {
-    let mut changes = Vec::new();
-    let mut undecided = Vec::new();
-    let mut from = HashMap::new();
-    for copy in chosen {
-        from.insert(copy.id.clone(), copy.account);
-        let decision = copy
-            .document
-            .as_ref()
-            .map(|kept| copy_to_number_database(kept.document(), None, false));
-        match decision {
-            Some(Decision::Write(after)) => changes.push(Change::create(after)),
-            _ => undecided.push(copy.id),
-        }
-    }
-    let reconciler = NumberCopies { run, from };
-    run.apply(database, &reconciler, changes).await?;
-    run.reconcile_ids(database, &reconciler, &undecided).await?;
-    Ok(())
 }

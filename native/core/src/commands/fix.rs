@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::engine::{End, InPlace, Kept, Run, Target};
+use crate::engine::{End, Kept, Run, Target};
 use crate::kazoo::{
     AccountId, AppUsage, DatabaseName, KazooDatabase, NumberFacts, number_database_of,
 };
-use crate::plan::{Cause, Decision, Drift, other_account};
+use crate::plan::{Decision, other_account};
 use crate::repair::Assignment;
 use crate::repair::{
-    AssignedUsage, Copies, CopySource, copy_to_account, usages_of, warn_used_by_both,
+    AssignedUsage, Copies, CopySource, copy_to_account, usages_of, warn_used_by_both, wrong_copies,
 };
 use crate::report::Outcome;
 use couchdb::Error;
@@ -287,10 +287,7 @@ async fn remove_wrong(
             None => undecided.push(number.id),
         }
     }
-    let rule = InPlace {
-        cause: Cause::Drift(Drift::WrongAccount),
-        rule: |document: &Document| other_account(account, document),
-    };
+    let rule = wrong_copies(account);
     run.apply(&database, &rule, changes).await?;
     drop(charges);
     run.reconcile_ids(&database, &rule, &undecided).await?;

@@ -1,6 +1,7 @@
 //! The end of a plan, and the changes that a run withheld until all were known.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::replay::Rule;
@@ -169,7 +170,8 @@ impl Run {
                 "this would change {changes} documents, more than --max-changes {most}"
             ));
         }
-        let seen = self.reporter.tally().decided_documents() + changes;
+        let decided = self.reporter.tally().decided_documents() + changes;
+        let seen = decided.max(self.looked_at.load(Ordering::Relaxed));
         let is_too_much = self.max_delete.is_some_and(|max| max.stops(deleted, seen));
         is_too_much
             .then(|| format!("this would delete {deleted} of the {seen} numbers that it looked at"))

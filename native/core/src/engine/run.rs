@@ -1,6 +1,6 @@
 //! The shared state of a run's tasks.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -58,6 +58,8 @@ pub(crate) struct Run {
     pub(super) journal: OnceCell<Option<Journal>>,
     pub(crate) steps: Steps,
     pub(super) withheld: Withheld,
+    /// The numbers that the run looked at without deciding about each.
+    pub(super) looked_at: AtomicU64,
     /// The facts for a plan of this run. `None`: it makes no plan.
     pub(super) planned: Option<Planned>,
     /// The most documents that it may delete.
@@ -76,6 +78,11 @@ pub(crate) struct Changes {
 }
 
 impl Run {
+    /// Counts numbers that the run looked at without deciding about each. The limit for deletions is a share of all.
+    pub(crate) fn looked_at(&self, numbers: u64) {
+        self.looked_at.fetch_add(numbers, Ordering::Relaxed);
+    }
+
     pub(crate) fn new(
         id: String,
         function: String,
@@ -116,6 +123,7 @@ impl Run {
             journal: OnceCell::new(),
             steps: Steps::default(),
             withheld: Withheld::new(changes.withhold),
+            looked_at: AtomicU64::new(0),
             planned: changes.planned,
             max_delete: changes.max_delete,
             audited: OnceLock::new(),

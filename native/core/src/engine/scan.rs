@@ -110,7 +110,16 @@ impl Run {
         let found = server
             .read_documents(database, ids, attachments, limit)
             .instrument(span.clone())
-            .await?;
+            .await;
+        let found = match found {
+            Err(error)
+                if error.kind() == Kind::DatabaseNotFound && self.withheld.creates(database) =>
+            {
+                ids.iter().map(|_| Found::Missing).collect()
+            }
+            found => found?,
+        };
+        let found = self.overlaid(database, ids, found)?;
         let present = found.iter().filter(|found| found.is_present()).count();
         self.steps.plan();
         debug!(parent: &span, present, milliseconds = milliseconds_since(began), "documents read");

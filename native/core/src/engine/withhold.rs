@@ -1,5 +1,6 @@
 //! Changes that a run does not make as it decides them: those of a dry run and of a plan, and deletions until all are known.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use document::Change;
@@ -32,6 +33,8 @@ pub(crate) enum Withhold {
 pub(crate) struct Withheld {
     what: Withhold,
     held: Mutex<Held>,
+    /// Whether changes that are only announced are kept, too, because a later pass of the run reads them.
+    keeps_announced: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,7 @@ impl Withheld {
         Self {
             what,
             held: Mutex::new(Held::NotYet),
+            keeps_announced: AtomicBool::new(false),
         }
     }
 
@@ -90,10 +94,27 @@ impl Withheld {
     }
 
     fn has(&self, database: &DatabaseName) -> bool {
+        self.changes_in(database).is_some()
+    }
+
+    /// The changes, if some are in this database.
+    pub(super) fn changes_in(&self, database: &DatabaseName) -> Option<Arc<Spool>> {
         match &*self.held() {
-            Held::Changes(spool) => spool.has(database.plain()),
+            Held::Changes(spool) if spool.has(database.plain()) => Some(spool.clone()),
+            Held::Changes(_) | Held::NotYet | Held::Released => None,
+        }
+    }
+
+    /// Whether the run will create this database.
+    pub(super) fn creates(&self, database: &DatabaseName) -> bool {
+        match &*self.held() {
+            Held::Changes(spool) => spool.does_create(database.plain()),
             Held::NotYet | Held::Released => false,
         }
+    }
+
+    fn keeps_announced(&self) -> bool {
+        self.what == Withhold::Announced && self.keeps_announced.load(Ordering::Relaxed)
     }
 }
 
@@ -107,10 +128,16 @@ impl Run {
         }
     }
 
+    /// Says that the run has several passes, of which later ones read what earlier ones decided.
+    pub(crate) fn has_several_passes(&self) {
+        self.withheld.keeps_announced.store(true, Ordering::Relaxed);
+    }
+
     /// Ends withholding. The changes that were withheld, if there are any.
     pub(crate) fn release(&self) -> Result<Option<Steps>, Error> {
         let held = std::mem::replace(&mut *self.withheld.held(), Held::Released);
         match held {
+            _ if self.withheld.what == Withhold::Announced => Ok(None),
             Held::Changes(spool) => spool.finish().map(Some),
             Held::NotYet | Held::Released => Ok(None),
         }
@@ -118,7 +145,9 @@ impl Run {
 
     /// Notes that a plan creates this database.
     pub(crate) fn plans_to_create(&self, database: &DatabaseName) -> Result<(), Error> {
-        if matches!(self.withheld.what, Withhold::Plan | Withhold::Everything) {
+        if matches!(self.withheld.what, Withhold::Plan | Withhold::Everything)
+            || self.withheld.keeps_announced()
+        {
             self.withheld.spool(self)?.creates(database.plain());
         }
         Ok(())
@@ -141,16 +170,13 @@ impl Applying<'_> {
                 Fate::Made => now.push(change),
                 Fate::Announced => {
                     self.run.announce_plan(self.database, &change).await;
+                    if self.run.withheld.keeps_announced() {
+                        self.keep(&change)?;
+                    }
                     self.counted(change);
                 }
                 Fate::Held { is_counted } => {
-                    let intent = Intent {
-                        database: self.database.plain(),
-                        change: &change,
-                        cause: self.decide.cause(&change),
-                        whole: None,
-                    };
-                    self.run.withheld.spool(self.run)?.push(&intent)?;
+                    self.keep(&change)?;
                     if is_counted {
                         self.counted(change);
                     } else {
@@ -161,6 +187,16 @@ impl Applying<'_> {
             }
         }
         Ok(now)
+    }
+
+    fn keep(&self, change: &Change) -> Result<(), Error> {
+        let intent = Intent {
+            database: self.database.plain(),
+            change,
+            cause: self.decide.cause(change),
+            whole: None,
+        };
+        self.run.withheld.spool(self.run)?.push(&intent)
     }
 
     fn counted(&mut self, change: Change) {

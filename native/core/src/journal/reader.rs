@@ -317,24 +317,27 @@ impl Steps {
         steps
             .into_iter()
             .flatten()
-            .map(|step| self.step(step, database, id))
+            .map(|step| step.read(&self.file, database, id))
             .collect()
     }
+}
 
-    fn step(&self, step: &StepPlace, database: &str, id: &str) -> io::Result<Step> {
+impl StepPlace {
+    /// Reads the step.
+    pub(super) fn read(&self, file: &File, database: &str, id: &str) -> io::Result<Step> {
         let changed = || {
             io::Error::new(
                 ErrorKind::InvalidData,
                 "the journal has changed while it was read",
             )
         };
-        let Place { offset, length } = step.place;
+        let Place { offset, length } = self.place;
         let mut line = vec![0; usize::try_from(length).map_err(|_| changed())?];
-        self.file.read_exact_at(&mut line, offset)?;
+        file.read_exact_at(&mut line, offset)?;
         let line = String::from_utf8(line).map_err(|_| changed())?;
         match Record::read(&line) {
             Some(Record::Intent(entry)) if entry.database == database && entry.id == id => {
-                let rev = step.rev.as_deref().map(Revision::parse);
+                let rev = self.rev.as_deref().map(Revision::parse);
                 step_of(entry, rev).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
             }
             _ => Err(changed()),

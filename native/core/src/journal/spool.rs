@@ -10,6 +10,7 @@ use super::reader::{Place, StepPlace, Steps};
 use super::{Intent, Journals};
 use crate::operation;
 use couchdb::{Error, Kind};
+use document::Document;
 
 /// Changes that are not made yet. The file disappears with the process.
 #[derive(Debug)]
@@ -82,6 +83,31 @@ impl Spool {
     /// Whether it has changes in this database (plain name).
     pub(crate) fn has(&self, database: &str) -> bool {
         self.spooled().databases.contains_key(database)
+    }
+
+    /// Whether this database (plain name) will be created.
+    pub(crate) fn does_create(&self, database: &str) -> bool {
+        self.spooled().created.contains(database)
+    }
+
+    /// The document of this id after its last change; `None` if there is no change, `Some(None)` after a deletion. Blocks while
+    /// the system reads.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub(crate) fn read(&self, database: &str, id: &str) -> io::Result<Option<Option<Document>>> {
+        let mut guard = self.spooled();
+        let Spooled {
+            file, databases, ..
+        } = &mut *guard;
+        let steps = databases.get(database).and_then(|all| all.get(id));
+        let (Some(last), Some(file)) = (steps.and_then(|steps| steps.last()), file) else {
+            return Ok(None);
+        };
+        file.flush()?;
+        let step = last.read(file.get_ref(), database, id)?;
+        Ok(Some(step.after))
     }
 
     fn spooled(&self) -> MutexGuard<'_, Spooled> {

@@ -1,13 +1,21 @@
 //! Reconcilers that several commands use, with their reads and rules.
 
 mod account_copies;
+mod fill;
+mod former_copies;
+mod migration;
 mod number_copies;
+mod number_database;
 mod orphans;
 mod used_by;
 
 pub(crate) use account_copies::{
     Assignment, Copies, CopySource, copy_to_account, copy_to_accounts,
 };
+pub(crate) use fill::{AccountNumbers, Others, fill};
+pub(crate) use former_copies::{FormerCopies, wrong_copies};
+pub(crate) use migration::Migration;
 pub(crate) use number_copies::NumberCopies;
+pub(crate) use number_database::{Known, create, known};
 pub(crate) use orphans::{Orphans, Side};
 pub(crate) use used_by::{AccountUsage, AssignedUsage, usage_of, usages_of, warn_used_by_both};

@@ -56,6 +56,7 @@ impl RecordedEvents {
             | Event::Runs(_)
             | Event::Finding(_)
             | Event::Trend(_)
+            | Event::Undecided(_)
             | Event::Finished { .. } => {}
         }
     }

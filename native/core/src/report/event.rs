@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Audit, AuditTotals, Counts, Failures, Finding, NumberReport, PastRuns, Progress};
+use super::{
+    Audit, AuditTotals, Counts, Failures, Finding, NumberReport, PastRuns, Progress, Undecided,
+};
 
 /// One field that a run or a dry run changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -169,6 +171,8 @@ pub enum Event {
     Number(Box<NumberReport>),
     /// The audits of this cluster so far, oldest first.
     Trend(Vec<AuditTotals>),
+    /// Drift that the command leaves to a person.
+    Undecided(Undecided),
     /// The end of the run. `figures` is false for outputs that end with the lines in the manual.
     Finished {
         /// The figures.

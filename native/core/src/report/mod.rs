@@ -18,6 +18,7 @@ pub mod sanitise;
 mod show;
 mod similar;
 mod tally;
+mod undecided;
 
 pub use crate::reason::{EXPLANATIONS, Explanation, Reason};
 pub use audit::{
@@ -44,3 +45,4 @@ pub use show::{
 };
 pub(crate) use similar::nearest;
 pub use tally::{Counts, Outcome, Tally};
+pub use undecided::Undecided;

@@ -67,6 +67,7 @@ impl Renderer {
             Event::Audit(audit) => super::audit::lines(audit),
             Event::Runs(past) => super::past_runs::lines(past),
             Event::Number(report) => super::show::lines(report),
+            Event::Undecided(undecided) => super::undecided::lines(undecided),
             Event::Trend(history) => super::audit::trend_lines(history),
             Event::Finished { summary, figures } => {
                 let mut lines = Vec::new();

@@ -27,6 +27,7 @@ mod lock;
 mod manual;
 mod model;
 mod plan;
+mod repair;
 mod reports;
 mod requests;
 mod show;

@@ -144,7 +144,10 @@ fn parameter(parameter: &Parameter) -> (&'static str, &'static str) {
         Parameter::Insistence => ("Insistence", "text() | 'any_cluster' | 'again'"),
         Parameter::RequestRate => ("Requests", "text() | number()"),
         Parameter::Anyway => ("Anyway", "text() | 'anyway'"),
-        Parameter::AuditTarget => ("AuditTarget", "account() | number_db() | num()"),
+        Parameter::AuditTarget | Parameter::Parts => (
+            "Parts",
+            "account() | number_db() | num() | [account() | number_db() | num()]",
+        ),
         Parameter::Plan => ("Plan", "text()"),
         Parameter::SkipStale => ("SkipStale", "text() | 'skip_stale'"),
         Parameter::Full => ("Full", "text() | 'full'"),

@@ -142,7 +142,7 @@ fn has_other_claim(run: &RunState, account: &str, number: &str) -> bool {
 }
 
 /// The number databases that may hold a number and do hold a document of it.
-fn places_of(run: &RunState, number: &str) -> Vec<String> {
+pub(crate) fn places_of(run: &RunState, number: &str) -> Vec<String> {
     let special = ["numbers/inum", "numbers/managed"].map(str::to_owned);
     let mut places: Vec<String> = special
         .into_iter()

@@ -55,7 +55,7 @@ pub const FUNCTIONS: [(&str, usize); 38] = [
 
 /// Functions outside the manual that the model implements: those that write to number databases and
 /// to the system configuration.
-pub const OTHER_FUNCTIONS: [(&str, usize); 12] = [
+pub const OTHER_FUNCTIONS: [(&str, usize); 13] = [
     ("purge_deleted", 0),
     ("purge_deleted", 1),
     ("purge_discovery", 0),
@@ -68,6 +68,7 @@ pub const OTHER_FUNCTIONS: [(&str, usize); 12] = [
     ("ensure_adminonly_features_are_reachable", 0),
     ("remove_former_copies", 0),
     ("remove_former_copies", 1),
+    ("repair", 0),
 ];
 
 /// An argument: a binary from `sup`, or a list of binaries from the Erlang shell.

@@ -12,10 +12,21 @@ use crate::{
 
 /// Copies number documents of accounts to their number databases where they are missing.
 pub(crate) fn accounts_to_number_dbs(run: &mut RunState, accounts: &[String]) {
+    missing_numbers(run, accounts, |_, _| true);
+}
+
+/// The same for the numbers that `is_wanted` selects.
+pub(crate) fn missing_numbers(
+    run: &mut RunState,
+    accounts: &[String],
+    is_wanted: impl Fn(&RunState, &str) -> bool,
+) {
     let mut candidates = Vec::new();
     for account in accounts {
         for (id, document) in numbers::live_numbers(&run.cluster, account) {
-            candidates.push((account.clone(), id, document));
+            if is_wanted(run, &id) {
+                candidates.push((account.clone(), id, document));
+            }
         }
     }
     to_number_dbs(run, candidates);

@@ -9,7 +9,7 @@ use crate::{
     call::{Argument, Call},
     carriers, copies, features, fixes, names,
     outcome::{Now, Outcome, Returned},
-    removals,
+    removals, repair,
     run_state::{RunState, Stopped, is_formatted_number},
     unassigned,
 };
@@ -26,6 +26,7 @@ pub fn run(cluster: &Cluster, call: &Call, now: Now) -> Outcome {
             | "fix_numbers"
             | "convert_carrier_module"
             | "convert_carrier_module_number"
+            | "repair"
     );
     let returned = match dispatch(&mut run, call) {
         Ok(returned) => returned,
@@ -197,6 +198,8 @@ fn dispatch(run: &mut RunState, call: &Call) -> Result<Option<Returned>, Stopped
             let database = number_database(name)?;
             removals::from_number_dbs(run, &[existing(run, database)?]);
         }
+
+        ("repair", []) => repair::repair(run),
 
         // Carriers
         ("carrier_module_usage", []) => {

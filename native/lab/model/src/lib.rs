@@ -28,6 +28,7 @@ mod numbering;
 mod numbers;
 mod outcome;
 mod removals;
+mod repair;
 mod run_state;
 mod show;
 mod unassigned;

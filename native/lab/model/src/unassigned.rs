@@ -19,6 +19,20 @@ pub(crate) fn migrate(run: &mut RunState, databases: &[String]) {
     }
 }
 
+/// The same for those numbers that have a `pvt_used_by`.
+pub(crate) fn migrate_used(run: &mut RunState, databases: &[String]) {
+    for database in databases {
+        for (number, document) in run.filed_numbers(database) {
+            let is_used = document
+                .get("pvt_used_by")
+                .is_some_and(|app| !app.is_null());
+            if is_used && is_unassigned(&document) {
+                migrate_document(run, database, &number, &document);
+            }
+        }
+    }
+}
+
 /// The same for one number. An assigned number stays unchanged.
 pub(crate) fn migrate_number(run: &mut RunState, given: &str) {
     let number = run.normalised(given);

@@ -144,6 +144,13 @@ fn argument(parameter: Parameter, cluster: &Cluster) -> BoxedStrategy<Argument> 
             let either = prop_oneof![select(databases), select(numbers)];
             return either.prop_map(Argument::Text).boxed();
         }
+        Parameter::Parts => {
+            let accounts = cluster.account_databases().map(str::to_owned);
+            let all: Vec<String> = databases.into_iter().chain(accounts).collect();
+            let one = prop_oneof![select(all), select(numbers)];
+            let some = prop::collection::vec(one, 1..4);
+            return some.prop_map(Argument::List).boxed();
+        }
         other => panic!("no strategy for arguments of the kind {other:?}"),
     };
     select(all).prop_map(Argument::Text).boxed()

@@ -6,15 +6,15 @@ use super::super::argument::Refusal;
 use super::super::given::Given;
 use super::super::group::Group;
 use super::super::parameter::Parameter::{
-    Anyway, AuditTarget, Full, Function, Insistence, Number, OfFunction, Plan, RequestRate, Run,
-    RunInProgress, SkipStale,
+    Anyway, AuditTarget, Full, Function, Insistence, Number, OfFunction, Parts, Plan, RequestRate,
+    Run, RunInProgress, SkipStale,
 };
 use super::super::prepared::Prepared;
 use super::super::spec::{Brake, CommandSpec, Family, Journaling, Origin, Returns};
 use super::{answer, figures};
-use crate::commands::{Answer, Returned, apply, audit, plans, runs, show, undo};
+use crate::commands::{Answer, Returned, apply, audit, plans, repair, runs, show, undo};
 use crate::lease::{self, Insist, Order, Scope};
-use crate::selection::{self, Detail, Stale};
+use crate::selection::{self, Detail, Part, Stale};
 
 const FAMILY: Family = Family::Ours;
 
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "audit",
         &[],
         "Reports which numbers are in sync and which have drifted, with the command that repairs each kind of drift.",
-        |_| answer!(run => audit::audit(run, selection::AuditTarget::All)),
+        |_| answer!(run => audit::audit(run, selection::AuditTarget::Parts(Vec::new()))),
     )
     .of(Origin::Ours)
     .main()
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         FAMILY,
         "audit",
         &[AuditTarget],
-        "Reports which numbers have drifted in an account, in number databases, or one number, with the command that repairs each kind of drift.",
+        "Reports which numbers have drifted in accounts, in number databases, or some numbers, with the command that repairs each kind of drift.",
         |given| {
             let target = given.audit_target()?;
             answer!(run => audit::audit(run, target))
@@ -44,6 +44,36 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .of(Origin::Ours)
     .journals(Journaling::Prunes),
+    CommandSpec::new(
+        FAMILY,
+        "repair",
+        &[],
+        "Repairs all drift of the whole cluster that can be decided, in the right order, and reports what is left to you.",
+        |_| answer!(run => repair::repair(&run, Vec::new())),
+    )
+    .deletes()
+    .exclusive()
+    .reconciles_services()
+    .of(Origin::Ours)
+    .main()
+    .group(Group::Repair),
+    CommandSpec::new(
+        FAMILY,
+        "repair",
+        &[Parts],
+        "Repairs all drift of accounts, number databases or numbers that can be decided, and reports what is left to you.",
+        |given| {
+            let parts = given.parts()?;
+            let scope = scope_of(&parts);
+            let prepared = Prepared::answer(move |run| async move { repair::repair(&run, parts).await });
+            Ok(prepared.scope(Some(scope)))
+        },
+    )
+    .deletes()
+    .exclusive()
+    .reconciles_services()
+    .of(Origin::Ours)
+    .group(Group::Repair),
     CommandSpec::new(
         FAMILY,
         "plan",
@@ -326,6 +356,19 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .local()
     .group(Group::Setup),
 ];
+
+/// One account, or numbers, exclude nobody.
+fn scope_of(parts: &[Part]) -> Scope {
+    let is_shared = match parts {
+        [Part::Account(_)] => true,
+        parts => parts.iter().all(|part| matches!(part, Part::Number(_))),
+    };
+    if is_shared {
+        Scope::Shared
+    } else {
+        Scope::Exclusive
+    }
+}
 
 fn undo_of(given: String, insistence: selection::Insistence) -> Prepared {
     let undo: Result<Prepared, std::convert::Infallible> = figures!(run => undo::undo(run));

@@ -13,7 +13,7 @@ use couchdb::Error;
 
 /// Flags the numbers that another account also claims. An unreadable account is a failure.
 pub(super) async fn flag_claims(run: &Arc<Run>, context: &Arc<AuditContext>) -> Result<(), Error> {
-    let Some(only) = context.coverage.only else {
+    let Some(only) = context.coverage.only_accounts() else {
         return Ok(());
     };
     let claims: Arc<[String]> = context
@@ -25,7 +25,7 @@ pub(super) async fn flag_claims(run: &Arc<Run>, context: &Arc<AuditContext>) -> 
         return Ok(());
     }
     let mut accounts = run.all_accounts().await?;
-    accounts.retain(|account| *account != only);
+    accounts.retain(|account| !only.contains(account));
     run.each(accounts, |run, account| {
         let (context, claims) = (context.clone(), claims.clone());
         async move {

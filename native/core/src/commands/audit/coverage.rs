@@ -1,90 +1,148 @@
 //! The coverage of an audit, and the databases that it must read.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::one_number::normalised;
 use super::snapshot::{IN_SCOPE, SnapshotEntry};
 use crate::engine::Run;
 use crate::kazoo::{
-    AccountId, DatabaseName, KazooDatabase, number_database_of, number_databases_of,
+    AccountId, DatabaseName, KazooDatabase, encoded_number_database_of, number_database_of,
+    number_databases_of,
 };
 use crate::report::AuditScope;
+use crate::selection::{Accounts, NumberDatabases, Part, Selection};
 use couchdb::Error;
 use document::Document;
 
 /// The coverage of an audit.
 pub(super) struct Coverage {
     pub(super) scope: AuditScope,
-    /// The account databases to read.
+    /// The account databases to read, sorted.
     pub(super) accounts: Vec<AccountId>,
     /// The number databases to read.
     pub(super) databases: Vec<DatabaseName>,
-    /// The number databases with findings; the others are only read to find a number. `None`: all.
-    chosen: Option<BTreeSet<DatabaseName>>,
-    /// The only account with findings. `None`: all.
-    pub(super) only: Option<AccountId>,
-    /// The only number with findings. Its documents are read by id. `None`: all.
-    pub(super) number: Option<String>,
-    /// The documents of that number, as they were read.
+    /// What has findings; the rest is only read to find a number. `None`: everything.
+    chosen: Option<Chosen>,
+    /// The documents of the only numbers, as they were read.
     found: Mutex<Vec<(DatabaseName, Document)>>,
 }
 
+/// The parts of the cluster that have findings.
+#[derive(Default)]
+struct Chosen {
+    accounts: BTreeSet<AccountId>,
+    databases: BTreeSet<DatabaseName>,
+    numbers: BTreeSet<String>,
+}
+
+impl Chosen {
+    async fn of(run: &Arc<Run>, parts: Vec<Part>) -> Result<Self, Error> {
+        let is_alone = parts.len() == 1;
+        let (mut accounts, mut selections) = (Vec::new(), Vec::new());
+        let mut numbers = BTreeSet::new();
+        for part in parts {
+            match part {
+                Part::Account(account) => accounts.push(account),
+                Part::Database(name) => selections.push(Selection::Database(name)),
+                Part::StartingWith(prefix) => selections.push(Selection::StartingWith(prefix)),
+                Part::Number(given) => {
+                    numbers.insert(normalised(run, &given).await?);
+                }
+            }
+        }
+        let accounts = match accounts.as_slice() {
+            [] => Vec::new(),
+            [account] if is_alone => run.accounts(Accounts::One(*account)).await?,
+            _ => run.accounts(Accounts::List(accounts)).await?,
+        };
+        let databases = match selections.pop() {
+            None => Vec::new(),
+            Some(only) if is_alone => run.number_databases(NumberDatabases::One(only)).await?,
+            Some(last) => {
+                selections.push(last);
+                run.number_databases(NumberDatabases::List(selections))
+                    .await?
+            }
+        };
+        Ok(Self {
+            accounts: accounts.into_iter().collect(),
+            databases: databases.into_iter().collect(),
+            numbers,
+        })
+    }
+
+    fn has_only_accounts(&self) -> bool {
+        self.databases.is_empty() && self.numbers.is_empty()
+    }
+
+    fn has_only_numbers(&self) -> bool {
+        self.databases.is_empty() && self.accounts.is_empty()
+    }
+}
+
 impl Coverage {
-    pub(super) async fn of_all(run: &Run) -> Result<Self, Error> {
-        Ok(Self {
-            scope: AuditScope::All,
-            accounts: run.all_accounts().await?,
-            databases: run.all_number_databases().await?,
-            chosen: None,
-            only: None,
-            number: None,
-            found: Mutex::default(),
-        })
-    }
-
-    /// An account's numbers can be in any number database.
-    pub(super) async fn of_account(run: &Run, account: AccountId) -> Result<Self, Error> {
-        Ok(Self {
-            scope: AuditScope::Account(account.to_string()),
-            accounts: vec![account],
-            databases: run.all_number_databases().await?,
-            chosen: None,
-            only: Some(account),
-            number: None,
-            found: Mutex::default(),
-        })
-    }
-
-    /// A number database's numbers can be in any account, and in `numbers/inum` and `numbers/managed`.
-    pub(super) async fn of_databases(
-        run: &Run,
-        name: String,
-        chosen: Vec<DatabaseName>,
-    ) -> Result<Self, Error> {
-        let mut all = run.all_number_databases().await?;
-        if !chosen.iter().any(KazooDatabase::is_unprefixed) {
-            all.retain(|database| chosen.contains(database) || database.is_unprefixed());
+    /// The coverage of parts of the cluster; without any, of the whole cluster.
+    pub(super) async fn of(run: &Arc<Run>, parts: Vec<Part>) -> Result<Self, Error> {
+        if parts.is_empty() {
+            return Ok(Self {
+                scope: AuditScope::All,
+                accounts: run.all_accounts().await?,
+                databases: run.all_number_databases().await?,
+                chosen: None,
+                found: Mutex::default(),
+            });
+        }
+        let name_of_databases = parts.iter().find_map(|part| match part {
+            Part::Database(name) => Some(name.encoded()),
+            Part::StartingWith(prefix) => Some(encoded_number_database_of(prefix)),
+            Part::Account(_) | Part::Number(_) => None,
+        });
+        let is_alone = parts.len() == 1;
+        let names = parts.iter().map(Part::to_string).collect();
+        let chosen = Chosen::of(run, parts).await?;
+        let (account, number) = (chosen.accounts.first(), chosen.numbers.first());
+        let scope = match (account, number, name_of_databases) {
+            (Some(account), _, _) if is_alone => AuditScope::Account(account.to_string()),
+            (_, Some(number), _) if is_alone => AuditScope::Number(number.clone()),
+            (_, _, Some(name)) if is_alone => AuditScope::NumberDatabases(name),
+            _ => AuditScope::Several(names),
+        };
+        // A number database's numbers can be in any account, and an account's numbers in any number database.
+        let accounts = if chosen.has_only_accounts() {
+            chosen.accounts.iter().copied().collect()
+        } else {
+            run.all_accounts().await?
+        };
+        let mut databases = run.all_number_databases().await?;
+        let has_only_databases = chosen.accounts.is_empty() && chosen.numbers.is_empty();
+        if has_only_databases && !chosen.databases.iter().any(KazooDatabase::is_unprefixed) {
+            databases.retain(|name| chosen.databases.contains(name) || name.is_unprefixed());
         }
         Ok(Self {
-            scope: AuditScope::NumberDatabases(name),
-            accounts: run.all_accounts().await?,
-            databases: all,
-            chosen: Some(chosen.into_iter().collect()),
-            only: None,
-            number: None,
+            scope,
+            accounts,
+            databases,
+            chosen: Some(chosen),
             found: Mutex::default(),
         })
     }
 
-    pub(super) async fn of_number(run: &Run, number: String) -> Result<Self, Error> {
-        Ok(Self {
-            scope: AuditScope::Number(number.clone()),
-            number: Some(number),
-            ..Self::of_all(run).await?
-        })
+    /// The only numbers with findings, whose documents are read by id. `None`: databases are read whole.
+    pub(super) fn only_numbers(&self) -> Option<Vec<&str>> {
+        let chosen = self.chosen.as_ref()?;
+        chosen
+            .has_only_numbers()
+            .then(|| chosen.numbers.iter().map(String::as_str).collect())
     }
 
-    /// Keeps a document of the only number.
+    /// The only accounts that are read. `None`: all.
+    pub(super) fn only_accounts(&self) -> Option<&BTreeSet<AccountId>> {
+        let chosen = self.chosen.as_ref()?;
+        chosen.has_only_accounts().then_some(&chosen.accounts)
+    }
+
+    /// Keeps a document of the only numbers.
     pub(super) fn keep(&self, database: &DatabaseName, document: &Document) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.push((database.clone(), document.clone()));
@@ -95,37 +153,46 @@ impl Coverage {
         std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the audit covers the documents of a number database.
+    /// Whether the audit covers all documents of a number database.
     pub(super) fn covers_database(&self, database: &DatabaseName) -> bool {
-        self.chosen
-            .as_ref()
-            .is_none_or(|chosen| chosen.contains(database))
+        let chosen = self.chosen.as_ref();
+        chosen.is_none_or(|chosen| chosen.databases.contains(database))
     }
 
-    /// Whether the audit covers the numbers of an account, or the unassigned ones.
-    pub(super) fn covers_account(&self, account: Option<AccountId>) -> bool {
-        self.only.is_none_or(|only| account == Some(only))
-    }
-
-    /// Whether the audit may cover a number in an account.
-    pub(super) fn may_cover(&self, number: &str) -> bool {
-        self.chosen
-            .as_ref()
-            .is_none_or(|chosen| number_databases_of(number).any(|place| chosen.contains(&place)))
-    }
-
-    /// Whether the audit covers the number database that a number names.
-    pub(super) fn covers_number(&self, number: &str) -> bool {
+    /// Whether the audit covers a document of a number database that assigns it to this account, or to nobody.
+    pub(super) fn covers(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+        assigned_to: Option<AccountId>,
+    ) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| {
-            number_database_of(number).is_some_and(|named| chosen.contains(&named))
+            chosen.databases.contains(database)
+                || assigned_to.is_some_and(|account| chosen.accounts.contains(&account))
+                || chosen.numbers.contains(id)
+        })
+    }
+
+    /// Whether the audit may cover a number in an account: other accounts' copies decide about an account's numbers, too.
+    pub(super) fn may_cover(&self, number: &str) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| {
+            !chosen.accounts.is_empty()
+                || chosen.numbers.contains(number)
+                || number_databases_of(number).any(|place| chosen.databases.contains(&place))
+        })
+    }
+
+    /// Whether the audit covers an account's number, whatever the number databases hold.
+    pub(super) fn covers_copy(&self, account: AccountId, number: &str) -> bool {
+        self.chosen.as_ref().is_none_or(|chosen| {
+            chosen.accounts.contains(&account)
+                || chosen.numbers.contains(number)
+                || number_database_of(number).is_some_and(|named| chosen.databases.contains(&named))
         })
     }
 
     /// Whether the audit covers an entry. A number database covers the numbers that its name fits, and those of its documents.
     pub(super) fn covers_entry(&self, entry: &SnapshotEntry) -> bool {
-        self.chosen.as_ref().is_none_or(|chosen| {
-            entry.has(IN_SCOPE)
-                || number_database_of(&entry.id).is_some_and(|named| chosen.contains(&named))
-        })
+        self.covers_copy(entry.account, &entry.id) || entry.has(IN_SCOPE)
     }
 }

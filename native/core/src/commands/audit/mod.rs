@@ -7,6 +7,7 @@
 
 mod contested;
 mod coverage;
+mod drift;
 mod filter;
 mod number_set;
 mod one_number;
@@ -21,17 +22,17 @@ mod trend;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(super) use drift::{FoundDrift, find_drift};
 pub(super) use one_number::{AuditedNumber, audit_number};
 
 use super::answer::Answer;
 use crate::engine::Run;
 use crate::kazoo::{
-    AccountId, DatabaseName, GREGORIAN_UNIX_EPOCH, encoded_number_database_of, number_database_of,
-    number_databases_of,
+    AccountId, DatabaseName, GREGORIAN_UNIX_EPOCH, number_database_of, number_databases_of,
 };
 use crate::plan::Drift;
 use crate::report::{Audit, AuditScope, AuditTotals, Audited, Event, Finding};
-use crate::selection::{AuditTarget, NumberDatabases, Selection};
+use crate::selection::AuditTarget;
 use couchdb::Error;
 use coverage::Coverage;
 use filter::Filter;
@@ -45,28 +46,12 @@ const SETTLED: usize = 1000;
 pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer, Error> {
     run.prune_journals();
     let filter = Filter::of(run).await?;
-    let coverage = match target {
+    let parts = match target {
         AuditTarget::Trend => return trend::trend(run).await,
-        AuditTarget::All => Coverage::of_all(run).await?,
-        AuditTarget::Account(account) => {
-            run.must_exist(account).await?;
-            Coverage::of_account(run, account).await?
-        }
-        AuditTarget::Databases(selection) => {
-            let name = match &selection {
-                Selection::Database(name) => name.encoded(),
-                Selection::StartingWith(prefix) => encoded_number_database_of(prefix),
-            };
-            let chosen = run
-                .number_databases(NumberDatabases::One(selection))
-                .await?;
-            Coverage::of_databases(run, name, chosen).await?
-        }
-        AuditTarget::Number(given) => {
-            Coverage::of_number(run, one_number::normalised(run, &given).await?).await?
-        }
+        AuditTarget::Parts(parts) => parts,
     };
-    let (mut audit, _) = audit_covered(run, &Arc::new(coverage), filter).await?;
+    let coverage = Coverage::of(run, parts).await?;
+    let Covered { mut audit, .. } = audit_covered(run, &Arc::new(coverage), filter).await?;
     let totals = AuditTotals::of(&audit);
     let is_whole = audit.scope == AuditScope::All && audit.only_kinds.is_empty();
     if is_whole {
@@ -78,12 +63,21 @@ pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
     Ok(Answer::Figures)
 }
 
-/// Audits the numbers of a scope. Also returns the names of all accounts.
+/// An audit with the facts that its report does not have.
+struct Covered {
+    audit: Audit,
+    /// The names of all accounts.
+    account_names: BTreeMap<AccountId, String>,
+    /// The accounts that could not be read.
+    unread_accounts: BTreeSet<AccountId>,
+}
+
+/// Audits the numbers of a scope.
 async fn audit_covered(
     run: &Arc<Run>,
     coverage: &Arc<Coverage>,
     filter: Filter,
-) -> Result<(Audit, BTreeMap<AccountId, String>), Error> {
+) -> Result<Covered, Error> {
     let cluster = trend::cluster_of(run).await?;
     let results = Arc::new(AuditResults::new(run, filter));
     let accounts = read_accounts::read(run, coverage).await?;
@@ -105,7 +99,7 @@ async fn audit_covered(
     }
     results.add_looked_at(&looked_at);
     for (account, number) in accounts.conflicted {
-        if !(coverage.covers_number(&number) || context.snapshot.is_in_scope(&number)) {
+        if !(coverage.covers_copy(account, &number) || context.snapshot.is_in_scope(&number)) {
             continue;
         }
         results.add(Finding {
@@ -135,7 +129,11 @@ async fn audit_covered(
     for line in results.warnings(is_of_all && !audit.is_incomplete()) {
         run.reporter.warn(line).await;
     }
-    Ok((audit, accounts.names))
+    Ok(Covered {
+        audit,
+        account_names: accounts.names,
+        unread_accounts: context.unread_accounts.clone(),
+    })
 }
 
 /// Adds the findings of one entry of the snapshot, and its number.

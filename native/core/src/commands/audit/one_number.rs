@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::audit_covered;
 use super::coverage::Coverage;
 use super::filter::Filter;
+use super::{Covered, audit_covered};
 use crate::engine::Run;
 use crate::kazoo::{AccountId, DatabaseName};
 use crate::report::Audit;
+use crate::selection::Part;
 use couchdb::Error;
 use document::Document;
 
@@ -44,11 +45,16 @@ pub(in crate::commands) async fn audit_number(
     run: &Arc<Run>,
     given: &str,
 ) -> Result<AuditedNumber, Error> {
-    let number = normalised(run, given).await?;
+    let coverage = Coverage::of(run, vec![Part::Number(given.to_owned())]).await?;
+    let number = coverage.only_numbers().unwrap_or_default().concat();
     // Fails only if it is set twice.
     let _ = run.watched.set(number.clone());
-    let coverage = Arc::new(Coverage::of_number(run, number.clone()).await?);
-    let (audit, account_names) = audit_covered(run, &coverage, Filter::of(run).await?).await?;
+    let coverage = Arc::new(coverage);
+    let Covered {
+        audit,
+        account_names,
+        ..
+    } = audit_covered(run, &coverage, Filter::of(run).await?).await?;
     Ok(AuditedNumber {
         number,
         audit,

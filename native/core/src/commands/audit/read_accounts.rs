@@ -41,8 +41,8 @@ pub(super) async fn read(
         .each(coverage.accounts.clone(), |run, account| {
             let coverage = coverage.clone();
             async move {
-                let read = match &coverage.number {
-                    Some(number) => read_number(&run, account, number, &coverage).await,
+                let read = match coverage.only_numbers() {
+                    Some(numbers) => read_numbers(&run, account, &numbers, &coverage).await,
                     None => read_all(&run, account, &coverage).await,
                 };
                 let scanned = run.or_failed(&account.database(), read)?;
@@ -145,33 +145,35 @@ async fn read_all(
     })
 }
 
-/// Reads one number of an account. The usage is read only if the account has the number.
-async fn read_number(
+/// Reads some numbers of an account. The usage is read only if the account has one of them.
+async fn read_numbers(
     run: &Run,
     account: AccountId,
-    number: &str,
+    numbers: &[&str],
     coverage: &Coverage,
 ) -> Result<ScannedAccount, Error> {
     let database = account.database();
     let id = account.to_string();
-    let mut found = run.present(&database, &[number, &id]).await?.into_iter();
-    let (number_document, definition) = (found.next().flatten(), found.next().flatten());
+    let ids: Vec<&str> = std::iter::once(id.as_str())
+        .chain(numbers.iter().copied())
+        .collect();
+    let mut found = run.present(&database, &ids).await?.into_iter();
+    let definition = found.next().flatten();
     let mut scanned = ScannedAccount {
         name: definition.as_ref().and_then(name_of),
         ..ScannedAccount::default()
     };
-    let Some(document) = number_document else {
-        return Ok(scanned);
-    };
-    coverage.keep(&database, &document);
-    let facts = NumberFacts::of(&document);
-    if facts.is_number && facts.has_conflicts {
-        scanned.conflicted.push(number.to_owned());
-    }
-    if facts.is_live_number() {
-        let usage = usage_of(run, account).await?;
-        let entry = PendingCopy::of(account, &document, &facts).entry(account, &usage);
-        scanned.entries.push(entry);
+    for document in found.flatten() {
+        coverage.keep(&database, &document);
+        let facts = NumberFacts::of(&document);
+        if facts.is_number && facts.has_conflicts {
+            scanned.conflicted.push(document.id().to_owned());
+        }
+        if facts.is_live_number() {
+            let usage = usage_of(run, account).await?;
+            let entry = PendingCopy::of(account, &document, &facts).entry(account, &usage);
+            scanned.entries.push(entry);
+        }
     }
     Ok(scanned)
 }

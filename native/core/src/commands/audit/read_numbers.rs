@@ -56,8 +56,8 @@ pub(super) async fn read(
 
 impl AuditContext {
     async fn scan(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
-        if let Some(number) = &self.coverage.number {
-            let found = run.present(database, &[number]).await?;
+        if let Some(numbers) = self.coverage.only_numbers() {
+            let found = run.present(database, &numbers).await?;
             let found: Vec<Document> = found.into_iter().flatten().collect();
             for document in &found {
                 self.coverage.keep(database, document);
@@ -84,8 +84,9 @@ impl AuditContext {
                 continue;
             }
             let facts = NumberFacts::of(&document);
-            let is_covered = self.coverage.covers_database(database)
-                && self.coverage.covers_account(facts.assigned_to);
+            let is_covered = self
+                .coverage
+                .covers(database, document.id(), facts.assigned_to);
             if is_covered && facts.is_live_number() {
                 looked_at.insert(document.id());
             }
@@ -170,18 +171,12 @@ impl AuditContext {
     /// Adds a finding to each of two number databases that assign a number to different accounts.
     fn add_contested(&self, database: &DatabaseName, duplicate: &Duplicate) {
         let (account, holder) = (duplicate.account, duplicate.holder);
-        let accounts = [account, holder];
-        if !accounts
-            .iter()
-            .any(|one| self.coverage.covers_account(Some(*one)))
-        {
-            return;
-        }
         for (here, there, account, other) in [
             (database, &duplicate.other, account, holder),
             (&duplicate.other, database, holder, account),
         ] {
-            if self.coverage.covers_database(here) {
+            let covers = |account| self.coverage.covers(here, &duplicate.id, Some(account));
+            if covers(account) || covers(other) {
                 self.results.add(Finding {
                     kind: Drift::Contested,
                     database: here.clone(),

@@ -18,6 +18,8 @@ pub enum AuditScope {
     NumberDatabases(String),
     /// One number in all databases.
     Number(String),
+    /// Several of these, each as an account id, an encoded name or a number.
+    Several(Vec<String>),
 }
 
 /// One case of drift.

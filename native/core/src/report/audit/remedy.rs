@@ -16,7 +16,7 @@ pub(crate) fn command(kind: Drift, scope: &AuditScope) -> Option<String> {
         return None;
     };
     let narrow = match scope {
-        AuditScope::All | AuditScope::Number(_) => None,
+        AuditScope::All | AuditScope::Number(_) | AuditScope::Several(_) => None,
         AuditScope::Account(account) => of_account.map(|name| (name, account)),
         // These commands accept no prefix of several databases.
         AuditScope::NumberDatabases(database) => of_database

@@ -60,6 +60,7 @@ pub(super) fn scope(scope: &AuditScope) -> String {
         AuditScope::Account(account) => format!("account {account}"),
         AuditScope::NumberDatabases(database) => database.clone(),
         AuditScope::Number(number) => format!("number {number}"),
+        AuditScope::Several(parts) => parts.join(" and "),
     }
 }
 

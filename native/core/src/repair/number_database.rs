@@ -17,7 +17,7 @@ const DESIGN_ID: &str = "_design/numbers";
 
 /// The content of a number database.
 #[derive(Default)]
-pub(super) struct Existing {
+pub(crate) struct Existing {
     numbers: SortedIdMap<Digest>,
     pub(super) has_design: bool,
 }
@@ -37,13 +37,13 @@ impl Existing {
 }
 
 /// The content of a number database; `None` where it does not exist.
-pub(super) type Holds = Result<Option<Existing>, Error>;
+pub(crate) type Holds = Result<Option<Existing>, Error>;
 
 /// The content of number databases.
-pub(super) type Known = BTreeMap<DatabaseName, Holds>;
+pub(crate) type Known = BTreeMap<DatabaseName, Holds>;
 
 /// The content of each number database of a prefix. One that cannot be read is a failure when a number turns out to belong there.
-pub(super) async fn known(run: &Arc<Run>) -> Result<Known, Error> {
+pub(crate) async fn known(run: &Arc<Run>) -> Result<Known, Error> {
     let mut databases = run.all_number_databases().await?;
     databases.retain(|database| !database.is_unprefixed());
     let known = run
@@ -98,7 +98,7 @@ pub(super) async fn by_ids(run: &Run, database: &DatabaseName, ids: &[&str]) -> 
 }
 
 /// Creates a number database, with its design document.
-pub(super) async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
+pub(crate) async fn create(run: &Run, database: &DatabaseName) -> Result<(), Error> {
     if run.writes_nothing() {
         return run.plans_to_create(database);
     }

@@ -1,0 +1,52 @@
+//! The drift that `repair` starts from: an audit that is not reported.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::coverage::Coverage;
+use super::filter::Filter;
+use super::{Covered, audit_covered};
+use crate::engine::Run;
+use crate::kazoo::AccountId;
+use crate::report::{AuditScope, Finding};
+use crate::selection::Part;
+use couchdb::Error;
+
+/// The drift of parts of the cluster.
+pub(in crate::commands) struct FoundDrift {
+    /// The findings that were asked for and are not accepted.
+    pub(in crate::commands) findings: Vec<Finding>,
+    /// The numbers with a live document in these parts.
+    pub(in crate::commands) looked_at: u64,
+    /// All accounts that have a database.
+    pub(in crate::commands) accounts: BTreeSet<AccountId>,
+    /// Whether the parts are the whole cluster: the findings then name all copies of a number.
+    pub(in crate::commands) is_whole: bool,
+    /// The accounts that could not be read.
+    pub(in crate::commands) unread_accounts: BTreeSet<AccountId>,
+}
+
+/// Finds the drift of these parts; without any, of the whole cluster.
+pub(in crate::commands) async fn find_drift(
+    run: &Arc<Run>,
+    parts: Vec<Part>,
+) -> Result<FoundDrift, Error> {
+    let filter = Filter::of(run).await?;
+    let coverage = Arc::new(Coverage::of(run, parts).await?);
+    let Covered {
+        audit,
+        unread_accounts,
+        ..
+    } = audit_covered(run, &coverage, filter).await?;
+    let accounts: BTreeSet<AccountId> = match coverage.only_accounts() {
+        Some(_) => run.all_accounts().await?.into_iter().collect(),
+        None => coverage.accounts.iter().copied().collect(),
+    };
+    Ok(FoundDrift {
+        findings: audit.findings,
+        looked_at: audit.numbers.looked_at,
+        is_whole: coverage.scope == AuditScope::All,
+        accounts,
+        unread_accounts,
+    })
+}
