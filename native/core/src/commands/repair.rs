@@ -22,7 +22,7 @@ use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, number_d
 use crate::plan::{Drift, Remedy, Source, has_used_by, source_in_number_database};
 use crate::repair::{
     AccountNumbers, AccountUsage, AssignedUsage, Copies, CopySource, FormerCopies, Known,
-    Migration, Others, copy_to_accounts, fill, usage_of, wrong_copies,
+    Migration, MisplacedCopies, Others, copy_to_accounts, fill, usage_of,
 };
 use crate::report::{Event, Finding, Reason, Undecided};
 use crate::selection::Part;
@@ -127,9 +127,7 @@ impl Repairable {
         let can_be_created =
             |id: &String| number_database_of(id).is_some() && !contested.contains(id);
         let all: BTreeSet<String> = self.missing.values().flatten().cloned().collect();
-        let (wanted, undecided): (BTreeSet<_>, BTreeSet<_>) =
-            all.into_iter().partition(can_be_created);
-        self.keep_wrong(&undecided);
+        let wanted: BTreeSet<String> = all.into_iter().filter(can_be_created).collect();
         for ids in self.missing.values_mut() {
             ids.retain(|id| wanted.contains(id));
         }
@@ -181,13 +179,6 @@ impl Repairable {
         self.add_created(run, &wanted).await
     }
 
-    /// Keeps wrong copies of numbers that no number database has: there may be no other document of them.
-    fn keep_wrong(&mut self, numbers: &BTreeSet<String>) {
-        for ids in self.wrong.values_mut() {
-            ids.retain(|id| !numbers.contains(id));
-        }
-    }
-
     /// Adds what the created numbers need. A copy whose number was not created stays.
     async fn add_created(
         &mut self,
@@ -228,7 +219,6 @@ impl Repairable {
                 }
             }
         }
-        self.keep_wrong(&absent);
         // The others that held a created number may hold a former copy now.
         for (account, mut ids) in std::mem::take(&mut self.missing) {
             ids.retain(|id| !absent.contains(id));
@@ -281,9 +271,8 @@ impl Repairable {
             }
         }
         each(run, &mut self.wrong, |run, account, ids| async move {
-            let database = account.database();
-            run.reconcile_ids(&database, &wrong_copies(account), &ids)
-                .await?;
+            let rule = MisplacedCopies { run: &run, account };
+            run.reconcile_ids(&account.database(), &rule, &ids).await?;
             Ok(())
         })
         .await?;

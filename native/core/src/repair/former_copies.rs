@@ -24,6 +24,44 @@ pub(crate) fn wrong_copies(
     }
 }
 
+/// Removes copies that say that they are assigned to another account, where a number database has the number and none assigns it to
+/// this account: a copy may be the only document of its number, or be made equal to it.
+pub(crate) struct MisplacedCopies<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) account: AccountId,
+}
+
+#[async_trait]
+impl Reconciler for MisplacedCopies<'_> {
+    type Other = Numbers;
+
+    async fn other_side(
+        &self,
+        targets: &[Target],
+        _: Read,
+    ) -> Result<Vec<OtherSide<Numbers>>, Error> {
+        numbers_of(self.run, self.account, targets).await
+    }
+
+    fn decide(&self, target: &Target, numbers: &Numbers, _: Read) -> Decision {
+        let elsewhere = numbers.elsewhere;
+        match &target.document {
+            Some(copy) if elsewhere.exists && !elsewhere.is_assigned_here => {
+                other_account(self.account, copy)
+            }
+            _ => Decision::Skip,
+        }
+    }
+
+    fn permits(&self, change: &Change, leaf: &Leaf) -> bool {
+        wrong_copies(self.account).permits(change, leaf)
+    }
+
+    fn cause(&self, _: &Change) -> Cause {
+        Cause::Drift(Drift::WrongAccount)
+    }
+}
+
 /// Removes former copies of an account. The number databases' documents decide.
 pub(crate) struct FormerCopies<'a> {
     pub(crate) run: &'a Run,
@@ -49,42 +87,9 @@ impl Reconciler for FormerCopies<'_> {
         targets: &[Target],
         _: Read,
     ) -> Result<Vec<OtherSide<Numbers>>, Error> {
-        let mut numbers = Lookup::default();
-        let live = targets.iter().filter(|target| {
-            let document = target.document.as_ref();
-            document.is_some_and(|document| NumberFacts::of(document).is_live_number())
-        });
-        for target in live {
-            for database in number_databases_of(&target.id) {
-                numbers.add(database, &target.id);
-            }
-        }
-        let read = numbers
-            .read(|database, ids| self.present(database, ids).boxed())
-            .await?;
-        let mut others: HashMap<&str, OtherSide<Numbers>> = HashMap::new();
-        for one in read {
-            let other = others
-                .entry(one.id)
-                .or_insert_with(|| Ok(Numbers::default()));
-            match (one.found, other) {
-                (Ok(Some(document)), Ok(other)) => {
-                    let facts = NumberFacts::of(&document);
-                    let source = source_in_number_database(&one.database, one.id, &facts);
-                    other.elsewhere.add(source, self.account);
-                    other.conflicted |= facts.has_conflicts;
-                    other.odd |= source == Source::OddlyAssigned;
-                }
-                (Err(failed), other) => *other = Err(failed),
-                (Ok(_), _) => {}
-            }
-        }
-        let mut all = Vec::with_capacity(targets.len());
-        for target in targets {
-            let other = others.remove(target.id.as_str());
-            let other = other.unwrap_or_else(|| Ok(Numbers::default()));
-            self.warn_odd(target, &other).await;
-            all.push(other);
+        let all = numbers_of(self.run, self.account, targets).await?;
+        for (target, numbers) in targets.iter().zip(&all) {
+            self.warn_odd(target, numbers).await;
         }
         Ok(all)
     }
@@ -107,18 +112,6 @@ impl Reconciler for FormerCopies<'_> {
 }
 
 impl FormerCopies<'_> {
-    /// Documents of a number database. A database that does not exist has none.
-    async fn present(
-        &self,
-        database: &DatabaseName,
-        ids: &[&str],
-    ) -> Result<Vec<Option<Document>>, Error> {
-        match self.run.present(database, ids).await {
-            Err(error) if error.kind() == Kind::DatabaseNotFound => Ok(vec![None; ids.len()]),
-            found => found,
-        }
-    }
-
     /// Warns of a copy that is kept because an assignment is odd, although it may be a former copy.
     async fn warn_odd(&self, target: &Target, numbers: &OtherSide<Numbers>) {
         let (Some(copy), Ok(numbers)) = (&target.document, numbers) else {
@@ -134,5 +127,62 @@ impl FormerCopies<'_> {
             );
             self.run.reporter.warn(line).await;
         }
+    }
+}
+
+/// The documents of targets in the number databases that may hold them.
+async fn numbers_of(
+    run: &Run,
+    account: AccountId,
+    targets: &[Target],
+) -> Result<Vec<OtherSide<Numbers>>, Error> {
+    let mut numbers = Lookup::default();
+    let live = targets.iter().filter(|target| {
+        let document = target.document.as_ref();
+        document.is_some_and(|document| NumberFacts::of(document).is_live_number())
+    });
+    for target in live {
+        for database in number_databases_of(&target.id) {
+            numbers.add(database, &target.id);
+        }
+    }
+    let read = numbers
+        .read(|database, ids| present(run, database, ids).boxed())
+        .await?;
+    let mut others: HashMap<&str, OtherSide<Numbers>> = HashMap::new();
+    for one in read {
+        let other = others
+            .entry(one.id)
+            .or_insert_with(|| Ok(Numbers::default()));
+        match (one.found, other) {
+            (Ok(Some(document)), Ok(other)) => {
+                let facts = NumberFacts::of(&document);
+                let source = source_in_number_database(&one.database, one.id, &facts);
+                other.elsewhere.add(source, account);
+                other.conflicted |= facts.has_conflicts;
+                other.odd |= source == Source::OddlyAssigned;
+            }
+            (Err(failed), other) => *other = Err(failed),
+            (Ok(_), _) => {}
+        }
+    }
+    let mut all = Vec::with_capacity(targets.len());
+    for target in targets {
+        let other = others.remove(target.id.as_str());
+        let other = other.unwrap_or_else(|| Ok(Numbers::default()));
+        all.push(other);
+    }
+    Ok(all)
+}
+
+/// Documents of a number database. A database that does not exist has none.
+async fn present(
+    run: &Run,
+    database: &DatabaseName,
+    ids: &[&str],
+) -> Result<Vec<Option<Document>>, Error> {
+    match run.present(database, ids).await {
+        Err(error) if error.kind() == Kind::DatabaseNotFound => Ok(vec![None; ids.len()]),
+        found => found,
     }
 }

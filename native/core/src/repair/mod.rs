@@ -13,7 +13,7 @@ pub(crate) use account_copies::{
     Assignment, Copies, CopySource, copy_to_account, copy_to_accounts,
 };
 pub(crate) use fill::{AccountNumbers, Others, fill};
-pub(crate) use former_copies::{FormerCopies, wrong_copies};
+pub(crate) use former_copies::{FormerCopies, MisplacedCopies, wrong_copies};
 pub(crate) use migration::Migration;
 pub(crate) use number_copies::NumberCopies;
 pub(crate) use number_database::{Known, create, known};
