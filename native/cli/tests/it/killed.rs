@@ -569,10 +569,7 @@ fn run_cases<S: Strategy<Value = Case>>(usual: u64, stream: u8, strategy: fn() -
                     Ok(()) => {}
                     Err(TestError::Fail(reason, case)) => panic!(
                         "seed {seed}: {:?} of {} {:?} truncated {:?}\n{reason}",
-                        case.killed,
-                        case.given,
-                        case.points,
-                        case.truncated,
+                        case.killed, case.given, case.points, case.truncated,
                     ),
                     Err(other) => panic!("seed {seed}: {other}"),
                 }

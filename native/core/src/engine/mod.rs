@@ -49,4 +49,4 @@ pub(crate) use run::{Changes, Run, UndoneRun};
 pub(crate) use scan::may_be_a_number;
 pub use settings::{AuditSettings, Lock, Settings};
 pub(crate) use steps::milliseconds_since;
-pub(crate) use withhold::Withhold;
+pub(crate) use withhold::{DeleteLimit, Withhold};

@@ -1,15 +1,17 @@
 //! Changes that a run does not make as it decides them: those of a dry run and of a plan, and deletions until all are known.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use document::Change;
+use document::{Change, Document};
 
 use super::apply::{Applying, End};
+use super::max_delete::MaxDelete;
+use super::planning::unreadable;
 use super::run::Run;
 use super::write::after;
 use crate::journal::{Intent, Spool, Steps};
-use crate::kazoo::DatabaseName;
-use crate::report::Outcome;
+use crate::kazoo::{DatabaseName, NUMBER_MANAGER};
+use crate::report::{Frontend, Outcome};
 use couchdb::Error;
 
 /// The changes that a run does not make as it decides them.
@@ -31,7 +33,19 @@ pub(crate) enum Withhold {
 #[derive(Debug)]
 pub(crate) struct Withheld {
     what: Withhold,
+    limit: OnceLock<Option<MaxDelete>>,
     held: Mutex<Held>,
+}
+
+/// The limit of deletions of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeleteLimit {
+    /// It has none.
+    None,
+    /// This one, which the operator set.
+    Given(MaxDelete),
+    /// That of the system config, else this one.
+    Configured(Option<MaxDelete>),
 }
 
 #[derive(Debug)]
@@ -49,11 +63,21 @@ enum Fate {
 }
 
 impl Withheld {
-    pub(super) fn new(what: Withhold) -> Self {
+    pub(super) fn new(what: Withhold, limit: DeleteLimit) -> Self {
         Self {
             what,
+            limit: match limit {
+                DeleteLimit::None => None.into(),
+                DeleteLimit::Given(limit) => Some(limit).into(),
+                DeleteLimit::Configured(_) => OnceLock::new(),
+            },
             held: Mutex::new(Held::NotYet),
         }
+    }
+
+    /// The most documents that the run may delete.
+    pub(super) fn limit(&self) -> Option<MaxDelete> {
+        self.limit.get().copied().flatten()
     }
 
     /// Whether the changes become a plan.
@@ -71,7 +95,9 @@ impl Withheld {
             Withhold::Announced => Fate::Announced,
             Withhold::Plan => Fate::Held { is_counted: true },
             Withhold::Everything if !released => Fate::Held { is_counted: false },
-            Withhold::Deletions if !released && change.after().is_none() => {
+            Withhold::Deletions
+                if !released && change.after().is_none() && self.limit().is_some() =>
+            {
                 Fate::Held { is_counted: false }
             }
             Withhold::Nothing | Withhold::Everything | Withhold::Deletions => Fate::Made,
@@ -89,6 +115,21 @@ impl Withheld {
         Ok(spool)
     }
 
+    /// A document as the withheld changes leave it. `None`: none changes it; the inner `None`: it is deleted.
+    fn planned(
+        &self,
+        database: &DatabaseName,
+        id: &str,
+    ) -> Result<Option<Option<Document>>, Error> {
+        let spool = match &*self.held() {
+            Held::Changes(spool) => spool.clone(),
+            Held::NotYet | Held::Released => return Ok(None),
+        };
+        let last = spool.last(database.plain(), id);
+        let last = last.map_err(|error| unreadable(&error))?;
+        Ok(last.map(|step| step.after))
+    }
+
     fn has(&self, database: &DatabaseName) -> bool {
         match &*self.held() {
             Held::Changes(spool) => spool.has(database.plain()),
@@ -98,6 +139,30 @@ impl Withheld {
 }
 
 impl Run {
+    /// Reads the limit of deletions from the system config, if the operator set none. The line that refuses the run, if it cannot
+    /// be used.
+    pub(crate) async fn read_delete_limit(&self) -> Result<Option<String>, Error> {
+        let DeleteLimit::Configured(usual) = self.delete_limit else {
+            return Ok(None);
+        };
+        let configured = self.cluster.max_delete().await?;
+        match configured.map(|json| MaxDelete::of_json(&json)).transpose() {
+            Ok(limit) => {
+                self.withheld.limit.get_or_init(|| limit.or(usual));
+                Ok(None)
+            }
+            Err(expected) => {
+                let given = match self.settings.frontend {
+                    Frontend::CommandLine => "--max-delete",
+                    Frontend::Erlang => "{max_delete, LIMIT} in the application environment",
+                };
+                Ok(Some(format!(
+                    "error: cannot use max_delete of system_config/{NUMBER_MANAGER}: {expected}; nothing is done; {given} goes before it"
+                )))
+            }
+        }
+    }
+
     /// Whether the run writes nothing at present.
     pub(crate) fn writes_nothing(&self) -> bool {
         match self.withheld.what {
@@ -105,6 +170,24 @@ impl Run {
             Withhold::Everything => !matches!(*self.withheld.held(), Held::Released),
             Withhold::Nothing | Withhold::Deletions => false,
         }
+    }
+
+    /// A document that was read, as the changes that the run withholds leave it: with their fields, and the attachments that were
+    /// read.
+    pub(crate) fn as_withheld(
+        &self,
+        database: &DatabaseName,
+        read: Option<Document>,
+    ) -> Result<Option<Document>, Error> {
+        const ATTACHMENTS: &str = "_attachments";
+        let Some(read) = read else {
+            return Ok(None);
+        };
+        Ok(match self.withheld.planned(database, read.id())? {
+            None => Some(read),
+            Some(None) => None,
+            Some(Some(planned)) => Some(planned.edited(&[(ATTACHMENTS, read.get(ATTACHMENTS))])),
+        })
     }
 
     /// Ends withholding. The changes that were withheld, if there are any.

@@ -243,18 +243,12 @@ impl Steps {
 
     /// Counts the documents by what happens to them.
     pub(crate) fn counts(&self) -> PlanCounts {
-        let mut counts = PlanCounts::default();
-        for steps in self.databases.values().flat_map(BTreeMap::values) {
-            let before = steps.first().is_some_and(|first| first.before);
-            let after = steps.last().is_some_and(|last| last.after);
-            match (before, after) {
-                (false, true) => counts.created += 1,
-                (true, true) => counts.updated += 1,
-                (true, false) => counts.deleted += 1,
-                (false, false) => {}
-            }
-        }
-        counts
+        counts(self.databases.values())
+    }
+
+    /// Counts the documents of one database (plain name) by what happens to them.
+    pub(crate) fn counts_of(&self, database: &str) -> PlanCounts {
+        counts(self.databases.get(database))
     }
 
     /// Keeps only so many documents, the first by database and id.
@@ -267,6 +261,7 @@ impl Steps {
             left = left.saturating_sub(documents.len());
         }
         self.databases.retain(|_, documents| !documents.is_empty());
+        self.prune_created();
     }
 
     /// The databases (plain names) that a plan creates.
@@ -317,29 +312,55 @@ impl Steps {
         steps
             .into_iter()
             .flatten()
-            .map(|step| self.step(step, database, id))
+            .map(|step| step.read(&self.file, database, id))
             .collect()
     }
 
-    fn step(&self, step: &StepPlace, database: &str, id: &str) -> io::Result<Step> {
+    /// Keeps only databases with changes in the list of databases to create.
+    fn prune_created(&mut self) {
+        let databases = &self.databases;
+        self.created.retain(|name| databases.contains_key(name));
+    }
+}
+
+impl StepPlace {
+    /// Reads the step from its file.
+    pub(super) fn read(&self, file: &File, database: &str, id: &str) -> io::Result<Step> {
         let changed = || {
             io::Error::new(
                 ErrorKind::InvalidData,
                 "the journal has changed while it was read",
             )
         };
-        let Place { offset, length } = step.place;
+        let Place { offset, length } = self.place;
         let mut line = vec![0; usize::try_from(length).map_err(|_| changed())?];
-        self.file.read_exact_at(&mut line, offset)?;
+        file.read_exact_at(&mut line, offset)?;
         let line = String::from_utf8(line).map_err(|_| changed())?;
         match Record::read(&line) {
             Some(Record::Intent(entry)) if entry.database == database && entry.id == id => {
-                let rev = step.rev.as_deref().map(Revision::parse);
+                let rev = self.rev.as_deref().map(Revision::parse);
                 step_of(entry, rev).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
             }
             _ => Err(changed()),
         }
     }
+}
+
+fn counts<'a>(
+    databases: impl IntoIterator<Item = &'a BTreeMap<Box<str>, Vec<StepPlace>>>,
+) -> PlanCounts {
+    let mut counts = PlanCounts::default();
+    for steps in databases.into_iter().flat_map(BTreeMap::values) {
+        let before = steps.first().is_some_and(|first| first.before);
+        let after = steps.last().is_some_and(|last| last.after);
+        match (before, after) {
+            (false, true) => counts.created += 1,
+            (true, true) => counts.updated += 1,
+            (true, false) => counts.deleted += 1,
+            (false, false) => {}
+        }
+    }
+    counts
 }
 
 fn step_of(entry: PlannedWrite, rev: Option<Revision>) -> Result<Step, NotAnObject> {

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::reader::{Place, StepPlace, Steps};
 use super::{Intent, Journals};
 use crate::operation;
+use crate::plan::Step;
 use couchdb::{Error, Kind};
 
 /// Changes that are not made yet. The file disappears with the process.
@@ -82,6 +83,24 @@ impl Spool {
     /// Whether it has changes in this database (plain name).
     pub(crate) fn has(&self, database: &str) -> bool {
         self.spooled().databases.contains_key(database)
+    }
+
+    /// The last change of a document. `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written or read.
+    pub(crate) fn last(&self, database: &str, id: &str) -> io::Result<Option<Step>> {
+        let mut spooled = self.spooled();
+        let Spooled {
+            file, databases, ..
+        } = &mut *spooled;
+        let steps = databases.get(database).and_then(|all| all.get(id));
+        let (Some(step), Some(file)) = (steps.and_then(|steps| steps.last()), file) else {
+            return Ok(None);
+        };
+        file.flush()?;
+        step.read(file.get_ref(), database, id).map(Some)
     }
 
     fn spooled(&self) -> MutexGuard<'_, Spooled> {

@@ -164,13 +164,18 @@ impl Reconciler for AccountCopies<'_> {
             .read(|from, ids| run.documents(from, ids, attachments).boxed())
             .await?;
         for one in read {
-            let source = one.found.map(|found| {
-                let source = found.present();
-                match source.filter(|source| self.is_source(&one.database, source)) {
-                    Some(source) => CopyOf::Read(self.as_planned(source)),
-                    None => CopyOf::Nothing,
+            let source = match one.found {
+                Ok(found) => {
+                    let source = self.run.as_withheld(&one.database, found.present())?;
+                    Ok(
+                        match source.filter(|source| self.is_source(&one.database, source)) {
+                            Some(source) => CopyOf::Read(self.as_planned(source)),
+                            None => CopyOf::Nothing,
+                        },
+                    )
                 }
-            });
+                Err(failed) => Err(failed),
+            };
             sources.insert(one.id, source);
         }
         let source_of = |target: &Target| {
