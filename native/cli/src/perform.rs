@@ -275,6 +275,16 @@ fn lock(options: &Options) -> Lock {
     }
 }
 
+/// The options without which a printed command finds other plans and runs, or another server. A password is in no output.
+fn repeated_options(options: &Options) -> Vec<String> {
+    let journal = options.journal.as_ref();
+    let journal = journal.map(|folder| ["--journal".to_owned(), folder.display().to_string()]);
+    let address = options.address.couchdb.as_ref();
+    let address = address.filter(|url| !url.contains('@'));
+    let address = address.map(|url| ["--couchdb".to_owned(), url.clone()]);
+    [address, journal].into_iter().flatten().flatten().collect()
+}
+
 fn settings(options: &Options) -> Settings {
     let mut settings = Settings {
         dry_run: options.dry_run,
@@ -292,6 +302,7 @@ fn settings(options: &Options) -> Settings {
             accepted: options.audit.ignore.clone(),
             streams: options.audit.format == Some(AuditFormat::Jsonl),
         },
+        repeated_options: repeated_options(options),
         frontend: Frontend::CommandLine,
         place: format!("process {}", std::process::id()),
         ..Settings::default()

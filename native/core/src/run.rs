@@ -106,7 +106,7 @@ async fn run_to_end(job: Job, id: String) -> Finished {
     let summary = summary(&run, job.function, started);
     run.steps.end(&summary);
     // A stopped run counts as interrupted: the next conversion completes it.
-    if answer.is_ok() {
+    if answer.as_ref().err().is_none_or(is_stop) {
         run.end_journal(&summary).await;
     }
     let lost = match lock {
@@ -171,11 +171,18 @@ async fn all_changes(
     reconciles_services: bool,
 ) -> Result<Answer, Error> {
     let answer = command.start(run).await?;
-    run.make_withheld().await?;
-    if reconciles_services {
+    let made = run.make_withheld().await;
+    // A run that stops before its deletions has made its other changes.
+    if reconciles_services && made.as_ref().err().is_none_or(is_stop) {
         run.reconcile_services().await?;
     }
+    made?;
     Ok(answer)
+}
+
+/// Whether a run ends because it would change too much.
+fn is_stop(error: &Error) -> bool {
+    error.operation() == operation::BRAKE
 }
 
 fn summary(run: &Run, function: String, started: Instant) -> Summary {
@@ -309,6 +316,10 @@ enum Startup {
 async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Startup, Error> {
     if let Some(answer) = command.check(run).await? {
         return Ok(Startup::Answered(answer));
+    }
+    if let Some(line) = run.read_delete_limit().await? {
+        let because = Refused::Brake;
+        return Ok(Startup::Answered(Answer::Refused { because, line }));
     }
     if command.scope().is_some() && !run.settings.dry_run {
         run.check_journal()?;

@@ -1,5 +1,5 @@
 //! A run that is killed at any point: its journal can undo it, and a second run ends in the same
-//! state as an undisturbed one.
+//! state as an undisturbed one. The run is a command, the undo of one, or the apply of a plan.
 //!
 //! The real program runs through a proxy and is killed with SIGKILL: when it sends a request, after
 //! the server acted and before the answer arrives, after a random time, and when its journal has a
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{ProgramRun, program};
 use futures::future::BoxFuture;
+use kazoo_numbers::command::{CommandSpec, Effect, commands};
+use kazoo_numbers::lease::Scope;
 use kazoo_numbers_faults::{Exchange, Interceptor, ParsedRequest, Proxy, Schedule};
 use kazoo_numbers_generator::Cluster;
 use kazoo_numbers_model::{self as model, Argument, Call, arbitrary};
@@ -68,24 +70,36 @@ fn point() -> impl Strategy<Value = Point> {
     ]
 }
 
+/// The run that is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KilledRun {
+    Command,
+    /// The undo of the command.
+    Undo,
+    /// The apply of a plan of the command.
+    Apply,
+}
+
 /// Two points to kill at, and the lost part of the first journal: a fraction of the unsynced data,
 /// in thousandths.
 #[derive(Clone, Debug)]
 struct Case {
     cluster: Cluster,
     given: Call,
-    /// Whether the killed run is an undo of the command.
-    undoing: bool,
+    killed: KilledRun,
     points: [Point; 2],
     truncated: Option<usize>,
 }
 
-/// The manual's functions that write, with equal probability, on clusters in which they change
-/// something.
-fn cases() -> impl Strategy<Value = Case> {
+/// The manual's functions of which these are killed, with equal probability, on clusters in which
+/// they change something.
+fn cases_of(
+    has_case: fn(&str) -> bool,
+    killed: impl Strategy<Value = KilledRun>,
+) -> impl Strategy<Value = Case> {
     let functions: Vec<_> = model::FUNCTIONS
         .into_iter()
-        .filter(|(name, _)| *name != "carrier_module_usage")
+        .filter(|(name, _)| has_case(name))
         .collect();
     let work = select(functions).prop_flat_map(|(name, arity)| {
         prop_oneof![
@@ -103,17 +117,35 @@ fn cases() -> impl Strategy<Value = Case> {
     });
     (
         work,
-        proptest::bool::weighted(0.15),
+        killed,
         [point(), point()],
         proptest::option::weighted(0.4, 0..1000_usize),
     )
-        .prop_map(|((cluster, given), undoing, points, truncated)| Case {
+        .prop_map(|((cluster, given), killed, points, truncated)| Case {
             cluster,
             given,
-            undoing,
+            killed,
             points,
             truncated,
         })
+}
+
+/// Commands, and now and then their undo.
+fn commands_and_undos() -> impl Strategy<Value = Case> {
+    let killed = proptest::bool::weighted(0.15).prop_map(|undoing| match undoing {
+        true => KilledRun::Undo,
+        false => KilledRun::Command,
+    });
+    cases_of(|name| name != "carrier_module_usage", killed)
+}
+
+/// Plans of all commands that have one.
+fn applied_plans() -> impl Strategy<Value = Case> {
+    let has_plan = |name: &str| {
+        let mut all = commands();
+        all.any(|spec| spec.name == name && spec.is_planned && spec.effect != Effect::Reads)
+    };
+    cases_of(has_plan, Just(KilledRun::Apply))
 }
 
 /// The words of a call's command line. None for a call with an empty list, which has no words.
@@ -177,13 +209,14 @@ impl JournalFolder {
 
     /// The journals, sorted by run.
     fn journals(&self) -> BTreeSet<PathBuf> {
+        self.files("journal")
+    }
+
+    fn files(&self, extension: &str) -> BTreeSet<PathBuf> {
         fs::read_dir(self.0.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|extension| extension == "journal")
-            })
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
             .collect()
     }
 
@@ -209,8 +242,9 @@ impl JournalFolder {
     }
 }
 
-fn run_of(journal: &Path) -> String {
-    journal.file_stem().unwrap().to_str().unwrap().to_owned()
+/// The id of the run or plan in a file.
+fn id_of(file: &Path) -> String {
+    file.file_stem().unwrap().to_str().unwrap().to_owned()
 }
 
 /// Truncates a journal after its last synced line, which preceded the last request, and adds part
@@ -261,9 +295,13 @@ impl ProxiedProgram {
     fn program(&self, folder: &JournalFolder, words: &[String]) -> Command {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut program = program(&["--journal", folder.0.path().to_str().unwrap()]);
-        // The next run must not wait until the killed run's lease expires.
+        let takes_lock =
+            |spec: &CommandSpec| spec.name == words[0] && spec.scope == Some(Scope::Exclusive);
+        if commands().any(takes_lock) {
+            // The next run must not wait until the killed run's lease expires.
+            program.arg("--no-lock");
+        }
         program
-            .arg("--no-lock")
             .arg(words[0])
             .arg("--")
             .args(&words[1..])
@@ -371,11 +409,21 @@ impl CaseStart {
         let (made, _) = server.server.set(&case.cluster).await;
         let mut words = words(&case.given).unwrap();
         let mut start = made.clone();
-        if case.undoing {
-            server.run(&folder, &words).await;
-            start = server.read().await;
-            let journal = folder.journals().pop_first();
-            words = vec!["undo".to_owned(), run_of(&journal.unwrap())];
+        match case.killed {
+            KilledRun::Command => {}
+            KilledRun::Undo => {
+                server.run(&folder, &words).await;
+                start = server.read().await;
+                let journal = folder.journals().pop_first();
+                words = vec!["undo".to_owned(), id_of(&journal.unwrap())];
+            }
+            KilledRun::Apply => {
+                words.insert(0, "plan".to_owned());
+                let planned = server.run(&folder, &words).await;
+                let plan = folder.files("plan").pop_first();
+                let plan = plan.unwrap_or_else(|| panic!("{}{}", planned.out, planned.err));
+                words = vec!["apply".to_owned(), id_of(&plan)];
+            }
         }
         Self {
             folder,
@@ -400,7 +448,14 @@ async fn killed_and_undone(
         truncate(journal, part);
         figures.truncated.fetch_add(1, Ordering::Relaxed);
     }
-    let output = undo(server, figures, &at.folder, journal, killed).await?;
+    // A truncated journal may begin no run.
+    let name = match &journal {
+        Some(_) if case.killed == KilledRun::Apply && case.truncated.is_none() => {
+            Some("last".to_owned())
+        }
+        journal => journal.as_deref().map(id_of),
+    };
+    let output = undo(server, figures, &at.folder, name, killed).await?;
     let differences = same(&at.start, &server.read().await);
     prop_assert!(
         differences.is_empty(),
@@ -424,20 +479,28 @@ async fn killed_and_repeated(
     let again = server.run(&at.folder, &at.words).await;
     let rest = at.folder.begun_since(&known);
     let end = server.read().await;
-    let differences = if case.undoing {
-        same(&at.made, &end)
-    } else {
-        let wanted = model::run(&at.made, &case.given, model::Now::marker()).cluster;
-        model::same_end_state(&wanted, &end, started, unix_seconds())
+    let differences = match case.killed {
+        KilledRun::Undo => same(&at.made, &end),
+        KilledRun::Command | KilledRun::Apply => {
+            let wanted = model::run(&at.made, &case.given, model::Now::marker()).cluster;
+            model::same_end_state(&wanted, &end, started, unix_seconds())
+        }
     };
     prop_assert!(
         differences.is_empty(),
-        "killed and repeated: {differences:#?}\n{}",
-        again.out
+        "killed and repeated: {differences:#?}\n{}{}",
+        again.out,
+        again.err
     );
+    if case.killed == KilledRun::Apply {
+        // It recognises all changes of the killed run as its own.
+        prop_assert_eq!(again.status, 0, "{}{}", again.out, again.err);
+    }
     // Then undoes everything, the last run first.
-    undo(server, figures, &at.folder, rest, false).await?;
-    undo(server, figures, &at.folder, half, killed).await?;
+    for (journal, killed) in [(rest, false), (half, killed)] {
+        let run = journal.as_deref().map(id_of);
+        undo(server, figures, &at.folder, run, killed).await?;
+    }
     let differences = same(&at.start, &server.read().await);
     prop_assert!(differences.is_empty(), "all undone: {differences:#?}");
     Ok(())
@@ -448,31 +511,43 @@ async fn undo(
     server: &ProxiedProgram,
     figures: &KillStatistics,
     folder: &JournalFolder,
-    journal: Option<PathBuf>,
+    run: Option<String>,
     killed: bool,
 ) -> Result<String, TestCaseError> {
-    let Some(journal) = journal else {
+    let Some(run) = run else {
         return Ok("no journal".to_owned());
     };
     figures.writing.fetch_add(killed.into(), Ordering::Relaxed);
-    let undone = server
-        .run(folder, &["undo".to_owned(), run_of(&journal)])
-        .await;
+    let undone = server.run(folder, &["undo".to_owned(), run]).await;
+    let journals = || -> Vec<String> {
+        let all = folder.journals().into_iter();
+        all.map(|path| fs::read_to_string(path).unwrap()).collect()
+    };
     prop_assert_eq!(
         undone.status,
         0,
-        "{}{}\n{}",
+        "{}{}\n{:#?}",
         undone.out,
         undone.err,
-        fs::read_to_string(&journal).unwrap()
+        journals()
     );
     Ok(undone.out)
 }
 
 #[test]
 fn killed_run_can_be_undone_and_repeated() {
+    run_cases(136, 9, commands_and_undos);
+}
+
+#[test]
+fn killed_apply_can_be_undone_and_repeated() {
+    run_cases(40, 10, applied_plans);
+}
+
+/// Runs the cases on several threads. `stream` keeps the cases of two tests apart.
+fn run_cases<S: Strategy<Value = Case>>(usual: u64, stream: u8, strategy: fn() -> S) {
     let began = Instant::now();
-    let count = cases::count(136).div_ceil(THREADS);
+    let count = cases::count(usual).div_ceil(THREADS);
     let first = cases::seed();
     let figures = KillStatistics::default();
     std::thread::scope(|scope| {
@@ -486,18 +561,15 @@ fn killed_run_can_be_undone_and_repeated() {
                     .build()
                     .unwrap();
                 let server = runtime.block_on(ProxiedProgram::new());
-                let outcome = cases::runner(count, seed, 9).run(&self::cases(), |case| {
+                let outcome = cases::runner(count, seed, stream).run(&strategy(), |case| {
                     runtime.block_on(check(&server, figures, &case))
                 });
                 runtime.block_on(server.server.end());
                 match outcome {
                     Ok(()) => {}
                     Err(TestError::Fail(reason, case)) => panic!(
-                        "seed {seed}: {}{} {:?} truncated {:?}\n{reason}",
-                        if case.undoing { "undo of " } else { "" },
-                        case.given,
-                        case.points,
-                        case.truncated,
+                        "seed {seed}: {:?} of {} {:?} truncated {:?}\n{reason}",
+                        case.killed, case.given, case.points, case.truncated,
                     ),
                     Err(other) => panic!("seed {seed}: {other}"),
                 }

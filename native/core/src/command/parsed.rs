@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::prepared::Prepared;
 use super::spec::{Brake, CommandSpec};
 use crate::commands::Answer;
-use crate::engine::{Changes, MaxDelete, Planned, Run, Settings, Withhold};
+use crate::engine::{Changes, DeleteLimit, MaxDelete, Planned, Run, Settings, Withhold};
 use crate::lease::Scope;
 use couchdb::Error;
 
@@ -47,17 +47,21 @@ impl Command {
     pub(crate) fn changes(&self, settings: &Settings) -> Changes {
         let (spec, scope) = self.planned.unwrap_or((self.spec, self.scope()));
         let usual = (spec.brake == Brake::Always).then_some(MaxDelete::USUAL);
-        let max_delete = settings.max_delete.or(usual);
         let is_limited = settings.max_changes.is_some() || settings.limit.is_some();
         let is_braked = spec.brake != Brake::Never;
         let withhold = match () {
             () if settings.dry_run => Withhold::Announced,
             () if self.planned.is_some() => Withhold::Plan,
             () if is_braked && is_limited => Withhold::Everything,
-            () if is_braked && spec.deletes_documents() && max_delete.is_some() => {
-                Withhold::Deletions
-            }
+            () if is_braked && spec.deletes_documents() => Withhold::Deletions,
             () => Withhold::Nothing,
+        };
+        let delete_limit = match (withhold, settings.max_delete) {
+            (Withhold::Everything | Withhold::Deletions, Some(given)) => DeleteLimit::Given(given),
+            (Withhold::Everything | Withhold::Deletions, None) if spec.deletes_documents() => {
+                DeleteLimit::Configured(usual)
+            }
+            _ => DeleteLimit::None,
         };
         Changes {
             withhold,
@@ -66,7 +70,7 @@ impl Command {
                 is_exclusive: scope == Some(Scope::Exclusive),
                 reconciles_services: spec.reconciles_services,
             }),
-            max_delete,
+            delete_limit,
         }
     }
 

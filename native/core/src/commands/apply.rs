@@ -60,6 +60,9 @@ pub(crate) async fn apply(run: &Arc<Run>, plan: &Plan, stale: Stale) -> Result<A
         let server = run.cluster.server(Some(&name)).await?;
         if !server.exists(&name).await? {
             create(run, &name).await?;
+        } else if name.classification() == Classification::Numbers {
+            // An apply that created it may have been killed before it wrote the design document.
+            crate::repair::complete(run, &name).await?;
         }
     }
     run.replay(steps, MAKE_PLANNED).await?;

@@ -6,7 +6,7 @@ use super::answer::{Answer, FAILED, Returned};
 use crate::engine::{Run, unreadable};
 use crate::journal::{Plan, PlanCounts, Steps};
 use crate::kazoo::DatabaseName;
-use crate::report::{Frontend, PlanView, whole};
+use crate::report::{PlanView, whole};
 use crate::selection::Detail;
 use couchdb::Error;
 
@@ -109,14 +109,13 @@ pub(crate) async fn finish(run: &Run) -> Result<Answer, Error> {
     let saved = run.save_plan(&steps, counts).await?;
     print(run, &steps, counts, Detail::Totals).await?;
     let name = saved.name();
-    let call = |function: &str| match run.settings.frontend {
-        Frontend::CommandLine => format!("kazoo-numbers {function} {name}"),
-        Frontend::Erlang => format!("sup kazoo_numbers_maintenance {function} {name}"),
-    };
     for line in [
         format!("plan {name} is saved"),
-        format!("show each document: {} full", call("show_plan")),
-        format!("apply it: {}", call("apply")),
+        format!(
+            "show each document: {}",
+            run.call_line(&["show_plan", &name, Detail::FULL])
+        ),
+        format!("apply it: {}", run.call_line(&["apply", &name])),
     ] {
         run.reporter.output(line).await;
     }

@@ -139,6 +139,12 @@ impl Cluster {
             .cloned()
     }
 
+    /// The JSON of the limit of deletions in the system config.
+    pub(crate) async fn max_delete(&self) -> Result<Option<String>, Error> {
+        let read = self.system_config(|config| config.max_delete().map(str::to_owned));
+        Ok(read.await?.flatten())
+    }
+
     /// Reads a value from the system config; `None` if it has no document `number_manager`.
     pub(crate) async fn system_config<T>(
         &self,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use document::string;
+
 /// A run may delete this many documents without counting them against those that it looked at.
 const FEW: u64 = 100;
 
@@ -39,6 +41,20 @@ impl fmt::Display for MaxDelete {
             Self::Off => f.write_str("off"),
             Self::Count(count) => write!(f, "{count}"),
             Self::Percent(share) => write!(f, "{share}%"),
+        }
+    }
+}
+
+impl MaxDelete {
+    /// Reads a limit in JSON: a number, or a text as it is printed.
+    ///
+    /// # Errors
+    ///
+    /// It is not a limit.
+    pub(super) fn of_json(json: &str) -> Result<Self, NotALimit> {
+        match string(json) {
+            Some(text) => text.parse(),
+            None => json.parse().map(Self::Count).map_err(|_| NotALimit),
         }
     }
 }
@@ -95,6 +111,17 @@ mod tests {
         }
         for text in ["", "-1", "101%", "half", "12.5%", "5 %"] {
             assert_eq!(text.parse::<MaxDelete>(), Err(NotALimit), "{text}");
+        }
+        for (json, limit) in [
+            ("7", MaxDelete::Count(7)),
+            ("\"7\"", MaxDelete::Count(7)),
+            ("\"50%\"", MaxDelete::Percent(50)),
+            ("\"off\"", MaxDelete::Off),
+        ] {
+            assert_eq!(MaxDelete::of_json(json), Ok(limit));
+        }
+        for json in ["off", "0.5", "-1", "true", "{}", "[]", "\"half\""] {
+            assert_eq!(MaxDelete::of_json(json), Err(NotALimit), "{json}");
         }
     }
 }

@@ -51,4 +51,4 @@ pub(crate) use scan::may_be_a_number;
 pub use settings::{AuditSettings, Lock, Settings};
 pub(crate) use steps::milliseconds_since;
 pub(crate) use tasks::OfDatabase;
-pub(crate) use withhold::Withhold;
+pub(crate) use withhold::{DeleteLimit, Withhold};

@@ -1,5 +1,7 @@
 //! The end of a plan, and the changes that a run withheld until all were known.
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -7,6 +9,7 @@ use std::time::SystemTime;
 use super::replay::Rule;
 use super::run::Run;
 use crate::journal::{PlanCounts, PlanStart, RunStart, Steps, new_run_id, write_plan_file};
+use crate::kazoo::{DatabaseName, KazooDatabase};
 use crate::operation;
 use crate::plan::{Cause, is_planned_leaf, make_planned};
 use crate::report::Frontend;
@@ -30,6 +33,10 @@ impl Saved {
     /// The name that `apply` and `show_plan` accept.
     pub(crate) fn name(&self) -> String {
         match &self.file {
+            // Without a slash or a dot it would name a plan by its id.
+            Some(path) if path.components().count() == 1 => {
+                Path::new(".").join(path).display().to_string()
+            }
             Some(path) => path.display().to_string(),
             None => self.start.start.run.clone(),
         }
@@ -116,7 +123,7 @@ impl Run {
             return Ok(());
         };
         let counts = steps.counts();
-        if let Some(refusal) = self.brake(counts) {
+        if let Some(refusal) = self.brake(&steps, counts) {
             return Err(self.stopped(refusal, &steps, counts).await);
         }
         self.replay(Arc::new(steps), MAKE_PLANNED).await
@@ -137,16 +144,11 @@ impl Run {
         match self.save_plan(steps, counts).await {
             Ok(saved) => {
                 let name = saved.name();
-                error(format!("{refusal}; nothing of this was done")).hint(
-                    match self.settings.frontend {
-                        Frontend::CommandLine => format!(
-                            "it is saved as a plan: kazoo-numbers show_plan {name}; to do it: kazoo-numbers apply {name}"
-                        ),
-                        Frontend::Erlang => format!(
-                            "it is saved as a plan: sup kazoo_numbers_maintenance show_plan {name}; to do it: sup kazoo_numbers_maintenance apply {name}"
-                        ),
-                    },
-                )
+                error(format!("{refusal}; nothing of this was done")).hint(format!(
+                    "it is saved as a plan: {}; to do it: {}",
+                    self.call_line(&["show_plan", &name]),
+                    self.call_line(&["apply", &name])
+                ))
             }
             Err(failed) => error(format!(
                 "{refusal}; nothing of this was done, and the plan cannot be saved: {failed}"
@@ -154,15 +156,23 @@ impl Run {
         }
     }
 
+    /// The line that an operator types to call a function.
+    pub(crate) fn call_line(&self, words: &[&str]) -> String {
+        match self.settings.frontend {
+            Frontend::CommandLine => {
+                let options = self.settings.repeated_options.iter().map(String::as_str);
+                let words = words.iter().copied().chain(options);
+                // Fails for a NUL, which no argument of a program has.
+                let line = shlex::try_join(words).unwrap_or_default();
+                format!("kazoo-numbers {line}")
+            }
+            Frontend::Erlang => format!("sup kazoo_numbers_maintenance {}", words.join(" ")),
+        }
+    }
+
     /// Why these changes are too many for one run.
-    fn brake(&self, counts: PlanCounts) -> Option<String> {
-        let PlanCounts {
-            created,
-            updated,
-            deleted,
-            ..
-        } = counts;
-        let changes = created + updated + deleted;
+    fn brake(&self, steps: &Steps, counts: PlanCounts) -> Option<String> {
+        let (deleted, changes) = (counts.deleted, counts.changes());
         if let Some(most) = self.settings.max_changes
             && changes > most
         {
@@ -170,11 +180,25 @@ impl Run {
                 "this would change {changes} documents, more than --max-changes {most}"
             ));
         }
-        let decided = self.reporter.tally().decided_documents() + changes;
-        let seen = decided.max(self.looked_at.load(Ordering::Relaxed));
-        let is_too_much = self.max_delete.is_some_and(|max| max.stops(deleted, seen));
-        is_too_much
+        let max = self.withheld.limit()?;
+        let looked_at = self.looked_at.load(Ordering::Relaxed);
+        let seen = self.seen_beside_deletions(steps).max(looked_at);
+        max.stops(deleted, seen)
             .then(|| format!("this would delete {deleted} of the {seen} numbers that it looked at"))
+    }
+
+    /// The documents that the run has decided about, in databases of the kinds in which it would delete. A command that also
+    /// works on the other side would count a number twice.
+    fn seen_beside_deletions(&self, steps: &Steps) -> u64 {
+        let kind = |name: &str| {
+            DatabaseName::new(name).map(|name| std::mem::discriminant(&name.classification()))
+        };
+        let deletes = |name: &&str| steps.counts_of(name).deleted > 0;
+        let kinds: HashSet<_> = steps.databases().filter(deletes).map(kind).collect();
+        let is_seen = |name: &str| kinds.contains(&kind(name));
+        let held = steps.databases().filter(|name| is_seen(name));
+        let held: u64 = held.map(|name| steps.counts_of(name).changes()).sum();
+        self.reporter.tally().decided_documents(is_seen) + held
     }
 }
 

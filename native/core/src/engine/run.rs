@@ -10,13 +10,12 @@ use tracing::debug;
 
 use super::budget::Budget;
 use super::cluster::Cluster;
-use super::max_delete::MaxDelete;
 use super::once::OncePerKey;
 use super::planning::Planned;
 use super::services::Services;
 use super::settings::Settings;
 use super::steps::Steps;
-use super::withhold::{Withheld, Withhold};
+use super::withhold::{DeleteLimit, Withheld, Withhold};
 use crate::host::Host;
 use crate::journal::Journal;
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, Normaliser, gregorian_seconds};
@@ -62,8 +61,7 @@ pub(crate) struct Run {
     pub(super) looked_at: AtomicU64,
     /// The facts for a plan of this run. `None`: it makes no plan.
     pub(super) planned: Option<Planned>,
-    /// The most documents that it may delete.
-    pub(super) max_delete: Option<MaxDelete>,
+    pub(super) delete_limit: DeleteLimit,
     /// The totals, if the run is an audit.
     pub(crate) audited: OnceLock<Audited>,
 }
@@ -73,8 +71,7 @@ pub(crate) struct Changes {
     pub(crate) withhold: Withhold,
     /// The facts for a plan.
     pub(crate) planned: Option<Planned>,
-    /// The most documents that it may delete.
-    pub(crate) max_delete: Option<MaxDelete>,
+    pub(crate) delete_limit: DeleteLimit,
 }
 
 impl Run {
@@ -122,10 +119,10 @@ impl Run {
             indexes_are_slow: AtomicBool::new(false),
             journal: OnceCell::new(),
             steps: Steps::default(),
-            withheld: Withheld::new(changes.withhold),
             looked_at: AtomicU64::new(0),
+            withheld: Withheld::new(changes.withhold, changes.delete_limit),
             planned: changes.planned,
-            max_delete: changes.max_delete,
+            delete_limit: changes.delete_limit,
             audited: OnceLock::new(),
             id,
             function,

@@ -63,6 +63,8 @@ pub struct Settings {
     pub metrics: Option<PathBuf>,
     /// The settings of audits.
     pub audit: AuditSettings,
+    /// The options of the command line, with their values, that a printed command must repeat.
+    pub repeated_options: Vec<String>,
     /// The caller of commands; hints and examples use its syntax.
     pub frontend: Frontend,
 }
@@ -127,6 +129,7 @@ impl Default for Settings {
             report: None,
             metrics: None,
             audit: AuditSettings::default(),
+            repeated_options: Vec::new(),
             frontend: Frontend::default(),
         }
     }

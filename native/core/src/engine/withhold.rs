@@ -1,16 +1,17 @@
 //! Changes that a run does not make as it decides them: those of a dry run and of a plan, and deletions until all are known.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use document::Change;
 
 use super::apply::{Applying, End};
+use super::max_delete::MaxDelete;
 use super::run::Run;
 use super::write::after;
 use crate::journal::{Intent, Spool, Steps};
-use crate::kazoo::DatabaseName;
-use crate::report::Outcome;
+use crate::kazoo::{DatabaseName, NUMBER_MANAGER};
+use crate::report::{Frontend, Outcome};
 use couchdb::Error;
 
 /// The changes that a run does not make as it decides them.
@@ -32,9 +33,21 @@ pub(crate) enum Withhold {
 #[derive(Debug)]
 pub(crate) struct Withheld {
     what: Withhold,
+    limit: OnceLock<Option<MaxDelete>>,
     held: Mutex<Held>,
     /// Whether changes that are only announced are kept, too, because a later pass of the run reads them.
     keeps_announced: AtomicBool,
+}
+
+/// The limit of deletions of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeleteLimit {
+    /// It has none.
+    None,
+    /// This one, which the operator set.
+    Given(MaxDelete),
+    /// That of the system config, else this one.
+    Configured(Option<MaxDelete>),
 }
 
 #[derive(Debug)]
@@ -52,12 +65,22 @@ enum Fate {
 }
 
 impl Withheld {
-    pub(super) fn new(what: Withhold) -> Self {
+    pub(super) fn new(what: Withhold, limit: DeleteLimit) -> Self {
         Self {
             what,
+            limit: match limit {
+                DeleteLimit::None => None.into(),
+                DeleteLimit::Given(limit) => Some(limit).into(),
+                DeleteLimit::Configured(_) => OnceLock::new(),
+            },
             held: Mutex::new(Held::NotYet),
             keeps_announced: AtomicBool::new(false),
         }
+    }
+
+    /// The most documents that the run may delete.
+    pub(super) fn limit(&self) -> Option<MaxDelete> {
+        self.limit.get().copied().flatten()
     }
 
     /// Whether the changes become a plan.
@@ -75,7 +98,9 @@ impl Withheld {
             Withhold::Announced => Fate::Announced,
             Withhold::Plan => Fate::Held { is_counted: true },
             Withhold::Everything if !released => Fate::Held { is_counted: false },
-            Withhold::Deletions if !released && change.after().is_none() => {
+            Withhold::Deletions
+                if !released && change.after().is_none() && self.limit().is_some() =>
+            {
                 Fate::Held { is_counted: false }
             }
             Withhold::Nothing | Withhold::Everything | Withhold::Deletions => Fate::Made,
@@ -119,6 +144,30 @@ impl Withheld {
 }
 
 impl Run {
+    /// Reads the limit of deletions from the system config, if the operator set none. The line that refuses the run, if it cannot
+    /// be used.
+    pub(crate) async fn read_delete_limit(&self) -> Result<Option<String>, Error> {
+        let DeleteLimit::Configured(usual) = self.delete_limit else {
+            return Ok(None);
+        };
+        let configured = self.cluster.max_delete().await?;
+        match configured.map(|json| MaxDelete::of_json(&json)).transpose() {
+            Ok(limit) => {
+                self.withheld.limit.get_or_init(|| limit.or(usual));
+                Ok(None)
+            }
+            Err(expected) => {
+                let given = match self.settings.frontend {
+                    Frontend::CommandLine => "--max-delete",
+                    Frontend::Erlang => "{max_delete, LIMIT} in the application environment",
+                };
+                Ok(Some(format!(
+                    "error: cannot use max_delete of system_config/{NUMBER_MANAGER}: {expected}; nothing is done; {given} goes before it"
+                )))
+            }
+        }
+    }
+
     /// Whether the run writes nothing at present.
     pub(crate) fn writes_nothing(&self) -> bool {
         match self.withheld.what {

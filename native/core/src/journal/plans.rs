@@ -31,6 +31,13 @@ pub struct PlanCounts {
     pub failed: u64,
 }
 
+impl PlanCounts {
+    /// The documents that change.
+    pub fn changes(&self) -> u64 {
+        self.created + self.updated + self.deleted
+    }
+}
+
 /// A plan: its first and last line, and its file.
 #[derive(Debug)]
 pub struct Plan {

@@ -243,18 +243,12 @@ impl Steps {
 
     /// Counts the documents by what happens to them.
     pub(crate) fn counts(&self) -> PlanCounts {
-        let mut counts = PlanCounts::default();
-        for steps in self.databases.values().flat_map(BTreeMap::values) {
-            let before = steps.first().is_some_and(|first| first.before);
-            let after = steps.last().is_some_and(|last| last.after);
-            match (before, after) {
-                (false, true) => counts.created += 1,
-                (true, true) => counts.updated += 1,
-                (true, false) => counts.deleted += 1,
-                (false, false) => {}
-            }
-        }
-        counts
+        counts(self.databases.values())
+    }
+
+    /// Counts the documents of one database (plain name) by what happens to them.
+    pub(crate) fn counts_of(&self, database: &str) -> PlanCounts {
+        counts(self.databases.get(database))
     }
 
     /// Keeps only so many documents, the first by database and id.
@@ -267,6 +261,7 @@ impl Steps {
             left = left.saturating_sub(documents.len());
         }
         self.databases.retain(|_, documents| !documents.is_empty());
+        self.prune_created();
     }
 
     /// The databases (plain names) that a plan creates.
@@ -320,10 +315,16 @@ impl Steps {
             .map(|step| step.read(&self.file, database, id))
             .collect()
     }
+
+    /// Keeps only databases with changes in the list of databases to create.
+    fn prune_created(&mut self) {
+        let databases = &self.databases;
+        self.created.retain(|name| databases.contains_key(name));
+    }
 }
 
 impl StepPlace {
-    /// Reads the step.
+    /// Reads the step from its file.
     pub(super) fn read(&self, file: &File, database: &str, id: &str) -> io::Result<Step> {
         let changed = || {
             io::Error::new(
@@ -343,6 +344,23 @@ impl StepPlace {
             _ => Err(changed()),
         }
     }
+}
+
+fn counts<'a>(
+    databases: impl IntoIterator<Item = &'a BTreeMap<Box<str>, Vec<StepPlace>>>,
+) -> PlanCounts {
+    let mut counts = PlanCounts::default();
+    for steps in databases.into_iter().flat_map(BTreeMap::values) {
+        let before = steps.first().is_some_and(|first| first.before);
+        let after = steps.last().is_some_and(|last| last.after);
+        match (before, after) {
+            (false, true) => counts.created += 1,
+            (true, true) => counts.updated += 1,
+            (true, false) => counts.deleted += 1,
+            (false, false) => {}
+        }
+    }
+    counts
 }
 
 fn step_of(entry: PlannedWrite, rev: Option<Revision>) -> Result<Step, NotAnObject> {

@@ -54,6 +54,11 @@ impl<'a> SystemConfig<'a> {
         }
     }
 
+    /// The JSON of `max_delete`, the limit of deletions of a run. `null` counts as absent.
+    pub fn max_delete(&self) -> Option<&'a str> {
+        self.find(|section| section.get("max_delete").filter(|json| *json != "null"))
+    }
+
     /// The strings of `features.allow`.
     pub fn features_allowed(&self) -> Option<Vec<String>> {
         self.find(|section| {

@@ -16,6 +16,6 @@ pub(crate) use fill::{AccountNumbers, Others, fill};
 pub(crate) use former_copies::{FormerCopies, MisplacedCopies, wrong_copies};
 pub(crate) use migration::Migration;
 pub(crate) use number_copies::NumberCopies;
-pub(crate) use number_database::{Known, create, known};
+pub(crate) use number_database::{Known, complete, create, known};
 pub(crate) use orphans::{Orphans, Side};
 pub(crate) use used_by::{AccountUsage, AssignedUsage, usage_of, usages_of, warn_used_by_both};

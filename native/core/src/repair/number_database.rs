@@ -110,6 +110,14 @@ pub(crate) async fn create(run: &Run, database: &DatabaseName) -> Result<(), Err
     put_design(run, database).await
 }
 
+/// Puts the design document into a number database if it lacks it.
+pub(crate) async fn complete(run: &Run, database: &DatabaseName) -> Result<(), Error> {
+    match by_ids(run, database, &[]).await? {
+        Some(existing) if !existing.has_design => put_design(run, database).await,
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Puts the design document into a number database that lacks it.
 pub(super) async fn put_design(run: &Run, database: &DatabaseName) -> Result<(), Error> {
     if run.writes_nothing() {

@@ -143,10 +143,19 @@ impl Tally {
         self.figures().failures.clone()
     }
 
-    /// The documents that the run has decided about so far, failures included.
-    pub fn decided_documents(&self) -> u64 {
-        let (_, _, counts, _) = self.total();
-        counts.unchanged + counts.created + counts.updated + counts.deleted + counts.failed
+    /// The documents that the run has decided about so far in databases with these plain names, failures included.
+    pub fn decided_documents(&self, is_counted: impl Fn(&str) -> bool) -> u64 {
+        let figures = self.figures();
+        let databases = figures.databases.iter();
+        let counted = databases.filter(|(name, _)| is_counted(name.plain()));
+        let failures = figures.failures.by_database();
+        counted
+            .map(|(name, (_, counts))| {
+                let failed = failures.get(&name.encoded());
+                let failed = failed.map_or(0, super::DatabaseFailures::count);
+                counts.unchanged + counts.written() + failed
+            })
+            .sum()
     }
 
     /// The number of databases, the documents they delivered, the outcomes, and the failures.

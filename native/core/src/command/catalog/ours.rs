@@ -49,7 +49,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "repair",
         &[],
         "Repairs all drift of the whole cluster that can be decided, in the right order, and reports what is left to you.",
-        |_| answer!(run => repair::repair(&run, Vec::new())),
+        |_| answer!(run => repair::repair(run, Vec::new())),
     )
     .deletes()
     .exclusive()
