@@ -26,7 +26,7 @@ configured() ->
                                 ,all(fun natural/1, [time_between_db_ms, journal_keep_days, journal_keep_bytes, max_changes, limit])
                                 ,all(fun max_delete/1, [max_delete])
                                 ,all(fun word/1, [lock, log_level, fault])
-                                ,all(fun texts/1, [audit_kinds])
+                                ,all(fun texts/1, [audit_kinds, exclude])
                                 ])).
 
 all(Read, Keys) ->

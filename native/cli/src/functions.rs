@@ -7,6 +7,7 @@ use kazoo_numbers::command::{
 
 use crate::completion;
 use crate::options;
+use crate::word_file;
 
 /// A function with all its arities. The parameters of the shortest arity are required.
 struct Function {
@@ -117,10 +118,14 @@ fn about_form(spec: &CommandSpec) -> String {
 }
 
 /// The arguments of a function for the library. The values of a list parameter are one list.
-pub(crate) fn arguments(name: &str, matches: &ArgMatches) -> Vec<Argument> {
+///
+/// # Errors
+///
+/// A file of words cannot be read.
+pub(crate) fn arguments(name: &str, matches: &ArgMatches) -> Result<Vec<Argument>, String> {
     let all = functions();
     let Some(function) = all.iter().find(|function| function.name == name) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let mut arguments = Vec::new();
     for (at, parameter) in function
@@ -138,18 +143,18 @@ pub(crate) fn arguments(name: &str, matches: &ArgMatches) -> Vec<Argument> {
                 Some(Argument::Text(planned)) => planned.clone(),
                 _ => String::new(),
             };
-            arguments.extend(as_typed(&all, &planned, values.collect()));
+            arguments.extend(as_typed(&all, &planned, values.collect())?);
         } else if parameter.is_list() {
-            arguments.push(Argument::List(values.collect()));
+            arguments.push(Argument::List(word_file::expanded(values)?));
         } else {
             arguments.extend(values.map(Argument::Text));
         }
     }
-    arguments
+    Ok(arguments)
 }
 
 /// Words as the arguments of this function. The values of a list parameter are one list.
-fn as_typed(all: &[Function], name: &str, words: Vec<String>) -> Vec<Argument> {
+fn as_typed(all: &[Function], name: &str, words: Vec<String>) -> Result<Vec<Argument>, String> {
     let function = all.iter().find(|function| function.name == name);
     let parameters = function.map_or(&[][..], Function::parameters);
     let list = parameters.iter().position(Parameter::is_list);
@@ -158,9 +163,9 @@ fn as_typed(all: &[Function], name: &str, words: Vec<String>) -> Vec<Argument> {
     let mut arguments: Vec<Argument> = before.map(Argument::Text).collect();
     let rest: Vec<String> = words.collect();
     if !rest.is_empty() {
-        arguments.push(Argument::List(rest));
+        arguments.push(Argument::List(word_file::expanded(rest)?));
     }
-    arguments
+    Ok(arguments)
 }
 
 #[cfg(test)]
@@ -173,7 +178,7 @@ mod tests {
             .try_get_matches_from(words)
             .unwrap();
         let (name, sub) = matches.subcommand().unwrap();
-        arguments(name, sub)
+        arguments(name, sub).unwrap()
     }
 
     fn list(texts: &[&str]) -> Argument {

@@ -24,6 +24,7 @@ mod pace;
 mod perform;
 mod returned;
 mod tools;
+mod word_file;
 
 use std::env;
 use std::io;
@@ -69,7 +70,10 @@ fn main() -> ExitCode {
         }
     } else {
         match logging::start(options.verbose) {
-            Ok(()) => perform::function(name, &function_arguments(name, sub, &options), &options),
+            Ok(()) => match function_arguments(name, sub, &options) {
+                Ok(arguments) => perform::function(name, &arguments, &options),
+                Err(line) => return refuse(&line, None),
+            },
             Err(line) => return refuse(&line, None),
         }
     };
@@ -119,9 +123,13 @@ fn wants_json() -> bool {
 }
 
 /// The arguments of a function. The option `--trend` is the argument of that name.
-fn function_arguments(name: &str, sub: &ArgMatches, options: &Options) -> Vec<Argument> {
+fn function_arguments(
+    name: &str,
+    sub: &ArgMatches,
+    options: &Options,
+) -> Result<Vec<Argument>, String> {
     if options.audit.trend {
-        return vec![Argument::Text("trend".to_owned())];
+        return Ok(vec![Argument::Text("trend".to_owned())]);
     }
     functions::arguments(name, sub)
 }
@@ -145,7 +153,7 @@ fn program_help(name: &str, sub: &ArgMatches, options: &Options) -> Option<Strin
     }
     let mut all = arguments::command();
     all.build();
-    let topic = match functions::arguments(name, sub).as_slice() {
+    let topic = match functions::arguments(name, sub).ok()?.as_slice() {
         [Argument::Text(topic)] if Tool::has_subcommand(topic) => all.find_subcommand_mut(topic)?,
         [Argument::Text(topic)] if topic == Group::Setup.name() => {
             let mut lines = help_of_group(Group::Setup, Frontend::CommandLine);

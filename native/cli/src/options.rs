@@ -9,12 +9,16 @@ use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches as _, ValueEnum, value_parser,
 };
-use kazoo_numbers::command::{Brake, CommandSpec, Effect, Journaling, Parameter, Scope};
+use kazoo_numbers::command::{
+    Brake, CommandSpec, Effect, Journaling, Parameter, Scope, exclusions,
+};
 use kazoo_numbers::couchdb::HttpSettings;
 use kazoo_numbers::plan::Drift;
-use kazoo_numbers::run::MaxDelete;
+use kazoo_numbers::run::{Exclusions, MaxDelete};
 use kazoo_numbers_cli::address::Address;
 use kazoo_numbers_cli::terminal::JsonOutput;
+
+use crate::word_file;
 
 /// The function with options that no other function has.
 const AUDIT: &str = "audit";
@@ -55,6 +59,7 @@ pub(crate) fn applies(option: &Arg, forms: &[&CommandSpec]) -> bool {
         "max_delete" => any(|spec| is_braked(spec) && spec.deletes_documents()),
         "limit" => any(|spec| is_braked(spec) || makes_plan(spec)),
         "plan_file" => any(makes_plan),
+        "exclude" => any(|spec| is_braked(spec) || makes_plan(spec) || spec.name == AUDIT),
         "yes" => any(CommandSpec::deletes_documents),
         "wait" | "no_lock" => any(|spec| spec.scope == Some(Scope::Exclusive)),
         _ => true,
@@ -148,6 +153,11 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "N")]
     pub(crate) limit: Option<u64>,
 
+    /// Leave this alone: an account, a number database, a prefix or a number. Can be given several
+    /// times; @FILE has one on each line
+    #[arg(long, global = true, value_name = "PART")]
+    pub(crate) exclude: Vec<String>,
+
     /// Write the plan to this file
     #[arg(long = "plan-file", short = 'o', global = true, value_name = "FILE")]
     pub(crate) plan_file: Option<PathBuf>,
@@ -212,6 +222,16 @@ impl AuditOptions {
 }
 
 impl Options {
+    /// What a run leaves alone.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or a text names no part of the cluster: the line that says so.
+    pub(crate) fn exclusions(&self) -> Result<Exclusions, String> {
+        let texts = word_file::expanded(self.exclude.iter().cloned())?;
+        exclusions(&texts).map_err(|refusal| format!("error: {refusal}"))
+    }
+
     /// The options on both sides of a function's name.
     pub(crate) fn of(function: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut options = Self::from_arg_matches(matches)?;

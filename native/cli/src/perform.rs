@@ -7,7 +7,7 @@ use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::sanitise;
 use kazoo_numbers::run::{
-    AuditSettings, Ending, Finished, Job, Refused, ReportTo, Returned, Settings, run,
+    AuditSettings, Ending, Exclusions, Finished, Job, Refused, ReportTo, Returned, Settings, run,
 };
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::program::in_runtime;
@@ -34,6 +34,10 @@ pub(crate) fn function(
     options: &Options,
 ) -> io::Result<ExitStatus> {
     let form = Form::of(options);
+    let exclude = match options.exclusions() {
+        Ok(exclude) => exclude,
+        Err(line) => return refused(form, &sanitise::message(&line), None, None),
+    };
     match command::parse(name, arguments) {
         Ok(command) => {
             if !options.yes && !options.dry_run && !agrees(name, arguments, &command, options)? {
@@ -41,7 +45,7 @@ pub(crate) fn function(
                 let ending = Ending::Refused(Refused::Declined);
                 return end(form, &CommandResult::without_run(None, ending));
             }
-            in_runtime(performed(name, arguments, command, options))
+            in_runtime(performed(name, arguments, command, exclude, options))
         }
         Err(refusal) => {
             let line = format!("error: {}", sanitise::message(&refusal.to_string()));
@@ -97,6 +101,7 @@ async fn performed(
     name: &str,
     arguments: &[Argument],
     command: Command,
+    exclude: Exclusions,
     options: &Options,
 ) -> io::Result<ExitStatus> {
     let form = Form::of(options);
@@ -131,6 +136,7 @@ async fn performed(
         host: connection::host(options.address.couchdb.as_deref()),
         settings: Settings {
             command_line: journal::command_line(name, arguments),
+            exclude,
             ..settings(options)
         },
         events,

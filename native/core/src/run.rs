@@ -11,8 +11,9 @@ use tracing::{Instrument, debug_span, info, info_span};
 pub use crate::commands::{Ending, FAILED, NOT_HERE, Refused, Returned};
 pub use crate::engine::{AuditSettings, MaxDelete, Settings};
 pub use crate::report::ReportTo;
+pub use crate::selection::Exclusions;
 
-use crate::command::{Command, help};
+use crate::command::{Brake, Command, help};
 use crate::commands::Answer;
 use crate::engine::{Run, decodes_names, milliseconds_since};
 use crate::host::Host;
@@ -170,6 +171,10 @@ async fn all_changes(
     command: Command,
     reconciles_services: bool,
 ) -> Result<Answer, Error> {
+    // What was reviewed, or is taken back, is not looked at again.
+    if command.spec().brake != Brake::Never {
+        run.exclude().await?;
+    }
     let answer = command.start(run).await?;
     let made = run.make_withheld().await;
     // A run that stops before its deletions has made its other changes.
@@ -177,6 +182,18 @@ async fn all_changes(
         run.reconcile_services().await?;
     }
     made?;
+    match run.excluded_changes() {
+        0 => {}
+        1 => {
+            run.reporter
+                .warn("1 change is not made: it is excluded".to_owned())
+                .await
+        }
+        some => {
+            let line = format!("{some} changes are not made: they are excluded");
+            run.reporter.warn(line).await;
+        }
+    }
     Ok(answer)
 }
 

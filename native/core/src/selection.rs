@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::kazoo::{AccountId, DatabaseName, encoded_number_database_of};
+use crate::kazoo::{
+    AccountId, DatabaseName, KazooDatabase, encoded_number_database_of, number_database_of,
+};
 
 /// The account databases of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +81,43 @@ impl fmt::Display for Part {
             Self::StartingWith(prefix) => f.write_str(&encoded_number_database_of(prefix)),
             Self::Number(number) => f.write_str(number),
         }
+    }
+}
+
+/// Parts of the cluster that a run leaves alone (docs/specification.md#exclude).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exclusions(Vec<Part>);
+
+impl Exclusions {
+    pub(crate) fn new(parts: Vec<Part>) -> Self {
+        Self(parts)
+    }
+
+    /// Whether nothing is excluded.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The exclusions with their numbers as `normalise` has them.
+    pub(crate) fn normalised(&self, normalise: impl Fn(&str) -> String) -> Self {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Number(number) => Part::Number(normalise(number)),
+            part => part.clone(),
+        });
+        Self(parts.collect())
+    }
+
+    /// Whether a document is left alone. `accounts`: those that it is assigned to, before and after a change.
+    pub(crate) fn hold(&self, database: &DatabaseName, id: &str, accounts: &[AccountId]) -> bool {
+        let number_database = number_database_of(id);
+        self.0.iter().any(|part| match part {
+            Part::Account(account) => {
+                database.account() == Some(*account) || accounts.contains(account)
+            }
+            Part::Database(name) => name == database || number_database.as_ref() == Some(name),
+            Part::StartingWith(prefix) => id.starts_with(prefix.as_str()),
+            Part::Number(number) => id == number,
+        })
     }
 }
 

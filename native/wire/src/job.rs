@@ -165,6 +165,9 @@ fn settings(start: &StartRequest) -> Result<run::Settings, String> {
     settings.max_delete = requested.max_delete;
     settings.max_changes = requested.max_changes;
     settings.limit = requested.limit;
+    settings.exclude = command::exclusions(requested.exclude.as_deref().unwrap_or_default()).map_err(|_| {
+        "error: cannot use the setting exclude of the application environment: expected accounts, number databases, prefixes or numbers".to_owned()
+    })?;
     settings.http.ca_file = match &requested.ca_file {
         Some(path) => Some(path.into()),
         None => env::var_os("COUCHDB_CA_FILE")

@@ -124,6 +124,8 @@ pub struct JobSettings {
     pub max_delete: Option<MaxDelete>,
     /// The most documents that a run may change.
     pub max_changes: Option<u64>,
+    /// What a run leaves alone.
+    pub exclude: Option<Vec<String>>,
     /// A run makes only so many of its changes.
     pub limit: Option<u64>,
     /// The directory of reports.
@@ -262,6 +264,7 @@ impl TryFrom<&Term> for JobSettings {
                 "max_delete" => settings.max_delete = Some(max_delete(value)?),
                 "max_changes" => settings.max_changes = Some(natural(value)?),
                 "limit" => settings.limit = Some(natural(value)?),
+                "exclude" => settings.exclude = Some(texts(value)?),
                 "report_directory" => settings.report_directory = Some(text(value)?),
                 "audit_kinds" => settings.audit_kinds = Some(texts(value)?),
                 "audit_ignore" => settings.audit_ignore = Some(text(value)?),

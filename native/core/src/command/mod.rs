@@ -16,7 +16,10 @@ mod spec;
 
 pub use crate::lease::Scope;
 pub use crate::report::Frontend;
+use crate::report::shown;
+use crate::selection::Exclusions;
 pub use argument::{Argument, Refusal};
+
 pub use catalog::{all, find};
 pub use group::Group;
 pub use help::{effect, example, help, help_of_group, unknown_function, usage};
@@ -24,6 +27,24 @@ pub use parameter::Parameter;
 pub use parse::parse;
 pub use parsed::Command;
 pub use spec::{Brake, CommandSpec, Effect, Family, JOB, Journaling, Origin, Returns};
+
+/// Parses the parts of the cluster that a run leaves alone: accounts, number databases, prefixes and numbers.
+///
+/// # Errors
+///
+/// A text is none of these: the line that says so.
+pub fn exclusions(texts: &[String]) -> Result<Exclusions, Refusal> {
+    let parts = texts.iter().map(|text| {
+        forms::part(text).ok_or_else(|| {
+            let expected = forms::PARTS;
+            Refusal::new(format!(
+                "exclude: {} is not one of: {expected}",
+                shown(text)
+            ))
+        })
+    });
+    Ok(Exclusions::new(parts.collect::<Result<_, _>>()?))
+}
 
 /// The commands of this library in the order of the catalog: those of Kazoo's module and the additional ones.
 pub fn commands() -> impl Iterator<Item = &'static CommandSpec> {

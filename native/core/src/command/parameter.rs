@@ -120,10 +120,9 @@ impl Parameter {
                 "the word skip_stale: documents that changed since the plan was made are left alone"
             }
             Self::Full => "the word full: each document is shown",
-            Self::AuditTarget => {
-                "accounts, number databases, prefixes or phone numbers; trend: the audits of the whole cluster so far"
+            Self::AuditTarget | Self::Parts => {
+                "accounts, number databases, prefixes or phone numbers; for audit also trend: the audits of the whole cluster so far"
             }
-            Self::Parts => "accounts, number databases, prefixes or phone numbers",
             Self::RunInProgress => {
                 "the id of a run in progress, as status prints it, or its beginning"
             }

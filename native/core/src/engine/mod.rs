@@ -8,6 +8,7 @@ mod budget;
 mod cluster;
 mod databases;
 mod duplicates;
+mod exclude;
 mod fate;
 mod given;
 mod index;

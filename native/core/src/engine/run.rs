@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::budget::Budget;
 use super::cluster::Cluster;
+use super::exclude::Excluded;
 use super::once::OncePerKey;
 use super::planning::Planned;
 use super::services::Services;
@@ -57,6 +58,7 @@ pub(crate) struct Run {
     pub(super) journal: OnceCell<Option<Journal>>,
     pub(crate) steps: Steps,
     pub(super) withheld: Withheld,
+    pub(super) excluded: Excluded,
     /// The numbers that the run looked at without deciding about each.
     pub(super) looked_at: AtomicU64,
     /// The facts for a plan of this run. `None`: it makes no plan.
@@ -120,6 +122,7 @@ impl Run {
             journal: OnceCell::new(),
             steps: Steps::default(),
             looked_at: AtomicU64::new(0),
+            excluded: Excluded::default(),
             withheld: Withheld::new(changes.withhold, changes.delete_limit),
             planned: changes.planned,
             delete_limit: changes.delete_limit,

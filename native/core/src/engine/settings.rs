@@ -9,6 +9,7 @@ use crate::journal::Journals;
 use crate::plan::Drift;
 use crate::report::Frontend;
 use crate::report::ReportTo;
+use crate::selection::Exclusions;
 use couchdb::HttpSettings;
 
 /// The settings of a run. Settings that Kazoo also has keep their names.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub max_changes: Option<u64>,
     /// A run makes only this many of its changes, the first by database and id.
     pub limit: Option<u64>,
+    /// What a run leaves alone.
+    pub exclude: Exclusions,
     /// The file of a plan. `None`: it is kept next to the journals.
     pub plan_file: Option<PathBuf>,
     /// The section of the system config that is read first, and written.
@@ -116,6 +119,7 @@ impl Default for Settings {
             max_delete: None,
             max_changes: None,
             limit: None,
+            exclude: Exclusions::default(),
             plan_file: None,
             config_section: "default".to_owned(),
             journals: None,

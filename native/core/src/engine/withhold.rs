@@ -211,10 +211,14 @@ impl Run {
 }
 
 impl Applying<'_> {
-    /// Announces or records changes that are not made now. Returns the others.
+    /// Announces or records changes that are not made now, and drops excluded ones. Returns the others.
     pub(super) async fn withhold(&mut self, changes: Vec<Change>) -> Result<Vec<Change>, Error> {
         let mut now = Vec::new();
         for change in changes {
+            if self.run.excludes_change(self.database, &change) {
+                self.ends.insert(change.id().to_owned(), End::Skipped);
+                continue;
+            }
             match self.run.withheld.fate(&change) {
                 Fate::Made => now.push(change),
                 Fate::Announced => {

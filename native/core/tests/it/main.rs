@@ -16,6 +16,7 @@ mod browser;
 mod defects;
 mod dry_run;
 mod effort;
+mod exclude;
 mod field;
 mod field_cases;
 mod history;

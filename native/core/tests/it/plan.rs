@@ -132,7 +132,15 @@ async fn check(
         planned.lines,
         applied.lines
     );
-    prop_assert_eq!(applied.writes(), ran.writes());
+    // Several passes can write one document. Its plan has one change of it.
+    let has_passes = given.function == "repair";
+    prop_assert!(
+        applied.writes() == ran.writes()
+            || has_passes && applied.writes().total() < ran.writes().total(),
+        "applied {:#?}\nran {:#?}",
+        applied.lines,
+        ran.lines
+    );
     // Applied again it finds its own changes.
     let again = call_with(url, "apply", &[text(&plan)], unbraked(&folder)).await;
     prop_assert_eq!(&again.returned, &Returned::Ok, "{:#?}", again.lines);

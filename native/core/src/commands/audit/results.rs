@@ -84,7 +84,7 @@ impl AuditResults {
 
     /// Counts findings, and sends or keeps those that are reported. At the end the contested numbers are among them.
     pub(super) async fn settle(&self, run: &Run, is_end: bool) {
-        let reported = self.reported(self.take(is_end));
+        let reported = self.reported(run, self.take(is_end));
         if self.streams {
             for finding in &reported {
                 let finding = Box::new(finding.clone());
@@ -98,10 +98,14 @@ impl AuditResults {
     }
 
     /// Counts findings, and returns those that are reported.
-    fn reported(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+    fn reported(&self, run: &Run, mut findings: Vec<Finding>) -> Vec<Finding> {
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         findings.retain(|finding| {
-            let treatment = self.filter.treatment(finding);
+            let treatment = if excludes(run, finding) {
+                Treatment::NotAsked
+            } else {
+                self.filter.treatment(finding)
+            };
             tally.add(finding, treatment);
             treatment == Treatment::Reported
         });
@@ -198,4 +202,11 @@ impl AuditResults {
 
 pub(super) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Whether a finding is about something that the run leaves alone.
+fn excludes(run: &Run, finding: &Finding) -> bool {
+    let accounts = [finding.account, finding.assigned_to];
+    let accounts: Vec<AccountId> = accounts.into_iter().flatten().collect();
+    run.excludes(&finding.database, &finding.number, &accounts)
 }
