@@ -8,6 +8,7 @@
     reason = "a panic fails the test"
 )]
 
+mod brake;
 mod commands;
 mod connecting;
 mod exit_statuses;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use exact_json::json;
 use kazoo_numbers::couchdb::Method;
+use kazoo_numbers::journal::Journals;
 use kazoo_numbers::run::{MaxDelete, Returned, Settings};
 use kazoo_numbers_generator::{Cluster, Document};
 use kazoo_numbers_model::Call;
@@ -270,6 +271,121 @@ async fn run_that_would_delete_most_numbers_saves_a_plan_and_deletes_nothing() {
         let ran = call_with(&server.url, FUNCTION, &[text(ACCOUNT)], settings).await;
         assert_eq!(ran.writes().deleted, deleted, "{:#?}", ran.lines);
     }
+    server.end().await;
+}
+
+/// The numbers of the account itself, which the steps before the deletions look at too, count once.
+#[tokio::test(flavor = "multi_thread")]
+async fn brake_counts_each_number_once_and_keeps_other_changes() {
+    let server = TestServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = account(150, 0);
+    let numbers = cluster.databases.entry("numbers/+1202".into()).or_default();
+    for index in 0..100 {
+        let id = format!("+1202555{index:04}");
+        let number = json!({"_id": id, "pvt_type": "number", "pvt_assigned_to": ACCOUNT, "pvt_used_by": "callflow"});
+        numbers.insert(number.as_object().unwrap().clone());
+    }
+    server.set(&cluster).await;
+    let stopped = call_with(
+        &server.url,
+        "fix_account_db_numbers",
+        &[text(ACCOUNT)],
+        journalled(&folder),
+    )
+    .await;
+    let lines = stopped.lines.join("\n");
+    assert!(
+        lines.contains("this would delete 150 of the 250 numbers"),
+        "{lines}"
+    );
+    let written = stopped.writes();
+    assert_eq!(
+        (written.created, written.updated, written.deleted),
+        (100, 100, 0),
+        "{lines}"
+    );
+    // It did all that it was going to do.
+    assert!(
+        lines.contains("services of these accounts must be reconciled"),
+        "{lines}"
+    );
+    let runs = Journals::new(folder.path().to_owned()).runs().unwrap();
+    assert!(runs.len() == 1 && runs[0].ended, "{runs:?}");
+    let plan = id(&plans(&folder)[0]);
+    call_with(&server.url, "apply", &[text(&plan)], journalled(&folder)).await;
+    assert_eq!(remaining(&server.read().await.0), 100);
+    server.end().await;
+}
+
+/// The accounts' copies are made from converted documents, which a plan has on disk alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn planned_conversion_converts_copies_with_attachments_and_without_memory() {
+    let server = TestServer::start().await;
+    let mut cluster = Cluster::default();
+    for (name, count) in [("numbers/+1415", 30), (DATABASE, 20)] {
+        let database = cluster.databases.entry(name.into()).or_default();
+        for index in 0..count {
+            let mut number = json!({"_id": format!("+1415555{index:04}"), "pvt_type": "number", "pvt_assigned_to": ACCOUNT,
+                "pvt_module_name": "knm_telnyx", "pvt_features": {}});
+            if index % 3 == 0 {
+                number["_attachments"] =
+                    json!({"note.txt": {"content_type": "text/plain", "data": "bm90ZQ=="}});
+            }
+            database.insert(number.as_object().unwrap().clone());
+        }
+    }
+    let convert = "convert_carrier_module";
+    let words = [convert, "knm_telnyx", "knm_local", "+1415"].map(text);
+    for memory in [Settings::default().memory, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = || Settings {
+            memory,
+            ..journalled(&folder)
+        };
+        server.set(&cluster).await;
+        call_with(&server.url, "plan", &words, settings()).await;
+        let plan = id(&plans(&folder)[0]);
+        let applied = call_with(&server.url, "apply", &[text(&plan)], settings()).await;
+        let written = applied.writes();
+        assert_eq!(
+            (written.created, written.updated),
+            (10, 50),
+            "{memory}: {:#?}",
+            applied.lines
+        );
+        let (after, _) = server.read().await;
+        server.set(&cluster).await;
+        call_with(&server.url, convert, &words[1..], settings()).await;
+        let left = differences(&server.read().await.0, &after);
+        assert!(left.is_empty(), "{memory}: {left:#?}");
+    }
+    server.end().await;
+}
+
+/// A plan with fewer changes creates no database for the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn limited_plan_creates_only_databases_that_it_changes() {
+    let server = TestServer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::default();
+    let documents = cluster.databases.entry(DATABASE.into()).or_default();
+    for id in ["+12025550100", "+14155550100"] {
+        let number = json!({"_id": id, "pvt_type": "number", "pvt_assigned_to": ACCOUNT});
+        documents.insert(number.as_object().unwrap().clone());
+    }
+    server.set(&cluster).await;
+    let settings = Settings {
+        limit: Some(1),
+        ..journalled(&folder)
+    };
+    let words = [text("copy_accounts_to_number_dbs")];
+    call_with(&server.url, "plan", &words, settings).await;
+    let plan = id(&plans(&folder)[0]);
+    call_with(&server.url, "apply", &[text(&plan)], journalled(&folder)).await;
+    let (after, _) = server.read().await;
+    let created: Vec<&str> = after.number_databases().collect();
+    assert_eq!(created, ["numbers/+1202"]);
     server.end().await;
 }
 
