@@ -92,6 +92,7 @@ impl Run {
             stop: cancel.clone(),
             abandon,
         };
+        // The reporter has it, too.
         let pace = settings.http.pace();
         Self {
             cluster: Cluster::new(
