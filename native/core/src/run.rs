@@ -74,13 +74,16 @@ pub fn new_id() -> String {
     format!("{:016x}", rand::random::<u64>())
 }
 
-async fn run_to_end(job: Job, id: String) -> Finished {
+async fn run_to_end(mut job: Job, id: String) -> Finished {
     let (started, started_at) = (Instant::now(), now());
     info!(dry_run = job.settings.dry_run, "command: begins");
+    let pace = job.settings.http.pace();
+    job.settings.http.pace = Some(pace.clone());
     let reporter = Reporter::new(
         job.events,
         job.command.spec().has_fixed_output,
         job.settings.report.is_some(),
+        pace.clone(),
     );
     let changes = job.command.changes(&job.settings);
     let reconciles_services = job.command.spec().reconciles_services;
@@ -94,12 +97,18 @@ async fn run_to_end(job: Job, id: String) -> Finished {
         &job.cancel,
     ));
     let is_published = job.command.is_published();
-    let (answer, lock) = match locked(&run, job.command).await {
-        Ok(Startup::Answered(answer)) => (Ok(answer), None),
-        Ok(Startup::Command(command, lock)) => {
-            (all_changes(&run, command, reconciles_services).await, lock)
+    let work = async {
+        match locked(&run, job.command).await {
+            Ok(Startup::Answered(answer)) => (Ok(answer), None),
+            Ok(Startup::Command(command, lock)) => {
+                (all_changes(&run, command, reconciles_services).await, lock)
+            }
+            Err(error) => (Err(error), None),
         }
-        Err(error) => (Err(error), None),
+    };
+    let (answer, lock) = tokio::select! {
+        done = work => done,
+        never = run.reporter.report_pauses() => match never {},
     };
     if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
         run.reporter.warn(line).await;

@@ -43,6 +43,8 @@ pub enum Refused {
     StalePlan,
     /// The operator was asked, and said no.
     Declined,
+    /// The run that a request is about is not in progress, or takes no requests.
+    NoSuchRun,
 }
 
 impl Ending {

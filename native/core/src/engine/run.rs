@@ -98,6 +98,7 @@ impl Run {
             stop: cancel.clone(),
             abandon,
         };
+        // The reporter has it, too.
         let pace = settings.http.pace();
         Self {
             cluster: Cluster::new(

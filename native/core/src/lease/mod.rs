@@ -16,6 +16,7 @@ mod renewal;
 mod request;
 mod scope;
 mod status;
+mod survey;
 mod unlock;
 
 pub use crate::engine::Lock;
@@ -24,7 +25,7 @@ pub use entry::{Entry, Watch};
 pub(crate) use held::Lease;
 pub use holder::{Holder, RunReport, TakenRequest};
 pub use holders::{DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holders, Verdict};
-pub(crate) use operate::ask;
+pub(crate) use operate::{Controlled, ask};
 pub use request::{ControlRequest, Order};
 pub use scope::Scope;
 pub(crate) use status::status;

@@ -10,7 +10,6 @@ use super::holder::{Holder, TakenRequest, rfc3339};
 use super::holders::{Holders, NotAsked};
 use super::renewal;
 use super::request::{ControlRequest, Order};
-use crate::commands::{Answer, FAILED, Returned};
 use crate::engine::Run;
 use couchdb::Error;
 
@@ -19,6 +18,19 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// The shortest beginning of an id that names a run.
 const SHORTEST: usize = 4;
+
+/// The result of a command about a run or its lock. Its lines are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Controlled {
+    /// It is done.
+    Done,
+    /// Refused: the run is not in progress, or takes no requests.
+    NoSuchRun,
+    /// Refused: the run is alive.
+    IsAlive,
+    /// The run did not do what it was asked for.
+    Failed,
+}
 
 /// What became of a request.
 enum Fate {
@@ -32,7 +44,7 @@ enum Fate {
 }
 
 /// Asks the run of this id, or of the only one that starts so, and waits until it has read the request.
-pub(crate) async fn ask(run: &Run, id: &str, order: Order) -> Result<Answer, Error> {
+pub(crate) async fn ask(run: &Run, id: &str, order: Order) -> Result<Controlled, Error> {
     let server = run.cluster.server(None).await?;
     let document = LockDocument::new(server.with_own_queue(run.cancel.clone()))?;
     let read = document.read().await?;
@@ -46,21 +58,23 @@ pub(crate) async fn ask(run: &Run, id: &str, order: Order) -> Result<Answer, Err
         run.reporter
             .output(format!("{about} would be asked to {verb}"))
             .await;
-        return Ok(Answer::Only(Returned::Ok));
+        return Ok(Controlled::Done);
     }
     let request = ControlRequest::new(&target.run, order, &run.settings.who, read.at);
-    if let Err(why) = leave(&document, &request).await? {
-        let line = match why {
-            NotAsked::NoSuchRun => ended(&about),
-            NotAsked::Full => "refused: too many requests wait in the lock's document".to_owned(),
-        };
-        return refused(run, line).await;
+    match leave(&document, &request).await? {
+        Ok(()) => {}
+        Err(NotAsked::NoSuchRun) => return refused(run, ended(&about)).await,
+        Err(NotAsked::Full) => {
+            let line = format!("error: cannot ask {about}: too many requests wait for runs");
+            run.reporter.error(line, None).await;
+            return Ok(Controlled::Failed);
+        }
     }
     let interval = renewal::interval(target.lease());
     run.reporter
         .output(format!(
-            "asked to {verb}: {about}; it reads this within {} seconds",
-            interval.as_secs().max(1)
+            "asked to {verb}: {about}; it reads this within {}",
+            seconds(interval)
         ))
         .await;
     let patience = interval * 2 + renewal::longest_try(target.lease());
@@ -69,29 +83,30 @@ pub(crate) async fn ask(run: &Run, id: &str, order: Order) -> Result<Answer, Err
             let line = format!("{}: {about}; at {}", order.done(), rfc3339(taken.taken));
             run.reporter.output(line).await;
         }
-        Fate::Ended if order == Order::Cancel => {
+        // It may have read the request and ended between two looks. A pause is the one order that an ended run has not obeyed.
+        Fate::Ended if order == Order::Pause => return refused(run, ended(&about)).await,
+        Fate::Ended => {
             run.reporter.output(format!("ended: {about}")).await;
         }
-        Fate::Ended => return refused(run, ended(&about)).await,
         Fate::Waits(holder) => {
             let line = format!(
-                "error: {about} has not read the request for {} seconds; it last renewed its lock at {}",
-                patience.as_secs(),
+                "error: {about} has not read the request for {}; it last renewed its lock at {}",
+                seconds(patience),
                 rfc3339(holder.renewed)
             );
             let hint = "the request stays until the run reads it or ends; `status` shows it";
             run.reporter.error(line, Some(hint.to_owned())).await;
-            return Ok(Answer::Only(Returned::Code(FAILED)));
+            return Ok(Controlled::Failed);
         }
         Fate::Lost => {
             let line =
                 format!("error: {about} has not read the request: another program removed it");
             let hint = "nodes of older versions remove requests: upgrade them, and ask again";
             run.reporter.error(line, Some(hint.to_owned())).await;
-            return Ok(Answer::Only(Returned::Code(FAILED)));
+            return Ok(Controlled::Failed);
         }
     }
-    Ok(Answer::Only(Returned::Ok))
+    Ok(Controlled::Done)
 }
 
 /// The run of this id, or the only one whose id starts so.
@@ -116,14 +131,20 @@ fn not_found(id: &str, former: Option<Holders>) -> String {
     )
 }
 
+fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        0 | 1 => "1 second".to_owned(),
+        more => format!("{more} seconds"),
+    }
+}
+
 fn ended(about: &str) -> String {
     format!("refused: {about} has ended")
 }
 
-async fn refused(run: &Run, line: String) -> Result<Answer, Error> {
-    let returned = Returned::refused(&run.function, &line);
+async fn refused(run: &Run, line: String) -> Result<Controlled, Error> {
     run.reporter.error(line, None).await;
-    Ok(Answer::Only(returned))
+    Ok(Controlled::NoSuchRun)
 }
 
 /// Adds the request to the document.

@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::document::{LockDocument, LockRead, now};
-use super::entry::{Entry, Watch};
 use super::holders::Holders;
-use super::renewal;
-use crate::commands::{Answer, FAILED, Returned};
+use super::operate::Controlled;
+use super::survey::{Survey, Surveyed};
 use crate::engine::Run;
 use couchdb::Error;
 
 /// How often the document is read while its entries are watched.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// The longest time for which entries are watched. Runs of this library renew them every ten seconds.
-const LONGEST: Duration = Duration::from_secs(25);
 
 /// Whether a run that is alive loses its lock, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +28,7 @@ impl Insist {
 
 /// Removes the entries of the lock. Without insisting it watches them for some seconds, and those that change stay: their runs are
 /// alive.
-pub(crate) async fn unlock(run: &Run, insist: Insist) -> Result<Answer, Error> {
+pub(crate) async fn unlock(run: &Run, insist: Insist) -> Result<Controlled, Error> {
     let server = run.cluster.server(None).await?;
     let document = LockDocument::new(server.with_own_queue(run.cancel.clone()))?;
     let (mut found, mut refused) = (false, false);
@@ -40,8 +36,14 @@ pub(crate) async fn unlock(run: &Run, insist: Insist) -> Result<Answer, Error> {
         let Some(read) = document.read_one(former).await? else {
             continue;
         };
-        let (entries, alive) = match insist {
-            Insist::Yes => (read.holders.iter().cloned().collect(), Vec::new()),
+        let Surveyed {
+            silent: entries,
+            alive,
+        } = match insist {
+            Insist::Yes => Surveyed {
+                silent: read.holders.iter().cloned().collect(),
+                alive: Vec::new(),
+            },
             Insist::No => watched(run, &document, former, &read).await?,
         };
         found |= !entries.is_empty() || !alive.is_empty();
@@ -94,51 +96,36 @@ pub(crate) async fn unlock(run: &Run, insist: Insist) -> Result<Answer, Error> {
             .output("no run holds the lock".to_owned())
             .await;
     }
-    Ok(Answer::Only(match refused {
-        true => Returned::Code(FAILED),
-        false => Returned::Ok,
-    }))
+    Ok(match refused {
+        true => Controlled::IsAlive,
+        false => Controlled::Done,
+    })
 }
 
-/// The entries that stay unchanged for two renewals of their runs, and those that change. One that a run removes is in neither.
+/// Watches the entries, as `survey` says.
 async fn watched(
     run: &Run,
     document: &LockDocument,
     former: bool,
     first: &LockRead,
-) -> Result<(Vec<Entry>, Vec<Entry>), Error> {
-    let patience = first.holders.iter().map(|entry| {
-        let two = renewal::interval(entry.lease()) * 2 + Duration::from_secs(1);
-        two.min(LONGEST)
-    });
-    let Some(patience) = patience.max() else {
-        return Ok((Vec::new(), Vec::new()));
+) -> Result<Surveyed, Error> {
+    let Some(mut survey) = Survey::begin(&first.holders, now()) else {
+        return Ok(Surveyed::default());
     };
+    let patience = survey.patience();
     run.reporter
         .note(format!(
             "watching the lock for {} seconds, in case its run is alive",
             patience.as_secs()
         ))
         .await;
-    let mut watch = Watch::default();
-    watch.see(first.holders.iter(), now());
-    let began = Instant::now();
     loop {
         sleep(LOOK.min(patience)).await;
         let Some(read) = document.read_one(former).await? else {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(Surveyed::default());
         };
-        watch.see(read.holders.iter(), now());
-        let all: Vec<Entry> = read.holders.iter().cloned().collect();
-        let (alive, silent): (Vec<Entry>, Vec<Entry>) =
-            all.into_iter().partition(|entry| watch.has_changed(entry));
-        if !alive.is_empty() || began.elapsed() >= patience {
-            // A run that took the lock during the watch is alive, too.
-            let first: Vec<&Entry> = first.holders.iter().collect();
-            let (silent, new): (Vec<Entry>, Vec<Entry>) =
-                silent.into_iter().partition(|entry| first.contains(&entry));
-            let silent = if alive.is_empty() { silent } else { Vec::new() };
-            return Ok((silent, [alive, new].concat()));
+        if let Some(surveyed) = survey.see(&read.holders, now()) {
+            return Ok(surveyed);
         }
     }
 }

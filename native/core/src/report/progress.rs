@@ -15,6 +15,8 @@ pub struct Progress {
     pub documents: u64,
     /// Documents that were created, updated or deleted.
     pub changed: u64,
+    /// Whether the run is paused.
+    pub paused: bool,
 }
 
 impl Progress {
@@ -25,9 +27,13 @@ impl Progress {
             of,
             documents,
             changed,
+            paused,
         } = self;
         let mut line =
             format!("{databases} of {of} databases, {documents} documents read, {changed} changed");
+        if *paused {
+            return format!("paused; {line}");
+        }
         // A rate over less than a second is meaningless.
         if elapsed >= Duration::from_secs(1) {
             let milliseconds = elapsed.as_millis().max(1);
@@ -64,8 +70,24 @@ mod tests {
             of,
             documents,
             changed: 7,
+            paused: false,
         };
         progress.line(Duration::from_secs_f64(seconds))
+    }
+
+    #[test]
+    fn line_of_a_paused_run_has_no_rate_and_no_time_left() {
+        let progress = Progress {
+            databases: 100,
+            of: 602,
+            documents: 50_000,
+            changed: 7,
+            paused: true,
+        };
+        assert_eq!(
+            progress.line(Duration::from_secs(10)),
+            "paused; 100 of 602 databases, 50000 documents read, 7 changed"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Reports a running command: sends events to its caller, counts figures, and records events for the final report.
 
+use std::convert::Infallible;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +10,7 @@ use tracing::{Instrument, debug_span};
 
 use super::{Event, Failures, Outcome, Progress, Reason, RecordedEvents, Tally};
 use crate::kazoo::DatabaseName;
-use couchdb::Kind;
+use couchdb::{Kind, Pace};
 
 /// The sinks of a run's events.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Reporter {
     /// Finished databases, and databases to process as far as known.
     done: AtomicU64,
     to_be_done: AtomicU64,
+    /// The pace of the run's requests.
+    pace: Pace,
 }
 
 /// Marks an event that is not part of the command's output.
@@ -39,6 +42,7 @@ impl Reporter {
         events: mpsc::Sender<Event>,
         has_fixed_output: bool,
         keeps_events: bool,
+        pace: Pace,
     ) -> Self {
         Self {
             events,
@@ -47,6 +51,7 @@ impl Reporter {
             tally: Tally::default(),
             done: AtomicU64::new(0),
             to_be_done: AtomicU64::new(0),
+            pace,
         }
     }
 
@@ -167,6 +172,17 @@ impl Reporter {
             of: self.to_be_done.load(Relaxed),
             documents,
             changed,
+            paused: self.pace.is_paused(),
+        }
+    }
+
+    /// Reports the progress each time that the run is paused or resumed, for ever.
+    pub(crate) async fn report_pauses(&self) -> Infallible {
+        loop {
+            self.pace.paused().await;
+            self.progress().await;
+            self.pace.resumed().await;
+            self.progress().await;
         }
     }
 

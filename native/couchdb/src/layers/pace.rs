@@ -127,12 +127,19 @@ impl Pace {
 
     /// Waits while the pace is paused.
     pub async fn resumed(&self) {
+        self.until(false).await;
+    }
+
+    /// Waits until the pace is paused.
+    pub async fn paused(&self) {
+        self.until(true).await;
+    }
+
+    async fn until(&self, paused: bool) {
+        let mut setting = self.0.setting.subscribe();
         // The sender lives as long as this.
-        let _ = self
-            .0
-            .setting
-            .subscribe()
-            .wait_for(|setting| setting.paused.is_none())
+        let _ = setting
+            .wait_for(|setting| setting.paused.is_some() == paused)
             .await;
     }
 

@@ -12,8 +12,10 @@ use super::super::parameter::Parameter::{
 use super::super::prepared::Prepared;
 use super::super::spec::{Brake, CommandSpec, Family, Journaling, Origin, Returns};
 use super::{answer, figures};
-use crate::commands::{Answer, Returned, apply, audit, plans, repair, runs, show, undo};
-use crate::lease::{self, Insist, Order, Scope};
+use crate::commands::{
+    Answer, Ending, FAILED, Refused, Returned, apply, audit, plans, repair, runs, show, undo,
+};
+use crate::lease::{self, Controlled, Insist, Order, Scope};
 use crate::selection::{self, Detail, Part, Stale};
 
 const FAMILY: Family = Family::Ours;
@@ -407,11 +409,22 @@ fn apply_of(plan: String, stale: Stale) -> Prepared {
 
 /// A request to a run of any node.
 fn asked(id: String, order: Order) -> Prepared {
-    Prepared::answer(move |run| async move { lease::ask(&run, &id, order).await }).unpublished()
+    Prepared::answer(move |run| async move { Ok(controlled(lease::ask(&run, &id, order).await?)) })
+        .unpublished()
 }
 
 fn unlocked(insist: Insist) -> Prepared {
-    Prepared::answer(move |run| async move { lease::unlock(&run, insist).await })
+    Prepared::answer(move |run| async move { Ok(controlled(lease::unlock(&run, insist).await?)) })
+}
+
+fn controlled(result: Controlled) -> Answer {
+    let refused = |because| Answer::Ended(Returned::Code(FAILED), Ending::Refused(because));
+    match result {
+        Controlled::Done => Answer::Only(Returned::Ok),
+        Controlled::NoSuchRun => refused(Refused::NoSuchRun),
+        Controlled::IsAlive => refused(Refused::Locked),
+        Controlled::Failed => Answer::Only(Returned::Code(FAILED)),
+    }
 }
 
 fn help(topic: Option<String>) -> Prepared {

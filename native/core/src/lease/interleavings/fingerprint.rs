@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use super::state::{LEASE, Phase, Progress, Request, Run, State};
+use super::state::{LEASE, Phase, Progress, Request, Run, State, Unlocking};
 use crate::lease::holder::Holder;
 use crate::lease::holders::Holders;
 use crate::lease::renewal::Renewal;
@@ -52,6 +52,26 @@ impl<H: Hasher> Relative<'_, H> {
             Request::Write(write) => {
                 1_u8.hash(self.1);
                 self.version(write.rev, &write.with);
+            }
+        }
+    }
+
+    fn unlocking(&mut self) {
+        let (entries, began) = match &self.0.unlocking {
+            None => return 0_u8.hash(self.1),
+            Some(Unlocking::Watches(survey)) => {
+                1_u8.hash(self.1);
+                survey.began()
+            }
+            Some(Unlocking::Removes(silent, began)) => {
+                2_u8.hash(self.1);
+                (silent.as_slice(), *began)
+            }
+        };
+        self.instant(began);
+        for entry in entries {
+            if let Some(holder) = entry.holder() {
+                self.entry(holder);
             }
         }
     }
@@ -139,6 +159,8 @@ impl Hash for State {
             self.jumps,
             self.requests,
             &self.asked,
+            self.surveys,
+            self.has_unlocked,
         )
             .hash(state);
         let mut relative = Relative(self, state);
@@ -146,6 +168,7 @@ impl Hash for State {
         for run in &self.runs {
             relative.run(run);
         }
+        relative.unlocking();
         for late in &self.late {
             late.from.hash(relative.1);
             relative.version(late.rev, &late.with);

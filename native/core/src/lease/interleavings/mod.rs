@@ -13,7 +13,8 @@ use crate::engine::Lock;
 use crate::explore::{Property, RUNS_END, check, check_finds};
 use model::{Defect, Locking};
 use properties::{
-    LIVE_ENTRY_STAYS, REQUEST_IS_NO_LEASE, REQUEST_IS_READ, STOPS_IN_TIME, STOPS_WHEN_REMOVED,
+    LIVE_ENTRY_STAYS, REQUEST_IS_NO_LEASE, REQUEST_IS_OBEYED_ONCE, REQUEST_IS_READ, STOPS_IN_TIME,
+    STOPS_WHEN_REMOVED, UNLOCK_SPARES_THE_LIVE,
 };
 
 /// Two runs that wait for the lock, and nothing that goes wrong.
@@ -23,6 +24,7 @@ const QUIET: Locking = Locking {
     kills: 0,
     touches: 0,
     unlocks: 0,
+    surveys: 0,
     jumps: 0,
     requests: 0,
     defect: None,
@@ -90,6 +92,23 @@ fn requests_to_runs_leave_the_leases_as_they_are() {
     check("a request, a kill and unlock", &kills, 1, 20);
 }
 
+#[test]
+fn unlock_spares_runs_that_renew() {
+    let kills = Locking {
+        kills: 1,
+        surveys: 1,
+        ..QUIET
+    };
+    check("unlock and a kill", &kills, 1, 20);
+    let faults = Locking {
+        faults: 1,
+        surveys: 1,
+        locks: [Lock::Refuse; 2],
+        ..QUIET
+    };
+    check("unlock and a fault", &faults, 1, 20);
+}
+
 /// The known defects, put into the wiring one at a time: each is found, by a short trace.
 #[test]
 fn each_known_defect_is_found() {
@@ -108,7 +127,16 @@ fn each_known_defect_is_found() {
         requests: 1,
         ..QUIET
     };
-    let cases: [(Defect, Locking, Property, usize); 11] = [
+    let surveys = |faults| Locking {
+        faults,
+        surveys: 1,
+        ..QUIET
+    };
+    let requests_and_touches = Locking {
+        touches: 1,
+        ..requests.clone()
+    };
+    let cases: [(Defect, Locking, Property, usize); 16] = [
         (Defect::DeadHolderRenews, kills, RUNS_END, 12),
         (Defect::RenewsAfterTheEnd, faults(1), STOPS_IN_TIME, 40),
         (
@@ -129,7 +157,37 @@ fn each_known_defect_is_found() {
             REQUEST_IS_NO_LEASE,
             12,
         ),
-        (Defect::RemovesUnreadRequests, requests, REQUEST_IS_READ, 12),
+        (
+            Defect::RemovesUnreadRequests,
+            requests.clone(),
+            REQUEST_IS_READ,
+            12,
+        ),
+        (
+            Defect::ObeysRequestsToOthers,
+            requests.clone(),
+            REQUEST_IS_OBEYED_ONCE,
+            14,
+        ),
+        (
+            Defect::ForgetsReadRequests,
+            requests_and_touches,
+            REQUEST_IS_OBEYED_ONCE,
+            14,
+        ),
+        (Defect::PausedRunDoesNotRenew, requests, STOPS_IN_TIME, 20),
+        (
+            Defect::UnlockDoesNotWatch,
+            surveys(0),
+            UNLOCK_SPARES_THE_LIVE,
+            8,
+        ),
+        (
+            Defect::UnlockRemovesRenewedEntry,
+            surveys(1),
+            UNLOCK_SPARES_THE_LIVE,
+            24,
+        ),
     ];
     for (defect, model, property, length) in cases {
         let model = Locking {

@@ -5,8 +5,8 @@
 
 use std::rc::Rc;
 
-use super::properties::REQUEST_IS_NO_LEASE;
-use super::state::{LEASE, Phase, Progress, Request, Run, START, State, Version};
+use super::properties::{REQUEST_IS_NO_LEASE, UNLOCK_SPARES_THE_LIVE};
+use super::state::{LEASE, Phase, Progress, Request, Run, START, State, Unlocking, Version, lists};
 use super::step::Step;
 use crate::engine::Lock;
 use crate::explore::{Model, Property};
@@ -16,6 +16,7 @@ use crate::lease::holder::Holder;
 use crate::lease::inbox::Inbox;
 use crate::lease::request::{ControlRequest, Order};
 use crate::lease::scope::Scope;
+use crate::lease::survey::Survey;
 
 /// A defect of the wiring between the decisions and the requests. The checker must find each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,16 @@ pub(super) enum Defect {
     RequestRenewsEntry,
     /// A renewal removes the requests that the run has not read.
     RemovesUnreadRequests,
+    /// A run obeys the requests to the other run.
+    ObeysRequestsToOthers,
+    /// A run does not remember the requests that it has read.
+    ForgetsReadRequests,
+    /// A run that is paused does not renew its entry.
+    PausedRunDoesNotRenew,
+    /// `unlock` removes what it sees first.
+    UnlockDoesNotWatch,
+    /// `unlock` removes an entry that was renewed after it had watched it.
+    UnlockRemovesRenewedEntry,
 }
 
 /// Two runs, and how much may go wrong.
@@ -54,6 +65,8 @@ pub(super) struct Locking {
     /// How often another client writes the document without changing its entries.
     pub(super) touches: u8,
     pub(super) unlocks: u8,
+    /// How often an operator calls `unlock`; `unlocks` are calls of `unlock anyway`.
+    pub(super) surveys: u8,
     /// How often the server's clock jumps.
     pub(super) jumps: u8,
     /// How often an operator asks a run to pause or to end.
@@ -99,6 +112,9 @@ impl Model for Locking {
             requests: self.requests,
             asked: Default::default(),
             ids: 0,
+            surveys: self.surveys,
+            unlocking: None,
+            has_unlocked: false,
         }
     }
 
@@ -167,6 +183,16 @@ impl Model for Locking {
         }
         if state.unlocks > 0 && state.document.holders.iter().next().is_some() {
             steps.push(Step::Unlock);
+        }
+        match &state.unlocking {
+            None if state.surveys > 0 && state.document.holders.iter().next().is_some() => {
+                steps.push(Step::UnlockBegins);
+            }
+            Some(Unlocking::Watches(_)) if state.unlock_is_due() <= Some(state.now) => {
+                steps.push(Step::UnlockLooks);
+            }
+            Some(Unlocking::Removes(..)) => steps.push(Step::UnlockRemoves),
+            _ => {}
         }
         if state.jumps > 0 {
             steps.push(Step::ServersClockJumps);
@@ -246,7 +272,24 @@ impl Model for Locking {
                 let left = state.document.holders.without_all(&all);
                 state.document.holders = Rc::new(left.unwrap_or_default());
                 state.document.rev += 1;
+                state.has_unlocked = true;
             }
+            Step::UnlockBegins => {
+                state.surveys -= 1;
+                state.unlocking = self.unlock_begins(&state);
+            }
+            Step::UnlockLooks => {
+                let holders = state.document.holders.clone();
+                if let Some(Unlocking::Watches(mut survey)) = state.unlocking.take() {
+                    let began = survey.began().1;
+                    let surveyed = survey.see(&holders, state.now).unwrap_or_default();
+                    state.unlocking = match surveyed.silent.is_empty() {
+                        true => None,
+                        false => Some(Unlocking::Removes(surveyed.silent, began)),
+                    };
+                }
+            }
+            Step::UnlockRemoves => self.unlock_removes(&mut state)?,
             Step::Asks(run, order) => {
                 state.requests -= 1;
                 self.ask(&mut state, run, order)?;
@@ -292,8 +335,8 @@ impl Locking {
     /// An operator leaves a request, as `operate` does.
     fn ask(&self, state: &mut State, run: usize, order: Order) -> Result<(), Property> {
         state.ids += 1;
-        let id = state.ids.to_string();
         let name = state.runs[run].claim.me.run.clone();
+        let id = state.ids.to_string();
         let request = ControlRequest {
             id: id.clone(),
             run: name.clone(),
@@ -313,6 +356,43 @@ impl Locking {
         }
         state.asked[run].push(id);
         state.document.holders = Rc::new(with);
+        state.document.rev += 1;
+        Ok(())
+    }
+}
+
+impl Locking {
+    fn unlock_begins(&self, state: &State) -> Option<Unlocking> {
+        if self.defect == Some(Defect::UnlockDoesNotWatch) {
+            let all = state.document.holders.iter().cloned().collect();
+            return Some(Unlocking::Removes(all, state.now));
+        }
+        Survey::begin(&state.document.holders, state.now).map(Unlocking::Watches)
+    }
+
+    fn unlock_removes(&self, state: &mut State) -> Result<(), Property> {
+        let Some(Unlocking::Removes(silent, began)) = state.unlocking.take() else {
+            return Ok(());
+        };
+        let holders = &state.document.holders;
+        let left = match self.defect {
+            Some(Defect::UnlockRemovesRenewedEntry) => holders.without_all(&silent),
+            _ => holders.without_unchanged(&silent),
+        };
+        let Some(left) = left else {
+            return Ok(());
+        };
+        let is_removed = |run: &&Run| {
+            state.document.lists(&run.claim.me.run) && !lists(&left, &run.claim.me.run)
+        };
+        for run in state.runs.iter().filter(is_removed) {
+            let is_renewed = run.landed > Some(began);
+            if run.is_holder() && (is_renewed || self.faults == 0) {
+                return Err(UNLOCK_SPARES_THE_LIVE);
+            }
+            state.has_unlocked |= run.is_holder();
+        }
+        state.document.holders = Rc::new(left);
         state.document.rev += 1;
         Ok(())
     }

@@ -33,3 +33,13 @@ pub(super) const REQUEST_IS_NO_LEASE: Property =
 /// A request leaves the document only when its run has read it, or is no longer in it.
 pub(super) const REQUEST_IS_READ: Property =
     Property("a request to a run that holds the lock is obeyed or still there");
+
+/// The requests to other runs are left to them, and a request that is read a second time, because the write that removes it was
+/// lost, is not obeyed again: another order may have come since.
+pub(super) const REQUEST_IS_OBEYED_ONCE: Property =
+    Property("a run obeys only the requests to it, each once");
+
+/// `unlock` removes no entry that its run renewed since `unlock` began, and none of a run that reaches the server. `unlock anyway`
+/// removes them all.
+pub(super) const UNLOCK_SPARES_THE_LIVE: Property =
+    Property("unlock removes no entry of a run that renews it");

@@ -4,12 +4,17 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::model::Defect;
+use super::properties::REQUEST_IS_OBEYED_ONCE;
+use crate::explore::Property;
 use crate::lease::claim::{Claim, OwnEntry};
 use crate::lease::document::LockRead;
+use crate::lease::entry::Entry;
 use crate::lease::holders::Holders;
 use crate::lease::inbox::Inbox;
 use crate::lease::renewal::Renewal;
 use crate::lease::request::Order;
+use crate::lease::survey::Survey;
 use couchdb::Revision;
 
 /// The lease. Its parts are whole tenths of a second.
@@ -95,6 +100,15 @@ pub(super) struct Run {
     pub(super) obeyed: Vec<String>,
 }
 
+/// An operator who calls `unlock` without insisting.
+#[derive(Clone, Debug)]
+pub(super) enum Unlocking {
+    /// Watches the entries.
+    Watches(Survey),
+    /// Removes these entries, which were silent since this moment.
+    Removes(Vec<Entry>, Instant),
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) now: Instant,
@@ -112,19 +126,40 @@ pub(super) struct State {
     pub(super) asked: [Vec<String>; 2],
     /// How many requests there were.
     pub(super) ids: u8,
+    /// How often an operator may call `unlock`, one call after the other.
+    pub(super) surveys: u8,
+    pub(super) unlocking: Option<Unlocking>,
+    /// Whether an operator removed the entry of a run that holds the lock. A ghost.
+    pub(super) has_unlocked: bool,
 }
 
 impl Run {
     /// It has read the document, and obeys the requests to it.
-    pub(super) fn obeys(&mut self, holders: &Holders, at: SystemTime) {
-        for request in self.inbox.read(holders, &self.claim.me.run, at) {
+    pub(super) fn obeys(
+        &mut self,
+        holders: &Holders,
+        at: SystemTime,
+        defect: Option<Defect>,
+    ) -> Result<(), Property> {
+        if defect == Some(Defect::ForgetsReadRequests) {
+            self.inbox = Inbox::default();
+        }
+        let of = match (defect, self.claim.me.run.as_str()) {
+            (Some(Defect::ObeysRequestsToOthers), "A") => "B",
+            (_, run) => run,
+        };
+        for request in self.inbox.read(holders, of, at) {
             match request.order {
                 Order::Pause => self.is_paused = true,
                 Order::Cancel => self.is_cancelled = true,
                 Order::Resume | Order::Throttle(_) => {}
             }
+            if request.run != self.claim.me.run || self.obeyed.contains(&request.id) {
+                return Err(REQUEST_IS_OBEYED_ONCE);
+            }
             self.obeyed.push(request.id);
         }
+        Ok(())
     }
 
     /// Whether it writes numbers.
@@ -197,7 +232,18 @@ impl State {
         let has_work = |run: &Run| !run.is_cut && run.request().is_some();
         match self.runs.iter().any(has_work) {
             true => None,
-            false => self.runs.iter().filter_map(timer).min(),
+            false => {
+                let of_runs = self.runs.iter().filter_map(timer);
+                of_runs.chain(self.unlock_is_due()).min()
+            }
+        }
+    }
+
+    /// When an operator has watched the entries for long enough.
+    pub(super) fn unlock_is_due(&self) -> Option<Instant> {
+        match &self.unlocking {
+            Some(Unlocking::Watches(survey)) => Some(survey.began().1 + survey.patience()),
+            _ => None,
         }
     }
 

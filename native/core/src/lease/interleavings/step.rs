@@ -23,7 +23,14 @@ pub(super) enum Step {
     Finishes(usize),
     Killed(usize),
     OutsideWrite,
+    /// An operator calls `unlock anyway`.
     Unlock,
+    /// An operator calls `unlock`, which reads the entries.
+    UnlockBegins,
+    /// It reads them again, when it has watched them for long enough.
+    UnlockLooks,
+    /// It removes those that were silent.
+    UnlockRemoves,
     /// An operator leaves a request for the run.
     Asks(usize, Order),
     /// An operator cancels a run that is paused. No pause is without an end.
@@ -63,7 +70,10 @@ impl Step {
             Self::EndsPause(run) => (run, "is paused, and asked to cancel".to_owned()),
             Self::DelayedWriteLands(_) => return "the server acts on a delayed write".to_owned(),
             Self::OutsideWrite => return "another client writes the document".to_owned(),
-            Self::Unlock => return "an operator calls unlock".to_owned(),
+            Self::Unlock => return "an operator calls unlock anyway".to_owned(),
+            Self::UnlockBegins => return "an operator calls unlock".to_owned(),
+            Self::UnlockLooks => return "unlock has watched the lock".to_owned(),
+            Self::UnlockRemoves => return "unlock removes silent entries".to_owned(),
             Self::ServersClockJumps => return "the server's clock jumps".to_owned(),
             Self::TimePasses => return "time passes to the next timer".to_owned(),
         };
@@ -89,6 +99,9 @@ impl Step {
             Self::DelayedWriteLands(_)
             | Self::OutsideWrite
             | Self::Unlock
+            | Self::UnlockBegins
+            | Self::UnlockLooks
+            | Self::UnlockRemoves
             | Self::ServersClockJumps
             | Self::TimePasses => None,
         }

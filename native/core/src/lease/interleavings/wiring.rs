@@ -69,7 +69,7 @@ impl Locking {
     ) -> Result<(), Property> {
         match state.runs[run].phase.clone() {
             Phase::Claims(_) => {
-                self.claim(state, run, progress);
+                self.claim(state, run, progress)?;
                 if state.runs[run].is_holder() && state.runs[run].is_cancelled {
                     state.leave(run);
                 }
@@ -83,13 +83,13 @@ impl Locking {
         Ok(())
     }
 
-    fn claim(&self, state: &mut State, index: usize, progress: Progress) {
+    fn claim(&self, state: &mut State, index: usize, progress: Progress) -> Result<(), Property> {
         let now = state.now;
         let run = &mut state.runs[index];
         let pause = Phase::Pauses(now + PAUSE);
         run.phase = match progress {
             Progress::HasRead(read, at) => {
-                run.obeys(&read.holders, at);
+                run.obeys(&read.holders, at, self.defect)?;
                 let lock_read = read.lock_read(at);
                 let mut verdict = run.claim.judge(&lock_read, now);
                 if self.defect == Some(Defect::JudgesByServersClock)
@@ -129,6 +129,7 @@ impl Locking {
             }
             Progress::Sent(_) => unreachable!("no answer"),
         };
+        Ok(())
     }
 
     /// A try to renew goes on, as `LockDocument::change` does it: read, write, and again after a conflict.
@@ -147,7 +148,7 @@ impl Locking {
         if let Progress::HasRead(read, at) = &progress
             && self.defect != Some(Defect::RemovesUnreadRequests)
         {
-            run.obeys(&read.holders, *at);
+            run.obeys(&read.holders, *at, self.defect)?;
         }
         let tried = match progress {
             Progress::HasRead(read, at) => match read.holders.renewed(&name, at) {
@@ -208,6 +209,14 @@ impl Locking {
                 Phase::Pauses(until) if until <= now => {
                     state.runs[index].phase = Phase::Claims(Progress::Sent(Request::Read));
                 }
+                Phase::Holds(mut renewal)
+                    if renewal.due() <= now
+                        && state.runs[index].is_paused
+                        && self.defect == Some(Defect::PausedRunDoesNotRenew) =>
+                {
+                    renewal.tried(now, Tried::Renewed, now);
+                    state.runs[index].phase = Phase::Holds(renewal);
+                }
                 Phase::Holds(renewal) if renewal.due() <= now => {
                     let until = match renewal.begins(now) {
                         Ok(until) => until,
@@ -250,8 +259,7 @@ impl Locking {
     }
 
     pub(super) fn check(&self, state: &State) -> Result<(), Property> {
-        let unlocked = state.unlocks < self.unlocks;
-        if !unlocked && state.runs.iter().all(Run::is_holder) {
+        if !state.has_unlocked && state.runs.iter().all(Run::is_holder) {
             return Err(ONE_HOLDER);
         }
         for (run, asked) in state.runs.iter().zip(&state.asked) {
