@@ -100,6 +100,7 @@ async fn run_to_end(job: Job, id: String) -> Finished {
         }
         Err(error) => (Err(error), None),
     };
+    run.reporter.end_warnings().await;
     if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
         run.reporter.warn(line).await;
     }

@@ -8,7 +8,7 @@ use super::run::Run;
 use crate::journal::{PlanCounts, PlanStart, RunStart, Steps, new_run_id, write_plan_file};
 use crate::operation;
 use crate::plan::{Cause, is_planned_leaf, make_planned};
-use crate::report::Frontend;
+use crate::report::{Frontend, Typed, file_argument};
 use couchdb::{Attachments, Error, Kind};
 
 /// The facts about a command that its plan records.
@@ -26,10 +26,10 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    /// The name that `apply` and `show_plan` accept.
-    pub(crate) fn name(&self) -> String {
+    /// The argument by which `apply` and `show_plan` find it.
+    pub(crate) fn argument(&self) -> String {
         match &self.file {
-            Some(path) => path.display().to_string(),
+            Some(path) => file_argument(path),
             None => self.start.start.run.clone(),
         }
     }
@@ -94,6 +94,14 @@ impl Run {
         })
     }
 
+    /// How the operator types a command.
+    pub(crate) fn typed(&self) -> Typed {
+        Typed {
+            frontend: self.settings.frontend,
+            journal: self.settings.journal_given.clone(),
+        }
+    }
+
     /// The command line of the changes, without the word "plan".
     fn planned_command_line<'a>(&'a self, planned: &'a Planned) -> &'a str {
         match self.settings.command_line.as_str() {
@@ -135,17 +143,12 @@ impl Run {
         let error = |line: String| Error::new(Kind::BadRequest, operation::BRAKE, line);
         match self.save_plan(steps, counts).await {
             Ok(saved) => {
-                let name = saved.name();
-                error(format!("{refusal}; nothing of this was done")).hint(
-                    match self.settings.frontend {
-                        Frontend::CommandLine => format!(
-                            "it is saved as a plan: kazoo-numbers show_plan {name}; to do it: kazoo-numbers apply {name}"
-                        ),
-                        Frontend::Erlang => format!(
-                            "it is saved as a plan: sup kazoo_numbers_maintenance show_plan {name}; to do it: sup kazoo_numbers_maintenance apply {name}"
-                        ),
-                    },
-                )
+                let plan = saved.argument();
+                let [show, apply] =
+                    ["show_plan", "apply"].map(|function| self.typed().command(function, &[&plan]));
+                error(format!("{refusal}; nothing of this was done")).hint(format!(
+                    "it is saved as a plan: {show}; to do it: {apply}"
+                ))
             }
             Err(failed) => error(format!(
                 "{refusal}; nothing of this was done, and the plan cannot be saved: {failed}"

@@ -65,6 +65,10 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// The caller of commands; hints and examples use its syntax.
     pub frontend: Frontend,
+    /// The folder of the journals, if the operator gave it: commands that are printed name it.
+    pub journal_given: Option<PathBuf>,
+    /// Whether each document of a plan is shown, whatever the arguments say.
+    pub shows_documents: bool,
 }
 
 /// The settings of audits.
@@ -128,6 +132,8 @@ impl Default for Settings {
             metrics: None,
             audit: AuditSettings::default(),
             frontend: Frontend::default(),
+            journal_given: None,
+            shows_documents: false,
         }
     }
 }
