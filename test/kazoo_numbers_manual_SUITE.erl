@@ -41,7 +41,7 @@ init_per_testcase(Page, Config) ->
     Data = filename:join(proplists:get_value(priv_dir, Config), Page),
     Node = test_node:start(Page
                           ,#{paths => [test_node:ebin(), proplists:get_value(stubs, Config)]
-                            ,os_env => [{"COUCHDB_URL", test_proxy:url(Proxy)}, {"XDG_DATA_HOME", Data}]
+                            ,os_env => [{"COUCHDB_URL", test_proxy:url(Proxy)} | test_node:homes(Data)]
                             }),
     [{proxy, Proxy}, {node, Node}, {data, Data} | Config].
 
@@ -140,7 +140,7 @@ call(Config, <<"sup kazoo_numbers_maintenance ", Words/binary>>) ->
 call(Config, <<"kazoo-numbers ", Words/binary>>) ->
     Port = open_port({spawn_executable, filename:join(test_node:priv(), "kazoo-numbers")}
                     ,[{args, string:lexemes(Words, " ")}
-                     ,{env, [{"COUCHDB_URL", test_couch:url()}, {"XDG_DATA_HOME", proplists:get_value(data, Config)}]}
+                     ,{env, [{"COUCHDB_URL", test_couch:url()} | test_node:homes(proplists:get_value(data, Config))]}
                      ,binary, exit_status, stderr_to_stdout
                      ]),
     string:split(string:trim(printed_by(Port, <<>>), trailing, "\n"), "\n", all).

@@ -559,6 +559,7 @@ with_node(Config, Arguments, Fun) ->
                              ]}
                      ,{env, [{"ROOTDIR", Release}, {"BINDIR", filename:join(Erts, "bin")}, {"EMU", "beam"}, {"PROGNAME", "erl"}
                             ,{"COUCHDB_URL", test_couch:url()}
+                             | test_node:homes(filename:absname("data"))
                             ]}
                      ,exit_status, stderr_to_stdout, binary
                      ]),

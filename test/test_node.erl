@@ -5,7 +5,7 @@
 %% @doc Erlang nodes for the suites.
 -module(test_node).
 
--export([distribute/0, start/2, stop/1, stubs/2, ebin/0, priv/0, lab/0]).
+-export([distribute/0, start/2, stop/1, homes/1, stubs/2, ebin/0, priv/0, lab/0]).
 
 %% Makes this node a distributed one.
 distribute() ->
@@ -41,7 +41,7 @@ start(Name, #{} = Options) ->
                 ,"-eval", lists:flatten(End)
                 ,"-pa" | Paths
                 ] ++ Environment ++ maps:get(args, Options, []),
-    Variables = [{"XDG_DATA_HOME", filename:absname("data")} | maps:get(os_env, Options, [])],
+    Variables = homes(filename:absname("data")) ++ maps:get(os_env, Options, []),
     Program = program(maps:get(address_space, Options, unlimited), Arguments),
     {Keeper, Monitor} = spawn_monitor(fun() -> keep(Program, Variables, maps:get(output, Options, none)) end),
     up(Node, Monitor, 300),
@@ -88,6 +88,10 @@ stop({Keeper, Node}) ->
     receive {'DOWN', Monitor, process, _, _} -> ok
     after 10000 -> error({does_not_stop, Node})
     end.
+
+%% The environment that keeps the journals of tests out of the user's folders.
+homes(Dir) ->
+    [{"XDG_DATA_HOME", Dir}, {"XDG_STATE_HOME", Dir ++ ".state"}].
 
 %% Compiles the stubs of those names into a directory.
 stubs(Dir, Names) ->

@@ -101,6 +101,8 @@
         ]).
 -export([audit/0
         ,audit/1
+        ,repair/0
+        ,repair/1
         ,plan/1
         ,plan/2
         ,plan/3
@@ -633,12 +635,28 @@ delete(Number) ->
 audit() ->
     call('audit', []).
 
-%% @doc Reports which numbers have drifted in an account, in number databases,
-%% or one number, with the command that repairs each kind of drift.
+%% @doc Reports which numbers have drifted in accounts, in number databases, or
+%% some numbers, with the command that repairs each kind of drift.
 %% @end
--spec audit(AuditTarget :: account() | number_db() | num()) -> 'ok' | {'no_return', pos_integer()}.
-audit(AuditTarget) ->
-    call('audit', [AuditTarget]).
+-spec audit(Parts :: account() | number_db() | num() | [account() | number_db() | num()]) ->
+          'ok' | {'no_return', pos_integer()}.
+audit(Parts) ->
+    call('audit', [Parts]).
+
+%% @doc Repairs all drift of the whole cluster that can be decided, in the right
+%% order, and reports what is left to you.
+%% @end
+-spec repair() -> 'ok' | {'no_return', pos_integer()}.
+repair() ->
+    call('repair', []).
+
+%% @doc Repairs all drift of accounts, number databases or numbers that can be
+%% decided, and reports what is left to you.
+%% @end
+-spec repair(Parts :: account() | number_db() | num() | [account() | number_db() | num()]) ->
+          'ok' | {'no_return', pos_integer()}.
+repair(Parts) ->
+    call('repair', [Parts]).
 
 %% @doc Plans a function: saves exactly what it would change, and changes
 %% nothing.

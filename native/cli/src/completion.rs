@@ -60,6 +60,7 @@ pub(crate) fn candidates(parameter: Parameter) -> Option<ArgValueCandidates> {
             words.map(CompletionCandidate::new).collect()
         }),
         Parameter::Function => ArgValueCandidates::new(topics),
+        Parameter::PlannedFunction => ArgValueCandidates::new(planned_functions),
         Parameter::Account
         | Parameter::Accounts
         | Parameter::Database
@@ -79,6 +80,15 @@ pub(crate) fn candidates(parameter: Parameter) -> Option<ArgValueCandidates> {
 
 fn words<const N: usize>(words: [&'static str; N]) -> ArgValueCandidates {
     ArgValueCandidates::new(move || Vec::from(words.map(CompletionCandidate::new)))
+}
+
+fn planned_functions() -> Vec<CompletionCandidate> {
+    let mut names: Vec<&str> = commands()
+        .filter(|spec| spec.can_be_planned())
+        .map(|spec| spec.name)
+        .collect();
+    names.dedup();
+    names.into_iter().map(CompletionCandidate::new).collect()
 }
 
 fn topics() -> Vec<CompletionCandidate> {

@@ -16,7 +16,7 @@ const GROUP: usize = 10;
 const OPTION: usize = 16;
 
 /// The options on this page.
-const OPTIONS: [&str; 5] = ["couchdb", "dry_run", "json", "verbose", "quiet"];
+const OPTIONS: [&str; 3] = ["couchdb", "dry_run", "json"];
 
 /// The page.
 pub(crate) fn text(command: &Command) -> String {
@@ -28,7 +28,7 @@ pub(crate) fn text(command: &Command) -> String {
     for group in Group::ALL {
         page += &section(group);
     }
-    page += "\nOptions:\n";
+    page += "\nOptions, among others:\n";
     for option in command.get_arguments() {
         if OPTIONS.contains(&option.get_id().as_str()) {
             page += &option_line(option);

@@ -7,7 +7,6 @@ use kazoo_numbers::report::{Event, Progress};
 use kazoo_numbers_cli::terminal;
 
 use crate::output;
-use crate::pace::INTERVAL;
 
 /// The most times a second that the line is drawn.
 const DRAWS_PER_SECOND: u8 = 3;
@@ -38,11 +37,15 @@ impl Live {
             };
             bar.set_style(style.with_key("progress", draw));
         }
-        bar.enable_steady_tick(INTERVAL);
         Self {
             bar: Some(bar),
             progress,
         }
+    }
+
+    /// Whether there is a line.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.bar.is_some()
     }
 
     /// Records an event.
@@ -52,7 +55,14 @@ impl Live {
         }
     }
 
-    /// Prints with the line hidden.
+    /// Draws the line again. [`output::show`] sets the pace, because printing draws it, too.
+    pub(crate) fn draw(&self) {
+        if let Some(bar) = &self.bar {
+            bar.tick();
+        }
+    }
+
+    /// Prints with the line hidden, and draws it again.
     pub(crate) fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(print),

@@ -7,6 +7,7 @@
 //! Only [`terminal`] writes to the terminal.
 
 mod arguments;
+mod colour;
 mod completion;
 mod confirm;
 mod connection;
@@ -33,7 +34,9 @@ use std::process::ExitCode;
 use arguments::PROGRAM;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Subcommand as _};
-use kazoo_numbers::command::{Argument, Frontend, Group, help_of_group, unknown_function};
+use kazoo_numbers::command::{
+    Argument, Frontend, Group, Parameter, help_of_group, unknown_function,
+};
 use kazoo_numbers::report::sanitise;
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::{address, program, terminal};
@@ -122,7 +125,7 @@ fn wants_json() -> bool {
     words.into_iter().any(|word| word == "--json")
 }
 
-/// The arguments of a function. The option `--trend` is the argument of that name.
+/// The arguments of a function. The options `--trend` and `--skip-stale` are the arguments of these names.
 fn function_arguments(
     name: &str,
     sub: &ArgMatches,
@@ -131,7 +134,12 @@ fn function_arguments(
     if options.audit.trend {
         return Ok(vec![Argument::Text("trend".to_owned())]);
     }
-    functions::arguments(name, sub)
+    let mut arguments = functions::arguments(name, sub)?;
+    let word = Argument::Text(Parameter::SkipStale.name().to_owned());
+    if options.skip_stale && !arguments.contains(&word) {
+        arguments.push(word);
+    }
+    Ok(arguments)
 }
 
 fn run_tool(tool: Tool) -> io::Result<ExitStatus> {

@@ -60,6 +60,8 @@ pub(crate) fn applies(option: &Arg, forms: &[&CommandSpec]) -> bool {
         "limit" => any(|spec| is_braked(spec) || makes_plan(spec)),
         "plan_file" => any(makes_plan),
         "exclude" => any(|spec| is_braked(spec) || makes_plan(spec) || spec.name == AUDIT),
+        "full" => any(|spec| makes_plan(spec) || spec.parameters.contains(&Parameter::Full)),
+        "skip_stale" => any(|spec| spec.parameters.contains(&Parameter::SkipStale)),
         "yes" => any(CommandSpec::deletes_documents),
         "wait" | "no_lock" => any(|spec| spec.scope == Some(Scope::Exclusive)),
         _ => true,
@@ -162,6 +164,14 @@ pub(crate) struct Options {
     #[arg(long = "plan-file", short = 'o', global = true, value_name = "FILE")]
     pub(crate) plan_file: Option<PathBuf>,
 
+    /// Show each document of the plan
+    #[arg(long, global = true)]
+    pub(crate) full: bool,
+
+    /// Leave documents alone that changed since the plan was made, and apply the rest
+    #[arg(long, global = true)]
+    pub(crate) skip_stale: bool,
+
     /// Do not ask before deleting or applying
     #[arg(long, global = true)]
     pub(crate) yes: bool,
@@ -182,6 +192,10 @@ pub(crate) struct Options {
     /// Print no database, only changes of a dry run, warnings, the summary and failures
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+
+    /// Whether the output belongs to a question, so that standard output stays that of the command.
+    #[arg(skip)]
+    pub(crate) is_question: bool,
 
     /// Only an audit has them.
     #[arg(skip)]

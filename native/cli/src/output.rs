@@ -9,13 +9,17 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::colour;
 use crate::failure_table;
 use crate::live::Live;
 use crate::options::{AuditFormat, Options};
-use crate::pace::Pace;
+use crate::pace::{Pace, Turn};
 
 /// The most events that are printed together.
 const BATCH: usize = 256;
+
+/// The bytes above which text does not wait for the next draw of the progress line.
+const FULL: usize = 64 << 10;
 
 /// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub(crate) enum Form {
     Lines,
     /// One JSON object on each line.
     Json,
+    /// Lines for people, all on standard error.
+    Question,
     /// Only the audit. All other output goes to standard error.
     Document(AuditFormat),
 }
@@ -32,6 +38,7 @@ impl Form {
     /// The form that the options request.
     pub(crate) fn of(options: &Options) -> Self {
         match options.audit.format {
+            _ if options.is_question => Self::Question,
             Some(document) => Self::Document(document),
             None if options.output.json => Self::Json,
             None => Self::Lines,
@@ -65,16 +72,24 @@ pub(crate) struct Display {
     databases: DatabaseLines,
     /// The width of the terminal for which failures are a table. `None`: a JSON object for scripts.
     columns: Option<usize>,
+    /// Whether lines are coloured.
+    colours: bool,
 }
 
 impl Display {
     /// The display that the options request.
     pub(crate) fn of(options: &Options) -> Self {
         let form = Form::of(options);
-        let columns = match form {
-            Form::Lines => failure_table::columns(&io::stdout()),
-            Form::Document(_) => failure_table::columns(&io::stderr()),
-            Form::Json => None,
+        let (columns, colours) = match form {
+            Form::Lines => (
+                failure_table::columns(&io::stdout()),
+                colour::is_wanted(&io::stdout()),
+            ),
+            Form::Question | Form::Document(_) => (
+                failure_table::columns(&io::stderr()),
+                colour::is_wanted(&io::stderr()),
+            ),
+            Form::Json => (None, false),
         };
         Self {
             form,
@@ -84,6 +99,7 @@ impl Display {
                 (false, _) => DatabaseLines::All,
             },
             columns,
+            colours,
         }
     }
 
@@ -94,6 +110,7 @@ impl Display {
                 Event::Error { .. } | Event::Aside(_) => self.lines(event, errors),
                 event => self.lines(event, text),
             },
+            Form::Question => self.lines(event, errors),
             Form::Json => {
                 // Serialising strings and numbers cannot fail.
                 let line = serde_json::to_string(event).unwrap_or_default();
@@ -137,8 +154,11 @@ impl Display {
             }
             (Event::Failures(failures), Some(columns)) => table(failures, columns, text),
             _ => {
-                for line in Renderer.lines(event) {
-                    push(text, &line);
+                for line in Renderer.toned_lines(event) {
+                    match self.colours {
+                        true => push(text, &colour::paint(&line)),
+                        false => push(text, &line.text),
+                    }
                 }
             }
         }
@@ -167,22 +187,21 @@ pub(crate) fn show(
     let runtime = Handle::current();
     let mut batch = Vec::with_capacity(BATCH);
     let mut pace = Pace::default();
+    // Printing draws the progress line again. Where there is one, text waits for its turn, too.
+    let mut screen = live.is_shown().then(Turn::default);
     let mut text = Vec::new();
     let mut errors = Vec::new();
     let mut result = Ok(());
     loop {
         let received = runtime.block_on(async {
             let received = events.recv_many(&mut batch, BATCH);
-            match pace.wait(Instant::now()) {
+            let now = Instant::now();
+            let turn = screen.as_ref().map(|screen| screen.wait(now));
+            match pace.wait(now).into_iter().chain(turn).min() {
                 Some(wait) => timeout(wait, received).await.ok(),
                 None => Some(received.await),
             }
         });
-        if received == Some(0) {
-            return result;
-        }
-        text.clear();
-        errors.clear();
         for event in batch.drain(..) {
             live.record(&event);
             if let Event::Progress(progress) = event {
@@ -191,19 +210,45 @@ pub(crate) fn show(
                 display.event(&event, &mut text, &mut errors);
             }
         }
-        if let Some(progress) = pace.take(Instant::now()) {
+        let now = Instant::now();
+        if let Some(progress) = pace.take(now) {
             display.event(&Event::Progress(progress), &mut text, &mut errors);
         }
-        if result.is_ok() && !text.is_empty() {
-            result = live.suspended(|| print_bytes(&text));
-            if let Err(error) = &result {
-                lost(error);
-            }
+        let is_over = received == Some(0);
+        let is_full = text.len() + errors.len() > FULL;
+        let has_turn = screen.as_ref().is_none_or(|screen| screen.is_due(now));
+        if !(is_over || is_full || has_turn) {
+            continue;
         }
-        if !errors.is_empty() {
-            live.suspended(|| say_bytes(&errors));
+        if let Some(screen) = &mut screen {
+            screen.begin(now);
+        }
+        if text.is_empty() && errors.is_empty() {
+            live.draw();
+        } else if let Err(error) = print(live, result.is_ok(), &text, &errors) {
+            lost(&error);
+            result = Err(error);
+        }
+        text.clear();
+        errors.clear();
+        if is_over {
+            return result;
         }
     }
+}
+
+/// Prints on both outputs. `has_reader`: whether standard output could be written so far.
+fn print(live: &Live, has_reader: bool, text: &[u8], errors: &[u8]) -> io::Result<()> {
+    live.suspended(|| {
+        let printed = match has_reader && !text.is_empty() {
+            true => print_bytes(text),
+            false => Ok(()),
+        };
+        if !errors.is_empty() {
+            say_bytes(errors);
+        }
+        printed
+    })
 }
 
 /// Whether progress is shown on a terminal.
@@ -220,6 +265,7 @@ mod tests {
             form: Form::Lines,
             databases,
             columns,
+            colours: false,
         };
         let (mut text, mut errors) = (Vec::new(), Vec::new());
         display.event(event, &mut text, &mut errors);

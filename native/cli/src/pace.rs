@@ -7,10 +7,34 @@ use kazoo_numbers::report::Progress;
 /// The least time between two reports of progress.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(334);
 
+/// Something that is done at most once an interval.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    last: Option<Instant>,
+}
+
+impl Turn {
+    /// The time until the next turn.
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
+        let since = self.last.map(|last| now.saturating_duration_since(last));
+        since.map_or(Duration::ZERO, |since| INTERVAL.saturating_sub(since))
+    }
+
+    /// Whether the next turn has come.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.wait(now) == Duration::ZERO
+    }
+
+    /// Begins a turn.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.last = Some(now);
+    }
+}
+
 /// Progress that waits for its turn.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    last: Option<Instant>,
+    turn: Turn,
     waiting: Option<Progress>,
 }
 
@@ -23,16 +47,16 @@ impl Pace {
     /// The time until the waiting progress may be reported. `None`: none waits.
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
         self.waiting?;
-        let since = self.last.map(|last| now.saturating_duration_since(last));
-        Some(since.map_or(Duration::ZERO, |since| INTERVAL.saturating_sub(since)))
+        Some(self.turn.wait(now))
     }
 
     /// The progress whose turn has come.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Progress> {
-        if self.wait(now)? > Duration::ZERO {
+        self.waiting?;
+        if !self.turn.is_due(now) {
             return None;
         }
-        self.last = Some(now);
+        self.turn.begin(now);
         self.waiting.take()
     }
 }

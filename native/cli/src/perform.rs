@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
-use kazoo_numbers::report::sanitise;
+use kazoo_numbers::report::{Typed, sanitise};
 use kazoo_numbers::run::{
     AuditSettings, Ending, Exclusions, Finished, Job, Refused, ReportTo, Returned, Settings, run,
 };
@@ -40,10 +40,20 @@ pub(crate) fn function(
     };
     match command::parse(name, arguments) {
         Ok(command) => {
-            if !options.yes && !options.dry_run && !agrees(name, arguments, &command, options)? {
-                terminal::say("nothing is done");
-                let ending = Ending::Refused(Refused::Declined);
-                return end(form, &CommandResult::without_run(None, ending));
+            match asked(name, arguments, &command, options)? {
+                Asked::Agreed => {}
+                Asked::Declined => {
+                    terminal::say("nothing is done");
+                    let ending = Ending::Refused(Refused::Declined);
+                    return end(form, &CommandResult::without_run(None, ending));
+                }
+                Asked::NotShown(status) => {
+                    let result = CommandResult {
+                        status,
+                        ..CommandResult::without_run(None, Ending::Failed)
+                    };
+                    return end(form, &result);
+                }
             }
             in_runtime(performed(name, arguments, command, exclude, options))
         }
@@ -68,7 +78,7 @@ pub(crate) fn refused(
             let error = json!({"line": line, "hint": hint, "kind": kind});
             terminal::print(&own_event("error", &error))?;
         }
-        Form::Lines | Form::Document(_) => {
+        Form::Lines | Form::Question | Form::Document(_) => {
             terminal::say(line);
             if let Some(hint) = hint {
                 terminal::say(&format!("hint: {hint}"));
@@ -78,23 +88,42 @@ pub(crate) fn refused(
     end(form, &CommandResult::without_run(returned, Ending::Usage))
 }
 
+/// The end of a question.
+enum Asked {
+    /// The person agreed, or nobody had to be asked.
+    Agreed,
+    Declined,
+    /// What the question is about could not be shown.
+    NotShown(ExitStatus),
+}
+
 /// Asks before documents are deleted, and after showing a plan before it is applied.
-fn agrees(
+fn asked(
     name: &str,
     arguments: &[Argument],
     command: &Command,
     options: &Options,
-) -> io::Result<bool> {
-    if !command.spec().deletes_documents() || !confirm::can_ask() {
-        return Ok(true);
+) -> io::Result<Asked> {
+    let is_harmless = options.dry_run || !command.spec().deletes_documents();
+    if options.yes || is_harmless || !confirm::can_ask() {
+        return Ok(Asked::Agreed);
     }
-    if name == "apply" {
-        if let Some(plan) = arguments.first().cloned() {
-            function("show_plan", &[plan], options)?;
+    let question = match (name, arguments.first()) {
+        ("apply", Some(plan)) => {
+            let mut options = options.clone();
+            options.is_question = true;
+            let status = function("show_plan", std::slice::from_ref(plan), &options)?;
+            if status != ExitStatus::Done {
+                return Ok(Asked::NotShown(status));
+            }
+            "Apply this plan?".to_owned()
         }
-        return confirm::agrees("Apply this plan?");
-    }
-    confirm::agrees(&format!("{name} deletes documents. Go on?"))
+        _ => format!("{name} deletes documents. Go on?"),
+    };
+    Ok(match confirm::agrees(&question)? {
+        true => Asked::Agreed,
+        false => Asked::Declined,
+    })
 }
 
 async fn performed(
@@ -211,10 +240,11 @@ fn say_undo(finished: &Finished, options: &Options) {
 }
 
 fn undo_line(run: &str, options: &Options) -> String {
-    match &options.journal {
-        Some(directory) => format!("kazoo-numbers undo {run} --journal {}", directory.display()),
-        None => format!("kazoo-numbers undo {run}"),
-    }
+    let typed = Typed {
+        frontend: Frontend::CommandLine,
+        options: repeated_options(options),
+    };
+    typed.command("undo", &[run])
 }
 
 fn is_read_only(function: &str) -> bool {
@@ -268,7 +298,7 @@ fn end(form: Form, result: &CommandResult<'_>) -> io::Result<ExitStatus> {
             }
         }
         Form::Json => terminal::print(&own_event("result", &result.to_json()))?,
-        Form::Document(_) => {}
+        Form::Question | Form::Document(_) => {}
     }
     Ok(result.status)
 }
@@ -310,6 +340,7 @@ fn settings(options: &Options) -> Settings {
         },
         repeated_options: repeated_options(options),
         frontend: Frontend::CommandLine,
+        shows_documents: options.full || Form::of(options) == Form::Json,
         place: format!("process {}", std::process::id()),
         ..Settings::default()
     };

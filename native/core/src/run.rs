@@ -110,6 +110,7 @@ async fn run_to_end(mut job: Job, id: String) -> Finished {
         done = work => done,
         never = run.reporter.report_pauses() => match never {},
     };
+    run.reporter.end_warnings().await;
     if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
         run.reporter.warn(line).await;
     }

@@ -100,8 +100,11 @@ async fn forward_events(
             continue;
         }
         if let Event::Aside(_) = event {
-            // A caller that is gone reads no log either.
-            let _ = caller.log(renderer.lines(&event)).await;
+            let lines = renderer.lines(&event);
+            if !lines.is_empty() {
+                // A caller that is gone reads no log either.
+                let _ = caller.log(lines).await;
+            }
             continue;
         }
         for line in renderer.lines(&event) {

@@ -47,6 +47,8 @@ pub enum Parameter {
     Anyway,
     /// The name of a function.
     Function,
+    /// The name of a function that can be planned.
+    PlannedFunction,
     /// The arguments for the function that another parameter names.
     OfFunction,
     /// An argument that only Kazoo understands.
@@ -84,7 +86,7 @@ impl Parameter {
             Self::RunInProgress => "RUN_IN_PROGRESS",
             Self::RequestRate => "REQUESTS",
             Self::Anyway => "anyway",
-            Self::Function => "FUNCTION",
+            Self::Function | Self::PlannedFunction => "FUNCTION",
             Self::OfFunction => "ARGUMENT…",
             Self::AuditTarget | Self::Parts => "ACCOUNT|NUMBER_DB|NUMBER…",
             Self::Other => "ARGUMENT",
@@ -129,6 +131,7 @@ impl Parameter {
             Self::RequestRate => "requests a second, from 0.01 to 1000000, or off",
             Self::Anyway => "this word: the lock is removed although its run is alive",
             Self::Function => "the name of a function",
+            Self::PlannedFunction => "the name of a function that writes documents",
             Self::OfFunction => "the arguments of that function, three at most",
             Self::Other => "what Kazoo's own function takes",
         }
@@ -152,7 +155,7 @@ impl Parameter {
             Self::RunInProgress => "4f0c1d2e3a5b6978",
             Self::RequestRate => "5",
             Self::Anyway => "anyway",
-            Self::Function => "fix_account_db_numbers",
+            Self::Function | Self::PlannedFunction => "fix_account_db_numbers",
             Self::OfFunction => Self::Account.example(),
             Self::Other => "example",
         }

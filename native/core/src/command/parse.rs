@@ -42,9 +42,8 @@ fn plan(
     arguments: &[Argument],
 ) -> Result<Command, Refusal> {
     let planned = parse(function, arguments)?;
-    let reads = planned.spec().effect == Effect::Reads;
-    if reads || planned.spec().needs_kazoo || !planned.spec().is_planned {
-        let line = if reads {
+    if !planned.spec().can_be_planned() {
+        let line = if planned.spec().effect == Effect::Reads {
             "it changes nothing"
         } else {
             "it has no plan"

@@ -336,6 +336,11 @@ impl CommandSpec {
         }
     }
 
+    /// Whether `plan` takes it.
+    pub fn can_be_planned(&self) -> bool {
+        self.effect != Effect::Reads && !self.needs_kazoo && self.is_planned
+    }
+
     /// Whether it deletes documents.
     pub fn deletes_documents(&self) -> bool {
         self.effect == Effect::Deletes

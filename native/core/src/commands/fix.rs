@@ -14,7 +14,7 @@ use crate::repair::Assignment;
 use crate::repair::{
     AssignedUsage, Copies, CopySource, copy_to_account, usages_of, warn_used_by_both, wrong_copies,
 };
-use crate::report::Outcome;
+use crate::report::{NumberWarningKind, Outcome};
 use couchdb::Error;
 use document::{Change, Digest, Document, IdRange};
 
@@ -84,8 +84,10 @@ pub(crate) async fn numbers(
         for (other, document) in run.assigned_of(&database, live) {
             if other != account {
                 let id = document.id();
-                let line = format!("{database}: {id} is assigned to {other} and is fixed there");
-                run.reporter.warn(line).await;
+                let there = Some(other.database().encoded());
+                run.reporter
+                    .warn_of_number(NumberWarningKind::AssignedElsewhere, &database, id, there)
+                    .await;
             }
             here.push((other, document.detached()));
         }

@@ -7,7 +7,7 @@ use super::run::Run;
 use crate::host::{ChangedRow, NOTICE_FIELDS};
 use crate::journal::{Record, Reserved};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase};
-use crate::report::{Event, Outcome, PlannedChange, Reason, field_changes};
+use crate::report::{Event, NumberWarningKind, Outcome, PlannedChange, Reason, field_changes};
 use couchdb::{Error, Found};
 
 impl Run {
@@ -19,23 +19,21 @@ impl Run {
         let ids: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
         let span = debug_span!("announce", database = %database, rows = rows.len());
         let changed = self.cluster.host().changed(database, rows);
-        let (ids, line) = match changed.instrument(span).await {
-            Ok(unannounced) if unannounced.ids.is_empty() => return,
-            Ok(unannounced) => {
-                let line = format!(
-                    "cannot announce {} changes in {database}: {}",
-                    unannounced.ids.len(),
-                    unannounced.reason
-                );
-                (unannounced.ids, line)
-            }
-            Err(error) => (ids, unannounced(database, &error)),
+        let (ids, why) = match changed.instrument(span).await {
+            Ok(unannounced) => (unannounced.ids, unannounced.reason),
+            Err(error) => (ids, error.to_string()),
         };
         for id in &ids {
-            self.reporter
-                .failed(&database.encoded(), Reason::NotAnnounced, id);
+            self.unannounced(database, id, &why).await;
         }
-        self.reporter.warn(line).await;
+    }
+
+    /// Reports a change that was made and not announced.
+    async fn unannounced(&self, database: &DatabaseName, id: &str, why: &str) {
+        self.reporter
+            .failed(&database.encoded(), Reason::NotAnnounced, id);
+        let (kind, why) = (NumberWarningKind::NotAnnounced, Some(why.to_owned()));
+        self.reporter.warn_of_number(kind, database, id, why).await;
     }
 
     /// Announces writes whose answer was lost and that landed, each with the revision that it made. That of a deletion is read.
@@ -86,11 +84,9 @@ impl Run {
             Err(error) => {
                 for change in &deletions {
                     self.touch(database, change);
-                    let encoded = database.encoded();
-                    self.reporter
-                        .failed(&encoded, Reason::NotAnnounced, change.id());
+                    self.unannounced(database, change.id(), &error.to_string())
+                        .await;
                 }
-                self.reporter.warn(unannounced(database, &error)).await;
                 return Ok(Vec::new());
             }
         };
@@ -151,8 +147,4 @@ impl Run {
             }))
             .await;
     }
-}
-
-fn unannounced(database: &DatabaseName, error: &Error) -> String {
-    format!("cannot announce changes in {database}: {error}")
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::run::Run;
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts};
 use crate::plan::{Source, source_in_number_database};
+use crate::report::NumberWarningKind;
 use couchdb::{Error, Kind};
 use document::Document;
 
@@ -76,11 +77,11 @@ impl Run {
         let mut shadowed = HashSet::new();
         for one in duplicates.iter().filter(|one| one.account == one.holder) {
             if shadowed.insert(one.id.clone()) {
-                let line = format!(
-                    "{database}: {} is also in {}, which has priority",
-                    one.id, one.other
-                );
-                self.reporter.warn(line).await;
+                let other = Some(one.other.encoded());
+                let kind = NumberWarningKind::Shadowed;
+                self.reporter
+                    .warn_of_number(kind, database, &one.id, other)
+                    .await;
             }
         }
         shadowed
@@ -103,9 +104,8 @@ impl Run {
     /// Warns of numbers in the number database of another prefix.
     pub(crate) async fn warn_misfiled(&self, database: &DatabaseName, ids: &[String]) {
         for id in ids {
-            let line =
-                format!("{database}: {id} belongs in another number database and is left alone");
-            self.reporter.warn(line).await;
+            let kind = NumberWarningKind::Misfiled;
+            self.reporter.warn_of_number(kind, database, id, None).await;
         }
     }
 }

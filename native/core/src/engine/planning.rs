@@ -1,7 +1,6 @@
 //! The end of a plan, and the changes that a run withheld until all were known.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -12,7 +11,7 @@ use crate::journal::{PlanCounts, PlanStart, RunStart, Steps, new_run_id, write_p
 use crate::kazoo::{DatabaseName, KazooDatabase};
 use crate::operation;
 use crate::plan::{Cause, is_planned_leaf, make_planned};
-use crate::report::Frontend;
+use crate::report::{Frontend, Typed, file_argument};
 use couchdb::{Attachments, Error, Kind};
 
 /// The facts about a command that its plan records.
@@ -30,14 +29,10 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    /// The name that `apply` and `show_plan` accept.
-    pub(crate) fn name(&self) -> String {
+    /// The argument by which `apply` and `show_plan` find it.
+    pub(crate) fn argument(&self) -> String {
         match &self.file {
-            // Without a slash or a dot it would name a plan by its id.
-            Some(path) if path.components().count() == 1 => {
-                Path::new(".").join(path).display().to_string()
-            }
-            Some(path) => path.display().to_string(),
+            Some(path) => file_argument(path),
             None => self.start.start.run.clone(),
         }
     }
@@ -102,6 +97,14 @@ impl Run {
         })
     }
 
+    /// How the operator types a command.
+    pub(crate) fn typed(&self) -> Typed {
+        Typed {
+            frontend: self.settings.frontend,
+            options: self.settings.repeated_options.clone(),
+        }
+    }
+
     /// The command line of the changes, without the word "plan".
     fn planned_command_line<'a>(&'a self, planned: &'a Planned) -> &'a str {
         match self.settings.command_line.as_str() {
@@ -143,30 +146,15 @@ impl Run {
         let error = |line: String| Error::new(Kind::BadRequest, operation::BRAKE, line);
         match self.save_plan(steps, counts).await {
             Ok(saved) => {
-                let name = saved.name();
-                error(format!("{refusal}; nothing of this was done")).hint(format!(
-                    "it is saved as a plan: {}; to do it: {}",
-                    self.call_line(&["show_plan", &name]),
-                    self.call_line(&["apply", &name])
-                ))
+                let plan = saved.argument();
+                let [show, apply] =
+                    ["show_plan", "apply"].map(|function| self.typed().command(function, &[&plan]));
+                error(format!("{refusal}; nothing of this was done"))
+                    .hint(format!("it is saved as a plan: {show}; to do it: {apply}"))
             }
             Err(failed) => error(format!(
                 "{refusal}; nothing of this was done, and the plan cannot be saved: {failed}"
             )),
-        }
-    }
-
-    /// The line that an operator types to call a function.
-    pub(crate) fn call_line(&self, words: &[&str]) -> String {
-        match self.settings.frontend {
-            Frontend::CommandLine => {
-                let options = self.settings.repeated_options.iter().map(String::as_str);
-                let words = words.iter().copied().chain(options);
-                // Fails for a NUL, which no argument of a program has.
-                let line = shlex::try_join(words).unwrap_or_default();
-                format!("kazoo-numbers {line}")
-            }
-            Frontend::Erlang => format!("sup kazoo_numbers_maintenance {}", words.join(" ")),
         }
     }
 

@@ -9,7 +9,7 @@ use tracing::{Instrument, debug_span};
 use crate::host::Host;
 use crate::kazoo::AccountId;
 use crate::operation;
-use crate::report::{Reason, Reporter};
+use crate::report::{NumberWarningKind, Reason, Reporter};
 use couchdb::{Error, Pace};
 
 #[derive(Debug, Default)]
@@ -49,10 +49,12 @@ impl Services {
                 Ok(true) => {}
                 Ok(false) => left.push(account.to_string()),
                 Err(error) => {
-                    let line = format!("services of {account} are not reconciled: {error}");
-                    reporter.warn(line).await;
-                    let database = account.database().encoded();
-                    reporter.failed(&database, Reason::Services, &account.to_string());
+                    let (database, id) = (account.database(), account.to_string());
+                    let (kind, why) = (NumberWarningKind::ServicesFailed, error.to_string());
+                    reporter
+                        .warn_of_number(kind, &database, &id, Some(why))
+                        .await;
+                    reporter.failed(&database.encoded(), Reason::Services, &id);
                 }
             }
         }

@@ -70,6 +70,8 @@ pub struct Settings {
     pub repeated_options: Vec<String>,
     /// The caller of commands; hints and examples use its syntax.
     pub frontend: Frontend,
+    /// Whether each document of a plan is shown, whatever the arguments say.
+    pub shows_documents: bool,
 }
 
 /// The settings of audits.
@@ -135,6 +137,7 @@ impl Default for Settings {
             audit: AuditSettings::default(),
             repeated_options: Vec::new(),
             frontend: Frontend::default(),
+            shows_documents: false,
         }
     }
 }

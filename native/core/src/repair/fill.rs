@@ -12,7 +12,7 @@ use crate::kazoo::{AccountId, DatabaseName, NumberFacts, number_database_of};
 use crate::plan::{
     Candidate, Decision, Pick, compare_with_number_database, copy_to_number_database, pick,
 };
-use crate::report::{Outcome, Reason};
+use crate::report::{NumberWarningKind, Outcome, Reason};
 use couchdb::Error;
 use document::{Change, Digest, Document};
 
@@ -217,11 +217,10 @@ async fn choose(
 async fn contested(run: &Run, database: &DatabaseName, id: &str, accounts: &[String]) {
     run.reporter
         .failed(&database.encoded(), Reason::Contested, id);
-    let line = format!(
-        "{database}: {id} is contested: the accounts {} claim it. To decide: copy_number_from_accountdb_to_numbdb ACCOUNT {id}",
-        accounts.join(" and ")
-    );
-    run.reporter.warn(line).await;
+    let claiming = Some(accounts.join(" and "));
+    run.reporter
+        .warn_of_number(NumberWarningKind::Contested, database, id, claiming)
+        .await;
 }
 
 /// Counts a copy that is not written.

@@ -11,6 +11,7 @@ use crate::plan::{
     Cause, Decision, Drift, Elsewhere, Source, former_copy, other_account,
     source_in_number_database,
 };
+use crate::report::NumberWarningKind;
 use couchdb::{Error, Kind};
 use document::{Change, Document, Leaf};
 
@@ -120,12 +121,11 @@ impl FormerCopies<'_> {
         let facts = NumberFacts::of(copy);
         let is_odd = numbers.odd || (facts.is_assignment_odd && numbers.elsewhere.is_former());
         if facts.is_live_number() && is_odd {
-            let line = format!(
-                "{}: {} is kept: its pvt_assigned_to, or that of its number, is not an account id",
-                self.account.database(),
-                target.id
-            );
-            self.run.reporter.warn(line).await;
+            let (kind, database) = (NumberWarningKind::OddAssignment, self.account.database());
+            self.run
+                .reporter
+                .warn_of_number(kind, &database, &target.id, None)
+                .await;
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::host::Migrated;
 use crate::kazoo::DatabaseName;
 use crate::operation;
 use crate::plan::{Cause, Decision, for_kazoo, is_migrated, merged, migrate_unassigned as migrate};
-use crate::report::Reason;
+use crate::report::{NumberWarningKind, Reason};
 use couchdb::{Error, Kind};
 use document::{Change, Document};
 
@@ -109,7 +109,7 @@ impl Migration<'_> {
         let database = self.database;
         self.run
             .reporter
-            .warn(format!("cannot migrate {id} in {database}: {line}"))
+            .warn_of_number(NumberWarningKind::NotMigrated, database, id, Some(line))
             .await;
         let reason = Reason::Failed(operation::HOST, Kind::BadRequest);
         (database.encoded(), reason)

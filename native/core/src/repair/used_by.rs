@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, Usage, range_after_numbers};
 use crate::plan::{Cause, Decision, Drift, Source, decide_used_by, source_in_number_database};
-use crate::report::Reason;
+use crate::report::{NumberWarningKind, Reason};
 use couchdb::Error;
 use document::{Change, Document};
 
@@ -70,11 +70,10 @@ pub(crate) async fn warn_used_by_both(
     usage: &AppUsage,
 ) {
     if usage.of(document.id()) == Usage::Both {
-        let line = format!(
-            "{database}: {} is used by callflow and by trunkstore, and is left alone",
-            document.id()
-        );
-        run.reporter.warn(line).await;
+        let kind = NumberWarningKind::UsedByBoth;
+        run.reporter
+            .warn_of_number(kind, database, document.id(), None)
+            .await;
     }
 }
 

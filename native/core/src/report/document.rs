@@ -51,7 +51,12 @@ impl RecordedEvents {
             | Event::Features(_)
             | Event::Purged { .. }
             | Event::Progress(_)
+            | Event::NumberWarning(_)
             | Event::Planned(_)
+            | Event::Plan(_)
+            | Event::PlanTotals(_)
+            | Event::PlanDatabase(_)
+            | Event::PlanChange(_)
             | Event::Number(_)
             | Event::Runs(_)
             | Event::Finding(_)

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    Audit, AuditTotals, Counts, Failures, Finding, NumberReport, PastRuns, Progress, Undecided,
+    Audit, AuditTotals, Counts, Failures, Finding, NumberReport, NumberWarning, PastRuns,
+    PlanChange, PlanDatabase, PlanHead, PlanTotals, Progress, Undecided,
 };
 
 /// One field that a run or a dry run changes.
@@ -116,6 +117,8 @@ pub enum Event {
     Output(String),
     /// Information for the operator that is not a failure.
     Warning(String),
+    /// A warning about one number. The run ends with one line, a [`Event::Warning`], for all of a kind.
+    NumberWarning(NumberWarning),
     /// The error that ended the run or prevented its start.
     Error {
         /// The failed operation and the reason, printed after `error: ` or `refused: `.
@@ -161,6 +164,14 @@ pub enum Event {
     Progress(Progress),
     /// A planned change of a dry run.
     Planned(PlannedChange),
+    /// A saved plan: what it is of. Its totals follow.
+    Plan(Box<PlanHead>),
+    /// The totals of a plan.
+    PlanTotals(Box<PlanTotals>),
+    /// A database of a plan, if each document is shown. Its documents follow.
+    PlanDatabase(PlanDatabase),
+    /// A document of a plan.
+    PlanChange(Box<PlanChange>),
     /// A finding of an audit that does not keep its findings.
     Finding(Box<Finding>),
     /// The result of an audit.

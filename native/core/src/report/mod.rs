@@ -7,7 +7,10 @@ mod failures;
 mod field_changes;
 mod frontend;
 mod metrics;
+mod number_warnings;
 mod past_runs;
+mod plan_event;
+mod plan_lines;
 mod plan_view;
 mod progress;
 mod publish;
@@ -18,6 +21,8 @@ pub mod sanitise;
 mod show;
 mod similar;
 mod tally;
+mod tone;
+mod typed;
 mod undecided;
 
 pub use crate::reason::{EXPLANATIONS, Explanation, Reason};
@@ -31,8 +36,14 @@ pub use failures::{DatabaseFailures, Failures};
 pub(crate) use field_changes::field_changes;
 pub use frontend::Frontend;
 pub use metrics::{Metrics, NotOurs};
+pub(crate) use number_warnings::NumberWarnings;
+pub use number_warnings::{NumberWarning, NumberWarningKind};
 pub use past_runs::{ClusterOfRuns, PastRun, PastRuns, RunCounts};
-pub(crate) use plan_view::{PlanView, whole};
+pub use plan_event::{
+    ChangeCounts, ChangeKind, FieldTotals, PlanChange, PlanDatabase, PlanHead, PlanTotals,
+    ReasonTotals, ValueTotals,
+};
+pub(crate) use plan_view::{PlanView, plan_change};
 pub use progress::Progress;
 pub use publish::ReportTo;
 pub(crate) use publish::publish;
@@ -45,4 +56,7 @@ pub use show::{
 };
 pub(crate) use similar::nearest;
 pub use tally::{Counts, Outcome, Tally};
+pub use tone::{Line, Tone};
+pub use typed::Typed;
+pub(crate) use typed::file_argument;
 pub use undecided::Undecided;

@@ -1,10 +1,14 @@
-//! A plan as people read it: totals first, the same for the same changes.
+//! A plan for those who review it: its totals, and the change of each document. The same for the same changes.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use document::Document;
 
-use super::{FieldChange, field_changes};
+use super::{
+    ChangeCounts, ChangeKind, FieldChange, FieldTotals, PlanChange, PlanDatabase, PlanTotals,
+    ReasonTotals, ValueTotals, field_changes,
+};
 use crate::plan::{Cause, Step, differing_fields};
 
 /// The most fields, values of a field and databases that the totals list.
@@ -12,82 +16,38 @@ const FIELDS: usize = 20;
 const VALUES: usize = 3;
 const DATABASES: usize = 30;
 
-/// The longest value that is shown, in characters.
+/// The longest value in the totals, in characters.
 const LONGEST: usize = 40;
 
-/// Different values of a field that are counted; further ones count together.
+/// Different fields, and values of a field, that are counted; further ones count together.
 const COUNTED: usize = 1000;
 
 /// The numbers that each reason names as examples.
 const EXAMPLES: usize = 3;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Created,
-    Updated,
-    Deleted,
-}
-
-impl Kind {
-    fn of(before: Option<&Document>, after: Option<&Document>) -> Option<Self> {
-        match (before, after) {
-            (None, Some(_)) => Some(Self::Created),
-            (Some(_), Some(_)) => Some(Self::Updated),
-            (Some(_), None) => Some(Self::Deleted),
-            (None, None) => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Created => "create",
-            Self::Updated => "update",
-            Self::Deleted => "delete",
-        }
-    }
-}
+/// The field that gets the time at which a plan is applied.
+pub(super) const MODIFIED: &str = "pvt_modified";
 
 #[derive(Debug, Default)]
-struct Counted {
-    kinds: [u64; 3],
-}
-
-impl Counted {
-    fn add(&mut self, kind: Kind) {
-        if let Some(count) = self.kinds.get_mut(kind as usize) {
-            *count += 1;
-        }
-    }
-
-    fn total(&self) -> u64 {
-        self.kinds.iter().sum()
-    }
-
-    fn line(&self) -> String {
-        let [created, updated, deleted] = self.kinds;
-        format!("{created} to create, {updated} to update, {deleted} to delete")
-    }
-}
-
-#[derive(Debug, Default)]
-struct FieldTotals {
+struct Field {
     count: u64,
-    values: BTreeMap<String, u64>,
+    values: BTreeMap<(Option<String>, Option<String>), u64>,
+    has_more: bool,
 }
 
 #[derive(Debug, Default)]
-struct CauseTotals {
+struct Reason {
     count: u64,
     examples: Vec<String>,
 }
 
-/// The totals of a plan.
+/// The totals of a plan, while its documents are read.
 #[derive(Debug, Default)]
 pub(crate) struct PlanView {
-    all: Counted,
-    causes: BTreeMap<(Kind, Option<Cause>), CauseTotals>,
-    fields: BTreeMap<String, FieldTotals>,
-    databases: BTreeMap<String, Counted>,
+    all: ChangeCounts,
+    reasons: BTreeMap<(ChangeKind, Option<Cause>), Reason>,
+    fields: BTreeMap<String, Field>,
+    databases: BTreeMap<String, ChangeCounts>,
 }
 
 /// The document before and after all changes of a plan to it.
@@ -97,11 +57,17 @@ fn ends(steps: &[Step]) -> (Option<&Document>, Option<&Document>) {
     (before, after)
 }
 
-/// The fields that change in value. `1.0` and `1` are the same value.
-fn changes(before: Option<&Document>, after: Option<&Document>) -> Vec<FieldChange> {
-    let (Some(before), Some(after)) = (before, after) else {
-        return Vec::new();
-    };
+fn kind_of(before: Option<&Document>, after: Option<&Document>) -> Option<ChangeKind> {
+    match (before, after) {
+        (None, Some(_)) => Some(ChangeKind::Create),
+        (Some(_), Some(_)) => Some(ChangeKind::Update),
+        (Some(_), None) => Some(ChangeKind::Delete),
+        (None, None) => None,
+    }
+}
+
+/// The fields that change in value, sorted. `1.0` and `1` are the same value.
+fn updated(before: &Document, after: &Document) -> Vec<FieldChange> {
     let differing = differing_fields(before, after);
     let mut changes = field_changes(before, after);
     changes.retain(|change| {
@@ -113,227 +79,232 @@ fn changes(before: Option<&Document>, after: Option<&Document>) -> Vec<FieldChan
 
 /// Whether only the notation of a number changes.
 fn is_same_number(change: &FieldChange) -> bool {
-    let number = |json: &Option<String>| json.as_ref()?.parse::<f64>().ok();
-    number(&change.old).is_some_and(|old| number(&change.new) == Some(old))
-}
-
-fn value(json: Option<&str>) -> String {
-    match json {
-        None => "absent".to_owned(),
-        Some(json) if json.chars().count() > LONGEST => {
-            let start: String = json.chars().take(LONGEST).collect();
-            format!("{start}...")
-        }
-        Some(json) => json.to_owned(),
+    match (change.old.as_deref(), change.new.as_deref()) {
+        (Some(old), Some(new)) => decimal(old).is_some_and(|old| decimal(new) == Some(old)),
+        _ => false,
     }
 }
 
-/// The old and the new value. The time of modification is that of applying.
-fn values(change: &FieldChange) -> String {
-    let new = match (change.field.as_str(), change.new.as_deref()) {
-        ("pvt_modified", Some("0")) => "the time of applying".to_owned(),
-        (_, new) => value(new),
+/// A number of JSON as its sign, its digits without zeros at either end, and the power of ten of the last digit. Not a float:
+/// that has 17 digits, and numbers may have twenty.
+fn decimal(json: &str) -> Option<(bool, String, i64)> {
+    let first = json.as_bytes().first()?;
+    if !(first.is_ascii_digit() || *first == b'-') {
+        return None;
+    }
+    let (sign, rest) = match json.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, json),
     };
-    match change.field.as_str() {
-        "pvt_modified" => format!("-> {new}"),
-        _ => format!("{} -> {new}", value(change.old.as_deref())),
+    let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i64 = exponent.parse().ok()?;
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_end_matches('0');
+    let shift = i64::try_from(all.len() - digits.len()).ok()?;
+    let scale = i64::try_from(fraction.len()).ok()?;
+    let digits = digits.trim_start_matches('0');
+    if digits.is_empty() {
+        return Some((false, String::new(), 0));
     }
+    let exponent = exponent.checked_add(shift)?.checked_sub(scale)?;
+    Some((sign, digits.to_owned(), exponent))
+}
+
+/// All fields of a document, as if they were new.
+fn contents(document: &Document) -> Vec<FieldChange> {
+    let mut fields: Vec<FieldChange> = document
+        .fields()
+        .filter(|(field, _)| !document::is_about_revisions(field))
+        .map(|(field, json)| FieldChange {
+            field: field.to_owned(),
+            old: None,
+            new: Some(json.to_owned()),
+        })
+        .collect();
+    fields.sort_by(|one, other| one.field.cmp(&other.field));
+    fields
+}
+
+fn reversed(change: FieldChange) -> FieldChange {
+    FieldChange {
+        field: change.field,
+        old: change.new,
+        new: change.old,
+    }
+}
+
+/// The change of a document. `database`: its encoded name.
+pub(crate) fn plan_change(database: &str, id: &str, steps: &[Step]) -> Option<PlanChange> {
+    let (before, after) = ends(steps);
+    let change = kind_of(before, after)?;
+    let cause = steps.first().and_then(|step| step.cause);
+    let fields = match (before, after) {
+        (Some(before), Some(after)) => updated(before, after),
+        (None, Some(after)) => contents(after),
+        (Some(before), None) => contents(before).into_iter().map(reversed).collect(),
+        (None, None) => Vec::new(),
+    };
+    Some(PlanChange {
+        database: database.to_owned(),
+        id: id.to_owned(),
+        revision: before
+            .and_then(Document::rev)
+            .map(|revision| revision.to_string()),
+        change,
+        reason: cause.map(Cause::key),
+        meaning: cause.map_or("", Cause::meaning),
+        fields,
+    })
+}
+
+/// Two values, each of at most `longest` characters. Long ones start where they differ.
+pub(super) fn shortened(
+    old: Option<&str>,
+    new: Option<&str>,
+    longest: usize,
+) -> (Option<String>, Option<String>) {
+    let (Some(one), Some(other)) = (old, new) else {
+        return (
+            old.map(|old| part(old, 0, longest)),
+            new.map(|new| part(new, 0, longest)),
+        );
+    };
+    let fits = |text: &str| text.chars().nth(longest).is_none();
+    let same = one.chars().zip(other.chars());
+    let same = same.take_while(|(one, other)| one == other).count();
+    // Some of what is the same stays, so that the place is recognised.
+    let from = if (fits(one) && fits(other)) || same < longest / 2 {
+        0
+    } else {
+        same - longest / 4
+    };
+    (
+        Some(part(one, from, longest)),
+        Some(part(other, from, longest)),
+    )
+}
+
+fn part(text: &str, from: usize, longest: usize) -> String {
+    let mut rest = text.chars().skip(from);
+    let shown: String = rest.by_ref().take(longest).collect();
+    let before = if from > 0 { "..." } else { "" };
+    let after = if rest.next().is_some() { "..." } else { "" };
+    format!("{before}{shown}{after}")
 }
 
 impl PlanView {
     /// Adds the changes of a document. `database`: its encoded name.
     pub(crate) fn add(&mut self, database: &str, id: &str, steps: &[Step]) {
         let (before, after) = ends(steps);
-        let Some(kind) = Kind::of(before, after) else {
+        let Some(kind) = kind_of(before, after) else {
             return;
         };
         self.all.add(kind);
-        self.databases
-            .entry(database.to_owned())
-            .or_default()
-            .add(kind);
-        let cause = steps.first().and_then(|step| step.cause);
-        let totals = self.causes.entry((kind, cause)).or_default();
-        totals.count += 1;
-        if totals.examples.len() < EXAMPLES {
-            totals.examples.push(id.to_owned());
+        match self.databases.get_mut(database) {
+            Some(counts) => counts.add(kind),
+            None => {
+                let counts = self.databases.entry(database.to_owned()).or_default();
+                counts.add(kind);
+            }
         }
-        for change in changes(before, after) {
-            let totals = self.fields.entry(change.field.clone()).or_default();
-            totals.count += 1;
-            let values = values(&change);
-            if totals.values.len() < COUNTED || totals.values.contains_key(&values) {
-                *totals.values.entry(values).or_default() += 1;
+        let cause = steps.first().and_then(|step| step.cause);
+        let reason = self.reasons.entry((kind, cause)).or_default();
+        reason.count += 1;
+        if reason.examples.len() < EXAMPLES {
+            reason.examples.push(id.to_owned());
+        }
+        if let (Some(before), Some(after)) = (before, after) {
+            for change in updated(before, after) {
+                self.add_field(&change);
             }
         }
     }
 
-    /// The totals: by reason, by field, by database.
-    pub(crate) fn totals(&self) -> Vec<String> {
-        let mut lines = vec![format!(
-            "{} documents in {} databases: {}",
-            self.all.total(),
-            self.databases.len(),
-            self.all.line()
-        )];
-        lines.push("by reason:".to_owned());
-        for ((kind, cause), totals) in &self.causes {
-            let meaning = cause.map_or("", Cause::meaning);
-            let examples = totals.examples.join(" ");
-            lines.push(format!(
-                "  {:>8}  {}  {meaning}: {examples}{}",
-                totals.count,
-                kind.name(),
-                if totals.count > totals.examples.len() as u64 {
-                    " ..."
-                } else {
-                    ""
-                }
-            ));
+    fn add_field(&mut self, change: &FieldChange) {
+        // The last place is for all further fields.
+        let name = match self.fields.len() >= COUNTED && !self.fields.contains_key(&change.field) {
+            true => "(other fields)",
+            false => &change.field,
+        };
+        let field = self.fields.entry(name.to_owned()).or_default();
+        field.count += 1;
+        let values = match change.field.as_str() {
+            // The time before differs from document to document.
+            MODIFIED => (None, change.new.clone()),
+            _ => shortened(change.old.as_deref(), change.new.as_deref(), LONGEST),
+        };
+        if field.values.len() < COUNTED || field.values.contains_key(&values) {
+            *field.values.entry(values).or_default() += 1;
+        } else {
+            field.has_more = true;
         }
-        if !self.fields.is_empty() {
-            lines.push("by field:".to_owned());
-            for (field, totals) in largest(&self.fields, FIELDS, |totals| totals.count) {
-                lines.push(format!(
-                    "  {:>8}  {field}: {}",
-                    totals.count,
-                    common(totals)
-                ));
-            }
-            more(&mut lines, self.fields.len(), FIELDS, "fields");
+    }
+
+    /// The documents of a database, by its encoded name.
+    pub(crate) fn database(&self, database: &str) -> PlanDatabase {
+        PlanDatabase {
+            database: database.to_owned(),
+            counts: self.databases.get(database).copied().unwrap_or_default(),
         }
-        lines.push("by database:".to_owned());
-        for (database, counted) in largest(&self.databases, DATABASES, Counted::total) {
-            lines.push(format!(
-                "  {:>8}  {database}: {}",
-                counted.total(),
-                counted.line()
-            ));
+    }
+
+    /// The totals.
+    pub(crate) fn totals(&self) -> PlanTotals {
+        let reasons = self.reasons.iter();
+        PlanTotals {
+            documents: self.all.total(),
+            counts: self.all,
+            reasons: reasons
+                .map(|((change, cause), reason)| ReasonTotals {
+                    change: *change,
+                    reason: cause.map(Cause::key),
+                    meaning: cause.map_or("", Cause::meaning),
+                    documents: reason.count,
+                    examples: reason.examples.clone(),
+                })
+                .collect(),
+            fields: largest(&self.fields, FIELDS, |field| field.count)
+                .map(|(name, field)| field.totals(name))
+                .collect(),
+            more_fields: left_out(self.fields.len(), FIELDS),
+            databases: largest(&self.databases, DATABASES, |counts| counts.total())
+                .map(|(database, _)| self.database(database))
+                .collect(),
+            more_databases: left_out(self.databases.len(), DATABASES),
         }
-        more(&mut lines, self.databases.len(), DATABASES, "databases");
-        lines
     }
 }
 
-/// The values that most documents share.
-fn common(totals: &FieldTotals) -> String {
-    let shown: Vec<String> = largest(&totals.values, VALUES, |count| *count)
-        .map(|(values, count)| format!("{values} ({count})"))
-        .collect();
-    let more = if totals.values.len() > VALUES {
-        ", ..."
-    } else {
-        ""
-    };
-    format!("{}{more}", shown.join(", "))
+impl Field {
+    fn totals(&self, name: &str) -> FieldTotals {
+        FieldTotals {
+            field: name.to_owned(),
+            documents: self.count,
+            values: largest(&self.values, VALUES, |count| *count)
+                .map(|((old, new), count)| ValueTotals {
+                    old: old.clone(),
+                    new: new.clone(),
+                    documents: *count,
+                })
+                .collect(),
+            more_values: self.has_more || self.values.len() > VALUES,
+        }
+    }
 }
 
 /// The largest entries, the first by name of equal ones.
-fn largest<T>(
-    all: &BTreeMap<String, T>,
+fn largest<K, T>(
+    all: &BTreeMap<K, T>,
     most: usize,
     size: impl Fn(&T) -> u64,
-) -> impl Iterator<Item = (&String, &T)> {
+) -> impl Iterator<Item = (&K, &T)> {
     let mut entries: Vec<_> = all.iter().collect();
-    entries.sort_by_key(|(_, entry)| std::cmp::Reverse(size(entry)));
+    entries.sort_by_key(|(_, entry)| Reverse(size(entry)));
     entries.truncate(most);
     entries.into_iter()
 }
 
-fn more(lines: &mut Vec<String>, count: usize, most: usize, what: &str) {
-    if count > most {
-        lines.push(format!("            and {} more {what}", count - most));
-    }
-}
-
-/// The lines of one document in the whole view.
-pub(crate) fn whole(id: &str, steps: &[Step]) -> Vec<String> {
-    let (before, after) = ends(steps);
-    let Some(kind) = Kind::of(before, after) else {
-        return Vec::new();
-    };
-    let cause = steps.first().and_then(|step| step.cause);
-    let meaning = cause.map_or(String::new(), |cause| format!(": {}", cause.meaning()));
-    let mut lines = vec![format!("  {} {id}{meaning}", kind.name())];
-    for change in changes(before, after) {
-        lines.push(format!("      {}: {}", change.field, values(&change)));
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::Drift;
-    use document::Revision;
-
-    fn step(before: Option<&str>, after: Option<&str>, cause: Cause) -> Step {
-        let read = |text: &str| {
-            Document::read("+1", Revision::parse("1-a"), text.to_owned().into()).unwrap()
-        };
-        Step {
-            before: before.map(read),
-            cause: Some(cause),
-            after: after.map(|text| Document::new("+1", text.to_owned()).unwrap()),
-            rev: None,
-            leaves: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn totals_are_by_reason_field_and_database() {
-        let used_by = Cause::Drift(Drift::WrongUsedByInAccount);
-        let mut view = PlanView::default();
-        for number in 0..40 {
-            let update = step(
-                Some(r#"{"pvt_used_by":"callflow","n":1.0}"#),
-                Some(r#"{"pvt_used_by":"trunkstore","n":1}"#),
-                used_by,
-            );
-            view.add(&format!("db{number:02}"), "+1", &[update]);
-        }
-        let deletion = step(Some("{}"), None, Cause::State);
-        view.add("db00", "+2", &[deletion]);
-        let lines = view.totals();
-        assert_eq!(
-            lines[0],
-            "41 documents in 40 databases: 0 to create, 40 to update, 1 to delete"
-        );
-        assert!(
-            lines.contains(
-                &"        40  pvt_used_by: \"callflow\" -> \"trunkstore\" (40)".to_owned()
-            ),
-            "{lines:#?}"
-        );
-        assert!(lines.iter().all(|line| !line.contains("  n:")), "1.0 is 1");
-        assert!(
-            lines.contains(
-                &"         1  delete  in the state that the command purges: +2".to_owned()
-            ),
-            "{lines:#?}"
-        );
-        assert!(
-            lines.contains(&"         2  db00: 0 to create, 1 to update, 1 to delete".to_owned()),
-            "{lines:#?}"
-        );
-        assert_eq!(lines.last().unwrap(), "            and 10 more databases");
-    }
-
-    #[test]
-    fn whole_view_has_each_field() {
-        let update = step(
-            Some(r#"{"a":1,"pvt_modified":5}"#),
-            Some(r#"{"b":2,"pvt_modified":0}"#),
-            Cause::Carrier,
-        );
-        assert_eq!(
-            whole("+1", &[update]),
-            [
-                "  update +1: gets another carrier module",
-                "      a: 1 -> absent",
-                "      b: absent -> 2",
-                "      pvt_modified: -> the time of applying"
-            ]
-        );
-    }
+fn left_out(count: usize, most: usize) -> u64 {
+    count.saturating_sub(most) as u64
 }

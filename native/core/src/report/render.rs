@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Conversion, Counts, Event, Features, PlannedChange, Summary, sanitise};
+use super::{
+    Conversion, Counts, Event, Features, Line, PlannedChange, Summary, Tone, plan_lines, sanitise,
+};
 
 /// Renders events as lines for an operator (docs/specification.md#output).
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,12 +13,18 @@ pub struct Renderer;
 impl Renderer {
     /// The lines of an event; empty for an event that only programs need.
     pub fn lines(&self, event: &Event) -> Vec<String> {
+        let lines = self.toned_lines(event).into_iter();
+        lines.map(|line| line.text).collect()
+    }
+
+    /// The lines of an event with what each is about.
+    pub fn toned_lines(&self, event: &Event) -> Vec<Line> {
         let mut lines = Self::raw_lines(event);
         let is_about_connections = matches!(
             event,
             Event::Warning(_) | Event::Aside(_) | Event::Error { .. }
         );
-        for line in &mut lines {
+        for Line { text: line, .. } in &mut lines {
             if is_about_connections {
                 replace(line, sanitise::without_credentials);
             }
@@ -30,11 +38,27 @@ impl Renderer {
         finished(summary)
     }
 
-    fn raw_lines(event: &Event) -> Vec<String> {
+    fn raw_lines(event: &Event) -> Vec<Line> {
+        match event {
+            Event::Plan(head) => plan_lines::head(head),
+            Event::PlanTotals(totals) => plan_lines::totals(totals),
+            Event::PlanDatabase(database) => plan_lines::database(database),
+            Event::PlanChange(change) => plan_lines::document(change),
+            Event::Planned(change) => planned(change),
+            Event::Finding(finding) => super::audit::finding_lines(finding),
+            Event::Audit(audit) => super::audit::lines(audit),
+            Event::Aside(event) => Self::raw_lines(event),
+            other => Self::plain_lines(other)
+                .into_iter()
+                .map(Line::from)
+                .collect(),
+        }
+    }
+
+    fn plain_lines(event: &Event) -> Vec<String> {
         match event {
             Event::Output(line) => vec![line.clone()],
             Event::Warning(line) => vec![format!("warning: {line}")],
-            Event::Aside(event) => Self::raw_lines(event),
             Event::Error { line, hint, .. } => {
                 let hint = hint.iter().map(|hint| format!("hint: {hint}"));
                 std::iter::once(line.clone()).chain(hint).collect()
@@ -44,7 +68,6 @@ impl Renderer {
                 read,
                 counts,
             } => vec![format!("{database}: {read} read, {}", outcomes(counts))],
-            Event::Progress(_) => Vec::new(),
             Event::Failures(failures) => vec![failures.to_json()],
             Event::CarrierUsage { database, modules } => {
                 let title = database.as_deref().unwrap_or("Totals");
@@ -62,9 +85,6 @@ impl Renderer {
             } => vec![format!(
                 "{database}: purged {numbers} numbers in state {state}"
             )],
-            Event::Planned(change) => planned(change),
-            Event::Finding(finding) => super::audit::finding_lines(finding),
-            Event::Audit(audit) => super::audit::lines(audit),
             Event::Runs(past) => super::past_runs::lines(past),
             Event::Number(report) => super::show::lines(report),
             Event::Undecided(undecided) => super::undecided::lines(undecided),
@@ -79,6 +99,17 @@ impl Renderer {
                 }
                 lines
             }
+            // Only programs need these, or their lines are toned.
+            Event::Progress(_)
+            | Event::NumberWarning(_)
+            | Event::Plan(_)
+            | Event::PlanTotals(_)
+            | Event::PlanDatabase(_)
+            | Event::PlanChange(_)
+            | Event::Planned(_)
+            | Event::Finding(_)
+            | Event::Audit(_)
+            | Event::Aside(_) => Vec::new(),
         }
     }
 }
@@ -167,19 +198,27 @@ fn listed(features: &Features) -> Vec<String> {
     }
 }
 
-fn planned(change: &PlannedChange) -> Vec<String> {
-    let mut lines = vec![format!(
+fn planned(change: &PlannedChange) -> Vec<Line> {
+    let tone = match change.outcome {
+        "created" => Tone::Creation,
+        "updated" => Tone::Update,
+        "deleted" => Tone::Deletion,
+        _ => Tone::Plain,
+    };
+    let head = format!(
         "{} {}: would be {}",
         change.database, change.id, change.outcome
-    )];
+    );
+    let mut lines = vec![Line::new(tone, head)];
     for field in &change.fields {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".into());
-        lines.push(format!(
+        let line = format!(
             "  {}: {} -> {}",
             field.field,
             shown(&field.old),
             shown(&field.new)
-        ));
+        );
+        lines.push(line.into());
     }
     lines
 }

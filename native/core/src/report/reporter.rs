@@ -8,7 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tracing::{Instrument, debug_span};
 
-use super::{Event, Failures, Outcome, Progress, Reason, RecordedEvents, Tally};
+use super::{
+    Event, Failures, NumberWarning, NumberWarningKind, NumberWarnings, Outcome, Progress, Reason,
+    RecordedEvents, Tally,
+};
 use crate::kazoo::DatabaseName;
 use couchdb::{Kind, Pace};
 
@@ -20,6 +23,8 @@ pub(crate) struct Reporter {
     has_fixed_output: bool,
     /// The recorded events for the final report, if a report was requested.
     recorded: Option<Mutex<RecordedEvents>>,
+    /// Warnings about numbers that have no line yet.
+    warnings: Mutex<NumberWarnings>,
     tally: Tally,
     /// Finished databases, and databases to process as far as known.
     done: AtomicU64,
@@ -48,6 +53,7 @@ impl Reporter {
             events,
             has_fixed_output,
             recorded: keeps_events.then(Mutex::default),
+            warnings: Mutex::default(),
             tally: Tally::default(),
             done: AtomicU64::new(0),
             to_be_done: AtomicU64::new(0),
@@ -80,6 +86,37 @@ impl Reporter {
 
     pub(crate) async fn warn(&self, line: String) {
         self.send_outside_output(Event::Warning(line)).await;
+    }
+
+    /// Warns of a number. The line comes at the end of the run, one for all numbers of this kind.
+    pub(crate) async fn warn_of_number(
+        &self,
+        kind: NumberWarningKind,
+        database: &DatabaseName,
+        number: &str,
+        detail: Option<String>,
+    ) {
+        let warning = NumberWarning {
+            kind,
+            database: database.encoded(),
+            number: number.to_owned(),
+            detail,
+        };
+        self.warnings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&warning);
+        self.send_outside_output(Event::NumberWarning(warning))
+            .await;
+    }
+
+    /// Reports the warnings about numbers so far, a line for each kind.
+    pub(crate) async fn end_warnings(&self) {
+        let warnings =
+            std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        for line in warnings.lines() {
+            self.warn(line).await;
+        }
     }
 
     /// Reports a line that is not part of the command's output.

@@ -177,7 +177,7 @@ async fn unannounced_number_is_written_and_reported_failed() {
     let (returned, lines) = inside(&kazoo, "copy_number_dbs_to_accounts", &[]).await;
     assert_eq!(returned, Returned::Code(2));
     let warning = format!(
-        "warning: cannot announce 1 changes in {}: pool_full",
+        "warning: cannot announce 1 change: {} (1: +12005550101: pool_full)",
         "account%2Fab%2Fcd%2Fef0123456789abcdef0123456789"
     );
     assert!(lines.contains(&warning), "{lines:?}");

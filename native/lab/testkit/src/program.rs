@@ -1,14 +1,29 @@
 //! Runs a program of the workspace as its users do.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use exact_json::Value;
 
 use crate::server::PASSWORD;
 
-/// Prepares a program in an environment without a CouchDB address. `data` replaces the user's data
-/// folder.
-pub fn program(executable: &str, data: &str, arguments: &[&str]) -> Command {
+/// The home directory of the programs that this process starts, in `folder`. It is empty at first.
+fn home(folder: &str) -> &'static Path {
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let home = Path::new(folder).join("home");
+        let _ = fs::remove_dir_all(&home);
+        fs::create_dir_all(&home).unwrap();
+        home
+    })
+}
+
+/// Prepares a program in an environment without a CouchDB address, and with a home directory in `folder`: tests neither read nor
+/// write the user's journals.
+pub fn program(executable: &str, folder: &str, arguments: &[&str]) -> Command {
+    let home = home(folder);
     let mut program = Command::new(executable);
     program
         .args(arguments)
@@ -16,8 +31,9 @@ pub fn program(executable: &str, data: &str, arguments: &[&str]) -> Command {
         .env_remove("COUCHDB_USER")
         .env_remove("COUCHDB_PASSWORD")
         .env("KAZOO_CONFIG", "/there/is/no/config.ini")
-        // Keeps journals of tests out of the user's folder.
-        .env("XDG_DATA_HOME", data)
+        .env("HOME", home)
+        .env("XDG_DATA_HOME", home.join("data"))
+        .env("XDG_STATE_HOME", home.join("state"))
         .stdin(Stdio::null());
     program
 }

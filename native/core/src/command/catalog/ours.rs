@@ -6,8 +6,8 @@ use super::super::argument::Refusal;
 use super::super::given::Given;
 use super::super::group::Group;
 use super::super::parameter::Parameter::{
-    Anyway, AuditTarget, Full, Function, Insistence, Number, OfFunction, Parts, Plan, RequestRate,
-    Run, RunInProgress, SkipStale,
+    Anyway, AuditTarget, Full, Function, Insistence, Number, OfFunction, Parts, Plan,
+    PlannedFunction, RequestRate, Run, RunInProgress, SkipStale,
 };
 use super::super::prepared::Prepared;
 use super::super::spec::{Brake, CommandSpec, Family, Journaling, Origin, Returns};
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     CommandSpec::new(
         FAMILY,
         "plan",
-        &[Function, OfFunction],
+        &[PlannedFunction, OfFunction],
         "Plans a function: saves exactly what it would change, and changes nothing.",
         plan,
     )

@@ -2,35 +2,38 @@
 
 use super::{AcceptedEntry, Audit, AuditScope, Finding, NumberCounts};
 use crate::plan::Drift;
+use crate::report::{Line, Tone};
 
 /// The most findings of a kind in the output. The other formats have all of them.
 const SHOWN: usize = 10;
 
 /// The lines for the terminal.
-pub(in crate::report) fn lines(audit: &Audit) -> Vec<String> {
-    let mut lines = vec![
+pub(in crate::report) fn lines(audit: &Audit) -> Vec<Line> {
+    let mut lines: Vec<Line> = vec![
         format!(
             "{}: {} of {} assigned numbers are in sync",
             scope(&audit.scope),
             audit.in_sync,
             audit.assigned
-        ),
-        numbers(&audit.numbers),
+        )
+        .into(),
+        numbers(&audit.numbers).into(),
     ];
     lines.extend(counts(audit));
     for kind in Drift::ALL {
         lines.extend(findings(kind, audit.of_kind(kind)));
     }
-    lines.extend(accepted(&audit.accepted));
+    lines.extend(accepted(&audit.accepted).into_iter().map(Line::from));
     if audit.is_clean() {
-        lines.push("clean: no drift found".to_owned());
+        lines.push("clean: no drift found".to_owned().into());
     }
     if audit.is_incomplete() {
-        lines.push(format!(
+        let line = format!(
             "incomplete: {} databases or numbers could not be read, {} documents could not be checked in full",
             audit.unread.count(),
             audit.unchecked
-        ));
+        );
+        lines.push(line.into());
     }
     lines
 }
@@ -64,10 +67,15 @@ pub(super) fn scope(scope: &AuditScope) -> String {
     }
 }
 
-fn counts(audit: &Audit) -> Vec<String> {
+fn counts(audit: &Audit) -> Vec<Line> {
     let head = ["drift", "severity", "numbers", "findings", "repaired by"];
     let mut rows = vec![head.map(str::to_owned)];
+    let mut tones = vec![Tone::Plain];
     for one in &audit.kinds {
+        tones.push(match one.count {
+            0 => Tone::Plain,
+            _ => Tone::Drift(one.severity),
+        });
         rows.push([
             one.kind.name().to_owned(),
             one.severity.name().to_owned(),
@@ -87,13 +95,14 @@ fn counts(audit: &Audit) -> Vec<String> {
     ]);
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let [first, second, third, fourth] = [0, 1, 2, 3].map(width);
+    let tones = tones.into_iter().chain(std::iter::repeat(Tone::Plain));
     rows.iter()
-        .map(|[kind, severity, numbers, findings, command]| {
-            format!(
+        .zip(tones)
+        .map(|([kind, severity, numbers, findings, command], tone)| {
+            let text = format!(
                 "{kind:first$}  {severity:second$}  {numbers:>third$}  {findings:>fourth$}  {command}"
-            )
-            .trim_end()
-            .to_owned()
+            );
+            Line::new(tone, text.trim_end().to_owned())
         })
         .collect()
 }
@@ -121,24 +130,27 @@ fn accepted(entries: &[AcceptedEntry]) -> Vec<String> {
     lines
 }
 
-fn findings(kind: Drift, findings: &[Finding]) -> Vec<String> {
+fn findings(kind: Drift, findings: &[Finding]) -> Vec<Line> {
     if findings.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![format!("{}: {}", kind.name(), kind.meaning())];
+    let title = format!("{}: {}", kind.name(), kind.meaning());
+    let mut lines = vec![Line::new(Tone::Drift(kind.severity()), title)];
     if let Some(hint) = super::remedy::hint(kind) {
-        lines.push(format!("  ({hint})"));
+        lines.push(format!("  ({hint})").into());
     }
-    lines.extend(findings.iter().take(SHOWN).map(line));
+    let shown = findings.iter().take(SHOWN);
+    lines.extend(shown.map(|finding| Line::from(line(finding))));
     if findings.len() > SHOWN {
-        lines.push(format!("  and {} more", findings.len() - SHOWN));
+        lines.push(format!("  and {} more", findings.len() - SHOWN).into());
     }
     lines
 }
 
 /// A finding that is not part of a table.
-pub(in crate::report) fn finding_lines(finding: &Finding) -> Vec<String> {
-    vec![format!("{}:{}", finding.kind.name(), line(finding))]
+pub(in crate::report) fn finding_lines(finding: &Finding) -> Vec<Line> {
+    let text = format!("{}:{}", finding.kind.name(), line(finding));
+    vec![Line::new(Tone::Drift(finding.kind.severity()), text)]
 }
 
 /// One finding.
