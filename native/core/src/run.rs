@@ -170,6 +170,10 @@ async fn all_changes(
     command: Command,
     reconciles_services: bool,
 ) -> Result<Answer, Error> {
+    if let Some(line) = run.read_delete_limit().await? {
+        let because = Refused::Brake;
+        return Ok(Answer::Refused { because, line });
+    }
     let answer = command.start(run).await?;
     let made = run.make_withheld().await;
     // A run that stops before its deletions has made its other changes.
@@ -316,10 +320,6 @@ enum Startup {
 async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Startup, Error> {
     if let Some(answer) = command.check(run).await? {
         return Ok(Startup::Answered(answer));
-    }
-    if let Some(line) = run.read_delete_limit().await? {
-        let because = Refused::Brake;
-        return Ok(Startup::Answered(Answer::Refused { because, line }));
     }
     if command.scope().is_some() && !run.settings.dry_run {
         run.check_journal()?;
