@@ -185,6 +185,10 @@ async fn all_changes(
     if command.spec().brake != Brake::Never {
         run.exclude().await?;
     }
+    if let Some(line) = run.read_delete_limit().await? {
+        let because = Refused::Brake;
+        return Ok(Answer::Refused { because, line });
+    }
     let answer = command.start(run).await?;
     let made = run.make_withheld().await;
     // A run that stops before its deletions has made its other changes.
@@ -343,10 +347,6 @@ enum Startup {
 async fn locked(run: &Arc<Run>, mut command: Command) -> Result<Startup, Error> {
     if let Some(answer) = command.check(run).await? {
         return Ok(Startup::Answered(answer));
-    }
-    if let Some(line) = run.read_delete_limit().await? {
-        let because = Refused::Brake;
-        return Ok(Startup::Answered(Answer::Refused { because, line }));
     }
     if command.scope().is_some() && !run.settings.dry_run {
         run.check_journal()?;
