@@ -236,7 +236,7 @@ impl AuditOptions {
 }
 
 impl Options {
-    /// What a run leaves alone.
+    /// The parts of the cluster that a run leaves alone.
     ///
     /// # Errors
     ///

@@ -181,7 +181,7 @@ async fn all_changes(
     command: Command,
     reconciles_services: bool,
 ) -> Result<Answer, Error> {
-    // What was reviewed, or is taken back, is not looked at again.
+    // Changes that were reviewed, or are taken back, are made as they are.
     if command.spec().brake != Brake::Never {
         run.exclude().await?;
     }

@@ -124,7 +124,7 @@ pub struct JobSettings {
     pub max_delete: Option<MaxDelete>,
     /// The most documents that a run may change.
     pub max_changes: Option<u64>,
-    /// What a run leaves alone.
+    /// The parts of the cluster that a run leaves alone.
     pub exclude: Option<Vec<String>>,
     /// A run makes only so many of its changes.
     pub limit: Option<u64>,

@@ -32,7 +32,7 @@ pub use spec::{Brake, CommandSpec, Effect, Family, JOB, Journaling, Origin, Retu
 ///
 /// # Errors
 ///
-/// A text is none of these: the line that says so.
+/// A text is something else: the line that says so.
 pub fn exclusions(texts: &[String]) -> Result<Exclusions, Refusal> {
     let parts = texts.iter().map(|text| {
         forms::part(text).ok_or_else(|| {

@@ -10,7 +10,7 @@
 //! 5. `pvt_used_by` in the copies that are left;
 //! 6. fields of assigned numbers are removed from unassigned ones.
 //!
-//! A pass reads again what it changes. What only a person can decide is reported.
+//! A pass reads again the documents that it changes. Drift that only a person can decide about is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -112,7 +112,7 @@ impl Repairable {
         }
     }
 
-    /// A number database of its own prefix goes before `numbers/managed` and `numbers/inum`.
+    /// The number database that a number names goes before `numbers/managed` and `numbers/inum`.
     fn add_copy(&mut self, account: AccountId, number: String, from: DatabaseName) {
         let sources = self.copies.entry(account).or_default();
         let source = sources.entry(number).or_insert_with(|| from.clone());
@@ -379,7 +379,7 @@ async fn live_of(
     Ok(found.into_iter().flatten().filter(live).collect())
 }
 
-/// Reports what only a person can decide.
+/// Reports the drift that only a person can decide about.
 async fn report_undecided(run: &Run, findings: &[Finding]) {
     let mut by_kind: BTreeMap<Drift, BTreeSet<&str>> = BTreeMap::new();
     for finding in findings {

@@ -1,4 +1,4 @@
-//! What a run leaves alone (docs/specification.md#exclude).
+//! The parts of the cluster that a run leaves alone (docs/specification.md#exclude).
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! What a run reads while it withholds changes: the documents as they would be after them. So a command of several passes decides in
-//! a later one as if the earlier ones had been made.
+//! Reads of a run that withholds changes: the documents as they would be after them. So a command of several passes decides in a
+//! later one as if the earlier ones had been made.
 
 use super::planning::unreadable;
 use super::run::Run;

@@ -170,14 +170,14 @@ impl Run {
         }
         let max = self.withheld.limit()?;
         let looked_at = self.looked_at.load(Ordering::Relaxed);
-        let seen = self.seen_beside_deletions(steps).max(looked_at);
+        let seen = self.seen_by_kind(steps).max(looked_at);
         max.stops(deleted, seen)
             .then(|| format!("this would delete {deleted} of the {seen} numbers that it looked at"))
     }
 
     /// The documents that the run has decided about, in databases of the kinds in which it would delete. A command that also
     /// works on the other side would count a number twice.
-    fn seen_beside_deletions(&self, steps: &Steps) -> u64 {
+    fn seen_by_kind(&self, steps: &Steps) -> u64 {
         let kind = |name: &str| {
             DatabaseName::new(name).map(|name| std::mem::discriminant(&name.classification()))
         };

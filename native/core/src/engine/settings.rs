@@ -38,7 +38,7 @@ pub struct Settings {
     pub max_changes: Option<u64>,
     /// A run makes only this many of its changes, the first by database and id.
     pub limit: Option<u64>,
-    /// What a run leaves alone.
+    /// The parts of the cluster that a run leaves alone.
     pub exclude: Exclusions,
     /// The file of a plan. `None`: it is kept next to the journals.
     pub plan_file: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! What is excluded is not changed, by any command that writes, and everything else is.
+//! No command changes an excluded part of the cluster.
 //!
 //! `KAZOO_NUMBERS_CASES` sets the number of cases, `KAZOO_NUMBERS_SEED` the seed.
 

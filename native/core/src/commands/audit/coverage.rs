@@ -22,7 +22,7 @@ pub(super) struct Coverage {
     pub(super) accounts: Vec<AccountId>,
     /// The number databases to read.
     pub(super) databases: Vec<DatabaseName>,
-    /// What has findings; the rest is only read to find a number. `None`: everything.
+    /// The parts with findings; the rest is only read to find a number. `None`: everything.
     chosen: Option<Chosen>,
     /// The documents of the only numbers, as they were read.
     found: Mutex<Vec<(DatabaseName, Document)>>,
