@@ -20,8 +20,9 @@ use kazoo_numbers_cli::terminal::JsonOutput;
 
 use crate::word_file;
 
-/// The function with options that no other function has.
+/// The functions with options that no other function has.
 const AUDIT: &str = "audit";
+const REPAIR: &str = "repair";
 
 /// The format of an audit document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -95,6 +96,7 @@ pub(crate) fn unsupported(
 pub(crate) fn own(function: &str, command: Command) -> Command {
     match function {
         AUDIT => AuditOptions::augment_args(command),
+        REPAIR => FindingOptions::augment_args(command),
         _ => command,
     }
 }
@@ -209,14 +211,8 @@ pub(crate) struct AuditOptions {
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
     pub(crate) format: Option<AuditFormat>,
 
-    /// Report only this kind of drift. Can be given several times, or with commas
-    #[arg(long, value_name = "KIND", value_delimiter = ',', hide_possible_values = true,
-        value_parser = PossibleValuesParser::new(Drift::ALL.map(Drift::name)))]
-    kind: Vec<String>,
-
-    /// Accept the findings in this TOML file: each with a reason and a date until which it counts (docs/audit.md)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ignore: Option<PathBuf>,
+    #[command(flatten)]
+    findings: FindingOptions,
 
     /// Exit with status 5 if drift is found that is not accepted
     #[arg(long)]
@@ -227,10 +223,28 @@ pub(crate) struct AuditOptions {
     pub(crate) trend: bool,
 }
 
+/// The options of an audit and of a repair.
+#[derive(Args, Clone, Debug, Default)]
+struct FindingOptions {
+    /// Only this kind of drift. Can be given several times, or with commas
+    #[arg(long, value_name = "KIND", value_delimiter = ',', hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(Drift::ALL.map(Drift::name)))]
+    kind: Vec<String>,
+
+    /// Accept the findings in this TOML file: each with a reason and a date until which it counts (docs/audit.md)
+    #[arg(long, value_name = "FILE")]
+    ignore: Option<PathBuf>,
+}
+
 impl AuditOptions {
+    /// The file of accepted findings.
+    pub(crate) fn ignore(&self) -> Option<PathBuf> {
+        self.findings.ignore.clone()
+    }
+
     /// The kinds to report. Empty: all.
     pub(crate) fn kinds(&self) -> BTreeSet<Drift> {
-        let kinds = self.kind.iter();
+        let kinds = self.findings.kind.iter();
         kinds.filter_map(|name| Drift::of_name(name)).collect()
     }
 }
@@ -249,8 +263,10 @@ impl Options {
     /// The options on both sides of a function's name.
     pub(crate) fn of(function: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut options = Self::from_arg_matches(matches)?;
-        if function == AUDIT {
-            options.audit = AuditOptions::from_arg_matches(matches)?;
+        match function {
+            AUDIT => options.audit = AuditOptions::from_arg_matches(matches)?,
+            REPAIR => options.audit.findings = FindingOptions::from_arg_matches(matches)?,
+            _ => {}
         }
         Ok(options)
     }

@@ -335,7 +335,7 @@ fn settings(options: &Options) -> Settings {
         metrics: options.metrics.clone(),
         audit: AuditSettings {
             kinds: options.audit.kinds(),
-            accepted: options.audit.ignore.clone(),
+            accepted: options.audit.ignore(),
             streams: options.audit.format == Some(AuditFormat::Jsonl),
         },
         repeated_options: repeated_options(options),
