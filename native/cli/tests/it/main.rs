@@ -18,6 +18,8 @@ mod killed;
 mod logs;
 mod memory;
 mod output;
+mod plans;
+mod questions;
 mod refusals;
 mod support;
 mod tools;

@@ -59,7 +59,13 @@ pub(crate) async fn show(run: &Run, plan: String, detail: Detail) -> Result<Answ
     let opened = open(run, &plan)?;
     let file = is_file(&plan).then_some(plan);
     let steps = opened.steps(|_| Ok(()))?;
-    send(run, head(&opened.start, file, &steps, opened.counts), &steps, detail).await?;
+    send(
+        run,
+        head(&opened.start, file, &steps, opened.counts),
+        &steps,
+        detail,
+    )
+    .await?;
     Ok(Answer::Only(Returned::Ok))
 }
 
@@ -159,11 +165,20 @@ pub(crate) async fn finish(run: &Run) -> Result<Answer, Error> {
     let saved = run.save_plan(&steps, counts).await?;
     let plan = saved.argument();
     let file = saved.file.as_ref().map(|_| plan.clone());
-    send(run, head(&saved.start, file, &steps, counts), &steps, Detail::Totals).await?;
+    send(
+        run,
+        head(&saved.start, file, &steps, counts),
+        &steps,
+        Detail::Totals,
+    )
+    .await?;
     let typed = run.typed();
     for line in [
         format!("plan {plan} is saved"),
-        format!("show each document: {}", typed.command("show_plan", &[&plan, Detail::FULL])),
+        format!(
+            "show each document: {}",
+            typed.command("show_plan", &[&plan, Detail::FULL])
+        ),
         format!("apply it: {}", typed.command("apply", &[&plan])),
     ] {
         run.reporter.output(line).await;

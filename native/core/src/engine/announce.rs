@@ -7,9 +7,7 @@ use super::run::Run;
 use crate::host::{ChangedRow, NOTICE_FIELDS};
 use crate::journal::{Record, Reserved};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase};
-use crate::report::{
-    Event, NumberWarningKind, Outcome, PlannedChange, Reason, field_changes,
-};
+use crate::report::{Event, NumberWarningKind, Outcome, PlannedChange, Reason, field_changes};
 use couchdb::{Error, Found};
 
 impl Run {

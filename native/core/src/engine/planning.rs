@@ -146,9 +146,8 @@ impl Run {
                 let plan = saved.argument();
                 let [show, apply] =
                     ["show_plan", "apply"].map(|function| self.typed().command(function, &[&plan]));
-                error(format!("{refusal}; nothing of this was done")).hint(format!(
-                    "it is saved as a plan: {show}; to do it: {apply}"
-                ))
+                error(format!("{refusal}; nothing of this was done"))
+                    .hint(format!("it is saved as a plan: {show}; to do it: {apply}"))
             }
             Err(failed) => error(format!(
                 "{refusal}; nothing of this was done, and the plan cannot be saved: {failed}"

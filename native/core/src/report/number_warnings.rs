@@ -76,11 +76,7 @@ impl NumberWarningKind {
                 "{} numbers are assigned to another account and are fixed there",
                 " in ",
             ),
-            Self::NotMigrated => (
-                "cannot migrate 1 number",
-                "cannot migrate {} numbers",
-                ": ",
-            ),
+            Self::NotMigrated => ("cannot migrate 1 number", "cannot migrate {} numbers", ": "),
             Self::NotAnnounced => (
                 "cannot announce 1 change",
                 "cannot announce {} changes",
@@ -139,7 +135,9 @@ impl NumberWarnings {
     /// A line for each kind.
     pub(crate) fn lines(&self) -> Vec<String> {
         let lines = self.0.iter();
-        lines.map(|(kind, databases)| line(*kind, databases)).collect()
+        lines
+            .map(|(kind, databases)| line(*kind, databases))
+            .collect()
     }
 }
 
@@ -169,7 +167,9 @@ fn examples(here: &InDatabase, words: &Words) -> String {
         .examples
         .iter()
         .map(|(number, detail)| {
-            let detail = detail.iter().map(|detail| format!("{}{detail}", words.detail));
+            let detail = detail
+                .iter()
+                .map(|detail| format!("{}{detail}", words.detail));
             let text: String = std::iter::once(number.clone()).chain(detail).collect();
             text.chars().take(LONGEST).collect()
         })
@@ -197,8 +197,17 @@ mod tests {
     #[test]
     fn line_has_count_and_examples_whatever_the_order() {
         let mut all: Vec<NumberWarning> = (0..120)
-            .map(|number| warning(NumberWarningKind::Misfiled, "numbers%2F%2B1415", 1000 + number))
-            .chain((0..7).map(|at| warning(NumberWarningKind::Misfiled, &format!("db{at}"), 2000 + at)))
+            .map(|number| {
+                warning(
+                    NumberWarningKind::Misfiled,
+                    "numbers%2F%2B1415",
+                    1000 + number,
+                )
+            })
+            .chain(
+                (0..7)
+                    .map(|at| warning(NumberWarningKind::Misfiled, &format!("db{at}"), 2000 + at)),
+            )
             .collect();
         all.push(NumberWarning {
             detail: Some("numbers%2F%2B1416".to_owned()),

@@ -48,7 +48,10 @@ impl Renderer {
             Event::Finding(finding) => super::audit::finding_lines(finding),
             Event::Audit(audit) => super::audit::lines(audit),
             Event::Aside(event) => Self::raw_lines(event),
-            other => Self::plain_lines(other).into_iter().map(Line::from).collect(),
+            other => Self::plain_lines(other)
+                .into_iter()
+                .map(Line::from)
+                .collect(),
         }
     }
 

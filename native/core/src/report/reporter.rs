@@ -107,12 +107,8 @@ impl Reporter {
 
     /// Reports the warnings about numbers so far, a line for each kind.
     pub(crate) async fn end_warnings(&self) {
-        let warnings = std::mem::take(
-            &mut *self
-                .warnings
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let warnings =
+            std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
         for line in warnings.lines() {
             self.warn(line).await;
         }

@@ -60,7 +60,13 @@ mod tests {
         let line = typed.command("apply", &[&file_argument(Path::new("a plan"))]);
         assert_eq!(
             shlex::split(&line).unwrap(),
-            ["kazoo-numbers", "apply", "./a plan", "--journal", "/tmp/o'clock $(x)"]
+            [
+                "kazoo-numbers",
+                "apply",
+                "./a plan",
+                "--journal",
+                "/tmp/o'clock $(x)"
+            ]
         );
         let erlang = Typed::default().command("apply", &["1"]);
         assert_eq!(erlang, "sup kazoo_numbers_maintenance apply 1");

@@ -445,8 +445,9 @@ async fn misfiled_number_is_left_alone_with_a_warning() {
         let arguments: Vec<_> = arguments.iter().map(|argument| text(argument)).collect();
         let ran = call(&server.url, function, &arguments).await;
         let named = |line: &String| {
-            line.starts_with("warning: 1 number belongs in another number database and is left alone: ")
-                && line.ends_with(" (1: +12025550100)")
+            line.starts_with(
+                "warning: 1 number belongs in another number database and is left alone: ",
+            ) && line.ends_with(" (1: +12025550100)")
         };
         assert!(ran.lines.iter().any(named), "{function}: {:?}", ran.lines);
         assert_eq!(ran.writes().total(), 0, "{function}");
