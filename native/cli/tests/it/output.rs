@@ -1,4 +1,4 @@
-//! What is printed: databases, failures, progress, and JSON (docs/events.schema.json).
+//! The output: databases, failures, progress, and JSON (docs/events.schema.json).
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

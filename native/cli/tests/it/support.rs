@@ -50,11 +50,11 @@ pub struct Terminal {
 /// A program that ran on a terminal.
 pub struct TerminalRun {
     pub status: i32,
-    /// What went to a standard output that is no terminal.
+    /// The standard output, if it is no terminal.
     pub out: String,
-    /// What went to a standard error that is no terminal.
+    /// The standard error, if it is no terminal.
     pub err: String,
-    /// What the terminal showed.
+    /// The text that the terminal got.
     pub shown: String,
 }
 

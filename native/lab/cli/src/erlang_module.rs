@@ -184,6 +184,6 @@ mod tests {
         let called = |start: &str| module.matches(start).count();
         let exported = called("    call('") + called("    with_library('kazoo_numbers_control'");
         let arities = commands().map(|spec| spec.arities().count());
-        assert_eq!(exported, arities.sum());
+        assert_eq!(exported, arities.sum::<usize>());
     }
 }
