@@ -78,7 +78,7 @@ pub(crate) struct Display {
 
 impl Display {
     /// The display that the options request.
-    pub(crate) fn of(options: &Options) -> Self {
+    pub(crate) fn of(function: &str, options: &Options) -> Self {
         let form = Form::of(options);
         let (columns, colours) = match form {
             Form::Lines => (
@@ -95,6 +95,8 @@ impl Display {
             form,
             databases: match (options.quiet, options.verbose) {
                 (true, _) => DatabaseLines::None,
+                // The totals of a plan have its databases.
+                (false, 0) if function == "plan" => DatabaseLines::None,
                 (false, 0) => DatabaseLines::Changed,
                 (false, _) => DatabaseLines::All,
             },

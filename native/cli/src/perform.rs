@@ -135,7 +135,7 @@ async fn performed(
     let only_reads = options.dry_run || is_read_only(name);
     let showing = {
         let (live, cancel) = (live.clone(), cancel.clone());
-        let display = Display::of(options);
+        let display = Display::of(name, options);
         spawn_blocking(move || {
             output::show(receiver, display, &live, |error| {
                 if only_reads {

@@ -94,6 +94,15 @@ fn default_view_is_short_and_full_view_has_all() {
         let call = ["plan", function, "--journal", journal];
         let short = server.run(&call);
         assert!(short.lines().len() < 120, "{}", short.out);
+        let is_of_database = |line: &&str| line.contains("%2F") && line.contains(" read, ");
+        assert_eq!(
+            short
+                .lines()
+                .iter()
+                .filter(|line| is_of_database(line))
+                .count(),
+            0
+        );
         let warnings: Vec<&str> = short
             .out
             .lines()
