@@ -696,8 +696,8 @@ plans() ->
 show_plan(Plan) ->
     call('show_plan', [Plan]).
 
-%% @doc Shows each document of a plan with its old and new values, then the
-%% totals.
+%% @doc Shows the totals of a plan, then each document with its old and new
+%% values.
 %% @end
 -spec show_plan(Plan :: text(), Full :: text() | 'full') -> 'ok' | {'no_return', pos_integer()}.
 show_plan(Plan, Full) ->

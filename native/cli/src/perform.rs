@@ -18,11 +18,12 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
+use crate::confirm::{self, Consent};
 use crate::interrupt;
 use crate::live::Live;
 use crate::options::{AuditFormat, Options};
 use crate::output::{self, Display, Form};
-use crate::{confirm, connection, journal, logging, returned};
+use crate::{connection, journal, logging, returned};
 
 /// The most events in the channel. If it is full, the run waits for the terminal.
 const EVENTS: usize = 1024;
@@ -42,17 +43,11 @@ pub(crate) fn function(
         Ok(command) => {
             match asked(name, arguments, &command, options)? {
                 Asked::Agreed => {}
-                Asked::Declined => {
+                Asked::Declined(ending, status) => {
                     terminal::say("nothing is done");
-                    let ending = Ending::Refused(Refused::Declined);
-                    return end(form, &CommandResult::without_run(None, ending));
-                }
-                Asked::NotShown(status) => {
-                    let result = CommandResult {
-                        status,
-                        ..CommandResult::without_run(None, Ending::Failed)
-                    };
-                    return end(form, &result);
+                    let result = CommandResult::without_run(None, ending);
+                    let status = status.unwrap_or(result.status);
+                    return end(form, &CommandResult { status, ..result });
                 }
             }
             in_runtime(performed(name, arguments, command, exclude, options))
@@ -92,9 +87,8 @@ pub(crate) fn refused(
 enum Asked {
     /// The person agreed, or nobody had to be asked.
     Agreed,
-    Declined,
-    /// What the question is about could not be shown.
-    NotShown(ExitStatus),
+    /// Why nothing is done, and the exit status if it is another than that of the ending.
+    Declined(Ending, Option<ExitStatus>),
 }
 
 /// Asks before documents are deleted, and after showing a plan before it is applied.
@@ -112,17 +106,19 @@ fn asked(
         ("apply", Some(plan)) => {
             let mut options = options.clone();
             options.is_question = true;
+            (options.report, options.metrics) = (None, None);
             let status = function("show_plan", std::slice::from_ref(plan), &options)?;
             if status != ExitStatus::Done {
-                return Ok(Asked::NotShown(status));
+                return Ok(Asked::Declined(Ending::Failed, Some(status)));
             }
             "Apply this plan?".to_owned()
         }
         _ => format!("{name} deletes documents. Go on?"),
     };
-    Ok(match confirm::agrees(&question)? {
-        true => Asked::Agreed,
-        false => Asked::Declined,
+    Ok(match confirm::ask(&question)? {
+        Consent::Given => Asked::Agreed,
+        Consent::Refused => Asked::Declined(Ending::Refused(Refused::Declined), None),
+        Consent::Interrupted(status) => Asked::Declined(Ending::Cancelled, Some(status)),
     })
 }
 

@@ -189,8 +189,8 @@ mod rows {
     };
     pub(super) const CHANGED_SINCE: Explanation = Explanation {
         keys: "`changed_since`",
-        meaning: "`undo`: another writer changed the document after the run",
-        remedy: "look at it",
+        meaning: "another writer changed the document: after the run that `undo` takes back, after the plan that `apply` makes, or before a deletion that waited for the others",
+        remedy: "look at it, or run the command again",
     };
     pub(super) const NOTICE: Explanation = Explanation {
         keys: "`notice`",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::support::{CliServer, ProgramRun, program, run};
+use crate::support::{CliServer, ProgramRun, plan_id, program, run};
 use kazoo_numbers::command::{CommandSpec, Effect, Frontend, Group, commands, help, usage};
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_generator::Options;
@@ -126,6 +126,11 @@ fn options_are_offered_and_accepted_only_where_they_mean_something() {
         ("runs", "--no-journal", false),
         ("runs", "--parallel", false),
         ("undo", "--dry-run", true),
+        ("plan", "--full", true),
+        ("show_plan", "--full", true),
+        ("apply", "--full", false),
+        ("apply", "--skip-stale", true),
+        ("show_plan", "--skip-stale", false),
         ("undo", "--no-journal", false),
         ("undo", "--wait", true),
         ("fix_number", "--wait", false),
@@ -175,7 +180,7 @@ fn help_for_functions_and_tools_needs_no_server() {
     let all = run(&["help"]);
     assert_eq!((all.status, &all.out), (0, &run(&["--help"]).out));
     assert!(all.lines().len() < 51);
-    let erlangs = run(&["help", "cancel"]);
+    let erlangs = run(&["help", "dry_run"]);
     assert!(erlangs.out.contains("not from here"), "{}", erlangs.out);
 }
 
@@ -271,6 +276,34 @@ fn completion_offers_functions_options_carriers_features_and_runs() {
     let of_others = offered(&["undo", "20"], data.path());
     assert_eq!(of_others, Vec::<String>::new());
     has(&["undo", "--journal", own, "20"], &ids[0]);
+
+    let planned = server.run(&["plan", "fix_apps_for_number_dbs", "--journal", own]);
+    let plan = plan_id(&planned);
+    for function in ["apply", "show_plan"] {
+        let plans = offered(&[function, "--journal", own, ""], data.path());
+        assert!(plans.contains(&plan), "{function}: {plans:?}");
+        assert!(!plans.contains(&ids[0]), "{function}: {plans:?}");
+    }
+    has(&["apply", "x", ""], "skip_stale");
+    has(&["apply", "x", "--skip"], "--skip-stale");
+    has(&["show_plan", "x", "--fu"], "--full");
+}
+
+#[test]
+fn completion_of_plan_offers_functions_that_can_be_planned() {
+    let data = tempfile::tempdir().unwrap();
+    let functions = offered(&["plan", ""], data.path());
+    let functions = functions.iter().map(String::as_str);
+    let functions: BTreeSet<&str> = functions.filter(|word| !word.starts_with('-')).collect();
+    let expected: BTreeSet<&str> = specs()
+        .filter(|spec| spec.can_be_planned())
+        .map(|spec| spec.name)
+        .collect();
+    assert_eq!(functions, expected);
+    assert!(expected.contains("fix_account_db_numbers"));
+    for other in ["audit", "apply", "plan", "fix", "man", "migrate", "cancel"] {
+        assert!(!expected.contains(other), "{other}");
+    }
 }
 
 #[test]

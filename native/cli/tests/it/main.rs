@@ -19,6 +19,8 @@ mod killed;
 mod logs;
 mod memory;
 mod output;
+mod plans;
+mod questions;
 mod refusals;
 mod support;
 mod tools;

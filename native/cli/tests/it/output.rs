@@ -1,15 +1,12 @@
-//! What is printed: databases, failures, progress, and JSON (docs/events.schema.json).
+//! The output: databases, failures, progress, and JSON (docs/events.schema.json).
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
-use std::thread::spawn;
 use std::time::{Duration, Instant};
 
-use crate::support::{CliServer, Piped, ProgramRun, run};
+use crate::support::{CliServer, Piped, ProgramRun, Terminal, plan_id, run};
 use kazoo_numbers_generator::{DriftKind, Options};
-use nix::pty::{OpenptyResult, openpty};
 use serde_json::Value;
 
 fn options(kinds: &[DriftKind]) -> Options {
@@ -62,25 +59,13 @@ fn databases_without_changes_are_printed_on_demand() {
 
 /// The text that a program prints on a terminal.
 fn on_terminal(server: &CliServer, arguments: &[&str]) -> String {
-    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
-    let mut program = server.program(arguments);
-    let mut running = program.stdout(slave).stderr(Stdio::null()).spawn().unwrap();
-    // The terminal closes when its other end is closed.
-    drop(program);
-    let reader = spawn(move || {
-        let mut shown = Vec::new();
-        let mut terminal = std::fs::File::from(master);
-        let mut some = [0; 4096];
-        while let Ok(count) = terminal.read(&mut some) {
-            if count == 0 {
-                break;
-            }
-            shown.extend_from_slice(&some[..count]);
-        }
-        String::from_utf8_lossy(&shown).into_owned()
-    });
-    assert_eq!(running.wait().unwrap().code(), Some(2));
-    reader.join().unwrap()
+    let output = Terminal {
+        output: true,
+        ..Terminal::default()
+    };
+    let ran = output.run(server.program(arguments), "");
+    assert_eq!(ran.status, 2);
+    ran.shown
 }
 
 #[test]
@@ -145,6 +130,36 @@ fn progress_is_reported_at_most_three_times_a_second() {
     let seconds = began.elapsed().as_secs_f64();
     assert!(at.len() as f64 <= seconds * 3.0 + 1.0, "{at:?}");
     assert!(*at.last().unwrap() > Duration::ZERO);
+}
+
+/// Printing draws the line again, so lines and the steps of the clock share the pace.
+#[test]
+fn progress_line_is_drawn_at_most_three_times_a_second() {
+    let server = CliServer::seeded(&Options {
+        accounts: 150,
+        numbers: 600,
+        number_databases: 40,
+        ..options(&[DriftKind::MissingCopy])
+    });
+    let program = server.program(&[
+        "copy_number_dbs_to_accounts",
+        "--dry-run",
+        "--requests-per-second",
+        "100",
+    ]);
+    let began = Instant::now();
+    let error = Terminal {
+        error: true,
+        ..Terminal::default()
+    };
+    let ran = error.run(program, "");
+    let seconds = began.elapsed().as_secs_f64();
+    assert_eq!(ran.status, 0);
+    assert!(ran.out.contains("would be created"), "{}", ran.out);
+    let draws = ran.shown.matches(" 00:00:").count();
+    assert!(draws >= 3, "{draws}: {:?}", ran.shown);
+    // The first draw, and the last text at the end of the run.
+    assert!(draws as f64 <= seconds * 3.0 + 2.0, "{draws}: {seconds}");
 }
 
 /// Validates lines of JSON output.
@@ -233,6 +248,14 @@ fn json_output_matches_the_schema_errors_included() {
         &["fix_account_db_numbers", account],
         &["runs"],
         &["undo", "bogus"],
+        &["status"],
+        &["show", &orphan],
+        &["plan", "copy_number_dbs_to_accounts"],
+        &["plan", "fix_apps_for_account_dbs"],
+        &["plan", "audit"],
+        &["plans"],
+        &["show_plan", "bogus"],
+        &["audit", "--trend"],
         &["unlock"],
         &["help"],
         &["migrate"],
@@ -269,13 +292,124 @@ fn json_output_matches_the_schema_errors_included() {
         "failures",
         "features",
         "finished",
+        "number",
+        "number_warning",
         "output",
+        "plan",
+        "plan_change",
+        "plan_database",
+        "plan_totals",
         "planned",
         "progress",
         "purged",
         "result",
+        "runs",
+        "trend",
         "warning",
     ];
     let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
     assert_eq!(seen, expected);
+}
+
+/// The events of a kind.
+fn of_kind<'a>(events: &'a [exact_json::Value], name: &str) -> Vec<&'a exact_json::Value> {
+    let events = events.iter().filter(|event| event["event"] == name);
+    events.map(|event| &event["data"]).collect()
+}
+
+#[test]
+fn plan_as_json_has_each_change() {
+    let schema = Schema::new();
+    let kinds = [DriftKind::WrongUsedByInAccount, DriftKind::FormerAccount];
+    let server = CliServer::seeded(&options(&kinds));
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    for function in ["fix_apps_for_account_dbs", "remove_former_copies"] {
+        let lines = server.run(&["plan", function, "--journal", journal]);
+        let plan = plan_id(&lines);
+        let made = server.run(&["plan", function, "--journal", journal, "--json"]);
+        let shown = server.run(&["show_plan", &plan, "--journal", journal, "--json"]);
+        schema.check(&made);
+        schema.check(&shown);
+        let (made, shown) = (made.json(), shown.json());
+        for name in ["plan_totals", "plan_database", "plan_change"] {
+            assert_eq!(of_kind(&made, name), of_kind(&shown, name), "{name}");
+        }
+        let head = of_kind(&shown, "plan");
+        assert_eq!(head.len(), 1);
+        assert_eq!(head[0]["plan"], *plan);
+        assert_eq!(head[0]["function"], *function);
+        let changes = of_kind(&shown, "plan_change");
+        assert!(!changes.is_empty());
+        let totals = of_kind(&shown, "plan_totals");
+        assert_eq!(totals[0]["documents"], changes.len());
+        let (cluster, revisions) = server.data();
+        for change in changes {
+            let text = |field: &str| change[field].as_str().unwrap();
+            let database = text("database").replace("%2F", "/").replace("%2B", "+");
+            let revision = &revisions[&database][text("id")];
+            assert_eq!(text("revision"), revision);
+            let document = &cluster.databases[&database].documents[text("id")];
+            let fields = change["fields"].as_array().unwrap();
+            if function == "remove_former_copies" {
+                assert_eq!(text("change"), "delete");
+                assert_eq!(
+                    fields.len(),
+                    document.keys().filter(|key| *key != "_id").count()
+                );
+            } else {
+                assert_eq!((text("change"), fields.len()), ("update", 1));
+                assert_eq!(fields[0]["field"], "pvt_used_by");
+                let old = document.get("pvt_used_by").map(ToString::to_string);
+                assert_eq!(fields[0]["old"].as_str(), old.as_deref());
+            }
+        }
+    }
+}
+
+const GREEN: &str = "\u{1b}[32m";
+const YELLOW: &str = "\u{1b}[33m";
+const RED: &str = "\u{1b}[31m";
+
+#[test]
+fn plans_and_audits_are_coloured_on_terminals_only() {
+    let kinds = [
+        DriftKind::MissingCopy,
+        DriftKind::DifferingCopy,
+        DriftKind::AccountMissing,
+    ];
+    let server = CliServer::seeded(&options(&kinds));
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    let output = Terminal {
+        output: true,
+        ..Terminal::default()
+    };
+    let plan = &[
+        "plan",
+        "copy_number_dbs_to_accounts",
+        "--full",
+        "--journal",
+        journal,
+    ][..];
+    let dry_run = &["copy_number_dbs_to_accounts", "--dry-run"][..];
+    for (line, expected) in [
+        (plan, &[GREEN, YELLOW][..]),
+        (dry_run, &[GREEN, YELLOW]),
+        (&["audit"], &[RED, YELLOW]),
+    ] {
+        let shown = output.run(server.program(line), "").shown;
+        for colour in expected {
+            assert!(shown.contains(colour), "{line:?}: {shown:?}");
+        }
+        let mut program = server.program(line);
+        program.env("NO_COLOR", "1");
+        let plain = output.run(program, "").shown;
+        assert!(!plain.contains('\u{1b}'), "{line:?}: {plain:?}");
+        let piped = server.run(line);
+        assert!(!piped.out.contains('\u{1b}'), "{line:?}: {}", piped.out);
+        let with_json = [line, &["--json"]].concat();
+        let json = output.run(server.program(&with_json), "").shown;
+        assert!(!json.contains('\u{1b}'), "{line:?}: {json}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The program of this crate, and a server for it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
 use std::thread::spawn;
@@ -39,32 +39,90 @@ impl Piped for Command {
     }
 }
 
-/// Runs a program with a terminal as its standard error. Returns its standard output and what the terminal got.
-pub fn on_terminal(mut program: Command) -> (String, String) {
-    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
-    let running = program
-        .env("TERM", "xterm")
-        .stdout(Stdio::piped())
-        .stderr(slave)
-        .spawn()
-        .unwrap();
-    // The terminal closes when its other end is closed.
-    drop(program);
-    let reader = spawn(move || {
-        let mut shown = Vec::new();
-        let mut terminal = File::from(master);
-        let mut some = [0; 4096];
-        while let Ok(count) = terminal.read(&mut some) {
-            if count == 0 {
-                break;
+/// The streams of a program that are a terminal. The others are pipes.
+#[derive(Clone, Copy, Default)]
+pub struct Terminal {
+    pub input: bool,
+    pub output: bool,
+    pub error: bool,
+}
+
+/// A program that ran on a terminal.
+pub struct TerminalRun {
+    pub status: i32,
+    /// The standard output, if it is no terminal.
+    pub out: String,
+    /// The standard error, if it is no terminal.
+    pub err: String,
+    /// The text that the terminal got.
+    pub shown: String,
+}
+
+impl Terminal {
+    /// Runs a program. When it asks with `[y/N]`, the keys of `answer` are typed. A standard input that is no terminal is a pipe that stays
+    /// open, so that a program that reads it hangs.
+    pub fn run(self, mut program: Command, answer: &str) -> TerminalRun {
+        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+        let end = |is_terminal: bool| match is_terminal {
+            true => Stdio::from(slave.try_clone().unwrap()),
+            false => Stdio::piped(),
+        };
+        let mut running = program
+            .env("TERM", "xterm")
+            .stdin(end(self.input))
+            .stdout(end(self.output))
+            .stderr(end(self.error))
+            .spawn()
+            .unwrap();
+        let input = running.stdin.take();
+        // The terminal closes when its other end is closed.
+        drop(program);
+        drop(slave);
+        let answer = answer.to_owned();
+        let reader = spawn(move || {
+            let mut shown = Vec::new();
+            let mut terminal = File::from(master);
+            let mut some = [0; 4096];
+            let mut has_answered = false;
+            while let Ok(count) = terminal.read(&mut some) {
+                if count == 0 {
+                    break;
+                }
+                shown.extend_from_slice(&some[..count]);
+                let text = String::from_utf8_lossy(&shown);
+                if !has_answered && text.contains("[y/N]") {
+                    has_answered = true;
+                    terminal.write_all(answer.as_bytes()).unwrap();
+                }
             }
-            shown.extend_from_slice(&some[..count]);
+            String::from_utf8_lossy(&shown).into_owned()
+        });
+        let output = running.wait_with_output().unwrap();
+        drop(input);
+        TerminalRun {
+            status: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+            shown: reader.join().unwrap(),
         }
-        String::from_utf8_lossy(&shown).into_owned()
-    });
-    let output = running.wait_with_output().unwrap();
-    let out = String::from_utf8(output.stdout).unwrap();
-    (out, reader.join().unwrap())
+    }
+}
+
+/// Runs a program with a terminal as its standard error. Returns its standard output and what the terminal got.
+pub fn on_terminal(program: Command) -> (String, String) {
+    let error = Terminal {
+        error: true,
+        ..Terminal::default()
+    };
+    let ran = error.run(program, "");
+    (ran.out, ran.shown)
+}
+
+/// The id of the plan that a program saved.
+pub fn plan_id(ran: &ProgramRun) -> String {
+    let mut lines = ran.out.lines();
+    let plan = lines.find_map(|line| line.strip_prefix("plan ")?.strip_suffix(" is saved"));
+    plan.unwrap_or_else(|| panic!("{}", ran.out)).to_owned()
 }
 
 /// An embedded server, and the program on it.

@@ -155,7 +155,7 @@ pub(crate) async fn finish(run: &Run) -> Result<Answer, Error> {
     run.reporter.end_warnings().await;
     let Some(steps) = run.limited()?.filter(|steps| !steps.is_empty()) else {
         run.reporter.output("nothing to change".to_owned()).await;
-        return Ok(Answer::Figures);
+        return Ok(Answer::Printed(Returned::Ok));
     };
     let failed = run.reporter.tally().total().2.failed;
     let counts = PlanCounts {
@@ -183,5 +183,5 @@ pub(crate) async fn finish(run: &Run) -> Result<Answer, Error> {
     ] {
         run.reporter.output(line).await;
     }
-    Ok(Answer::Figures)
+    Ok(Answer::Printed(Returned::Ok))
 }

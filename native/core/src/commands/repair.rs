@@ -19,7 +19,7 @@ use super::answer::Answer;
 use super::audit::{FoundDrift, find_drift};
 use crate::engine::{End, OfDatabase, Run};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, number_database_of};
-use crate::plan::{Drift, Remedy, Source, has_used_by, source_in_number_database};
+use crate::plan::{Drift, Remedy, Source, has_used_by, is_migrated, source_in_number_database};
 use crate::repair::{
     AccountNumbers, AccountUsage, AssignedUsage, Copies, CopySource, FormerCopies, Known,
     Migration, MisplacedCopies, Others, copy_to_accounts, fill, usage_of,
@@ -34,7 +34,7 @@ type Ids<D> = BTreeMap<D, BTreeSet<String>>;
 
 /// `repair/0`, `repair/1`
 pub(crate) async fn repair(run: &Arc<Run>, parts: Vec<Part>) -> Result<Answer, Error> {
-    run.has_several_passes();
+    run.begin_passes();
     let found = find_drift(run, parts).await?;
     run.looked_at(found.looked_at);
     let mut drift = Repairable::of(&found);
@@ -44,6 +44,7 @@ pub(crate) async fn repair(run: &Arc<Run>, parts: Vec<Part>) -> Result<Answer, E
     drift.remove_copies(run).await?;
     drift.fix_apps_in_accounts(run).await?;
     drift.migrate_unassigned(run).await?;
+    run.end_passes().await;
     report_undecided(run, &found.findings).await;
     Ok(Answer::Figures)
 }
@@ -210,7 +211,9 @@ impl Repairable {
                         let numbers = self.used_by.entry(database.clone()).or_default();
                         numbers.insert(id.to_owned(), account);
                     }
-                    Source::Unassigned if has_used_by(&document) => {
+                    Source::Unassigned
+                        if has_used_by(&document) && is_migrated(&database, &document) =>
+                    {
                         let ids = self.unassigned.entry(database.clone()).or_default();
                         ids.insert(id.to_owned());
                     }

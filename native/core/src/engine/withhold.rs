@@ -35,8 +35,8 @@ pub(crate) struct Withheld {
     what: Withhold,
     limit: OnceLock<Option<MaxDelete>>,
     held: Mutex<Held>,
-    /// Whether changes that are only announced are kept, too, because a later pass of the run reads them.
-    keeps_announced: AtomicBool,
+    /// Whether the run is in one of several passes. Changes that are only announced are kept then, for later passes.
+    is_in_a_pass: AtomicBool,
 }
 
 /// The limit of deletions of a command.
@@ -74,7 +74,7 @@ impl Withheld {
                 DeleteLimit::Configured(_) => OnceLock::new(),
             },
             held: Mutex::new(Held::NotYet),
-            keeps_announced: AtomicBool::new(false),
+            is_in_a_pass: AtomicBool::new(false),
         }
     }
 
@@ -139,7 +139,7 @@ impl Withheld {
     }
 
     fn keeps_announced(&self) -> bool {
-        self.what == Withhold::Announced && self.keeps_announced.load(Ordering::Relaxed)
+        self.what == Withhold::Announced && self.is_in_a_pass.load(Ordering::Relaxed)
     }
 }
 
@@ -177,9 +177,21 @@ impl Run {
         }
     }
 
-    /// Says that the run has several passes, of which later ones read what earlier ones decided.
-    pub(crate) fn has_several_passes(&self) {
-        self.withheld.keeps_announced.store(true, Ordering::Relaxed);
+    /// Begins several passes, of which later ones read what earlier ones decided.
+    pub(crate) fn begin_passes(&self) {
+        self.withheld.is_in_a_pass.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the last pass: reports the figures of all databases.
+    pub(crate) async fn end_passes(&self) {
+        self.withheld.is_in_a_pass.store(false, Ordering::Relaxed);
+        for database in self.reporter.tally().databases() {
+            self.finished(&database).await;
+        }
+    }
+
+    fn is_in_a_pass(&self) -> bool {
+        self.withheld.is_in_a_pass.load(Ordering::Relaxed)
     }
 
     /// Ends withholding. The changes that were withheld, if there are any.
@@ -204,7 +216,9 @@ impl Run {
 
     /// Reports the figures of a finished database. One with withheld changes is finished when they are made.
     pub(crate) async fn finished(&self, database: &DatabaseName) {
-        if self.withheld.what == Withhold::Plan || !self.withheld.has(database) {
+        // The view of a plan has its databases.
+        let is_reported = self.withheld.is_plan() || self.is_in_a_pass();
+        if !is_reported && !self.withheld.has(database) {
             self.reporter.finished(database).await;
         }
     }

@@ -251,7 +251,7 @@ impl Drift {
                     all: "migrate_unassigned_numbers",
                     account: None,
                     database: Some("migrate_unassigned_numbers"),
-                    advice: Some("numbers in the states deleted and discovery are left alone"),
+                    advice: None,
                 },
             },
         }

@@ -164,7 +164,7 @@ pub enum Event {
     Progress(Progress),
     /// A planned change of a dry run.
     Planned(PlannedChange),
-    /// A saved plan: what it is of. Its totals follow.
+    /// The head of a saved plan. Its totals follow.
     Plan(Box<PlanHead>),
     /// The totals of a plan.
     PlanTotals(Box<PlanTotals>),

@@ -101,7 +101,7 @@ pub struct NumberWarning {
     pub database: String,
     /// The number: the document's id. The account, for its services.
     pub number: String,
-    /// What the kind is about, if it differs from number to number: accounts, another database, a reason.
+    /// The accounts, the other database or the reason, for kinds that have one.
     pub detail: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{FieldChange, Tone};
 use couchdb::ClusterIdentity;
 
-/// What happens to a document.
+/// The kind of change of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
@@ -36,7 +36,7 @@ impl ChangeKind {
     }
 }
 
-/// Documents by what happens to them.
+/// Documents by kind of change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ChangeCounts {
     /// Documents that are created.
@@ -62,7 +62,7 @@ impl ChangeCounts {
     }
 }
 
-/// What a plan is of.
+/// The head of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlanHead {
     /// Its id.
@@ -95,7 +95,7 @@ pub struct PlanHead {
 pub struct PlanTotals {
     /// The documents.
     pub documents: u64,
-    /// The same by what happens to them.
+    /// The same by kind of change.
     #[serde(flatten)]
     pub counts: ChangeCounts,
     /// By reason. This list is complete.
@@ -113,7 +113,7 @@ pub struct PlanTotals {
 /// The documents that change for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReasonTotals {
-    /// What happens to them.
+    /// The kind of change.
     pub change: ChangeKind,
     /// The key of the reason.
     pub reason: Option<&'static str>,
@@ -168,7 +168,7 @@ pub struct PlanChange {
     pub id: String,
     /// The revision for which the change was planned. `None`: the document does not exist.
     pub revision: Option<String>,
-    /// What happens to it.
+    /// The kind of change.
     pub change: ChangeKind,
     /// The key of the reason.
     pub reason: Option<&'static str>,

@@ -126,14 +126,12 @@ pub(super) fn database(one: &PlanDatabase) -> Vec<Line> {
 
 /// A document, with the fields that change.
 pub(super) fn document(one: &PlanChange) -> Vec<Line> {
-    let revision = one.revision.iter();
-    let revision: String = revision.map(|revision| format!(" {revision}")).collect();
     let meaning = match one.meaning {
         "" => String::new(),
         meaning => format!(": {meaning}"),
     };
     let tone = one.change.tone();
-    let head = format!("  {} {}{revision}{meaning}", one.change.name(), one.id);
+    let head = format!("  {} {}{meaning}", one.change.name(), one.id);
     let mut lines = vec![Line::new(tone, head)];
     let fields = one.fields.iter();
     lines.extend(fields.filter_map(|field| Some(value(one.change, field)?.into())));
@@ -257,7 +255,7 @@ mod tests {
         assert_eq!(
             shown(step(Some(before), Some(after), Cause::Carrier)),
             [
-                "  update +1 1-a: gets another carrier module",
+                "  update +1: gets another carrier module",
                 "      a: 1 -> absent",
                 "      b: absent -> 2",
                 "      big: 12345678901234567890 -> 12345678901234567891",
@@ -265,7 +263,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            shown(step(None, Some(r#"{"b":2,"a":"x"}"#), Cause::Carrier)),
+            shown(step(
+                None,
+                Some(r#"{"_id":"+1","b":2,"a":"x"}"#),
+                Cause::Carrier
+            )),
             [
                 "  create +1: gets another carrier module",
                 "      a: \"x\"",
@@ -274,7 +276,7 @@ mod tests {
         );
         assert_eq!(
             shown(step(Some(r#"{"a":1}"#), None, Cause::State)),
-            ["  delete +1 1-a: in the state that the command purges"]
+            ["  delete +1: in the state that the command purges"]
         );
     }
 
@@ -283,8 +285,8 @@ mod tests {
         let long = |end: &str| format!("\"{}{end}\"", "x".repeat(100));
         let (one, other) = (long("one"), long("other"));
         let (old, new) = shortened(Some(&one), Some(&other), 40);
-        assert_eq!(old.unwrap(), "...xxxxxxxxxxone\"");
-        assert_eq!(new.unwrap(), "...xxxxxxxxxxother\"");
+        assert_eq!(old.unwrap(), "...xxxxxxxxxone\"");
+        assert_eq!(new.unwrap(), "...xxxxxxxxxother\"");
         let (old, new) = shortened(None, Some(&one), 40);
         assert_eq!(old, None);
         assert_eq!(new.unwrap().chars().count(), 43);

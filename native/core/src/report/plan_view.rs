@@ -111,11 +111,11 @@ fn decimal(json: &str) -> Option<(bool, String, i64)> {
     Some((sign, digits.to_owned(), exponent))
 }
 
-/// All fields of a document, as if they were new.
+/// All fields of a document but its id, as if they were new.
 fn contents(document: &Document) -> Vec<FieldChange> {
     let mut fields: Vec<FieldChange> = document
         .fields()
-        .filter(|(field, _)| !document::is_about_revisions(field))
+        .filter(|(field, _)| *field != "_id" && !document::is_about_revisions(field))
         .map(|(field, json)| FieldChange {
             field: field.to_owned(),
             old: None,

@@ -126,6 +126,11 @@ impl Tally {
         (figures.documents, figures.changed)
     }
 
+    /// The databases that delivered documents, or about whose documents the run has decided, sorted.
+    pub fn databases(&self) -> Vec<DatabaseName> {
+        self.figures().databases.keys().cloned().collect()
+    }
+
     /// One database's figures.
     pub fn database(&self, database: &DatabaseName) -> (u64, Counts) {
         let figures = self.figures();

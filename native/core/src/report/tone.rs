@@ -1,8 +1,8 @@
-//! What a line is about, for programs that colour it.
+//! The subject of a line, for programs that colour it.
 
 use crate::plan::Severity;
 
-/// What a line is about.
+/// The subject of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     /// Nothing in particular.
@@ -23,7 +23,7 @@ pub enum Tone {
 pub struct Line {
     /// The line, without its end.
     pub text: String,
-    /// What it is about.
+    /// Its subject.
     pub tone: Tone,
 }
 

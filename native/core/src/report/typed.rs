@@ -1,4 +1,4 @@
-//! The commands that messages tell the operator to type.
+//! The commands in messages, as an operator types them.
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -91,14 +91,6 @@ fn decidable(cluster: &Cluster, left: &Left, all: &Left) -> Vec<String> {
         match kind {
             // An id that names no number database.
             Drift::OnlyInAccount | Drift::WrongAccount => number_database_of(number).is_none(),
-            // Kazoo's own states for numbers that are on their way out, and in.
-            Drift::UnassignedButUsed => {
-                let state = field("pvt_state").or_else(|| field("pvt_number_state"));
-                matches!(
-                    state.as_ref().and_then(Value::as_str),
-                    Some("deleted" | "discovery")
-                )
-            }
             // Somebody else's document has the id of the copy.
             Drift::MissingCopy | Drift::DifferingCopy => {
                 field("pvt_type").is_some_and(|kind| kind != "number")

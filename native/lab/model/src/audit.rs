@@ -171,10 +171,9 @@ fn of_number_database(run: &mut RunState, database: &str, drift: &mut FoundDrift
                 }
             }
             Assignment::Unassigned => {
-                if document
-                    .get("pvt_used_by")
-                    .is_some_and(|used_by| !used_by.is_null())
-                {
+                let used_by = document.get("pvt_used_by");
+                let is_past = matches!(numbers::state(&document), Some("deleted" | "discovery"));
+                if used_by.is_some_and(|used_by| !used_by.is_null()) && !is_past {
                     drift.add(DriftKind::UnassignedButUsed, database, &number);
                 }
             }

@@ -118,7 +118,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         FAMILY,
         "show_plan",
         &[Plan, Full],
-        "Shows each document of a plan with its old and new values, then the totals.",
+        "Shows the totals of a plan, then each document with its old and new values.",
         |given| {
             let plan = given.text("a plan", Plan.example())?;
             given.word(Detail::FULL)?;

@@ -10,7 +10,9 @@ use super::results::{AuditResults, Recheck, count};
 use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
 use crate::engine::{Duplicate, Run};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, UsedBy};
-use crate::plan::{Drift, Source, has_used_by, is_used_by_wrong, source_in_number_database};
+use crate::plan::{
+    Drift, Source, has_used_by, is_migrated, is_used_by_wrong, source_in_number_database,
+};
 use crate::repair::usage_of;
 use crate::report::Finding;
 use couchdb::Error;
@@ -138,7 +140,7 @@ impl AuditContext {
             Source::Misfiled => {
                 self.add_finding(Drift::Misfiled, database, id, facts.assigned_to);
             }
-            Source::Unassigned if has_used_by(&document) => {
+            Source::Unassigned if has_used_by(&document) && is_migrated(database, &document) => {
                 self.add_finding(Drift::UnassignedButUsed, database, id, None);
             }
             Source::OddlyAssigned => {

@@ -84,7 +84,11 @@ impl Plan {
                     number_side: Some(which),
                     ..
                 }) => set_used_by(&mut document, planned.usage.wrong(*which)),
-                Some(DriftCase::UnassignedButUsed) => set_used_by(&mut document, Some("callflow")),
+                Some(DriftCase::UnassignedButUsed) => {
+                    set_used_by(&mut document, Some("callflow"));
+                    // No command changes numbers in the states deleted and discovery.
+                    document.insert(String::from("pvt_state"), json!("available"));
+                }
                 Some(DriftCase::OddAssignment(which)) => {
                     let odd = odd_assignments(self.master()).into_iter().nth(*which);
                     document.insert(String::from("pvt_assigned_to"), odd.unwrap_or_default());
