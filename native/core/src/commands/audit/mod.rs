@@ -52,6 +52,7 @@ pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
     };
     let coverage = Coverage::of(run, parts).await?;
     let Covered { mut audit, .. } = audit_covered(run, &Arc::new(coverage), filter).await?;
+    audit.cluster = trend::cluster_of(run).await?;
     let totals = AuditTotals::of(&audit);
     let is_whole = audit.scope == AuditScope::All && audit.only_kinds.is_empty();
     if is_whole {
@@ -78,7 +79,6 @@ async fn audit_covered(
     coverage: &Arc<Coverage>,
     filter: Filter,
 ) -> Result<Covered, Error> {
-    let cluster = trend::cluster_of(run).await?;
     let results = Arc::new(AuditResults::new(run, filter));
     let accounts = read_accounts::read(run, coverage).await?;
     let context = Arc::new(read_numbers::AuditContext {
@@ -121,7 +121,6 @@ async fn audit_covered(
             .map(|(account, name)| (account.to_string(), name.clone()))
             .collect(),
         taken_at: run.now.saturating_sub(GREGORIAN_UNIX_EPOCH),
-        cluster,
         unread: run.reporter.failures(),
         ..audit
     };
