@@ -10,6 +10,7 @@
 
 mod commands;
 mod connecting;
+mod control;
 mod exit_statuses;
 mod help;
 mod interrupts;

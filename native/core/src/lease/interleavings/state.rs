@@ -234,7 +234,9 @@ impl State {
             true => None,
             false => {
                 let of_runs = self.runs.iter().filter_map(timer);
-                of_runs.chain(self.unlock_is_due()).min()
+                // An operator may be slow.
+                let of_unlock = self.unlock_is_due().filter(|due| *due > self.now);
+                of_runs.chain(of_unlock).min()
             }
         }
     }
