@@ -269,7 +269,8 @@ run_of_another_node_is_controlled(Config) ->
     Copied = copied(),
     "resumed: " ++ _ = From(resume, [Id]),
     wait(fun() -> copied() > Copied end, 20000),
-    "cancelled: " ++ _ = From(cancel, [Id]),
+    %% The run may end before the command looks for its answer.
+    true = lists:member(hd(string:split(From(cancel, [Id]), ":")), ["cancelled", "ended"]),
     receive {'DOWN', Monitor, process, Caller, {no_return, 2}} -> ok
     after 5000 -> error(still_running)
     end,

@@ -32,7 +32,7 @@ pub(crate) enum Controlled {
     Failed,
 }
 
-/// What became of a request.
+/// The fate of a request.
 enum Fate {
     Taken(TakenRequest),
     /// The run is no longer in the document.

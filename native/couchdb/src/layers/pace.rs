@@ -189,7 +189,7 @@ impl Pace {
         self.0.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Requests that wait for their turn take another one, so the turns begin anew.
+    /// Requests that wait for their turn take another one, so the turns start from now.
     fn change(&self, change: impl FnOnce(&mut Setting)) {
         let mut next = self.next();
         *next = Instant::now();
