@@ -99,7 +99,7 @@ fn unlock_spares_runs_that_renew() {
         surveys: 1,
         ..QUIET
     };
-    check("unlock and a kill", &kills, 1, 20);
+    check("unlock and a kill", &kills, 28_000, 40);
     let faults = Locking {
         faults: 1,
         surveys: 1,

@@ -129,7 +129,7 @@ pub(super) struct State {
     /// How often an operator may call `unlock`, one call after the other.
     pub(super) surveys: u8,
     pub(super) unlocking: Option<Unlocking>,
-    /// Whether an operator removed the entry of a run that holds the lock. A ghost.
+    /// Whether an operator removed the entry of a run that holds the lock or is about to. A ghost.
     pub(super) has_unlocked: bool,
 }
 
