@@ -106,7 +106,7 @@ fn unlock_spares_runs_that_renew() {
         locks: [Lock::Refuse; 2],
         ..QUIET
     };
-    check("unlock and a fault", &faults, 1, 20);
+    check("unlock and a fault", &faults, 44_000, 40);
 }
 
 /// The known defects, put into the wiring one at a time: each is found, by a short trace.
