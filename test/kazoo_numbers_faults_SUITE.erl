@@ -15,7 +15,7 @@
         ,library_that_does_not_load_prints_one_error/1, operator_module_loaded_again_keeps_runs/1
         ,native_module_loaded_again_keeps_the_library/1, many_runs_leave_no_process_port_or_atom/1
         ,run_in_progress_is_listed_and_cancelled/1, runs_in_progress_are_all_listed_until_they_end/1, states_of_processes_contain_no_password/1
-        ,node_that_stops_cancels_its_runs/1, run_of_killed_program_is_undone/1
+        ,node_that_stops_cancels_its_runs/1, run_of_killed_program_is_undone/1, run_of_another_node_is_controlled/1
         ]).
 -export([start/2, prep_stop/1, stop/1]).
 
@@ -34,6 +34,7 @@ groups() ->
            ,many_runs_leave_no_process_port_or_atom
            ,run_in_progress_is_listed_and_cancelled
            ,runs_in_progress_are_all_listed_until_they_end
+           ,run_of_another_node_is_controlled
            ,states_of_processes_contain_no_password
            ,node_that_stops_cancels_its_runs
            ],
@@ -217,24 +218,73 @@ run_in_progress_is_listed_and_cancelled(Config) ->
     cluster(),
     {Caller, Terminal} = run(Config),
     Monitor = monitor(process, Caller),
-    %% The proxy delays the list of other nodes' runs.
-    {ok, [Status | _]} = call(Config, status, []),
-    {match, [Run]} = re:run(Status, "^([0-9.]+): copy_number_dbs_to_accounts, [0-9]+ seconds, called from operator.*; at present: [a-z]+.*, for [0-9.]+ seconds"
-                           ,[{capture, all_but_first, binary}]),
-    {{no_return, 2}, ["no run 0.0.1 is in progress" ++ _]} = call(Config, cancel, [<<"0.0.1">>]),
+    Run = list_to_binary(companion(Config, Caller)),
+    %% At once: the run must not end before the test.
     {ok, ["paused: " ++ _]} = call(Config, pause, [Run]),
+    %% The proxy may delay the list of other nodes' runs.
     {ok, [Paused | _]} = call(Config, status, []),
-    true = string:find(Paused, "; at present: paused, for ") =/= nomatch,
-    {match, [Id]} = re:run(Paused, ", run ([0-9a-f]{16})", [{capture, all_but_first, list}]),
-    {ok, ["resumed: " ++ _]} = call(Config, resume, [Id]),
-    {ok, ["throttled to 0.5 requests a second: " ++ _]} = call(Config, throttle, [Run, 0.5]),
+    {match, [Run, Id]} = re:run(Paused, "^([0-9.]+): copy_number_dbs_to_accounts, [0-9]+ seconds, called from operator.*, run ([0-9a-f]{16}).*; at present: paused, for [0-9.]+ seconds"
+                               ,[{capture, all_but_first, binary}]),
+    {{no_return, 2}, ["no run 0.0.1 is in progress" ++ _]} = call(Config, cancel, [<<"0.0.1">>]),
     {{no_return, 2}, ["throttle: argument 2 is" ++ _]} = call(Config, throttle, [Run, <<"fast">>]),
+    {ok, ["throttled to 0.5 requests a second: " ++ _]} = call(Config, throttle, [Id, 0.5]),
+    {ok, ["resumed: " ++ _]} = call(Config, resume, [Id]),
+    {ok, [Status | _]} = call(Config, status, []),
+    {match, _} = re:run(Status, "; at present: [a-z]+.*, for [0-9.]+ seconds"),
+    nomatch = string:find(Status, "at present: paused"),
     {ok, ["cancelled: " ++ _]} = call(Config, cancel, [Run]),
-    receive {'DOWN', Monitor, process, Caller, {no_return, 2}} -> ok
+    receive {'DOWN', Monitor, process, Caller, Reason} -> {no_return, 2} = Reason
     after 5000 -> error(still_running)
     end,
     %% The caller still gets the report.
     [_ | _] = [Line || Line <- test_operator:printed(Terminal), string:find(Line, "cancelled") =/= nomatch],
+    stopped(Config),
+    completed(Config).
+
+%% The other node reaches the run through the document of the lock, with text arguments as `sup' has them.
+run_of_another_node_is_controlled(Config) ->
+    Transport = proplists:get_value(transport, Config),
+    Peer = test_node:start(list_to_atom(lists:concat([Transport, "_controls"]))
+                          ,#{paths => [test_node:ebin(), proplists:get_value(stubs, Config)]
+                            ,env => #{transport => Transport}
+                            ,os_env => [{"COUCHDB_URL", test_couch:url()}]
+                            }),
+    {_, Other} = Peer,
+    cluster(),
+    {Caller, Terminal} = run(Config),
+    Monitor = monitor(process, Caller),
+    %% At once, so that the run is still there at its next renewal.
+    {ok, ["paused: " ++ _]} = call(Config, pause, [list_to_binary(companion(Config, Caller))]),
+    {ok, ["no run is in progress in this node", Line]} = test_operator:sup(Other, status, []),
+    {match, [Id]} = re:run(Line, "^([0-9a-f]{16}): copy_number_dbs_to_accounts by operator.* on .* holds the lock since 20"
+                          ,[{capture, all_but_first, binary}]),
+    From = fun(Function, Arguments) ->
+                   {ok, ["asked to " ++ _, Done]} = test_operator:sup(Other, Function, Arguments),
+                   Done
+           end,
+    %% The beginning of the id names it, too.
+    "throttled to 2.5 requests a second: " ++ _ = From(throttle, [binary:part(Id, 0, 8), <<"2.5">>]),
+    {ok, [_, Paused]} = test_operator:sup(Other, status, []),
+    true = string:find(Paused, "; paused; at most 2.5 requests a second") =/= nomatch,
+    Copied = copied(),
+    "resumed: " ++ _ = From(resume, [Id]),
+    wait(fun() -> copied() > Copied end, 20000),
+    %% The run may end before the command looks for its answer.
+    true = lists:member(hd(string:split(From(cancel, [Id]), ":")), ["cancelled", "ended"]),
+    receive {'DOWN', Monitor, process, Caller, {no_return, 2}} -> ok
+    after 5000 -> error(still_running)
+    end,
+    Printed = test_operator:printed(Terminal),
+    [[_ | _] = [Text || Text <- Printed, lists:prefix(Start, Text)]
+     || Start <- ["paused: requested in this node"
+                 ,"throttled to 2.5 requests a second: requested by operator"
+                 ,"resumed: requested by operator"
+                 ,"cancelled: requested by operator"
+                 ]
+    ],
+    {{no_return, 2}, ["refused: no run " ++ _]} = test_operator:sup(Other, pause, [Id]),
+    {ok, ["no run is in progress in this node"]} = test_operator:sup(Other, status, []),
+    test_node:stop(Peer),
     stopped(Config),
     completed(Config).
 
@@ -259,8 +309,9 @@ runs_in_progress_are_all_listed_until_they_end(Config) ->
     stopped(Config),
     completed(Config).
 
+%% Without the runs of other nodes, for which `status' waits.
 listed(Config) ->
-    {ok, Lines} = call(Config, status, []),
+    {ok, Lines} = test_operator:sup(node_of(Config), kazoo_numbers_runs, status, []),
     [Run || Line <- Lines, {match, [Run]} <- [re:run(Line, "^([0-9.]+): copy_number_dbs_to_accounts, ", [{capture, all_but_first, list}])]].
 
 %% The process that the caller of a run waits for.

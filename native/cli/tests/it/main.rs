@@ -11,6 +11,7 @@
 mod brake;
 mod commands;
 mod connecting;
+mod control;
 mod exit_statuses;
 mod help;
 mod interrupts;

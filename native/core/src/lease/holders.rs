@@ -336,6 +336,7 @@ mod tests {
     use crate::lease::Scope;
     use crate::lease::entry::LEASE_OF_UNREADABLE;
     use crate::lease::holder::LONGEST_LEASE;
+    use crate::lease::request::Order;
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 + seconds)
@@ -381,6 +382,34 @@ mod tests {
         assert_eq!(taken(&shared, &one, at(1)).iter().count(), 3);
         assert_eq!(exclusive.without(&one.run), Some(empty));
         assert_eq!(exclusive.without(&two.run), None);
+    }
+
+    #[test]
+    fn requests_go_with_their_run_and_are_limited() {
+        let (me, next) = (holder(Scope::Exclusive), holder(Scope::Exclusive));
+        let ask = |holders: &Holders, run: &str| {
+            holders.with_request(ControlRequest::new(run, Order::Pause, "bob", at(1)))
+        };
+        let mut holders = taken(&Holders::default(), &me, at(0));
+        assert_eq!(ask(&holders, &next.run), Err(NotAsked::NoSuchRun));
+        for _ in 0..MOST_REQUESTS {
+            holders = ask(&holders, &me.run).unwrap();
+        }
+        assert_eq!(ask(&holders, &me.run), Err(NotAsked::Full));
+        assert_eq!(Holders::parse(&holders.document(DOCUMENT)), holders);
+        // Another run of the same id finds none.
+        let left = holders.without(&me.run).unwrap();
+        assert_eq!(left, Holders::default());
+        // The run died, and the next one takes the lock.
+        let mut watch = Watch::default();
+        let start = Instant::now();
+        watch.see(holders.iter(), start);
+        let later = start + Duration::from_secs(61);
+        let Verdict::Free { with, .. } = holders.judge(&next, at(100), &watch, later) else {
+            panic!();
+        };
+        assert_eq!(with.requests.len(), 0);
+        assert_eq!(runs(&with), [&next.run]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::document::LockDocument;
-use super::holder::{Holder, TakenRequest, rfc3339};
+use super::holder::{Holder, TakenRequest, plain, rfc3339};
 use super::holders::{Holders, NotAsked};
 use super::renewal;
 use super::request::{ControlRequest, Order};
@@ -32,7 +32,7 @@ pub(crate) enum Controlled {
     Failed,
 }
 
-/// What became of a request.
+/// The fate of a request.
 enum Fate {
     Taken(TakenRequest),
     /// The run is no longer in the document.
@@ -52,7 +52,7 @@ pub(crate) async fn ask(run: &Run, id: &str, order: Order) -> Result<Controlled,
         let former = document.read_one(true).await?;
         return refused(run, not_found(id, former.map(|read| read.holders))).await;
     };
-    let about = format!("{}: {}", target.run, target.about());
+    let about = format!("{}: {}", plain(&target.run), target.about());
     let verb = order.verb();
     if run.settings.dry_run {
         run.reporter
@@ -126,7 +126,7 @@ fn not_found(id: &str, former: Option<Holders>) -> String {
         return format!("refused: the run {shown} is of version 0.1, which takes no requests");
     }
     format!(
-        "refused: no run {shown} holds the cluster lock or waits for it: it has ended, or it took no lock; \
+        "refused: no run {shown} holds the cluster lock or waits for it (`status` lists those that do): it has ended, or it took no lock; \
          a run for one account or given numbers, or one that only reads, takes its orders in its own node or terminal"
     )
 }

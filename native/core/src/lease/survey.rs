@@ -29,7 +29,7 @@ pub(super) struct Surveyed {
 }
 
 impl Survey {
-    /// Begins to watch the entries that were read at this moment. `None`: there are none.
+    /// Begins to watch the entries that were read at this moment. `None`: the document has no entry.
     pub(super) fn begin(holders: &Holders, at: Instant) -> Option<Self> {
         let two_renewals = |entry: &Entry| {
             let two = renewal::interval(entry.lease()) * 2 + Duration::from_secs(1);

@@ -82,7 +82,7 @@ pub(crate) async fn unlock(run: &Run, insist: Insist) -> Result<Controlled, Erro
             let line = format!(
                 "refused: {entry}{}: it renews its lock, so it is alive; `cancel {}` stops it",
                 entry.last_seen(),
-                entry.holder().map_or("RUN", |holder| holder.run.as_str())
+                entry.run().unwrap_or_else(|| "RUN".to_owned())
             );
             let hint = format!(
                 "WARNING: `unlock {}` removes the lock of a run that is alive; until that run notices, both may write",

@@ -213,7 +213,7 @@ impl Reporter {
         }
     }
 
-    /// Reports the progress each time that the run is paused or resumed, for ever.
+    /// Reports the progress each time that the run is paused or resumed. It never returns.
     pub(crate) async fn report_pauses(&self) -> Infallible {
         loop {
             self.pace.paused().await;

@@ -82,6 +82,13 @@ struct Setting {
     paused: Option<Instant>,
 }
 
+/// When a request may start.
+enum Turn {
+    Now,
+    At(Instant),
+    Paused,
+}
+
 impl Pace {
     /// A pace with this limit, if any.
     pub fn new(rate: Option<Rate>) -> Self {
@@ -94,7 +101,6 @@ impl Pace {
 
     /// Changes the limit. `None`: no limit. Requests that wait for their turn follow the new one.
     pub fn throttle(&self, rate: Option<Rate>) {
-        *self.next() = Instant::now();
         self.change(|setting| setting.rate = rate);
     }
 
@@ -147,35 +153,46 @@ impl Pace {
     pub(super) async fn turn(&self) {
         let mut setting = self.0.setting.subscribe();
         loop {
-            let now = *setting.borrow_and_update();
-            if now.paused.is_some() {
-                self.resumed().await;
-                continue;
-            }
-            let Some(rate) = now.rate else {
-                return;
-            };
-            let turn = self.take_turn(rate);
-            tokio::select! {
-                () = sleep_until(turn) => return,
-                // The sender lives as long as this.
-                _ = setting.changed() => {}
+            setting.mark_unchanged();
+            match self.take_turn() {
+                Turn::Paused => self.resumed().await,
+                Turn::Now => return,
+                Turn::At(turn) => tokio::select! {
+                    () = sleep_until(turn) => return,
+                    // The sender lives as long as this.
+                    _ = setting.changed() => {}
+                },
             }
         }
     }
 
-    fn take_turn(&self, rate: Rate) -> Instant {
+    fn take_turn(&self) -> Turn {
         let mut next = self.next();
-        let turn = (*next).max(Instant::now());
-        *next = turn + rate.interval();
-        turn
+        // Read after `next`: `change` holds that while it changes both.
+        let setting = *self.0.setting.borrow();
+        match setting {
+            Setting {
+                paused: Some(_), ..
+            } => Turn::Paused,
+            Setting { rate: None, .. } => Turn::Now,
+            Setting {
+                rate: Some(rate), ..
+            } => {
+                let turn = (*next).max(Instant::now());
+                *next = turn + rate.interval();
+                Turn::At(turn)
+            }
+        }
     }
 
     fn next(&self) -> std::sync::MutexGuard<'_, Instant> {
         self.0.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Requests that wait for their turn take another one, so the turns start from now.
     fn change(&self, change: impl FnOnce(&mut Setting)) {
+        let mut next = self.next();
+        *next = Instant::now();
         self.0.setting.send_if_modified(|setting| {
             let before = *setting;
             change(setting);
@@ -251,6 +268,29 @@ mod tests {
                 .unwrap()
                 .unwrap();
         }
+    }
+
+    /// Requests in line before a pause do not delay those after it.
+    #[tokio::test(start_paused = true)]
+    async fn resumed_requests_take_new_turns() {
+        let pace = Pace::new(rate(1.0));
+        let waiting: Vec<_> = (0..16)
+            .map(|_| {
+                let pace = pace.clone();
+                tokio::spawn(async move { pace.turn().await })
+            })
+            .collect();
+        sleep(Duration::from_millis(10)).await;
+        pace.pause();
+        sleep(Duration::from_millis(10)).await;
+        pace.resume();
+        let began = Instant::now();
+        for turn in waiting {
+            turn.await.unwrap();
+        }
+        let took = began.elapsed();
+        assert!(took > Duration::from_secs(13), "{took:?}");
+        assert!(took < Duration::from_secs(17), "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]

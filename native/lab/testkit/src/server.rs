@@ -170,6 +170,11 @@ impl EmbeddedServer {
         self.server.address().to_string()
     }
 
+    /// The number of answered requests.
+    pub fn requests(&self) -> u64 {
+        self.server.stats().total.requests
+    }
+
     /// Reads all data on the server.
     pub fn data(&self) -> (Cluster, Revisions) {
         self.runtime.block_on(Cluster::read(&self.url())).unwrap()

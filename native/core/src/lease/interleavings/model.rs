@@ -390,7 +390,8 @@ impl Locking {
             if run.is_holder() && (is_renewed || self.faults == 0) {
                 return Err(UNLOCK_SPARES_THE_LIVE);
             }
-            state.has_unlocked |= run.is_holder();
+            // A run that has read its entry, and whose answer is late, is about to hold the lock.
+            state.has_unlocked |= !matches!(run.phase, Phase::Ended | Phase::Dead);
         }
         state.document.holders = Rc::new(left);
         state.document.rev += 1;

@@ -129,7 +129,7 @@ pub(super) struct State {
     /// How often an operator may call `unlock`, one call after the other.
     pub(super) surveys: u8,
     pub(super) unlocking: Option<Unlocking>,
-    /// Whether an operator removed the entry of a run that holds the lock. A ghost.
+    /// Whether an operator removed the entry of a run that holds the lock or is about to. A ghost.
     pub(super) has_unlocked: bool,
 }
 
@@ -234,7 +234,9 @@ impl State {
             true => None,
             false => {
                 let of_runs = self.runs.iter().filter_map(timer);
-                of_runs.chain(self.unlock_is_due()).min()
+                // An operator may be slow.
+                let of_unlock = self.unlock_is_due().filter(|due| *due > self.now);
+                of_runs.chain(of_unlock).min()
             }
         }
     }
