@@ -60,7 +60,7 @@ init_per_group(Transport, Config) ->
 end_per_group(_Transport, Config) ->
     test_node:stop(proplists:get_value(node, Config)).
 
-%% Each case has a folder of its own for journals and plans.
+%% Each case has a separate folder for journals and plans.
 init_per_testcase(Case, Config) ->
     test_couch:reset(),
     Folder = lists:concat([proplists:get_value(transport, Config), "_", Case]),
