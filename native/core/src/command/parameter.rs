@@ -130,8 +130,9 @@ impl Parameter {
             }
             Self::RequestRate => "requests a second, from 0.01 to 1000000, or off",
             Self::Anyway => "this word: the lock is removed although its run is alive",
-            Self::Function => "the name of a function",
-            Self::PlannedFunction => "the name of a function that writes documents",
+            Self::Function | Self::PlannedFunction => {
+                "the name of a function; for plan, one that writes documents"
+            }
             Self::OfFunction => "the arguments of that function, three at most",
             Self::Other => "what Kazoo's own function takes",
         }
