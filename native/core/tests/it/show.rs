@@ -302,7 +302,7 @@ account {THEIRS}: no callflow or trunkstore document uses the number
         revision(2)
     );
     let lines = ran.lines.join("\n") + "\n";
-    let (facts, drift) = lines.split_at(lines.find("differing_copy in").unwrap());
+    let (facts, drift) = lines.split_at(lines.find("former_account in").unwrap());
     assert_eq!(facts, wanted);
     for line in [
         "differing_copy in account%2Fab%2Fcd%2Fef0123456789abcdef0123456789: assigned, and the account's copy differs: note, pvt_used_by\n  repaired by: copy_number_from_db_to_assigned_account +14155550100\n",
