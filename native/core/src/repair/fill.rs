@@ -190,9 +190,9 @@ async fn choose(
     };
     let picked_copy = picked.and_then(|index| copies.get(index));
     // A copy in its own account is not held up: only an account that claims the same number could beat it, and one account's
-    // failure must not stop all others.
+    // failure must not stop all others. A later pass would delete the copy of such an account as a former one, so then it is held up.
     if let (Some(copy), Some(reason)) = (picked_copy, unread)
-        && !copy.at_home
+        && (!copy.at_home || others == Others::Later)
     {
         run.reporter.failed(&database.encoded(), reason, &id);
         return None;

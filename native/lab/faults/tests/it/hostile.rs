@@ -131,7 +131,8 @@ fn path_error(target: &str) -> Option<String> {
     }) else {
         return error("no path");
     };
-    if matches!(database, "_all_dbs" | "_dbs_info") && rest.is_none() {
+    // The last two identify the cluster.
+    if matches!(database, "_all_dbs" | "_dbs_info" | "" | "_membership") && rest.is_none() {
         return None;
     }
     // The lock document of this version and of the previous one.
@@ -380,7 +381,6 @@ fn path_error_detects_escaped_path() {
         "/account%2F..%2F_users",
         "/numbers%2F%2B1415/..",
         "/numbers%2F%2B1415/_security",
-        "/",
         "/_all_dbs/x",
         "/tasks/_all_docs",
         "/tasks/lock",
@@ -391,6 +391,8 @@ fn path_error_detects_escaped_path() {
         assert!(path_error(path).is_some(), "{path}");
     }
     for path in [
+        "/",
+        "/_membership",
         "/_all_dbs?startkey=1",
         "/numbers%2F%2B1415",
         "/numbers%2F%2B1415/_bulk_docs",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use kazoo_numbers_faults::{Recording, Schedule};
-use kazoo_numbers_generator::{Cluster, Database, Revisions};
+use kazoo_numbers_generator::{Cluster, Database, Document, Revisions};
 use kazoo_numbers_model::{self as model, Call};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -173,7 +173,13 @@ impl Observed<'_> {
             ("deleted", counts.deleted, changes.deleted),
         ] {
             let known = ids.iter().filter(|id| !failed.contains(*id)).count() as u64;
-            let most = ids.len() as u64;
+            // Several passes can write one document.
+            let writes = self.recording.written.iter();
+            let landed = writes.filter(|write| write.landed.is_some()).count() as u64;
+            let most = match self.has_passes() {
+                true => landed.max(ids.len() as u64),
+                false => ids.len() as u64,
+            };
             let least = if was_interrupted { 0 } else { known };
             if !(least..=most).contains(&counted) {
                 all.push(format!(
@@ -218,7 +224,15 @@ impl Observed<'_> {
                             .number_databases()
                             .any(|other| cluster.document(other, &id) == is)
                     });
-                if !untouched && !copied {
+                // A document between two passes: one of the number's documents, its application aside.
+                let between = self.has_passes()
+                    && is.is_some_and(|is| {
+                        self.before.0.databases.values().any(|database| {
+                            let one = database.documents.get(&id);
+                            one.is_some_and(|one| without_app(one) == without_app(is))
+                        })
+                    });
+                if !untouched && !copied && !between {
                     continue;
                 }
                 match wanted.documents.get(&id) {
@@ -255,7 +269,15 @@ impl Observed<'_> {
         contested
     }
 
+    /// Whether the command has several passes, of which later ones write documents of earlier ones.
+    fn has_passes(&self) -> bool {
+        self.given.function == "repair"
+    }
+
     fn written_twice(&self) -> Vec<String> {
+        if self.has_passes() {
+            return Vec::new();
+        }
         let mut seen = BTreeSet::new();
         self.recording
             .written
@@ -266,6 +288,12 @@ impl Observed<'_> {
             .map(|write| format!("{} {} was written twice", write.database, write.id))
             .collect()
     }
+}
+
+fn without_app(document: &Document) -> Document {
+    let mut document = document.clone();
+    document.remove("pvt_used_by");
+    document
 }
 
 /// A few transient faults: the result is the same as without faults.
@@ -303,7 +331,12 @@ pub fn succeeds_as_without_faults(
                 wanted.deleted,
                 wanted.failed,
             ];
-            if got != wanted {
+            // The model runs the passes as single commands, which also count what they leave as it is.
+            let differs = match seen.has_passes() {
+                true => got[1..4] != wanted[1..4],
+                false => got != wanted,
+            };
+            if differs {
                 all.push(format!(
                     "counted {got:?}, not {wanted:?}: {}",
                     finished.summary.failures.to_json()
