@@ -104,11 +104,13 @@ unknown_level_is_refused(Config) ->
 %% The log takes no event before the run has deleted all documents. The queue of a run has room for 1024 events.
 slow_log_loses_events_and_not_the_run(Config) ->
     cluster(3000),
+    ok = set(Config, max_delete, off),
     Logged = logged(Config, trace, spawn_link(fun go_on_when_empty/0)
                    ,fun() ->
                             {no_return, Lines} = sup(Config, purge_deleted, []),
                             true = has("purged 3000 numbers", Lines)
                     end),
+    ok = unset(Config, max_delete),
     true = length(Logged) < 1500,
     [_ | _] = Lost = [binary_to_integer(Count)
                       || {warning, Line, _} <- Logged,
