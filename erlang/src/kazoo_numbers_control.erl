@@ -72,13 +72,16 @@ text(error, Requests) when is_float(Requests) -> <<"no rate">>;
 text(error, Requests) -> Requests.
 
 rate(Number) when is_number(Number), Number >= 0.01, Number =< 1000000 ->
-    {ok, iolist_to_binary(io_lib:format("~p", [Number]))};
+    {ok, rate_text(Number)};
 rate(Argument) ->
     case kazoo_numbers_arguments:text(Argument) of
         {ok, <<"off">>} -> {ok, off};
         {ok, Text} -> rate_of_text(Text);
         error -> error
     end.
+
+rate_text(Number) when is_integer(Number) -> integer_to_binary(Number);
+rate_text(Number) -> float_to_binary(Number, [{decimals, 4}, compact]).
 
 rate_of_text(Text) ->
     case re:run(Text, "^[0-9]{1,7}(\\.[0-9]{1,3})?$", [{capture, first, binary}]) of

@@ -55,7 +55,7 @@ fn plan_is_shown_and_applied_only_with_consent() {
         assert_eq!((declined.status, declined.out.as_str()), (3, ""));
         let shown = declined.shown.replace('\r', "");
         assert!(shown.contains("by reason:\n"), "{shown}");
-        assert!(shown.contains("Apply this plan? [y/N]\n"), "{shown}");
+        assert!(shown.contains("Apply this plan? [y/N]"), "{shown}");
         assert!(shown.ends_with("nothing is done\n"), "{shown}");
     }
     let declined = PERSON.run(server.program(&with_json), "n\n");
