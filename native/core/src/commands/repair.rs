@@ -137,7 +137,7 @@ impl Repairable {
             return Ok(());
         }
         let wanted = Arc::new(wanted);
-        let holders: Vec<(AccountId, Arc<BTreeSet<String>>)> = if found.is_whole {
+        let holders: Vec<(AccountId, Arc<BTreeSet<String>>)> = if found.has_all_copies {
             let holders = self.missing.iter();
             holders
                 .map(|(account, ids)| (*account, Arc::new(ids.clone())))

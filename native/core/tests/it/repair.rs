@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use exact_json::{Value, json};
-use kazoo_numbers::command::Argument;
+use kazoo_numbers::command::{Argument, exclusions};
 use kazoo_numbers::kazoo::number_database_of;
 use kazoo_numbers::plan::{Drift, Remedy};
 use kazoo_numbers::report::Event;
@@ -22,6 +22,8 @@ const OURS: &str = "abcdef0123456789abcdef0123456789";
 const OURS_DB: &str = "account/ab/cd/ef0123456789abcdef0123456789";
 const THEIRS: &str = "00112233445566778899aabbccddeeff";
 const THEIRS_DB: &str = "account/00/11/2233445566778899aabbccddeeff";
+const OTHER: &str = "ffeeddccbbaa99887766554433221100";
+const OTHER_DB: &str = "account/ff/ee/ddccbbaa99887766554433221100";
 const NUMBERS: &str = "numbers/+1415";
 const NUMBER: &str = "+14155550100";
 
@@ -212,7 +214,7 @@ fn repair_of_a_part_does_what_a_repair_of_the_whole_does_there() {
 /// A cluster of these documents, with both accounts.
 fn cluster(documents: &[(&str, Value)]) -> Cluster {
     let mut cluster = Cluster::default();
-    for name in [OURS_DB, THEIRS_DB, NUMBERS] {
+    for name in [OURS_DB, THEIRS_DB, OTHER_DB, NUMBERS] {
         cluster.databases.entry(name.to_owned()).or_default();
     }
     for (database, document) in documents {
@@ -249,6 +251,31 @@ async fn contested_number_is_left_with_all_its_copies() {
         left.map(String::as_str),
         Some("left to you: contested, 1 number: +14155550100")
     );
+    server.end().await;
+}
+
+/// The claims are no findings that were asked for, or excluded, and decide nevertheless.
+#[tokio::test]
+async fn contested_number_is_left_where_its_claims_are_not_looked_for() {
+    let server = TestServer::start().await;
+    let (before, _) = server
+        .set(&cluster(&[
+            (OURS_DB, number("")),
+            (THEIRS_DB, number(THEIRS)),
+            (OTHER_DB, number(OTHER)),
+        ]))
+        .await;
+    let mut kinds = unbraked();
+    kinds.audit.kinds = [Drift::OnlyInAccount].into();
+    let excluded = Settings {
+        exclude: exclusions(&[THEIRS.to_owned(), OTHER.to_owned()]).unwrap(),
+        ..unbraked()
+    };
+    for settings in [kinds, excluded] {
+        let ran = call_with(&server.url, "repair", &[], settings).await;
+        assert_eq!(ran.writes().total(), 0, "{:#?}", ran.lines);
+        assert_eq!(server.read().await.0, before, "{:#?}", ran.lines);
+    }
     server.end().await;
 }
 

@@ -20,8 +20,9 @@ pub(in crate::commands) struct FoundDrift {
     pub(in crate::commands) looked_at: u64,
     /// All accounts that have a database.
     pub(in crate::commands) accounts: BTreeSet<AccountId>,
-    /// Whether the parts are the whole cluster: the findings then name all copies of a number.
-    pub(in crate::commands) is_whole: bool,
+    /// Whether the findings name all copies of a number that no number database has: none is outside of the parts, excluded,
+    /// accepted or of a kind that was not asked for.
+    pub(in crate::commands) has_all_copies: bool,
     /// The accounts that could not be read.
     pub(in crate::commands) unread_accounts: BTreeSet<AccountId>,
 }
@@ -32,6 +33,7 @@ pub(in crate::commands) async fn find_drift(
     parts: Vec<Part>,
 ) -> Result<FoundDrift, Error> {
     let filter = Filter::of(run).await?;
+    let is_open = filter.is_open() && run.settings.exclude.is_empty();
     let coverage = Arc::new(Coverage::of(run, parts).await?);
     let Covered {
         audit,
@@ -45,7 +47,7 @@ pub(in crate::commands) async fn find_drift(
     Ok(FoundDrift {
         findings: audit.findings,
         looked_at: audit.numbers.looked_at,
-        is_whole: coverage.scope == AuditScope::All,
+        has_all_copies: is_open && coverage.scope == AuditScope::All,
         accounts,
         unread_accounts,
     })

@@ -64,6 +64,11 @@ impl Filter {
         self.kinds.is_empty() || self.kinds.contains(&kind)
     }
 
+    /// Whether all findings are reported.
+    pub(super) fn is_open(&self) -> bool {
+        self.kinds.is_empty() && self.file.is_none()
+    }
+
     /// The kinds that were asked for. Empty: all.
     pub(super) fn kinds(&self) -> &BTreeSet<Drift> {
         &self.kinds
