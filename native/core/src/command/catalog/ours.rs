@@ -238,88 +238,58 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .main()
     .group(Group::Runs)
     .erlang_module(CONTROL),
-    CommandSpec::new(
+    over_runs(CommandSpec::new(
         FAMILY,
         "cancel",
         &[RunInProgress],
         "Stops a run: the requests in flight are finished, and nothing more is written.",
         |given| {
-            let run = given.text("the id of a run in progress", RunInProgress.example())?;
+            let run = run_in_progress(given)?;
             Ok(asked(run, Order::Cancel))
         },
-    )
-    .writes()
-    .unplanned()
-    .of(Origin::Ours)
-    .main()
-    .journals(Journaling::None)
-    .group(Group::Runs)
+    ))
     .erlang_module(CONTROL),
-    CommandSpec::new(
+    over_runs(CommandSpec::new(
         FAMILY,
         "pause",
         &[RunInProgress],
         "Pauses a run: the requests in flight are finished, and it keeps its lock.",
         |given| {
-            let run = given.text("the id of a run in progress", RunInProgress.example())?;
+            let run = run_in_progress(given)?;
             Ok(asked(run, Order::Pause))
         },
-    )
-    .writes()
-    .unplanned()
-    .of(Origin::Ours)
-    .main()
-    .journals(Journaling::None)
-    .group(Group::Runs)
+    ))
     .erlang_module(CONTROL),
-    CommandSpec::new(
+    over_runs(CommandSpec::new(
         FAMILY,
         "resume",
         &[RunInProgress],
         "Continues a run that was paused.",
         |given| {
-            let run = given.text("the id of a run in progress", RunInProgress.example())?;
+            let run = run_in_progress(given)?;
             Ok(asked(run, Order::Resume))
         },
-    )
-    .writes()
-    .unplanned()
-    .of(Origin::Ours)
-    .main()
-    .journals(Journaling::None)
-    .group(Group::Runs)
+    ))
     .erlang_module(CONTROL),
-    CommandSpec::new(
+    over_runs(CommandSpec::new(
         FAMILY,
         "throttle",
         &[RunInProgress, RequestRate],
         "Limits the requests that a run sends in a second; off ends the limit.",
         |given| {
-            let run = given.text("the id of a run in progress", RunInProgress.example())?;
+            let run = run_in_progress(given)?;
             Ok(asked(run, Order::Throttle(given.request_rate()?)))
         },
-    )
-    .writes()
-    .unplanned()
-    .of(Origin::Ours)
-    .main()
-    .journals(Journaling::None)
-    .group(Group::Runs)
+    ))
     .erlang_module(CONTROL),
-    CommandSpec::new(
+    over_runs(CommandSpec::new(
         FAMILY,
         "unlock",
         &[],
         "Removes the cluster lock of a run that died. It watches the lock for some seconds, and refuses if the run is alive.",
         |_| Ok(unlocked(Insist::No)),
-    )
-    .writes()
-    .unplanned()
-    .of(Origin::Ours)
-    .main()
-    .journals(Journaling::None)
-    .group(Group::Runs),
-    CommandSpec::new(
+    )),
+    over_runs(CommandSpec::new(
         FAMILY,
         "unlock",
         &[Anyway],
@@ -328,13 +298,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
             given.word(Insist::WORD)?;
             Ok(unlocked(Insist::Yes))
         },
-    )
-    .writes()
-    .unplanned()
-    .of(Origin::Ours)
-    .main()
-    .journals(Journaling::None)
-    .group(Group::Runs),
+    )),
     CommandSpec::new(FAMILY, "help", &[], "Lists the functions.", |_| {
         Ok(help(None))
     })
@@ -358,6 +322,20 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .local()
     .group(Group::Setup),
 ];
+
+/// A command that an operator gives about runs: it changes no number, and is neither planned nor journaled.
+const fn over_runs(spec: CommandSpec) -> CommandSpec {
+    spec.writes()
+        .unplanned()
+        .of(Origin::Ours)
+        .main()
+        .journals(Journaling::None)
+        .group(Group::Runs)
+}
+
+fn run_in_progress(given: &mut Given<'_>) -> Result<String, Refusal> {
+    given.text("the id of a run in progress", RunInProgress.example())
+}
 
 /// One account, or numbers, exclude nobody.
 fn scope_of(parts: &[Part]) -> Scope {
