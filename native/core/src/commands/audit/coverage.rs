@@ -7,8 +7,7 @@ use super::one_number::normalised;
 use super::snapshot::{IN_SCOPE, SnapshotEntry};
 use crate::engine::Run;
 use crate::kazoo::{
-    AccountId, DatabaseName, KazooDatabase, encoded_number_database_of, number_database_of,
-    number_databases_of,
+    AccountId, DatabaseName, KazooDatabase, number_database_of, number_databases_of,
 };
 use crate::report::AuditScope;
 use crate::selection::{Accounts, NumberDatabases, Part, Selection};
@@ -93,19 +92,17 @@ impl Coverage {
                 found: Mutex::default(),
             });
         }
-        let name_of_databases = parts.iter().find_map(|part| match part {
-            Part::Database(name) => Some(name.encoded()),
-            Part::StartingWith(prefix) => Some(encoded_number_database_of(prefix)),
-            Part::Account(_) | Part::Number(_) => None,
-        });
-        let is_alone = parts.len() == 1;
-        let names = parts.iter().map(Part::to_string).collect();
+        let names: Vec<String> = parts.iter().map(Part::to_string).collect();
+        let is_databases = matches!(
+            parts.as_slice(),
+            [Part::Database(_) | Part::StartingWith(_)]
+        );
         let chosen = Chosen::of(run, parts).await?;
         let (account, number) = (chosen.accounts.first(), chosen.numbers.first());
-        let scope = match (account, number, name_of_databases) {
-            (Some(account), _, _) if is_alone => AuditScope::Account(account.to_string()),
-            (_, Some(number), _) if is_alone => AuditScope::Number(number.clone()),
-            (_, _, Some(name)) if is_alone => AuditScope::NumberDatabases(name),
+        let scope = match (account, number, names.as_slice()) {
+            (Some(account), _, [_]) => AuditScope::Account(account.to_string()),
+            (_, Some(number), [_]) => AuditScope::Number(number.clone()),
+            (_, _, [name]) if is_databases => AuditScope::NumberDatabases(name.clone()),
             _ => AuditScope::Several(names),
         };
         // A number database's numbers can be in any account, and an account's numbers in any number database.
