@@ -76,6 +76,15 @@ async fn server() -> TestServer {
     server
 }
 
+/// The counts of the three numbers of [`server`], of which one has only findings that are not asked for or are accepted.
+const ONE_SET_ASIDE: NumberCounts = NumberCounts {
+    looked_at: 3,
+    clean: 1,
+    with_findings: 1,
+    set_aside: 1,
+    unchecked: 0,
+};
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_chosen_kinds_are_reported() {
     let server = server().await;
@@ -88,14 +97,7 @@ async fn only_chosen_kinds_are_reported() {
     let found: Vec<Drift> = audit.findings.iter().map(|one| one.kind).collect();
     assert_eq!(found, [Drift::MissingCopy]);
     assert_eq!(audit.count(), 1);
-    let expected = NumberCounts {
-        looked_at: 3,
-        clean: 1,
-        with_findings: 1,
-        set_aside: 1,
-        unchecked: 0,
-    };
-    assert_eq!(audit.numbers, expected);
+    assert_eq!(audit.numbers, ONE_SET_ASIDE);
     assert!(!ran.finished.unwrap().audit.unwrap().is_whole);
     server.end().await;
 }
@@ -143,14 +145,7 @@ async fn accepted_findings_are_counted_apart_and_old_entries_reported() {
         [Drift::OnlyInAccount],
         "the expired entry accepts nothing"
     );
-    let expected = NumberCounts {
-        looked_at: 3,
-        clean: 1,
-        with_findings: 1,
-        set_aside: 1,
-        unchecked: 0,
-    };
-    assert_eq!(audit.numbers, expected);
+    assert_eq!(audit.numbers, ONE_SET_ASIDE);
     let entries: Vec<(u64, bool)> = audit
         .accepted
         .iter()

@@ -219,27 +219,14 @@ impl LockDocument {
 
     /// Writes these requests, and keeps the entries.
     async fn put_requests(&self, requests: &str) {
-        loop {
-            let opened = self.server.open_doc(&self.database, self.id).await;
-            let known = opened.unwrap().document.unwrap();
-            let body = Holders::parse(known.text()).document(self.id);
-            let body = format!(
+        self.write(|known| {
+            let body = Holders::parse(known.unwrap().text()).document(self.id);
+            format!(
                 r#"{},"requests":{requests}}}"#,
                 body.strip_suffix('}').unwrap()
-            );
-            let write = Write {
-                id: self.id,
-                rev: known.rev(),
-                body: Some(&body),
-                losers: Vec::new(),
-            };
-            let landed = self.server.bulk_docs(&self.database, &[write], 1).await;
-            match landed.into_iter().next().unwrap() {
-                Landed::Written(_) => return,
-                Landed::Conflict => {}
-                Landed::Failed(error) => panic!("{error}"),
-            }
-        }
+            )
+        })
+        .await;
     }
 
     /// Waits until the document has `count` entries.
@@ -252,13 +239,19 @@ impl LockDocument {
         timeout(PATIENCE, until).await.expect("it stays otherwise");
     }
 
-    /// Replaces the entries, even if other runs write at the same time.
+    /// Replaces the entries.
     async fn put(&self, holders: &str) {
-        let body = format!(r#"{{"_id":"{}","holders":{holders}}}"#, self.id);
         self.server.create_database(&self.database).await.unwrap();
+        self.write(|_| format!(r#"{{"_id":"{}","holders":{holders}}}"#, self.id))
+            .await;
+    }
+
+    /// Writes the body that is made from the present document, even if other runs write at the same time.
+    async fn write(&self, body: impl Fn(Option<&couchdb::Document>) -> String) {
         loop {
             let opened = self.server.open_doc(&self.database, self.id).await;
             let known = opened.unwrap().document;
+            let body = body(known.as_ref());
             let write = Write {
                 id: self.id,
                 rev: known.as_ref().and_then(couchdb::Document::rev),

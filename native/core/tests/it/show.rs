@@ -329,7 +329,8 @@ async fn number_in_no_database_is_a_failure() {
     server.end().await;
 }
 
-/// Of four documents no row fits into columns. Soft-deleted documents, other types and losing leaves are shown as what they are.
+/// Four documents are too wide for columns. The states of soft-deleted documents, documents of other types and losing leaves are
+/// printed.
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_that_are_no_copies_and_losing_leaves_are_shown() {
     let server = TestServer::start().await;

@@ -108,13 +108,7 @@ fn audit_remedies_match_the_catalog() {
                 assert!(remedy::hint(kind).is_some(), "{kind:?}");
                 continue;
             };
-            let mut words = command.split(' ');
-            let function = words.next().unwrap();
-            let arguments: Vec<Argument> = words.map(|word| Argument::Text(word.into())).collect();
-            assert!(parse(function, &arguments).is_ok(), "{command}");
-            let spec = find(function, arguments.len()).unwrap();
-            assert!(spec.repairs.contains(&kind), "{command}: {kind:?}");
-            named.insert((spec.name, spec.parameters.len()));
+            named.insert(named_for(kind, &command));
         }
     }
     named.extend(named_for_a_number());
@@ -125,6 +119,17 @@ fn audit_remedies_match_the_catalog() {
             "{key:?} is named by no audit and no show"
         );
     }
+}
+
+/// The function and arity of a command line that is named for this drift. Its row must parse the line and repair the drift.
+fn named_for(kind: Drift, command: &str) -> (&'static str, usize) {
+    let mut words = command.split(' ');
+    let function = words.next().unwrap();
+    let arguments: Vec<Argument> = words.map(|word| Argument::Text(word.into())).collect();
+    assert!(parse(function, &arguments).is_ok(), "{command}");
+    let spec = find(function, arguments.len()).unwrap();
+    assert!(spec.repairs.contains(&kind), "{command}: {kind:?}");
+    (spec.name, spec.parameters.len())
 }
 
 /// The commands that `show` names for one number. Their rows list the drift in `repairs`, too.
@@ -147,13 +152,7 @@ fn named_for_a_number() -> BTreeSet<(&'static str, usize)> {
                 assert!(remedy::hint(kind).is_some(), "{kind:?}");
                 continue;
             };
-            let mut words = command.split(' ');
-            let function = words.next().unwrap();
-            let arguments: Vec<Argument> = words.map(|word| Argument::Text(word.into())).collect();
-            assert!(parse(function, &arguments).is_ok(), "{command}");
-            let spec = find(function, arguments.len()).unwrap();
-            assert!(spec.repairs.contains(&kind), "{command}: {kind:?}");
-            named.insert((spec.name, spec.parameters.len()));
+            named.insert(named_for(kind, &command));
         }
     }
     named
