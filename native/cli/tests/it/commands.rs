@@ -125,14 +125,8 @@ fn list_arguments_are_the_rest_of_the_line() {
 #[test]
 fn values_are_printed_as_terms_and_exit_with_0() {
     let server = CliServer::seeded(&clean());
-    let (cluster, _) = server.data();
-    let database = cluster.number_databases().next().unwrap().to_owned();
-    let (number, document) = cluster.databases[&database]
-        .documents
-        .iter()
-        .find(|(_, document)| document.contains_key("pvt_assigned_to"))
-        .unwrap();
-    let account = document["pvt_assigned_to"].as_str().unwrap();
+    let (number, account) = server.assigned_number();
+    let (number, account) = (number.as_str(), account.as_str());
     let copied = server.run(&["copy_single_number_to_account_db", number, account]);
     assert_eq!(
         (copied.status, copied.lines().last().copied()),

@@ -45,14 +45,8 @@ fn both(server: &CliServer, line: &[&str], status: ExitStatus, ended: &str) {
 #[test]
 fn status_0_done_and_values_that_were_asked_for() {
     let server = seeded();
-    let (cluster, _) = server.data();
-    let database = cluster.number_databases().next().unwrap().to_owned();
-    let (number, document) = cluster.databases[&database]
-        .documents
-        .iter()
-        .find(|(_, document)| document.contains_key("pvt_assigned_to"))
-        .unwrap();
-    let account = document["pvt_assigned_to"].as_str().unwrap();
+    let (number, account) = server.assigned_number();
+    let (number, account) = (number.as_str(), account.as_str());
     for line in [
         &["copy_number_dbs_to_accounts"][..],
         &["audit"],

@@ -154,4 +154,17 @@ impl CliServer {
     pub fn run(&self, arguments: &[&str]) -> ProgramRun {
         ProgramRun::of(&self.program(arguments).output().unwrap())
     }
+
+    /// A number of the first number database that is assigned, and its account.
+    pub fn assigned_number(&self) -> (String, String) {
+        let (cluster, _) = self.data();
+        let database = cluster.number_databases().next().unwrap();
+        let (number, document) = cluster.databases[database]
+            .documents
+            .iter()
+            .find(|(_, document)| document.contains_key("pvt_assigned_to"))
+            .unwrap();
+        let account = document["pvt_assigned_to"].as_str().unwrap();
+        (number.clone(), account.to_owned())
+    }
 }
