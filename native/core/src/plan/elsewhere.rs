@@ -14,8 +14,8 @@ pub struct Elsewhere {
     pub is_assigned_here: bool,
     /// Such a document is a live number that is assigned to nobody.
     pub is_unassigned: bool,
-    /// Another account has a copy that is assigned to that account.
-    pub is_claimed: bool,
+    /// How many other accounts claim the number: have a copy that is assigned to that account.
+    pub claims: usize,
 }
 
 impl Elsewhere {
@@ -67,11 +67,15 @@ impl Owner {
 }
 
 /// The drift of an account's live copy, given the number databases and the other accounts.
+///
+/// Every copy of a contested number is contested, so that no command which creates the number from one of them is suggested.
 pub fn place_in_account(owner: Owner, elsewhere: Elsewhere) -> Option<Drift> {
     if !elsewhere.exists {
-        return Some(match owner {
-            Owner::Here if elsewhere.is_claimed => Drift::Contested,
-            _ => Drift::OnlyInAccount,
+        let claims = elsewhere.claims + usize::from(owner == Owner::Here);
+        return Some(if claims > 1 {
+            Drift::Contested
+        } else {
+            Drift::OnlyInAccount
         });
     }
     (elsewhere.is_former() && matches!(owner, Owner::Here | Owner::Nobody))
@@ -100,7 +104,11 @@ mod tests {
             ..absent
         };
         let claimed = Elsewhere {
-            is_claimed: true,
+            claims: 1,
+            ..absent
+        };
+        let claimed_twice = Elsewhere {
+            claims: 2,
             ..absent
         };
         let deleted = Elsewhere {
@@ -111,6 +119,8 @@ mod tests {
             (Owner::Here, absent, Some(Drift::OnlyInAccount)),
             (Owner::Here, claimed, Some(Drift::Contested)),
             (Owner::Nobody, claimed, Some(Drift::OnlyInAccount)),
+            (Owner::Nobody, claimed_twice, Some(Drift::Contested)),
+            (Owner::Another, claimed_twice, Some(Drift::Contested)),
             (Owner::Here, assigned_to_another, Some(Drift::FormerAccount)),
             (
                 Owner::Nobody,

@@ -14,6 +14,8 @@ const OURS: &str = "abcdef0123456789abcdef0123456789";
 const THEIRS: &str = "00112233445566778899aabbccddeeff";
 const OURS_DB: &str = "account/ab/cd/ef0123456789abcdef0123456789";
 const THEIRS_DB: &str = "account/00/11/2233445566778899aabbccddeeff";
+const OTHERS: &str = "ffeeddccbbaa99887766554433221100";
+const OTHERS_DB: &str = "account/ff/ee/ddccbbaa99887766554433221100";
 const NUMBERS: &str = "numbers/+1415";
 const MANAGED: &str = "numbers/managed";
 const NUMBER: &str = "+14155550100";
@@ -313,6 +315,23 @@ async fn audit_finds_conflicts_invalid_assignments_and_contested_numbers() {
             finding("contested", OURS_DB, Some(OURS), None),
         ]
     );
+
+    let third = [both[0].clone(), both[1].clone(), (OTHERS_DB, number(""))];
+    server.replace(&cluster(&third)).await;
+    for target in [&[][..], &[NUMBER], &[OTHERS]] {
+        let found = findings(&server, target).await;
+        let of_other = finding("contested", OTHERS_DB, Some(OTHERS), None);
+        let of_number = [
+            finding("contested", THEIRS_DB, Some(THEIRS), None),
+            finding("contested", OURS_DB, Some(OURS), None),
+            of_other.clone(),
+        ];
+        let wanted = match target {
+            [OTHERS] => vec![of_other],
+            _ => of_number.to_vec(),
+        };
+        assert_eq!(found, wanted, "{target:?}");
+    }
 
     let given_twice = [
         (MANAGED, number(OURS)),

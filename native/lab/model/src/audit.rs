@@ -110,7 +110,7 @@ fn of_account(run: &RunState, account: &str, drift: &mut FoundDrift) {
         }
         let places = places_of(run, &number);
         if places.is_empty() {
-            let kind = if is_own && has_other_claim(run, account, &number) {
+            let kind = if other_claims(run, account, &number) + usize::from(is_own) > 1 {
                 DriftKind::Contested
             } else {
                 DriftKind::OnlyInAccount
@@ -132,13 +132,15 @@ fn of_account(run: &RunState, account: &str, drift: &mut FoundDrift) {
     }
 }
 
-/// Whether another account has a copy that names that account.
-fn has_other_claim(run: &RunState, account: &str, number: &str) -> bool {
-    run.all_account_databases().iter().any(|other| {
+/// How many other accounts have a copy that names that account.
+fn other_claims(run: &RunState, account: &str, number: &str) -> usize {
+    let is_claim = |other: &&String| {
         let copy = numbers::live_number(&run.cluster, other, number);
-        other != account
-            && copy.is_some_and(|copy| numbers::assigned_database(&copy).as_ref() == Some(other))
-    })
+        *other != account
+            && copy.is_some_and(|copy| numbers::assigned_database(&copy).as_ref() == Some(*other))
+    };
+    let databases = run.all_account_databases();
+    databases.iter().filter(is_claim).count()
 }
 
 /// The number databases that may hold a number and do hold a document of it.

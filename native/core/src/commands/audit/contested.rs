@@ -1,9 +1,10 @@
-//! Finds other accounts that claim numbers of the audited account which no number database has.
+//! Finds other accounts that claim numbers of the audited accounts which no number database has.
 //!
 //! An audit of one account reads no other account. Without this check the suggested command would decide a contest that the
 //! operator does not know of (docs/specification.md#contested). The check costs one request per account, and only if the account
 //! has such numbers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::read_numbers::AuditContext;
@@ -11,28 +12,29 @@ use crate::engine::Run;
 use crate::kazoo::{AccountId, NumberFacts};
 use couchdb::Error;
 
-/// Flags the numbers that another account also claims. An unreadable account is a failure.
-pub(super) async fn flag_claims(run: &Arc<Run>, context: &Arc<AuditContext>) -> Result<(), Error> {
+/// Adds the claims of accounts that the audit does not read. An unreadable account is a failure.
+pub(super) async fn add_claims(run: &Arc<Run>, context: &Arc<AuditContext>) -> Result<(), Error> {
     let Some(only) = context.coverage.only_accounts() else {
         return Ok(());
     };
-    let claims: Arc<[String]> = context
+    let numbers: BTreeSet<String> = context
         .snapshot
-        .unsourced_claims()
+        .unsourced()
         .map(|one| one.id.to_string())
         .collect();
-    if claims.is_empty() {
+    if numbers.is_empty() {
         return Ok(());
     }
+    let numbers: Arc<[String]> = numbers.into_iter().collect();
     let mut accounts = run.all_accounts().await?;
     accounts.retain(|account| !only.contains(account));
     run.each(accounts, |run, account| {
-        let (context, claims) = (context.clone(), claims.clone());
+        let (context, numbers) = (context.clone(), numbers.clone());
         async move {
-            match claimed_by(&run, account, &claims).await {
+            match claimed_by(&run, account, &numbers).await {
                 Ok(claimed) => claimed
                     .into_iter()
-                    .for_each(|id| context.snapshot.flag_claimed(id)),
+                    .for_each(|id| context.snapshot.add_claim(id)),
                 Err(error) => run.database_failed(&account.database(), error)?,
             }
             Ok(())

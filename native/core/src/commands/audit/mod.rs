@@ -89,7 +89,7 @@ async fn audit_covered(
     });
     let unread_databases = read_numbers::read(run, &context).await?;
     recheck::recheck(run, &results).await?;
-    contested::flag_claims(run, &context).await?;
+    contested::add_claims(run, &context).await?;
     let mut looked_at = NumberSet::default();
     for (index, entry) in context.snapshot.entries() {
         find_drift_of_entry(&context, index, entry, &unread_databases, &mut looked_at);

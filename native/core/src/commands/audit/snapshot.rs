@@ -24,10 +24,12 @@ const SOURCE_ASSIGNED: u16 = 1 << 5;
 const SOURCE_ASSIGNED_HERE: u16 = 1 << 6;
 /// Such a document is live and assigned to nobody.
 const SOURCE_UNASSIGNED: u16 = 1 << 7;
-/// An account outside of the snapshot also claims the number.
-const CLAIMED_ELSEWHERE: u16 = 1 << 9;
 /// Such a document is in a database that the audit covers.
 pub(super) const IN_SCOPE: u16 = 1 << 8;
+/// An account outside of the snapshot claims the number.
+const CLAIMED_OUTSIDE: u16 = 1 << 9;
+/// Two or more accounts outside of the snapshot claim the number.
+const CLAIMED_TWICE_OUTSIDE: u16 = 1 << 10;
 
 /// The flag for the assignment of a copy.
 pub(super) fn owner_flag(owner: Owner) -> u16 {
@@ -57,8 +59,9 @@ impl SnapshotEntry {
         }
     }
 
-    fn set(&self, flags: u16) {
-        self.flags.fetch_or(flags, Ordering::Relaxed);
+    /// Sets flags, and returns those that were set before.
+    fn set(&self, flags: u16) -> u16 {
+        self.flags.fetch_or(flags, Ordering::Relaxed)
     }
 
     pub(super) fn has(&self, flag: u16) -> bool {
@@ -149,17 +152,17 @@ impl AccountSnapshot {
         self.of(number).1.iter().any(|entry| entry.has(IN_SCOPE))
     }
 
-    /// The copies that are assigned to their account while no number database has the number.
-    pub(super) fn unsourced_claims(&self) -> impl Iterator<Item = &SnapshotEntry> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.has(ASSIGNED_HERE) && !entry.has(HAS_SOURCE))
+    /// The copies of numbers that no number database has.
+    pub(super) fn unsourced(&self) -> impl Iterator<Item = &SnapshotEntry> {
+        self.entries.iter().filter(|entry| !entry.has(HAS_SOURCE))
     }
 
-    /// Sets the flag for a claim of an account outside of the snapshot.
-    pub(super) fn flag_claimed(&self, number: &str) {
+    /// Records a claim of an account outside of the snapshot.
+    pub(super) fn add_claim(&self, number: &str) {
         for entry in self.of(number).1 {
-            entry.set(CLAIMED_ELSEWHERE);
+            if entry.set(CLAIMED_OUTSIDE) & CLAIMED_OUTSIDE != 0 {
+                entry.set(CLAIMED_TWICE_OUTSIDE);
+            }
         }
     }
 
@@ -174,16 +177,16 @@ impl AccountSnapshot {
 
     /// The drift of an entry, given the number databases and the other accounts.
     pub(super) fn drift_of(&self, entry: &SnapshotEntry) -> Option<Drift> {
-        let claims = self.of(&entry.id).1.iter();
+        let others = self.of(&entry.id).1.iter();
+        let claims =
+            others.filter(|other| other.account != entry.account && other.has(ASSIGNED_HERE));
+        let outside = [CLAIMED_OUTSIDE, CLAIMED_TWICE_OUTSIDE];
         let elsewhere = Elsewhere {
             exists: entry.has(HAS_SOURCE),
             is_assigned: entry.has(SOURCE_ASSIGNED),
             is_assigned_here: entry.has(SOURCE_ASSIGNED_HERE),
             is_unassigned: entry.has(SOURCE_UNASSIGNED),
-            is_claimed: entry.has(CLAIMED_ELSEWHERE)
-                || claims
-                    .filter(|other| other.account != entry.account)
-                    .any(|other| other.has(ASSIGNED_HERE)),
+            claims: claims.count() + outside.iter().filter(|flag| entry.has(**flag)).count(),
         };
         place_in_account(entry.owner(), elsewhere)
     }

@@ -80,21 +80,18 @@ impl Plan {
             }
             DriftCase::OnlyInAccount { in_own, strays, .. } => {
                 let claims = strays.iter().filter(|stray| stray.own).count();
-                let is_contested = claims + usize::from(*in_own) > 1;
-                let kind_of = |claims: bool| {
-                    if claims && is_contested {
-                        DriftKind::Contested
-                    } else {
-                        DriftKind::OnlyInAccount
-                    }
+                let kind = if claims + usize::from(*in_own) > 1 {
+                    DriftKind::Contested
+                } else {
+                    DriftKind::OnlyInAccount
                 };
                 if *in_own {
-                    state(kind_of(true), planned.assignee, &copy, &[]);
+                    state(kind, planned.assignee, &copy, &[]);
                 }
                 for stray in strays {
                     let assignee = Assignee::Account(stray.account);
                     let databases = [account(stray.account), home.clone()];
-                    state(kind_of(stray.own), assignee, &databases, &[]);
+                    state(kind, assignee, &databases, &[]);
                     if !stray.own {
                         state(DriftKind::WrongAccount, assignee, &databases, &[]);
                     }

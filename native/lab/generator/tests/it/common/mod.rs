@@ -215,7 +215,7 @@ pub fn audit(cluster: &Cluster) -> BTreeMap<Fact, Vec<String>> {
                 let copy = live(&account_database(other), number);
                 copy.and_then(assigned).as_ref() == Some(other)
             });
-            if there.is_empty() && is_own && rivals.count() > 1 {
+            if there.is_empty() && rivals.count() > 1 {
                 wrong(DriftKind::Contested);
             } else if there.is_empty() {
                 wrong(DriftKind::OnlyInAccount);
