@@ -8,6 +8,7 @@ mod copy;
 mod drift;
 mod elsewhere;
 mod features;
+mod field_difference;
 mod planned;
 mod put_back;
 mod removal;
@@ -24,10 +25,11 @@ pub use cause::Cause;
 pub use copy::{
     Candidate, Pick, compare_with_number_database, copy_to_account, copy_to_number_database, pick,
 };
-pub use drift::{Drift, FieldDifference, Remedy, Severity, differing_fields};
+pub use drift::{Drift, Remedy, Severity};
 pub use elsewhere::{Elsewhere, Owner, place_in_account};
 pub(crate) use features::features_of;
 pub use features::{KNOWN_FEATURES, edit_features, edited_list};
+pub use field_difference::{FieldDifference, differing_fields};
 pub use planned::{is_made, is_planned_leaf, make_planned};
 pub(crate) use put_back::is_as_written;
 pub use put_back::{Step, put_back, was_restored_by};
