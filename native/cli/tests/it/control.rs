@@ -4,6 +4,7 @@ use std::process::Command;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
+use crate::schema::Schema;
 use crate::support::{CliServer, Piped, ProgramRun, on_terminal};
 use kazoo_numbers_generator::Options;
 use rustix::process::{Pid, Signal, kill_process};
@@ -89,6 +90,16 @@ fn run_of_another_process_is_listed_paused_throttled_and_cancelled() {
     let (_, line) = held(&server);
     assert!(line.contains("; paused by "), "{line}");
     assert!(line.contains("; at most 1 requests a second"), "{line}");
+    let typed = server.run(&["status", "--json"]);
+    let names = Schema::new().check(&typed);
+    assert!(names.iter().any(|name| name == "status"), "{names:?}");
+    let events = typed.json();
+    let status = events.iter().find(|event| event["event"] == "status");
+    let entry = &status.unwrap()["data"][0];
+    assert_eq!(entry["state"], "holds_lock");
+    assert_eq!(entry["run"], *id);
+    assert_eq!(entry["paused"], true);
+    assert_eq!(entry["requests_per_second"], 1.0);
 
     let done = format!("throttled to 8 requests a second: {id}: ");
     ask(&server, &["throttle", &id, "8"], &done);

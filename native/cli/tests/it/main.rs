@@ -23,5 +23,6 @@ mod output;
 mod plans;
 mod questions;
 mod refusals;
+mod schema;
 mod support;
 mod tools;

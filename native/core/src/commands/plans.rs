@@ -8,7 +8,7 @@ use crate::journal::{Plan, PlanCounts, PlanStart, Steps};
 use crate::kazoo::DatabaseName;
 use crate::operation;
 use crate::plan::Step;
-use crate::report::{ChangeCounts, Event, PlanHead, PlanView, plan_change};
+use crate::report::{ChangeCounts, Event, PlanHead, PlanView, SavedPlan, plan_change};
 use crate::selection::Detail;
 use couchdb::Error;
 
@@ -31,20 +31,10 @@ fn is_file(plan: &str) -> bool {
 /// `plans/0`: lists the saved plans, the newest last.
 pub(crate) async fn plans(run: &Run) -> Result<Answer, Error> {
     let (plans, refused) = run.journals()?.plans();
-    for plan in plans {
-        let (start, counts) = (&plan.start.start, plan.counts);
-        let line = format!(
-            "{}  {}  {}  {}: {} created, {} updated, {} deleted",
-            start.run,
-            start.at,
-            start.server,
-            start.command,
-            counts.created,
-            counts.updated,
-            counts.deleted
-        );
-        run.reporter.output(line).await;
-    }
+    let plans = plans
+        .into_iter()
+        .map(|plan| saved(&plan.start, plan.counts));
+    run.reporter.send(Event::Plans(plans.collect())).await;
     if refused.is_empty() {
         return Ok(Answer::Only(Returned::Ok));
     }
@@ -69,14 +59,12 @@ pub(crate) async fn show(run: &Run, plan: String, detail: Detail) -> Result<Answ
     Ok(Answer::Only(Returned::Ok))
 }
 
-fn head(start: &PlanStart, file: Option<String>, steps: &Steps, counts: PlanCounts) -> PlanHead {
-    let created = steps.created().filter_map(DatabaseName::new);
+fn saved(start: &PlanStart, counts: PlanCounts) -> SavedPlan {
     let PlanStart {
         start, function, ..
     } = start;
-    PlanHead {
+    SavedPlan {
         plan: start.run.clone(),
-        file,
         function: function.clone(),
         command: start.command.clone(),
         server: start.server.clone(),
@@ -89,6 +77,14 @@ fn head(start: &PlanStart, file: Option<String>, steps: &Steps, counts: PlanCoun
             delete: counts.deleted,
         },
         failed: counts.failed,
+    }
+}
+
+fn head(start: &PlanStart, file: Option<String>, steps: &Steps, counts: PlanCounts) -> PlanHead {
+    let created = steps.created().filter_map(DatabaseName::new);
+    PlanHead {
+        saved: saved(start, counts),
+        file,
         creates_databases: created.map(|database| database.encoded()).collect(),
     }
 }

@@ -8,104 +8,82 @@ use super::holder::{Holder, RunReport, plain, rfc3339};
 use super::holders::Holders;
 use super::request::Order;
 use crate::engine::Run;
+use crate::report::{Event, LockEntry, RunInProgress, RunProgress, UnreadOrder};
 use couchdb::Error;
 
-/// `status/0`: a line for each run. Runs that the caller knows are left out.
+/// `status/0`: reports the entries of the lock. Runs that the caller knows are left out.
 pub(crate) async fn status(run: &Run) -> Result<(), Error> {
     let server = run.cluster.server(None).await?;
     let document = LockDocument::new(server.with_own_queue(run.cancel.clone()))?;
-    let mut lines = Vec::new();
+    let known = run.settings.known_runs.as_deref();
+    let mut entries = Vec::new();
     for former in [false, true] {
         if let Some(read) = document.read_one(former).await? {
-            lines.extend(lines_of(&read, former, &run.settings.known_runs));
+            entries.extend(entries_of(&read, former, known.unwrap_or_default()));
         }
     }
-    if lines.is_empty() && run.settings.known_runs.is_none() {
-        lines.push("no run holds the cluster lock or waits for it".to_owned());
-    }
-    for line in lines {
-        run.reporter.output(line).await;
+    if !entries.is_empty() || known.is_none() {
+        run.reporter.send(Event::Status(entries)).await;
     }
     Ok(())
 }
 
-fn lines_of(read: &LockRead, former: bool, known: &Option<Vec<String>>) -> Vec<String> {
-    let is_known = |run: &String| known.as_ref().is_some_and(|known| known.contains(run));
-    let mut lines = Vec::new();
-    for entry in read.holders.iter() {
-        match entry {
-            Entry::Holder(holder) if is_known(&holder.run) => {}
-            Entry::Holder(holder) => {
-                let mut line = about(&read.holders, holder, "holds the lock", read.at);
-                if former {
-                    line += "; this run is of version 0.1, which takes no requests";
-                }
-                lines.push(line);
-            }
-            Entry::Unreadable(_) => lines.push(entry.to_string()),
-        }
-    }
-    for holder in read.holders.waiting().filter(|one| !is_known(&one.run)) {
-        lines.push(about(&read.holders, holder, "waits for the lock", read.at));
-    }
-    lines
+fn entries_of(read: &LockRead, former: bool, known: &[String]) -> Vec<LockEntry> {
+    let describe = |holder: &Holder| in_progress(&read.holders, holder, former, read.at);
+    let is_unknown = |holder: &&Holder| !known.contains(&holder.run);
+    let held = read.holders.iter().filter_map(|entry| match entry {
+        Entry::Holder(holder) => Some(&**holder)
+            .filter(is_unknown)
+            .map(|holder| LockEntry::HoldsLock(describe(holder))),
+        Entry::Unreadable(_) => Some(LockEntry::Unreadable),
+    });
+    let waiting = read.holders.waiting().filter(is_unknown);
+    held.chain(waiting.map(|holder| LockEntry::Waits(describe(holder))))
+        .collect()
 }
 
-/// `1f: purge_deleted by ann on kazoo@a holds the lock since …; 12 of 602 databases, …`
-fn about(holders: &Holders, holder: &Holder, what: &str, now: SystemTime) -> String {
-    let mut line = format!(
-        "{}: {} {what} since {}",
-        plain(&holder.run),
-        holder.about(),
-        rfc3339(holder.since)
-    );
-    if let Some(report) = &holder.report {
-        line += &progress(report);
+fn in_progress(holders: &Holders, holder: &Holder, former: bool, now: SystemTime) -> RunInProgress {
+    let report = holder.report.as_ref();
+    let unread = holders.requests_to(&holder.run);
+    RunInProgress {
+        run: plain(&holder.run),
+        command: plain(&holder.command),
+        who: plain(&holder.who),
+        place: plain(&holder.place),
+        since: rfc3339(holder.since),
+        renewed: rfc3339(holder.renewed),
+        silent_for: holder.looks_dead(now).then(|| holder.lease().as_secs()),
+        takes_requests: !former,
+        progress: report.map(|report| RunProgress {
+            databases: report.databases,
+            of: report.of,
+            documents: report.documents,
+            changed: report.changed,
+        }),
+        paused: report.is_some_and(|report| report.paused),
+        paused_by: report.and_then(paused_by),
+        requests_per_second: report
+            .and_then(|report| report.requests_per_second)
+            .map(couchdb::Rate::per_second),
+        cancelled: report.is_some_and(|report| took(report, Order::Cancel)),
+        unread_orders: unread
+            .map(|request| UnreadOrder {
+                order: request.order.verb(),
+                by: request.to_string(),
+            })
+            .collect(),
     }
-    line += &format!("; as of {}", rfc3339(holder.renewed));
-    if let Some(report) = &holder.report {
-        line += &control(report);
-    }
-    for request in holders.requests_to(&holder.run) {
-        let verb = request.order.verb();
-        line += &format!("; asked to {verb} by {request}, not read yet");
-    }
-    if holder.looks_dead(now) {
-        line += &format!(
-            "; silent for more than {} seconds: if it died, `unlock` removes its lock",
-            holder.lease().as_secs()
-        );
-    }
-    line
 }
 
-fn progress(report: &RunReport) -> String {
-    let RunReport {
-        databases,
-        of,
-        documents,
-        changed,
-        ..
-    } = report;
-    format!("; {databases} of {of} databases, {documents} documents read, {changed} changed")
+/// The user who paused a run that is paused, and the time.
+fn paused_by(report: &RunReport) -> Option<String> {
+    let pauses = |order: Order| matches!(order, Order::Pause | Order::Resume);
+    let mut taken = report.taken.iter().rev();
+    let last = taken.find(|taken| pauses(taken.request.order))?;
+    report.paused.then(|| last.request.to_string())
 }
 
-fn control(report: &RunReport) -> String {
-    let mut line = String::new();
-    if report.paused {
-        line += "; paused";
-        let pauses = |order: Order| matches!(order, Order::Pause | Order::Resume);
-        let mut taken = report.taken.iter().rev();
-        if let Some(last) = taken.find(|taken| pauses(taken.request.order)) {
-            line += &format!(" by {}", last.request);
-        }
-    }
-    if let Some(rate) = report.requests_per_second {
-        line += &format!("; at most {rate} requests a second");
-    }
+fn took(report: &RunReport, order: Order) -> bool {
     let mut taken = report.taken.iter();
-    if taken.any(|taken| taken.request.order == Order::Cancel) {
-        line += "; cancelled";
-    }
-    line
+    taken.any(|taken| taken.request.order == order)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    Audit, AuditTotals, Counts, Failures, Finding, NumberReport, NumberWarning, PastRuns,
-    PlanChange, PlanDatabase, PlanHead, PlanTotals, Progress, Undecided,
+    Audit, AuditTotals, Counts, Failures, Finding, LockEntry, NumberReport, NumberWarning,
+    PastRuns, PlanChange, PlanDatabase, PlanHead, PlanTotals, Progress, SavedPlan, Undecided,
 };
 
 /// One field that a run or a dry run changes.
@@ -164,6 +164,8 @@ pub enum Event {
     Progress(Progress),
     /// A planned change of a dry run.
     Planned(PlannedChange),
+    /// The saved plans, the newest last.
+    Plans(Vec<SavedPlan>),
     /// The head of a saved plan. Its totals follow.
     Plan(Box<PlanHead>),
     /// The totals of a plan.
@@ -178,6 +180,8 @@ pub enum Event {
     Audit(Box<Audit>),
     /// The runs that can be undone.
     Runs(Box<PastRuns>),
+    /// The entries of the cluster lock.
+    Status(Vec<LockEntry>),
     /// One number in all databases.
     Number(Box<NumberReport>),
     /// The audits of this cluster so far, oldest first.

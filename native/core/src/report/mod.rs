@@ -17,6 +17,7 @@ mod publish;
 mod quote;
 mod render;
 mod reporter;
+mod runs_in_progress;
 pub mod sanitise;
 mod show;
 mod similar;
@@ -41,7 +42,7 @@ pub use number_warnings::{NumberWarning, NumberWarningKind};
 pub use past_runs::{ClusterOfRuns, PastRun, PastRuns, RunCounts};
 pub use plan_event::{
     ChangeCounts, ChangeKind, FieldTotals, PlanChange, PlanDatabase, PlanHead, PlanTotals,
-    ReasonTotals, ValueTotals,
+    ReasonTotals, SavedPlan, ValueTotals,
 };
 pub(crate) use plan_view::{PlanView, plan_change};
 pub use progress::Progress;
@@ -50,6 +51,7 @@ pub(crate) use publish::publish;
 pub(crate) use quote::{is_invisible, separates_digits, shown};
 pub use render::Renderer;
 pub(crate) use reporter::Reporter;
+pub use runs_in_progress::{LockEntry, RunInProgress, RunProgress, UnreadOrder};
 pub(crate) use show::command as remedy_of_number;
 pub use show::{
     DocumentState, NumberReport, ShownAccount, ShownDocument, ShownField, ShownFinding,

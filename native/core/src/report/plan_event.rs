@@ -62,13 +62,11 @@ impl ChangeCounts {
     }
 }
 
-/// The head of a plan.
+/// A saved plan, as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PlanHead {
+pub struct SavedPlan {
     /// Its id.
     pub plan: String,
-    /// Its file, if it was written to a given one.
-    pub file: Option<String>,
     /// The function that was planned.
     pub function: String,
     /// The function and its arguments, as given.
@@ -86,6 +84,16 @@ pub struct PlanHead {
     pub counts: ChangeCounts,
     /// Failures while planning, which are not part of the plan.
     pub failed: u64,
+}
+
+/// The head of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlanHead {
+    /// The plan.
+    #[serde(flatten)]
+    pub saved: SavedPlan,
+    /// Its file, if it was written to a given one.
+    pub file: Option<String>,
     /// The databases that are created.
     pub creates_databases: Vec<String>,
 }

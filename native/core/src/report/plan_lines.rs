@@ -3,7 +3,7 @@
 use super::plan_view::{MODIFIED, shortened};
 use super::{
     ChangeCounts, ChangeKind, FieldChange, FieldTotals, Line, PlanChange, PlanDatabase, PlanHead,
-    PlanTotals, ReasonTotals,
+    PlanTotals, ReasonTotals, SavedPlan,
 };
 
 /// The longest value of a document that is shown on its own, in characters. The JSON output has all of it.
@@ -12,12 +12,25 @@ const LONGEST: usize = 400;
 /// The most databases that are named as created.
 const CREATED: usize = 5;
 
-pub(super) fn head(plan: &PlanHead) -> Vec<Line> {
+/// A line of the list of plans.
+pub(super) fn saved(plan: &SavedPlan) -> String {
+    format!(
+        "{}  {}  {}  {}: {}",
+        plan.plan,
+        plan.at,
+        plan.server,
+        plan.command,
+        counted(plan.counts)
+    )
+}
+
+pub(super) fn head(head: &PlanHead) -> Vec<Line> {
+    let plan = &head.saved;
     let mut lines = vec![format!(
         "plan {}: {}, made at {} by {} on {}",
         plan.plan, plan.command, plan.at, plan.who, plan.server
     )];
-    lines.extend(databases_to_create(&plan.creates_databases));
+    lines.extend(databases_to_create(&head.creates_databases));
     if plan.failed > 0 {
         lines.push(format!(
             "{} failures while planning are not part of the plan",

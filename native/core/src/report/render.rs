@@ -86,6 +86,8 @@ impl Renderer {
                 "{database}: purged {numbers} numbers in state {state}"
             )],
             Event::Runs(past) => super::past_runs::lines(past),
+            Event::Plans(plans) => plans.iter().map(plan_lines::saved).collect(),
+            Event::Status(entries) => super::runs_in_progress::lines(entries),
             Event::Number(report) => super::show::lines(report),
             Event::Undecided(undecided) => super::undecided::lines(undecided),
             Event::Trend(history) => super::audit::trend_lines(history),
