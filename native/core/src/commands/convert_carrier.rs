@@ -48,6 +48,7 @@ pub(crate) async fn convert(
     target: String,
     databases: NumberDatabases,
 ) -> Result<Answer, Error> {
+    run.reads_what_it_changes();
     let target: Arc<str> = stored_target(&target).into();
     let from: Arc<str> = source.as_str().into();
     let databases = run.number_databases(databases).await?;
@@ -135,6 +136,7 @@ pub(crate) async fn convert_number(
     given: String,
     target: String,
 ) -> Result<Answer, Error> {
+    run.reads_what_it_changes();
     let target = stored_target(&target);
     let checked = run.checked(vec![given.clone()]).await?;
     let listed = checked.good.first().cloned().unwrap_or(given);

@@ -147,6 +147,7 @@ async fn fix(
     assigned: Vec<(DatabaseName, AssignedDocuments)>,
     unread: HashSet<DatabaseName>,
 ) -> Result<(), Error> {
+    run.reads_what_it_changes();
     run.usages.set(account, own.usage.packed()).await;
     let held: HashMap<&str, Digest> = own
         .numbers

@@ -35,8 +35,10 @@ pub(crate) struct Withheld {
     what: Withhold,
     limit: OnceLock<Option<MaxDelete>>,
     held: Mutex<Held>,
-    /// Whether the run is in one of several passes. Changes that are only announced are kept then, for later passes.
+    /// Whether the run is in one of several passes, whose figures are reported at the end.
     is_in_a_pass: AtomicBool,
+    /// Whether later reads see changes that are only announced.
+    keeps_announced: AtomicBool,
 }
 
 /// The limit of deletions of a command.
@@ -75,6 +77,7 @@ impl Withheld {
             },
             held: Mutex::new(Held::NotYet),
             is_in_a_pass: AtomicBool::new(false),
+            keeps_announced: AtomicBool::new(false),
         }
     }
 
@@ -118,8 +121,9 @@ impl Withheld {
         Ok(spool)
     }
 
-    fn has(&self, database: &DatabaseName) -> bool {
-        self.changes_in(database).is_some()
+    /// Whether changes in this database will be made later.
+    fn delays(&self, database: &DatabaseName) -> bool {
+        self.what != Withhold::Announced && self.changes_in(database).is_some()
     }
 
     /// The changes, if some are in this database.
@@ -139,7 +143,7 @@ impl Withheld {
     }
 
     fn keeps_announced(&self) -> bool {
-        self.what == Withhold::Announced && self.is_in_a_pass.load(Ordering::Relaxed)
+        self.what == Withhold::Announced && self.keeps_announced.load(Ordering::Relaxed)
     }
 }
 
@@ -180,6 +184,12 @@ impl Run {
     /// Begins several passes, of which later ones read what earlier ones decided.
     pub(crate) fn begin_passes(&self) {
         self.withheld.is_in_a_pass.store(true, Ordering::Relaxed);
+        self.reads_what_it_changes();
+    }
+
+    /// Makes later reads of a dry run see the documents as they would be after the changes so far.
+    pub(crate) fn reads_what_it_changes(&self) {
+        self.withheld.keeps_announced.store(true, Ordering::Relaxed);
     }
 
     /// Ends the last pass: reports the figures of all databases.
@@ -218,7 +228,7 @@ impl Run {
     pub(crate) async fn finished(&self, database: &DatabaseName) {
         // The view of a plan has its databases.
         let is_reported = self.withheld.is_plan() || self.is_in_a_pass();
-        if !is_reported && !self.withheld.has(database) {
+        if !is_reported && !self.withheld.delays(database) {
             self.reporter.finished(database).await;
         }
     }

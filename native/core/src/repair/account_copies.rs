@@ -1,7 +1,7 @@
 //! Makes copies of numbers in account databases equal to the documents of number databases.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -108,7 +108,6 @@ pub(crate) async fn copy_to_account(
         account,
         from,
         known: Mutex::new(known),
-        planned: Mutex::default(),
         assignment,
     };
     let mut ends = run.apply(&database, &reconciler, changes).await?;
@@ -123,8 +122,6 @@ struct AccountCopies<'a> {
     from: HashMap<String, DatabaseName>,
     /// Scanned sources, valid for the first decision.
     known: Mutex<HashMap<String, Kept>>,
-    /// In a dry run, sources with attachments as the run would have written them before.
-    planned: Mutex<HashMap<String, Document>>,
     assignment: Assignment,
 }
 
@@ -167,7 +164,7 @@ impl Reconciler for AccountCopies<'_> {
             let source = one.found.map(|found| {
                 let source = found.present();
                 match source.filter(|source| self.is_source(&one.database, source)) {
-                    Some(source) => CopyOf::Read(self.as_planned(source)),
+                    Some(source) => CopyOf::Read(source),
                     None => CopyOf::Nothing,
                 }
             });
@@ -218,21 +215,8 @@ impl AccountCopies<'_> {
         if read.fresh {
             return None;
         }
-        let kept = locked(&self.known).remove(id)?;
-        let document = kept.document();
-        if self.run.settings.dry_run && NumberFacts::of(document).has_attachments {
-            locked(&self.planned).insert(id.to_owned(), document.clone());
-        }
-        Some(kept)
-    }
-
-    /// The source as it would be now if a dry run had written its earlier plans.
-    fn as_planned(&self, source: Document) -> Document {
-        const ATTACHMENTS: &str = "_attachments";
-        match locked(&self.planned).get(source.id()) {
-            Some(planned) => planned.edited(&[(ATTACHMENTS, source.get(ATTACHMENTS))]),
-            None => source,
-        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(id)
     }
 
     fn is_source(&self, from: &DatabaseName, document: &Document) -> bool {
@@ -245,8 +229,4 @@ impl AccountCopies<'_> {
             Assignment::Any => facts.is_live_number(),
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

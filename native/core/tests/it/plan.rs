@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use exact_json::json;
 use kazoo_numbers::couchdb::Method;
 use kazoo_numbers::journal::Journals;
+use kazoo_numbers::report::{Event, PlanChange};
 use kazoo_numbers::run::{MaxDelete, Returned, Settings};
 use kazoo_numbers_generator::{Cluster, Document};
 use kazoo_numbers_model::Call;
@@ -172,6 +173,145 @@ fn applied_plan_leaves_what_the_command_leaves() {
     );
 }
 
+/// The changes of a plan in databases that exist.
+async fn changes_of(
+    url: &str,
+    plan: &str,
+    folder: &tempfile::TempDir,
+    now: &Cluster,
+) -> Vec<PlanChange> {
+    let shown = call_with(
+        url,
+        "show_plan",
+        &[plan, "full"].map(text),
+        unbraked(folder),
+    )
+    .await;
+    let changes = shown.events.into_iter().filter_map(|event| match event {
+        Event::PlanChange(change) => Some(*change),
+        _ => None,
+    });
+    changes
+        .filter(|change| now.databases.contains_key(&plain(&change.database)))
+        .collect()
+}
+
+/// The name of a database without percent encoding.
+fn plain(database: &str) -> String {
+    let decoded = percent_encoding::percent_decode_str(database);
+    decoded.decode_utf8().unwrap().into_owned()
+}
+
+/// Changes the document of a planned change, as another program does.
+async fn change_as_another(url: &str, change: &PlanChange, before: &Cluster) {
+    let id = percent_encoding::utf8_percent_encode(&change.id, percent_encoding::NON_ALPHANUMERIC);
+    let path = format!("/{}/{id}", change.database);
+    let held = before.document(&plain(&change.database), &change.id);
+    let mut theirs = held.cloned().unwrap_or_default();
+    theirs.remove("_id");
+    theirs.remove("_attachments");
+    if let Some(revision) = &change.revision {
+        theirs.insert("_rev".into(), revision.as_str().into());
+    }
+    theirs.insert("note".into(), "theirs".into());
+    let body = exact_json::Value::Object(theirs).to_string();
+    let put = send(url, Method::PUT, &path, Some(body)).await;
+    assert!(put.status.is_success(), "{put:?}");
+}
+
+/// A plan, of which another program changes one document before it is applied: nothing is written, or all but that document.
+async fn check_stale(
+    server: &TestServer,
+    cluster: &Cluster,
+    given: &Call,
+    turn: usize,
+) -> Result<bool, TestCaseError> {
+    let folder = tempfile::tempdir().unwrap();
+    let url = &server.url;
+    server.set(cluster).await;
+    let reference = tempfile::tempdir().unwrap();
+    let words = arguments(given);
+    call_with(url, &given.function, &words, unbraked(&reference)).await;
+    let (wanted, _) = server.read().await;
+    let (before, _) = server.set(cluster).await;
+    plan(url, given, &folder).await;
+    let Some(plan) = plans(&folder).first().map(|file| id(file)) else {
+        return Ok(false);
+    };
+    let changes = changes_of(url, &plan, &folder, &before).await;
+    let Some(theirs) = changes.get(turn % changes.len().max(1)) else {
+        return Ok(false);
+    };
+    change_as_another(url, theirs, &before).await;
+    let (changed, revisions) = server.read().await;
+    let refused = call_with(url, "apply", &[text(&plan)], unbraked(&folder)).await;
+    prop_assert_eq!(
+        &refused.returned,
+        &Returned::Code(2),
+        "{:#?}",
+        refused.lines
+    );
+    let is_named = refused.lines.iter().any(|line| line.contains(&theirs.id));
+    prop_assert!(is_named, "{}: {:#?}", theirs.id, refused.lines);
+    prop_assert!(
+        server.read().await == (changed.clone(), revisions),
+        "a refused plan wrote"
+    );
+    let applied = call_with(
+        url,
+        "apply",
+        &[plan.as_str(), "skip_stale"].map(text),
+        unbraked(&folder),
+    )
+    .await;
+    let (after, _) = server.read().await;
+    let database = plain(&theirs.database);
+    let of_theirs = |cluster: &Cluster| cluster.document(&database, &theirs.id).cloned();
+    prop_assert_eq!(
+        of_theirs(&after),
+        of_theirs(&changed),
+        "{:#?}",
+        applied.lines
+    );
+    let without = |cluster: &Cluster| {
+        let mut cluster = cluster.clone();
+        let documents = cluster.databases.get_mut(&database);
+        documents.map(|database| database.documents.remove(&theirs.id));
+        cluster
+    };
+    let left = differences(&without(&wanted), &without(&after));
+    prop_assert!(
+        left.is_empty(),
+        "{given}: {left:#?}\napplied: {:#?}",
+        applied.lines
+    );
+    Ok(true)
+}
+
+#[test]
+fn plan_with_a_changed_document_is_refused_or_applied_to_the_others() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(TestServer::start());
+    let functions = write_commands::write_commands().count() as u64;
+    let count = cases::count(50).div_ceil(functions).max(1);
+    let turn = Cell::new(0);
+    for spec in write_commands::write_commands() {
+        let checked = Cell::new(false);
+        let check = |cluster: &Cluster, given: &Call| {
+            turn.set(turn.get() + 1);
+            let one = runtime.block_on(check_stale(&server, cluster, given, turn.get()))?;
+            checked.set(checked.get() || one);
+            Ok(())
+        };
+        write_commands::check_cases(spec, "stale plan", count, check, || checked.get());
+    }
+    runtime.block_on(server.end());
+    println!(
+        "{count} cases each of {functions} functions, seed {}",
+        cases::seed()
+    );
+}
+
 const ACCOUNT: &str = "abcdef0123456789abcdef0123456789";
 const OTHER: &str = "00112233445566778899aabbccddeeff";
 const DATABASE: &str = "account/ab/cd/ef0123456789abcdef0123456789";
@@ -318,9 +458,9 @@ async fn brake_counts_each_number_once_and_keeps_other_changes() {
     server.end().await;
 }
 
-/// The accounts' copies are made from converted documents, which a plan has on disk alone.
+/// The accounts' copies are made from converted documents, which a plan and a dry run have on disk alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn planned_conversion_converts_copies_with_attachments_and_without_memory() {
+async fn planned_conversion_has_copies_with_attachments_and_without_memory() {
     let server = TestServer::start().await;
     let mut cluster = Cluster::default();
     for (name, count) in [("numbers/+1415", 30), (DATABASE, 20)] {
@@ -344,6 +484,18 @@ async fn planned_conversion_converts_copies_with_attachments_and_without_memory(
             ..journalled(&folder)
         };
         server.set(&cluster).await;
+        let dry = Settings {
+            dry_run: true,
+            ..settings()
+        };
+        let announced = call_with(&server.url, convert, &words[1..], dry).await;
+        let counts = announced.writes();
+        assert_eq!(
+            (counts.created, counts.updated),
+            (10, 50),
+            "{memory}: {:#?}",
+            announced.lines
+        );
         call_with(&server.url, "plan", &words, settings()).await;
         let plan = id(&plans(&folder)[0]);
         let applied = call_with(&server.url, "apply", &[text(&plan)], settings()).await;
@@ -444,7 +596,7 @@ async fn plans_are_listed_and_shown() {
     );
     let listed = call_with(&server.url, "plans", &[], journalled(&folder)).await;
     assert!(
-        listed.lines[0].starts_with(&plan) && listed.lines[0].contains("2 deleted"),
+        listed.lines[0].starts_with(&plan) && listed.lines[0].contains("2 to delete"),
         "{:#?}",
         listed.lines
     );
