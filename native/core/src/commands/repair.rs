@@ -152,7 +152,7 @@ impl Repairable {
                 let copies = copies.clone();
                 async move {
                     let database = account.database();
-                    match live_of(&run, &database, &ids).await {
+                    match live_of(&run, &database, &*ids).await {
                         Ok(live) => {
                             for document in live {
                                 copies.add(&run, account, document);
@@ -186,14 +186,8 @@ impl Repairable {
         run: &Arc<Run>,
         wanted: &BTreeSet<String>,
     ) -> Result<(), Error> {
-        let mut by_database: Ids<DatabaseName> = BTreeMap::new();
-        for id in wanted {
-            if let Some(database) = number_database_of(id) {
-                by_database.entry(database).or_default().insert(id.clone());
-            }
-        }
         let mut absent = wanted.clone();
-        for (database, ids) in by_database {
+        for (database, ids) in run.by_number_database(wanted.iter().cloned()) {
             let live = match live_of(run, &database, &ids).await {
                 Ok(live) => live,
                 Err(error) if error.kind() == Kind::DatabaseNotFound => continue,
@@ -374,9 +368,9 @@ async fn fix_apps(
 async fn live_of(
     run: &Run,
     database: &DatabaseName,
-    ids: &BTreeSet<String>,
+    ids: impl IntoIterator<Item = &String>,
 ) -> Result<Vec<Document>, Error> {
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let ids: Vec<&str> = ids.into_iter().map(String::as_str).collect();
     let found = run.present(database, &ids).await?;
     let live = |document: &Document| NumberFacts::of(document).is_live_number();
     Ok(found.into_iter().flatten().filter(live).collect())

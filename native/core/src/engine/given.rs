@@ -101,7 +101,10 @@ impl Run {
     }
 
     /// Groups numbers by number database. A number that is too short to name one, such as `011`, is in none.
-    fn by_number_database(&self, numbers: Vec<String>) -> BTreeMap<DatabaseName, Vec<String>> {
+    pub(crate) fn by_number_database(
+        &self,
+        numbers: impl IntoIterator<Item = String>,
+    ) -> BTreeMap<DatabaseName, Vec<String>> {
         let mut by_database: BTreeMap<DatabaseName, Vec<String>> = BTreeMap::new();
         for number in numbers {
             match number_database_of(&number) {
