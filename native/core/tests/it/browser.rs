@@ -71,6 +71,13 @@ impl Browser {
                 "--no-first-run",
                 "--hide-scrollbars",
             ])
+            // A closed network would let it wait for its update and sync hosts.
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--disable-quic",
+            ])
             .arg(format!("--user-data-dir={}", folder.path().display()))
             .env("COMMANDS", &commands)
             .env("ANSWERS", &answers)
@@ -319,8 +326,10 @@ fn check_page(program: &Path, file: &Path, audit: &Audit) {
     );
     assert_eq!(missing, 0);
     let copied = browser.evaluate(
-        "new Promise(done => { const button = document.querySelector('.copy'); button.click(); \
-         setTimeout(() => done(button.textContent), 300); })",
+        "new Promise(done => { const button = document.querySelector('.copy'); \
+         const look = () => button.textContent === 'copied' && done(button.textContent); \
+         new MutationObserver(look).observe(button, {childList: true, characterData: true, subtree: true}); \
+         button.click(); })",
     );
     assert_eq!(copied, "copied");
 
