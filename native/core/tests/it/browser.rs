@@ -337,9 +337,14 @@ fn check_page(program: &Path, file: &Path, audit: &Audit) {
     for width in [1100, 400, 320] {
         browser.open(&url, width, 900);
         let needed = browser.evaluate("document.documentElement.scrollWidth");
+        let too_wide = browser.evaluate(&format!(
+            "Array.from(document.body.querySelectorAll('*')) \
+             .filter(one => one.scrollWidth > {width} || one.getBoundingClientRect().right > {width}) \
+             .map(one => one.outerHTML.slice(0, 200))"
+        ));
         assert!(
             needed.as_u64().unwrap() <= u64::from(width),
-            "{width}: {needed}"
+            "{width}: {needed}: {too_wide:#}"
         );
         if width == 400 {
             browser
