@@ -72,6 +72,13 @@ impl Repairable {
         for finding in &found.findings {
             drift.add(finding);
         }
+        // These are not deleted but made equal to their sources.
+        for ((account, number), from) in &found.sources_of_wrong {
+            let is_wrong = |ids: &BTreeSet<String>| ids.contains(number);
+            if drift.wrong.get(account).is_some_and(is_wrong) {
+                drift.add_copy(*account, number.clone(), from.clone());
+            }
+        }
         drift
     }
 

@@ -221,8 +221,8 @@ fn cluster(documents: &[(&str, Value)]) -> Cluster {
         let Value::Object(document) = document.clone() else {
             panic!("no object");
         };
-        let database = cluster.databases.get_mut(*database).unwrap();
-        database.insert(document);
+        let database = cluster.databases.entry((*database).to_owned());
+        database.or_default().insert(document);
     }
     cluster
 }
@@ -293,6 +293,23 @@ async fn wrong_copy_is_deleted_only_where_a_number_database_has_the_number() {
     );
     assert!(after.document(THEIRS_DB, NUMBER).is_some());
     assert!(after.document(OURS_DB, NUMBER).is_none());
+    server.end().await;
+}
+
+/// The number database that assigns the number to the account is out of the part.
+#[tokio::test]
+async fn wrong_copy_of_an_assigned_number_is_corrected_in_a_repair_of_a_part() {
+    let server = TestServer::start().await;
+    let documents = [
+        (NUMBERS, json!({"_id": NUMBER, "pvt_type": "number"})),
+        ("numbers/inum", number(OURS)),
+        (OURS_DB, number(THEIRS)),
+    ];
+    server.set(&cluster(&documents)).await;
+    let ran = repair(&server.url, &[NUMBERS.to_owned()]).await;
+    let (after, _) = server.read().await;
+    let copy = after.document(OURS_DB, NUMBER);
+    assert_eq!(copy.unwrap()["pvt_assigned_to"], OURS, "{:#?}", ran.lines);
     server.end().await;
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::coverage::Coverage;
 use super::filter::Filter;
-use super::{Covered, audit_covered};
+use super::{Covered, WrongSources, audit_covered};
 use crate::engine::Run;
 use crate::kazoo::AccountId;
 use crate::report::{AuditScope, Finding};
@@ -25,6 +25,9 @@ pub(in crate::commands) struct FoundDrift {
     pub(in crate::commands) has_all_copies: bool,
     /// The accounts that could not be read.
     pub(in crate::commands) unread_accounts: BTreeSet<AccountId>,
+    /// The wrong copies of which a number database assigns the number to their account, with that database, which may be out of
+    /// the parts.
+    pub(in crate::commands) sources_of_wrong: WrongSources,
 }
 
 /// Finds the drift of these parts; without any, of the whole cluster.
@@ -38,6 +41,7 @@ pub(in crate::commands) async fn find_drift(
     let Covered {
         audit,
         unread_accounts,
+        sources_of_wrong,
         ..
     } = audit_covered(run, &coverage, filter).await?;
     let accounts: BTreeSet<AccountId> = match coverage.only_accounts() {
@@ -50,5 +54,6 @@ pub(in crate::commands) async fn find_drift(
         has_all_copies: is_open && coverage.scope == AuditScope::All,
         accounts,
         unread_accounts,
+        sources_of_wrong,
     })
 }

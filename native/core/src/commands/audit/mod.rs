@@ -71,7 +71,12 @@ struct Covered {
     account_names: BTreeMap<AccountId, String>,
     /// The accounts that could not be read.
     unread_accounts: BTreeSet<AccountId>,
+    /// The wrong copies of which a number database assigns the number to their account, with that database.
+    sources_of_wrong: WrongSources,
 }
+
+/// By account and number: a number database.
+pub(super) type WrongSources = BTreeMap<(AccountId, String), DatabaseName>;
 
 /// Audits the numbers of a scope.
 async fn audit_covered(
@@ -132,6 +137,7 @@ async fn audit_covered(
         audit,
         account_names: accounts.names,
         unread_accounts: context.unread_accounts.clone(),
+        sources_of_wrong: context.snapshot.sources_of_wrong(),
     })
 }
 

@@ -121,7 +121,7 @@ impl AuditContext {
             } else {
                 0
             };
-            self.snapshot.flag_source(id, state, scope);
+            self.snapshot.flag_source(database, id, state, scope);
         }
         if is_covered && facts.is_number && facts.has_conflicts {
             self.add_finding(Drift::Conflicted, database, id, facts.assigned_to);

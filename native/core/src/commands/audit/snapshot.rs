@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::kazoo::AccountId;
+use super::WrongSources;
+use crate::kazoo::{AccountId, DatabaseName, KazooDatabase};
 use crate::plan::{Drift, Elsewhere, Owner, place_in_account};
 use document::Digest;
 
@@ -92,6 +93,8 @@ pub(super) struct AccountSnapshot {
     entries: Vec<SnapshotEntry>,
     /// By the index of an entry: the account to which a number database assigns the number, if it is another one.
     assigned_to: Mutex<HashMap<usize, AccountId>>,
+    /// By the index of a wrong copy: the number database that assigns the number to its account.
+    sources: Mutex<HashMap<usize, DatabaseName>>,
 }
 
 impl AccountSnapshot {
@@ -102,6 +105,7 @@ impl AccountSnapshot {
         Self {
             entries,
             assigned_to: Mutex::default(),
+            sources: Mutex::default(),
         }
     }
 
@@ -126,11 +130,20 @@ impl AccountSnapshot {
     }
 
     /// Sets the flags for a document in a number database that may hold the number.
-    pub(super) fn flag_source(&self, number: &str, state: SourceState, scope: u16) {
+    pub(super) fn flag_source(
+        &self,
+        database: &DatabaseName,
+        number: &str,
+        state: SourceState,
+        scope: u16,
+    ) {
         let (start, entries) = self.of(number);
         for (index, entry) in (start..).zip(entries) {
             let flags = match state {
                 SourceState::Assigned(account) if account == entry.account => {
+                    if entry.has(ASSIGNED_ELSEWHERE) {
+                        self.add_source(index, database);
+                    }
                     SOURCE_ASSIGNED | SOURCE_ASSIGNED_HERE
                 }
                 SourceState::Assigned(account) => {
@@ -145,6 +158,25 @@ impl AccountSnapshot {
             };
             entry.set(HAS_SOURCE | flags | scope);
         }
+    }
+
+    /// The number database that a number names goes before `numbers/managed` and `numbers/inum`.
+    fn add_source(&self, index: usize, database: &DatabaseName) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = sources.entry(index).or_insert_with(|| database.clone());
+        if source.is_unprefixed() {
+            *source = database.clone();
+        }
+    }
+
+    /// The wrong copies of which a number database assigns the number to their account, with that database.
+    pub(super) fn sources_of_wrong(&self) -> WrongSources {
+        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = sources.iter().filter_map(|(index, database)| {
+            let entry = self.entries.get(*index)?;
+            Some(((entry.account, entry.id.to_string()), database.clone()))
+        });
+        entries.collect()
     }
 
     /// Whether a database that the audit covers has a document of this number, and an account has a live copy.
