@@ -448,9 +448,11 @@ async fn killed_and_undone(
         truncate(journal, part);
         figures.truncated.fetch_add(1, Ordering::Relaxed);
     }
-    // A truncated journal may begin no run.
+    // A truncated journal may begin no run, and neither does one that the run created just before its end.
+    let begins_run =
+        |journal: &PathBuf| case.truncated.is_none() && fs::metadata(journal).unwrap().len() > 0;
     let name = match &journal {
-        Some(_) if case.killed == KilledRun::Apply && case.truncated.is_none() => {
+        Some(journal) if case.killed == KilledRun::Apply && begins_run(journal) => {
             Some("last".to_owned())
         }
         journal => journal.as_deref().map(id_of),
