@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kazoo_numbers::report::{Audit, Event, audit::to_html};
 use kazoo_numbers_generator::{DriftKind, Options, generate};
@@ -197,8 +197,19 @@ impl Browser {
     }
 }
 
+/// Its child processes would outlive a kill, and write into the folder that is removed.
 impl Drop for Browser {
     fn drop(&mut self) {
+        let closed = self
+            .commands
+            .write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
+        let until = Instant::now() + PATIENCE;
+        while closed.is_ok() && Instant::now() < until {
+            match self.process.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(50)),
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
