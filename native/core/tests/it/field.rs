@@ -316,7 +316,8 @@ async fn audit_finds_conflicts_invalid_assignments_and_contested_numbers() {
         ]
     );
 
-    let third = [both[0].clone(), both[1].clone(), (OTHERS_DB, number(""))];
+    let nobodys = with(number(OTHERS), &[("pvt_assigned_to", Value::Null)]);
+    let third = [both[0].clone(), both[1].clone(), (OTHERS_DB, nobodys)];
     server.replace(&cluster(&third)).await;
     for target in [&[][..], &[NUMBER], &[OTHERS]] {
         let found = findings(&server, target).await;

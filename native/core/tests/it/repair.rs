@@ -178,9 +178,10 @@ async fn check_part(
                 document.remove("pvt_used_by");
                 document
             };
-            // The number database of the copy can be out of the parts, while the number is in them.
-            let is_known = whole.document(name, id) == Some(document)
-                || before.document(name, id).map(app_aside) == Some(app_aside(document));
+            // The number database of the copy can be out of the parts, while the number is in them: its application is not repaired.
+            let is_known = [&whole, &before]
+                .iter()
+                .any(|known| known.document(name, id).map(app_aside) == Some(app_aside(document)));
             if !is_known {
                 all.push(format!("{name} {id} is neither as before nor as repaired"));
             }
