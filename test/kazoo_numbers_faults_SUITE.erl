@@ -166,7 +166,12 @@ program_that_does_not_read_prints_one_error(Config) ->
 program_that_is_missing_prints_one_error(Config) ->
     set(Config, port_program, "/nowhere/kazoo-numbers"),
     {{no_return, 1}, ["error: cannot start the program /nowhere/kazoo-numbers: enoent", "hint: " ++ _]} = call(Config, all_features, []),
+    {{no_return, 2}, ["failed   library      /nowhere/kazoo-numbers: no such file or directory", Remedy | _]} = call(Config, doctor, []),
+    true = string:find(Remedy, "to do: install it again") =/= nomatch,
     ok = rpc:call(node_of(Config), application, unset_env, [kazoo_numbers_maintenance, port_program]),
+    cluster(),
+    {_Warned, ["good     library      an external program: " ++ _ | _] = Checks} = call(Config, doctor, []),
+    true = length([good || "good     " ++ _ <- Checks]) > 8,
     answers(Config).
 
 library_that_does_not_load_prints_one_error(Config) ->
@@ -178,6 +183,8 @@ library_that_does_not_load_prints_one_error(Config) ->
          {_, Name} = Node,
          [{{no_return, 1}, ["error: cannot load the native library " ++ _, "hint: " ++ _]} = test_operator:sup(Name, all_features, []) || _ <- [1, 2]],
          {{no_return, 1}, ["error: init_dbs needs" ++ _]} = test_operator:sup(Name, init_dbs, []),
+         {{no_return, 2}, ["failed   library      cannot load the native library " ++ _, Remedy | _]} = test_operator:sup(Name, doctor, []),
+         true = string:find(Remedy, "to do: install the library for the C library of this system") =/= nomatch,
          test_node:stop(Node)
      end
      || Kind <- ["broken", "missing"]

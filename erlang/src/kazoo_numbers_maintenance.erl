@@ -123,6 +123,7 @@
         ,throttle/2
         ,unlock/0
         ,unlock/1
+        ,doctor/0
         ,help/0
         ,help/1
         ]).
@@ -788,6 +789,13 @@ unlock() ->
 -spec unlock(Anyway :: text() | 'anyway') -> 'ok' | {'no_return', pos_integer()}.
 unlock(Anyway) ->
     call('unlock', [Anyway]).
+
+%% @doc Checks whether functions can work here: connection, rights, nodes,
+%% proxy, indexes, settings, lock, journal. Says what to do.
+%% @end
+-spec doctor() -> 'ok' | {'no_return', pos_integer()}.
+doctor() ->
+    with_library('kazoo_numbers_doctor', 'doctor', []).
 
 %% @doc Lists the functions.
 -spec help() -> 'no_return' | {'no_return', pos_integer()}.

@@ -10,6 +10,7 @@
 -behaviour(kazoo_numbers_transport).
 
 -export([start/1, frame/2, reply/2, cancel/1, close/1]).
+-export([program/0]).
 
 -spec start(binary()) -> {ok, kazoo_numbers_transport:connection()} | {error, [binary()]}.
 start(Request) ->
@@ -30,6 +31,8 @@ start(Request) ->
                     ]}
     end.
 
+%% @doc The file of the program.
+-spec program() -> binary().
 program() ->
     case kazoo_numbers_settings:text(port_program) of
         {ok, Program} -> Program;

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use clap::builder::styling::{AnsiColor, Style};
 use kazoo_numbers::plan::Severity;
-use kazoo_numbers::report::{Line, Tone};
+use kazoo_numbers::report::{CheckState, Line, Tone};
 
 /// Whether lines on this output are coloured: it is a terminal that can do it, and nobody asked for no colour
 /// (<https://no-color.org>).
@@ -23,10 +23,16 @@ pub(crate) fn paint(line: &Line) -> String {
 
 fn style(tone: Tone) -> Style {
     match tone {
-        Tone::Plain | Tone::Drift(Severity::Minor) => Style::new(),
-        Tone::Creation => AnsiColor::Green.on_default(),
-        Tone::Update | Tone::Drift(Severity::Major) => AnsiColor::Yellow.on_default(),
-        Tone::Deletion | Tone::Drift(Severity::Critical) => AnsiColor::Red.on_default(),
+        Tone::Plain | Tone::Drift(Severity::Minor) | Tone::Check(CheckState::Skipped) => {
+            Style::new()
+        }
+        Tone::Creation | Tone::Check(CheckState::Good) => AnsiColor::Green.on_default(),
+        Tone::Update | Tone::Drift(Severity::Major) | Tone::Check(CheckState::Warning) => {
+            AnsiColor::Yellow.on_default()
+        }
+        Tone::Deletion | Tone::Drift(Severity::Critical) | Tone::Check(CheckState::Failed) => {
+            AnsiColor::Red.on_default()
+        }
     }
 }
 

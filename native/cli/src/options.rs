@@ -55,7 +55,12 @@ pub(crate) fn applies(option: &Arg, forms: &[&CommandSpec]) -> bool {
         "dry_run" => any(|spec| spec.effect != Effect::Reads && !spec.needs_kazoo),
         "parallel" | "requests_per_second" | "report" | "metrics" => any(|spec| spec.needs_server),
         "journal" | "journal_keep_days" => any(|spec| spec.journals != Journaling::None),
-        "no_journal" => any(|spec| matches!(spec.journals, Journaling::Keeps | Journaling::Prunes)),
+        "no_journal" => any(|spec| {
+            matches!(
+                spec.journals,
+                Journaling::Keeps | Journaling::Prunes | Journaling::Checks
+            )
+        }),
         "max_changes" => any(is_braked),
         "max_delete" => any(|spec| is_braked(spec) && spec.deletes_documents()),
         "limit" => any(|spec| is_braked(spec) || makes_plan(spec)),

@@ -16,6 +16,7 @@ mod databases;
 mod error;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod health;
 mod identity;
 mod include;
 mod keys;
@@ -44,6 +45,7 @@ pub use client::Client;
 pub use counts::DocumentCounts;
 pub use document::{DatabaseName, Document, IdRange, Revision, encoded, quoted};
 pub use error::{Error, Operation};
+pub use health::{Index, Nodes, Product, UserContext};
 pub use identity::ClusterIdentity;
 pub use include::Attachments;
 pub use kind::{Kind, Severity};

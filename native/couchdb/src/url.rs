@@ -83,6 +83,16 @@ impl ServerUrl {
         self.base.scheme() == "https"
     }
 
+    /// Whether the host is this machine by its name or address.
+    pub fn is_loopback(&self) -> bool {
+        match self.base.host() {
+            Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
     /// The host and port for messages.
     pub(super) fn host_and_port(&self) -> (String, u16) {
         let host = self.base.host_str().unwrap_or_default();

@@ -1,13 +1,14 @@
 //! How the program finds and reaches CouchDB, and its errors if it cannot.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read};
+
 use std::thread;
 use std::time::Duration;
 
 use kazoo_numbers::couchdb::Method;
 use kazoo_numbers_testkit::server::{PASSWORD, send};
 
+use crate::relay::Relay;
 use crate::support::{CliServer, Piped, ProgramRun, program};
 
 /// Sends a PUT request to the test server.
@@ -165,51 +166,6 @@ fn invalid_expression_does_not_stop_run() {
     assert!(message.contains("\"^+33(\\\\d{9})$\""), "{message}");
 }
 
-/// A proxy that decodes the paths of requests, as some proxies do.
-fn decoding_proxy(to: String) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let (client, to) = (client.unwrap(), to.clone());
-            thread::spawn(move || pass_on(client, &to));
-        }
-    });
-    address
-}
-
-fn pass_on(mut client: TcpStream, to: &str) -> Option<()> {
-    let mut reader = BufReader::new(client.try_clone().ok()?);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let path = line.split(' ').nth(1)?;
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let decoded = path.replace("%2F", "/").replace("%2B", "+");
-    let mut head = format!("{} {decoded}?{query} HTTP/1.1\r\n", line.split(' ').next()?);
-    let mut length = 0;
-    loop {
-        line.clear();
-        reader.read_line(&mut line).ok()?;
-        if let Some(value) = line.strip_prefix("content-length: ") {
-            length = value.trim().parse().ok()?;
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-        head.push_str(&line);
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let mut server = TcpStream::connect(to).ok()?;
-    server
-        .write_all(format!("{head}connection: close\r\n\r\n").as_bytes())
-        .ok()?;
-    server.write_all(&body).ok()?;
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer).ok()?;
-    client.write_all(&answer).ok()
-}
-
 #[test]
 fn decoding_proxy_is_reported_once() {
     let server = one_number();
@@ -219,10 +175,11 @@ fn decoding_proxy_is_reported_once() {
         &format!("/account%2F00%2F0a%2F{}", &account[4..]),
         "",
     );
-    let url = format!(
-        "http://admin:{PASSWORD}@{}",
-        decoding_proxy(server.address())
-    );
+    let relay = Relay {
+        decodes_paths: true,
+        ..Relay::default()
+    };
+    let url = relay.start(server.address());
     for line in [
         &["copy_number_dbs_to_accounts"][..],
         &["fix_account_db_numbers", account],

@@ -221,6 +221,7 @@ fn json_output_matches_the_schema_errors_included() {
         &["audit", "--trend"],
         &["unlock"],
         &["repair"],
+        &["doctor"],
         &["help"],
         &["migrate"],
     ] {
@@ -250,6 +251,7 @@ fn json_output_matches_the_schema_errors_included() {
     let expected = [
         "audit",
         "carrier_usage",
+        "check",
         "conversion",
         "database",
         "error",

@@ -94,7 +94,10 @@ pub enum Journaling {
     Keeps,
     /// It reads them, so it cannot do without.
     Needs,
+    /// It checks whether one could be kept.
+    Checks,
 }
+
 /// The Erlang module that runs commands.
 pub const JOB: &str = "kazoo_numbers_job";
 

@@ -9,6 +9,7 @@ mod conversion_report;
 pub(crate) mod convert_carrier;
 pub(crate) mod copy_to_accounts;
 pub(crate) mod copy_to_number_databases;
+pub(crate) mod doctor;
 mod ending;
 pub(crate) mod features;
 pub(crate) mod fix;

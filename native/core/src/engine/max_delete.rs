@@ -51,7 +51,7 @@ impl MaxDelete {
     /// # Errors
     ///
     /// It is not a limit.
-    pub(super) fn of_json(json: &str) -> Result<Self, NotALimit> {
+    pub(crate) fn of_json(json: &str) -> Result<Self, NotALimit> {
         match string(json) {
             Some(text) => text.parse(),
             None => json.parse().map(Self::Count).map_err(|_| NotALimit),

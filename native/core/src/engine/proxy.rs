@@ -2,7 +2,7 @@
 
 use super::run::Run;
 use crate::kazoo::DatabaseName;
-use couchdb::{Error, Kind};
+use couchdb::{Error, Kind, Server};
 use percent_encoding::percent_decode_str;
 
 /// Returns one line if a listed database does not exist when it is read: a proxy in front of CouchDB decodes the escapes in
@@ -18,17 +18,25 @@ pub(crate) async fn decodes_names(run: &Run, fatal: Option<&Error>) -> Option<St
     };
     let server = run.cluster.server(Some(&database)).await.ok()?;
     // If the user may not list databases or the server is down, the check has no result.
-    if !server.is_listed(&database).await.ok()? || server.exists(&database).await.ok()? {
-        return None;
+    proxy_decodes(&server, &database).await.ok().flatten()
+}
+
+/// One line if a server lists a database and says that it does not exist.
+pub(crate) async fn proxy_decodes(
+    server: &Server,
+    database: &DatabaseName,
+) -> Result<Option<String>, Error> {
+    if !server.is_listed(database).await? || server.exists(database).await? {
+        return Ok(None);
     }
-    Some(format!(
+    Ok(Some(format!(
         "{url} lists the database {plain}, and says that {encoded} does not exist: a proxy in front of CouchDB seems to decode \
          %2F or %2B in paths. Have it pass paths on as they are (nginx: proxy_pass without a path; Apache: \
          AllowEncodedSlashes NoDecode and nocanon; Traefik: allow encoded slashes)",
         url = server.url(),
         plain = database.plain(),
         encoded = database.encoded(),
-    ))
+    )))
 }
 
 /// A database that is missing according to the failure report.

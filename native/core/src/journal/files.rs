@@ -134,12 +134,22 @@ impl Journals {
     ///
     /// No folder can be used: the error of the first.
     pub fn check(&self) -> Result<(), Error> {
+        self.usable().map(|_| ())
+    }
+
+    /// The first folder in which a journal can be created and written. Also returns the error of the first folder if it is a later
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// No folder can be used: the error of the first.
+    pub fn usable(&self) -> Result<(PathBuf, Option<Error>), Error> {
         self.first(|directory| {
             Folder::make(directory, Files::Journals)
                 .and_then(|folder| folder.has_room())
+                .map(|()| directory.to_owned())
                 .map_err(|refused| failed(directory, &refused))
         })
-        .map(|_| ())
     }
 
     /// Creates a file without a name in the first usable folder.

@@ -28,5 +28,5 @@ pub use holders::{DATABASE, DOCUMENT, FORMER_DATABASE, FORMER_DOCUMENT, Holders,
 pub(crate) use operate::{Controlled, ask};
 pub use request::{ControlRequest, Order};
 pub use scope::Scope;
-pub(crate) use status::status;
+pub(crate) use status::{entries, status};
 pub(crate) use unlock::{Insist, unlock};

@@ -9,23 +9,33 @@ use super::holders::Holders;
 use super::request::Order;
 use crate::engine::Run;
 use crate::report::{Event, LockEntry, RunInProgress, RunProgress, UnreadOrder};
-use couchdb::Error;
+use couchdb::{Error, Server};
 
 /// `status/0`: reports the entries of the lock. Runs that the caller knows are left out.
 pub(crate) async fn status(run: &Run) -> Result<(), Error> {
-    let server = run.cluster.server(None).await?;
-    let document = LockDocument::new(server.with_own_queue(run.cancel.clone()))?;
     let known = run.settings.known_runs.as_deref();
-    let mut entries = Vec::new();
-    for former in [false, true] {
-        if let Some(read) = document.read_one(former).await? {
-            entries.extend(entries_of(&read, former, known.unwrap_or_default()));
-        }
-    }
+    let server = run.cluster.server(None).await?;
+    let entries = entries(run, &server, known.unwrap_or_default()).await?;
     if !entries.is_empty() || known.is_none() {
         run.reporter.send(Event::Status(entries)).await;
     }
     Ok(())
+}
+
+/// The entries of the lock, without known runs.
+pub(crate) async fn entries(
+    run: &Run,
+    server: &Server,
+    known: &[String],
+) -> Result<Vec<LockEntry>, Error> {
+    let document = LockDocument::new(server.with_own_queue(run.cancel.clone()))?;
+    let mut entries = Vec::new();
+    for former in [false, true] {
+        if let Some(read) = document.read_one(former).await? {
+            entries.extend(entries_of(&read, former, known));
+        }
+    }
+    Ok(entries)
 }
 
 fn entries_of(read: &LockRead, former: bool, known: &[String]) -> Vec<LockEntry> {

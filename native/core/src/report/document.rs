@@ -63,6 +63,7 @@ impl RecordedEvents {
             | Event::Status(_)
             | Event::Finding(_)
             | Event::Trend(_)
+            | Event::Check(_)
             | Event::Undecided(_)
             | Event::Finished { .. } => {}
         }

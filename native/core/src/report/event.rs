@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    Audit, AuditTotals, Counts, Failures, Finding, LockEntry, NumberReport, NumberWarning,
+    Audit, AuditTotals, Check, Counts, Failures, Finding, LockEntry, NumberReport, NumberWarning,
     PastRuns, PlanChange, PlanDatabase, PlanHead, PlanTotals, Progress, SavedPlan, Undecided,
 };
 
@@ -186,6 +186,8 @@ pub enum Event {
     Number(Box<NumberReport>),
     /// The audits of this cluster so far, oldest first.
     Trend(Vec<AuditTotals>),
+    /// The result of a check of `doctor`.
+    Check(Check),
     /// Drift that the command leaves to a person.
     Undecided(Undecided),
     /// The end of the run. `figures` is false for outputs that end with the lines in the manual.

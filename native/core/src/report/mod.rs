@@ -1,6 +1,7 @@
 //! The output of a run: events while it runs, then a summary and a failure report.
 
 pub mod audit;
+mod check;
 mod document;
 mod event;
 mod failures;
@@ -31,6 +32,7 @@ pub use audit::{
     AcceptedEntry, AcceptedFindings, Audit, AuditScope, AuditTotals, Audited, AuditedCluster,
     Finding, FindingCounts, KindCount, NumberCounts,
 };
+pub use check::{Check, CheckState};
 pub use document::{About, RecordedEvents, document};
 pub use event::{Conversion, Event, Features, FieldChange, PlannedChange, Summary};
 pub use failures::{DatabaseFailures, Failures};

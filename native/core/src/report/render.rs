@@ -45,6 +45,7 @@ impl Renderer {
             Event::PlanDatabase(database) => plan_lines::database(database),
             Event::PlanChange(change) => plan_lines::document(change),
             Event::Planned(change) => planned(change),
+            Event::Check(check) => super::check::lines(check),
             Event::Finding(finding) => super::audit::finding_lines(finding),
             Event::Audit(audit) => super::audit::lines(audit),
             Event::Aside(event) => Self::raw_lines(event),
@@ -109,6 +110,7 @@ impl Renderer {
             | Event::PlanDatabase(_)
             | Event::PlanChange(_)
             | Event::Planned(_)
+            | Event::Check(_)
             | Event::Finding(_)
             | Event::Audit(_)
             | Event::Aside(_) => Vec::new(),

@@ -1,5 +1,6 @@
 //! The subject of a line, for programs that colour it.
 
+use super::CheckState;
 use crate::plan::Severity;
 
 /// The subject of a line.
@@ -16,6 +17,8 @@ pub enum Tone {
     Deletion,
     /// Drift of this severity.
     Drift(Severity),
+    /// The result of a check.
+    Check(CheckState),
 }
 
 /// A line with what it is about.

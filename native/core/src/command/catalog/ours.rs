@@ -13,7 +13,8 @@ use super::super::prepared::Prepared;
 use super::super::spec::{Brake, CommandSpec, Family, Journaling, Origin, Returns};
 use super::{answer, figures};
 use crate::commands::{
-    Answer, Ending, FAILED, Refused, Returned, apply, audit, plans, repair, runs, show, undo,
+    Answer, Ending, FAILED, Refused, Returned, apply, audit, doctor, plans, repair, runs, show,
+    undo,
 };
 use crate::lease::{self, Controlled, Insist, Order, Scope};
 use crate::selection::{self, Detail, Part, Stale};
@@ -22,6 +23,9 @@ const FAMILY: Family = Family::Ours;
 
 /// The Erlang module that knows the runs of its node.
 const CONTROL: &str = "kazoo_numbers_control";
+
+/// The Erlang module that checks the node.
+const DOCTOR: &str = "kazoo_numbers_doctor";
 
 pub(super) const ROWS: &[CommandSpec] = &[
     CommandSpec::new(
@@ -299,6 +303,21 @@ pub(super) const ROWS: &[CommandSpec] = &[
             Ok(unlocked(Insist::Yes))
         },
     )),
+    CommandSpec::new(
+        FAMILY,
+        "doctor",
+        &[],
+        "Checks whether functions can work here: connection, rights, nodes, proxy, indexes, settings, lock, journal. Says what to do.",
+        |_| {
+            let examined = Prepared::answer(|run| async move { doctor::doctor(&run).await });
+            Ok(examined.unpublished())
+        },
+    )
+    .of(Origin::Ours)
+    .main()
+    .journals(Journaling::Checks)
+    .group(Group::Setup)
+    .erlang_module(DOCTOR),
     CommandSpec::new(FAMILY, "help", &[], "Lists the functions.", |_| {
         Ok(help(None))
     })

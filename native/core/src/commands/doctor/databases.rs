@@ -1,0 +1,152 @@
+//! The databases: whether a proxy lets their names through, how fast pages are, and whether indexes are built.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::Examination;
+use crate::engine::proxy_decodes;
+use crate::report::CheckState;
+use couchdb::{DatabaseName, Error, Index, Kind, Server};
+
+/// The databases whose first page is read.
+const PAGES: usize = 3;
+
+/// The number databases whose index is looked at together.
+const AT_ONCE: usize = 8;
+
+/// The design document of number databases.
+const DESIGN: &str = "numbers";
+
+pub(super) async fn examine(
+    examination: &mut Examination<'_>,
+    server: &Server,
+) -> Result<(), Error> {
+    let databases = match server.databases("numbers/").await {
+        Ok(databases) => databases,
+        Err(error) => {
+            let state = CheckState::Failed;
+            return examination.error("proxy", state, error, None).await;
+        }
+    };
+    let Some(first) = databases.iter().find(|one| one.plain().contains('+')) else {
+        let finding = "there is no number database";
+        let remedy = "if there should be some: is this the cluster, and does its user see them?";
+        examination.warn("databases", finding, remedy).await;
+        return Ok(());
+    };
+    let finding = format!("{} number databases", databases.len());
+    examination.good("databases", finding).await;
+    if !proxy(examination, server, first).await? {
+        return Ok(());
+    }
+    pages(examination, &databases).await?;
+    indexes(examination, server, &databases).await
+}
+
+/// Checks whether the names of databases reach CouchDB. Returns whether they do.
+async fn proxy(
+    examination: &mut Examination<'_>,
+    server: &Server,
+    database: &DatabaseName,
+) -> Result<bool, Error> {
+    match proxy_decodes(server, database).await {
+        Ok(None) => {
+            examination
+                .good("proxy", "names of databases reach CouchDB")
+                .await;
+            Ok(true)
+        }
+        Ok(Some(line)) => {
+            let (finding, remedy) = line.split_once(". ").unwrap_or((&line, ""));
+            let state = CheckState::Failed;
+            examination.add("proxy", state, finding, Some(remedy)).await;
+            Ok(false)
+        }
+        Err(error) => {
+            let state = CheckState::Failed;
+            examination.error("proxy", state, error, None).await?;
+            Ok(false)
+        }
+    }
+}
+
+/// Reads the first page of some number databases, and compares the time with the limit.
+async fn pages(examination: &mut Examination<'_>, databases: &[DatabaseName]) -> Result<(), Error> {
+    let run = examination.run;
+    let limit = run.settings.http.read_timeout;
+    let mut slowest = Duration::ZERO;
+    for database in databases.iter().take(PAGES) {
+        let began = Instant::now();
+        let read = async {
+            let mut scan = run.scan(database, document::IdRange::all()).await?;
+            scan.next().await
+        };
+        match read.await {
+            Ok(_) => slowest = slowest.max(began.elapsed()),
+            Err(error) => {
+                let state = CheckState::Warning;
+                return examination.error("pages", state, error, None).await;
+            }
+        }
+    }
+    let finding = format!(
+        "the slowest of {} took {:.1} seconds; the limit is {} seconds",
+        databases.len().min(PAGES),
+        slowest.as_secs_f64(),
+        limit.as_secs()
+    );
+    if slowest * 4 > limit {
+        let remedy = "lower max_bulk_read, and let the proxy wait at least as long as the limit";
+        examination.warn("pages", finding, remedy).await;
+    } else {
+        examination.good("pages", finding).await;
+    }
+    Ok(())
+}
+
+/// Checks whether number databases have their design document, and its indexes are built.
+async fn indexes(
+    examination: &mut Examination<'_>,
+    server: &Server,
+    databases: &[DatabaseName],
+) -> Result<(), Error> {
+    let (mut without, mut pending) = (Vec::new(), 0);
+    for some in databases.chunks(AT_ONCE) {
+        let asked: Vec<_> = some
+            .iter()
+            .map(|database| server.index(database, DESIGN))
+            .collect();
+        for (database, index) in some.iter().zip(join_all(asked).await) {
+            match index {
+                Ok(Index::NoDesign) => without.push(database.encoded()),
+                Ok(Index::Pending(updates)) => pending += updates.unwrap_or_default(),
+                // It was deleted since.
+                Err(error) if error.kind() == Kind::DatabaseNotFound => {}
+                Err(error) => {
+                    let state = CheckState::Warning;
+                    return examination.error("indexes", state, error, None).await;
+                }
+            }
+        }
+    }
+    if !without.is_empty() {
+        let shown: Vec<&str> = without.iter().take(PAGES).map(String::as_str).collect();
+        let finding = format!(
+            "{} of {} number databases have no design document: {}",
+            without.len(),
+            databases.len(),
+            shown.join(" ")
+        );
+        let remedy = "in Kazoo: sup kapps_maintenance refresh DATABASE; commands work without it, and Kazoo does not list its numbers";
+        examination.warn("indexes", finding, remedy).await;
+    } else if pending > 0 {
+        let finding = format!("{pending} updates are not in the indexes yet");
+        let remedy = "the first function for one account that reads them waits until they are built, or reads all numbers";
+        examination.warn("indexes", finding, remedy).await;
+    } else {
+        let finding = "each number database has its design document, and its indexes are built";
+        examination.good("indexes", finding).await;
+    }
+    Ok(())
+}
