@@ -51,7 +51,7 @@ nif() -> erlang:system_info(nif_version).
 -spec kazoo(module()) -> check().
 kazoo(Host) ->
     case kazoo_numbers_host:kind(Host) of
-        standalone -> {"kazoo", skipped, "not in this node: nobody is told of changes, and services are not reconciled", none};
+        standalone -> {"kazoo", skipped, "not in this node: no notices of changes are sent, and services are not reconciled", none};
         kazoo -> broker()
     end.
 
@@ -60,7 +60,7 @@ broker() ->
     try kz_amqp_connections:is_available() of
         true -> {"kazoo", good, "in this node, connected to its broker", none};
         false ->
-            {"kazoo", warning, "in this node, without a broker: the caches of other nodes are not told of changes"
+            {"kazoo", warning, "in this node, without a broker: no notices reach the caches of other nodes"
             ,"check amqp in config.ini, and the broker; flush the caches after a command that writes"
             }
     catch

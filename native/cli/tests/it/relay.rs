@@ -15,7 +15,7 @@ pub struct Answer {
     pub body: &'static str,
 }
 
-/// What the relay does.
+/// The changes that the relay makes.
 #[derive(Clone, Default)]
 pub struct Relay {
     pub decodes_paths: bool,
