@@ -205,7 +205,7 @@ mod rows {
     pub(super) const SERVICES: Explanation = Explanation {
         keys: "`services`",
         meaning: "reconciling failed in Kazoo",
-        remedy: "`sup kz_services_maintenance reconcile ACCOUNT`",
+        remedy: "`sup kazoo_services_maintenance reconcile ACCOUNT`",
     };
     pub(super) const DATABASE: Explanation = Explanation {
         keys: "`last_error`",
