@@ -13,11 +13,12 @@
 #   make fuzz [SECONDS=60] [ONLY=frames]                      arbitrary bytes for the code that reads bytes from outside, a time for each target
 #   make generate  the Erlang module of the commands, from their catalog
 #   make man       the manual pages, from the same catalog, in _build/man; part of make release
+#   make book      the documentation as a site, in _build/book; needs mdbook
 #   make soak [MINUTES=60] [FAULTS=1]                         random commands on a cluster that drifts, through a proxy that injects faults
 #
 # demo, test, bench and soak use your own CouchDB if COUCHDB_URL is set.
 
-.PHONY: all generate man demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
+.PHONY: all generate man book demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
 
 # Every call of rebar3 uses the library that is already built.
 REBAR3 = env KAZOO_NUMBERS_PREBUILT=1 rebar3
@@ -78,6 +79,9 @@ generate: prepare
 
 man: all
 	priv/kazoo-numbers man _build/man/man1
+
+book:
+	@scripts/build-book
 
 release: prepare
 	@env KAZOO_NUMBERS_PROFILE=release scripts/build-native

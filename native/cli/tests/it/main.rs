@@ -12,6 +12,7 @@ mod brake;
 mod commands;
 mod connecting;
 mod control;
+mod docs;
 mod doctor;
 mod exit_statuses;
 mod help;
