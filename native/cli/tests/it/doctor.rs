@@ -138,7 +138,7 @@ fn address_and_user_that_cannot_be_used_are_named() {
             wrong_password,
             "user",
             "password is incorrect",
-            "COUCHDB_URL",
+            "check the user name and the password",
         ),
         (
             nobody,
