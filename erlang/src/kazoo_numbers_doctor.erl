@@ -9,6 +9,8 @@
 
 -export([doctor/0]).
 
+-ignore_xref([{kz_amqp_connections, is_available, 0}]).
+
 -type state() :: good | warning | failed | skipped.
 -type check() :: {Name :: string(), state(), Finding :: unicode:chardata(), Remedy :: none | unicode:chardata()}.
 
