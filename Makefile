@@ -8,6 +8,7 @@
 #   make check     format, lints, unit tests and a quick run against the model: before each commit
 #   make lint      all lints, words, dialyzer and edoc
 #   make release   the optimised library and program, for production
+#   make dist      an archive for machines without a compiler, in dist/
 #   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
 #   make fuzz [SECONDS=60] [ONLY=frames]                      arbitrary bytes for the code that reads bytes from outside, a time for each target
@@ -18,7 +19,7 @@
 #
 # demo, test, bench and soak use your own CouchDB if COUCHDB_URL is set.
 
-.PHONY: all generate man book demo test test-rust test-erlang check lint release bench stress fuzz soak prepare programs built-tests clean
+.PHONY: all generate man book demo test test-rust test-erlang check lint release dist bench stress fuzz soak prepare programs built-tests clean
 
 # Every call of rebar3 uses the library that is already built.
 REBAR3 = env KAZOO_NUMBERS_PREBUILT=1 rebar3
@@ -87,6 +88,11 @@ release: prepare
 	@env KAZOO_NUMBERS_PROFILE=release scripts/build-native
 	@$(COMPILE)
 	@priv/kazoo-numbers man _build/man/man1
+
+dist: prepare
+	@[ -e priv/kazoo-numbers ] || scripts/build-native
+	@$(COMPILE)
+	@scripts/dist
 
 bench: release
 	$(RUN) cargo run --release --locked -p kazoo_numbers_bench -- run \

@@ -15,7 +15,7 @@
         ,module_first_in_the_code_path_answers/1, application_in_the_boot_script_answers/1
         ]).
 -export([second_install_changes_nothing/1, uninstall_leaves_no_trace/1, stock_module_of_an_upgrade_is_kept/1
-        ,status_reports_what_is_installed/1, directory_without_a_release_is_refused/1
+        ,status_reports_what_is_installed/1, verify_reports_changed_files/1, directory_without_a_release_is_refused/1
         ]).
 -export([modules_of_another_otp_are_refused/1, modules_of_another_otp_are_compiled_by_a_compiler/1
         ,modules_that_do_not_compile_are_refused/1, library_that_does_not_load_is_refused/1
@@ -46,6 +46,7 @@ groups() ->
                   ,uninstall_leaves_no_trace
                   ,stock_module_of_an_upgrade_is_kept
                   ,status_reports_what_is_installed
+                  ,verify_reports_changed_files
                   ,directory_without_a_release_is_refused
                   ,modules_of_another_otp_are_refused
                   ,modules_of_another_otp_are_compiled_by_a_compiler
@@ -263,6 +264,25 @@ status_reports_what_is_installed(Config) ->
     ok = file:delete(library(Config)),
     {1, Broken} = embed(status, Release),
     true = string:find(Broken, "missing: ") =/= nomatch.
+
+verify_reports_changed_files(Config) ->
+    Release = proplists:get_value(release, Config),
+    {0, _} = embed(install, Release),
+    {0, Good} = embed(verify, Release),
+    true = string:find(Good, " as they were installed") =/= nomatch,
+    [Beam] = filelib:wildcard(filename:join(Release, "lib/kazoo_numbers-*/ebin/" ?MODULE_NAME ".beam")),
+    [begin
+         {ok, Content} = file:read_file(File),
+         ok = file:write_file(File, [Content, "\n"]),
+         {1, Changed} = embed(verify, Release),
+         true = string:find(Changed, "changed: " ++ File ++ " is not as it was installed") =/= nomatch,
+         ok = file:write_file(File, Content),
+         {0, _} = embed(verify, Release)
+     end
+     || File <- [Beam, filename:join(filename:dirname(library(Config)), "kazoo-numbers")]
+    ],
+    {0, _} = embed(uninstall, Release),
+    {1, _} = embed(verify, Release).
 
 directory_without_a_release_is_refused(Config) ->
     Empty = filename:join(proplists:get_value(priv_dir, Config), "empty"),

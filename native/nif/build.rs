@@ -4,7 +4,10 @@ fn main() {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
         // Only a VM has the functions that rustler calls, but `cargo build --all-targets` also
         // links a test program.
-        println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-all");
+        // zig's linker refuses the option; cargo-zigbuild links no test program of this crate.
+        if !std::env::var("RUSTC_LINKER").is_ok_and(|linker| linker.contains("zigcc")) {
+            println!("cargo:rustc-link-arg=-Wl,--unresolved-symbols=ignore-all");
+        }
     } else if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "macos") {
         // The VM provides its functions when it loads the library.
         println!("cargo:rustc-cdylib-link-arg=-undefined");
