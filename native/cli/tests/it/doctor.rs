@@ -308,11 +308,11 @@ fn answers_of_a_server_that_is_not_ready_are_explained() {
             answer(
                 "/numbers%2F%2B1415/_design/numbers/_info",
                 ok,
-                r#"{"name":"numbers","view_index":{"updater_running":true,"updates_pending":{"minimum":2,"preferred":2,"total":7}}}"#,
+                r#"{"name":"numbers","view_index":{"updater_running":true,"updates_pending":{"minimum":2,"preferred":2,"total":70000}}}"#,
             ),
             2,
             "indexes",
-            "7 updates are not in the indexes yet",
+            "70000 updates are not in the indexes yet",
             "waits until they are built",
         ),
     ] {
