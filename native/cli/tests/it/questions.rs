@@ -24,11 +24,17 @@ fn server() -> CliServer {
     })
 }
 
-/// The program with the terminal as the one whose keys send signals.
+/// The program with the terminal as the one whose keys send signals. The end of a session discards what was not read from its terminal,
+/// so a shell leads the session and ends later.
 fn with_keys(program: Command) -> Command {
     let mut session = Command::new("setsid");
     session
         .arg("--ctty")
+        .args([
+            "sh",
+            "-c",
+            "trap : INT; \"$0\" \"$@\"; status=$?; sleep 1; exit $status",
+        ])
         .arg(program.get_program())
         .args(program.get_args());
     for (name, value) in program.get_envs() {
