@@ -131,8 +131,23 @@ fn path_error(target: &str) -> Option<String> {
     }) else {
         return error("no path");
     };
-    // The last two identify the cluster.
-    if matches!(database, "_all_dbs" | "_dbs_info" | "" | "_membership") && rest.is_none() {
+    // `""` and `_membership` identify the cluster; `doctor` asks for the last two.
+    let of_server = [
+        "_all_dbs",
+        "_dbs_info",
+        "",
+        "_membership",
+        "_session",
+        "_up",
+    ];
+    if of_server.contains(&database) && rest.is_none() {
+        return None;
+    }
+    let is_setting = |rest: &str| {
+        let node = rest.strip_suffix("/_config/couchdb/maintenance_mode");
+        node.is_some_and(|node| !node.contains('/'))
+    };
+    if database == "_node" && rest.is_some_and(is_setting) {
         return None;
     }
     // The lock document of this version and of the previous one.
@@ -145,6 +160,7 @@ fn path_error(target: &str) -> Option<String> {
     }
     let documents = ["_all_docs", "_all_docs/queries", "_bulk_docs"];
     let indexes = [
+        "_design/numbers/_info",
         "_design/numbers/_view/module_name",
         "_design/numbers/_view/assigned_to/queries",
     ];
@@ -382,6 +398,9 @@ fn path_error_detects_escaped_path() {
         "/numbers%2F%2B1415/..",
         "/numbers%2F%2B1415/_security",
         "/_all_dbs/x",
+        "/_session/x",
+        "/_node/a%40b/_config/admins",
+        "/_node/a/b/_config/couchdb/maintenance_mode",
         "/tasks/_all_docs",
         "/tasks/lock",
         "/%2e%2e",
@@ -393,6 +412,7 @@ fn path_error_detects_escaped_path() {
     for path in [
         "/",
         "/_membership",
+        "/_node/a%40b/_config/couchdb/maintenance_mode",
         "/_all_dbs?startkey=1",
         "/numbers%2F%2B1415",
         "/numbers%2F%2B1415/_bulk_docs",
