@@ -9,8 +9,6 @@
 
 -export([doctor/0]).
 
--ignore_xref([{kz_amqp_connections, is_available, 0}]).
-
 -type state() :: good | warning | failed | skipped.
 -type check() :: {Name :: string(), state(), Finding :: unicode:chardata(), Remedy :: none | unicode:chardata()}.
 
@@ -54,20 +52,16 @@ nif() -> erlang:system_info(nif_version).
 kazoo(Host) ->
     case kazoo_numbers_host:kind(Host) of
         standalone -> {"kazoo", skipped, "not in this node: no notices of changes are sent, and services are not reconciled", none};
-        kazoo -> broker()
+        kazoo -> broker(kazoo_numbers_host_kazoo:has_broker())
     end.
 
 %% Without a broker the caches of other nodes keep old documents.
-broker() ->
-    try kz_amqp_connections:is_available() of
-        true -> {"kazoo", good, "in this node, connected to its broker", none};
-        false ->
-            {"kazoo", warning, "in this node, without a broker: no notices reach the caches of other nodes"
-            ,"check amqp in config.ini, and the broker; flush the caches after a command that writes"
-            }
-    catch
-        error:undef -> {"kazoo", good, "in this node", none}
-    end.
+broker(true) -> {"kazoo", good, "in this node, connected to its broker", none};
+broker(false) ->
+    {"kazoo", warning, "in this node, without a broker: no notices reach the caches of other nodes"
+    ,"check amqp in config.ini, and the broker; flush the caches after a command that writes"
+    };
+broker(unknown) -> {"kazoo", good, "in this node", none}.
 
 -spec lines(check()) -> [unicode:chardata()].
 lines({Name, State, Finding, Remedy}) ->

@@ -10,11 +10,13 @@
 -behaviour(kazoo_numbers_host).
 
 -export([is_present/0, connection/0, settings/0, answer/2, log/2, event/2, command/2]).
+-export([has_broker/0]).
 
 %% There is no Kazoo where this is checked.
 -ignore_xref([{kapps_maintenance, refresh, 1}
              ,{kazoo_couch, server_url, 1}
              ,{knm_carriers, all_modules, 0}
+             ,{kz_amqp_connections, is_available, 0}
              ,{knm_phone_number, from_json_with_options, 2}
              ,{knm_phone_number, is_dirty, 1}
              ,{knm_phone_number, remove_denied_features, 1}
@@ -171,3 +173,11 @@ command(Function, Arguments) -> kazoo_numbers_kazoo_commands:run(Function, Argum
 
 line(Format, Arguments) ->
     unicode:characters_to_binary(io_lib:format(Format, Arguments)).
+
+%% @doc Whether the node is connected to a broker, which its notices need.
+-spec has_broker() -> boolean() | unknown.
+has_broker() ->
+    try kz_amqp_connections:is_available()
+    catch
+        error:undef -> unknown
+    end.
