@@ -76,7 +76,7 @@ impl Repairable {
         for ((account, number), from) in &found.sources_of_wrong {
             let is_wrong = |ids: &BTreeSet<String>| ids.contains(number);
             if drift.wrong.get(account).is_some_and(is_wrong) {
-                drift.add_copy(*account, number.clone(), from.clone());
+                drift.add_copy(*account, number.clone(), from);
             }
         }
         drift
@@ -96,7 +96,7 @@ impl Repairable {
             Drift::WrongUsedByInAccount => of_account(&mut self.used_by_in_accounts),
             Drift::MissingCopy | Drift::DifferingCopy => {
                 if let (Some(account), Some(from)) = (finding.account, &finding.number_database) {
-                    self.add_copy(account, number, from.clone());
+                    self.add_copy(account, number, from);
                 }
             }
             Drift::WrongUsedByInNumberDatabase => {
@@ -120,13 +120,12 @@ impl Repairable {
         }
     }
 
-    /// The number database that a number names goes before `numbers/managed` and `numbers/inum`.
-    fn add_copy(&mut self, account: AccountId, number: String, from: DatabaseName) {
+    fn add_copy(&mut self, account: AccountId, number: String, from: &DatabaseName) {
         let sources = self.copies.entry(account).or_default();
-        let source = sources.entry(number).or_insert_with(|| from.clone());
-        if source.is_unprefixed() {
-            *source = from;
-        }
+        let source = sources
+            .entry(number.clone())
+            .or_insert_with(|| from.clone());
+        source.prefer(from, &number);
     }
 
     /// Creates the numbers that no number database has. All accounts' copies decide, as in a repair of the whole cluster.
@@ -244,7 +243,7 @@ impl Repairable {
             .await?;
         for (database, numbers) in fixed {
             for (number, account) in numbers {
-                self.add_copy(account, number, database.clone());
+                self.add_copy(account, number, &database);
             }
         }
         Ok(())

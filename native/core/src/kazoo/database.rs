@@ -45,6 +45,9 @@ pub trait KazooDatabase {
     /// The number databases whose document of a number has priority over this one's.
     fn gives_way_to(&self, number: &str) -> Vec<DatabaseName>;
 
+    /// Becomes the other number database if the document of this number there has priority over this one's.
+    fn prefer(&mut self, other: &DatabaseName, number: &str);
+
     /// The kind of database.
     fn classification(&self) -> Classification;
 
@@ -72,6 +75,12 @@ impl KazooDatabase for DatabaseName {
         number_databases_of(number)
             .take_while(|database| database != self)
             .collect()
+    }
+
+    fn prefer(&mut self, other: &DatabaseName, number: &str) {
+        if self.gives_way_to(number).contains(other) {
+            self.clone_from(other);
+        }
     }
 
     fn classification(&self) -> Classification {
@@ -173,6 +182,18 @@ mod tests {
     use super::*;
 
     const ID: &str = "abcdef0123456789abcdef0123456789";
+
+    #[test]
+    fn source_of_a_number_is_the_database_with_priority_in_any_order() {
+        let names = ["numbers/+1415", "numbers/inum", "numbers/managed"];
+        for (one, first) in names.iter().enumerate() {
+            for (other, second) in names.iter().enumerate() {
+                let mut source = DatabaseName::new(first).unwrap();
+                source.prefer(&DatabaseName::new(second).unwrap(), "+14155550100");
+                assert_eq!(source.plain(), names[one.min(other)], "{first} {second}");
+            }
+        }
+    }
 
     #[test]
     fn design_documents_and_databases_of_others_are_not_restored() {

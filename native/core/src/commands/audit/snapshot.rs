@@ -142,7 +142,7 @@ impl AccountSnapshot {
             let flags = match state {
                 SourceState::Assigned(account) if account == entry.account => {
                     if entry.has(ASSIGNED_ELSEWHERE) {
-                        self.add_source(index, database);
+                        self.add_source(index, database, number);
                     }
                     SOURCE_ASSIGNED | SOURCE_ASSIGNED_HERE
                 }
@@ -160,13 +160,10 @@ impl AccountSnapshot {
         }
     }
 
-    /// The number database that a number names goes before `numbers/managed` and `numbers/inum`.
-    fn add_source(&self, index: usize, database: &DatabaseName) {
+    fn add_source(&self, index: usize, database: &DatabaseName, number: &str) {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let source = sources.entry(index).or_insert_with(|| database.clone());
-        if source.is_unprefixed() {
-            *source = database.clone();
-        }
+        source.prefer(database, number);
     }
 
     /// The wrong copies of which a number database assigns the number to their account, with that database.
