@@ -154,9 +154,19 @@ impl Cluster {
             return Ok(None);
         };
         let server = self.server(Some(&database)).await?;
+        self.system_config_on(&server, &database, read).await
+    }
+
+    /// As [`Cluster::system_config`], read from this server.
+    pub(crate) async fn system_config_on<T>(
+        &self,
+        server: &Server,
+        database: &DatabaseName,
+        read: impl FnOnce(&SystemConfig<'_>) -> T,
+    ) -> Result<Option<T>, Error> {
         let span = debug_span!("documents", database = %database, id = NUMBER_MANAGER);
         let found = match server
-            .read_documents(&database, &[NUMBER_MANAGER], Attachments::Stubs, 1)
+            .read_documents(database, &[NUMBER_MANAGER], Attachments::Stubs, 1)
             .instrument(span)
             .await
         {

@@ -44,7 +44,7 @@ pub(crate) use lookup::Lookup;
 pub use max_delete::MaxDelete;
 pub(crate) use once::OncePerKey;
 pub(crate) use planning::{MAKE_PLANNED, Planned, unreadable};
-pub(crate) use proxy::{decodes_names, proxy_decodes};
+pub(crate) use proxy::{PASS_PATHS_ON, decodes_names, proxy_decodes};
 pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler, Target};
 pub(crate) use replay::Rule;
 pub(crate) use run::{Changes, Run, UndoneRun};

@@ -18,8 +18,12 @@ pub(crate) async fn decodes_names(run: &Run, fatal: Option<&Error>) -> Option<St
     };
     let server = run.cluster.server(Some(&database)).await.ok()?;
     // If the user may not list databases or the server is down, the check has no result.
-    proxy_decodes(&server, &database).await.ok().flatten()
+    let decodes = proxy_decodes(&server, &database).await.ok().flatten()?;
+    Some(format!("{decodes}. {PASS_PATHS_ON}"))
 }
+
+/// The remedy for a proxy that decodes names.
+pub(crate) const PASS_PATHS_ON: &str = "Have it pass paths on as they are (nginx: proxy_pass without a path; Apache: AllowEncodedSlashes NoDecode and nocanon; Traefik: allow encoded slashes)";
 
 /// One line if a server lists a database and says that it does not exist.
 pub(crate) async fn proxy_decodes(
@@ -30,9 +34,7 @@ pub(crate) async fn proxy_decodes(
         return Ok(None);
     }
     Ok(Some(format!(
-        "{url} lists the database {plain}, and says that {encoded} does not exist: a proxy in front of CouchDB seems to decode \
-         %2F or %2B in paths. Have it pass paths on as they are (nginx: proxy_pass without a path; Apache: \
-         AllowEncodedSlashes NoDecode and nocanon; Traefik: allow encoded slashes)",
+        "{url} lists the database {plain}, and says that {encoded} does not exist: a proxy in front of CouchDB seems to decode %2F or %2B in paths",
         url = server.url(),
         plain = database.plain(),
         encoded = database.encoded(),
