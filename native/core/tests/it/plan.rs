@@ -157,15 +157,8 @@ fn applied_plan_leaves_what_the_command_leaves() {
     let server = runtime.block_on(TestServer::start());
     let functions = write_commands::write_commands().count() as u64;
     let count = cases::count(100).div_ceil(functions).max(2);
-    for spec in write_commands::write_commands() {
-        let changed = Cell::new(false);
-        let check = |cluster: &Cluster, given: &Call| {
-            let one = runtime.block_on(check(&server, cluster, given))?;
-            changed.set(changed.get() || one);
-            Ok(())
-        };
-        write_commands::check_cases(spec, "plan", count, check, || changed.get());
-    }
+    let check = |cluster: &Cluster, given: &Call| runtime.block_on(check(&server, cluster, given));
+    write_commands::check_each(write_commands::write_commands(), "plan", count, check);
     runtime.block_on(server.end());
     println!(
         "{count} cases each of {functions} functions, seed {}",
@@ -295,16 +288,11 @@ fn plan_with_a_changed_document_is_refused_or_applied_to_the_others() {
     let functions = write_commands::write_commands().count() as u64;
     let count = cases::count(50).div_ceil(functions).max(1);
     let turn = Cell::new(0);
-    for spec in write_commands::write_commands() {
-        let checked = Cell::new(false);
-        let check = |cluster: &Cluster, given: &Call| {
-            turn.set(turn.get() + 1);
-            let one = runtime.block_on(check_stale(&server, cluster, given, turn.get()))?;
-            checked.set(checked.get() || one);
-            Ok(())
-        };
-        write_commands::check_cases(spec, "stale plan", count, check, || checked.get());
-    }
+    let check = |cluster: &Cluster, given: &Call| {
+        turn.set(turn.get() + 1);
+        runtime.block_on(check_stale(&server, cluster, given, turn.get()))
+    };
+    write_commands::check_each(write_commands::write_commands(), "stale plan", count, check);
     runtime.block_on(server.end());
     println!(
         "{count} cases each of {functions} functions, seed {}",

@@ -1,6 +1,8 @@
 //! Every command that writes, with random clusters in which the command changes something. A
 //! command that is added to the table is tested without further work.
 
+use std::cell::Cell;
+
 use exact_json::{Value, json};
 use kazoo_numbers::command::{CommandSpec, Effect, Parameter, commands};
 use kazoo_numbers::plan::KNOWN_FEATURES;
@@ -26,7 +28,7 @@ pub fn write_commands() -> impl Iterator<Item = &'static CommandSpec> {
 }
 
 /// A command's name with its arity, since a name can have several arities.
-pub fn signature(spec: &CommandSpec) -> String {
+fn signature(spec: &CommandSpec) -> String {
     format!("{}/{}", spec.name, spec.parameters.len())
 }
 
@@ -183,4 +185,26 @@ pub fn check_cases(
         }
     }
     panic!("{name} changed or deleted nothing in any case, seed {seed}");
+}
+
+/// Checks `count` random cases of each of these commands, and then further cases until the check of one says that it saw what it is for.
+///
+/// # Panics
+///
+/// As [`check_cases`].
+pub fn check_each(
+    specs: impl Iterator<Item = &'static CommandSpec>,
+    stream: &str,
+    count: u64,
+    check: impl Fn(&Cluster, &Call) -> Result<bool, TestCaseError>,
+) {
+    for spec in specs {
+        let is_enough = Cell::new(false);
+        let check = |cluster: &Cluster, given: &Call| {
+            let one = check(cluster, given)?;
+            is_enough.set(is_enough.get() || one);
+            Ok(())
+        };
+        check_cases(spec, stream, count, check, || is_enough.get());
+    }
 }
