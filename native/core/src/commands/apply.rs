@@ -65,7 +65,7 @@ pub(crate) async fn apply(run: &Arc<Run>, plan: &Plan, stale: Stale) -> Result<A
             crate::repair::complete(run, &name).await?;
         }
     }
-    run.replay(steps, MAKE_PLANNED).await?;
+    run.replay(steps, Vec::new(), MAKE_PLANNED).await?;
     if plan.start.reconciles_services {
         run.reconcile_services().await?;
     }

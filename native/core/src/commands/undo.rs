@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::answer::{Answer, Returned};
 use super::ending::Refused;
 use super::undo_target;
-use crate::engine::{Rule, Run};
+use crate::engine::{LaterUndoSteps, Rule, Run};
 use crate::journal::{Journals, PlannedWrite, RunStart};
 use crate::kazoo::{DatabaseName, KazooDatabase};
 use crate::operation;
@@ -83,7 +83,8 @@ pub(crate) async fn undo(run: &Arc<Run>) -> Result<(), Error> {
     if let Some(line) = earlier(&journals, &id) {
         run.reporter.output(line).await;
     }
-    run.replay(steps, RULE).await?;
+    let later = later(run, &journals, &id).await?;
+    run.replay(steps, later, RULE).await?;
     run.reporter
         .output(undo_target::NOT_UNDONE.to_owned())
         .await;
@@ -92,11 +93,34 @@ pub(crate) async fn undo(run: &Arc<Run>) -> Result<(), Error> {
 
 /// A leaf is deleted if the run restored it.
 const RULE: Rule = Rule {
-    decide: |steps, now, _| put_back(steps, now),
+    decide: |changes, now, _| put_back(&changes.steps, &changes.later, now),
     permits: was_restored_by,
     attachments: Attachments::Inline,
     cause: Cause::Undo,
 };
+
+/// The undos on this cluster that are later than a run, oldest first. A journal that cannot be used is skipped: documents that it has
+/// changed count as changed by another writer.
+async fn later(run: &Run, journals: &Journals, id: &str) -> Result<Vec<LaterUndoSteps>, Error> {
+    let (runs, _) = journals.runs_and_refused();
+    let mut later = Vec::new();
+    for undo in runs.iter().filter(|one| *one.start.run > *id) {
+        let Some(undone) = undo.start.undoes() else {
+            continue;
+        };
+        if !run.cluster.is_of(&undo.start).await? {
+            continue;
+        }
+        let steps = |id: &str| {
+            let start = journals.start(id).ok().flatten()?;
+            journals.steps(id, |entry| is_ours(&start, entry)).ok()
+        };
+        if let (Some(undone), Some(made)) = (steps(undone), steps(&undo.start.run)) {
+            later.push(LaterUndoSteps { undone, made });
+        }
+    }
+    Ok(later)
+}
 
 /// A message about earlier attempts to undo a run.
 fn earlier(journals: &Journals, id: &str) -> Option<String> {

@@ -46,7 +46,7 @@ pub(crate) use once::OncePerKey;
 pub(crate) use planning::{MAKE_PLANNED, Planned, unreadable};
 pub(crate) use proxy::{PASS_PATHS_ON, decodes_names, proxy_decodes};
 pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler, Target};
-pub(crate) use replay::Rule;
+pub(crate) use replay::{LaterUndoSteps, Rule};
 pub(crate) use run::{Changes, Run, UndoneRun};
 pub(crate) use scan::may_be_a_number;
 pub use settings::{AuditSettings, Lock, Settings};

@@ -40,7 +40,7 @@ impl Saved {
 
 /// Makes planned changes at their revisions.
 pub(crate) const MAKE_PLANNED: Rule = Rule {
-    decide: make_planned,
+    decide: |changes, now, at| make_planned(&changes.steps, now, at),
     permits: is_planned_leaf,
     attachments: Attachments::Stubs,
     cause: Cause::Plan,
@@ -129,7 +129,7 @@ impl Run {
         if let Some(refusal) = self.brake(&steps, counts) {
             return Err(self.stopped(refusal, &steps, counts).await);
         }
-        self.replay(Arc::new(steps), MAKE_PLANNED).await
+        self.replay(Arc::new(steps), Vec::new(), MAKE_PLANNED).await
     }
 
     /// The changes that the run withheld, as many of them as the operator wants. `None`: they were taken before.

@@ -12,7 +12,7 @@ use super::reconcile::{MissingDatabase, OtherSide, Read, Reconciler, Target};
 use super::run::Run;
 use crate::journal::Steps;
 use crate::kazoo::DatabaseName;
-use crate::plan::{Cause, Decision, Step};
+use crate::plan::{Cause, Decision, LaterUndo, Step};
 use couchdb::{Attachments, Error};
 use document::{Change, Document, Leaf};
 
@@ -24,8 +24,8 @@ const UNIT: u64 = 1 << 10;
 
 /// The use of the changes in a file.
 pub(crate) struct Rule {
-    /// Decides about a document from its changes in the file, and the time of the run in gregorian seconds.
-    pub(crate) decide: fn(&[Step], Option<&Document>, u64) -> Decision,
+    /// Decides about a document from its changes, and the time of the run in gregorian seconds.
+    pub(crate) decide: fn(&Changes, Option<&Document>, u64) -> Decision,
     /// Whether a losing leaf permits the deletion of its document.
     pub(crate) permits: fn(&[Step], &Leaf) -> bool,
     /// How the documents are read.
@@ -34,9 +34,43 @@ pub(crate) struct Rule {
     pub(crate) cause: Cause,
 }
 
+/// The changes of one document.
+pub(crate) struct Changes {
+    /// Those of the file.
+    pub(crate) steps: Vec<Step>,
+    /// Those of undos since, oldest first.
+    pub(crate) later: Vec<LaterUndo>,
+}
+
+/// The changes of an undo, and those of the run that it undid.
+pub(crate) struct LaterUndoSteps {
+    pub(crate) undone: Steps,
+    pub(crate) made: Steps,
+}
+
+impl LaterUndoSteps {
+    /// The changes of the undo to a document. `None`: it changed nothing there.
+    fn read(&self, database: &DatabaseName, id: &str) -> Result<Option<LaterUndo>, Error> {
+        if self.made.size(database.plain(), id) == 0 {
+            return Ok(None);
+        }
+        Ok(Some(LaterUndo {
+            undone: read(&self.undone, database, id)?,
+            made: read(&self.made, database, id)?,
+        }))
+    }
+}
+
+fn read(steps: &Steps, database: &DatabaseName, id: &str) -> Result<Vec<Step>, Error> {
+    let read = steps.read(database.plain(), id);
+    read.map_err(|error| unreadable(&error))
+}
+
 /// Changes of a file, with their use.
 pub(crate) struct Replay {
     steps: Arc<Steps>,
+    /// The undos since, oldest first.
+    later: Vec<LaterUndoSteps>,
     rule: Rule,
     /// The memory limit for data of the file, in units, and the free part of it.
     room: u32,
@@ -44,10 +78,11 @@ pub(crate) struct Replay {
 }
 
 impl Run {
-    /// Uses all changes of a file, each at most once.
+    /// Uses all changes of a file, each at most once. `later`: the undos since the file was written, oldest first.
     pub(crate) async fn replay(
         self: &Arc<Self>,
         steps: Arc<Steps>,
+        later: Vec<LaterUndoSteps>,
         rule: Rule,
     ) -> Result<(), Error> {
         let room = self.settings.memory as u64 / 4 / UNIT;
@@ -56,6 +91,7 @@ impl Run {
             steps.databases().filter_map(DatabaseName::new).collect();
         let replay = Arc::new(Replay {
             steps,
+            later,
             rule,
             room,
             free: Semaphore::new(usize::try_from(room).unwrap_or(Semaphore::MAX_PERMITS)),
@@ -83,6 +119,7 @@ impl Replay {
         let mut ids = Vec::new();
         let mut bytes = 0;
         for (id, size) in self.steps.documents(database.plain()) {
+            let size = size + self.later_size(database, id);
             if !ids.is_empty()
                 && (bytes + size > AT_ONCE || ids.len() >= run.settings.max_bulk_insert)
             {
@@ -94,6 +131,15 @@ impl Replay {
             bytes += size;
         }
         self.batch(run, &reconciler, &ids, bytes).await
+    }
+
+    /// The size of the changes of later undos, in bytes.
+    fn later_size(&self, database: &DatabaseName, id: &str) -> u64 {
+        let both = self
+            .later
+            .iter()
+            .flat_map(|undo| [&undo.undone, &undo.made]);
+        both.map(|steps| steps.size(database.plain(), id)).sum()
     }
 
     async fn batch(
@@ -120,15 +166,22 @@ struct Replayed<'a> {
 
 impl Replayed<'_> {
     fn steps(&self, id: &str) -> Result<Vec<Step>, Error> {
-        let read = self.replay.steps.read(self.database.plain(), id);
-        read.map_err(|error| unreadable(&error))
+        read(&self.replay.steps, self.database, id)
+    }
+
+    fn changes(&self, id: &str) -> Result<Changes, Error> {
+        let later = self.replay.later.iter();
+        let later = later.filter_map(|undo| undo.read(self.database, id).transpose());
+        Ok(Changes {
+            steps: self.steps(id)?,
+            later: later.collect::<Result<_, _>>()?,
+        })
     }
 }
 
 #[async_trait]
 impl Reconciler for Replayed<'_> {
-    /// The changes of the document.
-    type Other = Vec<Step>;
+    type Other = Changes;
 
     fn attachments(&self) -> Attachments {
         self.replay.rule.attachments
@@ -147,15 +200,15 @@ impl Reconciler for Replayed<'_> {
         &self,
         targets: &[Target],
         _: Read,
-    ) -> Result<Vec<OtherSide<Vec<Step>>>, Error> {
+    ) -> Result<Vec<OtherSide<Changes>>, Error> {
         targets
             .iter()
-            .map(|target| self.steps(&target.id).map(Ok))
+            .map(|target| self.changes(&target.id).map(Ok))
             .collect()
     }
 
-    fn decide(&self, target: &Target, steps: &Vec<Step>, _: Read) -> Decision {
-        (self.replay.rule.decide)(steps, target.document.as_ref(), self.now)
+    fn decide(&self, target: &Target, changes: &Changes, _: Read) -> Decision {
+        (self.replay.rule.decide)(changes, target.document.as_ref(), self.now)
     }
 
     fn permits(&self, change: &Change, leaf: &Leaf) -> bool {

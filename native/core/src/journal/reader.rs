@@ -296,10 +296,13 @@ impl Steps {
         database: &str,
     ) -> impl Iterator<Item = (&'a str, u64)> + use<'a> {
         let documents = self.databases.get(database).into_iter().flatten();
-        documents.map(|(id, steps)| {
-            let bytes = steps.iter().map(|step| step.place.length).sum();
-            (&**id, bytes)
-        })
+        documents.map(|(id, steps)| (&**id, bytes(steps)))
+    }
+
+    /// The size of the steps of a document in the journal, in bytes. 0 if the run did not write it.
+    pub(crate) fn size(&self, database: &str, id: &str) -> u64 {
+        let steps = self.databases.get(database).and_then(|all| all.get(id));
+        steps.map_or(0, |steps| bytes(steps))
     }
 
     /// Reads the writes of the run to a document, in order. Empty for a document that it did not write.
@@ -344,6 +347,10 @@ impl StepPlace {
             _ => Err(changed()),
         }
     }
+}
+
+fn bytes(steps: &[StepPlace]) -> u64 {
+    steps.iter().map(|step| step.place.length).sum()
 }
 
 fn counts<'a>(

@@ -2,6 +2,7 @@
 
 use document::{Digest, Document, Leaf, Object, Revision};
 
+use super::later_undo::{LaterUndo, revisions};
 use super::{Cause, Decision};
 use crate::kazoo::NumberFacts;
 use crate::reason::Reason;
@@ -21,9 +22,10 @@ pub struct Step {
     pub leaves: Vec<Leaf>,
 }
 
-/// Restores a document, unless another writer changed it after the run. `now`: the current document, attachments inline.
-pub fn put_back(steps: &[Step], now: Option<&Document>) -> Decision {
-    let Some(target) = before_run(steps, now) else {
+/// Restores a document, unless another writer changed it after the run. `later`: the undos after the run, oldest first. `now`: the
+/// current document, attachments inline.
+pub fn put_back(steps: &[Step], later: &[LaterUndo], now: Option<&Document>) -> Decision {
+    let Some(target) = before_run(steps, later, now) else {
         return Decision::Failed(Reason::ChangedSince);
     };
     match (target, now) {
@@ -55,9 +57,14 @@ fn deleted_leaves(steps: &[Step]) -> Vec<Leaf> {
 
 /// The document before the run. The outer `None`: another writer has changed it since.
 ///
-/// A write that is known to have landed must have left its revision. A write with a lost answer is recognised by its content.
-/// Writes that did not land are skipped.
-fn before_run<'a>(steps: &'a [Step], now: Option<&'a Document>) -> Option<Option<&'a Document>> {
+/// A write that is known to have landed must have left its revision, or a later undo has restored it. A write with a lost answer is
+/// recognised by its content. Writes that did not land are skipped.
+fn before_run<'a>(
+    steps: &'a [Step],
+    later: &[LaterUndo],
+    now: Option<&'a Document>,
+) -> Option<Option<&'a Document>> {
+    let revs = now.map(|now| revisions(now, later)).unwrap_or_default();
     let mut state = now;
     let mut moved = false;
     for step in steps.iter().rev() {
@@ -68,7 +75,7 @@ fn before_run<'a>(steps: &'a [Step], now: Option<&'a Document>) -> Option<Option
         };
         let ours = match (&step.rev, state) {
             // A deleted document matches whatever the revision of its tombstone.
-            (Some(made), Some(state)) if !moved => state.rev() == Some(made),
+            (Some(made), Some(_)) if !moved => revs.contains(&made),
             _ => content,
         };
         if ours {
@@ -131,8 +138,17 @@ mod tests {
     }
 
     fn back(steps: &[Step], now: Option<&str>, rev: Option<&str>) -> Option<Option<String>> {
+        back_after(steps, &[], now, rev)
+    }
+
+    fn back_after(
+        steps: &[Step],
+        later: &[LaterUndo],
+        now: Option<&str>,
+        rev: Option<&str>,
+    ) -> Option<Option<String>> {
         let now = now.map(|text| document(text, rev));
-        let target = before_run(steps, now.as_ref());
+        let target = before_run(steps, later, now.as_ref());
         target.map(|target| target.map(|document| document.text().to_owned()))
     }
 
@@ -181,5 +197,60 @@ mod tests {
         let deleted = [step(Some(A), None, Some("2-x"))];
         assert_eq!(back(&deleted, None, None), to(A));
         assert_eq!(back(&deleted, Some(B), Some("4-x")), None);
+    }
+
+    /// A write whose document before has a revision.
+    fn replacing(before: (&str, &str), after: Option<&str>, rev: Option<&str>) -> Step {
+        Step {
+            before: Some(document(before.0, Some(before.1))),
+            ..step(None, after, rev)
+        }
+    }
+
+    #[test]
+    fn run_is_undone_after_later_runs_were_undone() {
+        let first = [replacing((A, "1-a"), Some(B), Some("2-b"))];
+        let undo = |undone: Step, made: Step| LaterUndo {
+            undone: vec![undone],
+            made: vec![made],
+        };
+        let second = || replacing((B, "2-b"), Some(C), Some("3-c"));
+        let back = |later: &[LaterUndo], now, rev| back_after(&first, later, Some(now), Some(rev));
+        let undone = [undo(second(), replacing((C, "3-c"), Some(B), Some("4-d")))];
+        assert_eq!(back(&undone, B, "4-d"), to(A));
+        // Another writer, before the second run or after its undo.
+        assert_eq!(back(&undone, B, "5-e"), None);
+        let other_writer = [undo(
+            replacing((B, "3-x"), Some(C), Some("4-c")),
+            replacing((C, "4-c"), Some(B), Some("5-d")),
+        )];
+        assert_eq!(back(&other_writer, B, "5-d"), None);
+        // The answer of the undo was lost.
+        let lost = [undo(second(), replacing((C, "3-c"), Some(B), None))];
+        assert_eq!(back(&lost, B, "4-d"), to(A));
+        assert_eq!(back(&lost, C, "4-d"), None);
+        // A deletion was undone, and then a third run.
+        let deleted = || replacing((B, "2-b"), None, Some("3-c"));
+        let restored = || Step {
+            before: None,
+            ..replacing((A, "0-0"), Some(B), Some("4-d"))
+        };
+        let third = replacing((B, "4-d"), Some(C), Some("5-e"));
+        let undone = [
+            undo(deleted(), restored()),
+            undo(third, replacing((C, "5-e"), Some(B), Some("6-f"))),
+        ];
+        assert_eq!(back(&undone, B, "6-f"), to(A));
+        // The second run made again what its undo had taken back: the document is as the second run left it.
+        let again = [
+            undo(second(), replacing((C, "3-c"), Some(B), Some("4-d"))),
+            undo(
+                replacing((C, "3-c"), Some(B), Some("4-d")),
+                replacing((B, "4-d"), Some(C), Some("5-e")),
+            ),
+        ];
+        assert_eq!(back(&again, C, "5-e"), None);
+        let second = [second()];
+        assert_eq!(back_after(&second, &again, Some(C), Some("5-e")), to(B));
     }
 }

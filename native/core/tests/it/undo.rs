@@ -121,6 +121,109 @@ fn undo_restores_every_document() {
     assert!(attachments > 0, "no attachment was deleted");
 }
 
+/// Runs `repair` and a command, and undoes both in one order. Returns whether both changed the same document.
+async fn check_two(
+    server: &TestServer,
+    cluster: &Cluster,
+    given: &Call,
+    newest_first: bool,
+) -> Result<bool, TestCaseError> {
+    let folder = tempfile::tempdir().unwrap();
+    let url = &server.url;
+    let (before, _) = server.set(cluster).await;
+    call_with(url, "repair", &[], journalled(&folder)).await;
+    let (repaired, _) = server.read().await;
+    call_with(url, &given.function, &arguments(given), journalled(&folder)).await;
+    let (after, _) = server.read().await;
+    let journals = Journals::new(folder.path().to_owned());
+    let runs = journals.runs().unwrap();
+    let ids: Vec<&str> = runs.iter().map(|run| run.start.run.as_str()).collect();
+    let &[repair, second] = ids.as_slice() else {
+        return Ok(false);
+    };
+    let done = |run| journals.done(run).unwrap();
+    let (of_repair, of_second) = (done(repair), done(second));
+    let is_shared = of_repair.iter().any(|(database, documents)| {
+        let second = of_second.get(database);
+        second.is_some_and(|second| documents.keys().any(|id| second.contains_key(id)))
+    });
+    let undo = async |run: &str| {
+        let run = text(run);
+        call_with(url, "undo", &[run], journalled(&folder)).await
+    };
+    if newest_first {
+        undo(second).await;
+        let (undone, _) = server.read().await;
+        let left = differences(&repaired, &undone);
+        prop_assert!(left.is_empty(), "{given}: {left:#?}");
+    } else {
+        // Documents that both changed stay as they are.
+        let first = undo(repair).await;
+        prop_assert!(
+            is_shared || first.returned == Returned::Ok,
+            "{:?}",
+            first.lines
+        );
+        undo(second).await;
+    }
+    // "again": if the second run had deleted all that the repair wrote, the repair counts as undone.
+    let again = [text(repair), text("again")];
+    let last = call_with(url, "undo", &again, journalled(&folder)).await;
+    prop_assert_eq!(&last.returned, &Returned::Ok, "{:?}", last.lines);
+    let (undone, _) = server.read().await;
+    let left = differences(&before, &undone);
+    prop_assert!(left.is_empty(), "{given}: {left:#?}");
+    // The same runs made again, oldest first, by undoing their undos.
+    let runs = journals.runs().unwrap();
+    let undo_of = |run: &str| {
+        let mut undos = runs.iter().rev();
+        let undo = undos.find(|one| one.start.undoes() == Some(run));
+        undo.unwrap().start.run.clone()
+    };
+    if newest_first {
+        for run in [repair, second] {
+            let again = undo(&undo_of(run)).await;
+            prop_assert_eq!(&again.returned, &Returned::Ok, "{:?}", again.lines);
+        }
+        let (again, _) = server.read().await;
+        let left = differences(&after, &again);
+        prop_assert!(left.is_empty(), "{given}, made again: {left:#?}");
+    }
+    Ok(is_shared)
+}
+
+#[test]
+fn two_runs_are_undone() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(TestServer::start());
+    let functions = write_commands::write_commands().count() as u64;
+    let count = cases::count(50).div_ceil(functions).max(1);
+    let shared = std::cell::Cell::new([0_u64; 2]);
+    for newest_first in [true, false] {
+        let stream = format!("two runs {newest_first}");
+        write_commands::check_each(
+            write_commands::write_commands(),
+            &stream,
+            count,
+            |cluster, given| {
+                let is_shared =
+                    runtime.block_on(check_two(&server, cluster, given, newest_first))?;
+                let mut all = shared.get();
+                all[usize::from(newest_first)] += u64::from(is_shared);
+                shared.set(all);
+                Ok(true)
+            },
+        );
+    }
+    runtime.block_on(server.end());
+    let [oldest_first, newest_first] = shared.get();
+    println!(
+        "{count} cases each of {functions} functions, seed {}: both runs changed a document in {newest_first} cases, undone oldest first in {oldest_first}",
+        cases::seed()
+    );
+    assert!(newest_first > 0 && oldest_first > 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn undo_keeps_later_changes_of_others() {
     let account = "abcdef0123456789abcdef0123456789";
