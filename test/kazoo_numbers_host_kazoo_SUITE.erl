@@ -21,7 +21,7 @@
 -export([kazoo_commands_call_kazoo/1, commands_of_the_start_of_kazoo_never_crash/1, features_of_the_reseller_are_shown_and_edited/1, services_view_is_installed_once/1
         ,services_view_counts_numbers/1, invalid_arguments_of_kazoo_commands_are_refused/1
         ]).
--export([stock_module_makes_the_views/1]).
+-export([stock_module_makes_the_views/1, doctor_checks_the_functions_of_kazoo/1]).
 -export([publish_quietly/1, with_call_id/2, start/2, stop/1]).
 
 -define(ACCOUNT, <<"4b87ccf02d8846f06c3b1f0e04e76bfd">>).
@@ -62,6 +62,7 @@ groups() ->
                ,services_view_counts_numbers
                ,invalid_arguments_of_kazoo_commands_are_refused
                ,stock_module_makes_the_views
+               ,doctor_checks_the_functions_of_kazoo
                ],
     [{nif, [], Jobs}, {port, [], Jobs}, {commands, [], Commands}].
 
@@ -100,6 +101,16 @@ end_per_testcase(_Case, Config) ->
     receive {'DOWN', Monitor, process, Kazoo, _} -> ok end.
 
 %%------------------------------------------------------------------------------
+
+doctor_checks_the_functions_of_kazoo(Config) ->
+    {_, [_Library, "good     kazoo        in this node" ++ _, "good     functions    this Kazoo has the functions" ++ _ | _]} =
+        call(Config, doctor, []),
+    Beam = filename:join(proplists:get_value(stubs, Config), "kz_services.beam"),
+    ok = file:rename(Beam, Beam ++ ".away"),
+    true = rpc:call(node_of(Config), code, delete, [kz_services]),
+    {{no_return, 2}, [_, _, "warning  functions    this Kazoo lacks kz_services:reconcile/1", Remedy | _]} = call(Config, doctor, []),
+    true = string:find(Remedy, "reconcile the services by hand") =/= nomatch,
+    ok = file:rename(Beam ++ ".away", Beam).
 
 written_rows_are_all_announced(Config) ->
     cluster(),

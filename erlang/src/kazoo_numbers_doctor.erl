@@ -15,7 +15,7 @@
 %% @doc Prints a line for each check, with what to do.
 -spec doctor() -> term().
 doctor() ->
-    Checks = [library(kazoo_numbers_transport:current()), kazoo(kazoo_numbers_host:current())],
+    Checks = [library(kazoo_numbers_transport:current()) | kazoo(kazoo_numbers_host:current())],
     _ = kazoo_numbers_terminal:print(lists:flatmap(fun lines/1, Checks)),
     case [State || {_Name, State, _Finding, _Remedy} <- Checks, State =:= warning orelse State =:= failed] of
         [] -> kazoo_numbers_job:run(doctor, []);
@@ -48,11 +48,11 @@ otp() -> erlang:system_info(otp_release).
 
 nif() -> erlang:system_info(nif_version).
 
--spec kazoo(module()) -> check().
+-spec kazoo(module()) -> [check()].
 kazoo(Host) ->
     case kazoo_numbers_host:kind(Host) of
-        standalone -> {"kazoo", skipped, "not in this node: no notices of changes are sent, and services are not reconciled", none};
-        kazoo -> broker(kazoo_numbers_host_kazoo:has_broker())
+        standalone -> [{"kazoo", skipped, "not in this node: no notices of changes are sent, and services are not reconciled", none}];
+        kazoo -> [broker(kazoo_numbers_host_kazoo:has_broker()), functions(kazoo_numbers_host_kazoo:missing_functions())]
     end.
 
 %% Without a broker the caches of other nodes keep old documents.
@@ -62,6 +62,13 @@ broker(false) ->
     ,"check amqp in config.ini, and the broker; flush the caches after a command that writes"
     };
 broker(unknown) -> {"kazoo", good, "in this node", none}.
+
+functions([]) -> {"functions", good, "this Kazoo has the functions for notices, caches and services", none};
+functions(Missing) ->
+    Names = lists:join(" ", [io_lib:format("~ts:~ts/~b", [Module, Name, Arity]) || {Module, Name, Arity} <- Missing]),
+    {"functions", warning, ["this Kazoo lacks ", Names]
+    ,"is all of Kazoo's core in this release? Until then flush the caches and reconcile the services by hand"
+    }.
 
 -spec lines(check()) -> [unicode:chardata()].
 lines({Name, State, Finding, Remedy}) ->

@@ -10,7 +10,7 @@
 -behaviour(kazoo_numbers_host).
 
 -export([is_present/0, connection/0, settings/0, answer/2, log/2, event/2, command/2]).
--export([has_broker/0]).
+-export([has_broker/0, missing_functions/0]).
 
 %% There is no Kazoo where this is checked.
 -ignore_xref([{kapps_maintenance, refresh, 1}
@@ -181,3 +181,13 @@ has_broker() ->
     catch
         error:undef -> unknown
     end.
+
+%% @doc The functions for notices, caches and services that this Kazoo lacks.
+-spec missing_functions() -> [mfa()].
+missing_functions() ->
+    [Function || {Module, Name, Arity} = Function <- [{kzs_publish, publish_doc, 3}
+                                                     ,{kzs_cache, flush_cache_docs, 2}
+                                                     ,{kz_services, reconcile, 1}
+                                                     ],
+                 code:ensure_loaded(Module) =/= {module, Module} orelse not erlang:function_exported(Module, Name, Arity)
+    ].

@@ -1,5 +1,6 @@
 //! The databases: whether a proxy lets their names through, how fast pages are, and whether indexes are built.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -7,7 +8,11 @@ use futures::future::join_all;
 use super::Examination;
 use crate::engine::{PASS_PATHS_ON, proxy_decodes};
 use crate::report::CheckState;
-use couchdb::{DatabaseName, Error, Index, Kind, Server};
+use couchdb::{Attachments, DatabaseName, Error, Index, Kind, Pages, Server};
+use document::IdRange;
+
+/// The checks that need a number database.
+const OF_DATABASES: [&str; 3] = ["proxy", "pages", "indexes"];
 
 /// The databases whose first page is read.
 const PAGES: usize = 3;
@@ -24,27 +29,34 @@ const DESIGN: &str = "numbers";
 
 pub(super) async fn examine(
     examination: &mut Examination<'_>,
-    server: &Server,
+    server: &Arc<Server>,
 ) -> Result<(), Error> {
     let databases = match server.databases("numbers/").await {
         Ok(databases) => databases,
         Err(error) => {
             let state = CheckState::Failed;
-            return examination.error("proxy", state, error, None).await;
+            examination.error("databases", state, error, None).await?;
+            examination
+                .skip(&OF_DATABASES, "the databases cannot be listed")
+                .await;
+            return Ok(());
         }
     };
     let Some(first) = databases.iter().find(|one| one.plain().contains('+')) else {
         let finding = "there is no number database";
         let remedy = "if there should be some: is this the cluster, and does its user see them?";
         examination.warn("databases", finding, remedy).await;
+        examination.skip(&OF_DATABASES, finding).await;
         return Ok(());
     };
     let finding = format!("{} number databases", databases.len());
     examination.good("databases", finding).await;
     if !proxy(examination, server, first).await? {
+        let finding = "number databases cannot be read";
+        examination.skip(&["pages", "indexes"], finding).await;
         return Ok(());
     }
-    pages(examination, &databases).await?;
+    pages(examination, server, &databases).await?;
     indexes(examination, server, &databases).await
 }
 
@@ -75,17 +87,24 @@ async fn proxy(
 }
 
 /// Reads the first page of some number databases, and compares the time with the limit.
-async fn pages(examination: &mut Examination<'_>, databases: &[DatabaseName]) -> Result<(), Error> {
-    let run = examination.run;
-    let limit = run.settings.http.read_timeout;
+async fn pages(
+    examination: &mut Examination<'_>,
+    server: &Arc<Server>,
+    databases: &[DatabaseName],
+) -> Result<(), Error> {
+    let settings = &examination.run.settings;
+    let limit = settings.http.read_timeout;
     let mut slowest = Duration::ZERO;
     for database in databases.iter().take(PAGES) {
         let began = Instant::now();
-        let read = async {
-            let mut scan = run.scan(database, document::IdRange::all()).await?;
-            scan.next().await
-        };
-        match read.await {
+        let mut pages = Pages::of_documents(
+            server.clone(),
+            database.clone(),
+            IdRange::all(),
+            Attachments::Stubs,
+            settings.max_bulk_read,
+        );
+        match pages.next().await {
             Ok(_) => slowest = slowest.max(began.elapsed()),
             Err(error) => {
                 let state = CheckState::Warning;

@@ -33,12 +33,16 @@ pub(crate) async fn doctor(run: &Run) -> Result<Answer, Error> {
             cluster::examine_lock(&mut examination, &server).await?;
         }
         None => {
-            for check in ["nodes", "proxy", "pages", "indexes", "settings", "lock"] {
-                let finding = "CouchDB cannot be used";
-                examination
-                    .add(check, CheckState::Skipped, finding, None)
-                    .await;
-            }
+            let checks = [
+                "nodes",
+                "databases",
+                "proxy",
+                "pages",
+                "indexes",
+                "settings",
+                "lock",
+            ];
+            examination.skip(&checks, "CouchDB cannot be used").await;
         }
     }
     journal::examine(&mut examination).await?;
@@ -72,6 +76,13 @@ impl Examination<'_> {
             remedy: remedy.map(str::to_owned),
         };
         self.run.reporter.send(Event::Check(check)).await;
+    }
+
+    /// Adds checks that cannot be made.
+    async fn skip(&mut self, checks: &[&'static str], finding: &str) {
+        for check in checks {
+            self.add(check, CheckState::Skipped, finding, None).await;
+        }
     }
 
     async fn good(&mut self, check: &'static str, finding: impl Into<String>) {

@@ -10,7 +10,9 @@ use couchdb::{DatabaseName, Error, Kind, Server, ServerUrl, UserContext};
 const ADMIN: &str = "_admin";
 
 /// Checks the connection, the server and the user. Returns the server if commands can use it.
-pub(super) async fn examine(examination: &mut Examination<'_>) -> Result<Option<Server>, Error> {
+pub(super) async fn examine(
+    examination: &mut Examination<'_>,
+) -> Result<Option<Arc<Server>>, Error> {
     let url = match examination.run.cluster.url().await {
         Ok(url) => url,
         Err(error) => {
@@ -26,7 +28,7 @@ pub(super) async fn examine(examination: &mut Examination<'_>) -> Result<Option<
     let http = impatient(&examination.run.settings.http);
     let cancel = examination.run.cancel.clone();
     let server = match Server::new(url.clone(), http, Arc::default(), cancel) {
-        Ok(server) => server,
+        Ok(server) => Arc::new(server),
         Err(error) => {
             let state = CheckState::Failed;
             examination.error("server", state, error, None).await?;
