@@ -22,6 +22,10 @@
         ,program_that_does_not_run_is_refused/1, modules_are_loaded_by_the_otp_of_the_release/1
         ,release_that_cannot_be_checked_is_refused/1, status_reports_modules_that_do_not_load/1
         ]).
+-export([archive_is_installed/1, damaged_archive_is_refused/1, other_library_and_modules_are_installed_if_they_load/1
+        ,temporary_directory_without_programs_is_refused/1, directory_that_cannot_be_written_is_refused/1
+        ,labels_of_selinux_are_checked/1
+        ]).
 
 -define(MODULE_NAME, "kazoo_numbers_maintenance").
 
@@ -59,6 +63,12 @@ groups() ->
                   ,links_in_the_release_are_refused
                   ,files_belong_to_the_owner_of_the_release
                   ,install_that_fails_leaves_no_trace
+                  ,archive_is_installed
+                  ,damaged_archive_is_refused
+                  ,other_library_and_modules_are_installed_if_they_load
+                  ,temporary_directory_without_programs_is_refused
+                  ,directory_that_cannot_be_written_is_refused
+                  ,labels_of_selinux_are_checked
                   ]}
     ].
 
@@ -428,7 +438,7 @@ links_in_the_release_are_refused(Config) ->
     Precious = filename:join(proplists:get_value(priv_dir, Config), "precious"),
     Outside = filename:join(proplists:get_value(priv_dir, Config), "outside"),
     ok = filelib:ensure_dir(filename:join([Outside, "ebin", "x"])),
-    Ours = filename:join(Release, "lib/" ?MODULE_NAME "-0.1.0"),
+    Ours = filename:join(Release, "lib/" ?MODULE_NAME "-1.0.0"),
     Beam = filename:join(Ebin, ?MODULE_NAME ".beam"),
     [begin
          ok = file:write_file(Precious, "precious"),
@@ -527,6 +537,130 @@ install_that_fails_leaves_no_trace(Config) ->
     same(Before, tree(Release)),
     [] = filelib:wildcard(filename:join(Release, "lib/" ?MODULE_NAME "-*")).
 
+archive_is_installed(Config) ->
+    Release = proplists:get_value(release, Config),
+    Archive = archive(?FUNCTION_NAME, fun(_) -> ok end, Config),
+    {0, _} = embed([install, Release, "--from", Archive]),
+    {0, _} = embed(verify, Release),
+    with_node([{mode, embedded} | Config], [], fun answers/1).
+
+damaged_archive_is_refused(Config) ->
+    Release = proplists:get_value(release, Config),
+    Before = tree(Release),
+    Changed = archive(changed, fun(App) -> ok = file:write_file(filename:join(App, "src/kazoo_numbers_job.erl"), "") end, Config),
+    {ok, Whole} = file:read_file(Changed),
+    Short = Changed ++ ".short",
+    ok = file:write_file(Short, binary:part(Whole, 0, byte_size(Whole) div 2)),
+    Other = Changed ++ ".other",
+    _ = os:cmd("tar -C / -czf " ++ Other ++ " etc/hostname"),
+    [begin
+         {1, Output} = embed([install, Release, "--from", File]),
+         {File, true} = {File, string:find(Output, Reason) =/= nomatch},
+         same(Before, tree(Release))
+     end
+     || {File, Reason} <- [{Changed, "do not have the checksums"}
+                          ,{Short, "cannot unpack"}
+                          ,{Other, "contains no kazoo_numbers_maintenance"}
+                          ,{"/nowhere.tar.gz", "cannot read /nowhere.tar.gz"}
+                          ]].
+
+%% The folders of an archive for musl, and for an older Erlang/OTP.
+other_library_and_modules_are_installed_if_they_load(Config) ->
+    Release = proplists:get_value(release, Config),
+    App = copied_app(?FUNCTION_NAME, Config),
+    Library = filename:join([App, "priv", ?MODULE_NAME ".so"]),
+    Musl = filename:join([App, "musl", ?MODULE_NAME ".so"]),
+    ok = filelib:ensure_dir(Musl),
+    ok = file:rename(Library, Musl),
+    ok = file:write_file(Library, "this is no library"),
+    Set = filename:join(App, "beams/24"),
+    ok = filelib:ensure_dir(filename:join(App, "beams/26/x")),
+    _ = os:cmd("mkdir -p " ++ Set ++ " && cp " ++ App ++ "/ebin/*.beam " ++ Set ++ " && cp " ++ App ++ "/ebin/*.beam " ++ App ++ "/beams/26"),
+    [ok = of_another_otp(filename:join([App, Dir, "kazoo_numbers_job.beam"])) || Dir <- ["ebin", "beams/26"]],
+    {0, Output} = embed(install, Release, [{"KAZOO_NUMBERS_APP", App}]),
+    [{Line, true} = {Line, string:find(Output, Line) =/= nomatch}
+     || Line <- ["modules:   those that Erlang/OTP 24 compiled", "library:   the one for musl"]],
+    {0, _} = embed(verify, Release),
+    with_node([{mode, embedded} | Config], [], fun answers/1),
+    {0, _} = embed(uninstall, Release),
+    %% Neither loads: the reason is the one of the first.
+    ok = file:write_file(Musl, "this is no library either"),
+    Before = tree(Release),
+    {1, Refused} = embed(install, Release, [{"KAZOO_NUMBERS_APP", App}]),
+    true = string:find(Refused, "cannot load the native library") =/= nomatch,
+    same(Before, tree(Release)).
+
+temporary_directory_without_programs_is_refused(Config) ->
+    Dir = filename:join(proplists:get_value(priv_dir, Config), "noexec"),
+    ok = filelib:ensure_dir(filename:join(Dir, "x")),
+    case os:cmd("mount -t tmpfs -o noexec tmpfs " ++ Dir) of
+        [] ->
+            try
+                Output = refused(filename:dirname(test_node:ebin()), [{"TMPDIR", Dir}], Config),
+                true = string:find(Output, "no file can be executed there") =/= nomatch,
+                true = string:find(Output, "TMPDIR=/var/tmp") =/= nomatch
+            after
+                _ = os:cmd("umount " ++ Dir)
+            end;
+        Refused -> {skip, Refused}
+    end.
+
+directory_that_cannot_be_written_is_refused(Config) ->
+    Release = proplists:get_value(release, Config),
+    Lib = filename:join(Release, "lib"),
+    %% Root may write to each directory of a file system that is not read-only.
+    {Close, Open} = case os:cmd("id -u") of
+                        "0\n" -> {"mount --bind " ++ Lib ++ " " ++ Lib ++ " && mount -o remount,bind,ro " ++ Lib, "umount " ++ Lib};
+                        _ -> {"chmod 555 " ++ Lib, "chmod 755 " ++ Lib}
+                    end,
+    Before = tree(Release),
+    case os:cmd(Close) of
+        [] ->
+            {1, Output} = try embed(install, Release) after [] = os:cmd(Open) end,
+            true = string:find(Output, "error: cannot write to " ++ Lib) =/= nomatch,
+            true = string:find(Output, "findmnt -T " ++ Lib) =/= nomatch,
+            same(Before, tree(Release));
+        Refused -> {skip, Refused}
+    end.
+
+%% Stubs of SELinux's programs: this machine may have none.
+labels_of_selinux_are_checked(Config) ->
+    Release = proplists:get_value(release, Config),
+    {0, _} = embed(install, Release),
+    Bin = filename:join(proplists:get_value(priv_dir, Config), "selinux"),
+    Path = [{"PATH", Bin ++ ":" ++ os:getenv("PATH")}],
+    script(Bin, "getenforce", "echo Enforcing"),
+    script(Bin, "matchpathcon", "exit 0"),
+    {0, _} = embed(verify, Release, Path),
+    script(Bin, "matchpathcon", "case $2 in *.so) echo \"$2 has context user_tmp_t, should be usr_t\"; exit 1 ;; esac"),
+    {1, Output} = embed(verify, Release, Path),
+    [_] = [Line || Line <- string:split(Output, "\n", all), string:prefix(Line, "label: ") =/= nomatch],
+    true = string:find(Output, "to restore it: restorecon -F " ++ library(Config)) =/= nomatch,
+    script(Bin, "getenforce", "echo Permissive"),
+    {0, _} = embed(verify, Release, Path),
+    %% A file that SELinux denies looks broken.
+    script(Bin, "getenforce", "echo Enforcing"),
+    App = copied_app(?FUNCTION_NAME, Config),
+    ok = file:write_file(filename:join([App, "priv", ?MODULE_NAME ".so"]), "this is no library"),
+    Refused = refused(App, Path, Config),
+    true = string:find(Refused, "ausearch -m AVC") =/= nomatch.
+
+script(Bin, Name, Text) ->
+    File = filename:join(Bin, Name),
+    ok = filelib:ensure_dir(File),
+    ok = file:write_file(File, ["#!/bin/sh\n", Text, "\n"]),
+    ok = file:change_mode(File, 8#755).
+
+%% The application as `make dist' packs it. Change may change it after its checksums were taken.
+archive(Name, Change, Config) ->
+    App = copied_app(lists:concat(["archive_", Name]), Config),
+    ok = copy_sources(App),
+    _ = os:cmd("cd " ++ App ++ " && mv erlang/src src && find . -type f ! -name SHA256SUMS | xargs sha256sum > SHA256SUMS"),
+    ok = Change(App),
+    File = App ++ ".tar.gz",
+    [] = os:cmd(lists:join(" ", ["tar -C", filename:dirname(App), "-czf", File, filename:basename(App)])),
+    File.
+
 %% Our application as a build with dependencies makes it: as the script does, without its mark.
 embed_apps(Apps) ->
     Root = filename:dirname(Apps),
@@ -623,11 +757,17 @@ library(Config) ->
 
 embed(Command, Release) -> embed(Command, Release, []).
 
+embed([_ | _] = Arguments) ->
+    embed_with(Arguments, []).
+
 embed(Command, Release, Variables) ->
+    embed_with([Command, Release], [{"KAZOO_NUMBERS_APP", filename:dirname(test_node:ebin())} | Variables]).
+
+embed_with([Command | Arguments], Variables) ->
     Root = filename:dirname(filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile)))),
     Port = open_port({spawn_executable, filename:join(Root, "scripts/kazoo-embed")}
-                    ,[{args, [atom_to_list(Command), Release]}
-                     ,{env, [{"KAZOO_NUMBERS_APP", filename:dirname(test_node:ebin())} | Variables]}
+                    ,[{args, [atom_to_list(Command) | Arguments]}
+                     ,{env, Variables}
                      ,exit_status, stderr_to_stdout, binary
                      ]),
     output(Port, []).
