@@ -8,18 +8,19 @@
 #   make check     format, lints, unit tests and a quick run against the model: before each commit
 #   make lint      all lints, words, dialyzer and edoc
 #   make release   the optimised library and program, for production
-#   make dist      an archive for machines without a compiler, in dist/
+#   make dist [PROCESSOR=x86_64] [BEAMS=DIR]   an archive and packages for machines without a compiler, in dist/
 #   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
 #   make fuzz [SECONDS=60] [ONLY=frames]                      arbitrary bytes for the code that reads bytes from outside, a time for each target
 #   make generate  the Erlang module of the commands, from their catalog
 #   make man       the manual pages, from the same catalog, in _build/man; part of make release
 #   make book      the documentation as a site, in _build/book; needs mdbook
+#   make site      the same, with the documentation of the crates and of the Erlang modules
 #   make soak [MINUTES=60] [FAULTS=1]                         random commands on a cluster that drifts, through a proxy that injects faults
 #
 # demo, test, bench and soak use your own CouchDB if COUCHDB_URL is set.
 
-.PHONY: all generate man book demo test test-rust test-erlang check lint release dist bench stress fuzz soak prepare programs built-tests clean
+.PHONY: all generate man book demo test test-rust test-erlang check lint release dist site bench stress fuzz soak prepare programs built-tests clean
 
 # Every call of rebar3 uses the library that is already built.
 REBAR3 = env KAZOO_NUMBERS_PREBUILT=1 rebar3
@@ -68,6 +69,7 @@ lint: built-tests
 	cargo fmt --all --check
 	cargo fmt --manifest-path native/lab/fuzz/Cargo.toml --check
 	scripts/check-features
+	scripts/check-version
 	scripts/check-words
 	scripts/check-links
 	$(RUN) cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -84,6 +86,13 @@ man: all
 book:
 	@scripts/build-book
 
+site: prepare book
+	cargo doc --workspace --no-deps --locked --quiet
+	$(REBAR3) edoc
+	mkdir -p _build/book/crates _build/book/erlang
+	cp -R target/doc/. _build/book/crates
+	cp -R doc/. _build/book/erlang
+
 release: prepare
 	@env KAZOO_NUMBERS_PROFILE=release scripts/build-native
 	@$(COMPILE)
@@ -92,7 +101,7 @@ release: prepare
 dist: prepare
 	@[ -e priv/kazoo-numbers ] || scripts/build-native
 	@$(COMPILE)
-	@scripts/dist
+	@$(if $(BEAMS),KAZOO_NUMBERS_BEAMS=$(BEAMS)) scripts/dist $(PROCESSOR)
 
 bench: release
 	$(RUN) cargo run --release --locked -p kazoo_numbers_bench -- run \

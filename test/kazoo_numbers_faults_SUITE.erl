@@ -176,7 +176,7 @@ program_that_is_missing_prints_one_error(Config) ->
 
 library_that_does_not_load_prints_one_error(Config) ->
     [begin
-         Dir = filename:join([proplists:get_value(priv_dir, Config), Kind, "kazoo_numbers_maintenance-0.1.0"]),
+         Dir = filename:join([proplists:get_value(priv_dir, Config), Kind, "kazoo_numbers_maintenance-1.0.0"]),
          _ = os:cmd("mkdir -p " ++ Dir ++ "/priv && cp -rL " ++ test_node:ebin() ++ " " ++ Dir),
          _ = Kind =:= "broken" andalso file:write_file(filename:join(Dir, "priv/kazoo_numbers_maintenance.so"), "no library"),
          Node = test_node:start(Kind, #{paths => [filename:join(Dir, "ebin"), proplists:get_value(stubs, Config)]}),

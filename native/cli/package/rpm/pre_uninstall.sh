@@ -1,0 +1,7 @@
+# 0: the package is removed, not replaced by another version.
+if [ "$1" = 0 ] && command -v systemctl >/dev/null; then
+    if [ -d /run/systemd/system ]; then
+        systemctl stop kazoo-numbers-audit.timer kazoo-numbers-audit.service || true
+    fi
+    systemctl disable kazoo-numbers-audit.timer >/dev/null 2>&1 || true
+fi
