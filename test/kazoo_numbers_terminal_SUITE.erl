@@ -7,7 +7,7 @@
 
 -export([all/0]).
 -export([live_line_is_replaced_by_lines/1, live_line_fits_the_terminal/1, columns_without_a_terminal_are_unknown/1
-        ,ended_terminal_is_gone/1, terminal_without_unicode_gets_ascii/1
+        ,ended_terminal_is_gone/1, terminal_without_unicode_gets_ascii/1, output_that_knows_only_text_is_asked_nothing/1
         ]).
 
 all() ->
@@ -16,6 +16,7 @@ all() ->
     ,columns_without_a_terminal_are_unknown
     ,ended_terminal_is_gone
     ,terminal_without_unicode_gets_ascii
+    ,output_that_knows_only_text_is_asked_nothing
     ].
 
 live_line_is_replaced_by_lines(_Config) ->
@@ -44,6 +45,37 @@ ended_terminal_is_gone(_Config) ->
     test_operator:stop_terminal(Terminal),
     gone = test_operator:with_terminal(Terminal, fun() -> kazoo_numbers_terminal:live(3, <<"x">>, 80) end),
     gone = test_operator:with_terminal(Terminal, fun() -> kazoo_numbers_terminal:print(3, [<<"x">>]) end).
+
+%% As Crossbar's `cb_sup' gives one to a function: registered, and sending each text back to
+%% the process that printed it.
+output_that_knows_only_text_is_asked_nothing(_Config) ->
+    Output = spawn(fun text_only/0),
+    true = register(text_only_output, Output),
+    Result = test_operator:with_terminal(Output
+                                        ,fun() ->
+                                                 ok = kazoo_numbers_terminal:print([<<"caf\x{e9}"/utf8>>]),
+                                                 kazoo_numbers_maintenance:all_features()
+                                         end),
+    no_return = Result,
+    true = is_process_alive(Output),
+    exit(Output, kill),
+    %% The lines of the function are printed by the process of its run.
+    [<<"caf\x{e9}\n"/utf8>>] = io_results().
+
+text_only() ->
+    receive
+        {io_request, From, As, {put_chars, unicode, Characters}} ->
+            From ! {io_result, Characters},
+            From ! {io_reply, As, ok},
+            text_only();
+        {io_request, _From, _As, _Other} ->
+            exit(unknown_request)
+    end.
+
+io_results() ->
+    receive {io_result, Text} -> [Text | io_results()]
+    after 0 -> []
+    end.
 
 %% The terminal of `sup' is one.
 terminal_without_unicode_gets_ascii(_Config) ->

@@ -54,9 +54,19 @@ translated(Text) ->
     end.
 
 encoding() ->
-    case io:getopts() of
+    case takes_text_only() orelse io:getopts() of
         Options when is_list(Options) -> proplists:get_value(encoding, Options);
-        {error, _Reason} -> undefined
+        _Unknown -> undefined
+    end.
+
+%% An application can give a function an output that knows only text and ends at any other
+%% request, as Crossbar's `cb_sup' does. Such a process is registered; those of OTP are not,
+%% except `user'.
+takes_text_only() ->
+    Leader = group_leader(),
+    case node(Leader) =:= node() andalso process_info(Leader, registered_name) of
+        {registered_name, Name} -> Name =/= user;
+        _Terminal -> false
     end.
 
 is_ascii(Binary) -> re:run(Binary, "[^\\x00-\\x7f]", [{capture, none}]) =:= nomatch.
@@ -100,7 +110,7 @@ erased(Shown) -> [$\r, lists:duplicate(Shown, $\s), $\r].
 %% @doc The width of the terminal; an empty map without a terminal.
 -spec columns() -> #{columns => pos_integer()}.
 columns() ->
-    try is_there() andalso io:columns() of
+    try is_there() andalso not takes_text_only() andalso io:columns() of
         {ok, Columns} -> #{columns => Columns};
         _None -> #{}
     catch
