@@ -6,7 +6,7 @@ use super::answer::{Answer, Returned};
 use super::ending::Refused;
 use super::undo_target;
 use crate::engine::{LaterUndoSteps, Rule, Run};
-use crate::journal::{Journals, PlannedWrite, RunStart};
+use crate::journal::{Journals, PlannedWrite, RunStart, RunSummary};
 use crate::kazoo::{DatabaseName, KazooDatabase};
 use crate::operation;
 use crate::plan::{Cause, put_back, was_restored_by};
@@ -80,10 +80,11 @@ pub(crate) async fn undo(run: &Arc<Run>) -> Result<(), Error> {
             start.command, start.who, start.at
         ))
         .await;
-    if let Some(line) = earlier(&journals, &id) {
+    let (runs, _) = journals.runs_and_refused();
+    if let Some(line) = earlier(&runs, &id) {
         run.reporter.output(line).await;
     }
-    let later = later(run, &journals, &id).await?;
+    let later = later(run, &journals, &runs, &id).await?;
     run.replay(steps, later, RULE).await?;
     run.reporter
         .output(undo_target::NOT_UNDONE.to_owned())
@@ -101,8 +102,12 @@ const RULE: Rule = Rule {
 
 /// The undos on this cluster that are later than a run, oldest first. A journal that cannot be used is skipped: documents that it has
 /// changed count as changed by another writer.
-async fn later(run: &Run, journals: &Journals, id: &str) -> Result<Vec<LaterUndoSteps>, Error> {
-    let (runs, _) = journals.runs_and_refused();
+async fn later(
+    run: &Run,
+    journals: &Journals,
+    runs: &[RunSummary],
+    id: &str,
+) -> Result<Vec<LaterUndoSteps>, Error> {
     let mut later = Vec::new();
     for undo in runs.iter().filter(|one| *one.start.run > *id) {
         let Some(undone) = undo.start.undoes() else {
@@ -123,8 +128,7 @@ async fn later(run: &Run, journals: &Journals, id: &str) -> Result<Vec<LaterUndo
 }
 
 /// A message about earlier attempts to undo a run.
-fn earlier(journals: &Journals, id: &str) -> Option<String> {
-    let (runs, _) = journals.runs_and_refused();
+fn earlier(runs: &[RunSummary], id: &str) -> Option<String> {
     let last_of = |id: &str| {
         let mut undoing = runs.iter().filter(|one| one.start.undoes() == Some(id));
         undoing.next_back().filter(|one| one.ended)
