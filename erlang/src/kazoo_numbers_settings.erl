@@ -21,6 +21,7 @@
 -spec configured() -> settings().
 configured() ->
     maps:from_list(lists:append([journal()
+                                ,index()
                                 ,all(fun text/1, [report_directory, metrics_file, ca_file, audit_ignore])
                                 ,all(fun positive/1, [parallel_jobs_count, max_bulk_read, max_bulk_insert])
                                 ,all(fun natural/1, [time_between_db_ms, journal_keep_days, journal_keep_bytes, max_changes, limit])
@@ -36,6 +37,12 @@ journal() ->
     case application:get_env(?APP, journal) of
         {ok, off} -> [{journal, off}];
         _Directory -> all(fun text/1, [journal])
+    end.
+
+index() ->
+    case application:get_env(?APP, index) of
+        {ok, Mode} when Mode =:= off; Mode =:= read_all -> [{index, Mode}];
+        _Directory -> all(fun text/1, [index])
     end.
 
 %% @doc The text of a setting. An atom counts as text, `undefined' as no setting. Throws

@@ -61,6 +61,7 @@ pub(crate) fn applies(option: &Arg, forms: &[&CommandSpec]) -> bool {
                 Journaling::Keeps | Journaling::Prunes | Journaling::Checks
             )
         }),
+        "index" | "no_index" | "read_all" => any(|spec| spec.uses_index || makes_plan(spec)),
         "max_changes" => any(is_braked),
         "max_delete" => any(|spec| is_braked(spec) && spec.deletes_documents()),
         "limit" => any(|spec| is_braked(spec) || makes_plan(spec)),
@@ -141,6 +142,19 @@ pub(crate) struct Options {
     /// Delete journals after N days; they contain customers' documents [default: 30]
     #[arg(long, global = true, value_name = "N", conflicts_with = "no_journal")]
     pub(crate) journal_keep_days: Option<u32>,
+
+    /// Keep the index in this directory, even of a small cluster [default: in your data directory,
+    /// of clusters with 20000 documents or more]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) index: Option<PathBuf>,
+
+    /// Read all documents, and neither use an index nor make one
+    #[arg(long, global = true, conflicts_with = "index")]
+    pub(crate) no_index: bool,
+
+    /// Read all documents, and replace the index
+    #[arg(long, global = true, conflicts_with = "no_index")]
+    pub(crate) read_all: bool,
 
     /// Write the result to this file as JSON
     #[arg(long, global = true, value_name = "FILE")]

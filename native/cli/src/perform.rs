@@ -7,7 +7,8 @@ use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::{Typed, sanitise};
 use kazoo_numbers::run::{
-    AuditSettings, Ending, Exclusions, Finished, Job, Refused, ReportTo, Returned, Settings, run,
+    AuditSettings, Ending, Exclusions, Finished, IndexSettings, Job, Refused, ReportTo, Returned,
+    Settings, run,
 };
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::program::in_runtime;
@@ -307,6 +308,21 @@ fn lock(options: &Options) -> Lock {
     }
 }
 
+fn index(options: &Options) -> Option<IndexSettings> {
+    if options.no_index {
+        return None;
+    }
+    let index = match &options.index {
+        Some(directory) => Some(IndexSettings::of(directory.clone())),
+        None => IndexSettings::usual(),
+    };
+    if options.read_all {
+        index.map(IndexSettings::read_all)
+    } else {
+        index
+    }
+}
+
 /// The options without which a printed command finds other plans and runs, or another server. A password is in no output.
 fn repeated_options(options: &Options) -> Vec<String> {
     let journal = options.journal.as_ref();
@@ -325,6 +341,7 @@ fn settings(options: &Options) -> Settings {
         limit: options.limit,
         plan_file: options.plan_file.clone(),
         journals: journal::journals(options),
+        index: index(options),
         lock: lock(options),
         who: journal::who(),
         report: options.report.clone().map(ReportTo::File),

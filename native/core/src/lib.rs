@@ -14,6 +14,7 @@ mod engine;
 #[cfg(test)]
 mod explore;
 pub mod host;
+mod index;
 pub mod journal;
 pub mod kazoo;
 pub mod lease;

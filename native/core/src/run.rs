@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, info_span};
 
 pub use crate::commands::{Ending, FAILED, NOT_HERE, Refused, Returned};
-pub use crate::engine::{AuditSettings, MaxDelete, Settings};
+pub use crate::engine::{AuditSettings, IndexSettings, MaxDelete, Settings};
 pub use crate::report::ReportTo;
 pub use crate::selection::Exclusions;
 

@@ -22,6 +22,15 @@ pub struct ClusterIdentity {
 }
 
 impl ClusterIdentity {
+    /// A text that is the same for all nodes of the cluster, as far as that is known. `None`: nothing is known.
+    pub fn key(&self) -> Option<String> {
+        if self.nodes.len() > 1 {
+            let nodes: Vec<&str> = self.nodes.iter().map(String::as_str).collect();
+            return Some(nodes.join(" "));
+        }
+        self.uuid.clone()
+    }
+
     /// Whether both identities belong to one cluster. None if that is unknown.
     pub fn is_same(&self, other: &Self) -> Option<bool> {
         // A single node has the same default name on every server, so the name says nothing.

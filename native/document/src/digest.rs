@@ -1,5 +1,6 @@
 //! Digests for comparing documents.
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::json::{elements, string};
@@ -10,8 +11,21 @@ const DEEPEST: usize = 100;
 
 /// A digest of a document's content. Documents that differ only in the order of keys have equal digests; the spelling of numbers
 /// counts. Fields about revisions do not count. Attachments count by name, type, length and digest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "[u8; 16]", into = "[u8; 16]")]
 pub struct Digest(u128);
+
+impl From<[u8; 16]> for Digest {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(u128::from_le_bytes(bytes))
+    }
+}
+
+impl From<Digest> for [u8; 16] {
+    fn from(digest: Digest) -> Self {
+        digest.0.to_le_bytes()
+    }
+}
 
 /// The digest of a value anywhere in a document, from its JSON text.
 pub fn digest_of_value(json: &str) -> Digest {

@@ -2,14 +2,42 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A document's revision. The usual hash is kept as a number, because millions of revisions are in memory. CouchDB 1.x and
 /// BigCouch have other hashes, which are kept as text.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Packed", into = "Packed")]
 pub enum Revision {
     /// Generation and 16-byte hash.
     Usual(u32, u128),
     /// Any other revision text.
     Other(Box<str>),
+}
+
+/// The serialised form, in which a usual revision takes at most 22 bytes.
+#[derive(Serialize, Deserialize)]
+enum Packed {
+    Usual(u32, [u8; 16]),
+    Other(Box<str>),
+}
+
+impl From<Packed> for Revision {
+    fn from(packed: Packed) -> Self {
+        match packed {
+            Packed::Usual(generation, hash) => Self::Usual(generation, u128::from_be_bytes(hash)),
+            Packed::Other(text) => Self::Other(text),
+        }
+    }
+}
+
+impl From<Revision> for Packed {
+    fn from(revision: Revision) -> Self {
+        match revision {
+            Revision::Usual(generation, hash) => Self::Usual(generation, hash.to_be_bytes()),
+            Revision::Other(text) => Self::Other(text),
+        }
+    }
 }
 
 impl Revision {

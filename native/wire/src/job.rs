@@ -6,7 +6,7 @@ use crate::follow::follow;
 use crate::frame::JobResult;
 use crate::host;
 use crate::printer::{LineSender, Printer};
-use crate::request::{Argument, JobSettings, JournalMode, LockMode, StartRequest};
+use crate::request::{Argument, IndexMode, JobSettings, JournalMode, LockMode, StartRequest};
 use kazoo_numbers::command::{self, parse};
 use kazoo_numbers::journal::Journals;
 use kazoo_numbers::lease;
@@ -128,6 +128,7 @@ fn settings(start: &StartRequest) -> Result<run::Settings, String> {
     let mut settings = run::Settings {
         command_line: command_line(start),
         journals: journals(requested),
+        index: index(requested),
         lock: match requested.lock {
             LockMode::Refuse => lease::Lock::Refuse,
             LockMode::Wait => lease::Lock::Wait,
@@ -218,6 +219,15 @@ fn journals(requested: &JobSettings) -> Option<Journals> {
         journals.keep_bytes = bytes;
     }
     Some(journals)
+}
+
+fn index(requested: &JobSettings) -> Option<run::IndexSettings> {
+    match &requested.index {
+        IndexMode::Off => None,
+        IndexMode::In(directory) => Some(run::IndexSettings::of(directory.into())),
+        IndexMode::Usual => run::IndexSettings::usual(),
+        IndexMode::ReadAll => run::IndexSettings::usual().map(run::IndexSettings::read_all),
+    }
 }
 
 /// At least 1. The value 0 would stop the run.

@@ -55,6 +55,20 @@ pub enum JournalMode {
     Off,
 }
 
+/// The index of the cluster that a job uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum IndexMode {
+    /// In the user's data directory.
+    #[default]
+    Usual,
+    /// In this directory, whatever the size of the cluster.
+    In(String),
+    /// Everything is read, and the index replaced.
+    ReadAll,
+    /// No index: everything is read.
+    Off,
+}
+
 /// How a job handles another run that holds the cluster lock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LockMode {
@@ -120,6 +134,8 @@ pub struct JobSettings {
     pub journal_keep_days: Option<u64>,
     /// The size limit of all journals in bytes.
     pub journal_keep_bytes: Option<u64>,
+    /// The index.
+    pub index: IndexMode,
     /// The most documents that a run may delete.
     pub max_delete: Option<MaxDelete>,
     /// The most documents that a run may change.
@@ -257,6 +273,13 @@ impl TryFrom<&Term> for JobSettings {
                     settings.journal = match value.as_atom() {
                         Some("off") => JournalMode::Off,
                         _ => JournalMode::In(text(value)?),
+                    }
+                }
+                "index" => {
+                    settings.index = match value.as_atom() {
+                        Some("off") => IndexMode::Off,
+                        Some("read_all") => IndexMode::ReadAll,
+                        _ => IndexMode::In(text(value)?),
                     }
                 }
                 "journal_keep_days" => settings.journal_keep_days = Some(natural(value)?),

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{CliServer, Piped, ProgramRun};
+use crate::support::{CliServer, Piped, ProgramRun, limited};
 use kazoo_numbers_generator::{Cluster, DriftKind, Options, Revisions};
 
 /// A cluster in which a copy to the accounts changes every number.
@@ -60,28 +60,6 @@ fn with_homes(server: &CliServer, data: &Path, state: &Path, arguments: &[&str])
 
 fn output(mut program: Command) -> ProgramRun {
     ProgramRun::of(&program.output().unwrap())
-}
-
-/// The program with a file size limit of `blocks`, like a full disk.
-fn limited(program: &Command, blocks: u32) -> Command {
-    let mut limited = Command::new("sh");
-    limited
-        .args([
-            "-c",
-            "ulimit -f \"$1\"; shift; exec \"$@\"",
-            "sh",
-            &blocks.to_string(),
-        ])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .stdin(Stdio::null());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    limited
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod docs;
 mod doctor;
 mod exit_statuses;
 mod help;
+mod index;
 mod interrupts;
 mod journals;
 mod killed;

@@ -118,6 +118,28 @@ pub fn on_terminal(program: Command) -> (String, String) {
     (ran.out, ran.shown)
 }
 
+/// The program with a file size limit of `blocks`, like a full disk.
+pub fn limited(program: &Command, blocks: u32) -> Command {
+    let mut limited = Command::new("sh");
+    limited
+        .args([
+            "-c",
+            "ulimit -f \"$1\"; shift; exec \"$@\"",
+            "sh",
+            &blocks.to_string(),
+        ])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .stdin(Stdio::null());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
 /// The id of the plan that a program saved.
 pub fn plan_id(ran: &ProgramRun) -> String {
     let mut lines = ran.out.lines();

@@ -124,6 +124,8 @@ pub struct CommandSpec {
     pub journals: Journaling,
     /// Whether it sends requests to CouchDB.
     pub needs_server: bool,
+    /// Whether it reads what changed, not all documents, where the cluster has an index.
+    pub uses_index: bool,
     /// Whether it works only inside Kazoo.
     pub needs_kazoo: bool,
     /// How much of the cluster it may change. `None`: no numbers. The arguments can narrow the scope.
@@ -171,6 +173,7 @@ impl CommandSpec {
             effect: Effect::Reads,
             journals: Journaling::None,
             needs_server: true,
+            uses_index: false,
             needs_kazoo: false,
             scope: None,
             has_fixed_output: false,
@@ -301,6 +304,14 @@ impl CommandSpec {
     /// Sets what it does with the journals, where that does not follow from its effect.
     pub(super) const fn journals(self, journals: Journaling) -> Self {
         Self { journals, ..self }
+    }
+
+    /// Says that it reads what changed, where the cluster has an index.
+    pub(super) const fn indexed(self) -> Self {
+        Self {
+            uses_index: true,
+            ..self
+        }
     }
 
     /// Says that it sends no request.

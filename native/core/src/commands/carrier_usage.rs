@@ -8,7 +8,7 @@ use crate::engine::Run;
 use crate::kazoo::DatabaseName;
 use crate::report::Event;
 use crate::selection::NumberDatabases;
-use couchdb::Error;
+use couchdb::{DatabaseState, Error};
 use document::{Document, IdRange, string};
 
 /// Kazoo's view of carrier modules: one row per document, reduced by a sum.
@@ -38,7 +38,7 @@ pub(crate) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<
         .into_iter()
         .zip(indexed)
         .map(|(database, indexed)| {
-            let whole = indexed.filter(|rows| is_whole(rows, held.get(&database).copied()));
+            let whole = indexed.filter(|rows| is_whole(rows, held.get(&database)));
             (database, whole)
         })
         .collect();
@@ -73,27 +73,15 @@ pub(crate) async fn usage(run: &Arc<Run>, databases: NumberDatabases) -> Result<
     Ok(Answer::Listed)
 }
 
-/// The number of live documents of each database, where the server reports it.
-async fn held(run: &Run, databases: &[DatabaseName]) -> Result<HashMap<DatabaseName, u64>, Error> {
-    let mut by_server: HashMap<String, Vec<&DatabaseName>> = HashMap::new();
-    for database in databases {
-        let server = run.cluster.server(Some(database)).await?;
-        by_server
-            .entry(server.url().to_string())
-            .or_default()
-            .push(database);
+/// The states of the databases, where the server reports them.
+async fn held(
+    run: &Run,
+    databases: &[DatabaseName],
+) -> Result<HashMap<DatabaseName, DatabaseState>, Error> {
+    match run.states_of(databases).await {
+        Err(error) if !error.is_fatal() => Ok(HashMap::new()),
+        states => states,
     }
-    let mut held = HashMap::new();
-    for databases in by_server.into_values() {
-        let server = run.cluster.server(databases.first().copied()).await?;
-        match server.document_counts(&databases).await {
-            Ok(counts) => held.extend(counts.into_iter().map(|(name, counts)| (name, counts.live))),
-            Err(error) if error.is_fatal() => return Err(error),
-            // The fallback counts documents.
-            Err(_) => {}
-        }
-    }
-    Ok(held)
 }
 
 /// The counts from the view of a database; `None` if the view is not available.
@@ -109,12 +97,12 @@ async fn indexed(run: &Run, database: &DatabaseName) -> Result<Option<Rows>, Err
 /// Whether the view has a row for each document that the database held at that moment. If not, the view is missing, broken or of
 /// another version, or another writer is active; then the documents are read. All documents except design documents count
 /// (docs/specification.md#other-types).
-fn is_whole(rows: &Rows, held: Option<u64>) -> bool {
+fn is_whole(rows: &Rows, held: Option<&DatabaseState>) -> bool {
     let indexed = rows
         .iter()
         .try_fold(0_u64, |sum, (_, rows)| sum.checked_add(*rows));
     let indexed = indexed.and_then(|sum| sum.checked_add(DESIGN_DOCUMENTS));
-    indexed.is_some() && indexed == held
+    indexed.is_some() && indexed == held.map(|state| state.documents)
 }
 
 fn by_name(rows: Rows) -> Counts {

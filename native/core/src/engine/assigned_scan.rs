@@ -2,7 +2,7 @@
 
 use document::Document;
 
-use super::index::AssignedPages;
+use super::assigned_pages::AssignedPages;
 use super::run::Run;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Source, source_in_number_database};

@@ -2,16 +2,18 @@
 
 mod announce;
 mod apply;
+mod assigned_pages;
 mod assigned_scan;
 mod attempts;
 mod budget;
 mod cluster;
+mod cluster_index;
 mod databases;
 mod duplicates;
 mod exclude;
+mod facts;
 mod fate;
 mod given;
-mod index;
 #[cfg(test)]
 mod interleavings;
 mod journal;
@@ -37,6 +39,7 @@ mod write;
 pub(crate) use apply::{End, Ends};
 pub(crate) use assigned_scan::{AccountFilter, AllAccounts};
 pub(crate) use budget::{Budget, Charge};
+pub(crate) use cluster_index::ClusterIndex;
 pub(crate) use duplicates::Duplicate;
 pub(crate) use given::Numbered;
 pub(crate) use keep::Kept;
@@ -49,7 +52,7 @@ pub(crate) use reconcile::{InPlace, MissingDatabase, OtherSide, Read, Reconciler
 pub(crate) use replay::{LaterUndoSteps, Rule};
 pub(crate) use run::{Changes, Run, UndoneRun};
 pub(crate) use scan::may_be_a_number;
-pub use settings::{AuditSettings, Lock, Settings};
+pub use settings::{AuditSettings, IndexSettings, Lock, Settings};
 pub(crate) use steps::milliseconds_since;
 pub(crate) use tasks::OfDatabase;
 pub(crate) use withhold::{DeleteLimit, Withhold};

@@ -40,4 +40,9 @@ impl<K: Eq + Hash, V> OncePerKey<K, V> {
         let cell = Cell::new(OnceCell::new_with(Some(Ok(Arc::new(value)))));
         self.0.lock().await.insert(key, cell);
     }
+
+    /// Forgets all values: the next call for a key reads again.
+    pub(crate) async fn clear(&self) {
+        self.0.lock().await.clear();
+    }
 }

@@ -66,6 +66,8 @@ pub struct Settings {
     pub metrics: Option<PathBuf>,
     /// The settings of audits.
     pub audit: AuditSettings,
+    /// The index of the cluster. `None`: all documents are read.
+    pub index: Option<IndexSettings>,
     /// The options of the command line, with their values, that a printed command must repeat.
     pub repeated_options: Vec<String>,
     /// The caller of commands; hints and examples use its syntax.
@@ -83,6 +85,50 @@ pub struct AuditSettings {
     pub accepted: Option<PathBuf>,
     /// Whether findings are sent as events as soon as they are found, in no order, and not kept. A report keeps them anyway.
     pub streams: bool,
+}
+
+/// Where and when an index of the cluster is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexSettings {
+    /// The directory.
+    pub directory: PathBuf,
+    /// A cluster with fewer documents has no index: reading it takes no longer than asking what changed.
+    pub from_documents: u64,
+    /// Whether everything is read, and the index replaced.
+    pub reads_all: bool,
+}
+
+/// The size of a cluster in documents from which on it has an index.
+const INDEXED_FROM: u64 = 20_000;
+
+impl IndexSettings {
+    /// The index of this user, next to the journals. `None`: the user has no home directory.
+    pub fn usual() -> Option<Self> {
+        let user = directories::ProjectDirs::from("", "", "kazoo_numbers_maintenance")?;
+        Some(Self {
+            directory: user.data_dir().join("index"),
+            from_documents: INDEXED_FROM,
+            reads_all: false,
+        })
+    }
+
+    /// An index in this directory, whatever the size of the cluster.
+    pub fn of(directory: PathBuf) -> Self {
+        Self {
+            directory,
+            from_documents: 0,
+            reads_all: false,
+        }
+    }
+
+    /// The same, with everything read, and the index replaced.
+    #[must_use]
+    pub fn read_all(self) -> Self {
+        Self {
+            reads_all: true,
+            ..self
+        }
+    }
 }
 
 /// The use that a run makes of the lock.
@@ -135,6 +181,7 @@ impl Default for Settings {
             report: None,
             metrics: None,
             audit: AuditSettings::default(),
+            index: None,
             repeated_options: Vec::new(),
             frontend: Frontend::default(),
             shows_documents: false,

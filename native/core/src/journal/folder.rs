@@ -221,6 +221,18 @@ impl Folder {
     }
 }
 
+/// Creates a folder that is closed to others, or checks that it is one of this user.
+///
+/// # Errors
+/// It cannot be created, or others may write to it.
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
+    match Folder::make(path, Files::Journals) {
+        Ok(_) => Ok(()),
+        Err(Refused::Io(error)) => Err(error),
+        Err(refused) => Err(io::Error::other(refused.to_string())),
+    }
+}
+
 /// Opens a file that no other user can have written. Returns `None` if it does not exist.
 pub(super) fn open_file(path: &Path) -> Result<Option<File>, Refused> {
     open_at(rustix::fs::CWD, path, OFlags::RDONLY)

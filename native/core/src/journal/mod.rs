@@ -20,10 +20,12 @@ mod writer;
 
 pub(crate) use files::new_run_id;
 pub use files::{Done, Journals, RunSummary};
+pub(crate) use folder::private_folder;
 pub use history::{History, RunState};
 pub(crate) use plans::write_plan_file;
 pub use plans::{Plan, PlanCounts};
 pub use reader::Steps;
 pub use record::{Intent, LosingLeaf, PlanStart, PlannedWrite, Record, RunStart};
 pub(crate) use spool::Spool;
+pub(crate) use writer::is_allowed;
 pub use writer::{Journal, Reserved};

@@ -152,7 +152,7 @@ impl Journal {
 }
 
 /// Whether the process may have a file of this size. The system ends a process that exceeds its limit.
-pub(super) fn is_allowed(bytes: u64) -> io::Result<()> {
+pub(crate) fn is_allowed(bytes: u64) -> io::Result<()> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
     match limit.current {
         Some(most) if bytes > most => Err(ErrorKind::FileTooLarge.into()),

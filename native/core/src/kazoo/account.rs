@@ -3,10 +3,24 @@
 use std::fmt;
 
 use document::DatabaseName;
+use serde::{Deserialize, Serialize};
 
 /// An account id. Kept as 16 bytes, so that upper and lower case are equal.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "[u8; 16]", into = "[u8; 16]")]
 pub struct AccountId(u128);
+
+impl From<[u8; 16]> for AccountId {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+}
+
+impl From<AccountId> for [u8; 16] {
+    fn from(account: AccountId) -> Self {
+        account.0.to_be_bytes()
+    }
+}
 
 impl AccountId {
     /// Parses 32 hexadecimal digits in either case; `None` for anything else.

@@ -24,4 +24,4 @@ pub use normalise::{Converters, Normaliser};
 pub use number::{NumberFacts, UsedBy};
 pub(crate) use number::{has_attachment_stubs, range_after_numbers, range_of_numbers};
 pub use system_config::{DEFAULT_FEATURES_ALLOWED, DOCUMENT as NUMBER_MANAGER, SystemConfig};
-pub use usage::{AppUsage, NumberUse, Usage};
+pub use usage::{App, AppUsage, NumberUse, Usage};

@@ -1,10 +1,12 @@
 //! The fields of a number document that decide about it.
 
+use serde::{Deserialize, Serialize};
+
 use super::AccountId;
 use document::{Document, IdRange, Object, string};
 
 /// The application in `pvt_used_by`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UsedBy {
     /// The document has no `pvt_used_by`.
     Nobody,

@@ -2,13 +2,38 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Normaliser;
 use document::{Document, Object, SortedIdMap, elements, string};
 
 const CALLFLOW: u8 = 1;
 const TRUNKSTORE: u8 = 2;
+
+/// An application that uses numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum App {
+    /// A callflow.
+    Callflow,
+    /// A trunkstore document.
+    Trunkstore,
+}
+
+impl App {
+    fn flag(self) -> u8 {
+        match self {
+            Self::Callflow => CALLFLOW,
+            Self::Trunkstore => TRUNKSTORE,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Callflow => "callflow",
+            Self::Trunkstore => "trunkstore",
+        }
+    }
+}
 
 /// The usage of one number according to one account's documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,18 +108,17 @@ impl AppUsage {
         }
     }
 
-    /// Adds one document of the account; ignores documents that name no numbers. A number counts as written and as normalised,
-    /// because people use both forms.
-    pub fn add(&mut self, document: &Document, normaliser: &Normaliser) {
+    /// The numbers that a document names, as written; none for a document of another kind, or a soft-deleted one.
+    pub fn named_in(document: &Document) -> Vec<(Box<str>, App)> {
+        let mut named = Vec::new();
         if document.get("pvt_deleted") == Some("true") {
-            return;
+            return named;
         }
         match document.get("pvt_type") {
             Some("\"callflow\"") => {
                 let numbers = document.get("numbers").and_then(elements);
-                for number in numbers.into_iter().flatten().filter_map(string) {
-                    self.note(document.id(), &number, CALLFLOW, normaliser);
-                }
+                let numbers = numbers.into_iter().flatten().filter_map(string);
+                named.extend(numbers.map(|number| (number.into(), App::Callflow)));
             }
             Some("\"sys_info\"") => {
                 for server in document.get("servers").map(values).unwrap_or_default() {
@@ -105,13 +129,25 @@ impl AppUsage {
                         continue;
                     }
                     if let Some(Ok(dids)) = server.get("DIDs").map(Object::parse) {
-                        for (number, _) in dids.fields() {
-                            self.note(document.id(), number, TRUNKSTORE, normaliser);
-                        }
+                        let numbers = dids.fields().map(|(number, _)| number);
+                        named.extend(numbers.map(|number| (number.into(), App::Trunkstore)));
                     }
                 }
             }
             _ => {}
+        }
+        named
+    }
+
+    /// Adds one document of the account; ignores documents that name no numbers.
+    pub fn add(&mut self, document: &Document, normaliser: &Normaliser) {
+        self.add_named(document.id(), &Self::named_in(document), normaliser);
+    }
+
+    /// Adds the numbers that the document `id` names. A number counts as written and as normalised, because people use both forms.
+    pub fn add_named(&mut self, id: &str, named: &[(Box<str>, App)], normaliser: &Normaliser) {
+        for (number, app) in named {
+            self.note(id, number, *app, normaliser);
         }
     }
 
@@ -129,14 +165,14 @@ impl AppUsage {
     }
 
     /// Records that the document `id` uses a number.
-    fn note(&mut self, id: &str, number: &str, app: u8, normaliser: &Normaliser) {
-        *self.numbers.entry(number.into()).or_default() |= app;
+    fn note(&mut self, id: &str, number: &str, app: App, normaliser: &Normaliser) {
+        *self.numbers.entry(number.into()).or_default() |= app.flag();
         let normalised = normaliser.normalise(number);
         if let Some(watched) = &self.watched
             && [number, normalised.as_str()].contains(&&**watched)
         {
             let used = NumberUse {
-                application: name_of(app),
+                application: app.name(),
                 id: id.to_owned(),
             };
             // A document can name a number twice.
@@ -145,15 +181,8 @@ impl AppUsage {
             }
         }
         if normalised != number {
-            *self.numbers.entry(normalised.into()).or_default() |= app;
+            *self.numbers.entry(normalised.into()).or_default() |= app.flag();
         }
-    }
-}
-
-fn name_of(app: u8) -> &'static str {
-    match app {
-        CALLFLOW => "callflow",
-        _ => "trunkstore",
     }
 }
 

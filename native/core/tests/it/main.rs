@@ -22,6 +22,7 @@ mod field_cases;
 mod history;
 mod host;
 mod hostile_input;
+mod index;
 mod interrupted;
 mod journal;
 mod lock;

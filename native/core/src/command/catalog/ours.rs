@@ -37,6 +37,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     )
     .of(Origin::Ours)
     .main()
+    .indexed()
     .journals(Journaling::Prunes),
     CommandSpec::new(
         FAMILY,
@@ -49,6 +50,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         },
     )
     .of(Origin::Ours)
+    .indexed()
     .journals(Journaling::Prunes),
     CommandSpec::new(
         FAMILY,
@@ -60,6 +62,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .deletes()
     .exclusive()
     .reconciles_services()
+    .indexed()
     .of(Origin::Ours)
     .main()
     .group(Group::Repair),
@@ -78,6 +81,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .deletes()
     .exclusive()
     .reconciles_services()
+    .indexed()
     .of(Origin::Ours)
     .group(Group::Repair),
     CommandSpec::new(

@@ -42,8 +42,13 @@ pub(in crate::commands) async fn find_drift(
         audit,
         unread_accounts,
         sources_of_wrong,
+        used_index,
         ..
     } = audit_covered(run, &coverage, filter).await?;
+    if used_index {
+        // Writes are decided from documents that this run read.
+        run.usages.clear().await;
+    }
     let accounts: BTreeSet<AccountId> = match coverage.only_accounts() {
         Some(_) => run.all_accounts().await?.into_iter().collect(),
         None => coverage.accounts.iter().copied().collect(),

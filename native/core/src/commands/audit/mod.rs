@@ -73,6 +73,8 @@ struct Covered {
     unread_accounts: BTreeSet<AccountId>,
     /// The wrong copies of which a number database assigns the number to their account, with that database.
     sources_of_wrong: WrongSources,
+    /// Whether facts came from the index.
+    used_index: bool,
 }
 
 /// By account and number: a number database.
@@ -85,14 +87,19 @@ async fn audit_covered(
     filter: Filter,
 ) -> Result<Covered, Error> {
     let results = Arc::new(AuditResults::new(run, filter));
-    let accounts = read_accounts::read(run, coverage).await?;
+    let index = coverage.open_index(run).await?;
+    let accounts = read_accounts::read(run, coverage, &index).await?;
     let context = Arc::new(read_numbers::AuditContext {
         coverage: coverage.clone(),
         snapshot: accounts.snapshot,
         unread_accounts: accounts.unread,
         results: results.clone(),
+        index,
     });
     let unread_databases = read_numbers::read(run, &context).await?;
+    if let Some(index) = &context.index {
+        index.finish().await;
+    }
     recheck::recheck(run, &results).await?;
     contested::add_claims(run, &context).await?;
     let mut looked_at = NumberSet::default();
@@ -138,6 +145,7 @@ async fn audit_covered(
         account_names: accounts.names,
         unread_accounts: context.unread_accounts.clone(),
         sources_of_wrong: context.snapshot.sources_of_wrong(),
+        used_index: context.index.as_ref().is_some_and(|index| index.was_used()),
     })
 }
 

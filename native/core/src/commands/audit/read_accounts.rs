@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::coverage::Coverage;
 use super::snapshot::{AccountSnapshot, SnapshotEntry, WRONG_USED_BY, owner_flag};
-use crate::engine::Run;
-use crate::kazoo::{AccountId, AppUsage, NumberFacts, UsedBy};
+use crate::engine::{ClusterIndex, Run};
+use crate::index::{DocumentFacts, IndexedNumber, facts_of};
+use crate::kazoo::{AccountId, AppUsage, UsedBy};
 use crate::plan::{Owner, is_used_by_wrong};
 use crate::repair::usage_of;
 use couchdb::Error;
-use document::{Digest, Document, IdRange};
+use document::{Digest, Document};
 
 /// The scanned account databases.
 pub(super) struct ScannedAccounts {
@@ -36,14 +37,15 @@ struct ScannedAccount {
 pub(super) async fn read(
     run: &Arc<Run>,
     coverage: &Arc<Coverage>,
+    index: &Option<Arc<ClusterIndex>>,
 ) -> Result<ScannedAccounts, Error> {
     let all = run
         .each(coverage.accounts.clone(), |run, account| {
-            let coverage = coverage.clone();
+            let (coverage, index) = (coverage.clone(), index.clone());
             async move {
                 let read = match coverage.only_numbers() {
                     Some(numbers) => read_numbers(&run, account, &numbers, &coverage).await,
-                    None => read_all(&run, account, &coverage).await,
+                    None => read_all(&run, account, &coverage, index.as_deref()).await,
                 };
                 let scanned = run.or_failed(&account.database(), read)?;
                 Ok((account, scanned))
@@ -77,19 +79,19 @@ pub(super) async fn read(
 
 /// A live number until the account's usage is known.
 struct PendingCopy {
-    id: String,
+    id: Box<str>,
     digest: Digest,
     used_by: UsedBy,
     flags: u16,
 }
 
 impl PendingCopy {
-    fn of(account: AccountId, document: &Document, facts: &NumberFacts) -> Self {
+    fn of(account: AccountId, number: IndexedNumber) -> Self {
         Self {
-            id: document.id().to_owned(),
-            digest: document.digest(),
-            used_by: facts.used_by,
-            flags: owner_flag(Owner::of(account, facts)),
+            digest: number.digest,
+            used_by: number.facts.used_by,
+            flags: owner_flag(Owner::of(account, &number.facts)),
+            id: number.id,
         }
     }
 
@@ -103,46 +105,44 @@ impl PendingCopy {
     }
 }
 
-/// Scans an account's database for its numbers and for the documents that use numbers.
+/// Reads an account's numbers, and what uses numbers.
 async fn read_all(
     run: &Run,
     account: AccountId,
     coverage: &Coverage,
+    index: Option<&ClusterIndex>,
 ) -> Result<ScannedAccount, Error> {
     let normaliser = run.normaliser().await?;
-    let database = account.database();
     let mut usage = AppUsage::default();
     let mut waiting = Vec::new();
-    let mut conflicted = Vec::new();
-    let id = account.to_string();
-    let mut name = None;
-    let mut scan = run.scan(&database, IdRange::all()).await?;
+    let mut scanned = ScannedAccount::default();
+    let mut scan = run.scan_facts(index, &account.database()).await?;
     while let Some(page) = scan.next().await? {
-        for document in &page {
-            let facts = NumberFacts::of(document);
-            if facts.is_number && facts.has_conflicts && coverage.may_cover(document.id()) {
-                conflicted.push(document.id().to_owned());
-            }
-            if !facts.is_live_number() {
-                usage.add(document, &normaliser);
-                if document.id() == id {
-                    name = name_of(document);
+        for facts in page {
+            match facts {
+                DocumentFacts::Number(number) => {
+                    if !coverage.may_cover(&number.id) {
+                        continue;
+                    }
+                    if number.facts.has_conflicts {
+                        scanned.conflicted.push(number.id.to_string());
+                    }
+                    if number.facts.is_live_number() {
+                        waiting.push(PendingCopy::of(account, number));
+                    }
                 }
-            } else if !is_design(document.id()) && coverage.may_cover(document.id()) {
-                waiting.push(PendingCopy::of(account, document, &facts));
+                DocumentFacts::Uses { id, uses } => usage.add_named(&id, &uses, &normaliser),
+                DocumentFacts::Account { id, name, uses } => {
+                    scanned.name = name.map(Into::into);
+                    usage.add_named(&id, &uses, &normaliser);
+                }
             }
         }
     }
-    let entries = waiting
-        .into_iter()
-        .map(|one| one.entry(account, &usage))
-        .collect();
+    let waiting = waiting.into_iter();
+    scanned.entries = waiting.map(|one| one.entry(account, &usage)).collect();
     run.usages.set(account, usage.packed()).await;
-    Ok(ScannedAccount {
-        entries,
-        conflicted,
-        name,
-    })
+    Ok(scanned)
 }
 
 /// Reads some numbers of an account. The usage is read only if the account has one of them.
@@ -165,13 +165,15 @@ async fn read_numbers(
     };
     for document in found.flatten() {
         coverage.keep(&database, &document);
-        let facts = NumberFacts::of(&document);
-        if facts.is_number && facts.has_conflicts {
-            scanned.conflicted.push(document.id().to_owned());
+        let Some(DocumentFacts::Number(number)) = facts_of(&database, document) else {
+            continue;
+        };
+        if number.facts.has_conflicts {
+            scanned.conflicted.push(number.id.to_string());
         }
-        if facts.is_live_number() {
+        if number.facts.is_live_number() {
             let usage = usage_of(run, account).await?;
-            let entry = PendingCopy::of(account, &document, &facts).entry(account, &usage);
+            let entry = PendingCopy::of(account, number).entry(account, &usage);
             scanned.entries.push(entry);
         }
     }
@@ -181,9 +183,4 @@ async fn read_numbers(
 /// The name of an account, from its own document.
 fn name_of(document: &Document) -> Option<String> {
     document.string("name").map(Into::into)
-}
-
-/// Whether a document is a design document and so not a number.
-pub(super) fn is_design(id: &str) -> bool {
-    id.starts_with("_design/")
 }

@@ -5,18 +5,15 @@ use std::sync::Arc;
 
 use super::coverage::Coverage;
 use super::number_set::NumberSet;
-use super::read_accounts::is_design;
 use super::results::{AuditResults, Recheck, count};
 use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
-use crate::engine::{Duplicate, Run};
-use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts, UsedBy};
-use crate::plan::{
-    Drift, Source, has_used_by, is_migrated, is_used_by_wrong, source_in_number_database,
-};
+use crate::engine::{ClusterIndex, Duplicate, Run};
+use crate::index::{DocumentFacts, IndexedNumber, facts_of};
+use crate::kazoo::{AccountId, DatabaseName, KazooDatabase};
+use crate::plan::{Drift, Source, is_used_by_wrong, source_in_number_database};
 use crate::repair::usage_of;
 use crate::report::Finding;
 use couchdb::Error;
-use document::{Digest, Document, IdRange};
 
 /// The state of an audit while number databases are read.
 pub(super) struct AuditContext {
@@ -24,14 +21,13 @@ pub(super) struct AuditContext {
     pub(super) snapshot: AccountSnapshot,
     pub(super) unread_accounts: BTreeSet<AccountId>,
     pub(super) results: Arc<AuditResults>,
+    pub(super) index: Option<Arc<ClusterIndex>>,
 }
 
 /// An assigned number of a number database.
 struct AssignedNumber {
-    document: Document,
     account: AccountId,
-    digest: Digest,
-    used_by: UsedBy,
+    number: IndexedNumber,
     /// Whether the audit covers the number. If not, it only counts for contested numbers.
     is_covered: bool,
 }
@@ -60,13 +56,14 @@ impl AuditContext {
     async fn scan(&self, run: &Run, database: &DatabaseName) -> Result<(), Error> {
         if let Some(numbers) = self.coverage.only_numbers() {
             let found = run.present(database, &numbers).await?;
-            let found: Vec<Document> = found.into_iter().flatten().collect();
-            for document in &found {
-                self.coverage.keep(database, document);
+            let mut facts = Vec::new();
+            for document in found.into_iter().flatten() {
+                self.coverage.keep(database, &document);
+                facts.extend(facts_of(database, document));
             }
-            return self.scan_page(run, database, found).await;
+            return self.scan_page(run, database, facts).await;
         }
-        let mut scan = run.scan(database, IdRange::all()).await?;
+        let mut scan = run.scan_facts(self.index.as_deref(), database).await?;
         while let Some(page) = scan.next().await? {
             self.scan_page(run, database, page).await?;
         }
@@ -77,22 +74,20 @@ impl AuditContext {
         &self,
         run: &Run,
         database: &DatabaseName,
-        page: Vec<Document>,
+        page: Vec<DocumentFacts>,
     ) -> Result<(), Error> {
         let mut looked_at = NumberSet::default();
         let mut assigned = Vec::new();
-        for document in page {
-            if is_design(document.id()) {
+        for facts in page {
+            let DocumentFacts::Number(number) = facts else {
                 continue;
+            };
+            let assigned_to = number.facts.assigned_to;
+            let is_covered = self.coverage.covers(database, &number.id, assigned_to);
+            if is_covered && number.facts.is_live_number() {
+                looked_at.insert(&number.id);
             }
-            let facts = NumberFacts::of(&document);
-            let is_covered = self
-                .coverage
-                .covers(database, document.id(), facts.assigned_to);
-            if is_covered && facts.is_live_number() {
-                looked_at.insert(document.id());
-            }
-            assigned.extend(self.classify(database, document, &facts, is_covered));
+            assigned.extend(self.classify(database, number, is_covered));
         }
         self.results.add_looked_at(&looked_at);
         self.check(run, database, assigned).await?;
@@ -104,11 +99,10 @@ impl AuditContext {
     fn classify(
         &self,
         database: &DatabaseName,
-        document: Document,
-        facts: &NumberFacts,
+        number: IndexedNumber,
         is_covered: bool,
     ) -> Option<AssignedNumber> {
-        let id = document.id();
+        let (id, facts) = (&*number.id, &number.facts);
         let source = source_in_number_database(database, id, facts);
         if database.holds(id) {
             let state = match source {
@@ -130,17 +124,15 @@ impl AuditContext {
             Source::Assigned(account) if is_covered || database.is_unprefixed() => {
                 return Some(AssignedNumber {
                     account,
-                    digest: document.digest(),
-                    used_by: facts.used_by,
+                    number,
                     is_covered,
-                    document,
                 });
             }
             _ if !is_covered => {}
             Source::Misfiled => {
                 self.add_finding(Drift::Misfiled, database, id, facts.assigned_to);
             }
-            Source::Unassigned if has_used_by(&document) && is_migrated(database, &document) => {
+            Source::Unassigned if number.is_unassigned_but_used => {
                 self.add_finding(Drift::UnassignedButUsed, database, id, None);
             }
             Source::OddlyAssigned => {
@@ -203,12 +195,12 @@ impl AuditContext {
         } else {
             let ids: Vec<(AccountId, &str)> = assigned
                 .iter()
-                .map(|one| (one.account, one.document.id()))
+                .map(|one| (one.account, &*one.number.id))
                 .collect();
             let covered: HashSet<&str> = assigned
                 .iter()
                 .filter(|one| one.is_covered)
-                .map(|one| one.document.id())
+                .map(|one| &*one.number.id)
                 .collect();
             let duplicates = run.duplicates(database, &ids).await?;
             for duplicate in duplicates.iter().filter(|one| one.account != one.holder) {
@@ -221,7 +213,7 @@ impl AuditContext {
             run.warn_shadowed(database, &relevant).await
         };
         for one in assigned.into_iter().filter(|one| one.is_covered) {
-            let counts = !shadowed.contains(one.document.id());
+            let counts = !shadowed.contains(&*one.number.id);
             if counts {
                 count(&self.results.assigned);
             }
@@ -240,7 +232,7 @@ impl AuditContext {
     ) -> Result<(), Error> {
         let account = one.account;
         if self.unread_accounts.contains(&account) {
-            self.results.add_unchecked([one.document.id()]);
+            self.results.add_unchecked([&*one.number.id]);
             return Ok(());
         }
         if self.coverage.accounts.binary_search(&account).is_err() {
@@ -248,7 +240,7 @@ impl AuditContext {
                 self.results.add(Finding {
                     kind: Drift::AccountMissing,
                     database: account.database(),
-                    number: one.document.id().to_owned(),
+                    number: one.number.id.to_string(),
                     account: Some(account),
                     number_database: Some(database.clone()),
                     fields: Vec::new(),
@@ -261,27 +253,33 @@ impl AuditContext {
             Ok(usage) => usage,
             Err(error) => {
                 run.database_failed(&account.database(), error)?;
-                self.results.add_unchecked([one.document.id()]);
+                self.results.add_unchecked([&*one.number.id]);
                 return Ok(());
             }
         };
-        if is_used_by_wrong(one.used_by, usage.of(one.document.id())) {
+        if is_used_by_wrong(one.number.facts.used_by, usage.of(&one.number.id)) {
             let kind = Drift::WrongUsedByInNumberDatabase;
-            self.add_finding(kind, database, one.document.id(), Some(account));
+            self.add_finding(kind, database, &one.number.id, Some(account));
         }
         if !counts {
             return Ok(());
         }
-        let known = self.snapshot.digest_of(account, one.document.id());
-        if known == Some(one.digest) {
+        let IndexedNumber {
+            id,
+            digest,
+            document,
+            ..
+        } = one.number;
+        let known = self.snapshot.digest_of(account, &id);
+        if known == Some(digest) {
             count(&self.results.in_sync);
         } else {
             self.results.add_recheck(
                 account,
                 Recheck {
-                    id: one.document.id().to_owned(),
+                    id: id.into(),
                     from: database.clone(),
-                    source: run.budget.keep(one.document).ok(),
+                    source: document.and_then(|document| run.budget.keep(document).ok()),
                     known,
                 },
             );

@@ -130,7 +130,7 @@ impl<'a> PageWriter<'a> {
                 page.out.push_str(&offset.to_string());
                 if options.update_seq {
                     page.out.push_str(",\"update_seq\":");
-                    sequence(counters.update_seq).write(&mut page.out);
+                    sequence(page.db, counters.update_seq).write(&mut page.out);
                 }
                 page.out.push_str(",\"rows\":[");
                 let (rows, last) = page.rows(&range)?;

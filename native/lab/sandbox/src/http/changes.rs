@@ -1,6 +1,6 @@
 //! `_changes`: the changes after a sequence, and waiting for changes.
 
-use super::databases::sequence;
+use super::databases::{number_in_sequence, sequence};
 use super::{App, HttpAnswer, Request, view};
 use crate::find::Selector;
 use crate::json::{self, Json, write_string};
@@ -123,7 +123,7 @@ pub(super) fn changes(
     if rows.is_empty() && !waiting.left().is_zero() {
         return Ok(None);
     }
-    let last = sequence(last).to_text();
+    let last = sequence(db.number, last).to_text();
     Ok(Some(HttpAnswer::text(
         200,
         format!(
@@ -168,12 +168,9 @@ fn read_options(
     let since = match request.query("since") {
         None => 0,
         Some("now") => now,
-        Some(text) => {
-            let number = text.trim_matches('"').split('-').next().unwrap_or_default();
-            number.parse().map_err(|_| {
-                RequestError::bad_request("Malformed sequence supplied in 'since' parameter.")
-            })?
-        }
+        Some(text) => number_in_sequence(db.number, text.trim_matches('"')).ok_or_else(|| {
+            RequestError::bad_request("Malformed sequence supplied in 'since' parameter.")
+        })?,
     };
     let limit = match request.query("limit") {
         None => usize::MAX,
@@ -325,7 +322,7 @@ fn row(
     record: &DocRecord,
 ) -> Result<String, RequestError> {
     let mut out = String::from("{\"seq\":");
-    sequence(seq).write(&mut out);
+    sequence(db.number, seq).write(&mut out);
     out.push_str(",\"id\":");
     write_string(&mut out, id);
     let revs = if options.all_leaves {

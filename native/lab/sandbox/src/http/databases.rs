@@ -121,8 +121,20 @@ fn delete(
     Ok(HttpAnswer::ok(200))
 }
 
-pub(super) fn sequence(seq: u64) -> Json {
-    Json::String(format!("{seq}-sandbox"))
+/// A sequence of a database. As in CouchDB, its text names the database, not only the number.
+pub(super) fn sequence(db: u64, seq: u64) -> Json {
+    Json::String(format!("{seq}-sandbox{db}"))
+}
+
+/// The number of a sequence in this database. CouchDB starts again at 0 after a sequence of another database. `None`: not a sequence.
+pub(super) fn number_in_sequence(db: u64, text: &str) -> Option<u64> {
+    let (number, of) = match text.split_once('-') {
+        Some((number, of)) => (number, Some(of)),
+        None => (text, None),
+    };
+    let number = number.parse().ok()?;
+    let is_of_another = of.is_some_and(|of| of != format!("sandbox{db}"));
+    Some(if is_of_another { 0 } else { number })
 }
 
 fn info(reader: &Reader, db: &Database) -> Result<Json, StoreError> {
@@ -141,8 +153,8 @@ fn info(reader: &Reader, db: &Database) -> Result<Json, StoreError> {
     Ok(Json::object([
         ("instance_start_time", Json::String(db.created.to_string())),
         ("db_name", Json::str(db.name.as_str())),
-        ("purge_seq", sequence(counters.purge_seq)),
-        ("update_seq", sequence(counters.update_seq)),
+        ("purge_seq", sequence(db.number, counters.purge_seq)),
+        ("update_seq", sequence(db.number, counters.update_seq)),
         ("sizes", sizes),
         ("props", Json::object([])),
         ("doc_del_count", Json::int(counters.deleted)),

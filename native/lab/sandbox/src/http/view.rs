@@ -184,7 +184,7 @@ impl ViewQuery<'_> {
         let mut out = format!("{{\"total_rows\":{},\"offset\":{offset}", rows.len());
         if options.update_seq {
             out.push_str(",\"update_seq\":");
-            sequence(index.update_seq()).write(&mut out);
+            sequence(self.db.number, index.update_seq()).write(&mut out);
         }
         out.push_str(",\"rows\":[");
         let wanted = spans

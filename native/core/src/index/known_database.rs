@@ -1,0 +1,254 @@
+//! The known facts about one database.
+
+use std::collections::{BTreeMap, HashSet};
+
+use couchdb::DatabaseState;
+use document::{DatabaseName, Document, Revision};
+use serde::{Deserialize, Serialize};
+
+use super::entry::{DocumentFacts, Entry, short_key};
+
+/// The changes that are remembered, to see later whether the database still has them.
+const WITNESSES: usize = 8;
+
+/// The documents of a database as of a sequence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownDatabase {
+    /// The sequence of which the facts are.
+    update_seq: String,
+    /// The size of the documents at that sequence, if a server has said it.
+    external_size: Option<u64>,
+    purge_seq: String,
+    instance_start_time: String,
+    /// The time of the last complete read, in seconds since 1970.
+    read_at: u64,
+    /// The last changes. A database that was replaced by an older copy has had other ones.
+    witnesses: Vec<(String, Revision)>,
+    entries: BTreeMap<Box<str>, Entry>,
+    /// The other documents, which only count, by their short keys.
+    others: HashSet<u64>,
+}
+
+impl KnownDatabase {
+    /// A database without documents, as of a state that was read before its documents are.
+    pub(crate) fn begin(state: &DatabaseState, read_at: u64) -> Self {
+        Self {
+            update_seq: state.update_seq.clone(),
+            external_size: Some(state.external_size),
+            purge_seq: state.purge_seq.clone(),
+            instance_start_time: state.instance_start_time.clone(),
+            read_at,
+            witnesses: Vec::new(),
+            entries: BTreeMap::new(),
+            others: HashSet::new(),
+        }
+    }
+
+    /// Whether states of this server can be compared at all: before CouchDB 3.3 a database that was deleted and created again cannot
+    /// be distinguished from the first.
+    pub(crate) fn is_possible(state: &DatabaseState) -> bool {
+        !matches!(state.instance_start_time.as_str(), "" | "0")
+    }
+
+    /// Whether the database may have continued from here to this state: it was neither created again nor purged.
+    pub(crate) fn may_continue_to(&self, state: &DatabaseState) -> bool {
+        self.instance_start_time == state.instance_start_time && self.purge_seq == state.purge_seq
+    }
+
+    /// Whether the sequence is the same. A database that was replaced by an older copy can reach it again by other changes.
+    pub(crate) fn is_at(&self, state: &DatabaseState) -> bool {
+        self.update_seq == state.update_seq
+    }
+
+    /// Whether the counts of a state at the same sequence are those of the index.
+    pub(crate) fn agrees_with(&self, state: &DatabaseState) -> bool {
+        self.documents() == state.documents
+    }
+
+    /// Whether the size of the documents was the same at this sequence.
+    pub(crate) fn has_size_of(&self, state: &DatabaseState) -> bool {
+        self.external_size == Some(state.external_size)
+    }
+
+    /// Takes in the size at the same sequence.
+    pub(crate) fn set_size(&mut self, state: &DatabaseState) {
+        self.external_size = Some(state.external_size);
+    }
+
+    /// Whether a sequence, which followed this one, is smaller: the database was replaced by an older copy.
+    pub(crate) fn is_after(&self, seq: &str) -> bool {
+        number_of(&self.update_seq) > number_of(seq)
+    }
+
+    /// The number of documents, design documents included, as a server counts them.
+    pub(crate) fn documents(&self) -> u64 {
+        (self.entries.len() + self.others.len()) as u64
+    }
+
+    pub(crate) fn update_seq(&self) -> &str {
+        &self.update_seq
+    }
+
+    pub(crate) fn read_at(&self) -> u64 {
+        self.read_at
+    }
+
+    pub(crate) fn witnesses(&self) -> &[(String, Revision)] {
+        &self.witnesses
+    }
+
+    /// Takes in the state of a document. `document`: `None` if it was deleted.
+    pub(crate) fn apply(&mut self, database: &DatabaseName, id: &str, document: Option<&Document>) {
+        self.entries.remove(id);
+        self.others.remove(&short_key(id));
+        match document.map(|document| Entry::of(database, document)) {
+            None => {}
+            Some(Entry::Other) => {
+                self.others.insert(short_key(id));
+            }
+            Some(entry) => {
+                self.entries.insert(id.into(), entry);
+            }
+        }
+    }
+
+    /// Ends a series of changes: the facts are of this sequence now. `last`: the last changes of the series, newest last.
+    pub(crate) fn advance(&mut self, update_seq: String, last: Vec<(String, Revision)>) {
+        if self.update_seq != update_seq {
+            self.external_size = None;
+        }
+        self.update_seq = update_seq;
+        self.witnesses.extend(last);
+        let surplus = self.witnesses.len().saturating_sub(WITNESSES);
+        self.witnesses.drain(..surplus);
+    }
+
+    /// The facts about the documents that rules need, by id.
+    pub(crate) fn into_facts(self) -> impl Iterator<Item = DocumentFacts> {
+        let entries = self.entries.into_iter();
+        entries.filter_map(|(id, entry)| entry.facts(id, None))
+    }
+
+    /// The revisions of number documents at these places in the order of their ids.
+    pub(crate) fn revisions_at(&self, places: &[usize]) -> Vec<(String, Revision)> {
+        let numbers = self.entries.iter().filter_map(|(id, entry)| match entry {
+            Entry::Number(number) => Some((id, number.rev.as_ref()?)),
+            _ => None,
+        });
+        let numbers: Vec<_> = numbers.collect();
+        let of = |place: &usize| numbers.get(place % numbers.len().max(1));
+        places
+            .iter()
+            .filter_map(of)
+            .map(|(id, rev)| (id.to_string(), (*rev).clone()))
+            .collect()
+    }
+}
+
+/// The facts about a document that was just read; `None` if no rule needs it.
+pub(crate) fn facts_of(database: &DatabaseName, document: Document) -> Option<DocumentFacts> {
+    Entry::of(database, &document).facts(document.id().into(), Some(document))
+}
+
+/// The number at the begin of a sequence; it grows with each change.
+fn number_of(seq: &str) -> u64 {
+    let digits = seq.split('-').next().unwrap_or_default();
+    digits.parse().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(name: &str) -> DatabaseName {
+        DatabaseName::new(name).unwrap()
+    }
+
+    fn state(seq: &str) -> DatabaseState {
+        DatabaseState {
+            update_seq: seq.to_owned(),
+            purge_seq: "0-a".to_owned(),
+            instance_start_time: "17".to_owned(),
+            documents: 0,
+            external_size: 0,
+        }
+    }
+
+    fn document(id: &str, rev: &str, text: &str) -> Document {
+        Document::read(id, Revision::parse(rev), text.to_owned().into()).unwrap()
+    }
+
+    #[test]
+    fn packed_database_is_small_and_reads_back() {
+        let numbers = database("numbers/+1415");
+        let mut known = KnownDatabase::begin(&state("1000-abc"), 7);
+        for index in 0..1000 {
+            let id = format!("+1415555{index:04}");
+            let document = document(
+                &id,
+                &format!("3-{index:032x}"),
+                &format!(
+                    r#"{{"_id":"{id}","pvt_type":"number","pvt_assigned_to":"4b87ccf02d8846f06c3b1f0e04e76bfd","pvt_used_by":"callflow"}}"#
+                ),
+            );
+            known.apply(&numbers, &id, Some(&document));
+        }
+        let packed = postcard::to_stdvec(&known).unwrap();
+        assert!(packed.len() < 100 * 1000, "{}", packed.len());
+        assert_eq!(postcard::from_bytes(&packed), Ok(known));
+    }
+
+    #[test]
+    fn changes_are_counted_as_a_server_counts() {
+        let account = database("account/4b/87/ccf02d8846f06c3b1f0e04e76bfd");
+        let mut known = KnownDatabase::begin(&state("1-a"), 7);
+        let mut apply = |id: &str, text: Option<&str>| {
+            let read = text.map(|text| document(id, "1-a", text));
+            known.apply(&account, id, read.as_ref());
+            (known.entries.len(), known.others.len())
+        };
+        assert_eq!(
+            apply("+14155550100", Some(r#"{"_id":"+14155550100"}"#)),
+            (1, 0)
+        );
+        assert_eq!(apply("a", Some(r#"{"pvt_type":"device"}"#)), (1, 1));
+        let callflow = r#"{"pvt_type":"callflow","numbers":["+14155550100"]}"#;
+        assert_eq!(apply("a", Some(callflow)), (2, 0));
+        assert_eq!(apply("a", Some(r#"{"pvt_type":"callflow"}"#)), (1, 1));
+        assert_eq!(apply("a", None), (1, 0));
+        assert_eq!(apply("never", None), (1, 0));
+        assert_eq!(apply("+14155550100", None), (0, 0));
+    }
+
+    #[test]
+    fn replaced_database_does_not_continue() {
+        let mut known = KnownDatabase::begin(&state("10-a"), 7);
+        assert!(known.may_continue_to(&state("10-b")));
+        assert!(known.may_continue_to(&state("9-b")));
+        assert!(known.is_after("9-b") && !known.is_after("10-b"));
+        let other_size = DatabaseState {
+            external_size: 1,
+            ..state("10-a")
+        };
+        assert!(known.has_size_of(&state("10-a")) && !known.has_size_of(&other_size));
+        let other = DatabaseState {
+            instance_start_time: "18".to_owned(),
+            ..state("11-b")
+        };
+        assert!(!known.may_continue_to(&other));
+        let purged = DatabaseState {
+            purge_seq: "1-a".to_owned(),
+            ..state("11-b")
+        };
+        assert!(!known.may_continue_to(&purged));
+        let change = |n: usize| (n.to_string(), Revision::parse("1-a"));
+        known.advance("12-a".to_owned(), (0..5).map(change).collect());
+        known.advance("20-a".to_owned(), (5..10).map(change).collect());
+        let ids: Vec<_> = known
+            .witnesses()
+            .iter()
+            .map(|(id, _)| id.as_str())
+            .collect();
+        assert_eq!(ids, ["2", "3", "4", "5", "6", "7", "8", "9"]);
+    }
+}

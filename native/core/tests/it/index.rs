@@ -1,0 +1,485 @@
+//! Commands with an index find and leave what they find and leave without one, whatever happened to the cluster between them.
+//!
+//! `KAZOO_NUMBERS_CASES` sets the number of cases, `KAZOO_NUMBERS_SEED` the seed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use exact_json::{Value, json};
+use kazoo_numbers::command::Argument;
+use kazoo_numbers::couchdb::{
+    Client, HttpSettings, Method, Operation, Request, ServerUrl, Transport,
+};
+use kazoo_numbers::report::{Audit, Event};
+use kazoo_numbers::run::{IndexSettings, MaxDelete, Settings};
+use kazoo_numbers_generator::{
+    Cluster, ClusterServer, Database, Document, Options, Revisions, generate,
+};
+use kazoo_numbers_model as model;
+use kazoo_numbers_sandbox::SandboxConfig;
+use kazoo_numbers_testkit::cases::{self, Fixture};
+use kazoo_numbers_testkit::command::{CommandRun, call_with, clusters, settings, unix_seconds};
+use kazoo_numbers_testkit::local::{LocalTestServer, URL};
+use kazoo_numbers_testkit::server::{TestServer, external_url};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use tempfile::TempDir;
+
+/// The embedded server in this process, or the one at `COUCHDB_URL`.
+struct Server {
+    url: String,
+    transport: Option<Arc<dyn Transport>>,
+    clusters: ClusterServer,
+    client: Client,
+    real: Option<TestServer>,
+}
+
+impl Fixture for Server {
+    async fn begin() -> Self {
+        let (url, transport, real) = if external_url().is_some() {
+            let real = TestServer::start().await;
+            (real.url.clone(), None, Some(real))
+        } else {
+            let local = LocalTestServer::start();
+            (URL.to_owned(), Some(local.transport), None)
+        };
+        Self::at(url, transport, real)
+    }
+
+    async fn end(self) {
+        if let Some(real) = self.real {
+            real.end().await;
+        }
+    }
+}
+
+impl Server {
+    fn at(url: String, transport: Option<Arc<dyn Transport>>, real: Option<TestServer>) -> Self {
+        let clusters = match &transport {
+            Some(transport) => ClusterServer::over(&url, transport.clone()),
+            None => ClusterServer::at(&url),
+        };
+        let settings = HttpSettings {
+            transport: transport.clone(),
+            ..HttpSettings::default()
+        };
+        Self {
+            clusters: clusters.unwrap(),
+            client: Client::new(ServerUrl::parse(&url).unwrap(), &settings, Arc::default())
+                .unwrap(),
+            url,
+            transport,
+            real,
+        }
+    }
+
+    async fn read(&self) -> (Cluster, Revisions) {
+        self.clusters.read().await.unwrap()
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) {
+        let request = Request::write(Operation::CONNECT, method, path);
+        let request = match body {
+            Some(body) => request.body(body.to_string()),
+            None => request,
+        };
+        let response = self.client.send(&request).await.unwrap();
+        assert!(response.status.is_success(), "{path}: {response:?}");
+    }
+
+    async fn run(&self, function: &str, parts: &[String], index: Option<&Path>) -> CommandRun {
+        let mut settings = Settings {
+            index: index.map(|directory| IndexSettings::of(directory.to_owned())),
+            // Random clusters are small, and most of their copies can be wrong.
+            max_delete: Some(MaxDelete::Off),
+            ..settings()
+        };
+        settings.http.transport.clone_from(&self.transport);
+        let arguments = match parts {
+            [] => Vec::new(),
+            parts => vec![Argument::List(parts.to_vec())],
+        };
+        call_with(&self.url, function, &arguments, settings).await
+    }
+
+    async fn audit(&self, parts: &[String], index: Option<&Path>) -> (Audit, u64) {
+        let ran = self.run("audit", parts, index).await;
+        let audit = ran.events.iter().find_map(|event| match event {
+            Event::Audit(audit) => Some(&**audit),
+            _ => None,
+        });
+        let audit = Audit {
+            taken_at: 0,
+            history: Vec::new(),
+            ..audit.unwrap_or_else(|| panic!("{:#?}", ran.lines)).clone()
+        };
+        (audit, ran.finished.unwrap().summary.documents_read)
+    }
+}
+
+fn path(database: &str, end: &str) -> String {
+    let escaped = database.replace('/', "%2F").replace('+', "%2B");
+    format!("/{escaped}{end}")
+}
+
+/// An event in a cluster between two commands.
+#[derive(Clone, Debug)]
+enum Happening {
+    /// Other writers change documents.
+    Edits(Vec<Edit>),
+    /// A database is deleted, and created again with documents of the other cluster.
+    Recreated(Index),
+    /// A database is deleted.
+    Deleted(Index),
+    /// A document is purged.
+    Purged(Index, Index),
+    /// A command of this library writes, with the index.
+    Repair,
+}
+
+/// A change of one document.
+#[derive(Clone, Debug)]
+struct Edit {
+    database: Index,
+    document: Index,
+    change: EditChange,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum EditChange {
+    /// The document of the other cluster, or its deletion.
+    Other,
+    /// The document of another database that has the id.
+    Copy,
+    Deletion,
+    /// Another field changes, so its copy differs.
+    Field,
+    /// A second leaf.
+    Conflict,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let change = prop_oneof![
+        3 => Just(EditChange::Other),
+        2 => Just(EditChange::Copy),
+        1 => Just(EditChange::Deletion),
+        2 => Just(EditChange::Field),
+        1 => Just(EditChange::Conflict),
+    ];
+    let made = |(database, document, change)| Edit {
+        database,
+        document,
+        change,
+    };
+    (any::<Index>(), any::<Index>(), change).prop_map(made)
+}
+
+fn events() -> impl Strategy<Value = Vec<Happening>> {
+    let event = prop_oneof![
+        6 => prop::collection::vec(edit(), 0..8).prop_map(Happening::Edits),
+        1 => any::<Index>().prop_map(Happening::Recreated),
+        1 => any::<Index>().prop_map(Happening::Deleted),
+        1 => (any::<Index>(), any::<Index>()).prop_map(|(database, document)| Happening::Purged(database, document)),
+        1 => Just(Happening::Repair),
+    ];
+    prop::collection::vec(event, 1..5)
+}
+
+/// A cluster, another with which it is mixed, and what happens.
+type Case = (Cluster, Cluster, Vec<Happening>);
+
+fn cases() -> impl Strategy<Value = Case> {
+    (clusters(), clusters(), events())
+}
+
+/// The documents that an edit writes, by database; each is `None` if it is deleted.
+fn written(
+    now: &Cluster,
+    other: &Cluster,
+    edit: &Edit,
+) -> Option<(String, String, Option<Document>)> {
+    let names: Vec<&String> = now.databases.keys().collect();
+    let name = *edit.database.get(non_empty(&names)?);
+    let here = now.databases.get(name)?;
+    let there = other.databases.get(name);
+    let ids = here.documents.keys();
+    let ids = ids.chain(there.into_iter().flat_map(|there| there.documents.keys()));
+    let ids: BTreeSet<&String> = ids.filter(|id| !id.starts_with("_design/")).collect();
+    let ids: Vec<&String> = ids.into_iter().collect();
+    let id = *edit.document.get(non_empty(&ids)?);
+    let document = match edit.change {
+        EditChange::Other => there.and_then(|there| there.documents.get(id)).cloned(),
+        EditChange::Copy => {
+            let mut others = now.databases.iter().filter(|(other, _)| *other != name);
+            others
+                .find_map(|(_, database)| database.documents.get(id))
+                .cloned()
+        }
+        EditChange::Deletion => None,
+        EditChange::Field | EditChange::Conflict => {
+            let mut document = here.documents.get(id)?.clone();
+            document.insert("edited".to_owned(), json!(unix_seconds()));
+            Some(document)
+        }
+    };
+    Some((name.clone(), id.clone(), document))
+}
+
+fn non_empty<T>(all: &[T]) -> Option<&[T]> {
+    (!all.is_empty()).then_some(all)
+}
+
+async fn apply(server: &Server, other: &Cluster, event: &Happening, index: &Path) {
+    match event {
+        Happening::Edits(edits) => {
+            for edit in edits {
+                let (now, revisions) = server.read().await;
+                let Some((name, id, document)) = written(&now, other, edit) else {
+                    continue;
+                };
+                let rev = revisions.get(&name).and_then(|known| known.get(&id));
+                let is_live = now.document(&name, &id).is_some();
+                let mut document = match document {
+                    Some(document) => Value::Object(document),
+                    None if is_live => json!({"_id": id, "_deleted": true}),
+                    None => continue,
+                };
+                let mut body = json!({});
+                if matches!(edit.change, EditChange::Conflict) {
+                    document["_rev"] = json!(format!("1-{}", "0".repeat(32)));
+                    body["new_edits"] = json!(false);
+                } else if let Some(rev) = rev.filter(|_| is_live) {
+                    document["_rev"] = json!(rev);
+                }
+                body["docs"] = json!([document]);
+                let path = path(&name, "/_bulk_docs");
+                server.send(Method::POST, &path, Some(body)).await;
+            }
+        }
+        Happening::Recreated(choice) => {
+            let (now, _) = server.read().await;
+            let names: Vec<&String> = now.databases.keys().collect();
+            let Some(names) = non_empty(&names) else {
+                return;
+            };
+            let name = *choice.get(names);
+            server.send(Method::DELETE, &path(name, ""), None).await;
+            let database = other.databases.get(name).cloned();
+            let database: Database = database.unwrap_or_default();
+            let databases = [(name.clone(), database)].into();
+            server.clusters.load(&Cluster { databases }).await.unwrap();
+        }
+        Happening::Deleted(choice) => {
+            let (now, _) = server.read().await;
+            let names: Vec<&String> = now.databases.keys().collect();
+            if let Some(names) = non_empty(&names) {
+                let name = *choice.get(names);
+                server.send(Method::DELETE, &path(name, ""), None).await;
+            }
+        }
+        Happening::Purged(database, document) => {
+            let (_, revisions) = server.read().await;
+            let known: Vec<_> = revisions
+                .iter()
+                .filter(|(_, known)| !known.is_empty())
+                .collect();
+            let Some(known) = non_empty(&known) else {
+                return;
+            };
+            let (name, known) = database.get(known);
+            let all: Vec<_> = known.iter().collect();
+            let (id, rev) = document.get(&all);
+            let mut body = json!({});
+            body[id.as_str()] = json!([rev]);
+            server
+                .send(Method::POST, &path(name, "/_purge"), Some(body))
+                .await;
+        }
+        Happening::Repair => {
+            server.run("repair", &[], Some(index)).await;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Reads {
+    with: AtomicU64,
+    without: AtomicU64,
+}
+
+impl Reads {
+    fn add(&self, with: u64, without: u64) {
+        self.with.fetch_add(with, Ordering::Relaxed);
+        self.without.fetch_add(without, Ordering::Relaxed);
+    }
+}
+
+/// Compares audits, with a short answer.
+fn same(found: &Audit, expected: &Audit, after: &dyn std::fmt::Debug) -> Result<(), TestCaseError> {
+    let not_in = |one: &Audit, other: &Audit| -> Vec<String> {
+        let findings = one
+            .findings
+            .iter()
+            .filter(|finding| !other.findings.contains(finding));
+        findings.map(|finding| format!("{finding:?}")).collect()
+    };
+    let (more, less) = (not_in(found, expected), not_in(expected, found));
+    prop_assert!(
+        found == expected,
+        "after {after:?}\nonly with an index: {more:#?}\nonly without: {less:#?}\nnumbers {:?} and {:?}",
+        (
+            &found.numbers,
+            found.assigned,
+            found.in_sync,
+            found.unchecked,
+            &found.unread
+        ),
+        (
+            &expected.numbers,
+            expected.assigned,
+            expected.in_sync,
+            expected.unchecked,
+            &expected.unread
+        ),
+    );
+    Ok(())
+}
+
+async fn check_audits(server: &Server, case: &Case, reads: &Reads) -> Result<(), TestCaseError> {
+    let (cluster, other, events) = case;
+    server.clusters.replace(cluster).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    let index = folder.path();
+    server.audit(&[], Some(index)).await;
+    for event in events {
+        apply(server, other, event, index).await;
+        let (expected, without) = server.audit(&[], None).await;
+        let (found, with) = server.audit(&[], Some(index)).await;
+        same(&found, &expected, event)?;
+        reads.add(with, without);
+        let (now, _) = server.read().await;
+        let mut parts = now.account_databases().chain(now.number_databases());
+        if let Some(part) = parts.next() {
+            let parts = [part.to_owned()];
+            let (expected, _) = server.audit(&parts, None).await;
+            let (found, _) = server.audit(&parts, Some(index)).await;
+            same(&found, &expected, &(&parts, event))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn audit_with_index_finds_what_it_finds_without() {
+    let reads = Reads::default();
+    cases::run_cases::<Server, _, _>("audit with index", 60, cases, |runtime, server, case| {
+        runtime.block_on(check_audits(server, &case, &reads))
+    });
+    let (with, without) = (reads.with.into_inner(), reads.without.into_inner());
+    println!("documents read: {with} with an index, {without} without");
+    assert!(with < without, "the index is used: {with} of {without}");
+}
+
+/// A repair after changes leaves what the model leaves, and decides from documents that it read.
+async fn check_repair(server: &Server, case: &Case) -> Result<(), TestCaseError> {
+    let (cluster, other, events) = case;
+    server.clusters.replace(cluster).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    server.audit(&[], Some(folder.path())).await;
+    for event in events {
+        apply(server, other, event, folder.path()).await;
+    }
+    let (before, _) = server.read().await;
+    let call = model::Call::new("repair", []);
+    let expected = model::run(&before, &call, model::Now::marker());
+    let started = unix_seconds();
+    let ran = server.run("repair", &[], Some(folder.path())).await;
+    let (after, _) = server.read().await;
+    let all = model::same_end_state(&expected.cluster, &after, started, unix_seconds());
+    prop_assert!(all.is_empty(), "{all:#?}\n{:#?}", ran.lines);
+    Ok(())
+}
+
+#[test]
+fn repair_with_index_leaves_what_the_model_leaves() {
+    cases::run_cases::<Server, _, _>("repair with index", 32, cases, |runtime, server, case| {
+        runtime.block_on(check_repair(server, &case))
+    });
+}
+
+/// A server whose data are in a directory, so that they can be replaced by an older copy.
+async fn stored(directory: &Path) -> (kazoo_numbers_sandbox::Server, Server) {
+    let config = SandboxConfig {
+        data: Some(directory.to_owned()),
+        ..SandboxConfig::default()
+    };
+    let sandbox = kazoo_numbers_sandbox::Server::start(config).await.unwrap();
+    let server = Server::at(sandbox.url(), None, None);
+    (sandbox, server)
+}
+
+/// Edits the `field` of the first documents.
+async fn edit_first(server: &Server, documents: usize, field: &str) {
+    let (cluster, revisions) = server.read().await;
+    for (name, database) in &cluster.databases {
+        let numbers = database.documents.iter();
+        let numbers = numbers.filter(|(id, _)| id.starts_with('+'));
+        for (id, document) in numbers.take(documents) {
+            let mut document = Value::Object(document.clone());
+            document["_rev"] = json!(revisions[name][id]);
+            document[field] = json!(field);
+            let body = json!({"docs": [document]});
+            server
+                .send(Method::POST, &path(name, "/_bulk_docs"), Some(body))
+                .await;
+        }
+    }
+}
+
+/// The edits after the copy was made, and after it was restored. With as many edits as before, the sequence is the same again; a real
+/// CouchDB then reports other sizes, but this server has none.
+#[tokio::test]
+async fn restored_copy_is_read_completely() {
+    for (before, after) in [(2, 1), (1, 2), (3, 0), (1, 0), (5, 4), (2, 9)] {
+        let folder = TempDir::new().unwrap();
+        let (data, index) = (folder.path().join("data"), folder.path().join("index"));
+        let (sandbox, server) = stored(&data).await;
+        let cluster = generate(&Options {
+            accounts: 3,
+            numbers: 60,
+            number_databases: 2,
+            ..Options::default()
+        })
+        .cluster;
+        server.clusters.load(&cluster).await.unwrap();
+        server.audit(&[], Some(&index)).await;
+        sandbox.shutdown().await;
+        let copy: Vec<_> = std::fs::read_dir(&data)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        let copy: Vec<_> = copy
+            .into_iter()
+            .map(|path| (std::fs::read(&path).unwrap(), path))
+            .collect();
+
+        let (sandbox, server) = stored(&data).await;
+        edit_first(&server, before, "one").await;
+        let (expected, _) = server.audit(&[], None).await;
+        let (found, _) = server.audit(&[], Some(&index)).await;
+        assert_eq!(found.findings, expected.findings);
+        sandbox.shutdown().await;
+        for (bytes, path) in &copy {
+            std::fs::write(path, bytes).unwrap();
+        }
+
+        let (sandbox, server) = stored(&data).await;
+        edit_first(&server, after, "another").await;
+        let (expected, _) = server.audit(&[], None).await;
+        let (found, _) = server.audit(&[], Some(&index)).await;
+        assert_eq!(found.findings, expected.findings, "{before} and {after}");
+        sandbox.shutdown().await;
+    }
+}

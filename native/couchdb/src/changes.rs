@@ -1,0 +1,329 @@
+//! Changes in databases: their sequences (`_dbs_info`), and the documents after a sequence (`_changes`).
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use futures::future::try_join_all;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use document::{DatabaseName, Document, Revision};
+
+use super::answer::{MOST_ROWS, is_not_found, parsed, parsed_text, rows, unexpected};
+use super::body::{LARGEST_LIST, LARGEST_STATUS, largest};
+use super::error::{Error, Operation};
+use super::include::Include;
+use super::pages::{in_query, query_of};
+use super::request::{Request, Response};
+use super::retry::Retries;
+use super::rows::{bad_answer, database_not_found, text_of};
+use super::server::Server;
+
+/// The most databases in one request; CouchDB's own limit (`max_db_number_for_dbs_info_req`).
+const DATABASES_AT_ONCE: usize = 100;
+
+/// The state of a database (`POST /_dbs_info`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseState {
+    /// The sequence of the last change. Opaque; it changes with each change, and can change without one.
+    pub update_seq: String,
+    /// The sequence of the last purge.
+    pub purge_seq: String,
+    /// The time at which the database was created, in the form of the server. `"0"` before CouchDB 3.3.
+    pub instance_start_time: String,
+    /// The number of documents, design documents included.
+    pub documents: u64,
+    /// The size of all documents in bytes, without compression. The same on each node, and before and after a compaction.
+    pub external_size: u64,
+}
+
+/// A change of a document.
+#[derive(Debug)]
+pub struct DocumentChange {
+    /// The document's id.
+    pub id: String,
+    /// The winning revision.
+    pub rev: Revision,
+    /// The document, attachments as stubs. `None`: it was deleted.
+    pub document: Option<Document>,
+}
+
+/// The documents that changed after a sequence, each once, in the order of their last changes.
+#[derive(Debug)]
+pub struct ChangesPage {
+    /// The changes.
+    pub changes: Vec<DocumentChange>,
+    /// The sequence after the last of them.
+    pub last_seq: String,
+    /// Whether these are all.
+    pub is_last: bool,
+}
+
+#[derive(Deserialize)]
+struct InfoRow<'a> {
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    info: Option<Info>,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    #[serde(deserialize_with = "sequence")]
+    update_seq: String,
+    #[serde(deserialize_with = "sequence", default)]
+    purge_seq: String,
+    #[serde(default)]
+    instance_start_time: String,
+    doc_count: u64,
+    #[serde(default)]
+    sizes: Sizes,
+}
+
+#[derive(Deserialize, Default)]
+struct Sizes {
+    #[serde(default)]
+    external: u64,
+}
+
+/// A sequence: a text, or a number in CouchDB 1.x and of purges.
+fn sequence<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Changes<'a> {
+    #[serde(borrow, deserialize_with = "rows")]
+    results: Vec<ChangeRow<'a>>,
+    #[serde(deserialize_with = "sequence")]
+    last_seq: String,
+    #[serde(default)]
+    pending: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct ChangeRow<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    changes: Vec<Leaf<'a>>,
+    #[serde(default)]
+    deleted: bool,
+    #[serde(borrow, default)]
+    doc: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Leaf<'a> {
+    #[serde(borrow)]
+    rev: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct MissingRevisions {
+    #[serde(default)]
+    missing: Vec<String>,
+}
+
+impl Server {
+    /// The states of databases. A database that does not exist is left out.
+    ///
+    /// # Errors
+    /// The request failed, or this user may not ask, or the version of CouchDB has no such request.
+    pub async fn database_states(
+        &self,
+        databases: &[DatabaseName],
+    ) -> Result<HashMap<DatabaseName, DatabaseState>, Error> {
+        let some = databases.chunks(DATABASES_AT_ONCE);
+        let states = try_join_all(some.map(|some| self.some_states(some))).await?;
+        Ok(states.into_iter().flatten().collect())
+    }
+
+    async fn some_states(
+        &self,
+        databases: &[DatabaseName],
+    ) -> Result<Vec<(DatabaseName, DatabaseState)>, Error> {
+        let names: Vec<&str> = databases.iter().map(DatabaseName::plain).collect();
+        let request = Request::read(Operation::LIST_DATABASES, Method::POST, "/_dbs_info")
+            .body(json!({ "keys": names }).to_string())
+            .at_most(LARGEST_LIST);
+        self.send_repeatedly(request, |response| {
+            if !response.status.is_success() {
+                let operation = Operation::LIST_DATABASES;
+                return Err(unexpected(operation, &response, "_dbs_info", None));
+            }
+            let rows: Vec<InfoRow<'_>> = parsed(Operation::LIST_DATABASES, &response, "_dbs_info")?;
+            let state_of = |row: InfoRow<'_>| {
+                let info = row.info?;
+                let state = DatabaseState {
+                    update_seq: info.update_seq,
+                    purge_seq: info.purge_seq,
+                    instance_start_time: info.instance_start_time,
+                    documents: info.doc_count,
+                    external_size: info.sizes.external,
+                };
+                Some((DatabaseName::new(&row.key)?, state))
+            };
+            Ok(rows.into_iter().filter_map(state_of).collect())
+        })
+        .await
+    }
+
+    /// Reads the documents of a database that changed after a sequence, at most `limit` of them. A document with losing leaves has
+    /// `_conflicts`.
+    ///
+    /// # Errors
+    /// The database does not exist, or the request failed.
+    pub async fn changes(
+        &self,
+        database: &DatabaseName,
+        since: &str,
+        limit: usize,
+    ) -> Result<ChangesPage, Error> {
+        let mut limit = limit.clamp(1, MOST_ROWS);
+        let size = self.page_size(Include::Documents);
+        let mut retries = Retries::of(self);
+        loop {
+            let rows = size.of(limit);
+            let query = query_of(
+                false,
+                &format!(
+                    "&since={}&limit={rows}{}",
+                    in_query(since),
+                    Include::Documents.query()
+                ),
+            );
+            let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_changes")
+                .of(database)
+                .query(&query)
+                .at_most(largest(rows, Include::Documents))
+                .attempt(retries.attempt());
+            let read = |response: Response| changes_page(database, rows, &response);
+            match self.send_and_read(&request, read).await {
+                Ok(page) => return Ok(page),
+                Err(error) if error.is_too_slow() && rows > 1 => {
+                    size.too_slow(rows);
+                    retries.pause(&request, &error).await?;
+                }
+                Err(error) if error.is_too_much() && rows > 1 => {
+                    limit = rows / 2;
+                    retries.pause_for_memory(&request, &error).await?;
+                }
+                Err(error) => retries.after(&request, error).await?,
+            }
+        }
+    }
+
+    /// The last changes of a database, oldest first: ids and revisions.
+    ///
+    /// # Errors
+    /// The database does not exist, or the request failed.
+    pub async fn last_changes(
+        &self,
+        database: &DatabaseName,
+        count: usize,
+    ) -> Result<Vec<(String, Revision)>, Error> {
+        let query = format!("descending=true&limit={count}");
+        let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_changes")
+            .of(database)
+            .query(&query)
+            .at_most(LARGEST_STATUS);
+        self.send_repeatedly(request, |response| {
+            check(database, &response, "_changes")?;
+            let answer: Changes<'_> = parsed(Operation::OPEN_DOCS, &response, "_changes")
+                .map_err(|error| error.in_database(database))?;
+            let rows = answer.results.into_iter().rev();
+            let revisions = rows.filter_map(|row| {
+                let rev = Revision::parse(&row.changes.first()?.rev);
+                Some((row.id.into_owned(), rev))
+            });
+            Ok(revisions.collect())
+        })
+        .await
+    }
+
+    /// Whether a database has had each of these revisions (`POST /db/_revs_diff`). It also knows those of deleted documents and those
+    /// that were compacted.
+    ///
+    /// # Errors
+    /// The database does not exist, or the request failed.
+    pub async fn has_had(
+        &self,
+        database: &DatabaseName,
+        revisions: &[(String, Revision)],
+    ) -> Result<bool, Error> {
+        if revisions.is_empty() {
+            return Ok(true);
+        }
+        let asked: BTreeMap<&str, [String; 1]> = revisions
+            .iter()
+            .map(|(id, rev)| (id.as_str(), [rev.to_string()]))
+            .collect();
+        let body = serde_json::to_string(&asked).unwrap_or_default();
+        let request = Request::read(Operation::OPEN_DOCS, Method::POST, "/_revs_diff")
+            .of(database)
+            .body(body)
+            .at_most(LARGEST_STATUS);
+        self.send_repeatedly(request, |response| {
+            check(database, &response, "_revs_diff")?;
+            let missing: HashMap<String, MissingRevisions> =
+                parsed(Operation::OPEN_DOCS, &response, "_revs_diff")?;
+            Ok(missing.values().all(|one| one.missing.is_empty()))
+        })
+        .await
+        .map_err(|error| error.in_database(database))
+    }
+}
+
+fn check(database: &DatabaseName, response: &Response, what: &str) -> Result<(), Error> {
+    if is_not_found(response) {
+        return Err(database_not_found(Operation::OPEN_DOCS, database));
+    }
+    if !response.status.is_success() {
+        return Err(unexpected(Operation::OPEN_DOCS, response, what, None).in_database(database));
+    }
+    Ok(())
+}
+
+fn changes_page(
+    database: &DatabaseName,
+    limit: usize,
+    response: &Response,
+) -> Result<ChangesPage, Error> {
+    check(database, response, "_changes")?;
+    let text = text_of(response)?;
+    let answer: Changes<'_> = parsed_text(Operation::OPEN_DOCS, response, &text, "_changes")
+        .map_err(|error| error.in_database(database))?;
+    let bad = |detail| bad_answer(database, detail);
+    let count = answer.results.len();
+    if count > limit {
+        return Err(bad("more rows than were asked for"));
+    }
+    let mut changes = Vec::with_capacity(count);
+    for row in answer.results {
+        let id = row.id.into_owned();
+        let [leaf] = row.changes.as_slice() else {
+            return Err(bad("a change that is not of one revision"));
+        };
+        let rev = Revision::parse(&leaf.rev);
+        let document = match row.doc {
+            _ if row.deleted => None,
+            Some(json) => {
+                let read = Document::read(&id, rev.clone(), text.slice_ref(json.get()));
+                Some(read.map_err(|_| bad("a document that is not a JSON object"))?)
+            }
+            None => return Err(bad("a change without its document")),
+        };
+        changes.push(DocumentChange { id, rev, document });
+    }
+    Ok(ChangesPage {
+        is_last: answer.pending.map_or(count < limit, |pending| pending == 0),
+        changes,
+        last_seq: answer.last_seq,
+    })
+}
