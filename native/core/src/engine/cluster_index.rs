@@ -207,7 +207,7 @@ impl ClusterIndex {
                     debug!(%database, "read completely: it is another copy of the database");
                     return Ok(None);
                 }
-                known.set_size(state);
+                known.set_reported(state);
                 self.learn(database, &known).await;
             }
             self.unchanged.fetch_add(1, Ordering::Relaxed);
@@ -220,7 +220,7 @@ impl ClusterIndex {
         let mut count = 0;
         loop {
             let limit = run.settings.max_bulk_read;
-            let page = server.changes(database, known.update_seq(), limit).await?;
+            let page = server.changes(database, known.since(), limit).await?;
             run.reporter.read(database, page.changes.len());
             count += page.changes.len() as u64;
             if known.is_after(&page.last_seq) {
@@ -243,20 +243,17 @@ impl ClusterIndex {
                 return Ok(None);
             }
         }
-        let now = if known.is_at(state) {
-            Some(state.clone())
-        } else {
+        let mut counted = Some(state.clone());
+        if !known.is_as_of(state) {
             // It changed since the begin of the run.
             let names = std::slice::from_ref(database);
-            server.database_states(names).await?.remove(database)
-        };
-        let Some(now) = now.filter(|now| known.agrees_with(now)) else {
+            counted = server.database_states(names).await?.remove(database);
+        }
+        if !counted.is_some_and(|state| known.agrees_with(&state)) {
             debug!(%database, "read completely: the server counts other documents");
             return Ok(None);
-        };
-        if known.is_at(&now) {
-            known.set_size(&now);
         }
+        known.set_reported(state);
         self.updated.fetch_add(1, Ordering::Relaxed);
         self.changes.fetch_add(count, Ordering::Relaxed);
         self.learn(database, &known).await;

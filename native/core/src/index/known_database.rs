@@ -14,10 +14,12 @@ const WITNESSES: usize = 8;
 /// The documents of a database as of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownDatabase {
-    /// The sequence of which the facts are.
-    update_seq: String,
-    /// The size of the documents at that sequence, if a server has said it.
-    external_size: Option<u64>,
+    /// The sequence after which changes are asked for.
+    since: String,
+    /// The sequence and the size that the server reported before the facts were read. CouchDB writes a sequence in several ways, so it
+    /// can differ from `since` although nothing changed between the two.
+    reported_seq: String,
+    reported_size: u64,
     purge_seq: String,
     instance_start_time: String,
     /// The time of the last complete read, in seconds since 1970.
@@ -33,8 +35,9 @@ impl KnownDatabase {
     /// A database without documents, as of a state that was read before its documents are.
     pub(crate) fn begin(state: &DatabaseState, read_at: u64) -> Self {
         Self {
-            update_seq: state.update_seq.clone(),
-            external_size: Some(state.external_size),
+            since: state.update_seq.clone(),
+            reported_seq: state.update_seq.clone(),
+            reported_size: state.external_size,
             purge_seq: state.purge_seq.clone(),
             instance_start_time: state.instance_start_time.clone(),
             read_at,
@@ -55,29 +58,36 @@ impl KnownDatabase {
         self.instance_start_time == state.instance_start_time && self.purge_seq == state.purge_seq
     }
 
-    /// Whether the sequence is the same. A database that was replaced by an older copy can reach it again by other changes.
+    /// Whether the server reported the same sequence before. A database that was replaced by an older copy can reach it again by other
+    /// changes.
     pub(crate) fn is_at(&self, state: &DatabaseState) -> bool {
-        self.update_seq == state.update_seq
+        self.reported_seq == state.update_seq
     }
 
-    /// Whether the counts of a state at the same sequence are those of the index.
+    /// Whether the server reported the same size as before.
+    pub(crate) fn has_size_of(&self, state: &DatabaseState) -> bool {
+        self.reported_size == state.external_size
+    }
+
+    /// Takes in a state that the server reported before the facts were read.
+    pub(crate) fn set_reported(&mut self, state: &DatabaseState) {
+        self.reported_seq.clone_from(&state.update_seq);
+        self.reported_size = state.external_size;
+    }
+
+    /// Whether the facts are as of a state, as far as the numbers of changes say.
+    pub(crate) fn is_as_of(&self, state: &DatabaseState) -> bool {
+        number_of(&self.since) == number_of(&state.update_seq)
+    }
+
+    /// Whether the server counts as many documents.
     pub(crate) fn agrees_with(&self, state: &DatabaseState) -> bool {
         self.documents() == state.documents
     }
 
-    /// Whether the size of the documents was the same at this sequence.
-    pub(crate) fn has_size_of(&self, state: &DatabaseState) -> bool {
-        self.external_size == Some(state.external_size)
-    }
-
-    /// Takes in the size at the same sequence.
-    pub(crate) fn set_size(&mut self, state: &DatabaseState) {
-        self.external_size = Some(state.external_size);
-    }
-
     /// Whether a sequence, which followed this one, is smaller: the database was replaced by an older copy.
     pub(crate) fn is_after(&self, seq: &str) -> bool {
-        number_of(&self.update_seq) > number_of(seq)
+        number_of(&self.since) > number_of(seq)
     }
 
     /// The number of documents, design documents included, as a server counts them.
@@ -85,8 +95,8 @@ impl KnownDatabase {
         (self.entries.len() + self.others.len()) as u64
     }
 
-    pub(crate) fn update_seq(&self) -> &str {
-        &self.update_seq
+    pub(crate) fn since(&self) -> &str {
+        &self.since
     }
 
     pub(crate) fn read_at(&self) -> u64 {
@@ -113,11 +123,8 @@ impl KnownDatabase {
     }
 
     /// Ends a series of changes: the facts are of this sequence now. `last`: the last changes of the series, newest last.
-    pub(crate) fn advance(&mut self, update_seq: String, last: Vec<(String, Revision)>) {
-        if self.update_seq != update_seq {
-            self.external_size = None;
-        }
-        self.update_seq = update_seq;
+    pub(crate) fn advance(&mut self, since: String, last: Vec<(String, Revision)>) {
+        self.since = since;
         self.witnesses.extend(last);
         let surplus = self.witnesses.len().saturating_sub(WITNESSES);
         self.witnesses.drain(..surplus);

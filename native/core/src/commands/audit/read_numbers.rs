@@ -279,6 +279,7 @@ impl AuditContext {
                 Recheck {
                     id: id.into(),
                     from: database.clone(),
+                    is_indexed: document.is_none(),
                     source: document.and_then(|document| run.budget.keep(document).ok()),
                     known,
                 },

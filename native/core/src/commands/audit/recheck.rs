@@ -4,11 +4,11 @@
 //! the kept source gives the differing fields. The source is read again only if the copy changed, or if memory had no room for
 //! the source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 
 use super::results::{AuditResults, Recheck, count};
-use crate::engine::Run;
+use crate::engine::{Kept, Run};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Drift, FieldDifference, Source, differing_fields, source_in_number_database};
 use crate::report::Finding;
@@ -29,12 +29,13 @@ enum RecheckResult {
 
 /// Rechecks everything, an account at a time.
 pub(super) async fn recheck(run: &Arc<Run>, results: &Arc<AuditResults>) -> Result<(), Error> {
-    let rechecks = std::mem::take(
+    let mut rechecks = std::mem::take(
         &mut *results
             .rechecks
             .lock()
             .unwrap_or_else(PoisonError::into_inner),
     );
+    read_sources(run, &mut rechecks).await?;
     run.each(rechecks.into_iter().collect(), |run, (account, all)| {
         let results = results.clone();
         async move {
@@ -50,6 +51,58 @@ pub(super) async fn recheck(run: &Arc<Run>, results: &Arc<AuditResults>) -> Resu
         }
     })
     .await?;
+    Ok(())
+}
+
+/// Reads the sources that facts of the index name, a number database at a time, while memory permits. The others are read with their
+/// account's batch.
+async fn read_sources(
+    run: &Arc<Run>,
+    rechecks: &mut BTreeMap<AccountId, Vec<Recheck>>,
+) -> Result<(), Error> {
+    let mut wanted: BTreeMap<DatabaseName, Vec<String>> = BTreeMap::new();
+    for one in rechecks.values().flatten() {
+        if one.is_indexed {
+            let ids = wanted.entry(one.from.clone()).or_default();
+            ids.push(one.id.clone());
+        }
+    }
+    let read = run
+        .each(
+            wanted.into_iter().collect(),
+            |run, (database, ids)| async move {
+                let mut kept = HashMap::new();
+                for some in ids.chunks(BATCH) {
+                    let ids: Vec<&str> = some.iter().map(String::as_str).collect();
+                    let found = match run.present(&database, &ids).await {
+                        Ok(found) => found,
+                        Err(error) if error.is_fatal() => return Err(error),
+                        // It is reported when the batch reads the source.
+                        Err(_) => break,
+                    };
+                    for document in found.into_iter().flatten() {
+                        let id = document.id().to_owned();
+                        kept.extend(
+                            run.budget
+                                .keep(document)
+                                .ok()
+                                .map(|document| (id, document)),
+                        );
+                    }
+                }
+                Ok((database, kept))
+            },
+        )
+        .await?;
+    let mut read: HashMap<DatabaseName, HashMap<String, Kept>> = read.into_iter().collect();
+    for one in rechecks.values_mut().flatten() {
+        if let Some(kept) = read
+            .get_mut(&one.from)
+            .and_then(|kept| kept.remove(&one.id))
+        {
+            one.source = Some(kept);
+        }
+    }
     Ok(())
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Recheck {
     pub(super) from: DatabaseName,
     /// Its document there, if memory had room for it.
     pub(super) source: Option<Kept>,
+    /// Whether the source's facts came from the index, without the document.
+    pub(super) is_indexed: bool,
     /// The digest of the copy in the snapshot.
     pub(super) known: Option<Digest>,
 }
