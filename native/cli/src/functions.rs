@@ -6,7 +6,8 @@ use kazoo_numbers::command::{
 };
 
 use crate::completion;
-use crate::options;
+use crate::options::{self, AUDIT};
+use crate::tools::WATCH;
 use crate::word_file;
 
 /// A function with all its arities. The parameters of the shortest arity are required.
@@ -57,8 +58,9 @@ fn specs() -> impl Iterator<Item = &'static CommandSpec> {
     commands()
 }
 
-/// The rows of a function. A tool has none.
+/// The rows of a function. A tool has none, except `watch`, which repeats an audit.
 pub(crate) fn forms(name: &str) -> Vec<&'static CommandSpec> {
+    let name = if name == WATCH { AUDIT } else { name };
     specs().filter(|spec| spec.name == name).collect()
 }
 

@@ -25,6 +25,7 @@ mod pace;
 mod perform;
 mod returned;
 mod tools;
+mod watch;
 mod word_file;
 
 use std::env;
@@ -68,7 +69,10 @@ fn main() -> ExitCode {
     }
     let ended = if Tool::has_subcommand(name) {
         match Tool::of(&matches) {
-            Ok(tool) => run_tool(tool),
+            Ok(tool) => match logging::start(options.verbose) {
+                Ok(()) => run_tool(tool, options),
+                Err(line) => return refuse(&line, None),
+            },
             Err(error) => return usage_error(&error),
         }
     } else {
@@ -142,7 +146,7 @@ fn function_arguments(
     Ok(arguments)
 }
 
-fn run_tool(tool: Tool) -> io::Result<ExitStatus> {
+fn run_tool(tool: Tool, options: Options) -> io::Result<ExitStatus> {
     match tool {
         Tool::Completion { shell } => completion::print(shell)?,
         Tool::Man { directory } => man::print(directory.as_deref())?,
@@ -150,6 +154,7 @@ fn run_tool(tool: Tool) -> io::Result<ExitStatus> {
             kazoo_numbers_wire::panics::print_one_line();
             kazoo_numbers_wire::port::serve(io::stdin(), io::stdout())?;
         }
+        Tool::Watch(watch) => return program::in_runtime(watch::watch(watch, options)),
     }
     Ok(ExitStatus::Done)
 }

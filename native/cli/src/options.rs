@@ -21,7 +21,7 @@ use kazoo_numbers_cli::terminal::JsonOutput;
 use crate::word_file;
 
 /// The functions with options that no other function has.
-const AUDIT: &str = "audit";
+pub(crate) const AUDIT: &str = "audit";
 const REPAIR: &str = "repair";
 
 /// The format of an audit document.

@@ -333,7 +333,8 @@ fn repeated_options(options: &Options) -> Vec<String> {
     [address, journal].into_iter().flatten().flatten().collect()
 }
 
-fn settings(options: &Options) -> Settings {
+/// The settings of a run with these options.
+pub(crate) fn settings(options: &Options) -> Settings {
     let mut settings = Settings {
         dry_run: options.dry_run,
         max_delete: options.max_delete,

@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use clap::{ArgMatches, FromArgMatches as _, Subcommand};
 use clap_complete::Shell;
 
+use crate::watch::WatchOptions;
+
+/// The tool that has the options of an audit.
+pub(crate) const WATCH: &str = "watch";
+
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Tool {
     /// Tool: prints a shell completion script
@@ -26,11 +31,19 @@ pub(crate) enum Tool {
     },
     /// Tool: serves one call of the Erlang application on standard input and output
     Port,
+    /// Tool: watches the whole cluster, and reports drift as it arises and as it goes
+    #[command(
+        long_about = "Audits the whole cluster again and again, and reports the drift that arises and that goes. \
+                            It reads only what changed, holds no lock, and changes nothing unless --repair is given.\n\n\
+                            Drift is reported once, after a grace time: Kazoo never writes both documents of a \
+                            number at the same moment. Drift that is there at the start is only counted."
+    )]
+    Watch(WatchOptions),
 }
 
 impl Tool {
     /// The names of the tools.
-    pub(crate) const NAMES: [&str; 3] = ["completion", "man", "port"];
+    pub(crate) const NAMES: [&str; 4] = ["completion", "man", "port", WATCH];
 
     /// The tool that the command line names.
     pub(crate) fn of(matches: &ArgMatches) -> Result<Self, clap::Error> {

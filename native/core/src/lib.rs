@@ -25,6 +25,7 @@ mod repair;
 pub mod report;
 pub mod run;
 mod selection;
+pub mod watch;
 
 pub use couchdb::{self, Error, Kind, Operation};
 pub use document;

@@ -102,7 +102,7 @@ fn groups_list_exactly_functions_and_tools() {
     }
     let functions = specs().map(|spec| spec.name);
     let expected: BTreeSet<String> = functions
-        .chain(["completion", "man", "port"])
+        .chain(["completion", "man", "port", "watch"])
         .map(str::to_owned)
         .collect();
     assert_eq!(all, expected);

@@ -30,3 +30,4 @@ mod relay;
 mod schema;
 mod support;
 mod tools;
+mod watch;
