@@ -12,7 +12,7 @@
         ,conflict_is_reported_and_returned/1, results_of_every_kind_are_returned/1, lines_are_printed_in_batches/1, mailbox_of_the_caller_stays_unchanged/1
         ,kazoo_command_without_kazoo_prints_one_error/1, account_with_drift_is_fixed/1, destructive_and_conversion_commands_change_documents/1, server_that_is_away_prints_one_error/1
         ,credentials_in_urls_are_not_printed/1, concurrent_runs_keep_their_lines_apart/1, dry_run_writes_nothing/1
-        ,run_with_a_journal_is_undone/1, journal_is_written_to_the_configured_directory/1
+        ,run_with_a_journal_is_undone/1, journal_is_written_to_the_configured_directory/1, index_is_kept_in_the_configured_directory/1
         ,second_writing_run_is_refused_or_waits/1, lock_of_dead_run_is_unlocked/1
         ,hostile_arguments_change_nothing/1
         ]).
@@ -42,6 +42,7 @@ groups() ->
             ,dry_run_writes_nothing
             ,run_with_a_journal_is_undone
             ,journal_is_written_to_the_configured_directory
+            ,index_is_kept_in_the_configured_directory
             ,second_writing_run_is_refused_or_waits
             ,lock_of_dead_run_is_unlocked
             ,hostile_arguments_change_nothing
@@ -264,6 +265,23 @@ journal_is_written_to_the_configured_directory(Config) ->
     ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, journal, off]),
     {ok, _} = call(Config, convert_carrier_module_number, [<<"+14155550100">>, <<"knm_telnyx">>]),
     [_] = filelib:wildcard(filename:join(Dir, "*")).
+
+index_is_kept_in_the_configured_directory(Config) ->
+    _ = cluster(3),
+    {_, Node} = proplists:get_value(node, Config),
+    Set = fun(Value) -> ok = rpc:call(Node, application, set_env, [kazoo_numbers_maintenance, index, Value]) end,
+    Dir = filename:join(proplists:get_value(priv_dir, Config), "index"),
+    Files = fun() -> filelib:wildcard(filename:join([Dir, "*", "*"])) end,
+    Set(off),
+    {ok, Lines} = call(Config, audit, []),
+    Set(Dir),
+    {ok, First} = call(Config, audit, []),
+    [_ | _] = Files(),
+    {ok, Second} = call(Config, audit, []),
+    ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, index]),
+    Findings = fun(Printed) -> [Line || Line <- Printed, string:find(Line, "documents read") =:= nomatch] end,
+    Expected = Findings(Lines),
+    {Expected, Expected} = {Findings(First), Findings(Second)}.
 
 lock_of_dead_run_is_unlocked(Config) ->
     _ = cluster(1),

@@ -77,7 +77,7 @@ settings_of_the_wrong_type_are_refused_by_name(Config) ->
          ok = rpc:call(Name, application, set_env, [kazoo_numbers_maintenance, couchdb_url, Refusing]),
          true = lists:prefix(Expected, Line)
      end
-     || Key <- [couchdb_url, config_ini, ca_file, report_directory, metrics_file, audit_ignore, journal],
+     || Key <- [couchdb_url, config_ini, ca_file, report_directory, metrics_file, audit_ignore, journal, index],
         Value <- [7 | wrong_terms()]
     ],
     %% The messages of other settings only have to name them.
@@ -89,7 +89,7 @@ settings_of_the_wrong_type_are_refused_by_name(Config) ->
         Value <- wrong_terms()
     ],
     [with_setting(Config, Key, Value, audit, [])
-     || Key <- [host, transport, port_program, stock_beam, lock, fault, max_bulk_read, report_directory, metrics_file, journal, ca_file, audit_ignore, audit_kinds],
+     || Key <- [host, transport, port_program, stock_beam, lock, fault, max_bulk_read, report_directory, metrics_file, journal, index, ca_file, audit_ignore, audit_kinds],
         Value <- [list_to_atom(?URL), list_to_binary(?URL), ?URL | wrong_terms()]
     ],
     %% The message of a program that is missing names it.

@@ -155,6 +155,7 @@ impl Watching {
                     self.repair().await?;
                 }
                 Err(line) => {
+                    let line = line.strip_prefix("error: ").unwrap_or(&line).to_owned();
                     if failures == 0 {
                         terminal::say(&format!("warning: {line}; trying again"));
                     }
