@@ -28,13 +28,19 @@ impl Schema {
         Self { schemas, index }
     }
 
+    /// Checks a line, and returns the event.
+    pub fn event(&self, line: &str) -> Value {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let error = self.schemas.validate(&event, self.index).err();
+        assert!(error.is_none(), "{line}: {}", error.unwrap());
+        event
+    }
+
     /// Checks each line, and returns the names of the events.
     pub fn check(&self, ran: &ProgramRun) -> Vec<String> {
         let mut names = Vec::new();
         for line in ran.out.lines() {
-            let event: Value = serde_json::from_str(line).unwrap();
-            let error = self.schemas.validate(&event, self.index).err();
-            assert!(error.is_none(), "{line}: {}", error.unwrap());
+            let event = self.event(line);
             names.push(event["event"].as_str().unwrap().to_owned());
         }
         assert_eq!(names.last().map(String::as_str), Some("result"));

@@ -6,6 +6,7 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use crate::schema::Schema;
 use crate::support::{CliServer, run};
 use exact_json::{Value, json};
 use kazoo_numbers::couchdb::Method;
@@ -151,22 +152,28 @@ fn drift_is_reported_once_and_in_time() {
 
 #[test]
 fn watch_prints_json_lines() {
+    let schema = Schema::new();
     let server = in_sync();
     let (number, account) = server.assigned_number();
+    let database = account_database(&account);
     let watch = Watch::start(&server, &["--json"]);
-    let event = |line: String| exact_json::from_str::<Value>(&line).unwrap();
-    let start = event(watch.line());
-    assert_eq!(
-        (&start["event"], &start["data"]["findings"]),
-        (&json!("watch_started"), &json!(0))
-    );
-    put(&server, &account_database(&account), &number, |document| {
-        document["_deleted"] = json!(true)
+    let start = schema.event(&watch.line());
+    assert_eq!(start["event"], "watch_started");
+    assert_eq!(start["data"]["findings"], 0);
+    put(&server, &database, &number, |document| {
+        document["note"] = json!("another");
     });
-    let drift = event(watch.line());
-    assert_eq!(drift["event"], json!("drift"));
-    assert_eq!(drift["data"]["kind"], json!("missing_copy"));
-    assert_eq!(drift["data"]["number"], json!(number));
+    for event in ["drift", "drift_gone"] {
+        if event == "drift_gone" {
+            put(&server, &database, &number, |document| {
+                document.as_object_mut().unwrap().remove("note");
+            });
+        }
+        let change = schema.event(&watch.line());
+        assert_eq!(change["event"], event);
+        assert_eq!(change["data"]["kind"], "differing_copy");
+        assert_eq!(change["data"]["number"], number);
+    }
     watch.stop();
 }
 
