@@ -55,7 +55,9 @@ impl KnownDatabase {
 
     /// Whether the database may have continued from here to this state: it was neither created again nor purged.
     pub(crate) fn may_continue_to(&self, state: &DatabaseState) -> bool {
-        self.instance_start_time == state.instance_start_time && self.purge_seq == state.purge_seq
+        // Only the number: the rest of the text differs from node to node.
+        self.instance_start_time == state.instance_start_time
+            && number_of(&self.purge_seq) == number_of(&state.purge_seq)
     }
 
     /// Whether the server reported the same sequence before. A database that was replaced by an older copy can reach it again by other
@@ -243,6 +245,11 @@ mod tests {
             ..state("11-b")
         };
         assert!(!known.may_continue_to(&other));
+        let of_another_node = DatabaseState {
+            purge_seq: "0-b".to_owned(),
+            ..state("11-b")
+        };
+        assert!(known.may_continue_to(&of_another_node));
         let purged = DatabaseState {
             purge_seq: "1-a".to_owned(),
             ..state("11-b")
