@@ -420,10 +420,11 @@ async fn stored(directory: &Path) -> (kazoo_numbers_sandbox::Server, Server) {
     (sandbox, server)
 }
 
-/// Edits the `field` of the first documents.
-async fn edit_first(server: &Server, documents: usize, field: &str) {
+/// Edits the `field` of the first documents in databases with this prefix.
+async fn edit_first(server: &Server, prefix: &str, documents: usize, field: &str) {
     let (cluster, revisions) = server.read().await;
-    for (name, database) in &cluster.databases {
+    let databases = cluster.databases.iter();
+    for (name, database) in databases.filter(|(name, _)| name.starts_with(prefix)) {
         let numbers = database.documents.iter();
         let numbers = numbers.filter(|(id, _)| id.starts_with('+'));
         for (id, document) in numbers.take(documents) {
@@ -438,7 +439,7 @@ async fn edit_first(server: &Server, documents: usize, field: &str) {
     }
 }
 
-/// The edits after the copy was made, and after it was restored. With as many edits as before, the sequence is the same again; a real
+/// The edits after the copy was made, and those of accounts after it was restored: drift that the index does not know. With as many edits as before, the sequence is the same again; a real
 /// CouchDB then reports other sizes, but this server has none.
 #[tokio::test]
 async fn restored_copy_is_read_completely() {
@@ -466,7 +467,7 @@ async fn restored_copy_is_read_completely() {
             .collect();
 
         let (sandbox, server) = stored(&data).await;
-        edit_first(&server, before, "one").await;
+        edit_first(&server, "", before, "one").await;
         let (expected, _) = server.audit(&[], None).await;
         let (found, _) = server.audit(&[], Some(&index)).await;
         assert_eq!(found.findings, expected.findings);
@@ -476,7 +477,7 @@ async fn restored_copy_is_read_completely() {
         }
 
         let (sandbox, server) = stored(&data).await;
-        edit_first(&server, after, "another").await;
+        edit_first(&server, "account/", after, "another").await;
         let (expected, _) = server.audit(&[], None).await;
         let (found, _) = server.audit(&[], Some(&index)).await;
         assert_eq!(found.findings, expected.findings, "{before} and {after}");
