@@ -69,10 +69,7 @@ fn main() -> ExitCode {
     }
     let ended = if Tool::has_subcommand(name) {
         match Tool::of(&matches) {
-            Ok(tool) => match logging::start(options.verbose) {
-                Ok(()) => run_tool(tool, options),
-                Err(line) => return refuse(&line, None),
-            },
+            Ok(tool) => run_tool(tool, options),
             Err(error) => return usage_error(&error),
         }
     } else {

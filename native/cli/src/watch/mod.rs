@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use kazoo_numbers::command::{self, Argument};
-use kazoo_numbers::lease::Lock;
 use kazoo_numbers::plan::{Drift, Remedy};
 use kazoo_numbers::report::audit::{Audit, Finding};
 use kazoo_numbers::report::{Event, Renderer, sanitise};
-use kazoo_numbers::run::{Ending, Finished, Job, Settings, run};
+use kazoo_numbers::run::{Ending, Exclusions, Finished, Job, Settings, run};
 use kazoo_numbers::watch::{DriftChange, Watched};
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::signals::Signals;
@@ -26,7 +25,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
-use crate::{connection, journal, perform};
+use crate::output::Form;
+use crate::{connection, logging, perform};
 use shown::Shown;
 
 /// The longest pause after audits that failed.
@@ -75,20 +75,31 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 /// Watches until a signal ends it.
 pub(crate) async fn watch(watch: WatchOptions, options: Options) -> io::Result<ExitStatus> {
-    let kinds: Vec<Drift> = watch
+    let refused = |line: &str| {
+        let form = Form::of(&options);
+        perform::refused(form, &sanitise::message(line), None, None)
+    };
+    let kinds = watch
         .repair
         .iter()
         .filter_map(|name| Drift::of_name(name))
-        .collect();
-    if let Some(kind) = kinds
-        .iter()
-        .find(|kind| !matches!(kind.remedy(), Remedy::Command { .. }))
-    {
-        let line = format!("error: cannot repair {}: a person must decide", kind.name());
-        return perform::refused(crate::output::Form::of(&options), &line, None, None);
+        .collect::<Vec<_>>();
+    let undecidable = |kind: &&Drift| !matches!(kind.remedy(), Remedy::Command { .. });
+    if let Some(kind) = kinds.iter().find(undecidable) {
+        return refused(&format!(
+            "error: cannot repair {}: a person must decide",
+            kind.name()
+        ));
     }
-    let mut signals = Signals::take()?;
+    let exclude = match options.exclusions() {
+        Ok(exclude) => exclude,
+        Err(line) => return refused(&line),
+    };
+    if let Err(line) = logging::start(options.verbose) {
+        return refused(&line);
+    }
     let cancel = CancellationToken::new();
+    stop_on_signal(Signals::take()?, cancel.clone());
     let shown = Shown::default();
     if let Some(address) = watch.listen {
         let address = page::serve(address, shown.clone(), cancel.clone()).await?;
@@ -98,25 +109,40 @@ pub(crate) async fn watch(watch: WatchOptions, options: Options) -> io::Result<E
         watched: Watched::new(Duration::from_secs(watch.grace)),
         began: Instant::now(),
         options,
+        exclude,
         watch,
         kinds,
         shown,
-        cancel: cancel.clone(),
+        cancel,
         repaired: Vec::new(),
     };
-    tokio::select! {
-        ended = watching.go_on() => ended,
-        _ = signals.next() => {
-            cancel.cancel();
-            Ok(ExitStatus::Done)
-        }
-    }
+    watching.go_on().await
+}
+
+/// The first signal ends the watch: a repair in progress finishes its writes. The second one ends the program.
+fn stop_on_signal(mut signals: Signals, cancel: CancellationToken) {
+    tokio::spawn(async move {
+        signals.next().await;
+        cancel.cancel();
+        let status = signals.next().await;
+        std::process::exit(i32::from(status.code()));
+    });
+}
+
+/// The end of an audit or a repair.
+struct WatchRun {
+    finished: Finished,
+    audit: Option<Audit>,
+    /// The first line about an error.
+    error: Option<String>,
 }
 
 struct Watching {
     watched: Watched,
     began: Instant,
     options: Options,
+    /// The parts of the cluster that audits and repairs leave alone.
+    exclude: Exclusions,
     watch: WatchOptions,
     /// The kinds to repair.
     kinds: Vec<Drift>,
@@ -134,7 +160,11 @@ impl Watching {
         loop {
             let started = Instant::now();
             let now = started.duration_since(self.began);
-            match self.audit().await {
+            let audited = self.audit().await;
+            if self.cancel.is_cancelled() {
+                return Ok(ExitStatus::Done);
+            }
+            match audited {
                 Ok(audit) => {
                     if failures > 0 {
                         terminal::say("watch: the audit works again");
@@ -172,7 +202,10 @@ impl Watching {
             {
                 next = next.min(self.began + due);
             }
-            tokio::time::sleep_until(next.into()).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(next.into()) => {}
+                () = self.cancel.cancelled() => return Ok(ExitStatus::Done),
+            }
         }
     }
 
@@ -180,22 +213,25 @@ impl Watching {
     async fn audit(&self) -> Result<Audit, String> {
         let settings = Settings {
             journals: None,
-            ..perform::settings(&self.options)
+            ..self.settings()
         };
-        let (finished, events) = self.run("audit", &[], settings).await?;
-        let mut reasons = Vec::new();
-        for event in events {
-            match event {
-                Event::Audit(audit) => {
-                    self.shown.count(&finished);
-                    return Ok(*audit);
-                }
-                Event::Error { .. } => reasons.extend(Renderer.lines(&event)),
-                _ => {}
+        let ran = self.run("audit", &[], settings).await?;
+        match ran.audit {
+            Some(audit) => {
+                self.shown.count(&ran.finished);
+                Ok(audit)
             }
+            None => Err(ran
+                .error
+                .unwrap_or_else(|| "the audit ended without a result".to_owned())),
         }
-        let reason = reasons.into_iter().next();
-        Err(reason.unwrap_or_else(|| "the audit ended without a result".to_owned()))
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            exclude: self.exclude.clone(),
+            ..perform::settings(&self.options)
+        }
     }
 
     async fn run(
@@ -203,7 +239,7 @@ impl Watching {
         function: &str,
         arguments: &[Argument],
         settings: Settings,
-    ) -> Result<(Finished, Vec<Event>), String> {
+    ) -> Result<WatchRun, String> {
         let command = command::parse(function, arguments).map_err(|refusal| refusal.to_string())?;
         let (events, mut receiver) = mpsc::channel(64);
         let job = Job {
@@ -215,20 +251,25 @@ impl Watching {
             cancel: self.cancel.clone(),
         };
         let collect = tokio::spawn(async move {
-            let mut all = Vec::new();
+            let (mut audit, mut error) = (None, None);
             while let Some(event) = receiver.recv().await {
-                if matches!(
-                    event,
-                    Event::Audit(_) | Event::Error { .. } | Event::Warning(_)
-                ) {
-                    all.push(event);
+                match event {
+                    Event::Audit(made) => audit = Some(*made),
+                    Event::Error { .. } if error.is_none() => {
+                        error = Renderer.lines(&event).into_iter().next();
+                    }
+                    _ => {}
                 }
             }
-            all
+            (audit, error)
         });
         let finished = run(job).await;
-        let events = collect.await.map_err(|error| error.to_string())?;
-        Ok((finished, events))
+        let (audit, error) = collect.await.map_err(|error| error.to_string())?;
+        Ok(WatchRun {
+            finished,
+            audit,
+            error,
+        })
     }
 
     fn print_start(&self, audit: &Audit) -> io::Result<()> {
@@ -275,9 +316,7 @@ impl Watching {
         if numbers.is_empty() || left == 0 {
             return Ok(());
         }
-        let mut settings = perform::settings(&self.options);
-        settings.lock = Lock::Refuse;
-        settings.journals = journal::journals(&self.options);
+        let mut settings = self.settings();
         settings.limit = Some(left);
         settings.audit.kinds = self.kinds.iter().copied().collect();
         settings.command_line = "watch --repair".to_owned();
@@ -285,14 +324,20 @@ impl Watching {
             .run("repair", &[Argument::List(numbers)], settings)
             .await;
         let line = match ran {
-            Ok((finished, _)) => {
+            Ok(WatchRun {
+                finished, error, ..
+            }) => {
                 let written = finished.summary.counts.written();
                 self.repaired.push((Instant::now(), written));
                 let run = finished.run.unwrap_or_default();
-                match finished.ending {
+                match (finished.ending, error) {
                     _ if written > 0 => format!("watch: repaired {written} documents in run {run}"),
-                    Ending::Done => return Ok(()),
-                    ending => format!(
+                    (_, Some(error)) => {
+                        let error = error.strip_prefix("error: ").unwrap_or(&error);
+                        format!("warning: cannot repair: {error}")
+                    }
+                    (Ending::Done, None) => return Ok(()),
+                    (ending, None) => format!(
                         "warning: cannot repair: {}",
                         serde_json::to_value(ending).unwrap_or_default()
                     ),

@@ -10,7 +10,7 @@ use crate::schema::Schema;
 use crate::support::{CliServer, run};
 use exact_json::{Value, json};
 use kazoo_numbers::couchdb::Method;
-use kazoo_numbers_generator::{DriftKind, Options};
+use kazoo_numbers_generator::{Cluster, DriftKind, Options};
 use kazoo_numbers_testkit::cases;
 use kazoo_numbers_testkit::server::send;
 use rustix::process::{Pid, Signal, kill_process};
@@ -110,6 +110,14 @@ fn account_database(account: &str) -> String {
     )
 }
 
+/// The assigned numbers of an account.
+fn assigned_in(cluster: &Cluster, database: &str) -> Vec<String> {
+    let documents = cluster.databases[database].documents.iter();
+    let assigned = documents
+        .filter(|(id, document)| id.starts_with('+') && document.contains_key("pvt_assigned_to"));
+    assigned.map(|(id, _)| id.clone()).collect()
+}
+
 #[test]
 fn drift_is_reported_once_and_in_time() {
     let server = in_sync();
@@ -183,13 +191,8 @@ fn only_the_chosen_kinds_are_repaired() {
     let (number, account) = server.assigned_number();
     let database = account_database(&account);
     let (before, _) = server.data();
-    let other = before.databases[&database]
-        .documents
-        .iter()
-        .find(|(id, document)| {
-            **id != number && id.starts_with('+') && document.contains_key("pvt_assigned_to")
-        });
-    let other = other.unwrap().0.clone();
+    let ids = assigned_in(&before, &database);
+    let other = ids.into_iter().find(|id| *id != number).unwrap();
     let watch = Watch::start(&server, &["--repair", "missing_copy"]);
     watch.line();
     put(&server, &database, &other, |document| {
@@ -232,10 +235,8 @@ fn repairs_stop_at_the_limit_of_a_day() {
     let (_, account) = server.assigned_number();
     let database = account_database(&account);
     let (before, _) = server.data();
-    let ids = before.databases[&database].documents.iter();
-    let ids = ids
-        .filter(|(id, document)| id.starts_with('+') && document.contains_key("pvt_assigned_to"));
-    let ids: Vec<String> = ids.map(|(id, _)| id.clone()).take(3).collect();
+    let ids = assigned_in(&before, &database);
+    let ids: Vec<String> = ids.into_iter().take(3).collect();
     assert_eq!(ids.len(), 3);
     let options = ["--repair", "missing_copy", "--repair-limit", "2"];
     let watch = Watch::start(&server, &options);
@@ -258,6 +259,22 @@ fn repairs_stop_at_the_limit_of_a_day() {
         .iter()
         .filter(|id| after.document(&database, id).is_none());
     assert_eq!(missing.count(), 1);
+    watch.stop();
+}
+
+#[test]
+fn excluded_number_is_neither_reported_nor_repaired() {
+    let server = in_sync();
+    let (number, account) = server.assigned_number();
+    let database = account_database(&account);
+    let options = ["--exclude", &number, "--repair", "missing_copy"];
+    let watch = Watch::start(&server, &options);
+    watch.line();
+    put(&server, &database, &number, |document| {
+        document["_deleted"] = json!(true)
+    });
+    watch.is_quiet();
+    assert_eq!(server.data().0.document(&database, &number), None);
     watch.stop();
 }
 
