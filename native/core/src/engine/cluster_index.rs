@@ -10,7 +10,7 @@ use tracing::{debug, info};
 
 use super::run::Run;
 use super::settings::IndexSettings;
-use crate::index::{KnownDatabase, Store};
+use crate::index::{KnownDatabase, Store, WITNESSES};
 use crate::kazoo::DatabaseName;
 use couchdb::{DatabaseState, Error, Found, Revised};
 
@@ -20,9 +20,6 @@ const OLDEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The databases of which a sample is compared at the begin of a run, and the documents of each.
 const SAMPLED: usize = 4;
 const SAMPLE: usize = 25;
-
-/// The changes that are remembered after a complete read.
-const WITNESSES: usize = 8;
 
 /// Reading all documents is cheaper than changes that are more than this share of them.
 const LARGEST_SHARE: u64 = 2;
@@ -196,26 +193,25 @@ impl ClusterIndex {
             debug!(%database, is_old, "read completely: the index is too old, or of another database");
             return Ok(None);
         }
-        let server = run.cluster.server(Some(database)).await?;
-        if known.is_at(state) {
-            if !known.agrees_with(state) {
-                debug!(%database, "read completely: the server counts other documents");
-                return Ok(None);
-            }
-            if !known.has_size_of(state) {
-                if !server.has_had(database, known.witnesses()).await? {
-                    debug!(%database, "read completely: it is another copy of the database");
-                    return Ok(None);
-                }
-                known.set_reported(state);
-                self.learn(database, &known).await;
-            }
+        let is_at = known.is_at(state);
+        if is_at && !known.agrees_with(state) {
+            debug!(%database, "read completely: the server counts other documents");
+            return Ok(None);
+        }
+        if is_at && known.has_size_of(state) {
             self.unchanged.fetch_add(1, Ordering::Relaxed);
             return Ok(Some(known));
         }
+        let server = run.cluster.server(Some(database)).await?;
         if !server.has_had(database, known.witnesses()).await? {
             debug!(%database, "read completely: it is another copy of the database");
             return Ok(None);
+        }
+        if is_at {
+            known.set_reported(state);
+            self.learn(database, &known).await;
+            self.unchanged.fetch_add(1, Ordering::Relaxed);
+            return Ok(Some(known));
         }
         let mut count = 0;
         loop {

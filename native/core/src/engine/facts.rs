@@ -45,10 +45,8 @@ impl FactsScan<'_> {
                 };
                 let mut facts = Vec::with_capacity(page.len());
                 for document in page {
-                    if let Some((_, known)) = learned {
-                        known.apply(database, document.id(), Some(&document));
-                    }
-                    facts.extend(facts_of(database, document));
+                    let learner = learned.as_mut().map(|(_, known)| &mut **known);
+                    facts.extend(facts_of(database, document, learner));
                 }
                 Ok(Some(facts))
             }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::{DocumentFacts, Entry, short_key};
 
 /// The changes that are remembered, to see later whether the database still has them.
-const WITNESSES: usize = 8;
+pub(crate) const WITNESSES: usize = 8;
 
 /// The documents of a database as of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,12 +113,17 @@ impl KnownDatabase {
     pub(crate) fn apply(&mut self, database: &DatabaseName, id: &str, document: Option<&Document>) {
         self.entries.remove(id);
         self.others.remove(&short_key(id));
-        match document.map(|document| Entry::of(database, document)) {
-            None => {}
-            Some(Entry::Other) => {
+        if let Some(document) = document {
+            self.insert(id, Entry::of(database, document));
+        }
+    }
+
+    fn insert(&mut self, id: &str, entry: Entry) {
+        match entry {
+            Entry::Other => {
                 self.others.insert(short_key(id));
             }
-            Some(entry) => {
+            entry => {
                 self.entries.insert(id.into(), entry);
             }
         }
@@ -154,9 +159,18 @@ impl KnownDatabase {
     }
 }
 
-/// The facts about a document that was just read; `None` if no rule needs it.
-pub(crate) fn facts_of(database: &DatabaseName, document: Document) -> Option<DocumentFacts> {
-    Entry::of(database, &document).facts(document.id().into(), Some(document))
+/// The facts about a document that was just read; `None` if no rule needs it. `learner`: the database of a complete read, which learns
+/// them.
+pub(crate) fn facts_of(
+    database: &DatabaseName,
+    document: Document,
+    learner: Option<&mut KnownDatabase>,
+) -> Option<DocumentFacts> {
+    let entry = Entry::of(database, &document);
+    if let Some(learner) = learner {
+        learner.insert(document.id(), entry.clone());
+    }
+    entry.facts(document.id().into(), Some(document))
 }
 
 /// The number at the begin of a sequence; it grows with each change.

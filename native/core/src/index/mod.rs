@@ -9,5 +9,5 @@ mod known_database;
 mod store;
 
 pub(crate) use entry::{DocumentFacts, IndexedNumber};
-pub(crate) use known_database::{KnownDatabase, facts_of};
+pub(crate) use known_database::{KnownDatabase, WITNESSES, facts_of};
 pub(crate) use store::Store;

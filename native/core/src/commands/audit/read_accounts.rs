@@ -165,7 +165,7 @@ async fn read_numbers(
     };
     for document in found.flatten() {
         coverage.keep(&database, &document);
-        let Some(DocumentFacts::Number(number)) = facts_of(&database, document) else {
+        let Some(DocumentFacts::Number(number)) = facts_of(&database, document, None) else {
             continue;
         };
         if number.facts.has_conflicts {

@@ -59,7 +59,7 @@ impl AuditContext {
             let mut facts = Vec::new();
             for document in found.into_iter().flatten() {
                 self.coverage.keep(database, &document);
-                facts.extend(facts_of(database, document));
+                facts.extend(facts_of(database, document, None));
             }
             return self.scan_page(run, database, facts).await;
         }
