@@ -86,6 +86,9 @@ async fn run_to_end(mut job: Job, id: String) -> Finished {
         pace.clone(),
     );
     let changes = job.command.changes(&job.settings);
+    if !job.command.uses_index() {
+        job.settings.index = None;
+    }
     let reconciles_services = job.command.spec().reconciles_services;
     let run = Arc::new(Run::new(
         id,
@@ -110,6 +113,7 @@ async fn run_to_end(mut job: Job, id: String) -> Finished {
         done = work => done,
         never = run.reporter.report_pauses() => match never {},
     };
+    run.index.finish().await;
     run.reporter.end_warnings().await;
     if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
         run.reporter.warn(line).await;

@@ -74,6 +74,11 @@ impl Command {
         }
     }
 
+    /// Whether it, or the command that it plans, reads what changed where the cluster has an index.
+    pub(crate) fn uses_index(&self) -> bool {
+        self.planned.map_or(self.spec, |(spec, _)| spec).uses_index
+    }
+
     /// Its row of the catalog.
     pub fn spec(&self) -> &'static CommandSpec {
         self.spec

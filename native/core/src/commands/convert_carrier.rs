@@ -18,7 +18,7 @@ use crate::repair::{Assignment, Copies, CopySource, copy_to_account};
 use crate::report::{Conversion, Event, nearest, shown};
 use crate::selection::NumberDatabases;
 use couchdb::Error;
-use document::{Document, IdRange, string};
+use document::Document;
 
 /// The answer for a target module that the host does not know. The check runs first, so nothing is read or locked
 /// (docs/specification.md#bad-carrier-module).
@@ -160,19 +160,19 @@ async fn convert_in(
     target: &str,
 ) -> Result<Converted, Error> {
     let mut all = Converted::default();
-    let mut scan = run.scan(database, IdRange::all()).await?;
+    let mut scan = run.scan_facts(database).await?;
     loop {
         // The copies of converted numbers must be updated even if the rest of the database cannot be read: another run would no
         // longer find these numbers by their module.
-        let page = match run.or_failed(database, scan.next().await)? {
+        let page = match run.or_failed(database, scan.next_scanned().await)? {
             Some(Some(page)) => page,
             Some(None) | None => break,
         };
-        let mut documents = Vec::new();
+        let mut chosen = Vec::new();
         let mut misfiled = Vec::new();
-        for document in page {
-            if !has_module(&document, source) {
-                let module = document.get("pvt_module_name").and_then(string);
+        for one in page {
+            let module = one.module();
+            if module.as_deref() != Some(source) {
                 if let Some(module) = module
                     && !all.others.contains(module.as_ref())
                 {
@@ -180,13 +180,19 @@ async fn convert_in(
                 }
                 continue;
             }
-            let facts = NumberFacts::of(&document);
-            match source_in_number_database(database, document.id(), &facts) {
-                Source::Misfiled => misfiled.push(document.id().to_owned()),
-                source if source.is_filed() => documents.push(document),
+            match source_in_number_database(database, one.id(), &one.facts()) {
+                Source::Misfiled => misfiled.push(one.id().to_owned()),
+                source if source.is_filed() => chosen.push(one),
                 _ => {}
             }
         }
+        // A document that only the index knew can have another module by now.
+        let Some(mut documents) =
+            run.or_failed(database, run.documents_of(database, chosen).await)?
+        else {
+            break;
+        };
+        documents.retain(|document| has_module(document, source));
         run.warn_misfiled(database, &misfiled).await;
         let converted = convert_documents(run, database, Some(source), target, documents).await?;
         all.numbers.extend(converted.numbers);

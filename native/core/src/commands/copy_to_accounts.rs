@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::answer::{Answer, Returned};
-use crate::engine::{AccountFilter, AllAccounts, Budget, Charge, Kept, Run};
+use crate::engine::{AccountFilter, AllAccounts, Budget, Charge, Kept, Run, Scanned};
 use crate::kazoo::{
     AccountId, DatabaseName, KazooDatabase, encoded_number_database_of, number_database_of,
     range_of_numbers,
@@ -36,7 +36,7 @@ pub(crate) async fn copy(
     // A few number databases need documents of only some accounts. They are read by id once these accounts are known.
     let snapshots = match only {
         Some(account) => Snapshots::read(run, vec![account]).await?,
-        None if whole => Snapshots::read(run, run.all_accounts().await?).await?,
+        None if whole => Snapshots::read(run, run.accounts_to_read().await?).await?,
         None => Snapshots::default(),
     };
     let copying = Arc::new(Copying {
@@ -166,13 +166,13 @@ impl Snapshots {
     }
 
     /// Compares a number with the snapshot of its account.
-    fn compare(&self, account: AccountId, source: &Document) -> Compared {
+    fn compare(&self, account: AccountId, id: &str, source: Digest) -> Compared {
         let Some(snapshot) = self.0.get(&account) else {
             return Compared::Unknown;
         };
-        let Some((index, digest)) = snapshot.digests.find(source.id()) else {
+        let Some((index, digest)) = snapshot.digests.find(id) else {
             // A snapshot has only numbers that start with `+`.
-            return if source.id().starts_with('+') {
+            return if id.starts_with('+') {
                 Compared::Absent
             } else {
                 Compared::Unknown
@@ -181,7 +181,7 @@ impl Snapshots {
         let kept = locked(&snapshot.documents)
             .get_mut(index)
             .and_then(Option::take);
-        if digest == source.digest() {
+        if digest == source {
             return Compared::Same;
         }
         kept.map_or(Compared::Unknown, Compared::Differs)
@@ -191,6 +191,15 @@ impl Snapshots {
 impl Snapshot {
     async fn read(run: &Run, account: AccountId, room: &Budget) -> Result<Self, Error> {
         let mut digests = SortedIdMap::default();
+        if let Some(known) = run.known(&account.database()).await? {
+            for number in known.into_numbers() {
+                digests.push(&number.id, number.digest);
+            }
+            return Ok(Self {
+                digests: digests.sorted(),
+                documents: Mutex::default(),
+            });
+        }
         let mut documents = Vec::new();
         let mut scan = run.scan(&account.database(), range_of_numbers()).await?;
         while let Some(page) = scan.next().await? {
@@ -251,13 +260,25 @@ impl Copying {
             if database.is_unprefixed() {
                 let ids: Vec<(AccountId, &str)> = page
                     .iter()
-                    .map(|(account, document)| (*account, document.id()))
+                    .map(|(account, one)| (*account, one.id()))
                     .collect();
                 let shadowed = run.shadowed(database, &ids).await?;
-                page.retain(|(_, document)| !shadowed.contains(document.id()));
+                page.retain(|(_, one)| !shadowed.contains(one.id()));
             }
-            for (account, document) in page {
-                match self.snapshots.compare(account, &document) {
+            for (account, one) in page {
+                let document = match one {
+                    Scanned::Read(document) => document,
+                    Scanned::Known(number) => {
+                        let id = String::from(number.id);
+                        match self.snapshots.compare(account, &id, number.digest) {
+                            Compared::Same => *unchanged.entry(account).or_default() += 1,
+                            _ => self.compare_later(database, account, Err(id)),
+                        }
+                        continue;
+                    }
+                };
+                let digest = document.digest();
+                match self.snapshots.compare(account, document.id(), digest) {
                     Compared::Same => *unchanged.entry(account).or_default() += 1,
                     Compared::Absent => {
                         self.put(run, database, account, document, None).await?;

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::Run;
+use crate::engine::{Run, Scanned};
 use crate::kazoo::{AccountId, NumberFacts};
 use crate::repair::{AccountNumbers, Known, Others, fill, known};
 use crate::report::Reason;
@@ -31,15 +31,7 @@ pub(crate) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error
             let copies = copies.clone();
             async move {
                 let mut unread = None;
-                let read = run
-                    .scan_numbers_of(account, |page| {
-                        for document in page {
-                            if NumberFacts::of(&document).is_live_number() {
-                                copies.add(&run, account, document);
-                            }
-                        }
-                    })
-                    .await;
+                let read = add_numbers_of(&run, account, &copies).await;
                 if let Err(error) = read {
                     // An account without a database holds nothing.
                     unread = (error.kind() != Kind::DatabaseNotFound).then(|| Reason::from(&error));
@@ -51,6 +43,33 @@ pub(crate) async fn copy(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error
         })
         .await?;
     fill(run, copies, unread.into_iter().flatten().next()).await
+}
+
+/// Adds the live numbers of an account. A number that the index knows is read only if it differs from the one in its number database.
+async fn add_numbers_of(
+    run: &Run,
+    account: AccountId,
+    copies: &AccountNumbers,
+) -> Result<(), Error> {
+    let database = account.database();
+    let mut unknown = Vec::new();
+    run.scanned_numbers_of(account, |page| {
+        for one in page {
+            match one {
+                Scanned::Read(document) => copies.add_live(run, account, document),
+                Scanned::Known(number) if !number.facts.is_live_number() => {}
+                Scanned::Known(number) if copies.has(&number.id, number.digest) => {
+                    copies.count_equal(run, &number.id);
+                }
+                one @ Scanned::Known(_) => unknown.push(one),
+            }
+        }
+    })
+    .await?;
+    for document in run.documents_of(&database, unknown).await? {
+        copies.add_live(run, account, document);
+    }
+    Ok(())
 }
 
 /// `copy_number_from_accountdb_to_numbdb`, `copy_numbers_from_accountdb_to_numbdbs`

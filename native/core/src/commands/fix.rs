@@ -105,8 +105,9 @@ async fn assigned_to(
     let mut assigned = AssignedDocuments::new();
     let mut scan = run.scan_assigned(database, &account).await?;
     while let Some(page) = scan.next().await? {
-        let page = page.into_iter();
-        assigned.extend(page.map(|(account, document)| (account, document.detached())));
+        let page = page.into_iter().map(|(_, one)| one).collect();
+        let documents = run.documents_of(database, page).await?.into_iter();
+        assigned.extend(documents.map(|document| (account, document.detached())));
     }
     Ok(assigned)
 }
@@ -118,11 +119,12 @@ async fn read_account(run: &Run, account: AccountId) -> Result<Account, Error> {
     let mut scan = run.scan(&account.database(), IdRange::all()).await?;
     while let Some(page) = scan.next().await? {
         for document in page {
-            if !NumberFacts::of(&document).is_live_number() {
+            let facts = NumberFacts::of(&document);
+            if !facts.is_live_number() {
                 own.usage.add(&document, &normaliser);
                 continue;
             }
-            let is_wrong = matches!(other_account(account, &document), Decision::Delete);
+            let is_wrong = matches!(other_account(account, &facts), Decision::Delete);
             own.numbers.push(AccountNumber {
                 id: document.id().to_owned(),
                 digest: document.digest(),
@@ -228,7 +230,7 @@ async fn fix_apps(
         sources.push((account, document.id().to_owned()));
         match usages.get(&account) {
             Some(usage) => {
-                warn_used_by_both(run, database, &document, usage).await;
+                warn_used_by_both(run, database, document.id(), usage).await;
                 targets.push(Target::present(document));
             }
             None => {

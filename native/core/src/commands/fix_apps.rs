@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::engine::{AccountFilter, AllAccounts, Kept, Run, Target};
+use crate::engine::{AccountFilter, AllAccounts, Kept, Run, Scanned, Target};
+use crate::index::{IndexedNumber, KnownDatabase};
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, UsedBy};
-use crate::plan::{Decision, decide_used_by, is_used_by_wrong};
-use crate::repair::{AccountUsage, AssignedUsage, usage_of, usages_of, warn_used_by_both};
+use crate::plan::{Decision, Source, decide_used_by, is_used_by_wrong, source_in_number_database};
+use crate::repair::{
+    AccountUsage, AssignedUsage, known_usage_of, numbers_and_usage, usage_of, usages_of,
+    warn_used_by_both,
+};
 use crate::report::{Outcome, Reason};
 use crate::selection::{Accounts, NumberDatabases};
 use couchdb::Error;
-use document::{Change, Document, IdRange};
+use document::{Change, Document};
 
 /// `fix_apps_for_account_dbs`, `fix_apps_for_single_account_db`
 pub(crate) async fn in_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
@@ -31,14 +35,46 @@ enum PendingNumber {
     Id(String, UsedBy),
 }
 
+/// Fixes one account's database. If the index knows that nothing is wrong, it is not read.
+async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
+    let database = account.database();
+    if let Some(known) = run.known(&database).await?
+        && nothing_is_wrong(run, &database, *known).await?
+    {
+        return Ok(());
+    }
+    read_account(run, account).await
+}
+
+/// Whether every live number that the index knows has the right `pvt_used_by`. If so, they count as unchanged.
+async fn nothing_is_wrong(
+    run: &Run,
+    database: &DatabaseName,
+    known: KnownDatabase,
+) -> Result<bool, Error> {
+    let (mut numbers, usage) = numbers_and_usage(run, known).await?;
+    numbers.retain(|number| number.facts.is_live_number());
+    let is_wrong =
+        |number: &IndexedNumber| is_used_by_wrong(number.facts.used_by, usage.of(&number.id));
+    if numbers.iter().any(is_wrong) {
+        return Ok(false);
+    }
+    for number in &numbers {
+        warn_used_by_both(run, database, &number.id, &usage).await;
+    }
+    run.reporter
+        .decided(database, Outcome::Unchanged, numbers.len() as u64);
+    Ok(true)
+}
+
 /// Fixes one account's database in one scan. Callflows and trunkstore documents name the numbers in use, so all of them are read
 /// before a number is decided.
-async fn in_account(run: &Run, account: AccountId) -> Result<(), Error> {
+async fn read_account(run: &Run, account: AccountId) -> Result<(), Error> {
     let normaliser = run.normaliser().await?;
     let database = account.database();
     let mut usage = AppUsage::default();
     let mut waiting = Vec::new();
-    let mut scan = run.scan(&database, IdRange::all()).await?;
+    let mut scan = run.scan_all(&database).await?;
     while let Some(page) = scan.next().await? {
         let charge = run.budget.charge_page(&page);
         for document in page {
@@ -90,7 +126,7 @@ async fn change_of(
     if let Decision::Write(after) = decide_used_by(&document, usage.of(document.id())) {
         return Some(Change::update(document, after));
     }
-    warn_used_by_both(run, database, &document, usage).await;
+    warn_used_by_both(run, database, document.id(), usage).await;
     run.reporter.decided(database, Outcome::Unchanged, 1);
     None
 }
@@ -115,7 +151,7 @@ pub(crate) async fn numbers_in_account(
     for (id, found) in ids.iter().zip(run.present(&database, &ids).await?) {
         match found {
             Some(document) if NumberFacts::of(&document).is_live_number() => {
-                warn_used_by_both(run, &database, &document, &usage).await;
+                warn_used_by_both(run, &database, document.id(), &usage).await;
                 targets.push(Target::present(document));
             }
             _ => run
@@ -151,6 +187,9 @@ async fn in_number_databases_of(
     databases: NumberDatabases,
     accounts: Arc<dyn AccountFilter>,
 ) -> Result<(), Error> {
+    if databases == NumberDatabases::All {
+        run.open_index_of_accounts().await?;
+    }
     let databases = run.number_databases(databases).await?;
     run.each_number_database(databases, |run, database| {
         let accounts = accounts.clone();
@@ -172,9 +211,41 @@ async fn in_number_database(
 ) -> Result<(), Error> {
     let mut scan = run.scan_assigned(database, accounts).await?;
     while let Some(page) = scan.next().await? {
-        fix_assigned(run, database, page).await?;
+        let left = leave_out_right(run, database, page).await?;
+        let documents = run.documents_of(database, left).await?.into_iter();
+        let assigned = documents.filter_map(|document| {
+            let facts = NumberFacts::of(&document);
+            match source_in_number_database(database, document.id(), &facts) {
+                Source::Assigned(account) if accounts.hold(account) => Some((account, document)),
+                _ => None,
+            }
+        });
+        fix_assigned(run, database, assigned.collect()).await?;
     }
     Ok(())
+}
+
+/// Leaves out the numbers that have the right `pvt_used_by` according to the index, and counts them.
+async fn leave_out_right(
+    run: &Run,
+    database: &DatabaseName,
+    page: Vec<(AccountId, Scanned)>,
+) -> Result<Vec<Scanned>, Error> {
+    let mut left = Vec::with_capacity(page.len());
+    let mut right = 0;
+    for (account, one) in page {
+        if let Scanned::Known(number) = &one
+            && let Some(usage) = known_usage_of(run, account).await?.as_ref()
+            && !is_used_by_wrong(number.facts.used_by, usage.of(&number.id))
+        {
+            warn_used_by_both(run, database, &number.id, usage).await;
+            right += 1;
+        } else {
+            left.push(one);
+        }
+    }
+    run.reporter.decided(database, Outcome::Unchanged, right);
+    Ok(left)
 }
 
 /// Fixes assigned documents of a number database.
@@ -187,7 +258,7 @@ async fn fix_assigned(
     let mut targets = Vec::with_capacity(assigned.len());
     for (account, document) in assigned {
         if let Some(usage) = usages.get(&account) {
-            warn_used_by_both(run, database, &document, usage).await;
+            warn_used_by_both(run, database, document.id(), usage).await;
             targets.push(Target::present(document));
         }
     }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Run, Target};
+use crate::engine::{ByFacts, Run, Target};
+use crate::index::IndexedNumber;
 use crate::kazoo::DatabaseName;
 use crate::plan::is_migrated;
-use crate::repair::Migration;
+use crate::repair::{Migration, decides_by_rule};
 use crate::report::Outcome;
 use crate::selection::Unassigned;
 use couchdb::Error;
-use document::IdRange;
 
 /// `migrate_unassigned_numbers`
 pub(crate) async fn migrate_unassigned(run: &Arc<Run>, what: Unassigned) -> Result<(), Error> {
@@ -18,9 +18,12 @@ pub(crate) async fn migrate_unassigned(run: &Arc<Run>, what: Unassigned) -> Resu
         Unassigned::Databases(databases) => databases,
     };
     let databases = run.number_databases(databases).await?;
-    run.each_database(databases, DatabaseName::clone, |run, database| async move {
-        migrate_database(&run, &database).await
-    })
+    let by_rule = run.settings.index.is_some() && decides_by_rule(run).await?;
+    run.each_database(
+        databases,
+        DatabaseName::clone,
+        move |run, database| async move { migrate_database(&run, &database, by_rule).await },
+    )
     .await?;
     Ok(())
 }
@@ -46,13 +49,23 @@ async fn migrate_number(run: &Arc<Run>, number: String) -> Result<(), Error> {
     Ok(())
 }
 
-async fn migrate_database(run: &Run, database: &DatabaseName) -> Result<(), Error> {
-    let mut scan = run.scan(database, IdRange::all()).await?;
-    while let Some(page) = scan.next().await? {
+/// `by_rule`: the rule decides, so the index knows what is to be changed.
+async fn migrate_database(run: &Run, database: &DatabaseName, by_rule: bool) -> Result<(), Error> {
+    let reconciler = Migration { run, database };
+    let by_facts = |number: &IndexedNumber| {
+        if !number.is_migrated {
+            ByFacts::Skip
+        } else if by_rule && !number.is_unmigrated {
+            ByFacts::Unchanged
+        } else {
+            ByFacts::Read
+        }
+    };
+    let mut scan = run.scan_facts(database).await?;
+    while let Some(page) = scan.next_scanned().await? {
         run.warn_misfiled_in(database, &page).await;
-        let targets = page.into_iter().map(Target::present).collect();
-        let reconciler = Migration { run, database };
-        run.reconcile(database, &reconciler, targets).await?;
+        run.reconcile_scanned(database, &reconciler, page, by_facts)
+            .await?;
     }
     Ok(())
 }

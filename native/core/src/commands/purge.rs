@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::answer::{Answer, Returned};
-use crate::engine::{InPlace, Run, Target};
+use crate::engine::{ByFacts, InPlace, Run};
+use crate::index::IndexedNumber;
 use crate::kazoo::DatabaseName;
-use crate::plan::{self, Cause};
+use crate::plan::{self, Cause, source_in_number_database};
 use crate::report::Event;
 use crate::selection::NumberDatabases;
 use couchdb::Error;
-use document::{Document, IdRange};
+use document::Document;
 
 pub(crate) async fn purge(
     run: &Arc<Run>,
@@ -44,11 +45,19 @@ async fn purge_one(run: &Run, database: &DatabaseName, state: &str) -> Result<()
         cause: Cause::State,
         rule: |document: &Document| plan::state(database, document, state),
     };
-    let mut scan = run.scan(database, IdRange::all()).await?;
-    while let Some(page) = scan.next().await? {
+    let by_facts = |number: &IndexedNumber| {
+        let source = source_in_number_database(database, &number.id, &number.facts);
+        if plan::is_purged(source, number.state.as_deref(), state) {
+            ByFacts::Read
+        } else {
+            ByFacts::Skip
+        }
+    };
+    let mut scan = run.scan_facts(database).await?;
+    while let Some(page) = scan.next_scanned().await? {
         run.warn_misfiled_in(database, &page).await;
-        let targets = page.into_iter().map(Target::present).collect();
-        run.reconcile(database, &rule, targets).await?;
+        run.reconcile_scanned(database, &rule, page, by_facts)
+            .await?;
     }
     Ok(())
 }

@@ -2,25 +2,41 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Reconciler, Run, Target};
+use crate::engine::{ByFacts, Reconciler, Run};
+use crate::index::IndexedNumber;
 use crate::kazoo::AccountId;
-use crate::repair::{FormerCopies, wrong_copies};
+use crate::plan::other_account;
+use crate::repair::{FormerCopies, KnownNumbers, wrong_copies};
 use crate::selection::Accounts;
 use couchdb::Error;
 
 /// `remove_wrong_assigned_from_accounts`, `remove_wrong_assigned_from_single_accountdb`
 pub(crate) async fn wrong_assigned(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
     from_accounts(run, accounts, |run, account| async move {
-        from_account(&run, account, &wrong_copies(account)).await
+        from_account(&run, account, &wrong_copies(account), |copy| {
+            other_account(account, &copy.facts).into()
+        })
+        .await
     })
     .await
 }
 
 /// `remove_former_copies/0`, `/1`
 pub(crate) async fn former_copies(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
-    from_accounts(run, accounts, |run, account| async move {
-        let rule = FormerCopies { run: &run, account };
-        from_account(&run, account, &rule).await
+    let known = match accounts {
+        Accounts::All => KnownNumbers::of(run).await?,
+        Accounts::One(_) | Accounts::List(_) => KnownNumbers::default(),
+    };
+    let known = Arc::new(known);
+    from_accounts(run, accounts, |run, account| {
+        let known = known.clone();
+        async move {
+            let rule = FormerCopies { run: &run, account };
+            from_account(&run, account, &rule, |copy| {
+                known.may_be_former(account, copy)
+            })
+            .await
+        }
     })
     .await
 }
@@ -40,11 +56,16 @@ where
 }
 
 /// Applies a rule to the numbers of an account, a page at a time.
-async fn from_account<R: Reconciler>(run: &Run, account: AccountId, rule: &R) -> Result<(), Error> {
+async fn from_account<R: Reconciler>(
+    run: &Run,
+    account: AccountId,
+    rule: &R,
+    by_facts: impl Fn(&IndexedNumber) -> ByFacts,
+) -> Result<(), Error> {
     let mut pages = Vec::new();
-    run.scan_numbers_of(account, |page| pages.extend(page))
+    run.scanned_numbers_of(account, |page| pages.extend(page))
         .await?;
-    let targets = pages.into_iter().map(Target::present).collect();
-    run.reconcile(&account.database(), rule, targets).await?;
+    run.reconcile_scanned(&account.database(), rule, pages, by_facts)
+        .await?;
     Ok(())
 }

@@ -10,29 +10,50 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::may_be_a_number;
-use crate::engine::{AllAccounts, Kept, OncePerKey, Run, Target};
-use crate::kazoo::{
-    AccountId, DatabaseName, NumberFacts, number_database_of, unprefixed_number_databases,
-};
+use crate::engine::{AllAccounts, Kept, OncePerKey, Run, Scanned, Target};
+use crate::index::OtherDocuments;
+use crate::kazoo::{AccountId, DatabaseName, number_database_of, unprefixed_number_databases};
 use crate::repair::{Orphans, Side};
 use crate::report::{Outcome, Reason};
 use crate::selection::{Accounts, NumberDatabases};
 use couchdb::{Error, Kind};
-use document::{Change, Document, IdRange, Revision, SortedIdMap};
+use document::{Change, IdRange, Revision, SortedIdMap};
 
 /// The ids that databases of the other side hold, each read once a run.
-type Listings = OncePerKey<DatabaseName, SortedIdMap<()>>;
+type Listings = OncePerKey<DatabaseName, Listing>;
 
 /// The ids of a database that a number could have.
-async fn listed(run: &Run, database: &DatabaseName) -> Result<SortedIdMap<()>, Error> {
-    let mut ids = SortedIdMap::default();
-    let mut scan = run.scan_ids(database, IdRange::all()).await?;
-    while let Some(page) = scan.next().await? {
-        for row in page.iter().filter(|row| may_be_a_number(&row.id)) {
-            ids.push(&row.id, ());
+struct Listing {
+    ids: SortedIdMap<()>,
+    /// The other documents of a database that the index knows.
+    others: OtherDocuments,
+}
+
+impl Listing {
+    async fn of(run: &Run, database: &DatabaseName) -> Result<Self, Error> {
+        let mut ids = SortedIdMap::default();
+        let mut others = OtherDocuments::default();
+        if let Some(known) = run.known(database).await? {
+            let (facts, rest) = known.into_facts();
+            facts.for_each(|facts| ids.push(facts.id(), ()));
+            others = rest;
+        } else {
+            let mut scan = run.scan_ids(database, IdRange::all()).await?;
+            while let Some(page) = scan.next().await? {
+                for row in page.iter().filter(|row| may_be_a_number(&row.id)) {
+                    ids.push(&row.id, ());
+                }
+            }
         }
+        Ok(Self {
+            ids: ids.sorted(),
+            others,
+        })
     }
-    Ok(ids.sorted())
+
+    fn has(&self, id: &str) -> bool {
+        self.ids.find(id).is_some() || self.others.has(id)
+    }
 }
 
 /// A number that may be an orphan.
@@ -44,11 +65,18 @@ struct Suspect {
 }
 
 impl Suspect {
-    fn of(run: &Run, document: Document) -> Self {
-        Self {
-            id: document.id().to_owned(),
-            rev: document.rev().cloned(),
-            document: run.budget.keep(document).ok(),
+    fn of(run: &Run, found: Scanned) -> Self {
+        match found {
+            Scanned::Read(document) => Self {
+                id: document.id().to_owned(),
+                rev: document.rev().cloned(),
+                document: run.budget.keep(document).ok(),
+            },
+            Scanned::Known(number) => Self {
+                id: number.id.into(),
+                rev: number.rev,
+                document: None,
+            },
         }
     }
 }
@@ -59,6 +87,9 @@ type ByOther = BTreeMap<DatabaseName, Vec<Suspect>>;
 /// `destructively_remove_from_account_db_if_not_in_numdb`, `…_single_account_db_…`
 pub(crate) async fn in_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<(), Error> {
     let listings = (accounts == Accounts::All).then(Arc::<Listings>::default);
+    if listings.is_some() {
+        run.open_index_of_number_databases().await?;
+    }
     let accounts = run.accounts(accounts).await?;
     let found = run
         .each(accounts, |run, account| {
@@ -75,21 +106,21 @@ pub(crate) async fn in_accounts(run: &Arc<Run>, accounts: Accounts) -> Result<()
 async fn numbers_of(run: &Run, account: AccountId) -> Result<ByOther, Error> {
     let database = account.database();
     let mut numbers = ByOther::new();
-    run.scan_numbers_of(account, |page| {
-        for document in page {
-            if !NumberFacts::of(&document).is_live_number() {
+    run.scanned_numbers_of(account, |page| {
+        for one in page {
+            if !one.facts().is_live_number() {
                 continue;
             }
-            match number_database_of(document.id()) {
+            match number_database_of(one.id()) {
                 Some(other) => {
-                    let suspect = Suspect::of(run, document);
+                    let suspect = Suspect::of(run, one);
                     numbers.entry(other).or_default().push(suspect);
                 }
-                None => run.reporter.failed(
-                    &database.encoded(),
-                    Reason::NoNumberDatabase,
-                    document.id(),
-                ),
+                None => {
+                    let encoded = database.encoded();
+                    let reason = Reason::NoNumberDatabase;
+                    run.reporter.failed(&encoded, reason, one.id());
+                }
             }
         }
     })
@@ -103,6 +134,9 @@ pub(crate) async fn in_number_databases(
     databases: NumberDatabases,
 ) -> Result<(), Error> {
     let listings = (databases == NumberDatabases::All).then(Arc::<Listings>::default);
+    if listings.is_some() {
+        run.open_index_of_accounts().await?;
+    }
     let databases = run.number_databases(databases).await?;
     let found = run
         .each_number_database(databases, |run, database| {
@@ -120,9 +154,9 @@ async fn assigned_in(run: &Run, database: &DatabaseName) -> Result<ByOther, Erro
     let mut numbers = ByOther::new();
     let mut scan = run.scan_assigned(database, &AllAccounts).await?;
     while let Some(page) = scan.next().await? {
-        for (account, document) in page {
+        for (account, one) in page {
             let suspects = numbers.entry(account.database()).or_default();
-            suspects.push(Suspect::of(run, document));
+            suspects.push(Suspect::of(run, one));
         }
     }
     Ok(numbers)
@@ -142,7 +176,7 @@ async fn missing(
     if let Some(listings) = listings {
         let listed = futures::future::join_all(numbers.keys().map(async |other| {
             let read = || -> std::pin::Pin<Box<dyn Future<Output = _> + Send + '_>> {
-                Box::pin(listed(run, other))
+                Box::pin(Listing::of(run, other))
             };
             (other.clone(), listings.of(other.clone(), read).await)
         }))
@@ -154,7 +188,7 @@ async fn missing(
             match listed {
                 Ok(listed) => {
                     let all = suspects.len();
-                    suspects.retain(|one| listed.find(&one.id).is_none());
+                    suspects.retain(|one| !listed.has(&one.id));
                     let present = (all - suspects.len()) as u64;
                     run.reporter.decided(&database, Outcome::Unchanged, present);
                 }

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use tracing::{Instrument, debug, debug_span};
 
+use super::facts::FactsScan;
 use super::run::Run;
-use super::scan::Scan;
+use super::scanned::Scanned;
 use crate::kazoo::{AccountId, DatabaseName};
 use couchdb::{Error, Keyed, Keys, Kind, Operation};
-use document::{Document, IdRange};
 
 /// The timeout for an index. An index that is up to date answers in milliseconds; building one takes longer than reading the
 /// documents.
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The documents of a number database; at least all that are assigned to one account.
 pub(crate) enum AssignedPages<'a> {
-    All(Scan<'a, Document>),
+    All(FactsScan<'a>),
     /// The documents that the index lists for the account.
     Of {
         run: &'a Run,
@@ -34,9 +34,9 @@ pub(crate) enum AssignedPages<'a> {
 
 impl AssignedPages<'_> {
     /// The next page; `None` after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Document>>, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Scanned>>, Error> {
         match self {
-            Self::All(scan) => scan.next().await,
+            Self::All(scan) => scan.next_scanned().await,
             Self::Of { run, database, ids } => {
                 let some: Vec<String> = ids.by_ref().take(run.settings.max_bulk_read).collect();
                 if some.is_empty() {
@@ -44,7 +44,9 @@ impl AssignedPages<'_> {
                 }
                 let keys: Vec<&str> = some.iter().map(String::as_str).collect();
                 let found = run.present(database, &keys).await?;
-                Ok(Some(found.into_iter().flatten().collect()))
+                Ok(Some(
+                    found.into_iter().flatten().map(Scanned::Read).collect(),
+                ))
             }
         }
     }
@@ -72,8 +74,7 @@ impl Run {
                 }
             }
         }
-        let scan = self.scan(database, IdRange::all());
-        Ok(AssignedPages::All(scan.await?))
+        Ok(AssignedPages::All(self.scan_facts(database).await?))
     }
 
     async fn ids_assigned_to(

@@ -1,10 +1,9 @@
 //! Scans number databases for assigned numbers.
 
-use document::Document;
-
 use super::assigned_pages::AssignedPages;
 use super::run::Run;
-use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
+use super::scanned::Scanned;
+use crate::kazoo::{AccountId, DatabaseName};
 use crate::plan::{Source, source_in_number_database};
 use couchdb::Error;
 
@@ -83,23 +82,23 @@ impl Run {
 
 impl AssignedScan<'_> {
     /// The assigned numbers of the next page, each with its account; `None` after the last page.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<(AccountId, Document)>>, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<(AccountId, Scanned)>>, Error> {
         let Some(page) = self.documents.next().await? else {
             return Ok(None);
         };
         let mut assigned = Vec::with_capacity(page.len());
         let mut misfiled = Vec::new();
-        for document in page {
-            let facts = NumberFacts::of(&document);
-            match source_in_number_database(self.database, document.id(), &facts) {
+        for one in page {
+            let facts = one.facts();
+            match source_in_number_database(self.database, one.id(), &facts) {
                 Source::Assigned(account) if self.accounts.hold(account) => {
-                    assigned.push((account, document));
+                    assigned.push((account, one));
                 }
                 Source::Misfiled
                     if self.accounts.are_all()
                         || facts.assigned_to.is_some_and(|one| self.accounts.hold(one)) =>
                 {
-                    misfiled.push(document.id().to_owned());
+                    misfiled.push(one.id().to_owned());
                 }
                 _ => {}
             }

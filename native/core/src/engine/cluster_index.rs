@@ -1,8 +1,8 @@
 //! The index of a run's cluster: the facts of earlier runs, brought up to date.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 
 use rand::RngExt as _;
@@ -24,17 +24,10 @@ const SAMPLE: usize = 25;
 /// Reading all documents is cheaper than changes that are more than this share of them.
 const LARGEST_SHARE: u64 = 2;
 
-/// The index of a run's cluster.
+/// The index of a run's cluster. A run without one reads all documents.
+#[derive(Default)]
 pub(crate) struct ClusterIndex {
-    store: Store,
-    /// The states of the databases at the begin of the run.
-    pub(super) states: HashMap<DatabaseName, DatabaseState>,
-    /// All databases of the cluster, if the run reads all.
-    all: Option<Vec<DatabaseName>>,
-    /// Whether all is read, whatever the index says.
-    reads_all: bool,
-    /// Seconds since 1970.
-    now: u64,
+    opened: RwLock<Opened>,
     /// Whether the store could not be written.
     is_broken: AtomicBool,
     unchanged: AtomicU64,
@@ -43,52 +36,72 @@ pub(crate) struct ClusterIndex {
     read: AtomicU64,
 }
 
+/// The index after it was opened for databases.
+#[derive(Default)]
+struct Opened {
+    /// The documents in the databases of which the states were asked for.
+    documents: u64,
+    store: Option<Store>,
+    /// The states of the databases when the run began to look at them.
+    states: HashMap<DatabaseName, DatabaseState>,
+    /// All databases of the cluster, if the run reads all.
+    all: Option<Vec<DatabaseName>>,
+    /// Whether all is read, whatever the index says.
+    reads_all: bool,
+    /// Seconds since 1970.
+    now: u64,
+}
+
 impl Run {
-    /// Opens the index for these databases, if the run may use one and they are large enough. A run without an index reads all
-    /// documents. `are_all`: the cluster has no other databases.
-    pub(crate) async fn open_index(
-        &self,
-        databases: &[DatabaseName],
-        are_all: bool,
-    ) -> Result<Option<ClusterIndex>, Error> {
+    /// Opens the index for these databases, which the run is about to read, if it may use one and the cluster is large enough.
+    pub(crate) async fn open_index(&self, databases: &[DatabaseName]) -> Result<(), Error> {
         let Some(settings) = &self.settings.index else {
-            return Ok(None);
+            return Ok(());
         };
         let states = match self.states_of(databases).await {
             Ok(states) => states,
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => {
                 debug!(%error, "no index: the server does not report sequences");
-                return Ok(None);
+                return Ok(());
             }
         };
-        let documents: u64 = states.values().map(|state| state.documents).sum();
-        if documents < settings.from_documents {
-            debug!(documents, "no index: the cluster is small");
-            return Ok(None);
+        let store = {
+            let mut opened = self.index.opened_mut();
+            opened.documents += states.values().map(|state| state.documents).sum::<u64>();
+            if opened.documents < settings.from_documents {
+                debug!(opened.documents, "no index: the cluster is small");
+                return Ok(());
+            }
+            opened.store.clone()
+        };
+        let store = match store {
+            Some(store) => store,
+            None => match self.open_store(settings).await? {
+                Some(store) => store,
+                None => return Ok(()),
+            },
+        };
+        let agrees = settings.reads_all || self.sample_agrees(&store, &states).await?;
+        {
+            let mut opened = self.index.opened_mut();
+            opened.states.extend(states);
+            opened.store = Some(store);
+            opened.now = seconds_now();
+            opened.reads_all |= settings.reads_all || !agrees;
         }
-        let store = self.open_store(settings).await?;
-        let Some(store) = store else {
-            return Ok(None);
-        };
-        let mut index = ClusterIndex {
-            store,
-            states,
-            all: are_all.then(|| databases.to_vec()),
-            reads_all: settings.reads_all,
-            now: seconds_now(),
-            is_broken: AtomicBool::new(false),
-            unchanged: AtomicU64::new(0),
-            updated: AtomicU64::new(0),
-            changes: AtomicU64::new(0),
-            read: AtomicU64::new(0),
-        };
-        if !index.reads_all && !self.sample_agrees(&index).await? {
+        if !agrees {
             let line = "the index of this cluster does not agree with CouchDB: everything is read, and the index replaced";
             self.reporter.warn(line.to_owned()).await;
-            index.reads_all = true;
         }
-        Ok(Some(index))
+        Ok(())
+    }
+
+    /// Opens the index for all databases of the cluster. Files of others are deleted at the end.
+    pub(crate) async fn open_whole_index(&self, databases: Vec<DatabaseName>) -> Result<(), Error> {
+        self.open_index(&databases).await?;
+        self.index.opened_mut().all = Some(databases);
+        Ok(())
     }
 
     async fn open_store(&self, settings: &IndexSettings) -> Result<Option<Store>, Error> {
@@ -130,15 +143,17 @@ impl Run {
     }
 
     /// Compares a random sample of the documents in unchanged databases with the index.
-    async fn sample_agrees(&self, index: &ClusterIndex) -> Result<bool, Error> {
-        let mut names: Vec<&DatabaseName> = index.states.keys().collect();
+    async fn sample_agrees(
+        &self,
+        store: &Store,
+        states: &HashMap<DatabaseName, DatabaseState>,
+    ) -> Result<bool, Error> {
+        let mut names: Vec<&DatabaseName> = states.keys().collect();
         let mut sampled = 0;
         while sampled < SAMPLED && !names.is_empty() {
             let place = rand::rng().random_range(0..names.len());
             let database = names.swap_remove(place);
-            let (Some(known), Some(state)) =
-                (index.store.get(database), index.states.get(database))
-            else {
+            let (Some(known), Some(state)) = (store.get(database), states.get(database)) else {
                 continue;
             };
             if !known.is_at(state) {
@@ -175,20 +190,60 @@ impl Run {
 }
 
 impl ClusterIndex {
-    /// The known facts about a database, as of now. `None`: it must be read completely.
-    pub(super) async fn bring_up_to_date(
+    fn opened(&self) -> RwLockReadGuard<'_, Opened> {
+        self.opened.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened_mut(&self) -> RwLockWriteGuard<'_, Opened> {
+        self.opened.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The store, and the state of a database. `None`: the run does not use the index for it.
+    fn state_of(&self, database: &DatabaseName) -> Option<(Store, DatabaseState)> {
+        let opened = self.opened();
+        let state = opened.states.get(database)?;
+        let store = opened.store.clone()?;
+        KnownDatabase::is_possible(state).then(|| (store, state.clone()))
+    }
+
+    /// The known facts about a database, as of now. `None`: it must be read.
+    pub(super) async fn known(
         &self,
         run: &Run,
         database: &DatabaseName,
-        state: &DatabaseState,
-    ) -> Result<Option<KnownDatabase>, Error> {
-        if self.reads_all {
-            return Ok(None);
-        }
-        let Some(mut known) = self.store.get(database) else {
+    ) -> Result<Option<Box<KnownDatabase>>, Error> {
+        let Some((store, state)) = self.state_of(database) else {
             return Ok(None);
         };
-        let is_old = self.now.saturating_sub(known.read_at()) > OLDEST.as_secs();
+        match self.up_to_date(run, &store, database, &state).await {
+            Ok(known) => Ok(known.map(Box::new)),
+            Err(error) if error.is_fatal() => Err(error),
+            Err(error) => {
+                debug!(%database, %error, "the index cannot be brought up to date");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Brings the stored facts about a database up to date. `None`: it must be read.
+    async fn up_to_date(
+        &self,
+        run: &Run,
+        store: &Store,
+        database: &DatabaseName,
+        state: &DatabaseState,
+    ) -> Result<Option<KnownDatabase>, Error> {
+        let (reads_all, now) = {
+            let opened = self.opened();
+            (opened.reads_all, opened.now)
+        };
+        if reads_all {
+            return Ok(None);
+        }
+        let Some(mut known) = store.get(database) else {
+            return Ok(None);
+        };
+        let is_old = now.saturating_sub(known.read_at()) > OLDEST.as_secs();
         if is_old || !known.may_continue_to(state) {
             debug!(%database, is_old, "read completely: the index is too old, or of another database");
             return Ok(None);
@@ -209,7 +264,7 @@ impl ClusterIndex {
         }
         if is_at {
             known.set_reported(state);
-            self.learn(database, &known).await;
+            self.store(store, database, &known).await;
             self.unchanged.fetch_add(1, Ordering::Relaxed);
             return Ok(Some(known));
         }
@@ -252,7 +307,7 @@ impl ClusterIndex {
         known.set_reported(state);
         self.updated.fetch_add(1, Ordering::Relaxed);
         self.changes.fetch_add(count, Ordering::Relaxed);
-        self.learn(database, &known).await;
+        self.store(store, database, &known).await;
         Ok(Some(known))
     }
 
@@ -261,12 +316,14 @@ impl ClusterIndex {
         &self,
         run: &Run,
         database: &DatabaseName,
-        state: &DatabaseState,
     ) -> Result<Option<Box<KnownDatabase>>, Error> {
+        let Some((_, state)) = self.state_of(database) else {
+            return Ok(None);
+        };
         let server = run.cluster.server(Some(database)).await?;
-        let mut known = KnownDatabase::begin(state, self.now);
+        let mut known = KnownDatabase::begin(&state, self.opened().now);
         match server.last_changes(database, WITNESSES).await {
-            Ok(last) => known.advance(state.update_seq.clone(), last),
+            Ok(last) => known.advance(state.update_seq, last),
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => {
                 debug!(%database, %error, "not in the index: its last changes are unknown");
@@ -277,8 +334,16 @@ impl ClusterIndex {
         Ok(Some(Box::new(known)))
     }
 
-    /// Stores the facts about a database. Without room on the disk the old content stays.
+    /// Stores the facts about a database that was read completely.
     pub(super) async fn learn(&self, database: &DatabaseName, known: &KnownDatabase) {
+        let store = self.opened().store.clone();
+        if let Some(store) = store {
+            self.store(&store, database, known).await;
+        }
+    }
+
+    /// Stores the facts about a database. Without room on the disk the old content stays.
+    async fn store(&self, store: &Store, database: &DatabaseName, known: &KnownDatabase) {
         if self.is_broken.load(Ordering::Relaxed) {
             return;
         }
@@ -286,7 +351,7 @@ impl ClusterIndex {
             Ok(packed) => packed,
             Err(error) => return self.cannot_write(&error),
         };
-        let (store, database) = (self.store.clone(), database.clone());
+        let (store, database) = (store.clone(), database.clone());
         let put = move || store.put(&database, &packed);
         if let Ok(Err(error)) = tokio::task::spawn_blocking(put).await {
             self.cannot_write(&error);
@@ -301,18 +366,25 @@ impl ClusterIndex {
 
     /// Ends the use of the index: forgets databases that exist no more.
     pub(crate) async fn finish(&self) {
+        let (store, all, databases) = {
+            let mut opened = self.opened_mut();
+            let store = opened.store.take();
+            (store, opened.all.take(), opened.states.len())
+        };
+        let Some(store) = store else {
+            return;
+        };
         info!(
-            databases = self.states.len(),
+            databases,
             unchanged = self.unchanged.load(Ordering::Relaxed),
             updated = self.updated.load(Ordering::Relaxed),
             changes = self.changes.load(Ordering::Relaxed),
             read = self.read.load(Ordering::Relaxed),
             "index"
         );
-        let Some(all) = self.all.clone() else {
+        let Some(all) = all else {
             return;
         };
-        let store = self.store.clone();
         let keep = move || store.keep_only(&all);
         if let Ok(Err(error)) = tokio::task::spawn_blocking(keep).await {
             info!(%error, "cannot delete files of the index");

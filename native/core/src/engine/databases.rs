@@ -45,13 +45,44 @@ impl Run {
         }
     }
 
+    /// All number databases, to be read. The index is opened for them.
+    pub(crate) async fn number_databases_to_read(&self) -> Result<Vec<DatabaseName>, Error> {
+        let databases = self.all_number_databases().await?;
+        self.open_index(&databases).await?;
+        Ok(databases)
+    }
+
+    /// All accounts with a database, to be read. The index is opened for their databases.
+    pub(crate) async fn accounts_to_read(&self) -> Result<Vec<AccountId>, Error> {
+        let accounts = self.all_accounts().await?;
+        let databases: Vec<_> = accounts.iter().map(|account| account.database()).collect();
+        self.open_index(&databases).await?;
+        Ok(accounts)
+    }
+
+    /// Opens the index, if the run may use one, for the number databases, which the run compares with what it reads.
+    pub(crate) async fn open_index_of_number_databases(&self) -> Result<(), Error> {
+        if self.settings.index.is_some() {
+            self.number_databases_to_read().await?;
+        }
+        Ok(())
+    }
+
+    /// Opens the index, if the run may use one, for the accounts' databases, which the run compares with what it reads.
+    pub(crate) async fn open_index_of_accounts(&self) -> Result<(), Error> {
+        if self.settings.index.is_some() {
+            self.accounts_to_read().await?;
+        }
+        Ok(())
+    }
+
     /// The accounts of a command. A single named account must exist; a missing account of a list fails alone.
     pub(crate) async fn accounts(
         self: &Arc<Self>,
         accounts: Accounts,
     ) -> Result<Vec<AccountId>, Error> {
         match accounts {
-            Accounts::All => self.all_accounts().await,
+            Accounts::All => self.accounts_to_read().await,
             Accounts::One(account) => {
                 self.must_exist(account).await?;
                 Ok(vec![account])
@@ -81,7 +112,7 @@ impl Run {
         databases: NumberDatabases,
     ) -> Result<Vec<DatabaseName>, Error> {
         let mut chosen = match databases {
-            NumberDatabases::All => return self.all_number_databases().await,
+            NumberDatabases::All => return self.number_databases_to_read().await,
             NumberDatabases::One(Selection::Database(name)) => {
                 self.database_must_exist(&name).await?;
                 vec![name]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::run::Run;
+use super::scanned::Scanned;
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase, NumberFacts};
 use crate::plan::{Source, source_in_number_database};
 use crate::report::NumberWarningKind;
 use couchdb::{Error, Kind};
-use document::Document;
 
 /// An assigned number that another number database with priority also assigns.
 pub(crate) struct Duplicate {
@@ -88,16 +88,12 @@ impl Run {
     }
 
     /// Warns of those documents of a page that are numbers in the number database of another prefix.
-    pub(crate) async fn warn_misfiled_in(&self, database: &DatabaseName, page: &[Document]) {
-        let is_misfiled = |document: &&Document| {
-            let facts = NumberFacts::of(document);
-            source_in_number_database(database, document.id(), &facts) == Source::Misfiled
+    pub(crate) async fn warn_misfiled_in(&self, database: &DatabaseName, page: &[Scanned]) {
+        let is_misfiled = |one: &&Scanned| {
+            source_in_number_database(database, one.id(), &one.facts()) == Source::Misfiled
         };
-        let misfiled: Vec<String> = page
-            .iter()
-            .filter(is_misfiled)
-            .map(|document| document.id().to_owned())
-            .collect();
+        let misfiled = page.iter().filter(is_misfiled);
+        let misfiled: Vec<String> = misfiled.map(|one| one.id().to_owned()).collect();
         self.warn_misfiled(database, &misfiled).await;
     }
 

@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::budget::Budget;
 use super::cluster::Cluster;
+use super::cluster_index::ClusterIndex;
 use super::exclude::Excluded;
 use super::once::OncePerKey;
 use super::planning::Planned;
@@ -50,6 +51,8 @@ pub(crate) struct Run {
     pub(crate) undoing: OnceLock<UndoneRun>,
     /// The application usage of accounts.
     pub(crate) usages: OncePerKey<AccountId, AppUsage>,
+    /// The same according to the index; `None` for an account that it does not know.
+    pub(crate) known_usages: OncePerKey<AccountId, Option<AppUsage>>,
     /// The number of which the usages record the documents that use it.
     pub(crate) watched: OnceLock<String>,
     /// Whether an index timed out. Then the others are not built either.
@@ -57,6 +60,7 @@ pub(crate) struct Run {
     /// The journal, if the run keeps one and has changed something.
     pub(super) journal: OnceCell<Option<Journal>>,
     pub(crate) steps: Steps,
+    pub(crate) index: ClusterIndex,
     pub(super) withheld: Withheld,
     pub(super) excluded: Excluded,
     /// The numbers that the run looked at without deciding about each.
@@ -117,11 +121,13 @@ impl Run {
             },
             services: Services::default(),
             usages: OncePerKey::default(),
+            known_usages: OncePerKey::default(),
             watched: OnceLock::new(),
             undoing: OnceLock::new(),
             indexes_are_slow: AtomicBool::new(false),
             journal: OnceCell::new(),
             steps: Steps::default(),
+            index: ClusterIndex::default(),
             looked_at: AtomicU64::new(0),
             excluded: Excluded::default(),
             withheld: Withheld::new(changes.withhold, changes.delete_limit),

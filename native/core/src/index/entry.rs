@@ -1,15 +1,18 @@
 //! The facts about one document that rules need.
 
+use std::sync::Arc;
+
 use document::{Digest, Document, Revision};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::names::{Name, Names};
 use crate::kazoo::{
     AccountId, App, AppUsage, Classification, DatabaseName, KazooDatabase, NumberFacts, UsedBy,
 };
-use crate::plan::{has_used_by, is_migrated};
+use crate::plan::{has_used_by, is_migrated, is_unmigrated, module_of, state_of};
 
-/// The facts about one document that an audit needs.
+/// The facts about one document that rules need.
 #[derive(Debug)]
 pub(crate) enum DocumentFacts {
     /// A document of a number database, or an account's number document.
@@ -30,17 +33,41 @@ pub(crate) enum DocumentFacts {
     },
 }
 
+impl DocumentFacts {
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Number(number) => &number.id,
+            Self::Uses { id, .. } | Self::Account { id, .. } => id,
+        }
+    }
+
+    /// The facts about a number document.
+    pub(crate) fn number(self) -> Option<IndexedNumber> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Uses { .. } | Self::Account { .. } => None,
+        }
+    }
+}
+
 /// The numbers that a document names, as written, each with the application.
 pub(crate) type NamedNumbers = Vec<(Box<str>, App)>;
 
-/// The facts about a number document that an audit needs.
+/// The facts about a number document that rules need.
 #[derive(Debug)]
 pub(crate) struct IndexedNumber {
     pub(crate) id: Box<str>,
+    pub(crate) rev: Option<Revision>,
     pub(crate) digest: Digest,
     pub(crate) facts: NumberFacts,
-    /// Whether `migrate_unassigned_numbers` would remove its `pvt_used_by`.
+    /// Whether `migrate_unassigned_numbers` applies to it.
+    pub(crate) is_migrated: bool,
+    /// If so: whether it would remove its `pvt_used_by`, and whether it would change it at all, where Kazoo does not decide.
     pub(crate) is_unassigned_but_used: bool,
+    pub(crate) is_unmigrated: bool,
+    /// The state and the carrier module of a document in a number database.
+    pub(crate) state: Option<Arc<str>>,
+    pub(crate) module: Option<Arc<str>>,
     /// The document, if it was read in this run.
     pub(crate) document: Option<Document>,
 }
@@ -62,6 +89,8 @@ pub(super) struct NumberEntry {
     digest: Digest,
     assigned_to: Option<AccountId>,
     used_by: UsedBy,
+    state: Name,
+    module: Name,
     flags: u8,
 }
 
@@ -71,10 +100,12 @@ const ODD_ASSIGNMENT: u8 = 1 << 2;
 const HAS_CONFLICTS: u8 = 1 << 3;
 const HAS_ATTACHMENTS: u8 = 1 << 4;
 const UNASSIGNED_BUT_USED: u8 = 1 << 5;
+const UNMIGRATED: u8 = 1 << 6;
+const MIGRATED: u8 = 1 << 7;
 
 impl Entry {
-    /// The facts of a document.
-    pub(super) fn of(database: &DatabaseName, document: &Document) -> Self {
+    /// The facts of a document. `names`: the names in its database.
+    pub(super) fn of(database: &DatabaseName, document: &Document, names: &mut Names) -> Self {
         let account = match database.classification() {
             Classification::Numbers => None,
             _ => database.account(),
@@ -84,22 +115,28 @@ impl Entry {
             return Self::Other;
         }
         if account.is_none() || facts.is_number {
+            let is_migrated = account.is_none() && is_migrated(database, document);
+            let mut name = |of: fn(&Document) -> Option<std::borrow::Cow<'_, str>>| match account {
+                Some(_) => Name::default(),
+                None => names.note(of(document).as_deref()),
+            };
             let flags = [
                 (facts.is_number, IS_NUMBER),
                 (facts.soft_deleted, SOFT_DELETED),
                 (facts.is_assignment_odd, ODD_ASSIGNMENT),
                 (facts.has_conflicts, HAS_CONFLICTS),
                 (facts.has_attachments, HAS_ATTACHMENTS),
-                (
-                    account.is_none() && has_used_by(document) && is_migrated(database, document),
-                    UNASSIGNED_BUT_USED,
-                ),
+                (is_migrated, MIGRATED),
+                (is_migrated && has_used_by(document), UNASSIGNED_BUT_USED),
+                (is_migrated && is_unmigrated(document), UNMIGRATED),
             ];
             return Self::Number(NumberEntry {
                 rev: document.rev().cloned(),
                 digest: document.digest(),
                 assigned_to: facts.assigned_to,
                 used_by: facts.used_by,
+                state: name(state_of),
+                module: name(module_of),
                 flags: flags
                     .iter()
                     .filter(|(is_set, _)| *is_set)
@@ -119,9 +156,14 @@ impl Entry {
     }
 
     /// The facts for rules; `None` for a document that only counts. `document`: the document, if it was read in this run.
-    pub(super) fn facts(self, id: Box<str>, document: Option<Document>) -> Option<DocumentFacts> {
+    pub(super) fn facts(
+        self,
+        id: Box<str>,
+        document: Option<Document>,
+        names: &Names,
+    ) -> Option<DocumentFacts> {
         Some(match self {
-            Self::Number(number) => DocumentFacts::Number(number.indexed(id, document)),
+            Self::Number(number) => DocumentFacts::Number(number.indexed(id, document, names)),
             Self::Uses(uses) => DocumentFacts::Uses { id, uses },
             Self::Account(name, uses) => DocumentFacts::Account { id, name, uses },
             Self::Other => return None,
@@ -134,9 +176,11 @@ impl NumberEntry {
         self.flags & flag != 0
     }
 
-    fn indexed(self, id: Box<str>, document: Option<Document>) -> IndexedNumber {
+    fn indexed(self, id: Box<str>, document: Option<Document>, names: &Names) -> IndexedNumber {
         IndexedNumber {
             id,
+            state: names.get(self.state),
+            module: names.get(self.module),
             digest: self.digest,
             facts: NumberFacts {
                 is_number: self.has(IS_NUMBER),
@@ -148,6 +192,9 @@ impl NumberEntry {
                 has_attachments: self.has(HAS_ATTACHMENTS),
             },
             is_unassigned_but_used: self.has(UNASSIGNED_BUT_USED),
+            is_migrated: self.has(MIGRATED),
+            is_unmigrated: self.has(UNMIGRATED),
+            rev: self.rev,
             document,
         }
     }

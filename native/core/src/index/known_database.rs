@@ -6,7 +6,8 @@ use couchdb::DatabaseState;
 use document::{DatabaseName, Document, Revision};
 use serde::{Deserialize, Serialize};
 
-use super::entry::{DocumentFacts, Entry, short_key};
+use super::entry::{DocumentFacts, Entry, IndexedNumber, short_key};
+use super::names::Names;
 
 /// The changes that are remembered, to see later whether the database still has them.
 pub(crate) const WITNESSES: usize = 8;
@@ -27,8 +28,20 @@ pub(crate) struct KnownDatabase {
     /// The last changes. A database that was replaced by an older copy has had other ones.
     witnesses: Vec<(String, Revision)>,
     entries: BTreeMap<Box<str>, Entry>,
-    /// The other documents, which only count, by their short keys.
-    others: HashSet<u64>,
+    /// The states and carrier modules in the entries.
+    names: Names,
+    others: OtherDocuments,
+}
+
+/// The documents that only count, by their short keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OtherDocuments(HashSet<u64>);
+
+impl OtherDocuments {
+    /// Whether a document of this id is among them, by a hash of the id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.contains(&short_key(id))
+    }
 }
 
 impl KnownDatabase {
@@ -43,7 +56,8 @@ impl KnownDatabase {
             read_at,
             witnesses: Vec::new(),
             entries: BTreeMap::new(),
-            others: HashSet::new(),
+            names: Names::default(),
+            others: OtherDocuments::default(),
         }
     }
 
@@ -94,7 +108,7 @@ impl KnownDatabase {
 
     /// The number of documents, design documents included, as a server counts them.
     pub(crate) fn documents(&self) -> u64 {
-        (self.entries.len() + self.others.len()) as u64
+        (self.entries.len() + self.others.0.len()) as u64
     }
 
     pub(crate) fn since(&self) -> &str {
@@ -112,16 +126,17 @@ impl KnownDatabase {
     /// Takes in the state of a document. `document`: `None` if it was deleted.
     pub(crate) fn apply(&mut self, database: &DatabaseName, id: &str, document: Option<&Document>) {
         self.entries.remove(id);
-        self.others.remove(&short_key(id));
+        self.others.0.remove(&short_key(id));
         if let Some(document) = document {
-            self.insert(id, Entry::of(database, document));
+            let entry = Entry::of(database, document, &mut self.names);
+            self.insert(id, entry);
         }
     }
 
     fn insert(&mut self, id: &str, entry: Entry) {
         match entry {
             Entry::Other => {
-                self.others.insert(short_key(id));
+                self.others.0.insert(short_key(id));
             }
             entry => {
                 self.entries.insert(id.into(), entry);
@@ -137,10 +152,16 @@ impl KnownDatabase {
         self.witnesses.drain(..surplus);
     }
 
-    /// The facts about the documents that rules need, by id.
-    pub(crate) fn into_facts(self) -> impl Iterator<Item = DocumentFacts> {
-        let entries = self.entries.into_iter();
-        entries.filter_map(|(id, entry)| entry.facts(id, None))
+    /// The facts about the documents that rules need, by id, and the other documents.
+    pub(crate) fn into_facts(self) -> (impl Iterator<Item = DocumentFacts>, OtherDocuments) {
+        let (entries, names) = (self.entries.into_iter(), self.names);
+        let facts = entries.filter_map(move |(id, entry)| entry.facts(id, None, &names));
+        (facts, self.others)
+    }
+
+    /// The facts about the number documents, by id.
+    pub(crate) fn into_numbers(self) -> impl Iterator<Item = IndexedNumber> {
+        self.into_facts().0.filter_map(DocumentFacts::number)
     }
 
     /// The revisions of number documents at these places in the order of their ids.
@@ -166,11 +187,14 @@ pub(crate) fn facts_of(
     document: Document,
     learner: Option<&mut KnownDatabase>,
 ) -> Option<DocumentFacts> {
-    let entry = Entry::of(database, &document);
-    if let Some(learner) = learner {
-        learner.insert(document.id(), entry.clone());
-    }
-    entry.facts(document.id().into(), Some(document))
+    let id = document.id().into();
+    let Some(learner) = learner else {
+        let mut names = Names::default();
+        return Entry::of(database, &document, &mut names).facts(id, Some(document), &names);
+    };
+    let entry = Entry::of(database, &document, &mut learner.names);
+    learner.insert(document.id(), entry.clone());
+    entry.facts(id, Some(document), &learner.names)
 }
 
 /// The number at the begin of a sequence; it grows with each change.
@@ -228,7 +252,7 @@ mod tests {
         let mut apply = |id: &str, text: Option<&str>| {
             let read = text.map(|text| document(id, "1-a", text));
             known.apply(&account, id, read.as_ref());
-            (known.entries.len(), known.others.len())
+            (known.entries.len(), known.others.0.len())
         };
         assert_eq!(
             apply("+14155550100", Some(r#"{"_id":"+14155550100"}"#)),

@@ -1,5 +1,7 @@
 //! Converts a number to another carrier module (docs/specification.md#convert-carrier).
 
+use std::borrow::Cow;
+
 use crate::kazoo::{features_of_list, wants_local_feature};
 use document::{Document, Object, quoted};
 
@@ -23,7 +25,12 @@ pub fn convert(document: &Document, target: &str, now: u64) -> Option<Document> 
 
 /// Whether a number has this carrier module.
 pub fn has_module(document: &Document, module: &str) -> bool {
-    document.string("pvt_module_name").as_deref() == Some(module)
+    module_of(document).as_deref() == Some(module)
+}
+
+/// The carrier module of a number.
+pub fn module_of(document: &Document) -> Option<Cow<'_, str>> {
+    document.string("pvt_module_name")
 }
 
 /// `pvt_features` with or without `local`. `None`: the field is removed. A list becomes the object that Kazoo makes of it

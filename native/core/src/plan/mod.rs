@@ -21,7 +21,7 @@ use crate::reason::Reason;
 
 pub use apps::{decide_used_by, is_used_by_wrong};
 pub use assignment::{Source, source_in_number_database};
-pub use carrier::{convert, has_module};
+pub use carrier::{convert, has_module, module_of};
 pub use cause::Cause;
 pub use copy::{
     Candidate, Pick, compare_with_number_database, copy_to_account, copy_to_number_database, pick,
@@ -35,9 +35,9 @@ pub use later_undo::LaterUndo;
 pub use planned::{is_made, is_planned_leaf, make_planned};
 pub(crate) use put_back::is_as_written;
 pub use put_back::{Step, put_back, was_restored_by};
-pub use removal::{former_copy, other_account, state};
+pub use removal::{former_copy, is_purged, other_account, state, state_of};
 pub use unassigned::{
-    KAZOOS_FIELDS, for_kazoo, has_used_by, is_migrated, merged, migrate_unassigned,
+    KAZOOS_FIELDS, for_kazoo, has_used_by, is_migrated, is_unmigrated, merged, migrate_unassigned,
 };
 
 /// The decision of a rule for one document.

@@ -1,15 +1,16 @@
 //! Rules for deletions.
 
+use std::borrow::Cow;
+
 use document::Document;
 
-use super::{Decision, Elsewhere, Owner, source_in_number_database};
+use super::{Decision, Elsewhere, Owner, Source, source_in_number_database};
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::reason::Reason;
 
 /// `remove_wrong_assigned_…`: deletes a number in an account's database that is assigned to another account. An assignment that
 /// is not an account id does not count (docs/specification.md#remove-wrong-assigned, #odd-assignment).
-pub fn other_account(account: AccountId, document: &Document) -> Decision {
-    let facts = NumberFacts::of(document);
+pub fn other_account(account: AccountId, facts: &NumberFacts) -> Decision {
     match facts.assigned_to {
         _ if !facts.is_live_number() => Decision::Skip,
         Some(other) if other != account => Decision::Delete,
@@ -43,18 +44,23 @@ pub fn former_copy(
 /// `pvt_number_state`.
 pub fn state(database: &DatabaseName, document: &Document, state: &str) -> Decision {
     let source = source_in_number_database(database, document.id(), &NumberFacts::of(document));
-    if source.is_filed() && has_state(document, state) {
+    if is_purged(source, state_of(document).as_deref(), state) {
         Decision::Delete
     } else {
         Decision::Skip
     }
 }
 
-pub(super) fn has_state(document: &Document, state: &str) -> bool {
-    let known = document
+/// Whether `purge_…` deletes a number of the state `known`.
+pub fn is_purged(source: Source, known: Option<&str>, state: &str) -> bool {
+    source.is_filed() && known == Some(state)
+}
+
+/// The state of a number.
+pub fn state_of(document: &Document) -> Option<Cow<'_, str>> {
+    document
         .string("pvt_state")
-        .or_else(|| document.string("pvt_number_state"));
-    known.as_deref() == Some(state)
+        .or_else(|| document.string("pvt_number_state"))
 }
 
 #[cfg(test)]
@@ -72,7 +78,7 @@ mod tests {
 
     #[test]
     fn only_number_of_another_account_is_wrongly_assigned() {
-        let decided = |text: &str| shown(&other_account(ours(), &document(text)));
+        let decided = |text: &str| shown(&other_account(ours(), &NumberFacts::of(&document(text))));
         let number = |assigned: &str| {
             decided(&format!(
                 r#"{{"pvt_type":"number","pvt_assigned_to":{assigned}}}"#

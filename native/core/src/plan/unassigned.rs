@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use document::{Document, NotAnObject, Object, digest_of_value, elements, string};
 
-use super::removal::has_state;
+use super::removal::state_of;
 use super::{Decision, Source, features_of, source_in_number_database};
 use crate::kazoo::{DatabaseName, NumberFacts, current_feature_name, public_fields_of};
 
@@ -20,8 +20,13 @@ pub fn has_used_by(document: &Document) -> bool {
 /// nor in state `discovery`.
 pub fn is_migrated(database: &DatabaseName, document: &Document) -> bool {
     let source = source_in_number_database(database, document.id(), &NumberFacts::of(document));
-    let is_past = has_state(document, "deleted") || has_state(document, "discovery");
+    let is_past = matches!(state_of(document).as_deref(), Some("deleted" | "discovery"));
     source == Source::Unassigned && !is_past
+}
+
+/// Whether `migrate_unassigned_numbers` changes a document that it applies to, where Kazoo does not decide.
+pub fn is_unmigrated(document: &Document) -> bool {
+    matches!(migrate_unassigned(document), Decision::Write(_))
 }
 
 /// Removes `pvt_used_by` from the document of an unassigned number, and the features in its `pvt_features_denied` from

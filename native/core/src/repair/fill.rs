@@ -54,6 +54,33 @@ impl AccountNumbers {
         }
     }
 
+    /// Whether the number databases that were read before have this number with this content.
+    pub(crate) fn has(&self, id: &str, digest: Digest) -> bool {
+        number_database_of(id).is_some_and(|database| self.held(&database, id) == Some(digest))
+    }
+
+    /// Counts a number that the number databases have.
+    pub(crate) fn count_equal(&self, run: &Run, id: &str) {
+        if let Some(database) = number_database_of(id) {
+            run.reporter.decided(&database, Outcome::Unchanged, 1);
+        }
+    }
+
+    /// The digest of a number in the number databases that were read before.
+    fn held(&self, database: &DatabaseName, id: &str) -> Option<Digest> {
+        match self.known.get(database) {
+            Some(Ok(Some(existing))) => existing.digest(id),
+            _ => None,
+        }
+    }
+
+    /// Adds a document of an account, if it is a live number.
+    pub(crate) fn add_live(&self, run: &Run, account: AccountId, document: Document) {
+        if NumberFacts::of(&document).is_live_number() {
+            self.add(run, account, document);
+        }
+    }
+
     /// Adds a live number document of an account.
     pub(crate) fn add(&self, run: &Run, account: AccountId, document: Document) {
         let id = document.id();
@@ -63,9 +90,7 @@ impl AccountNumbers {
             return;
         };
         let digest = document.digest();
-        if let Some(Ok(Some(existing))) = self.known.get(&database)
-            && let Some(held) = existing.digest(id)
-        {
+        if let Some(held) = self.held(&database, id) {
             count(run, &database, id, digest, held);
             return;
         }
@@ -126,7 +151,7 @@ async fn fill_one(
     mut copies: Vec<AccountCopy>,
     unread: Option<Reason>,
 ) -> Result<(), Error> {
-    copies.sort_by(|one, other| one.id.cmp(&other.id));
+    copies.sort_by(|one, other| (&one.id, one.account).cmp(&(&other.id, other.account)));
     let asked;
     let holds = match all.known.get(database) {
         Some(known) => known,

@@ -21,7 +21,7 @@ pub(crate) fn wrong_copies(
 ) -> InPlace<impl Fn(&Document) -> Decision + Send + Sync> {
     InPlace {
         cause: Cause::Drift(Drift::WrongAccount),
-        rule: move |document: &Document| other_account(account, document),
+        rule: move |document: &Document| other_account(account, &NumberFacts::of(document)),
     }
 }
 
@@ -48,7 +48,7 @@ impl Reconciler for MisplacedCopies<'_> {
         let elsewhere = numbers.elsewhere;
         match &target.document {
             Some(copy) if elsewhere.exists && !elsewhere.is_assigned_here => {
-                other_account(self.account, copy)
+                other_account(self.account, &NumberFacts::of(copy))
             }
             _ => Decision::Skip,
         }

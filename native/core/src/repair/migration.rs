@@ -17,6 +17,11 @@ pub(crate) struct Migration<'a> {
     pub(crate) database: &'a DatabaseName,
 }
 
+/// Whether the rule decides, and not the host.
+pub(crate) async fn decides_by_rule(run: &Run) -> Result<bool, Error> {
+    Ok(run.cluster.host().migrate_unassigned(&[]).await?.is_none())
+}
+
 /// The host's decision for one document.
 pub(crate) enum HostDecision {
     /// The document is out of the command's scope.

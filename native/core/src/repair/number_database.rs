@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::Run;
+use crate::engine::{Run, Scanned};
 use crate::kazoo::{DatabaseName, KazooDatabase};
 use backon::Retryable;
 use couchdb::{Backoff, Error, Kind, Landed, Operation, Write};
-use document::{Digest, Document, IdRange, Object, SortedIdMap};
+use document::{Digest, Document, Object, SortedIdMap};
 
 /// The design document that a number database gets when it is created.
 const DESIGN_DOCUMENT: &str = include_str!("../../../../priv/couchdb/numbers.json");
@@ -44,7 +44,7 @@ pub(crate) type Known = BTreeMap<DatabaseName, Holds>;
 
 /// The content of each number database of a prefix. One that cannot be read is a failure when a number turns out to belong there.
 pub(crate) async fn known(run: &Arc<Run>) -> Result<Known, Error> {
-    let mut databases = run.all_number_databases().await?;
+    let mut databases = run.number_databases_to_read().await?;
     databases.retain(|database| !database.is_unprefixed());
     let known = run
         .each_number_database(databases, |run, database| async move {
@@ -70,9 +70,15 @@ fn holds(read: Result<Existing, Error>) -> Holds {
 
 async fn whole(run: &Run, database: &DatabaseName) -> Result<Existing, Error> {
     let mut existing = Existing::default();
-    let mut scan = run.scan(database, IdRange::all()).await?;
-    while let Some(page) = scan.next().await? {
-        page.iter().for_each(|document| existing.add(document));
+    let mut scan = run.scan_facts(database).await?;
+    existing.has_design = scan.has_other(DESIGN_ID);
+    while let Some(page) = scan.next_scanned().await? {
+        for one in page {
+            match one {
+                Scanned::Read(document) => existing.add(&document),
+                Scanned::Known(number) => existing.numbers.push(&number.id, number.digest),
+            }
+        }
     }
     Ok(existing)
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 
 use crate::engine::{OtherSide, Read, Reconciler, Run, Target};
+use crate::index::{DocumentFacts, IndexedNumber, KnownDatabase};
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, Usage, range_after_numbers};
 use crate::plan::{Cause, Decision, Drift, Source, decide_used_by, source_in_number_database};
 use crate::report::{NumberWarningKind, Reason};
@@ -18,21 +20,56 @@ use document::{Change, Document};
 /// (docs/specification.md#usage-source). Ids of numbers are skipped: callflows and trunkstore documents have ids of 32 hexadecimal
 /// digits.
 pub(crate) async fn usage_of(run: &Run, account: AccountId) -> Result<Arc<AppUsage>, Error> {
-    let read =
-        || -> std::pin::Pin<Box<dyn Future<Output = Result<AppUsage, Error>> + Send + '_>> {
-            Box::pin(async move {
-                let normaliser = run.normaliser().await?;
-                let mut usage = AppUsage::watching(run.watched.get().map(String::as_str));
-                let mut scan = run.scan(&account.database(), range_after_numbers()).await?;
-                while let Some(page) = scan.next().await? {
-                    for document in &page {
-                        usage.add(document, &normaliser);
-                    }
+    let read = || -> BoxFuture<'_, Result<AppUsage, Error>> {
+        Box::pin(async move {
+            let normaliser = run.normaliser().await?;
+            let mut usage = AppUsage::watching(run.watched.get().map(String::as_str));
+            let mut scan = run.scan(&account.database(), range_after_numbers()).await?;
+            while let Some(page) = scan.next().await? {
+                for document in &page {
+                    usage.add(document, &normaliser);
                 }
-                Ok(usage.packed())
-            })
-        };
+            }
+            Ok(usage.packed())
+        })
+    };
     run.usages.of(account, read).await
+}
+
+/// The numbers of an account's database that the index knows, and what its other documents use.
+pub(crate) async fn numbers_and_usage(
+    run: &Run,
+    known: KnownDatabase,
+) -> Result<(Vec<IndexedNumber>, AppUsage), Error> {
+    let normaliser = run.normaliser().await?;
+    let (mut numbers, mut usage) = (Vec::new(), AppUsage::default());
+    let (facts, _) = known.into_facts();
+    for facts in facts {
+        match facts {
+            DocumentFacts::Number(number) => numbers.push(number),
+            DocumentFacts::Uses { id, uses } | DocumentFacts::Account { id, uses, .. } => {
+                usage.add_named(&id, &uses, &normaliser);
+            }
+        }
+    }
+    Ok((numbers, usage.packed()))
+}
+
+/// The application usage of an account that the index knows, to leave out what needs no look. A change is decided by [`usage_of`].
+pub(crate) async fn known_usage_of(
+    run: &Run,
+    account: AccountId,
+) -> Result<Arc<Option<AppUsage>>, Error> {
+    let read = || -> BoxFuture<'_, Result<Option<AppUsage>, Error>> {
+        Box::pin(async move {
+            let Some(known) = run.known(&account.database()).await? else {
+                return Ok(None);
+            };
+            let (_, usage) = numbers_and_usage(run, *known).await?;
+            Ok(Some(usage))
+        })
+    };
+    run.known_usages.of(account, read).await
 }
 
 /// The usage of the accounts that could be read. The numbers of the others are failures in their accounts.
@@ -66,13 +103,13 @@ pub(crate) async fn usages_of(
 pub(crate) async fn warn_used_by_both(
     run: &Run,
     database: &DatabaseName,
-    document: &Document,
+    number: &str,
     usage: &AppUsage,
 ) {
-    if usage.of(document.id()) == Usage::Both {
+    if usage.of(number) == Usage::Both {
         let kind = NumberWarningKind::UsedByBoth;
         run.reporter
-            .warn_of_number(kind, database, document.id(), None)
+            .warn_of_number(kind, database, number, None)
             .await;
     }
 }

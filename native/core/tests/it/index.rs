@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use exact_json::{Value, json};
-use kazoo_numbers::command::Argument;
+use kazoo_numbers::command::Effect;
 use kazoo_numbers::couchdb::{
     Client, HttpSettings, Method, Operation, Request, ServerUrl, Transport,
 };
@@ -17,15 +17,19 @@ use kazoo_numbers::run::{IndexSettings, MaxDelete, Settings};
 use kazoo_numbers_generator::{
     Cluster, ClusterServer, Database, Document, Options, Revisions, generate,
 };
-use kazoo_numbers_model as model;
+use kazoo_numbers_model::{self as model, Call};
 use kazoo_numbers_sandbox::SandboxConfig;
 use kazoo_numbers_testkit::cases::{self, Fixture};
-use kazoo_numbers_testkit::command::{CommandRun, call_with, clusters, settings, unix_seconds};
+use kazoo_numbers_testkit::command::{
+    CommandRun, arguments, call_with, clusters, settings, unix_seconds,
+};
 use kazoo_numbers_testkit::local::{LocalTestServer, URL};
 use kazoo_numbers_testkit::server::{TestServer, external_url};
 use proptest::prelude::*;
-use proptest::sample::Index;
+use proptest::sample::{Index, select};
 use tempfile::TempDir;
+
+use crate::model::{disagreements, needless_writes};
 
 /// The embedded server in this process, or the one at `COUCHDB_URL`.
 struct Server {
@@ -89,7 +93,7 @@ impl Server {
         assert!(response.status.is_success(), "{path}: {response:?}");
     }
 
-    async fn run(&self, function: &str, parts: &[String], index: Option<&Path>) -> CommandRun {
+    fn settings(&self, index: Option<&Path>) -> Settings {
         let mut settings = Settings {
             index: index.map(|directory| IndexSettings::of(directory.to_owned())),
             // Random clusters are small, and most of their copies can be wrong.
@@ -97,15 +101,20 @@ impl Server {
             ..settings()
         };
         settings.http.transport.clone_from(&self.transport);
-        let arguments = match parts {
-            [] => Vec::new(),
-            parts => vec![Argument::List(parts.to_vec())],
-        };
-        call_with(&self.url, function, &arguments, settings).await
+        settings
+    }
+
+    async fn call(&self, call: &Call, index: Option<&Path>) -> CommandRun {
+        let settings = self.settings(index);
+        call_with(&self.url, &call.function, &arguments(call), settings).await
     }
 
     async fn audit(&self, parts: &[String], index: Option<&Path>) -> (Audit, u64) {
-        let ran = self.run("audit", parts, index).await;
+        let parts = match parts {
+            [] => Vec::new(),
+            parts => vec![model::Argument::List(parts.to_vec())],
+        };
+        let ran = self.call(&Call::new("audit", parts), index).await;
         let audit = ran.events.iter().find_map(|event| match event {
             Event::Audit(audit) => Some(&**audit),
             _ => None,
@@ -136,7 +145,7 @@ enum Happening {
     /// A document is purged.
     Purged(Index, Index),
     /// A command of this library writes, with the index.
-    Repair,
+    Command(Call),
 }
 
 /// A change of one document.
@@ -176,13 +185,32 @@ fn edit() -> impl Strategy<Value = Edit> {
     (any::<Index>(), any::<Index>(), change).prop_map(made)
 }
 
+/// A command that changes the whole cluster and uses the index.
+fn call() -> impl Strategy<Value = Call> {
+    let specs = kazoo_numbers::command::commands();
+    let specs = specs.filter(|spec| spec.uses_index && spec.effect != Effect::Reads);
+    let specs = specs.filter(|spec| spec.parameters.is_empty() || spec.name == CONVERT);
+    let names: Vec<&str> = specs
+        .filter(|spec| spec.parameters.len() < 3)
+        .map(|spec| spec.name)
+        .collect();
+    let carrier = || select(["knm_local", "knm_bandwidth2", "knm_telnyx"].as_slice());
+    (select(names), carrier(), carrier()).prop_map(|(name, from, to)| {
+        let modules = [from, to].map(|module| model::Argument::Text(module.to_owned()));
+        let given = if name == CONVERT { &modules[..] } else { &[] };
+        Call::new(name, given.to_vec())
+    })
+}
+
+const CONVERT: &str = "convert_carrier_module";
+
 fn events() -> impl Strategy<Value = Vec<Happening>> {
     let event = prop_oneof![
         6 => prop::collection::vec(edit(), 0..8).prop_map(Happening::Edits),
         1 => any::<Index>().prop_map(Happening::Recreated),
         1 => any::<Index>().prop_map(Happening::Deleted),
         1 => (any::<Index>(), any::<Index>()).prop_map(|(database, document)| Happening::Purged(database, document)),
-        1 => Just(Happening::Repair),
+        1 => call().prop_map(Happening::Command),
     ];
     prop::collection::vec(event, 1..5)
 }
@@ -297,8 +325,8 @@ async fn apply(server: &Server, other: &Cluster, event: &Happening, index: &Path
                 .send(Method::POST, &path(name, "/_purge"), Some(body))
                 .await;
         }
-        Happening::Repair => {
-            server.run("repair", &[], Some(index)).await;
+        Happening::Command(call) => {
+            server.call(call, Some(index)).await;
         }
     }
 }
@@ -313,6 +341,12 @@ impl Reads {
     fn add(&self, with: u64, without: u64) {
         self.with.fetch_add(with, Ordering::Relaxed);
         self.without.fetch_add(without, Ordering::Relaxed);
+    }
+
+    fn assert_fewer(self) {
+        let (with, without) = (self.with.into_inner(), self.without.into_inner());
+        println!("documents read: {with} with an index, {without} without");
+        assert!(with < without, "the index is used: {with} of {without}");
     }
 }
 
@@ -377,13 +411,16 @@ fn audit_with_index_finds_what_it_finds_without() {
     cases::run_cases::<Server, _, _>("audit with index", 60, cases, |runtime, server, case| {
         runtime.block_on(check_audits(server, &case, &reads))
     });
-    let (with, without) = (reads.with.into_inner(), reads.without.into_inner());
-    println!("documents read: {with} with an index, {without} without");
-    assert!(with < without, "the index is used: {with} of {without}");
+    reads.assert_fewer();
 }
 
-/// A repair after changes leaves what the model leaves, and decides from documents that it read.
-async fn check_repair(server: &Server, case: &Case) -> Result<(), TestCaseError> {
+/// A command after changes leaves what the model leaves, with the same counts and failures: it decides from documents that it read.
+async fn check_command(
+    server: &Server,
+    case: &Case,
+    call: &Call,
+    reads: &Reads,
+) -> Result<(), TestCaseError> {
     let (cluster, other, events) = case;
     server.clusters.replace(cluster).await.unwrap();
     let folder = TempDir::new().unwrap();
@@ -391,22 +428,56 @@ async fn check_repair(server: &Server, case: &Case) -> Result<(), TestCaseError>
     for event in events {
         apply(server, other, event, folder.path()).await;
     }
-    let (before, _) = server.read().await;
-    let call = model::Call::new("repair", []);
-    let expected = model::run(&before, &call, model::Now::marker());
+    let before = server.read().await;
+    let expected = model::run(&before.0, call, model::Now::marker());
+    let dry_run = Settings {
+        dry_run: true,
+        ..server.settings(None)
+    };
+    let planned = call_with(&server.url, &call.function, &arguments(call), dry_run).await;
     let started = unix_seconds();
-    let ran = server.run("repair", &[], Some(folder.path())).await;
-    let (after, _) = server.read().await;
-    let all = model::same_end_state(&expected.cluster, &after, started, unix_seconds());
-    prop_assert!(all.is_empty(), "{all:#?}\n{:#?}", ran.lines);
+    let ran = server.call(call, Some(folder.path())).await;
+    let after = server.read().await;
+    let mut all = disagreements(call, &expected, &ran);
+    let ended = unix_seconds();
+    all.extend(model::same_end_state(
+        &expected.cluster,
+        &after.0,
+        started,
+        ended,
+    ));
+    all.extend(needless_writes(&before, &after));
+    // Warnings of numbers, in no order.
+    let warnings = |ran: &CommandRun| -> BTreeSet<String> {
+        let lines = ran
+            .lines
+            .iter()
+            .filter(|line| line.starts_with("warning: "));
+        lines.cloned().collect()
+    };
+    let (warned, wanted) = (warnings(&ran), warnings(&planned));
+    if warned != wanted {
+        all.push(format!("warned {warned:#?}, not {wanted:#?}"));
+    }
+    prop_assert!(all.is_empty(), "{call}\n{all:#?}\n{:#?}", ran.lines);
+    let read = |ran: &CommandRun| {
+        ran.finished
+            .as_ref()
+            .map_or(0, |end| end.summary.documents_read)
+    };
+    reads.add(read(&ran), read(&planned));
     Ok(())
 }
 
 #[test]
-fn repair_with_index_leaves_what_the_model_leaves() {
-    cases::run_cases::<Server, _, _>("repair with index", 32, cases, |runtime, server, case| {
-        runtime.block_on(check_repair(server, &case))
+fn command_with_index_leaves_what_the_model_leaves() {
+    let reads = Reads::default();
+    let cases = || (cases(), call());
+    cases::run_cases::<Server, _, _>("command with index", 120, cases, |runtime, server, case| {
+        let (case, call) = case;
+        runtime.block_on(check_command(server, &case, &call, &reads))
     });
+    reads.assert_fewer();
 }
 
 /// A server whose data are in a directory, so that they can be replaced by an older copy.

@@ -30,7 +30,7 @@ fn same_return(expected: &model::Returned, got: &Returned) -> bool {
 }
 
 /// The differences between an outcome and a run.
-fn disagreements(given: &Call, expected: &Outcome, ran: &CommandRun) -> Vec<String> {
+pub(crate) fn disagreements(given: &Call, expected: &Outcome, ran: &CommandRun) -> Vec<String> {
     let mut all = Vec::new();
     if given.function != "repair" && !same_return(&expected.returned, &ran.returned) {
         all.push(format!(
@@ -120,7 +120,10 @@ fn bare_reasons(failures: &mut exact_json::Value) {
 }
 
 /// Documents with unchanged content must keep their revision.
-fn needless_writes(before: &(Cluster, Revisions), after: &(Cluster, Revisions)) -> Vec<String> {
+pub(crate) fn needless_writes(
+    before: &(Cluster, Revisions),
+    after: &(Cluster, Revisions),
+) -> Vec<String> {
     let mut needless = Vec::new();
     for (name, database) in &after.0.databases {
         let Some(old) = before.0.databases.get(name) else {

@@ -20,6 +20,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Fixes which application uses a number, in all account databases.",
         |_| figures!(run => fix_apps::in_accounts(run, selection::Accounts::All)),
     )
+    .indexed()
     .writes()
     .exclusive()
     .repairs(IN_ACCOUNTS)
@@ -56,6 +57,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Fixes which application uses an assigned number, in all number databases.",
         |_| figures!(run => fix_apps::in_number_databases(run, NumberDatabases::All)),
     )
+    .indexed()
     .writes()
     .exclusive()
     .repairs(IN_NUMBER_DATABASES)

@@ -45,6 +45,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
             prepared.map(|prepared| checked(prepared, of_check))
         },
     )
+    .indexed()
     .writes()
     .exclusive()
     .reconciles_services()

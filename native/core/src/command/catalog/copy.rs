@@ -19,6 +19,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Copies all number documents of all account databases to the number databases that lack them.",
         |_| figures!(run => copy_to_number_databases::copy(run, selection::Accounts::All)),
     )
+    .indexed()
     .writes()
     .exclusive()
     .repairs(&[Drift::OnlyInAccount])
@@ -56,6 +57,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Copies all assigned numbers of all number databases to their accounts' databases.",
         |_| figures!(run => copy_to_accounts::copy(run, NumberDatabases::All, None)),
     )
+    .indexed()
     .writes()
     .exclusive()
     .repairs(COPIES)

@@ -19,6 +19,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Removes numbers that are assigned to another account, from all account databases.",
         |_| figures!(run => remove_from_accounts::wrong_assigned(run, Accounts::All)),
     )
+    .indexed()
     .deletes()
     .exclusive()
     .repairs(&[Drift::WrongAccount])
@@ -43,6 +44,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Removes numbers from all account databases if their number databases lack them. Not for production.",
         |_| figures!(run => remove_orphans::in_accounts(run, Accounts::All)),
     )
+    .indexed()
     .deletes()
     .brake(Brake::IfSet)
     .exclusive(),
@@ -66,6 +68,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Removes assigned numbers from all number databases if their accounts' databases lack them. Not for production.",
         |_| figures!(run => remove_orphans::in_number_databases(run, NumberDatabases::All)),
     )
+    .indexed()
     .deletes()
     .brake(Brake::IfSet)
     .exclusive(),
@@ -89,6 +92,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Removes numbers of the state deleted, from all number databases.",
         |_| answer!(run => purge::purge(run, "deleted", NumberDatabases::All)),
     )
+    .indexed()
     .deletes()
     .exclusive()
     .returns(Returns::NoReturn)
@@ -113,6 +117,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
         "Removes numbers of the state discovery, from all number databases.",
         |_| answer!(run => purge::purge(run, "discovery", NumberDatabases::All)),
     )
+    .indexed()
     .deletes()
     .exclusive()
     .returns(Returns::NoReturn),
@@ -139,6 +144,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
             figures!(run => migrate_unassigned::migrate_unassigned(run, all))
         },
     )
+    .indexed()
     .writes()
     .exclusive()
     .repairs(&[Drift::UnassignedButUsed])
@@ -174,6 +180,7 @@ pub(super) const OURS: &[CommandSpec] = &[
         "Removes copies of numbers that now belong to another account or to nobody from all account databases.",
         |_| figures!(run => remove_from_accounts::former_copies(run, Accounts::All)),
     )
+    .indexed()
     .deletes()
     .exclusive()
     .repairs(&[Drift::FormerAccount])

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::one_number::normalised;
 use super::snapshot::{IN_SCOPE, SnapshotEntry};
-use crate::engine::{ClusterIndex, Run};
+use crate::engine::Run;
 use crate::kazoo::{
     AccountId, DatabaseName, KazooDatabase, number_database_of, number_databases_of,
 };
@@ -133,15 +133,17 @@ impl Coverage {
             .then(|| chosen.numbers.iter().map(String::as_str).collect())
     }
 
-    /// The index for the databases to read, if there is one.
-    pub(super) async fn open_index(&self, run: &Run) -> Result<Option<Arc<ClusterIndex>>, Error> {
+    /// Opens the index for the databases to read.
+    pub(super) async fn open_index(&self, run: &Run) -> Result<(), Error> {
         if self.only_numbers().is_some() {
-            return Ok(None);
+            return Ok(());
         }
         let accounts = self.accounts.iter().map(|account| account.database());
         let databases: Vec<_> = accounts.chain(self.databases.iter().cloned()).collect();
-        let index = run.open_index(&databases, self.scope == AuditScope::All);
-        Ok(index.await?.map(Arc::new))
+        match self.scope {
+            AuditScope::All => run.open_whole_index(databases).await,
+            _ => run.open_index(&databases).await,
+        }
     }
 
     /// The only accounts that are read. `None`: all.

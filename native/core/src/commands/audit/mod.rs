@@ -87,19 +87,15 @@ async fn audit_covered(
     filter: Filter,
 ) -> Result<Covered, Error> {
     let results = Arc::new(AuditResults::new(run, filter));
-    let index = coverage.open_index(run).await?;
-    let accounts = read_accounts::read(run, coverage, &index).await?;
+    coverage.open_index(run).await?;
+    let accounts = read_accounts::read(run, coverage).await?;
     let context = Arc::new(read_numbers::AuditContext {
         coverage: coverage.clone(),
         snapshot: accounts.snapshot,
         unread_accounts: accounts.unread,
         results: results.clone(),
-        index,
     });
     let unread_databases = read_numbers::read(run, &context).await?;
-    if let Some(index) = &context.index {
-        index.finish().await;
-    }
     recheck::recheck(run, &results).await?;
     contested::add_claims(run, &context).await?;
     let mut looked_at = NumberSet::default();
@@ -145,7 +141,7 @@ async fn audit_covered(
         account_names: accounts.names,
         unread_accounts: context.unread_accounts.clone(),
         sources_of_wrong: context.snapshot.sources_of_wrong(),
-        used_index: context.index.as_ref().is_some_and(|index| index.was_used()),
+        used_index: run.index.was_used(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::coverage::Coverage;
 use super::snapshot::{AccountSnapshot, SnapshotEntry, WRONG_USED_BY, owner_flag};
-use crate::engine::{ClusterIndex, Run};
+use crate::engine::Run;
 use crate::index::{DocumentFacts, IndexedNumber, facts_of};
 use crate::kazoo::{AccountId, AppUsage, UsedBy};
 use crate::plan::{Owner, is_used_by_wrong};
@@ -37,15 +37,14 @@ struct ScannedAccount {
 pub(super) async fn read(
     run: &Arc<Run>,
     coverage: &Arc<Coverage>,
-    index: &Option<Arc<ClusterIndex>>,
 ) -> Result<ScannedAccounts, Error> {
     let all = run
         .each(coverage.accounts.clone(), |run, account| {
-            let (coverage, index) = (coverage.clone(), index.clone());
+            let coverage = coverage.clone();
             async move {
                 let read = match coverage.only_numbers() {
                     Some(numbers) => read_numbers(&run, account, &numbers, &coverage).await,
-                    None => read_all(&run, account, &coverage, index.as_deref()).await,
+                    None => read_all(&run, account, &coverage).await,
                 };
                 let scanned = run.or_failed(&account.database(), read)?;
                 Ok((account, scanned))
@@ -110,13 +109,12 @@ async fn read_all(
     run: &Run,
     account: AccountId,
     coverage: &Coverage,
-    index: Option<&ClusterIndex>,
 ) -> Result<ScannedAccount, Error> {
     let normaliser = run.normaliser().await?;
     let mut usage = AppUsage::default();
     let mut waiting = Vec::new();
     let mut scanned = ScannedAccount::default();
-    let mut scan = run.scan_facts(index, &account.database()).await?;
+    let mut scan = run.scan_facts(&account.database()).await?;
     while let Some(page) = scan.next().await? {
         for facts in page {
             match facts {

@@ -7,7 +7,7 @@ use super::coverage::Coverage;
 use super::number_set::NumberSet;
 use super::results::{AuditResults, Recheck, count};
 use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
-use crate::engine::{ClusterIndex, Duplicate, Run};
+use crate::engine::{Duplicate, Run};
 use crate::index::{DocumentFacts, IndexedNumber, facts_of};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase};
 use crate::plan::{Drift, Source, is_used_by_wrong, source_in_number_database};
@@ -21,7 +21,6 @@ pub(super) struct AuditContext {
     pub(super) snapshot: AccountSnapshot,
     pub(super) unread_accounts: BTreeSet<AccountId>,
     pub(super) results: Arc<AuditResults>,
-    pub(super) index: Option<Arc<ClusterIndex>>,
 }
 
 /// An assigned number of a number database.
@@ -63,7 +62,7 @@ impl AuditContext {
             }
             return self.scan_page(run, database, facts).await;
         }
-        let mut scan = run.scan_facts(self.index.as_deref(), database).await?;
+        let mut scan = run.scan_facts(database).await?;
         while let Some(page) = scan.next().await? {
             self.scan_page(run, database, page).await?;
         }
