@@ -247,7 +247,7 @@ fn hung_run_prints_what_it_waits_for_on_signal() {
         ("", "purge_deleted", "databases prefix=numbers/, "),
     ] {
         let server = HungServer::start(databases);
-        let mut running = program(&["-v", function, "--dry-run"])
+        let mut running = program(&["-v", function, "--dry-run", "--no-index"])
             .env("COUCHDB_URL", server.url())
             .stdout(Stdio::null())
             .piped();

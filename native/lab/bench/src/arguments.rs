@@ -54,6 +54,9 @@ pub(crate) struct RunOptions {
     /// Only commands with one of these texts in their names
     #[arg(long, value_name = "TEXT,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Only the commands without an index, or only those with one
+    #[arg(long, value_name = "PART")]
+    pub(crate) part: Option<Part>,
     /// Number of runs of each command and of its floor [default: 5, above 20 000 numbers 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) turns: Option<u8>,
@@ -62,6 +65,15 @@ pub(crate) struct RunOptions {
     pub(crate) program: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) files: Files,
+}
+
+/// A part of the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Commands that read everything
+    Full,
+    /// Commands with an index
+    Index,
 }
 
 /// The output files.

@@ -1,6 +1,8 @@
 //! The measurement: builds a cluster, runs each command alternately with its floor, and restores
 //! the cluster in between.
 
+mod second_look;
+
 use anyhow::{Context as _, Result, ensure};
 use kazoo_numbers_generator::{Cluster, DriftKind, refuse_if_occupied};
 
@@ -35,6 +37,7 @@ pub(crate) struct Bench<'a> {
 struct Runs {
     ours: Vec<OurRun>,
     floor: Vec<FloorRun>,
+    questions: Vec<FloorRun>,
 }
 
 impl<'a> Bench<'a> {
@@ -130,7 +133,7 @@ impl<'a> Bench<'a> {
 
         let mut to_do = Runs::default();
         for turn in 0..turns {
-            for ours in [turn % 2 == 0, turn % 2 == 1] {
+            for ours in order(turn) {
                 // The documents read here are in the server's cache for the command as well.
                 let current = self.current(&changes, ChangeDirection::Before).await?;
                 if ours {
@@ -163,7 +166,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Vec<(ClusterState, Runs)>> {
         let mut done = Runs::default();
         for turn in 0..=turns {
-            for ours in [turn % 2 == 0, turn % 2 == 1] {
+            for ours in order(turn) {
                 let ran = self.children.ours(function, &[])?;
                 let journal = ran.journal.path();
                 let changes = JournaledChanges::of_journal(journal)?;
@@ -190,8 +193,7 @@ impl<'a> Bench<'a> {
     fn alternate(&self, family: &CommandFamily, floor: &RequestPlan, turns: usize) -> Result<Runs> {
         let mut done = Runs::default();
         for turn in 0..turns {
-            // The order alternates, because the second one finds warm caches.
-            for ours in [turn % 2 == 0, turn % 2 == 1] {
+            for ours in order(turn) {
                 if ours {
                     done.ours.push(self.ours(family)?.run);
                 } else {
@@ -285,6 +287,13 @@ impl<'a> Bench<'a> {
             trivial_peak_bytes: self.trivial_peak_bytes,
             ours: turns.ours,
             floor: turns.floor,
+            questions: turns.questions,
         }
     }
+}
+
+/// Whether the command is run, in the order of a turn. It alternates, because the second one finds warm caches.
+fn order(turn: usize) -> [bool; 2] {
+    let ours_first = turn.is_multiple_of(2);
+    [ours_first, !ours_first]
 }

@@ -44,6 +44,16 @@ pub(crate) enum ChangeDirection {
     After,
 }
 
+impl ChangeDirection {
+    /// The other one.
+    pub(crate) fn opposite(self) -> Self {
+        match self {
+            Self::Before => Self::After,
+            Self::After => Self::Before,
+        }
+    }
+}
+
 /// All changes of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct JournaledChanges {
@@ -77,6 +87,12 @@ impl JournaledChanges {
     pub(crate) fn create(&mut self, database: String, documents: Vec<Document>) {
         self.documents.remove(&database);
         self.created.insert(database, documents);
+    }
+
+    /// Adds the change of a document.
+    pub(crate) fn put(&mut self, database: &str, id: &str, change: JournaledChange) {
+        let documents = self.documents.entry(database.to_owned()).or_default();
+        documents.insert(id.to_owned(), change);
     }
 
     /// The number of changed documents, without those of created databases.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use kazoo_numbers::command::find;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -97,7 +98,7 @@ impl Children {
 
     /// Runs a function as an operator does, with a journal in a separate folder.
     pub(crate) fn ours(&self, function: &str, arguments: &[&str]) -> Result<JournaledRun> {
-        let journal = tempfile::tempdir_in(self.scratch.path())?;
+        let journal = self.folder()?;
         let run = self.ours_with(function, arguments, journal.path())?;
         Ok(JournaledRun { run, journal })
     }
@@ -109,7 +110,39 @@ impl Children {
         arguments: &[&str],
         journal: &Path,
     ) -> Result<OurRun> {
+        let without: Vec<OsString> = match uses_index(function, arguments.len()) {
+            true => vec!["--no-index".into()],
+            false => Vec::new(),
+        };
+        self.run(function, arguments, journal, &without)
+    }
+
+    /// Runs a function with an index in this folder.
+    pub(crate) fn ours_with_index(
+        &self,
+        function: &str,
+        arguments: &[&str],
+        index: &Path,
+    ) -> Result<OurRun> {
+        let journal = self.folder()?;
+        let with = ["--index".into(), index.into()];
+        self.run(function, arguments, journal.path(), &with)
+    }
+
+    /// An empty folder.
+    pub(crate) fn folder(&self) -> Result<TempDir> {
+        Ok(tempfile::tempdir_in(self.scratch.path())?)
+    }
+
+    fn run(
+        &self,
+        function: &str,
+        arguments: &[&str],
+        journal: &Path,
+        options: &[OsString],
+    ) -> Result<OurRun> {
         let mut line: Vec<OsString> = vec!["--json".into(), "--journal".into(), journal.into()];
+        line.extend_from_slice(options);
         line.push(function.into());
         line.extend(arguments.iter().map(OsString::from));
         let (usage, output) = self.measured(&line)?;
@@ -163,6 +196,11 @@ impl Children {
         ensure!(status.success(), "the measuring process failed: {status}");
         Ok((exact_json::from_slice(&fs::read(reported)?)?, output))
     }
+}
+
+/// Whether a function of this arity uses an index.
+pub(crate) fn uses_index(function: &str, arity: usize) -> bool {
+    find(function, arity).is_some_and(|spec| spec.uses_index)
 }
 
 fn summary(output: &Path) -> Result<ProgramSummary> {

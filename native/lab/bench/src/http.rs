@@ -37,6 +37,15 @@ impl FloorRequest {
         }
     }
 
+    /// A POST request to the server itself.
+    pub(crate) fn post(path: &str, body: String) -> Self {
+        Self {
+            method: Method::Post,
+            path: path.to_owned(),
+            body: Some(body),
+        }
+    }
+
     /// A request to a database, by its plain name; `rest` follows the name.
     pub(crate) fn to(method: Method, database: &str, rest: &str, body: Option<String>) -> Self {
         Self {

@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 
-use arguments::{Arguments, BenchCommand, Files, RunOptions};
+use arguments::{Arguments, BenchCommand, Files, Part, RunOptions};
 use bench::Bench;
 use children::Children;
 use family::{CommandFamily, FAMILIES};
@@ -94,12 +94,19 @@ async fn run(options: RunOptions) -> Result<()> {
     for size in options.sizes {
         let few = if size <= SMALL { 5 } else { 3 };
         let turns = options.turns.map_or(few, usize::from);
-        bench
-            .cluster(ClusterShape::of(size), &families, turns, |measurement| {
-                progress::measured(&measurement);
-                results.put(measurement)
-            })
-            .await?;
+        let shape = ClusterShape::of(size);
+        let mut put = |measurement| {
+            progress::measured(&measurement);
+            results.put(measurement)
+        };
+        if options.part != Some(Part::Index) {
+            bench.cluster(shape, &families, turns, &mut put).await?;
+        }
+        if options.part != Some(Part::Full) {
+            bench
+                .second_looks(shape, &families, turns, &mut put)
+                .await?;
+        }
     }
     finish(&options.files, &results)
 }

@@ -15,6 +15,30 @@ pub(crate) enum ClusterState {
     Drifted,
     /// The command had run before and had nothing left to do.
     InSync,
+    /// Nothing was left to do, and the run made the index.
+    FirstLook,
+    /// Nothing was left to do, and nothing changed since the index was made.
+    NothingChanged,
+    /// Nothing was left to do, and 1 % of the documents changed since the last run.
+    SomeChanged,
+}
+
+impl ClusterState {
+    /// Whether the run used an index.
+    pub(crate) fn is_indexed(self) -> bool {
+        !matches!(self, Self::Drifted | Self::InSync)
+    }
+
+    /// The words after the command.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Drifted => "",
+            Self::InSync => " in sync",
+            Self::FirstLook => ", the first with an index",
+            Self::NothingChanged => ", nothing changed",
+            Self::SomeChanged => ", 1 % changed",
+        }
+    }
 }
 
 /// One command on one cluster: runs of the command and as many runs of the floor.
@@ -29,6 +53,9 @@ pub(crate) struct Measurement {
     pub(crate) trivial_peak_bytes: u64,
     pub(crate) ours: Vec<OurRun>,
     pub(crate) floor: Vec<FloorRun>,
+    /// With an index: the requests that ask what changed, and nothing else.
+    #[serde(default)]
+    pub(crate) questions: Vec<FloorRun>,
 }
 
 impl Measurement {
@@ -54,6 +81,11 @@ impl Measurement {
             median: self.seconds().median / self.floor_seconds().median,
             ..of_turns
         }
+    }
+
+    /// The seconds of the requests that ask what changed.
+    pub(crate) fn questions_seconds(&self) -> Spread {
+        Spread::of(self.questions.iter().map(|run| run.seconds))
     }
 
     pub(crate) fn requests(&self) -> Spread {

@@ -44,7 +44,13 @@ fn figures(all: &[Measurement]) -> String {
             text.push_str(&format!("\n### {}\n\n", heading(measurement.shape)));
         }
         text.push_str(&measured_on(of_shape));
-        text.push_str(&table(of_shape, all));
+        let (indexed, full): (Vec<_>, Vec<_>) =
+            of_shape.iter().partition(|one| one.state.is_indexed());
+        text.push_str(&table(&full, all));
+        if !indexed.is_empty() {
+            text.push_str("\n#### With the index\n\n");
+            text.push_str(&table_with_index(&indexed, all));
+        }
     }
     text
 }
@@ -69,7 +75,66 @@ fn targets(all: &[Measurement]) -> String {
     markdown(table)
 }
 
-fn table(some: &[Measurement], all: &[Measurement]) -> String {
+/// One row for each command: its runs with an index, as ratios to the floor of the full read in the same turns.
+fn table_with_index(some: &[&Measurement], all: &[Measurement]) -> String {
+    let mut table = Builder::default();
+    table.push_record([
+        "Command",
+        "Full read (floor), s",
+        "First look, × floor",
+        "Nothing changed, s",
+        "× floor (least–most)",
+        "the questions alone, s",
+        "1 % changed, s",
+        "× floor (least–most)",
+        "the questions alone, s",
+        "Memory, MiB",
+    ]);
+    for of_command in some.chunk_by(|one, other| one.command == other.command) {
+        let of = |state| of_command.iter().find(|one| one.state == state);
+        let seconds = |state| {
+            of(state).map_or_else(String::new, |one| format!("{:.2}", one.seconds().median))
+        };
+        let asked = |state| {
+            of(state).map_or_else(String::new, |one| {
+                format!("{:.2}", one.questions_seconds().median)
+            })
+        };
+        let ratio = |state| of(state).map_or_else(String::new, |one| marked_ratio(one, all));
+        let (unchanged, changed) = (ClusterState::NothingChanged, ClusterState::SomeChanged);
+        let memory = of_command.iter().map(|one| one.memory_growth_bytes().most);
+        let Some(first) = of_command.first() else {
+            continue;
+        };
+        table.push_record([
+            format!("`{}`", first.command),
+            format!("{:.2}", first.floor_seconds().median),
+            ratio(ClusterState::FirstLook),
+            seconds(unchanged),
+            ratio(unchanged),
+            asked(unchanged),
+            seconds(changed),
+            ratio(changed),
+            asked(changed),
+            format!("{:.0}", memory.fold(0.0, f64::max) / (1024.0 * 1024.0)),
+        ]);
+    }
+    markdown(table)
+}
+
+/// The ratio to the floor, in bold if it misses a target.
+fn marked_ratio(measurement: &Measurement, all: &[Measurement]) -> String {
+    let ratio = measurement.ratio();
+    let figure = format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.least, ratio.most);
+    let misses = |target: &Target| target.is_ratio && target.holds(measurement, all) == Some(false);
+    if TARGETS.iter().any(misses) {
+        format!("**{figure}**")
+    } else {
+        figure
+    }
+}
+
+fn table(some: &[&Measurement], all: &[Measurement]) -> String {
     let mut table = Builder::default();
     table.push_record([
         "Command",
@@ -83,13 +148,12 @@ fn table(some: &[Measurement], all: &[Measurement]) -> String {
         "Floor, requests",
         "× floor (least–most)",
     ]);
-    let [floor, growth, memory, processor] = &TARGETS;
+    let [_, growth, memory, processor, ..] = &TARGETS;
     for measurement in some {
         let marked = |target: &Target, figure: String| match target.holds(measurement, all) {
             Some(false) => format!("**{figure}**"),
             _ => figure,
         };
-        let ratio = measurement.ratio();
         let micros = measurement.cpu_seconds_a_document() * 1e6;
         table.push_record([
             command(measurement),
@@ -114,10 +178,7 @@ fn table(some: &[Measurement], all: &[Measurement]) -> String {
             ),
             format!("{:.2}", measurement.floor_seconds().median),
             with_thousands(measurement.floor_requests().median),
-            marked(
-                floor,
-                format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.least, ratio.most),
-            ),
+            marked_ratio(measurement, all),
         ]);
     }
     markdown(table)
@@ -130,17 +191,14 @@ fn markdown(table: Builder) -> String {
 fn command(measurement: &Measurement) -> String {
     match measurement.state {
         ClusterState::Drifted => format!("`{}`", measurement.command),
-        ClusterState::InSync => "… in sync".to_owned(),
+        state => format!("…{}", state.words()),
     }
 }
 
 fn of(measurement: &Measurement) -> String {
-    let in_sync = match measurement.state {
-        ClusterState::Drifted => "",
-        ClusterState::InSync => " in sync",
-    };
+    let state = measurement.state.words();
     let numbers = with_thousands(measurement.shape.numbers as f64);
-    format!("`{}`{in_sync}, {numbers} numbers", measurement.command)
+    format!("`{}`{state}, {numbers} numbers", measurement.command)
 }
 
 fn heading(shape: ClusterShape) -> String {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use crate::measurement::{ClusterState, Measurement};
+use crate::measurement::Measurement;
 
 /// Prints a line. Errors are ignored.
 pub(crate) fn log(line: &str) {
@@ -11,10 +11,7 @@ pub(crate) fn log(line: &str) {
 
 /// Prints a measurement.
 pub(crate) fn measured(measurement: &Measurement) {
-    let state = match measurement.state {
-        ClusterState::Drifted => "",
-        ClusterState::InSync => ", in sync",
-    };
+    let state = measurement.state.words();
     log(&format!(
         "  {}{state}: {:.2} s and {} requests, the floor {:.2} s and {}: {:.2}",
         measurement.command,

@@ -53,6 +53,11 @@ impl Snapshot {
         self.all().filter(|(name, _)| !is_of_numbers(name))
     }
 
+    /// The names of all databases.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.databases.keys().map(String::as_str)
+    }
+
     /// Databases that another snapshot does not have.
     pub(crate) fn new_since(&self, other: &Self) -> Vec<String> {
         let mut names: Vec<String> = self.databases.keys().cloned().collect();

@@ -52,11 +52,34 @@ fn run_measures_every_command_and_writes_page() {
     run(&figures, &page, &["--only", "carrier_module_usage"]);
 
     let measured: Vec<Value> = exact_json::from_slice(&fs::read(&figures).unwrap()).unwrap();
-    let (in_sync, drifted): (Vec<_>, Vec<_>) = measured
-        .iter()
-        .partition(|measurement| measurement["state"] == "in_sync");
-    assert_eq!((drifted.len(), in_sync.len()), (11, 8));
-    for measurement in &measured {
+    let in_state = |state: &str| {
+        let of_state = measured
+            .iter()
+            .filter(|measurement| measurement["state"] == state);
+        of_state.count()
+    };
+    let states = [
+        "drifted",
+        "in_sync",
+        "first_look",
+        "nothing_changed",
+        "some_changed",
+    ];
+    assert_eq!(states.map(in_state), [11, 8, 1, 9, 9]);
+    let is_full = |measurement: &&Value| {
+        ["drifted", "in_sync"].contains(&measurement["state"].as_str().unwrap())
+    };
+    let (full, indexed): (Vec<_>, Vec<_>) = measured.iter().partition(is_full);
+    for measurement in &indexed {
+        let read = measurement["ours"][0]["documents_read"].as_u64().unwrap();
+        let numbers = measurement["shape"]["numbers"].as_u64().unwrap();
+        match measurement["state"].as_str().unwrap() {
+            "first_look" => assert!(read > numbers, "{measurement}"),
+            "nothing_changed" => assert_eq!(read, 0, "{measurement}"),
+            _ => assert!((1..numbers / 10).contains(&read), "{measurement}"),
+        }
+    }
+    for measurement in full {
         let (ours, floor) = (&measurement["ours"][0], &measurement["floor"][0]);
         let positive = |run: &Value, figure: &str| run[figure].as_f64().unwrap() > 0.0;
         for figure in ["seconds", "cpu_seconds", "peak_bytes"] {
