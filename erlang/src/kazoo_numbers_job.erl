@@ -5,7 +5,7 @@
 %% @doc One call of a command, from its arguments to its result.
 -module(kazoo_numbers_job).
 
--export([run/2, run_with/3, dry_run/2]).
+-export([run/2, run_with/3, dry_run/2, watch/1]).
 
 %% @doc Runs the command of that name.
 -spec run(Function :: atom(), Arguments :: [term()]) -> term().
@@ -21,6 +21,11 @@ run_with(Function, Arguments, Settings) ->
 -spec dry_run(Function :: term(), Arguments :: [term()]) -> term().
 dry_run(Function, Arguments) ->
     kazoo_numbers_output:guarded(fun() -> start_dry_run(kazoo_numbers_arguments:text(Function), Function, Arguments) end).
+
+%% @doc Watches the cluster with these settings until it is cancelled.
+-spec watch(Watch :: kazoo_numbers_settings:settings()) -> ok | {no_return, 1}.
+watch(Watch) ->
+    kazoo_numbers_output:guarded(fun() -> run_native(<<"watch">>, [], #{watch => Watch}) end).
 
 start_dry_run({ok, Name}, _Function, Arguments) ->
     start(Name, Arguments, #{dry_run => true});
@@ -43,14 +48,16 @@ start_in_kazoo(Function, Arguments, _Settings) ->
 
 start_native(Function, Arguments, Settings) ->
     case kazoo_numbers_arguments:normalise(Function, Arguments) of
-        {ok, Normalised} ->
-            kazoo_numbers_companion:run(#{host => kazoo_numbers_host:current()
-                                         ,function => Function
-                                         ,arguments => Normalised
-                                         ,settings => Settings
-                                         });
+        {ok, Normalised} -> run_native(Function, Normalised, Settings);
         {error, Line} -> refused(Function, Line)
     end.
+
+run_native(Function, Arguments, Settings) ->
+    kazoo_numbers_companion:run(#{host => kazoo_numbers_host:current()
+                                 ,function => Function
+                                 ,arguments => Arguments
+                                 ,settings => Settings
+                                 }).
 
 refused(Function, Line) ->
     kazoo_numbers_output:say(kazoo_numbers_host:current(), [Line]),

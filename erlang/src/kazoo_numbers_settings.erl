@@ -9,7 +9,7 @@
 %% @end
 -module(kazoo_numbers_settings).
 
--export([configured/0, text/1]).
+-export([configured/0, watch/0, text/1]).
 
 -export_type([settings/0]).
 
@@ -44,6 +44,34 @@ index() ->
         {ok, Mode} when Mode =:= off; Mode =:= read_all -> [{index, Mode}];
         _Directory -> all(fun text/1, [index])
     end.
+
+%% @doc The settings of the watch, in seconds and documents. Throws `{refused, Line}' for a
+%% setting of the wrong type.
+%% @end
+-spec watch() -> off | {on, settings()}.
+watch() ->
+    case application:get_env(?APP, watch) of
+        undefined -> off;
+        {ok, off} -> off;
+        {ok, on} -> {on, #{}};
+        {ok, [_ | _] = Settings} -> {on, lists:foldl(fun watch/2, #{}, Settings)};
+        {ok, _Other} -> refuse_watch()
+    end.
+
+watch({interval, Seconds}, Watch) when is_integer(Seconds), Seconds > 0 ->
+    Watch#{interval => Seconds};
+watch({Key, Number}, Watch) when Key =:= grace orelse Key =:= repair_limit, is_integer(Number), Number >= 0 ->
+    Watch#{Key => Number};
+watch({repair, [_ | _] = Kinds}, Watch) ->
+    case kazoo_numbers_arguments:texts(Kinds) of
+        {ok, Texts} -> Watch#{repair => Texts};
+        error -> refuse_watch()
+    end;
+watch(_Other, _Watch) -> refuse_watch().
+
+-spec refuse_watch() -> no_return().
+refuse_watch() ->
+    refuse(watch, "on, off, or a list of {interval, Seconds}, {grace, Seconds}, {repair, Kinds} and {repair_limit, Documents}").
 
 %% @doc The text of a setting. An atom counts as text, `undefined' as no setting. Throws
 %% `{refused, Line}' for another type.

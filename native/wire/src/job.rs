@@ -13,15 +13,20 @@ use kazoo_numbers::lease;
 use kazoo_numbers::plan::Drift;
 use kazoo_numbers::report::{Event, Progress, Renderer, sanitise};
 use kazoo_numbers::run;
+use kazoo_numbers::watch::{self, WatchJob, WatchSettings};
 use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio::sync::watch as latest;
 
 /// The most events in the channel. If it is full, the run waits for the terminal.
 const EVENTS: usize = 1024;
+
+/// The job that is no command: it ends when it is cancelled.
+const WATCH: &str = "watch";
 
 /// Runs the command to its end. An error is one line with the reason why it could not run.
 pub(crate) async fn run(start: StartRequest, caller: &Arc<Caller>) -> Result<JobResult, String> {
@@ -38,6 +43,10 @@ async fn perform(
     caller: &Arc<Caller>,
     lines: LineSender,
 ) -> Result<JobResult, String> {
+    if start.function == WATCH {
+        watch(&start, caller, lines).await?;
+        return Ok(JobResult::Ok);
+    }
     let arguments: Vec<command::Argument> = start.arguments.iter().cloned().map(argument).collect();
     let command = match parse(&start.function, &arguments) {
         Ok(command) => command,
@@ -54,7 +63,7 @@ async fn perform(
     let (events, receiver) = mpsc::channel(EVENTS);
     let for_warnings = (!command.spec().has_fixed_output).then(|| lines.clone());
     let host = host::of(&start, caller, for_warnings);
-    let (progress, latest) = watch::channel(Progress::default());
+    let (progress, latest) = latest::channel(Progress::default());
     let reporting = start
         .settings
         .follow
@@ -85,13 +94,59 @@ async fn perform(
     Ok(returned(finished.returned))
 }
 
+/// Watches the cluster, and prints the changes of its drift, until the caller cancels it.
+async fn watch(
+    start: &StartRequest,
+    caller: &Arc<Caller>,
+    lines: LineSender,
+) -> Result<(), String> {
+    let mut settings = settings(start)?;
+    settings.http.pace = Some(caller.pace().clone());
+    // Each run has its own.
+    settings.run_id = None;
+    let watch = watch_settings(start)?;
+    let (events, mut receiver) = mpsc::channel(EVENTS);
+    let watching = watch::watch(WatchJob {
+        watch,
+        host: host::of(start, caller, Some(lines.clone())),
+        settings,
+        events,
+        cancel: caller.stop().clone(),
+    });
+    let printing = async {
+        while let Some(event) = receiver.recv().await {
+            if let Some(line) = event.line() {
+                // A caller that is gone has cancelled the watch.
+                let _ = lines.put(line).await;
+            }
+        }
+    };
+    futures::future::join(watching, printing).await;
+    Ok(())
+}
+
+/// The settings of the watch, or the line that refuses one.
+fn watch_settings(start: &StartRequest) -> Result<WatchSettings, String> {
+    let requested = &start.settings.watch;
+    let usual = WatchSettings::default();
+    let seconds = |given: Option<u64>, usual| given.map_or(usual, Duration::from_secs);
+    let watch = WatchSettings {
+        interval: seconds(requested.interval, usual.interval),
+        grace: seconds(requested.grace, usual.grace),
+        repair: kinds("watch", &requested.repair)?,
+        repair_limit: requested.repair_limit.unwrap_or(usual.repair_limit),
+    };
+    watch.check()?;
+    Ok(watch)
+}
+
 /// Forwards all events. It continues if lines can no longer be printed, because the run must not
 /// wait for them.
 async fn forward_events(
     mut events: mpsc::Receiver<Event>,
     caller: Arc<Caller>,
     lines: LineSender,
-    progress: watch::Sender<Progress>,
+    progress: latest::Sender<Progress>,
 ) {
     let renderer = Renderer;
     while let Some(event) = events.recv().await {
@@ -141,7 +196,10 @@ fn settings(start: &StartRequest) -> Result<run::Settings, String> {
             .map(|directory| run::ReportTo::Directory(directory.into())),
         metrics: requested.metrics_file.as_ref().map(PathBuf::from),
         audit: run::AuditSettings {
-            kinds: kinds(requested.audit_kinds.as_deref().unwrap_or_default())?,
+            kinds: kinds(
+                "audit_kinds",
+                requested.audit_kinds.as_deref().unwrap_or_default(),
+            )?,
             accepted: requested.audit_ignore.as_ref().map(PathBuf::from),
             streams: false,
         },
@@ -182,12 +240,12 @@ fn settings(start: &StartRequest) -> Result<run::Settings, String> {
 }
 
 /// The kinds of drift with these names. As for other settings, no message has the value.
-fn kinds(names: &[String]) -> Result<BTreeSet<Drift>, String> {
+fn kinds(setting: &str, names: &[String]) -> Result<BTreeSet<Drift>, String> {
     let kinds = names.iter().map(|name| {
         Drift::of_name(name).ok_or_else(|| {
             let known = Drift::ALL.map(Drift::name).join(", ");
             format!(
-                "error: cannot use the setting audit_kinds of the application environment: expected kinds of drift: {known}"
+                "error: cannot use the setting {setting} of the application environment: expected kinds of drift: {known}"
             )
         })
     });

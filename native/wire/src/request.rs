@@ -99,6 +99,19 @@ pub enum LogLevel {
     Trace,
 }
 
+/// The settings of a watch. Absent settings have the defaults of the library.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WatchRequest {
+    /// The seconds between the starts of two audits.
+    pub interval: Option<u64>,
+    /// The seconds that drift must last before it is reported.
+    pub grace: Option<u64>,
+    /// The kinds of drift to repair.
+    pub repair: Vec<String>,
+    /// The most documents that are repaired in a day.
+    pub repair_limit: Option<u64>,
+}
+
 /// The settings of a job. Absent settings have the defaults of the code that reads them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobSettings {
@@ -152,6 +165,8 @@ pub struct JobSettings {
     pub audit_kinds: Option<Vec<String>>,
     /// The file of accepted findings.
     pub audit_ignore: Option<String>,
+    /// The settings of a watch.
+    pub watch: WatchRequest,
     /// The file of additional trusted certificates.
     pub ca_file: Option<String>,
     /// Whether to report progress.
@@ -291,6 +306,7 @@ impl TryFrom<&Term> for JobSettings {
                 "report_directory" => settings.report_directory = Some(text(value)?),
                 "audit_kinds" => settings.audit_kinds = Some(texts(value)?),
                 "audit_ignore" => settings.audit_ignore = Some(text(value)?),
+                "watch" => settings.watch = WatchRequest::try_from(value)?,
                 "ca_file" => settings.ca_file = Some(text(value)?),
                 "metrics_file" => settings.metrics_file = Some(text(value)?),
                 "log_level" => settings.log_level = log_level(value)?,
@@ -306,6 +322,27 @@ impl TryFrom<&Term> for JobSettings {
             }
         }
         Ok(settings)
+    }
+}
+
+impl TryFrom<&Term> for WatchRequest {
+    type Error = Unexpected;
+
+    fn try_from(term: &Term) -> Result<Self, Unexpected> {
+        let Term::Map(pairs) = term else {
+            return Err(Unexpected::instead_of("a map of settings of a watch"));
+        };
+        let mut watch = Self::default();
+        for (key, value) in pairs {
+            match key.as_atom().unwrap_or_default() {
+                "interval" => watch.interval = Some(natural(value)?),
+                "grace" => watch.grace = Some(natural(value)?),
+                "repair" => watch.repair = texts(value)?,
+                "repair_limit" => watch.repair_limit = Some(natural(value)?),
+                _ => return Err(Unexpected::instead_of("a setting of a watch")),
+            }
+        }
+        Ok(watch)
     }
 }
 

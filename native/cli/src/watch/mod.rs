@@ -1,22 +1,18 @@
-//! `watch`: audits again and again, and reports the drift that arises and goes.
-//!
-//! Each audit reads only what changed, through the index. An audit that fails is tried again, later each time.
+//! `watch`: prints the drift that arises and goes, and serves it as a page.
 
 mod page;
 mod shown;
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use kazoo_numbers::command::{self, Argument};
-use kazoo_numbers::plan::{Drift, Remedy};
-use kazoo_numbers::report::audit::{Audit, Finding};
-use kazoo_numbers::report::{Event, Renderer, sanitise};
-use kazoo_numbers::run::{Ending, Exclusions, Finished, Job, Settings, run};
-use kazoo_numbers::watch::{DriftChange, Watched};
+use kazoo_numbers::plan::Drift;
+use kazoo_numbers::report::sanitise;
+use kazoo_numbers::run::Settings;
+use kazoo_numbers::watch::{self, DriftChange, WatchEvent, WatchJob, WatchSettings};
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::signals::Signals;
 use kazoo_numbers_cli::terminal::{self, own_event};
@@ -28,11 +24,6 @@ use crate::options::Options;
 use crate::output::Form;
 use crate::{connection, logging, perform};
 use shown::Shown;
-
-/// The longest pause after audits that failed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The options of the tool.
 #[derive(Args, Clone, Debug)]
@@ -79,17 +70,18 @@ pub(crate) async fn watch(watch: WatchOptions, options: Options) -> io::Result<E
         let form = Form::of(&options);
         perform::refused(form, &sanitise::message(line), None, None)
     };
-    let kinds = watch
-        .repair
-        .iter()
-        .filter_map(|name| Drift::of_name(name))
-        .collect::<Vec<_>>();
-    let undecidable = |kind: &&Drift| !matches!(kind.remedy(), Remedy::Command { .. });
-    if let Some(kind) = kinds.iter().find(undecidable) {
-        return refused(&format!(
-            "error: cannot repair {}: a person must decide",
-            kind.name()
-        ));
+    let settings = WatchSettings {
+        interval: Duration::from_secs(watch.interval),
+        grace: Duration::from_secs(watch.grace),
+        repair: watch
+            .repair
+            .iter()
+            .filter_map(|name| Drift::of_name(name))
+            .collect(),
+        repair_limit: watch.repair_limit,
+    };
+    if let Err(line) = settings.check() {
+        return refused(&line);
     }
     let exclude = match options.exclusions() {
         Ok(exclude) => exclude,
@@ -105,18 +97,25 @@ pub(crate) async fn watch(watch: WatchOptions, options: Options) -> io::Result<E
         let address = page::serve(address, shown.clone(), cancel.clone()).await?;
         terminal::say(&format!("watch: listens on http://{address}/"));
     }
-    let watching = Watching {
-        watched: Watched::new(Duration::from_secs(watch.grace)),
-        began: Instant::now(),
-        options,
-        exclude,
-        watch,
-        kinds,
-        shown,
-        cancel,
-        repaired: Vec::new(),
-    };
-    watching.go_on().await
+    let (events, mut receiver) = mpsc::channel(64);
+    let watching = tokio::spawn(watch::watch(WatchJob {
+        watch: settings,
+        host: connection::host(options.address.couchdb.as_deref()),
+        settings: Settings {
+            exclude,
+            ..perform::settings(&options)
+        },
+        events,
+        cancel: cancel.clone(),
+    }));
+    while let Some(event) = receiver.recv().await {
+        if let Err(error) = show(event, &shown, options.output.json) {
+            cancel.cancel();
+            return Err(error);
+        }
+    }
+    watching.await?;
+    Ok(ExitStatus::Done)
 }
 
 /// The first signal ends the watch: a repair in progress finishes its writes. The second one ends the program.
@@ -129,234 +128,32 @@ fn stop_on_signal(mut signals: Signals, cancel: CancellationToken) {
     });
 }
 
-/// The end of an audit or a repair.
-struct WatchRun {
-    finished: Finished,
-    audit: Option<Audit>,
-    /// The first line about an error.
-    error: Option<String>,
-}
-
-struct Watching {
-    watched: Watched,
-    began: Instant,
-    options: Options,
-    /// The parts of the cluster that audits and repairs leave alone.
-    exclude: Exclusions,
-    watch: WatchOptions,
-    /// The kinds to repair.
-    kinds: Vec<Drift>,
-    shown: Shown,
-    cancel: CancellationToken,
-    /// The documents that were repaired in the last day, with the time.
-    repaired: Vec<(Instant, u64)>,
-}
-
-impl Watching {
-    async fn go_on(mut self) -> io::Result<ExitStatus> {
-        let interval = Duration::from_secs(self.watch.interval);
-        let mut is_first = true;
-        let mut failures: u32 = 0;
-        loop {
-            let started = Instant::now();
-            let now = started.duration_since(self.began);
-            let audited = self.audit().await;
-            if self.cancel.is_cancelled() {
-                return Ok(ExitStatus::Done);
-            }
-            match audited {
-                Ok(audit) => {
-                    if failures > 0 {
-                        terminal::say("watch: the audit works again");
-                    }
-                    failures = 0;
-                    let is_complete = !audit.is_incomplete();
-                    if is_first && is_complete {
-                        self.print_start(&audit)?;
-                        is_first = false;
-                    }
-                    let changes = self
-                        .watched
-                        .update(now, audit.findings.clone(), is_complete);
-                    for change in &changes {
-                        self.print(change)?;
-                    }
-                    self.shown.set(audit);
-                    self.repair().await?;
-                }
-                Err(line) => {
-                    let line = line.strip_prefix("error: ").unwrap_or(&line).to_owned();
-                    if failures == 0 {
-                        terminal::say(&format!("warning: {line}; trying again"));
-                    }
-                    failures = failures.saturating_add(1);
-                    self.shown.fail(line);
-                }
-            }
-            let mut next = started
-                + interval
-                    .saturating_mul(1 << failures.min(10))
-                    .min(LONGEST_PAUSE.max(interval));
-            if failures == 0
-                && let Some(due) = self.watched.next_due()
-            {
-                next = next.min(self.began + due);
-            }
-            tokio::select! {
-                () = tokio::time::sleep_until(next.into()) => {}
-                () = self.cancel.cancelled() => return Ok(ExitStatus::Done),
-            }
+/// Prints an event, and shows it on the page. Changes of the drift are the output; all else goes to standard error.
+fn show(event: WatchEvent, shown: &Shown, json: bool) -> io::Result<()> {
+    let output = match &event {
+        WatchEvent::Started { findings, numbers } => Some((
+            "watch_started",
+            json!({"findings": findings, "numbers": numbers}),
+        )),
+        WatchEvent::Drift(change) => {
+            let (name, finding) = match change {
+                DriftChange::Arisen(finding) => ("drift", finding),
+                DriftChange::Gone(finding) => ("drift_gone", finding),
+            };
+            Some((name, serde_json::to_value(finding).unwrap_or_default()))
         }
+        _ => None,
+    };
+    match (event.line(), output) {
+        (_, Some((name, data))) if json => terminal::print(&own_event(name, &data))?,
+        (Some(line), Some(_)) => terminal::print(&format!("{line}\n"))?,
+        (Some(line), None) => terminal::say(&line),
+        (None, _) => {}
     }
-
-    /// Makes an audit, or returns the line with the reason why it failed.
-    async fn audit(&self) -> Result<Audit, String> {
-        let settings = Settings {
-            journals: None,
-            ..self.settings()
-        };
-        let ran = self.run("audit", &[], settings).await?;
-        match ran.audit {
-            Some(audit) => {
-                self.shown.count(&ran.finished);
-                Ok(audit)
-            }
-            None => Err(ran
-                .error
-                .unwrap_or_else(|| "the audit ended without a result".to_owned())),
-        }
+    match event {
+        WatchEvent::Audited { audit, finished } => shown.set(*audit, &finished),
+        WatchEvent::Failed { reason, .. } => shown.fail(reason),
+        _ => {}
     }
-
-    fn settings(&self) -> Settings {
-        Settings {
-            exclude: self.exclude.clone(),
-            ..perform::settings(&self.options)
-        }
-    }
-
-    async fn run(
-        &self,
-        function: &str,
-        arguments: &[Argument],
-        settings: Settings,
-    ) -> Result<WatchRun, String> {
-        let command = command::parse(function, arguments).map_err(|refusal| refusal.to_string())?;
-        let (events, mut receiver) = mpsc::channel(64);
-        let job = Job {
-            function: function.to_owned(),
-            command,
-            host: connection::host(self.options.address.couchdb.as_deref()),
-            settings,
-            events,
-            cancel: self.cancel.clone(),
-        };
-        let collect = tokio::spawn(async move {
-            let (mut audit, mut error) = (None, None);
-            while let Some(event) = receiver.recv().await {
-                match event {
-                    Event::Audit(made) => audit = Some(*made),
-                    Event::Error { .. } if error.is_none() => {
-                        error = Renderer.lines(&event).into_iter().next();
-                    }
-                    _ => {}
-                }
-            }
-            (audit, error)
-        });
-        let finished = run(job).await;
-        let (audit, error) = collect.await.map_err(|error| error.to_string())?;
-        Ok(WatchRun {
-            finished,
-            audit,
-            error,
-        })
-    }
-
-    fn print_start(&self, audit: &Audit) -> io::Result<()> {
-        let findings = audit.findings.len();
-        if self.options.output.json {
-            let data = json!({"findings": findings, "numbers": audit.numbers.looked_at});
-            return terminal::print(&own_event("watch_started", &data));
-        }
-        terminal::print(&format!(
-            "watch: {} numbers, {findings} findings; from now on changes are reported\n",
-            audit.numbers.looked_at
-        ))
-    }
-
-    fn print(&self, change: &DriftChange) -> io::Result<()> {
-        let (event, finding) = match change {
-            DriftChange::Arisen(finding) => ("drift", finding),
-            DriftChange::Gone(finding) => ("drift_gone", finding),
-        };
-        if self.options.output.json {
-            let data = serde_json::to_value(finding).unwrap_or_default();
-            return terminal::print(&own_event(event, &data));
-        }
-        let place = described(finding);
-        let fields: Vec<&str> = finding.field_names().collect();
-        let line = match change {
-            DriftChange::Gone(_) => format!("gone: {place}"),
-            DriftChange::Arisen(_) if fields.is_empty() => format!("drift: {place}"),
-            DriftChange::Arisen(_) => format!("drift: {place}: {}", fields.join(", ")),
-        };
-        terminal::print(&format!("{}\n", sanitise::line(&line)))
-    }
-
-    /// Repairs the reported drift of the chosen kinds, within the limit of a day.
-    async fn repair(&mut self) -> io::Result<()> {
-        self.repaired.retain(|(at, _)| at.elapsed() < A_DAY);
-        let so_far: u64 = self.repaired.iter().map(|(_, documents)| documents).sum();
-        let left = self.watch.repair_limit.saturating_sub(so_far);
-        let numbers: Vec<String> = self
-            .watched
-            .reported(&self.kinds)
-            .map(|finding| finding.number.clone())
-            .collect();
-        if numbers.is_empty() || left == 0 {
-            return Ok(());
-        }
-        let mut settings = self.settings();
-        settings.limit = Some(left);
-        settings.audit.kinds = self.kinds.iter().copied().collect();
-        settings.command_line = "watch --repair".to_owned();
-        let ran = self
-            .run("repair", &[Argument::List(numbers)], settings)
-            .await;
-        let line = match ran {
-            Ok(WatchRun {
-                finished, error, ..
-            }) => {
-                let written = finished.summary.counts.written();
-                self.repaired.push((Instant::now(), written));
-                let run = finished.run.unwrap_or_default();
-                match (finished.ending, error) {
-                    _ if written > 0 => format!("watch: repaired {written} documents in run {run}"),
-                    (_, Some(error)) => {
-                        let error = error.strip_prefix("error: ").unwrap_or(&error);
-                        format!("warning: cannot repair: {error}")
-                    }
-                    (Ending::Done, None) => return Ok(()),
-                    (ending, None) => format!(
-                        "warning: cannot repair: {}",
-                        serde_json::to_value(ending).unwrap_or_default()
-                    ),
-                }
-            }
-            Err(reason) => format!("warning: cannot repair: {reason}"),
-        };
-        terminal::say(&line);
-        Ok(())
-    }
-}
-
-/// The kind of a finding, and its place.
-fn described(finding: &Finding) -> String {
-    let (kind, number) = (finding.kind.name(), &finding.number);
-    let database = finding.database.plain();
-    let account = finding.account;
-    match account.filter(|account| account.database() != finding.database) {
-        Some(account) => format!("{kind} {number} in {database}, account {account}"),
-        None => format!("{kind} {number} in {database}"),
-    }
+    Ok(())
 }

@@ -26,18 +26,8 @@ impl Shown {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set(&self, audit: Audit) {
-        let mut state = self.state();
-        state.audit = Some((Instant::now(), audit));
-        state.failure = None;
-    }
-
-    pub(super) fn fail(&self, line: String) {
-        self.state().failure = Some(line);
-    }
-
-    /// Adds an audit to the counters.
-    pub(super) fn count(&self, finished: &Finished) {
+    /// Takes in an audit, and adds it to the counters.
+    pub(super) fn set(&self, audit: Audit, finished: &Finished) {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.unwrap_or_default().as_secs();
         let mut state = self.state();
@@ -45,6 +35,12 @@ impl Shown {
         if let Some(audited) = &finished.audit {
             state.metrics.set_drift(&audited.totals);
         }
+        state.audit = Some((Instant::now(), audit));
+        state.failure = None;
+    }
+
+    pub(super) fn fail(&self, line: String) {
+        self.state().failure = Some(line);
     }
 
     pub(super) fn metrics(&self) -> String {

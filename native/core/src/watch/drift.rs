@@ -2,7 +2,7 @@
 //!
 //! The two documents of a number are never written at the same moment, so drift counts only after a grace time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::kazoo::DatabaseName;
@@ -45,6 +45,11 @@ impl Watched {
             has_begun: false,
             known: BTreeMap::new(),
         }
+    }
+
+    /// Whether an audit was complete.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// Takes in the findings of an audit, and returns the changes to report, each once. `now`: the time at the start of the audit, since
@@ -98,7 +103,7 @@ impl Watched {
     }
 
     /// The reported drift of these kinds.
-    pub fn reported<'a>(&'a self, kinds: &'a [Drift]) -> impl Iterator<Item = &'a Finding> {
+    pub fn reported<'a>(&'a self, kinds: &'a BTreeSet<Drift>) -> impl Iterator<Item = &'a Finding> {
         let known = self.known.values();
         let reported = known.filter(|known| known.is_reported);
         reported
@@ -109,8 +114,6 @@ impl Watched {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;

@@ -1,0 +1,275 @@
+//! Audits again and again, reports the drift that arises and goes, and repairs chosen kinds.
+//!
+//! Each audit reads only what changed, through the index. An audit that fails is tried again, later each time.
+
+mod drift;
+mod event;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use drift::{DriftChange, Watched};
+pub use event::WatchEvent;
+
+use crate::command::{self, Argument};
+use crate::commands::Ending;
+use crate::engine::Settings;
+use crate::host::Host;
+use crate::plan::{Drift, Remedy};
+use crate::report::audit::Audit;
+use crate::report::{Event, Renderer};
+use crate::run::{Finished, Job, run};
+
+/// The longest pause after audits that failed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The settings of a watch: its times, and the kinds that it repairs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchSettings {
+    /// The time between the starts of two audits.
+    pub interval: Duration,
+    /// The time that drift must last before it is reported.
+    pub grace: Duration,
+    /// The kinds of drift to repair.
+    pub repair: BTreeSet<Drift>,
+    /// The most documents that are repaired in 24 hours.
+    pub repair_limit: u64,
+}
+
+impl Default for WatchSettings {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(10),
+            grace: Duration::from_secs(60),
+            repair: BTreeSet::new(),
+            repair_limit: 100,
+        }
+    }
+}
+
+impl WatchSettings {
+    /// The line that refuses to repair a kind which a person must decide about.
+    ///
+    /// # Errors
+    /// The line.
+    pub fn check(&self) -> Result<(), String> {
+        let undecidable = |kind: &&Drift| !matches!(kind.remedy(), Remedy::Command { .. });
+        match self.repair.iter().find(undecidable) {
+            Some(kind) => Err(format!(
+                "error: cannot repair {}: a person must decide",
+                kind.name()
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A watch with its environment and the receiver of its events.
+pub struct WatchJob {
+    /// Its settings.
+    pub watch: WatchSettings,
+    /// The environment of the library.
+    pub host: Arc<dyn Host>,
+    /// The settings of each run: audits keep no journal, repairs do.
+    pub settings: Settings,
+    /// The receiver of events. A full channel delays the watch.
+    pub events: mpsc::Sender<WatchEvent>,
+    /// If cancelled, the watch ends; a repair in progress finishes its writes.
+    pub cancel: CancellationToken,
+}
+
+/// Watches until it is cancelled.
+pub fn watch(job: WatchJob) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let watching = Watching {
+            watched: Watched::new(job.watch.grace),
+            began: Instant::now(),
+            repaired: Vec::new(),
+            failures: 0,
+            job,
+        };
+        watching.go_on().await;
+    })
+}
+
+/// The end of an audit or a repair.
+struct WatchRun {
+    finished: Finished,
+    audit: Option<Audit>,
+    /// The first line about an error.
+    error: Option<String>,
+}
+
+struct Watching {
+    job: WatchJob,
+    watched: Watched,
+    began: Instant,
+    /// The audits that failed since the last one that did not.
+    failures: u32,
+    /// The documents that were repaired in the last day, with the time.
+    repaired: Vec<(Instant, u64)>,
+}
+
+impl Watching {
+    async fn go_on(mut self) {
+        loop {
+            let started = Instant::now();
+            let audited = self.audit().await;
+            if self.job.cancel.is_cancelled() {
+                return;
+            }
+            match audited {
+                Ok((audit, finished)) => {
+                    self.take_in(started, audit, finished).await;
+                    self.repair().await;
+                }
+                Err(line) => self.fail(&line).await,
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(self.next(started).into()) => {}
+                () = self.job.cancel.cancelled() => return,
+            }
+        }
+    }
+
+    /// The time of the next audit: after the interval, or when drift has lasted for the grace time. After failures later each time.
+    fn next(&self, started: Instant) -> Instant {
+        let interval = self.job.watch.interval;
+        let pause = interval.saturating_mul(1 << self.failures.min(10));
+        let next = started + pause.min(LONGEST_PAUSE.max(interval));
+        match self.watched.next_due() {
+            Some(due) if self.failures == 0 => next.min(self.began + due),
+            _ => next,
+        }
+    }
+
+    async fn take_in(&mut self, started: Instant, audit: Audit, finished: Finished) {
+        if self.failures > 0 {
+            self.failures = 0;
+            self.send(WatchEvent::Recovered).await;
+        }
+        let is_complete = !audit.is_incomplete();
+        if is_complete && !self.watched.has_begun() {
+            let (findings, numbers) = (audit.findings.len(), audit.numbers.looked_at);
+            self.send(WatchEvent::Started { findings, numbers }).await;
+        }
+        let now = started.duration_since(self.began);
+        let findings = audit.findings.clone();
+        for change in self.watched.update(now, findings, is_complete) {
+            self.send(WatchEvent::Drift(change)).await;
+        }
+        let audit = Box::new(audit);
+        let finished = Box::new(finished);
+        self.send(WatchEvent::Audited { audit, finished }).await;
+    }
+
+    async fn fail(&mut self, line: &str) {
+        let reason = line.strip_prefix("error: ").unwrap_or(line).to_owned();
+        let is_first = self.failures == 0;
+        self.failures = self.failures.saturating_add(1);
+        self.send(WatchEvent::Failed { reason, is_first }).await;
+    }
+
+    async fn send(&self, event: WatchEvent) {
+        // Without a receiver, the watch is about to be cancelled.
+        let _ = self.job.events.send(event).await;
+    }
+
+    /// Makes an audit, or returns the line with the reason why it failed.
+    async fn audit(&self) -> Result<(Audit, Finished), String> {
+        let settings = Settings {
+            journals: None,
+            // One a minute would fill the disk.
+            report: None,
+            ..self.job.settings.clone()
+        };
+        let ran = self.run("audit", &[], settings).await?;
+        match ran.audit {
+            Some(audit) => Ok((audit, ran.finished)),
+            None => Err(ran
+                .error
+                .unwrap_or_else(|| "the audit ended without a result".to_owned())),
+        }
+    }
+
+    async fn run(
+        &self,
+        function: &str,
+        arguments: &[Argument],
+        settings: Settings,
+    ) -> Result<WatchRun, String> {
+        let command = command::parse(function, arguments).map_err(|refusal| refusal.to_string())?;
+        let (events, mut receiver) = mpsc::channel(64);
+        let job = Job {
+            function: function.to_owned(),
+            command,
+            host: self.job.host.clone(),
+            settings,
+            events,
+            cancel: self.job.cancel.clone(),
+        };
+        let collect = async {
+            let (mut audit, mut error) = (None, None);
+            while let Some(event) = receiver.recv().await {
+                match event {
+                    Event::Audit(made) => audit = Some(*made),
+                    Event::Error { .. } if error.is_none() => {
+                        error = Renderer.lines(&event).into_iter().next();
+                    }
+                    _ => {}
+                }
+            }
+            (audit, error)
+        };
+        let (finished, (audit, error)) = futures::future::join(run(job), collect).await;
+        Ok(WatchRun {
+            finished,
+            audit,
+            error,
+        })
+    }
+
+    /// Repairs the reported drift of the chosen kinds, within the limit of a day.
+    async fn repair(&mut self) {
+        self.repaired.retain(|(at, _)| at.elapsed() < A_DAY);
+        let so_far: u64 = self.repaired.iter().map(|(_, documents)| documents).sum();
+        let left = self.job.watch.repair_limit.saturating_sub(so_far);
+        let numbers: BTreeSet<String> = self
+            .watched
+            .reported(&self.job.watch.repair)
+            .map(|finding| finding.number.clone())
+            .collect();
+        if numbers.is_empty() || left == 0 {
+            return;
+        }
+        let mut settings = self.job.settings.clone();
+        settings.limit = Some(settings.limit.map_or(left, |limit| limit.min(left)));
+        settings.audit.kinds.clone_from(&self.job.watch.repair);
+        settings.command_line = "watch --repair".to_owned();
+        let numbers = Argument::List(numbers.into_iter().collect());
+        let event = match self.run("repair", &[numbers], settings).await {
+            Ok(ran) => {
+                let documents = ran.finished.summary.counts.written();
+                self.repaired.push((Instant::now(), documents));
+                let run = ran.finished.run.unwrap_or_default();
+                match (ran.finished.ending, ran.error) {
+                    _ if documents > 0 => WatchEvent::Repaired { documents, run },
+                    (_, Some(error)) => WatchEvent::NotRepaired { reason: error },
+                    (Ending::Done, None) => return,
+                    (ending, None) => WatchEvent::NotRepaired {
+                        reason: serde_json::to_value(ending).unwrap_or_default().to_string(),
+                    },
+                }
+            }
+            Err(reason) => WatchEvent::NotRepaired { reason },
+        };
+        self.send(event).await;
+    }
+}
