@@ -1,10 +1,12 @@
 //! The known facts about one database.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 
 use couchdb::DatabaseState;
 use document::{DatabaseName, Document, Revision};
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::entry::{DocumentFacts, Entry, IndexedNumber, short_key};
 use super::names::Names;
@@ -27,11 +29,42 @@ pub(crate) struct KnownDatabase {
     read_at: u64,
     /// The last changes. A database that was replaced by an older copy has had other ones.
     witnesses: Vec<(String, Revision)>,
+    #[serde(deserialize_with = "sorted")]
     entries: BTreeMap<Box<str>, Entry>,
     /// The states and carrier modules in the entries.
     names: Names,
     others: OtherDocuments,
 }
+
+/// A map in the order of its keys. Serde would insert one after the other.
+fn sorted<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Box<str>, Entry>, D::Error> {
+    let pairs = from.deserialize_map(Pairs)?;
+    Ok(pairs.into_iter().collect())
+}
+
+/// Reads the pairs of a map.
+struct Pairs;
+
+impl<'de> Visitor<'de> for Pairs {
+    type Value = Vec<(Box<str>, Entry)>;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        // A damaged size must not take memory.
+        let size = map.size_hint().unwrap_or_default().min(MOST_PAIRS);
+        let mut pairs = Vec::with_capacity(size);
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(pairs)
+    }
+}
+
+/// The most pairs that memory is reserved for before they are read.
+const MOST_PAIRS: usize = 1 << 16;
 
 /// The documents that only count, by their short keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -84,10 +84,12 @@ impl Coverage {
     /// The coverage of parts of the cluster; without any, of the whole cluster.
     pub(super) async fn of(run: &Arc<Run>, parts: Vec<Part>) -> Result<Self, Error> {
         if parts.is_empty() {
+            let lists = futures::future::try_join(run.all_accounts(), run.all_number_databases());
+            let (accounts, databases) = lists.await?;
             return Ok(Self {
                 scope: AuditScope::All,
-                accounts: run.all_accounts().await?,
-                databases: run.all_number_databases().await?,
+                accounts,
+                databases,
                 chosen: None,
                 found: Mutex::default(),
             });
