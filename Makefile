@@ -9,7 +9,7 @@
 #   make lint      all lints, words, dialyzer and edoc
 #   make release   the optimised library and program, for production
 #   make dist [PROCESSOR=x86_64] [BEAMS=DIR]   an archive and packages for machines without a compiler, in dist/
-#   make bench [SIZES=5000,50000] [ONLY=copy,fix] [TURNS=5]   measures the commands and writes docs/performance.md
+#   make bench [SIZES=5000,50000] [ONLY=copy,fix] [PART=index] [TURNS=5]   measures the commands and writes docs/performance.md
 #   make stress [CASES=50000] [SEED=1]                        random cases of faults and outside writers
 #   make fuzz [SECONDS=60] [ONLY=frames]                      arbitrary bytes for the code that reads bytes from outside, a time for each target
 #   make generate  the Erlang module of the commands, from their catalog
@@ -105,7 +105,7 @@ dist: prepare
 
 bench: release
 	$(RUN) cargo run --release --locked -p kazoo_numbers_bench -- run \
-		$(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(TURNS),--turns $(TURNS))
+		$(if $(SIZES),--sizes $(SIZES)) $(if $(ONLY),--only $(ONLY)) $(if $(PART),--part $(PART)) $(if $(TURNS),--turns $(TURNS))
 
 # Six properties, each with its share of the cases.
 stress:

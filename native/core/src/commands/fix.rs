@@ -42,6 +42,7 @@ type AssignedDocuments = Vec<(AccountId, Document)>;
 pub(crate) async fn account(run: &Arc<Run>, account: AccountId) -> Result<(), Error> {
     run.must_exist(account).await?;
     let databases = run.all_number_databases().await?;
+    run.open_made_index(&databases).await?;
     let scans = run.each_number_database(databases, |run, database| async move {
         let assigned = assigned_to(&run, &database, account).await;
         let assigned = run.or_failed(&database, assigned)?;

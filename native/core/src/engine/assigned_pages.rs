@@ -1,6 +1,6 @@
-//! Finds the numbers of one account in the number databases by the index, if it answers.
+//! Finds the numbers of one account in the number databases by the index of the cluster, or by the view index, if one answers.
 //!
-//! A web page calls these commands, and a large cluster has a thousand documents of others for each of the account's. The index
+//! A web page calls these commands, and a large cluster has a thousand documents of others for each of the account's. An index
 //! provides only ids; decisions come from the documents. A number that the index lacks is not copied and not fixed by this run,
 //! and nothing is deleted because of it.
 
@@ -60,6 +60,16 @@ impl Run {
         only: Option<AccountId>,
     ) -> Result<AssignedPages<'_>, Error> {
         if let Some(account) = only {
+            if let Some(known) = self.known(database).await? {
+                let numbers = known.into_numbers();
+                let assigned = numbers.filter(|number| number.facts.assigned_to == Some(account));
+                let ids: Vec<String> = assigned.map(|number| number.id.into()).collect();
+                return Ok(AssignedPages::Of {
+                    run: self,
+                    database: database.clone(),
+                    ids: ids.into_iter(),
+                });
+            }
             match self.ids_assigned_to(database, account).await {
                 Ok(ids) => {
                     return Ok(AssignedPages::Of {

@@ -97,6 +97,19 @@ impl Run {
         Ok(())
     }
 
+    /// Opens the index for these databases, if an earlier run has made one. A command for one account reads too little to make it.
+    pub(crate) async fn open_made_index(&self, databases: &[DatabaseName]) -> Result<(), Error> {
+        let Some(settings) = &self.settings.index else {
+            return Ok(());
+        };
+        let identity = self.cluster.identity().await?;
+        let server = self.cluster.url().await?.to_string();
+        if Store::exists(&settings.directory, identity, &server) {
+            self.open_index(databases).await?;
+        }
+        Ok(())
+    }
+
     /// Opens the index for all databases of the cluster. Files of others are deleted at the end.
     pub(crate) async fn open_whole_index(&self, databases: Vec<DatabaseName>) -> Result<(), Error> {
         self.open_index(&databases).await?;

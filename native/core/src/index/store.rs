@@ -61,6 +61,11 @@ impl Store {
         Ok(Self { folder })
     }
 
+    /// Whether there is an index of a cluster in a directory.
+    pub(crate) fn exists(directory: &Path, cluster: &ClusterIdentity, server: &str) -> bool {
+        directory.join(name_of_cluster(cluster, server)).is_dir()
+    }
+
     /// The known facts about a database. `None`: none that can be used.
     pub(crate) fn get(&self, database: &DatabaseName) -> Option<KnownDatabase> {
         let bytes = fs::read(self.folder.join(file_name(database))).ok()?;

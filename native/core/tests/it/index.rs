@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use exact_json::{Value, json};
-use kazoo_numbers::command::Effect;
+use kazoo_numbers::command::{CommandSpec, Effect};
 use kazoo_numbers::couchdb::{
     Client, HttpSettings, Method, Operation, Request, ServerUrl, Transport,
 };
 use kazoo_numbers::report::{Audit, Event};
 use kazoo_numbers::run::{IndexSettings, MaxDelete, Settings};
+use kazoo_numbers_generator::names::account_of_database;
 use kazoo_numbers_generator::{
     Cluster, ClusterServer, Database, Document, Options, Revisions, generate,
 };
@@ -145,7 +146,7 @@ enum Happening {
     /// A document is purged.
     Purged(Index, Index),
     /// A command of this library writes, with the index.
-    Command(Call),
+    Command((Call, Index)),
 }
 
 /// A change of one document.
@@ -185,22 +186,34 @@ fn edit() -> impl Strategy<Value = Edit> {
     (any::<Index>(), any::<Index>(), change).prop_map(made)
 }
 
-/// A command that changes the whole cluster and uses the index.
-fn call() -> impl Strategy<Value = Call> {
+/// A command that changes documents and uses the index, with the choice of an account.
+fn call() -> impl Strategy<Value = (Call, Index)> {
     let specs = kazoo_numbers::command::commands();
     let specs = specs.filter(|spec| spec.uses_index && spec.effect != Effect::Reads);
-    let specs = specs.filter(|spec| spec.parameters.is_empty() || spec.name == CONVERT);
-    let names: Vec<&str> = specs
-        .filter(|spec| spec.parameters.len() < 3)
-        .map(|spec| spec.name)
-        .collect();
+    let of_all = |spec: &&CommandSpec| spec.parameters.is_empty();
+    let names = specs.filter(of_all).map(|spec| spec.name);
+    let names: Vec<&str> = names.chain([CONVERT, FIX]).collect();
     let carrier = || select(["knm_local", "knm_bandwidth2", "knm_telnyx"].as_slice());
-    (select(names), carrier(), carrier()).prop_map(|(name, from, to)| {
+    let call = (select(names), carrier(), carrier()).prop_map(|(name, from, to)| {
         let modules = [from, to].map(|module| model::Argument::Text(module.to_owned()));
         let given = if name == CONVERT { &modules[..] } else { &[] };
         Call::new(name, given.to_vec())
-    })
+    });
+    (call, any::<Index>())
 }
+
+/// The call with its account, if it needs one. `None`: the cluster has no account.
+fn with_account((call, choice): &(Call, Index), now: &Cluster) -> Option<Call> {
+    if call.function != FIX {
+        return Some(call.clone());
+    }
+    let accounts = now.account_databases();
+    let accounts: Vec<String> = accounts.filter_map(account_of_database).collect();
+    let account = choice.get(non_empty(&accounts)?).clone();
+    Some(Call::new(FIX, [model::Argument::Text(account)]))
+}
+
+const FIX: &str = "fix_account_db_numbers";
 
 const CONVERT: &str = "convert_carrier_module";
 
@@ -326,7 +339,10 @@ async fn apply(server: &Server, other: &Cluster, event: &Happening, index: &Path
                 .await;
         }
         Happening::Command(call) => {
-            server.call(call, Some(index)).await;
+            let (now, _) = server.read().await;
+            if let Some(call) = with_account(call, &now) {
+                server.call(&call, Some(index)).await;
+            }
         }
     }
 }
@@ -418,7 +434,7 @@ fn audit_with_index_finds_what_it_finds_without() {
 async fn check_command(
     server: &Server,
     case: &Case,
-    call: &Call,
+    call: &(Call, Index),
     reads: &Reads,
 ) -> Result<(), TestCaseError> {
     let (cluster, other, events) = case;
@@ -429,6 +445,9 @@ async fn check_command(
         apply(server, other, event, folder.path()).await;
     }
     let before = server.read().await;
+    let Some(call) = &with_account(call, &before.0) else {
+        return Ok(());
+    };
     let expected = model::run(&before.0, call, model::Now::marker());
     let dry_run = Settings {
         dry_run: true,

@@ -19,6 +19,7 @@ pub(super) const ROWS: &[CommandSpec] = &[
     .deletes()
     .shared()
     .reconciles_services()
+    .indexed()
     .main(),
     CommandSpec::new(
         Family::Fix,
