@@ -83,11 +83,11 @@ fn table_with_index(some: &[&Measurement], all: &[Measurement]) -> String {
         "Full read (floor), s",
         "First look, × floor",
         "Nothing changed, s",
-        "× floor (least–most)",
-        "the questions alone, s",
+        "Nothing changed, × floor (least–most)",
+        "Questions alone, s",
         "1 % changed, s",
-        "× floor (least–most)",
-        "the questions alone, s",
+        "1 % changed, × floor (least–most)",
+        "Questions alone, s",
         "Memory, MiB",
     ]);
     for of_command in some.chunk_by(|one, other| one.command == other.command) {
