@@ -104,6 +104,7 @@ refused_kind_is_logged(Config) ->
          set(Config, [{repair, [Kind]}]),
          ok = call(Config, application, start, [?APP]),
          true = lists:prefix(Start, line()),
+         await(fun() -> call(Config, erlang, whereis, [?WATCH]) =:= undefined end),
          ok = call(Config, application, stop, [?APP])
      end
      || {Kind, Start} <- [{contested, "error: cannot repair contested: a person must decide"}

@@ -23,7 +23,7 @@ dry_run(Function, Arguments) ->
     kazoo_numbers_output:guarded(fun() -> start_dry_run(kazoo_numbers_arguments:text(Function), Function, Arguments) end).
 
 %% @doc Watches the cluster with these settings until it is cancelled.
--spec watch(Watch :: kazoo_numbers_settings:settings()) -> ok | {no_return, 1}.
+-spec watch(Watch :: kazoo_numbers_settings:settings()) -> ok | {no_return, 1..2}.
 watch(Watch) ->
     kazoo_numbers_output:guarded(fun() -> run_native(<<"watch">>, [], #{watch => Watch}) end).
 

@@ -85,8 +85,8 @@ handle_info(run, Watch) ->
 handle_info(_Message, Watch) ->
     {noreply, Watch}.
 
-%% An operator has cancelled it.
-ended({?MODULE, ok}, Watch) ->
+%% An operator has cancelled it, or its settings are refused.
+ended({?MODULE, Result}, Watch) when Result =:= ok; Result =:= {no_return, 2} ->
     {stop, normal, Watch};
 ended(_Failed, Watch) ->
     _ = erlang:send_after(?PAUSE, self(), run),

@@ -28,6 +28,9 @@ const EVENTS: usize = 1024;
 /// The job that is no command: it ends when it is cancelled.
 const WATCH: &str = "watch";
 
+/// The status of a watch whose settings are refused. Another try would be refused, too.
+const REFUSED: i64 = 2;
+
 /// Runs the command to its end. An error is one line with the reason why it could not run.
 pub(crate) async fn run(start: StartRequest, caller: &Arc<Caller>) -> Result<JobResult, String> {
     let (lines, printer) = Printer::new(Arc::clone(caller));
@@ -44,8 +47,7 @@ async fn perform(
     lines: LineSender,
 ) -> Result<JobResult, String> {
     if start.function == WATCH {
-        watch(&start, caller, lines).await?;
-        return Ok(JobResult::Ok);
+        return watch(&start, caller, lines).await;
     }
     let arguments: Vec<command::Argument> = start.arguments.iter().cloned().map(argument).collect();
     let command = match parse(&start.function, &arguments) {
@@ -99,16 +101,25 @@ async fn watch(
     start: &StartRequest,
     caller: &Arc<Caller>,
     lines: LineSender,
-) -> Result<(), String> {
+) -> Result<JobResult, String> {
     let mut settings = settings(start)?;
     settings.http.pace = Some(caller.pace().clone());
     // Each run has its own.
     settings.run_id = None;
-    let watch = watch_settings(start)?;
+    let watch = match watch_settings(start) {
+        Ok(watch) => watch,
+        Err(line) => {
+            let _ = lines.put(sanitise::message(&line)).await;
+            return Ok(JobResult::Status(REFUSED));
+        }
+    };
     let (events, mut receiver) = mpsc::channel(EVENTS);
     let watching = watch::watch(WatchJob {
         watch,
-        host: host::of(start, caller, Some(lines.clone())),
+        host: {
+            let (start, caller, lines) = (start.clone(), caller.clone(), lines.clone());
+            Box::new(move || host::of(&start, &caller, Some(lines.clone())))
+        },
         settings,
         events,
         cancel: caller.stop().clone(),
@@ -122,7 +133,7 @@ async fn watch(
         }
     };
     futures::future::join(watching, printing).await;
-    Ok(())
+    Ok(JobResult::Ok)
 }
 
 /// The settings of the watch, or the line that refuses one.

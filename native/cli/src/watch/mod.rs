@@ -98,9 +98,10 @@ pub(crate) async fn watch(watch: WatchOptions, options: Options) -> io::Result<E
         terminal::say(&format!("watch: listens on http://{address}/"));
     }
     let (events, mut receiver) = mpsc::channel(64);
+    let url = options.address.couchdb.clone();
     let watching = tokio::spawn(watch::watch(WatchJob {
         watch: settings,
-        host: connection::host(options.address.couchdb.as_deref()),
+        host: Box::new(move || connection::host(url.as_deref())),
         settings: Settings {
             exclude,
             ..perform::settings(&options)
@@ -111,6 +112,9 @@ pub(crate) async fn watch(watch: WatchOptions, options: Options) -> io::Result<E
     while let Some(event) = receiver.recv().await {
         if let Err(error) = show(event, &shown, options.output.json) {
             cancel.cancel();
+            drop(receiver);
+            // A repair in progress finishes its writes.
+            watching.await?;
             return Err(error);
         }
     }

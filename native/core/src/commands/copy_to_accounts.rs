@@ -140,6 +140,8 @@ struct Snapshots(HashMap<AccountId, Snapshot>);
 #[derive(Default)]
 struct Snapshot {
     digests: SortedIdMap<Digest>,
+    /// Whether the digests come from the index. Then a missing copy is read before it is created.
+    is_known: bool,
     /// The documents of the first ids, while memory permits. A document that is about to be replaced need not be read again:
     /// CouchDB checks its revision.
     documents: Mutex<Vec<Option<Kept>>>,
@@ -172,7 +174,7 @@ impl Snapshots {
         };
         let Some((index, digest)) = snapshot.digests.find(id) else {
             // A snapshot has only numbers that start with `+`.
-            return if id.starts_with('+') {
+            return if id.starts_with('+') && !snapshot.is_known {
                 Compared::Absent
             } else {
                 Compared::Unknown
@@ -197,6 +199,7 @@ impl Snapshot {
             }
             return Ok(Self {
                 digests: digests.sorted(),
+                is_known: true,
                 documents: Mutex::default(),
             });
         }
@@ -219,6 +222,7 @@ impl Snapshot {
         Ok(Self {
             // `_all_docs` is sorted, so ids and documents have the same order.
             digests: digests.sorted(),
+            is_known: false,
             documents: Mutex::new(documents),
         })
     }

@@ -66,8 +66,12 @@ async fn add_numbers_of(
         }
     })
     .await?;
-    for document in run.documents_of(&database, unknown).await? {
-        copies.add_live(run, account, document);
+    while !unknown.is_empty() {
+        let rest = unknown.split_off(unknown.len().min(run.settings.max_bulk_read));
+        for document in run.documents_of(&database, unknown).await? {
+            copies.add_live(run, account, document);
+        }
+        unknown = rest;
     }
     Ok(())
 }

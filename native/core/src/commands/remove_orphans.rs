@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use crate::engine::may_be_a_number;
 use crate::engine::{AllAccounts, Kept, OncePerKey, Run, Scanned, Target};
-use crate::index::OtherDocuments;
 use crate::kazoo::{AccountId, DatabaseName, number_database_of, unprefixed_number_databases};
 use crate::repair::{Orphans, Side};
 use crate::report::{Outcome, Reason};
@@ -22,38 +21,28 @@ use document::{Change, IdRange, Revision, SortedIdMap};
 /// The ids that databases of the other side hold, each read once a run.
 type Listings = OncePerKey<DatabaseName, Listing>;
 
-/// The ids of a database that a number could have.
-struct Listing {
-    ids: SortedIdMap<()>,
-    /// The other documents of a database that the index knows.
-    others: OtherDocuments,
-}
+/// The ids of a database that a number could have, as far as they are known. What is missing is asked for by id.
+type Listing = SortedIdMap<()>;
 
-impl Listing {
-    async fn of(run: &Run, database: &DatabaseName) -> Result<Self, Error> {
-        let mut ids = SortedIdMap::default();
-        let mut others = OtherDocuments::default();
-        if let Some(known) = run.known(database).await? {
-            let (facts, rest) = known.into_facts();
-            facts.for_each(|facts| ids.push(facts.id(), ()));
-            others = rest;
-        } else {
-            let mut scan = run.scan_ids(database, IdRange::all()).await?;
-            while let Some(page) = scan.next().await? {
-                for row in page.iter().filter(|row| may_be_a_number(&row.id)) {
-                    ids.push(&row.id, ());
-                }
-            }
+/// Lists a database.
+async fn listed(run: &Run, database: &DatabaseName) -> Result<Listing, Error> {
+    let mut ids = Listing::default();
+    if let Some(known) = run.known(database).await? {
+        for number in known
+            .into_numbers()
+            .filter(|number| may_be_a_number(&number.id))
+        {
+            ids.push(&number.id, ());
         }
-        Ok(Self {
-            ids: ids.sorted(),
-            others,
-        })
+        return Ok(ids.sorted());
     }
-
-    fn has(&self, id: &str) -> bool {
-        self.ids.find(id).is_some() || self.others.has(id)
+    let mut scan = run.scan_ids(database, IdRange::all()).await?;
+    while let Some(page) = scan.next().await? {
+        for row in page.iter().filter(|row| may_be_a_number(&row.id)) {
+            ids.push(&row.id, ());
+        }
     }
+    Ok(ids.sorted())
 }
 
 /// A number that may be an orphan.
@@ -74,7 +63,8 @@ impl Suspect {
             },
             Scanned::Known(number) => Self {
                 id: number.id.into(),
-                rev: number.rev,
+                // Not the revision of the index: the document is decided about when it is read.
+                rev: None,
                 document: None,
             },
         }
@@ -176,7 +166,7 @@ async fn missing(
     if let Some(listings) = listings {
         let listed = futures::future::join_all(numbers.keys().map(async |other| {
             let read = || -> std::pin::Pin<Box<dyn Future<Output = _> + Send + '_>> {
-                Box::pin(Listing::of(run, other))
+                Box::pin(listed(run, other))
             };
             (other.clone(), listings.of(other.clone(), read).await)
         }))
@@ -188,7 +178,7 @@ async fn missing(
             match listed {
                 Ok(listed) => {
                     let all = suspects.len();
-                    suspects.retain(|one| !listed.has(&one.id));
+                    suspects.retain(|one| listed.find(&one.id).is_none());
                     let present = (all - suspects.len()) as u64;
                     run.reporter.decided(&database, Outcome::Unchanged, present);
                 }

@@ -7,6 +7,7 @@ use document::Document;
 use super::apply::Ends;
 use super::reconcile::{Reconciler, Target};
 use super::run::Run;
+use super::scan::may_be_a_number;
 use crate::index::IndexedNumber;
 use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Decision, module_of};
@@ -76,13 +77,11 @@ impl Run {
         mut each_page: impl FnMut(Vec<Scanned>),
     ) -> Result<(), Error> {
         if let Some(known) = self.known(&account.database()).await? {
-            let numbers = known.into_numbers();
-            each_page(
-                numbers
-                    .filter(|one| one.facts.is_number)
-                    .map(Scanned::Known)
-                    .collect(),
-            );
+            // The same documents as without an index.
+            let is_read =
+                |number: &IndexedNumber| number.facts.is_number && may_be_a_number(&number.id);
+            let numbers = known.into_numbers().filter(is_read);
+            each_page(numbers.map(Scanned::Known).collect());
             return Ok(());
         }
         self.scan_numbers_of(account, |page| {

@@ -34,13 +34,6 @@ pub(crate) enum DocumentFacts {
 }
 
 impl DocumentFacts {
-    pub(crate) fn id(&self) -> &str {
-        match self {
-            Self::Number(number) => &number.id,
-            Self::Uses { id, .. } | Self::Account { id, .. } => id,
-        }
-    }
-
     /// The facts about a number document.
     pub(crate) fn number(self) -> Option<IndexedNumber> {
         match self {
@@ -57,7 +50,6 @@ pub(crate) type NamedNumbers = Vec<(Box<str>, App)>;
 #[derive(Debug)]
 pub(crate) struct IndexedNumber {
     pub(crate) id: Box<str>,
-    pub(crate) rev: Option<Revision>,
     pub(crate) digest: Digest,
     pub(crate) facts: NumberFacts,
     /// Whether `migrate_unassigned_numbers` applies to it.
@@ -194,7 +186,6 @@ impl NumberEntry {
             is_unassigned_but_used: self.has(UNASSIGNED_BUT_USED),
             is_migrated: self.has(MIGRATED),
             is_unmigrated: self.has(UNMIGRATED),
-            rev: self.rev,
             document,
         }
     }

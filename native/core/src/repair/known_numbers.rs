@@ -10,9 +10,12 @@ use crate::plan::{Source, source_in_number_database};
 use couchdb::Error;
 use document::SortedIdMap;
 
-/// The assigned numbers of the number databases that the index knows: the account, or `None` for an odd assignment.
+/// The assigned numbers of the number databases; `None` for a database that the index does not know.
 #[derive(Default)]
-pub(crate) struct KnownNumbers(HashMap<DatabaseName, SortedIdMap<Option<AccountId>>>);
+pub(crate) struct KnownNumbers(HashMap<DatabaseName, Option<Assignments>>);
+
+/// The account of each assigned number, or `None` for an odd assignment.
+type Assignments = SortedIdMap<Option<AccountId>>;
 
 impl KnownNumbers {
     /// The numbers that the index of this run knows; none without an index.
@@ -25,7 +28,7 @@ impl KnownNumbers {
             .each_number_database(databases, |run, database| async move {
                 let known = run.known(&database).await?;
                 let Some(known) = known else {
-                    return Ok(None);
+                    return Ok((database, None));
                 };
                 let mut numbers = SortedIdMap::default();
                 for number in known.into_numbers() {
@@ -35,22 +38,32 @@ impl KnownNumbers {
                         Source::Unassigned | Source::Misfiled | Source::Not => {}
                     }
                 }
-                Ok(Some((database, numbers.sorted())))
+                Ok((database, Some(numbers.sorted())))
             })
             .await?;
-        Ok(Self(known.into_iter().flatten().collect()))
+        Ok(Self(known.into_iter().collect()))
     }
 
-    /// Whether an account's copy may be a former one: only if no number database is known to assign its number to the account.
+    /// Whether an account's copy may be a former one, or one to warn of: not if the number databases that may hold its number are known,
+    /// one assigns it to the account, and none has an odd assignment.
     pub(crate) fn may_be_former(&self, account: AccountId, copy: &IndexedNumber) -> ByFacts {
         if !copy.facts.is_live_number() {
             return ByFacts::Skip;
         }
-        let assigned: Vec<_> = number_databases_of(&copy.id)
-            .filter_map(|database| self.0.get(&database)?.find(&copy.id))
-            .map(|(_, assigned)| assigned)
-            .collect();
-        if assigned.contains(&Some(account)) && !assigned.contains(&None) {
+        let mut is_assigned_here = false;
+        // A database that does not exist has no entry.
+        for database in number_databases_of(&copy.id).filter_map(|name| self.0.get(&name)) {
+            let assigned = match database {
+                Some(numbers) => numbers.find(&copy.id),
+                None => return ByFacts::Read,
+            };
+            match assigned {
+                Some((_, Some(holder))) => is_assigned_here |= holder == account,
+                Some((_, None)) => return ByFacts::Read,
+                None => {}
+            }
+        }
+        if is_assigned_here {
             ByFacts::Unchanged
         } else {
             ByFacts::Read
@@ -83,9 +96,14 @@ mod tests {
             let of = |(name, assigned): &(&str, Option<AccountId>)| {
                 let mut numbers = SortedIdMap::default();
                 numbers.push("+14155550100", *assigned);
-                (database(name), numbers.sorted())
+                (database(name), Some(numbers.sorted()))
             };
-            KnownNumbers(all.iter().map(of).collect()).may_be_former(ours, copy)
+            let mut known: HashMap<_, _> = all.iter().map(of).collect();
+            let decided = KnownNumbers(known.clone()).may_be_former(ours, copy);
+            known.insert(database("numbers/inum"), None);
+            let with_unknown = KnownNumbers(known).may_be_former(ours, copy);
+            assert!([ByFacts::Read, ByFacts::Skip].contains(&with_unknown));
+            decided
         };
         let (live, deleted) = (copy(r#""a":1"#), copy(r#""pvt_deleted":true"#));
         let (here, there) = ("numbers/+1415", "numbers/managed");

@@ -23,6 +23,8 @@ pub enum DriftChange {
 pub struct Watched {
     grace: Duration,
     has_begun: bool,
+    /// The time of the last audit.
+    now: Duration,
     known: BTreeMap<Place, Known>,
 }
 
@@ -43,6 +45,7 @@ impl Watched {
         Self {
             grace,
             has_begun: false,
+            now: Duration::ZERO,
             known: BTreeMap::new(),
         }
     }
@@ -62,6 +65,7 @@ impl Watched {
         findings: Vec<Finding>,
         is_complete: bool,
     ) -> Vec<DriftChange> {
+        self.now = now;
         let is_first = !self.has_begun;
         self.has_begun |= is_complete;
         let mut before = std::mem::take(&mut self.known);
@@ -102,10 +106,11 @@ impl Watched {
         waiting.map(|known| known.since + self.grace).min()
     }
 
-    /// The reported drift of these kinds.
+    /// The reported drift of these kinds that has lasted for the grace time, also that of the start.
     pub fn reported<'a>(&'a self, kinds: &'a BTreeSet<Drift>) -> impl Iterator<Item = &'a Finding> {
         let known = self.known.values();
-        let reported = known.filter(|known| known.is_reported);
+        let has_lasted = |known: &&Known| self.now >= known.since + self.grace;
+        let reported = known.filter(|known| known.is_reported).filter(has_lasted);
         reported
             .map(|known| &known.finding)
             .filter(|finding| kinds.contains(&finding.kind))

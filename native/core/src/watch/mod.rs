@@ -22,7 +22,7 @@ use crate::engine::Settings;
 use crate::host::Host;
 use crate::plan::{Drift, Remedy};
 use crate::report::audit::Audit;
-use crate::report::{Event, Renderer};
+use crate::report::{Event, Renderer, ReportTo};
 use crate::run::{Finished, Job, run};
 
 /// The longest pause after audits that failed.
@@ -75,8 +75,8 @@ impl WatchSettings {
 pub struct WatchJob {
     /// Its settings.
     pub watch: WatchSettings,
-    /// The environment of the library.
-    pub host: Arc<dyn Host>,
+    /// Makes the environment of the library for each run: addresses and passwords can change while the watch goes on.
+    pub host: Box<dyn Fn() -> Arc<dyn Host> + Send + Sync>,
     /// The settings of each run: audits keep no journal, repairs do.
     pub settings: Settings,
     /// The receiver of events. A full channel delays the watch.
@@ -145,7 +145,10 @@ impl Watching {
         let pause = interval.saturating_mul(1 << self.failures.min(10));
         let next = started + pause.min(LONGEST_PAUSE.max(interval));
         match self.watched.next_due() {
-            Some(due) if self.failures == 0 => next.min(self.began + due),
+            // Drift whose database cannot be read stays due.
+            Some(due) if self.failures == 0 && self.began + due > started => {
+                next.min(self.began + due)
+            }
             _ => next,
         }
     }
@@ -186,8 +189,13 @@ impl Watching {
     async fn audit(&self) -> Result<(Audit, Finished), String> {
         let settings = Settings {
             journals: None,
-            // One a minute would fill the disk.
-            report: None,
+            // A file for each audit would fill the disk.
+            report: self
+                .job
+                .settings
+                .report
+                .clone()
+                .filter(|to| !matches!(to, ReportTo::Directory(_))),
             ..self.job.settings.clone()
         };
         let ran = self.run("audit", &[], settings).await?;
@@ -210,7 +218,7 @@ impl Watching {
         let job = Job {
             function: function.to_owned(),
             command,
-            host: self.job.host.clone(),
+            host: (self.job.host)(),
             settings,
             events,
             cancel: self.job.cancel.clone(),
@@ -246,7 +254,7 @@ impl Watching {
             .reported(&self.job.watch.repair)
             .map(|finding| finding.number.clone())
             .collect();
-        if numbers.is_empty() || left == 0 {
+        if numbers.is_empty() || left == 0 || !self.watched.has_begun() {
             return;
         }
         let mut settings = self.job.settings.clone();
@@ -259,8 +267,14 @@ impl Watching {
                 let documents = ran.finished.summary.counts.written();
                 self.repaired.push((Instant::now(), documents));
                 let run = ran.finished.run.unwrap_or_default();
+                let failed = ran.finished.summary.counts.failed;
+                if documents > 0 {
+                    self.send(WatchEvent::Repaired { documents, run }).await;
+                }
                 match (ran.finished.ending, ran.error) {
-                    _ if documents > 0 => WatchEvent::Repaired { documents, run },
+                    (_, None) if failed > 0 => WatchEvent::NotRepaired {
+                        reason: format!("{failed} failed"),
+                    },
                     (_, Some(error)) => WatchEvent::NotRepaired { reason: error },
                     (Ending::Done, None) => return,
                     (ending, None) => WatchEvent::NotRepaired {
