@@ -21,7 +21,7 @@ use document::{Change, IdRange, Revision, SortedIdMap};
 /// The ids that databases of the other side hold, each read once a run.
 type Listings = OncePerKey<DatabaseName, Listing>;
 
-/// The ids of a database that a number could have, as far as they are known. What is missing is asked for by id.
+/// The ids of a database that a number could have, as far as they are known. An id that is missing here is asked for.
 type Listing = SortedIdMap<()>;
 
 /// Lists a database.

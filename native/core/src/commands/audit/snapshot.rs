@@ -91,8 +91,8 @@ pub(super) enum SourceState {
 /// The live number documents of all accounts, sorted by number and account.
 pub(super) struct AccountSnapshot {
     entries: Vec<SnapshotEntry>,
-    /// By the index of an entry: the account to which a number database assigns the number, if it is another one.
-    assigned_to: Mutex<HashMap<usize, AccountId>>,
+    /// By the index of an entry: a number database that assigns the number to another account, and that account.
+    assigned_to: Mutex<HashMap<usize, (DatabaseName, AccountId)>>,
     /// By the index of a wrong copy: the number database that assigns the number to its account.
     sources: Mutex<HashMap<usize, DatabaseName>>,
 }
@@ -147,16 +147,28 @@ impl AccountSnapshot {
                     SOURCE_ASSIGNED | SOURCE_ASSIGNED_HERE
                 }
                 SourceState::Assigned(account) => {
-                    self.assigned_to
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(index, account);
+                    self.add_holder(index, database, number, account);
                     SOURCE_ASSIGNED
                 }
                 SourceState::Unassigned => SOURCE_UNASSIGNED,
                 SourceState::Other => 0,
             };
             entry.set(HAS_SOURCE | flags | scope);
+        }
+    }
+
+    /// The databases are read in no order, so the one with priority counts.
+    fn add_holder(&self, index: usize, database: &DatabaseName, number: &str, account: AccountId) {
+        let mut holders = self
+            .assigned_to
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let holder = holders
+            .entry(index)
+            .or_insert_with(|| (database.clone(), account));
+        holder.0.prefer(database, number);
+        if holder.0 == *database {
+            holder.1 = account;
         }
     }
 
@@ -201,7 +213,7 @@ impl AccountSnapshot {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(&index)
-            .copied()
+            .map(|(_, account)| *account)
     }
 
     /// The drift of an entry, given the number databases and the other accounts.
