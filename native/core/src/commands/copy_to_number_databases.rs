@@ -58,20 +58,20 @@ async fn add_numbers_of(
             match one {
                 Scanned::Read(document) => copies.add_live(run, account, document),
                 Scanned::Known(number) if !number.facts.is_live_number() => {}
-                Scanned::Known(number) if copies.has(&number.id, number.digest) => {
-                    copies.count_equal(run, &number.id);
+                Scanned::Known(number) => {
+                    if !copies.count_equal(run, &number.id, number.digest) {
+                        unknown.push(number.id);
+                    }
                 }
-                one @ Scanned::Known(_) => unknown.push(one),
             }
         }
     })
     .await?;
-    while !unknown.is_empty() {
-        let rest = unknown.split_off(unknown.len().min(run.settings.max_bulk_read));
-        for document in run.documents_of(&database, unknown).await? {
+    for some in unknown.chunks(run.settings.max_bulk_read.max(1)) {
+        let ids: Vec<&str> = some.iter().map(|id| &**id).collect();
+        for document in run.present(&database, &ids).await?.into_iter().flatten() {
             copies.add_live(run, account, document);
         }
-        unknown = rest;
     }
     Ok(())
 }

@@ -107,8 +107,8 @@ async fn assigned_to(
     let mut scan = run.scan_assigned(database, &account).await?;
     while let Some(page) = scan.next().await? {
         let page = page.into_iter().map(|(_, one)| one).collect();
-        let documents = run.documents_of(database, page).await?.into_iter();
-        assigned.extend(documents.map(|document| (account, document.detached())));
+        let documents = scan.documents(page).await?.into_iter();
+        assigned.extend(documents.map(|(account, document)| (account, document.detached())));
     }
     Ok(assigned)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::{AccountFilter, AllAccounts, Kept, Run, Scanned, Target};
 use crate::index::{IndexedNumber, KnownDatabase};
 use crate::kazoo::{AccountId, AppUsage, DatabaseName, NumberFacts, UsedBy};
-use crate::plan::{Decision, Source, decide_used_by, is_used_by_wrong, source_in_number_database};
+use crate::plan::{Decision, decide_used_by, is_used_by_wrong};
 use crate::repair::{
     AccountUsage, AssignedUsage, known_usage_of, numbers_and_usage, usage_of, usages_of,
     warn_used_by_both,
@@ -212,15 +212,7 @@ async fn in_number_database(
     let mut scan = run.scan_assigned(database, accounts).await?;
     while let Some(page) = scan.next().await? {
         let left = leave_out_right(run, database, page).await?;
-        let documents = run.documents_of(database, left).await?.into_iter();
-        let assigned = documents.filter_map(|document| {
-            let facts = NumberFacts::of(&document);
-            match source_in_number_database(database, document.id(), &facts) {
-                Source::Assigned(account) if accounts.hold(account) => Some((account, document)),
-                _ => None,
-            }
-        });
-        fix_assigned(run, database, assigned.collect()).await?;
+        fix_assigned(run, database, scan.documents(left).await?).await?;
     }
     Ok(())
 }

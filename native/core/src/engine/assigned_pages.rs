@@ -59,32 +59,33 @@ impl Run {
         database: &DatabaseName,
         only: Option<AccountId>,
     ) -> Result<AssignedPages<'_>, Error> {
-        if let Some(account) = only {
-            if let Some(known) = self.known(database).await? {
+        let Some(account) = only else {
+            return Ok(AssignedPages::All(self.scan_facts(database).await?));
+        };
+        let ids = match self.known(database).await? {
+            Some(known) => {
                 let numbers = known.into_numbers();
                 let assigned = numbers.filter(|number| number.facts.assigned_to == Some(account));
-                let ids: Vec<String> = assigned.map(|number| number.id.into()).collect();
+                Ok(assigned.map(|number| number.id.into()).collect())
+            }
+            None => self.ids_assigned_to(database, account).await,
+        };
+        match ids {
+            Ok(ids) => {
                 return Ok(AssignedPages::Of {
                     run: self,
                     database: database.clone(),
                     ids: ids.into_iter(),
                 });
             }
-            match self.ids_assigned_to(database, account).await {
-                Ok(ids) => {
-                    return Ok(AssignedPages::Of {
-                        run: self,
-                        database: database.clone(),
-                        ids: ids.into_iter(),
-                    });
-                }
-                Err(error) if error.is_fatal() => return Err(error),
-                Err(error) => {
-                    debug!(database = %database, %error, "no index: all documents are read")
-                }
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => {
+                debug!(database = %database, %error, "no index: all documents are read")
             }
         }
-        Ok(AssignedPages::All(self.scan_facts(database).await?))
+        // The index was asked already.
+        let scan = self.scan_all(database).await?;
+        Ok(AssignedPages::All(FactsScan::Read(Box::new(scan))))
     }
 
     async fn ids_assigned_to(

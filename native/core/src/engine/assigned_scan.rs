@@ -1,9 +1,11 @@
 //! Scans number databases for assigned numbers.
 
+use document::Document;
+
 use super::assigned_pages::AssignedPages;
 use super::run::Run;
 use super::scanned::Scanned;
-use crate::kazoo::{AccountId, DatabaseName};
+use crate::kazoo::{AccountId, DatabaseName, NumberFacts};
 use crate::plan::{Source, source_in_number_database};
 use couchdb::Error;
 
@@ -81,6 +83,24 @@ impl Run {
 }
 
 impl AssignedScan<'_> {
+    /// The documents of a page. Those that only the index knew are read; one that is not assigned to the accounts by now is left out.
+    pub(crate) async fn documents(
+        &mut self,
+        page: Vec<Scanned>,
+    ) -> Result<Vec<(AccountId, Document)>, Error> {
+        let documents = self.run.documents_of(self.database, page).await?;
+        let assigned = documents.into_iter().filter_map(|document| {
+            let facts = NumberFacts::of(&document);
+            match source_in_number_database(self.database, document.id(), &facts) {
+                Source::Assigned(account) if self.accounts.hold(account) => {
+                    Some((account, document))
+                }
+                _ => None,
+            }
+        });
+        Ok(assigned.collect())
+    }
+
     /// The assigned numbers of the next page, each with its account; `None` after the last page.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<(AccountId, Scanned)>>, Error> {
         let Some(page) = self.documents.next().await? else {

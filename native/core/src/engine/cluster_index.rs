@@ -102,6 +102,10 @@ impl Run {
         let Some(settings) = &self.settings.index else {
             return Ok(());
         };
+        // Without a directory there is no need to ask which cluster it is.
+        if !settings.directory.is_dir() {
+            return Ok(());
+        }
         let identity = self.cluster.identity().await?;
         let server = self.cluster.url().await?.to_string();
         if Store::exists(&settings.directory, identity, &server) {

@@ -54,16 +54,14 @@ impl AccountNumbers {
         }
     }
 
-    /// Whether the number databases that were read before have this number with this content.
-    pub(crate) fn has(&self, id: &str, digest: Digest) -> bool {
-        number_database_of(id).is_some_and(|database| self.held(&database, id) == Some(digest))
-    }
-
-    /// Counts a number that the number databases have.
-    pub(crate) fn count_equal(&self, run: &Run, id: &str) {
-        if let Some(database) = number_database_of(id) {
-            run.reporter.decided(&database, Outcome::Unchanged, 1);
+    /// Counts a number that the number databases which were read before have with this content. `false`: they do not have it so.
+    pub(crate) fn count_equal(&self, run: &Run, id: &str, digest: Digest) -> bool {
+        let database = number_database_of(id);
+        let equal = database.filter(|database| self.held(database, id) == Some(digest));
+        if let Some(database) = &equal {
+            run.reporter.decided(database, Outcome::Unchanged, 1);
         }
+        equal.is_some()
     }
 
     /// The digest of a number in the number databases that were read before.

@@ -30,7 +30,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tempfile::TempDir;
 
-use crate::model::{disagreements, needless_writes};
+use crate::model::differences;
 
 /// The embedded server in this process, or the one at `COUCHDB_URL`.
 struct Server {
@@ -457,15 +457,8 @@ async fn check_command(
     let started = unix_seconds();
     let ran = server.call(call, Some(folder.path())).await;
     let after = server.read().await;
-    let mut all = disagreements(call, &expected, &ran);
-    let ended = unix_seconds();
-    all.extend(model::same_end_state(
-        &expected.cluster,
-        &after.0,
-        started,
-        ended,
-    ));
-    all.extend(needless_writes(&before, &after));
+    let times = [started, unix_seconds()];
+    let mut all = differences(call, &expected, &ran, [&before, &after], times);
     // Warnings of numbers, in no order.
     let warnings = |ran: &CommandRun| -> BTreeSet<String> {
         let lines = ran

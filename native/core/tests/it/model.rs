@@ -30,7 +30,7 @@ fn same_return(expected: &model::Returned, got: &Returned) -> bool {
 }
 
 /// The differences between an outcome and a run.
-pub(crate) fn disagreements(given: &Call, expected: &Outcome, ran: &CommandRun) -> Vec<String> {
+fn disagreements(given: &Call, expected: &Outcome, ran: &CommandRun) -> Vec<String> {
     let mut all = Vec::new();
     if given.function != "repair" && !same_return(&expected.returned, &ran.returned) {
         all.push(format!(
@@ -120,10 +120,7 @@ fn bare_reasons(failures: &mut exact_json::Value) {
 }
 
 /// Documents with unchanged content must keep their revision.
-pub(crate) fn needless_writes(
-    before: &(Cluster, Revisions),
-    after: &(Cluster, Revisions),
-) -> Vec<String> {
+fn needless_writes(before: &(Cluster, Revisions), after: &(Cluster, Revisions)) -> Vec<String> {
     let mut needless = Vec::new();
     for (name, database) in &after.0.databases {
         let Some(old) = before.0.databases.get(name) else {
@@ -140,6 +137,25 @@ pub(crate) fn needless_writes(
     needless
 }
 
+/// The differences between what the model leaves and what a run left.
+pub(crate) fn differences(
+    given: &Call,
+    expected: &Outcome,
+    ran: &CommandRun,
+    [before, after]: [&(Cluster, Revisions); 2],
+    [started, ended]: [u64; 2],
+) -> Vec<String> {
+    let mut all = disagreements(given, expected, ran);
+    all.extend(model::same_end_state(
+        &expected.cluster,
+        &after.0,
+        started,
+        ended,
+    ));
+    all.extend(needless_writes(before, after));
+    all
+}
+
 async fn check(server: &TestServer, cluster: &Cluster, given: &Call) -> Result<(), TestCaseError> {
     let url = &server.url;
     let before = server.set(cluster).await;
@@ -148,14 +164,7 @@ async fn check(server: &TestServer, cluster: &Cluster, given: &Call) -> Result<(
     let ran = call(url, &given.function, &arguments(given)).await;
     let ended = unix_seconds();
     let after = server.read().await;
-    let mut all = disagreements(given, &expected, &ran);
-    all.extend(model::same_end_state(
-        &expected.cluster,
-        &after.0,
-        started,
-        ended,
-    ));
-    all.extend(needless_writes(&before, &after));
+    let mut all = differences(given, &expected, &ran, [&before, &after], [started, ended]);
     let again = call(url, &given.function, &arguments(given)).await;
     let last = server.read().await;
     if last.1 != after.1 {

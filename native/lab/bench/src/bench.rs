@@ -101,7 +101,7 @@ impl<'a> Bench<'a> {
         let floor = request_plan::plan_without_writes(family, &snapshot);
         self.ours(family)?;
         self.children.floor(&floor)?;
-        let turns = self.alternate(family, &floor, turns)?;
+        let turns = self.alternate(&floor, turns, || Ok(self.ours(family)?.run))?;
         Ok(vec![(ClusterState::Drifted, turns)])
     }
 
@@ -124,7 +124,7 @@ impl<'a> Bench<'a> {
         let floor = request_plan::plan_without_writes(family, &in_sync);
         self.children.floor(&floor)?;
         self.idle().await?;
-        let again = self.alternate(family, &floor, turns)?;
+        let again = self.alternate(&floor, turns, || Ok(self.ours(family)?.run))?;
         for run in &again.ours {
             let written = run.summary.outcome.written();
             ensure!(written == 0, "a second run wrote {written} documents");
@@ -190,12 +190,17 @@ impl<'a> Bench<'a> {
     }
 
     /// Runs the command and the floor alternately on a cluster that neither changes.
-    fn alternate(&self, family: &CommandFamily, floor: &RequestPlan, turns: usize) -> Result<Runs> {
+    fn alternate(
+        &self,
+        floor: &RequestPlan,
+        turns: usize,
+        run: impl Fn() -> Result<OurRun>,
+    ) -> Result<Runs> {
         let mut done = Runs::default();
         for turn in 0..turns {
             for ours in order(turn) {
                 if ours {
-                    done.ours.push(self.ours(family)?.run);
+                    done.ours.push(run()?);
                 } else {
                     done.floor.push(self.children.floor(floor)?);
                 }

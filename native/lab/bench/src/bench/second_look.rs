@@ -84,7 +84,10 @@ impl Bench<'_> {
             let floor = request_plan::plan_without_writes(family, &snapshot);
             self.children.floor(&floor)?;
             if family.name == AUDIT {
-                let first = self.first_looks(family, &floor, turns)?;
+                let first = self.alternate(&floor, turns, || {
+                    let index = self.children.folder()?;
+                    self.with_index(family.name, family.arguments, index.path())
+                })?;
                 each(self.measurement(family, shape, ClusterState::FirstLook, first))?;
             }
             let (mut unchanged, mut changed) = (Runs::default(), Runs::default());
@@ -119,28 +122,6 @@ impl Bench<'_> {
             each(self.measurement(family, shape, ClusterState::SomeChanged, changed))?;
         }
         Ok(Cluster::wipe(self.server.url()).await?)
-    }
-
-    /// Audits that make their index.
-    fn first_looks(
-        &self,
-        family: &CommandFamily,
-        floor: &RequestPlan,
-        turns: usize,
-    ) -> Result<Runs> {
-        let mut done = Runs::default();
-        for turn in 0..turns {
-            for ours in order(turn) {
-                if ours {
-                    let index = self.children.folder()?;
-                    done.ours
-                        .push(self.with_index(family.name, family.arguments, index.path())?);
-                } else {
-                    done.floor.push(self.children.floor(floor)?);
-                }
-            }
-        }
-        Ok(done)
     }
 
     /// One run of the command, of the floor of a full read, and of the requests that ask what changed. The command is the first or the
