@@ -206,7 +206,7 @@ application_in_the_boot_script_answers(Config) ->
     Release = filename:join(Dir, "kazoo"),
     release(Release, [Apps], [kazoo_numbers, kazoo_numbers_maintenance]),
     Own = lists:keyreplace(release, 1, Config, {release, Release}),
-    with_node(Own, [], fun answers/1),
+    with_node(Own, [], fun(Node) -> answers(Node), started(kazoo_numbers_maintenance, Node) end),
     ok = file:write_file(library(Own), "this is no library"),
     with_node(Own, [], fun does_not_load/1).
 
@@ -219,8 +219,10 @@ does_not_load(Node) ->
     [{{no_return, 1}, ["error: cannot load the native library " ++ _, "hint: " ++ _]} = test_operator:sup(Node, all_features, []) || _ <- [1, 2]],
     started(Node).
 
-started(Node) ->
-    true = lists:keymember(kazoo_numbers, 1, rpc:call(Node, application, which_applications, [])).
+started(Node) -> started(kazoo_numbers, Node).
+
+started(App, Node) ->
+    true = lists:keymember(App, 1, rpc:call(Node, application, which_applications, [])).
 
 %% The calls of Kazoo's hot loading.
 hotload(Node) ->
@@ -413,19 +415,19 @@ path_with_broken_erl(Config) ->
 %% Releases
 %%------------------------------------------------------------------------------
 
-%% A stub of Kazoo's application.
+%% A stub of Kazoo's application, with the modules and the registered name of Kazoo's.
 stock(Apps) ->
     Ebin = filename:join([Apps, "kazoo_numbers-4.0.0", "ebin"]),
     ok = filelib:ensure_dir(filename:join(Ebin, "x")),
     Source = filename:join([filename:dirname(proplists:get_value(source, ?MODULE:module_info(compile))), "stubs", "kazoo_numbers"]),
     [{ok, _} = compile:file(filename:join(Source, Module), [{outdir, Ebin}, return_errors])
-     || Module <- [?MODULE_NAME, "kazoo_numbers_app"]],
+     || Module <- [?MODULE_NAME, "kazoo_numbers_app", "kazoo_numbers_sup"]],
     ok = file:write_file(filename:join(Ebin, "kazoo_numbers.app")
                         ,io_lib:format("~p.~n", [{application, kazoo_numbers
                                                  ,[{description, "a stub"}
                                                   ,{vsn, "4.0.0"}
-                                                  ,{modules, [kazoo_numbers_maintenance, kazoo_numbers_app]}
-                                                  ,{registered, []}
+                                                  ,{modules, [kazoo_numbers_maintenance, kazoo_numbers_app, kazoo_numbers_sup]}
+                                                  ,{registered, [kazoo_numbers_sup]}
                                                   ,{applications, [kernel, stdlib]}
                                                   ,{mod, {kazoo_numbers_app, []}}
                                                   ]}])).

@@ -7,14 +7,11 @@
 -module(kazoo_numbers_app).
 
 -behaviour(application).
--behaviour(supervisor).
 
--export([start/2, stop/1, init/1]).
+-export([start/2, stop/1]).
 
 start(_Type, _Arguments) ->
     _ = kazoo_numbers_maintenance:init_dbs(),
-    supervisor:start_link(?MODULE, []).
+    kazoo_numbers_sup:start_link().
 
 stop(_State) -> ok.
-
-init([]) -> {ok, {#{}, []}}.

@@ -3,7 +3,7 @@
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
 %% @doc Supervises the watch.
--module(kazoo_numbers_sup).
+-module(kazoo_numbers_maintenance_sup).
 
 -behaviour(supervisor).
 

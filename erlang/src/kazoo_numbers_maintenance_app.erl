@@ -3,7 +3,7 @@
 %% file, You can obtain one at https://mozilla.org/MPL/2.0/.
 
 %% @doc The application. Its commands need no started application; the watch does.
--module(kazoo_numbers_app).
+-module(kazoo_numbers_maintenance_app).
 
 -behaviour(application).
 
@@ -12,7 +12,7 @@
 %% @private
 -spec start(application:start_type(), term()) -> {ok, pid()} | {error, term()}.
 start(_Type, _Arguments) ->
-    case kazoo_numbers_sup:start_link() of
+    case kazoo_numbers_maintenance_sup:start_link() of
         {ok, Supervisor} -> {ok, Supervisor};
         ignore -> {error, ignore};
         {error, Reason} -> {error, Reason}
