@@ -10,7 +10,7 @@
         ]).
 -export([watch_is_off_by_default/1, refused_setting_starts_no_watch_and_one_line/1, drift_is_logged_as_it_arises_and_goes/1
         ,only_chosen_kinds_are_repaired/1, cancelled_watch_stays_ended/1, killed_run_starts_again_in_its_time/1
-        ,refused_kind_is_logged/1
+        ,refused_kind_is_logged/1, stopped_application_finishes_its_repair/1
         ]).
 %% A handler of logger.
 -export([log/2]).
@@ -35,6 +35,7 @@ groups() ->
             ,only_chosen_kinds_are_repaired
             ,cancelled_watch_stays_ended
             ,killed_run_starts_again_in_its_time
+            ,stopped_application_finishes_its_repair
             ],
     [{nif, [], Cases}, {port, [], Cases}].
 
@@ -151,6 +152,18 @@ cancelled_watch_stays_ended(Config) ->
     ok = call(Config, application, stop, [?APP]),
     started(Config, [{interval, 1}]).
 
+%% The stop returns when the repair has reported what it wrote.
+stopped_application_finishes_its_repair(Config) ->
+    Numbers = ["+1415556" ++ lists:nthtail(1, integer_to_list(10000 + N)) || N <- lists:seq(1, 5000)],
+    test_couch:bulk(?NUMBER_DB, [number(Id, "") || Id <- Numbers]),
+    set(Config, [{interval, 1}, {grace, 0}, {repair, [missing_copy]}, {repair_limit, 10000}]),
+    ok = call(Config, application, start, [?APP]),
+    await(fun() -> length(test_couch:all(?ACCOUNT_DB)) > 1 end),
+    ok = call(Config, application, stop, [?APP]),
+    Written = length(test_couch:all(?ACCOUNT_DB)) - 1,
+    [_] = [Line || Line <- logged(), lists:prefix("watch: repaired " ++ integer_to_list(Written) ++ " documents in run ", Line)],
+    true = Written < length(Numbers).
+
 %% The supervisor notices nothing.
 killed_run_starts_again_in_its_time(Config) ->
     started(Config, [{interval, 1}]),
@@ -186,6 +199,12 @@ until(Start, Before) ->
         false -> until(Start, [Line | Before])
     end.
 
+%% The lines that are here.
+logged() ->
+    receive {logged, Line} -> [Line | logged()]
+    after 0 -> []
+    end.
+
 line() -> line([]).
 
 line(Before) ->
@@ -193,8 +212,10 @@ line(Before) ->
     after ?PATIENCE -> error({no_line_after, Before})
     end.
 
-number(More) ->
-    ["{\"_id\":\"" ?NUMBER "\",\"pvt_type\":\"number\",\"pvt_assigned_to\":\"" ?ACCOUNT "\"", More, "}"].
+number(More) -> number(?NUMBER, More).
+
+number(Id, More) ->
+    ["{\"_id\":\"", Id, "\",\"pvt_type\":\"number\",\"pvt_assigned_to\":\"" ?ACCOUNT "\"", More, "}"].
 
 %% Writes the document with these fields.
 change(Database, More) ->

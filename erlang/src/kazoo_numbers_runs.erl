@@ -18,6 +18,7 @@
 -export([enter/0, in_progress/0, answer/2]).
 -export([status/0, cancel/1, order/2, done/1]).
 -export([listed/0, find/1, is_process_id/1]).
+-export([cancel_all/1]).
 -export([ask/2]).
 
 -export_type([about/0, from/0, order/0]).
@@ -108,6 +109,12 @@ is_status(_About) -> false.
 -spec cancel(Run :: term()) -> ok | {no_return, 2}.
 cancel(Run) ->
     order(cancel, Run).
+
+%% @doc Cancels the runs of a function, and prints nothing.
+-spec cancel_all(Function :: binary()) -> ok.
+cancel_all(Function) ->
+    _ = answers([Run || {Run, #{function := Name}} <- answers(in_progress(), status), Name =:= Function], cancel),
+    ok.
 
 %% @doc Asks a run of this node for something. A run has the id of its process, and another
 %% one in the log and in the cluster lock.

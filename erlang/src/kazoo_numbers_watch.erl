@@ -8,6 +8,9 @@
 %% The native side watches, in a run of this node, which `status' lists and `cancel' ends.
 %% If that run fails, another one starts after a minute: no failure reaches the
 %% supervisor, because a node must not stop for want of a watch.
+%%
+%% When the application stops, the run is cancelled: a repair finishes its requests in
+%% flight, and announces what it wrote, before the processes of the application end.
 %% @end
 -module(kazoo_numbers_watch).
 
@@ -15,7 +18,7 @@
 
 -export([child_spec/0, start_link/0]).
 -export([watch/1]).
--export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2]).
+-export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 
 -record(watch, {settings :: kazoo_numbers_settings:settings()
                ,run :: {pid(), reference()} | undefined
@@ -24,12 +27,18 @@
 %% The pause after a run that failed, in milliseconds.
 -define(PAUSE, 60000).
 
+%% The longest wait for the end of a cancelled run, and for the end of this process, in
+%% milliseconds.
+-define(CANCEL, 10000).
+-define(SHUTDOWN, ?CANCEL + 2000).
+
 %% @doc For a supervisor of another application, in a node that does not start this one.
 -spec child_spec() -> supervisor:child_spec().
 child_spec() ->
     #{id => ?MODULE
      ,start => {?MODULE, start_link, []}
      ,restart => transient
+     ,shutdown => ?SHUTDOWN
      }.
 
 %% @doc Starts the watch; `ignore' if it is off, or if its settings are refused, which a
@@ -49,6 +58,7 @@ start_link() ->
 %% @private
 -spec init(kazoo_numbers_settings:settings()) -> {ok, #watch{}, {continue, run}}.
 init(Settings) ->
+    _ = process_flag(trap_exit, true),
     {ok, #watch{settings = Settings}, {continue, run}}.
 
 %% @private
@@ -58,7 +68,6 @@ handle_continue(run, Watch) ->
 
 %% The run ends with this process, because they are linked.
 run(#watch{settings = Settings} = Watch) ->
-    _ = process_flag(trap_exit, true),
     Watch#watch{run = spawn_opt(?MODULE, watch, [Settings], [link, monitor])}.
 
 %% @private The result is the exit reason.
@@ -84,6 +93,15 @@ handle_info(run, Watch) ->
     {noreply, run(Watch)};
 handle_info(_Message, Watch) ->
     {noreply, Watch}.
+
+%% @private
+-spec terminate(term(), #watch{}) -> ok.
+terminate(_Reason, #watch{run = undefined}) -> ok;
+terminate(_Reason, #watch{run = {Pid, Monitor}}) ->
+    ok = kazoo_numbers_runs:cancel_all(<<"watch">>),
+    receive {'DOWN', Monitor, process, Pid, _Ended} -> ok
+    after ?CANCEL -> ok
+    end.
 
 %% An operator has cancelled it, or its settings are refused.
 ended({?MODULE, Result}, Watch) when Result =:= ok; Result =:= {no_return, 2} ->
