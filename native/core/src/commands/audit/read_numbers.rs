@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::coverage::Coverage;
 use super::number_set::NumberSet;
 use super::results::{AuditResults, Recheck, count};
-use super::snapshot::{AccountSnapshot, IN_SCOPE, SourceState};
+use super::snapshot::{AccountSnapshot, IN_SCOPE, Place, SourceState};
 use crate::engine::{Duplicate, Run};
 use crate::index::{DocumentFacts, IndexedNumber, facts_of};
 use crate::kazoo::{AccountId, DatabaseName, KazooDatabase};
@@ -77,6 +77,7 @@ impl AuditContext {
     ) -> Result<(), Error> {
         let mut looked_at = NumberSet::default();
         let mut assigned = Vec::new();
+        let mut place = Place::default();
         for facts in page {
             let DocumentFacts::Number(number) = facts else {
                 continue;
@@ -86,7 +87,7 @@ impl AuditContext {
             if is_covered && number.facts.is_live_number() {
                 looked_at.insert(&number.id);
             }
-            assigned.extend(self.classify(database, number, is_covered));
+            assigned.extend(self.classify(&mut place, database, number, is_covered));
         }
         self.results.add_looked_at(&looked_at);
         self.check(run, database, assigned).await?;
@@ -97,6 +98,7 @@ impl AuditContext {
     /// Processes one document. Returns it if it must be compared with a copy. `is_covered`: the audit covers it.
     fn classify(
         &self,
+        place: &mut Place,
         database: &DatabaseName,
         number: IndexedNumber,
         is_covered: bool,
@@ -114,7 +116,7 @@ impl AuditContext {
             } else {
                 0
             };
-            self.snapshot.flag_source(database, id, state, scope);
+            self.snapshot.flag_source(place, database, id, state, scope);
         }
         if is_covered && facts.is_number && facts.has_conflicts {
             self.add_finding(Drift::Conflicted, database, id, facts.assigned_to);
@@ -211,12 +213,14 @@ impl AuditContext {
                 .collect();
             run.warn_shadowed(database, &relevant).await
         };
+        let mut place = Place::default();
         for one in assigned.into_iter().filter(|one| one.is_covered) {
             let counts = !shadowed.contains(&*one.number.id);
             if counts {
                 count(&self.results.assigned);
             }
-            self.check_one(run, database, one, counts).await?;
+            self.check_one(run, &mut place, database, one, counts)
+                .await?;
         }
         Ok(())
     }
@@ -225,6 +229,7 @@ impl AuditContext {
     async fn check_one(
         &self,
         run: &Run,
+        place: &mut Place,
         database: &DatabaseName,
         one: AssignedNumber,
         counts: bool,
@@ -269,7 +274,7 @@ impl AuditContext {
             document,
             ..
         } = one.number;
-        let known = self.snapshot.digest_of(account, &id);
+        let known = self.snapshot.digest_of(place, account, &id);
         if known == Some(digest) {
             count(&self.results.in_sync);
         } else {

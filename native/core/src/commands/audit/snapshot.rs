@@ -88,6 +88,10 @@ pub(super) enum SourceState {
     Other,
 }
 
+/// A place in a snapshot from which the next number is found soon.
+#[derive(Default)]
+pub(super) struct Place(usize);
+
 /// The live number documents of all accounts, sorted by number and account.
 pub(super) struct AccountSnapshot {
     entries: Vec<SnapshotEntry>,
@@ -116,28 +120,57 @@ impl AccountSnapshot {
 
     /// The entries of a number, and the index of the first.
     fn of(&self, number: &str) -> (usize, &[SnapshotEntry]) {
-        let start = self.entries.partition_point(|entry| *entry.id < *number);
-        let rest = self.entries.get(start..).unwrap_or_default();
-        let end = rest.partition_point(|entry| *entry.id == *number);
-        (start, rest.get(..end).unwrap_or_default())
+        self.near(&mut Place::default(), number)
     }
 
-    /// The digest of an account's copy.
-    pub(super) fn digest_of(&self, account: AccountId, number: &str) -> Option<Digest> {
-        let mut all = self.of(number).1.iter();
+    /// The same, found in a few steps if the place is that of a number shortly before.
+    fn near(&self, place: &mut Place, number: &str) -> (usize, &[SnapshotEntry]) {
+        let is_before = |index: usize| {
+            let entry = self.entries.get(index);
+            entry.is_some_and(|entry| *entry.id < *number)
+        };
+        let (mut from, mut step) = (0, 1);
+        if place.0 > 0 && is_before(place.0 - 1) {
+            from = place.0;
+            while is_before(from + step) {
+                from += step;
+                step *= 2;
+            }
+        } else {
+            step = self.entries.len();
+        }
+        let to = (from + step).min(self.entries.len());
+        let some = self.entries.get(from..to).unwrap_or_default();
+        let start = from + some.partition_point(|entry| *entry.id < *number);
+        *place = Place(start);
+        let rest = self.entries.get(start..).unwrap_or_default();
+        let of_number = rest.iter().take_while(|entry| *entry.id == *number);
+        (start, rest.get(..of_number.count()).unwrap_or_default())
+    }
+
+    /// The digest of an account's copy. `place`: that of the last number, of numbers in their order.
+    pub(super) fn digest_of(
+        &self,
+        place: &mut Place,
+        account: AccountId,
+        number: &str,
+    ) -> Option<Digest> {
+        let mut all = self.near(place, number).1.iter();
         all.find(|entry| entry.account == account)
             .map(|entry| entry.digest)
     }
 
-    /// Sets the flags for a document in a number database that may hold the number.
+    /// Sets the flags for a document in a number database that may hold the number. `place`: that of the last number, of numbers in
+    /// their order.
     pub(super) fn flag_source(
         &self,
+        place: &mut Place,
         database: &DatabaseName,
         number: &str,
         state: SourceState,
         scope: u16,
     ) {
-        let (start, entries) = self.of(number);
+        let (start, entries) = self.near(place, number);
         for (index, entry) in (start..).zip(entries) {
             let flags = match state {
                 SourceState::Assigned(account) if account == entry.account => {
@@ -230,5 +263,30 @@ impl AccountSnapshot {
             claims: claims.count() + outside.iter().filter(|flag| entry.has(**flag)).count(),
         };
         place_in_account(entry.owner(), elsewhere)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn number_is_found_from_any_place(
+            ids in prop::collection::vec("[ab]{0,3}", 0..20),
+            sought in prop::collection::vec("[ab]{0,3}", 0..20),
+        ) {
+            let account = AccountId::parse("4b87ccf02d8846f06c3b1f0e04e76bfd").unwrap();
+            let entry = |id: &String| SnapshotEntry::new(id, account, Digest::from([0; 16]), 0);
+            let snapshot = AccountSnapshot::new(ids.iter().map(entry).collect());
+            let mut place = Place::default();
+            for number in &sought {
+                let (start, found) = snapshot.near(&mut place, number);
+                prop_assert_eq!(start, ids.iter().filter(|id| *id < number).count());
+                prop_assert_eq!(found.len(), ids.iter().filter(|id| *id == number).count());
+            }
+        }
     }
 }
