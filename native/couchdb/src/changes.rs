@@ -42,6 +42,8 @@ pub struct DatabaseState {
 /// A change of a document.
 #[derive(Debug)]
 pub struct DocumentChange {
+    /// The sequence after it.
+    pub seq: String,
     /// The document's id.
     pub id: String,
     /// The winning revision.
@@ -60,6 +62,18 @@ pub struct ChangesPage {
     /// Whether these are all.
     pub is_last: bool,
 }
+
+/// The last changes of a database.
+#[derive(Debug)]
+pub struct LastChanges {
+    /// The ids and the revisions, oldest first.
+    pub changes: Vec<(String, Revision)>,
+    /// A sequence before them. With several shards it can be after the oldest of a shard.
+    pub since: String,
+}
+
+/// The sequence before all changes.
+const BEFORE_ALL: &str = "0";
 
 #[derive(Deserialize)]
 struct InfoRow<'a> {
@@ -108,6 +122,8 @@ struct Changes<'a> {
 
 #[derive(Deserialize)]
 struct ChangeRow<'a> {
+    #[serde(deserialize_with = "sequence")]
+    seq: String,
     #[serde(borrow)]
     id: Cow<'a, str>,
     #[serde(borrow)]
@@ -219,7 +235,7 @@ impl Server {
         }
     }
 
-    /// The last changes of a database, oldest first: ids and revisions.
+    /// The last changes of a database.
     ///
     /// # Errors
     /// The database does not exist, or the request failed.
@@ -227,8 +243,10 @@ impl Server {
         &self,
         database: &DatabaseName,
         count: usize,
-    ) -> Result<Vec<(String, Revision)>, Error> {
-        let query = format!("descending=true&limit={count}");
+    ) -> Result<LastChanges, Error> {
+        // Backwards, the sequence of a row is after the oldest row of each other shard. Those are mostly among the further rows.
+        let asked = count * 2;
+        let query = format!("descending=true&limit={asked}");
         let request = Request::read(Operation::OPEN_DOCS, Method::GET, "/_changes")
             .of(database)
             .query(&query)
@@ -237,12 +255,17 @@ impl Server {
             check(database, &response, "_changes")?;
             let answer: Changes<'_> = parsed(Operation::OPEN_DOCS, &response, "_changes")
                 .map_err(|error| error.in_database(database))?;
-            let rows = answer.results.into_iter().rev();
-            let revisions = rows.filter_map(|row| {
-                let rev = Revision::parse(&row.changes.first()?.rev);
-                Some((row.id.into_owned(), rev))
-            });
-            Ok(revisions.collect())
+            let oldest = answer.results.get(asked.saturating_sub(1));
+            let since = oldest.map_or(BEFORE_ALL, |row| &row.seq).to_owned();
+            let newest = answer.results.into_iter().take(count);
+            let mut changes: Vec<_> = newest
+                .filter_map(|row| {
+                    let rev = Revision::parse(&row.changes.first()?.rev);
+                    Some((row.id.into_owned(), rev))
+                })
+                .collect();
+            changes.reverse();
+            Ok(LastChanges { changes, since })
         })
         .await
     }
@@ -319,7 +342,12 @@ fn changes_page(
             }
             None => return Err(bad("a change without its document")),
         };
-        changes.push(DocumentChange { id, rev, document });
+        changes.push(DocumentChange {
+            seq: row.seq,
+            id,
+            rev,
+            document,
+        });
     }
     Ok(ChangesPage {
         is_last: answer.pending.map_or(count < limit, |pending| pending == 0),

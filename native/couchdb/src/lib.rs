@@ -42,7 +42,7 @@ pub use backoff::Backoff;
 pub use body::AnswerBudget;
 pub use bulk::{Landed, Write};
 pub use cancel::Cancel;
-pub use changes::{ChangesPage, DatabaseState, DocumentChange};
+pub use changes::{ChangesPage, DatabaseState, DocumentChange, LastChanges};
 pub use client::Client;
 pub use document::{DatabaseName, Document, IdRange, Revision, encoded, quoted};
 pub use error::{Error, Operation};

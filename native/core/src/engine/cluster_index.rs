@@ -10,7 +10,7 @@ use tracing::{debug, info};
 
 use super::run::Run;
 use super::settings::IndexSettings;
-use crate::index::{KnownDatabase, Store, WITNESSES};
+use crate::index::{KnownDatabase, LastSeen, Store, WITNESSES, Witnesses};
 use crate::kazoo::DatabaseName;
 use couchdb::{DatabaseState, Error, Found, Revised};
 
@@ -285,35 +285,31 @@ impl ClusterIndex {
             return Ok(Some(known));
         }
         let server = run.cluster.server(Some(database)).await?;
-        if !server.has_had(database, known.witnesses()).await? {
-            debug!(%database, "read completely: it is another copy of the database");
-            return Ok(None);
-        }
+        // The last known changes, as long as the database is not known to have had them.
+        let mut unseen = known.witnesses().clone();
         if is_at {
+            if !server.has_had(database, unseen.changes()).await? {
+                debug!(%database, "read completely: it is another copy of the database");
+                return Ok(None);
+            }
             known.set_reported(state);
             self.store(store, database, &known).await;
             self.unchanged.fetch_add(1, Ordering::Relaxed);
             return Ok(Some(known));
         }
-        let mut count = 0;
+        let (mut count, mut since) = (0, unseen.since().to_owned());
+        let (before, mut last_seen) = (known.seq_number(), LastSeen::new(&since));
         loop {
             let limit = run.settings.max_bulk_read;
-            let page = server.changes(database, known.since(), limit).await?;
+            let page = server.changes(database, &since, limit).await?;
             run.reporter.read(database, page.changes.len());
             count += page.changes.len() as u64;
-            if known.is_after(&page.last_seq) {
-                debug!(%database, "read completely: its sequence went back");
-                return Ok(None);
-            }
-            let last = page.changes.iter().rev().take(WITNESSES).rev();
-            let last = last
-                .map(|change| (change.id.clone(), change.rev.clone()))
-                .collect();
-            for change in &page.changes {
-                known.apply(database, &change.id, change.document.as_ref());
-            }
-            known.advance(page.last_seq, last);
-            if page.is_last {
+            unseen.remove_seen(&page.changes);
+            last_seen.extend(&page.changes);
+            let is_last = page.is_last;
+            since.clone_from(&page.last_seq);
+            known.advance(database, page);
+            if is_last {
                 break;
             }
             if count * LARGEST_SHARE > state.documents.max(limit as u64) {
@@ -321,12 +317,22 @@ impl ClusterIndex {
                 return Ok(None);
             }
         }
+        if before > known.seq_number() {
+            debug!(%database, "read completely: its sequence went back");
+            return Ok(None);
+        }
+        // Those that changed again, and the oldest of a shard.
+        if !server.has_had(database, unseen.changes()).await? {
+            debug!(%database, "read completely: it is another copy of the database");
+            return Ok(None);
+        }
         let mut counted = Some(state.clone());
         if !known.is_as_of(state) {
             // It changed since the begin of the run.
             let names = std::slice::from_ref(database);
             counted = server.database_states(names).await?.remove(database);
         }
+        known.set_witnesses(last_seen.into_witnesses());
         if !counted.is_some_and(|state| known.agrees_with(&state)) {
             debug!(%database, "read completely: the server counts other documents");
             return Ok(None);
@@ -350,7 +356,7 @@ impl ClusterIndex {
         let server = run.cluster.server(Some(database)).await?;
         let mut known = KnownDatabase::begin(&state, self.opened().now);
         match server.last_changes(database, WITNESSES).await {
-            Ok(last) => known.advance(state.update_seq, last),
+            Ok(last) => known.set_witnesses(Witnesses::new(last)),
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => {
                 debug!(%database, %error, "not in the index: its last changes are unknown");

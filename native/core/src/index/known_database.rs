@@ -1,9 +1,9 @@
 //! The known facts about one database.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 
-use couchdb::DatabaseState;
+use couchdb::{ChangesPage, DatabaseState, DocumentChange, LastChanges};
 use document::{DatabaseName, Document, Revision};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -17,7 +17,7 @@ pub(crate) const WITNESSES: usize = 8;
 /// The documents of a database as of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownDatabase {
-    /// The sequence after which changes are asked for.
+    /// The sequence of which the facts are.
     since: String,
     /// The sequence and the size that the server reported before the facts were read. CouchDB writes a sequence in several ways, so it
     /// can differ from `since` although nothing changed between the two.
@@ -28,12 +28,84 @@ pub(crate) struct KnownDatabase {
     /// The time of the last complete read, in seconds since 1970.
     read_at: u64,
     /// The last changes. A database that was replaced by an older copy has had other ones.
-    witnesses: Vec<(String, Revision)>,
+    witnesses: Witnesses,
     #[serde(deserialize_with = "sorted")]
     entries: BTreeMap<Box<str>, Entry>,
     /// The states and carrier modules in the entries.
     names: Names,
     others: OtherDocuments,
+}
+
+/// The last changes of a database, oldest first, and the sequence before them. Changes are asked for since then: those that the
+/// database still has come again, before the new ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Witnesses {
+    since: String,
+    changes: Vec<(String, Revision)>,
+}
+
+impl Witnesses {
+    pub(crate) fn new(last: LastChanges) -> Self {
+        Self {
+            since: last.since,
+            changes: last.changes,
+        }
+    }
+
+    /// The sequence since which changes are asked for.
+    pub(crate) fn since(&self) -> &str {
+        &self.since
+    }
+
+    /// Leaves out those that come again in a page.
+    pub(crate) fn remove_seen(&mut self, page: &[DocumentChange]) {
+        let is_seen = |(id, rev): &(String, Revision)| {
+            page.iter()
+                .any(|change| change.id == *id && change.rev == *rev)
+        };
+        self.changes.retain(|change| !is_seen(change));
+    }
+
+    pub(crate) fn changes(&self) -> &[(String, Revision)] {
+        &self.changes
+    }
+}
+
+/// Remembers the last of many changes.
+pub(crate) struct LastSeen {
+    since: String,
+    /// With the sequence after each.
+    changes: VecDeque<(String, (String, Revision))>,
+}
+
+impl LastSeen {
+    /// Begins with the sequence since which the changes are asked for.
+    pub(crate) fn new(since: &str) -> Self {
+        Self {
+            since: since.to_owned(),
+            changes: VecDeque::new(),
+        }
+    }
+
+    /// Takes in the next page.
+    pub(crate) fn extend(&mut self, page: &[DocumentChange]) {
+        for change in page {
+            let revision = (change.id.clone(), change.rev.clone());
+            self.changes.push_back((change.seq.clone(), revision));
+            if self.changes.len() > WITNESSES
+                && let Some((seq, _)) = self.changes.pop_front()
+            {
+                self.since = seq;
+            }
+        }
+    }
+
+    pub(crate) fn into_witnesses(self) -> Witnesses {
+        Witnesses {
+            since: self.since,
+            changes: self.changes.into_iter().map(|(_, change)| change).collect(),
+        }
+    }
 }
 
 /// A map in the order of its keys. Serde would insert one after the other.
@@ -87,7 +159,7 @@ impl KnownDatabase {
             purge_seq: state.purge_seq.clone(),
             instance_start_time: state.instance_start_time.clone(),
             read_at,
-            witnesses: Vec::new(),
+            witnesses: Witnesses::default(),
             entries: BTreeMap::new(),
             names: Names::default(),
             others: OtherDocuments::default(),
@@ -126,7 +198,7 @@ impl KnownDatabase {
 
     /// Whether the facts are as of a state, as far as the numbers of changes say.
     pub(crate) fn is_as_of(&self, state: &DatabaseState) -> bool {
-        number_of(&self.since) == number_of(&state.update_seq)
+        self.seq_number() == number_of(&state.update_seq)
     }
 
     /// Whether the server counts as many documents.
@@ -134,9 +206,9 @@ impl KnownDatabase {
         self.documents() == state.documents
     }
 
-    /// Whether a sequence, which followed this one, is smaller: the database was replaced by an older copy.
-    pub(crate) fn is_after(&self, seq: &str) -> bool {
-        number_of(&self.since) > number_of(seq)
+    /// The number of changes up to here. If it becomes smaller, the database was replaced by an older copy.
+    pub(crate) fn seq_number(&self) -> u64 {
+        number_of(&self.since)
     }
 
     /// The number of documents, design documents included, as a server counts them.
@@ -144,16 +216,16 @@ impl KnownDatabase {
         (self.entries.len() + self.others.0.len()) as u64
     }
 
-    pub(crate) fn since(&self) -> &str {
-        &self.since
-    }
-
     pub(crate) fn read_at(&self) -> u64 {
         self.read_at
     }
 
-    pub(crate) fn witnesses(&self) -> &[(String, Revision)] {
+    pub(crate) fn witnesses(&self) -> &Witnesses {
         &self.witnesses
+    }
+
+    pub(crate) fn set_witnesses(&mut self, witnesses: Witnesses) {
+        self.witnesses = witnesses;
     }
 
     /// Takes in the state of a document. `document`: `None` if it was deleted.
@@ -177,12 +249,12 @@ impl KnownDatabase {
         }
     }
 
-    /// Ends a series of changes: the facts are of this sequence now. `last`: the last changes of the series, newest last.
-    pub(crate) fn advance(&mut self, since: String, last: Vec<(String, Revision)>) {
-        self.since = since;
-        self.witnesses.extend(last);
-        let surplus = self.witnesses.len().saturating_sub(WITNESSES);
-        self.witnesses.drain(..surplus);
+    /// Takes in a page of changes.
+    pub(crate) fn advance(&mut self, database: &DatabaseName, page: ChangesPage) {
+        for change in &page.changes {
+            self.apply(database, &change.id, change.document.as_ref());
+        }
+        self.since = page.last_seq;
     }
 
     /// The facts about the documents that rules need, by id, and the other documents.
@@ -302,10 +374,9 @@ mod tests {
 
     #[test]
     fn replaced_database_does_not_continue() {
-        let mut known = KnownDatabase::begin(&state("10-a"), 7);
+        let known = KnownDatabase::begin(&state("10-a"), 7);
         assert!(known.may_continue_to(&state("10-b")));
         assert!(known.may_continue_to(&state("9-b")));
-        assert!(known.is_after("9-b") && !known.is_after("10-b"));
         let other_size = DatabaseState {
             external_size: 1,
             ..state("10-a")
@@ -326,14 +397,48 @@ mod tests {
             ..state("11-b")
         };
         assert!(!known.may_continue_to(&purged));
-        let change = |n: usize| (n.to_string(), Revision::parse("1-a"));
-        known.advance("12-a".to_owned(), (0..5).map(change).collect());
-        known.advance("20-a".to_owned(), (5..10).map(change).collect());
-        let ids: Vec<_> = known
-            .witnesses()
-            .iter()
-            .map(|(id, _)| id.as_str())
-            .collect();
-        assert_eq!(ids, ["2", "3", "4", "5", "6", "7", "8", "9"]);
+    }
+
+    fn change(number: usize) -> DocumentChange {
+        DocumentChange {
+            seq: format!("{number}-s"),
+            id: number.to_string(),
+            rev: Revision::parse("1-a"),
+            document: None,
+        }
+    }
+
+    fn ids(witnesses: &Witnesses) -> Vec<&str> {
+        let changes = witnesses.changes().iter();
+        changes.map(|(id, _)| id.as_str()).collect()
+    }
+
+    #[test]
+    fn witnesses_are_the_last_changes_of_all_pages() {
+        let page = |numbers: std::ops::Range<usize>| numbers.map(change).collect::<Vec<_>>();
+        let mut few = LastSeen::new("0-s");
+        few.extend(&page(1..4));
+        let few = few.into_witnesses();
+        assert_eq!((few.since(), ids(&few)), ("0-s", vec!["1", "2", "3"]));
+        let mut many = LastSeen::new("0-s");
+        for numbers in [1..6, 6..10, 10..12] {
+            many.extend(&page(numbers));
+        }
+        let many = many.into_witnesses();
+        assert_eq!(many.since(), "3-s");
+        assert_eq!(ids(&many), ["4", "5", "6", "7", "8", "9", "10", "11"]);
+    }
+
+    #[test]
+    fn witness_is_seen_only_at_its_revision() {
+        let mut last_seen = LastSeen::new("0-s");
+        last_seen.extend(&[change(1), change(2), change(3)]);
+        let mut unseen = last_seen.into_witnesses();
+        let changed_again = DocumentChange {
+            rev: Revision::parse("2-b"),
+            ..change(2)
+        };
+        unseen.remove_seen(&[change(1), changed_again]);
+        assert_eq!(ids(&unseen), ["2", "3"]);
     }
 }

@@ -10,5 +10,7 @@ mod names;
 mod store;
 
 pub(crate) use entry::{DocumentFacts, IndexedNumber};
-pub(crate) use known_database::{KnownDatabase, OtherDocuments, WITNESSES, facts_of};
+pub(crate) use known_database::{
+    KnownDatabase, LastSeen, OtherDocuments, WITNESSES, Witnesses, facts_of,
+};
 pub(crate) use store::Store;

@@ -20,7 +20,7 @@ use crate::journal::{is_allowed, private_folder};
 use couchdb::ClusterIdentity;
 
 /// The first bytes of a file: a name, and the number of the form. A file of another form counts as missing.
-const FORM: &[u8; 8] = b"KNINDEX\x02";
+const FORM: &[u8; 8] = b"KNINDEX\x03";
 
 /// The bytes of the digest, which follow.
 const DIGEST: usize = 16;

@@ -19,7 +19,7 @@ use kazoo_numbers_generator::{
     Cluster, ClusterServer, Database, Document, Options, Revisions, generate,
 };
 use kazoo_numbers_model::{self as model, Call};
-use kazoo_numbers_sandbox::SandboxConfig;
+use kazoo_numbers_sandbox::{Endpoint, SandboxConfig};
 use kazoo_numbers_testkit::cases::{self, Fixture};
 use kazoo_numbers_testkit::command::{
     CommandRun, arguments, call_with, clusters, settings, unix_seconds,
@@ -570,4 +570,35 @@ async fn restored_copy_is_read_completely() {
         assert_eq!(found.findings, expected.findings, "{before} and {after}");
         sandbox.shutdown().await;
     }
+}
+
+/// The changes come with the last known ones, so the server need not be asked for those.
+#[tokio::test]
+async fn changed_database_is_asked_once() {
+    let (folder, index) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (sandbox, server) = stored(folder.path()).await;
+    let cluster = generate(&Options {
+        accounts: 1,
+        numbers: 40,
+        number_databases: 1,
+        drift: 0.0,
+        ..Options::default()
+    })
+    .cluster;
+    server.clusters.load(&cluster).await.unwrap();
+    let account = cluster.account_databases().next().unwrap();
+    let ids = cluster.databases[account].documents.keys();
+    let ids: Vec<String> = ids.filter(|id| id.starts_with('+')).cloned().collect();
+    server.audit(&[], Some(index.path())).await;
+    for (edited, questions_of_revisions) in [(&ids[..20], 0), (&ids[..3], 0), (&ids[..9], 1)] {
+        edit_field(&server, account, edited, &edited.len().to_string()).await;
+        sandbox.reset_stats();
+        let (found, _) = server.audit(&[], Some(index.path())).await;
+        assert_eq!(found.numbers.looked_at, 40);
+        let stats = sandbox.stats();
+        assert_eq!(stats.requests("GET", Endpoint::Changes), 1);
+        let asked = stats.requests("POST", Endpoint::Maintenance);
+        assert_eq!(asked, questions_of_revisions, "{} edits", edited.len());
+    }
+    sandbox.shutdown().await;
 }
