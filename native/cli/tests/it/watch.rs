@@ -260,6 +260,19 @@ fn repairs_stop_at_the_limit_of_a_day() {
         .filter(|id| after.document(&database, id).is_none());
     assert_eq!(missing.count(), 1);
     watch.stop();
+    // The limit is of the day, and not of the process.
+    let watch = Watch::start(&server, &options);
+    let started = watch.line();
+    assert!(started.starts_with("watch: "), "{started}");
+    let another = assigned_in(&before, &database).pop().unwrap();
+    put(&server, &database, &another, |document| {
+        document["_deleted"] = json!(true)
+    });
+    let line = watch.line();
+    assert!(line.starts_with("drift: missing_copy"), "{line}");
+    watch.is_quiet();
+    assert_eq!(server.data().0.document(&database, &another), None);
+    watch.stop();
 }
 
 #[test]

@@ -33,6 +33,13 @@ pub enum WatchEvent {
     },
     /// An audit has worked after others that failed.
     Recovered,
+    /// Audits are incomplete from now on, or complete again.
+    Incomplete {
+        /// The databases or numbers that could not be read; 0 if audits are complete again.
+        unread: u64,
+        /// The documents that could not be checked in full.
+        unchecked: u64,
+    },
     /// Documents were repaired.
     Repaired {
         /// Their number.
@@ -72,6 +79,15 @@ impl WatchEvent {
             }
             Self::Audited { .. } | Self::Failed { .. } => return None,
             Self::Recovered => "watch: the audit works again".to_owned(),
+            Self::Incomplete {
+                unread: 0,
+                unchecked: 0,
+            } => "watch: audits are complete again".to_owned(),
+            Self::Incomplete { unread, unchecked } => {
+                format!(
+                    "warning: audits are incomplete: {unread} databases or numbers could not be read, {unchecked} documents could not be checked in full; their drift is not followed"
+                )
+            }
             Self::Repaired { documents, run } => {
                 format!("watch: repaired {documents} documents in run {run}")
             }

@@ -4,10 +4,11 @@
 
 mod drift;
 mod event;
+mod limit;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -21,14 +22,13 @@ use crate::commands::Ending;
 use crate::engine::Settings;
 use crate::host::Host;
 use crate::plan::{Drift, Remedy};
-use crate::report::audit::Audit;
+use crate::report::audit::{Audit, AuditedCluster};
 use crate::report::{Event, Renderer, ReportTo};
 use crate::run::{Finished, Job, run};
+use limit::{REPAIR, RepairLimit};
 
 /// The longest pause after audits that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The settings of a watch: its times, and the kinds that it repairs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct WatchSettings {
     pub grace: Duration,
     /// The kinds of drift to repair.
     pub repair: BTreeSet<Drift>,
-    /// The most documents that are repaired in 24 hours.
+    /// The most documents that are repaired in 24 hours, by watches that keep their journals in the same directory.
     pub repair_limit: u64,
 }
 
@@ -91,8 +91,10 @@ pub fn watch(job: WatchJob) -> BoxFuture<'static, ()> {
         let watching = Watching {
             watched: Watched::new(job.watch.grace),
             began: Instant::now(),
-            repaired: Vec::new(),
+            limit: RepairLimit::new(job.watch.repair_limit),
             failures: 0,
+            is_incomplete: false,
+            cluster: AuditedCluster::default(),
             job,
         };
         watching.go_on().await;
@@ -113,8 +115,11 @@ struct Watching {
     began: Instant,
     /// The audits that failed since the last one that did not.
     failures: u32,
-    /// The documents that were repaired in the last day, with the time.
-    repaired: Vec<(Instant, u64)>,
+    /// Whether the last audit was incomplete.
+    is_incomplete: bool,
+    /// The cluster of the last audit.
+    cluster: AuditedCluster,
+    limit: RepairLimit,
 }
 
 impl Watching {
@@ -159,6 +164,14 @@ impl Watching {
             self.send(WatchEvent::Recovered).await;
         }
         let is_complete = !audit.is_incomplete();
+        // In either direction.
+        if self.is_incomplete == is_complete {
+            self.is_incomplete = !is_complete;
+            let (unread, unchecked) = (audit.unread.count(), audit.unchecked);
+            let event = WatchEvent::Incomplete { unread, unchecked };
+            self.send(event).await;
+        }
+        self.cluster.clone_from(&audit.cluster);
         if is_complete && !self.watched.has_begun() {
             let (findings, numbers) = (audit.findings.len(), audit.numbers.looked_at);
             self.send(WatchEvent::Started { findings, numbers }).await;
@@ -246,26 +259,28 @@ impl Watching {
 
     /// Repairs the reported drift of the chosen kinds, within the limit of a day.
     async fn repair(&mut self) {
-        self.repaired.retain(|(at, _)| at.elapsed() < A_DAY);
-        let so_far: u64 = self.repaired.iter().map(|(_, documents)| documents).sum();
-        let left = self.job.watch.repair_limit.saturating_sub(so_far);
         let numbers: BTreeSet<String> = self
             .watched
             .reported(&self.job.watch.repair)
             .map(|finding| finding.number.clone())
             .collect();
-        if numbers.is_empty() || left == 0 || !self.watched.has_begun() {
+        if numbers.is_empty() || !self.watched.has_begun() {
+            return;
+        }
+        let journals = self.job.settings.journals.as_ref();
+        let left = self.limit.left(SystemTime::now(), journals, &self.cluster);
+        if left == 0 {
             return;
         }
         let mut settings = self.job.settings.clone();
         settings.limit = Some(settings.limit.map_or(left, |limit| limit.min(left)));
         settings.audit.kinds.clone_from(&self.job.watch.repair);
-        settings.command_line = "watch --repair".to_owned();
+        settings.command_line = REPAIR.to_owned();
         let numbers = Argument::List(numbers.into_iter().collect());
         let event = match self.run("repair", &[numbers], settings).await {
             Ok(ran) => {
                 let documents = ran.finished.summary.counts.written();
-                self.repaired.push((Instant::now(), documents));
+                self.limit.add(SystemTime::now(), documents);
                 let run = ran.finished.run.unwrap_or_default();
                 let failed = ran.finished.summary.counts.failed;
                 if documents > 0 {

@@ -821,9 +821,10 @@ async fn audit_accepts_databases_and_prefixes() {
 
 // Unreadable databases
 
-struct UnreachableDatabaseHost {
-    url: ServerUrl,
-    down: DatabaseName,
+/// A host of which one database's server does not answer.
+pub struct UnreachableDatabaseHost {
+    pub url: ServerUrl,
+    pub down: DatabaseName,
 }
 
 #[async_trait]
@@ -871,7 +872,7 @@ async fn audited_without(cluster: &Cluster, down: &str) -> (Audit, Returned, Vec
     (audit.unwrap(), finished.returned, lines)
 }
 
-fn half_wrong() -> Cluster {
+pub fn half_wrong() -> Cluster {
     cluster(&[
         (NUMBERS, number("+14155550100", OURS)),
         (OURS_DB, number("+14155550100", OURS)),

@@ -34,3 +34,4 @@ mod reports;
 mod requests;
 mod show;
 mod undo;
+mod watch;
