@@ -10,7 +10,7 @@ use tracing::{debug, info};
 
 use super::run::Run;
 use super::settings::IndexSettings;
-use crate::index::{KnownDatabase, LastSeen, Store, WITNESSES, Witnesses};
+use crate::index::{KnownDatabase, LastSeen, Sought, Store, WITNESSES, Witnesses};
 use crate::kazoo::DatabaseName;
 use couchdb::{DatabaseState, Error, Found, Revised};
 
@@ -285,10 +285,9 @@ impl ClusterIndex {
             return Ok(Some(known));
         }
         let server = run.cluster.server(Some(database)).await?;
-        // The last known changes, as long as the database is not known to have had them.
-        let mut unseen = known.witnesses().clone();
         if is_at {
-            if !server.has_had(database, unseen.changes()).await? {
+            let witnesses = known.witnesses().changes();
+            if !server.has_had(database, witnesses).await? {
                 debug!(%database, "read completely: it is another copy of the database");
                 return Ok(None);
             }
@@ -297,14 +296,15 @@ impl ClusterIndex {
             self.unchanged.fetch_add(1, Ordering::Relaxed);
             return Ok(Some(known));
         }
-        let (mut count, mut since) = (0, unseen.since().to_owned());
+        let (mut count, mut since) = (0, known.witnesses().since().to_owned());
+        let mut sought = Sought::new(known.witnesses());
         let (before, mut last_seen) = (known.seq_number(), LastSeen::new(&since));
         loop {
             let limit = run.settings.max_bulk_read;
             let page = server.changes(database, &since, limit).await?;
             run.reporter.read(database, page.changes.len());
             count += page.changes.len() as u64;
-            unseen.remove_seen(&page.changes);
+            sought.look_in(&page.changes);
             last_seen.extend(&page.changes);
             let is_last = page.is_last;
             since.clone_from(&page.last_seq);
@@ -321,8 +321,7 @@ impl ClusterIndex {
             debug!(%database, "read completely: its sequence went back");
             return Ok(None);
         }
-        // Those that changed again, and the oldest of a shard.
-        if !server.has_had(database, unseen.changes()).await? {
+        if !server.has_had(database, &sought.in_question()).await? {
             debug!(%database, "read completely: it is another copy of the database");
             return Ok(None);
         }

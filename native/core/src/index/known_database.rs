@@ -57,17 +57,48 @@ impl Witnesses {
         &self.since
     }
 
-    /// Leaves out those that come again in a page.
-    pub(crate) fn remove_seen(&mut self, page: &[DocumentChange]) {
-        let is_seen = |(id, rev): &(String, Revision)| {
-            page.iter()
-                .any(|change| change.id == *id && change.rev == *rev)
-        };
-        self.changes.retain(|change| !is_seen(change));
-    }
-
     pub(crate) fn changes(&self) -> &[(String, Revision)] {
         &self.changes
+    }
+}
+
+/// The witnesses that were not seen yet among the changes since the sequence before them.
+pub(crate) struct Sought {
+    /// Their documents did not come at all.
+    missing: Vec<(String, Revision)>,
+    /// Their documents came at other revisions.
+    changed: Vec<(String, Revision)>,
+    has_seen_one: bool,
+}
+
+impl Sought {
+    pub(crate) fn new(witnesses: &Witnesses) -> Self {
+        Self {
+            missing: witnesses.changes.clone(),
+            changed: Vec::new(),
+            has_seen_one: false,
+        }
+    }
+
+    /// Looks for the witnesses in the next page.
+    pub(crate) fn look_in(&mut self, page: &[DocumentChange]) {
+        for (id, rev) in std::mem::take(&mut self.missing) {
+            match page.iter().find(|change| change.id == id) {
+                Some(change) if change.rev == rev => self.has_seen_one = true,
+                Some(_) => self.changed.push((id, rev)),
+                None => self.missing.push((id, rev)),
+            }
+        }
+    }
+
+    /// The revisions of which the server must be asked whether the database has had them. An older copy lacks the last changes. If it
+    /// has one witness, it lacks at most those after that one; their documents came if they changed again, and are known as they are.
+    pub(crate) fn in_question(self) -> Vec<(String, Revision)> {
+        let mut all = self.missing;
+        if !self.has_seen_one {
+            all.extend(self.changed);
+        }
+        all
     }
 }
 
@@ -430,15 +461,33 @@ mod tests {
     }
 
     #[test]
-    fn witness_is_seen_only_at_its_revision() {
+    fn witnesses_that_no_page_proves_are_in_question() {
         let mut last_seen = LastSeen::new("0-s");
         last_seen.extend(&[change(1), change(2), change(3)]);
-        let mut unseen = last_seen.into_witnesses();
-        let changed_again = DocumentChange {
+        let witnesses = last_seen.into_witnesses();
+        let changed_again = |number| DocumentChange {
             rev: Revision::parse("2-b"),
-            ..change(2)
+            ..change(number)
         };
-        unseen.remove_seen(&[change(1), changed_again]);
-        assert_eq!(ids(&unseen), ["2", "3"]);
+        let in_question = |pages: [Vec<DocumentChange>; 2]| {
+            let mut sought = Sought::new(&witnesses);
+            pages.iter().for_each(|page| sought.look_in(page));
+            let mut ids: Vec<String> = sought.in_question().into_iter().map(|(id, _)| id).collect();
+            ids.sort();
+            ids.concat()
+        };
+        assert_eq!(in_question([vec![], vec![]]), "123");
+        assert_eq!(
+            in_question([vec![change(1), change(4)], vec![change(3)]]),
+            "2"
+        );
+        assert_eq!(
+            in_question([vec![change(3)], vec![changed_again(1), changed_again(2)]]),
+            ""
+        );
+        assert_eq!(
+            in_question([vec![changed_again(1)], vec![changed_again(2)]]),
+            "123"
+        );
     }
 }

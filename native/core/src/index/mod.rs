@@ -11,6 +11,6 @@ mod store;
 
 pub(crate) use entry::{DocumentFacts, IndexedNumber};
 pub(crate) use known_database::{
-    KnownDatabase, LastSeen, OtherDocuments, WITNESSES, Witnesses, facts_of,
+    KnownDatabase, LastSeen, OtherDocuments, Sought, WITNESSES, Witnesses, facts_of,
 };
 pub(crate) use store::Store;

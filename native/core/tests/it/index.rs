@@ -517,12 +517,22 @@ async fn edit_field(server: &Server, database: &str, ids: &[String], field: &str
     }
 }
 
-/// The edits after the copy was made, and after it was restored. The first are the same on both sides, so the index knows no drift; the
-/// others are of the account's first copies, and of other numbers in the number database: drift that the index must not hide. With as
-/// many edits as before, the sequence is the same again; a real CouchDB then reports other sizes, but this server has none.
+/// The edits after the copy was made, which are the same on both sides, so the index knows no drift, and those after it was restored: of the
+/// account's copies, and of the number database. Those are drift that the index must not hide. With as many edits as before, the sequence
+/// is the same again; a real CouchDB then reports other sizes, but this server has none.
 #[tokio::test]
 async fn restored_copy_is_read_completely() {
-    for (before, after) in [(2, 1), (1, 2), (3, 0), (1, 0), (5, 4), (2, 9)] {
+    for (before, copies, numbers_after, field) in [
+        (2, 0..1, 2..3, "another"),
+        (1, 0..2, 1..3, "another"),
+        (3, 0..0, 3..3, "another"),
+        (1, 0..0, 1..1, "another"),
+        (5, 0..4, 5..9, "another"),
+        (2, 0..9, 2..11, "another"),
+        (12, 0..16, 12..28, "another"),
+        // All changes that the index remembers of the account were made in other ways; some before them are missing.
+        (12, 4..12, 0..12, "one"),
+    ] {
         let folder = TempDir::new().unwrap();
         let (data, index) = (folder.path().join("data"), folder.path().join("index"));
         let (sandbox, server) = stored(&data).await;
@@ -561,18 +571,20 @@ async fn restored_copy_is_read_completely() {
         }
 
         let (sandbox, server) = stored(&data).await;
-        edit_field(&server, account, &ids[..after], "another").await;
-        let others = &ids[before..before + after];
-        edit_field(&server, numbers, others, "a third").await;
+        // Twice, so that the sequence goes beyond the old one.
+        for field in ["a third", "a fourth"] {
+            edit_field(&server, account, &ids[copies.clone()], field).await;
+        }
+        edit_field(&server, numbers, &ids[numbers_after], field).await;
         let (expected, _) = server.audit(&[], None).await;
-        assert_eq!(expected.findings.is_empty(), after == 0);
+        assert_eq!(expected.findings.is_empty(), copies.is_empty());
         let (found, _) = server.audit(&[], Some(&index)).await;
-        assert_eq!(found.findings, expected.findings, "{before} and {after}");
+        assert_eq!(found.findings, expected.findings, "{before} and {copies:?}");
         sandbox.shutdown().await;
     }
 }
 
-/// The changes come with the last known ones, so the server need not be asked for those.
+/// The changes come with the last known ones. Only if all of those changed again, the server must be asked for them.
 #[tokio::test]
 async fn changed_database_is_asked_once() {
     let (folder, index) = (TempDir::new().unwrap(), TempDir::new().unwrap());
@@ -590,7 +602,12 @@ async fn changed_database_is_asked_once() {
     let ids = cluster.databases[account].documents.keys();
     let ids: Vec<String> = ids.filter(|id| id.starts_with('+')).cloned().collect();
     server.audit(&[], Some(index.path())).await;
-    for (edited, questions_of_revisions) in [(&ids[..20], 0), (&ids[..3], 0), (&ids[..9], 1)] {
+    for (edited, questions_of_revisions) in [
+        (&ids[..20], 0),
+        (&ids[..3], 0),
+        (&ids[..9], 0),
+        (&ids[..9], 1),
+    ] {
         edit_field(&server, account, edited, &edited.len().to_string()).await;
         sandbox.reset_stats();
         let (found, _) = server.audit(&[], Some(index.path())).await;
