@@ -14,6 +14,7 @@ mod exclude;
 mod facts;
 mod fate;
 mod given;
+mod index_sample;
 #[cfg(test)]
 mod interleavings;
 mod journal;

@@ -8,9 +8,9 @@ mod entry;
 mod known_database;
 mod names;
 mod store;
+mod witnesses;
 
 pub(crate) use entry::{DocumentFacts, IndexedNumber};
-pub(crate) use known_database::{
-    KnownDatabase, LastSeen, OtherDocuments, Sought, WITNESSES, Witnesses, facts_of,
-};
+pub(crate) use known_database::{KnownDatabase, OtherDocuments, facts_of};
 pub(crate) use store::Store;
+pub(crate) use witnesses::{LastSeen, Sought, WITNESSES, Witnesses};
