@@ -151,7 +151,7 @@ async fn fix(
     unread: HashSet<DatabaseName>,
 ) -> Result<(), Error> {
     run.reads_what_it_changes();
-    run.usages.set(account, own.usage.packed()).await;
+    run.usages.set(account, own.usage.packed());
     let held: HashMap<&str, Digest> = own
         .numbers
         .iter()

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 use couchdb::Error;
 
@@ -29,20 +29,24 @@ impl<K: Eq + Hash, V> OncePerKey<K, V> {
         // Boxed: hundreds of tasks wait for a value that one of them reads.
         read: impl FnOnce() -> Pin<Box<dyn Future<Output = Result<V, Error>> + Send + 'r>>,
     ) -> Result<Arc<V>, Error> {
-        let cell = self.0.lock().await.entry(key).or_default().clone();
+        let cell = self.cells().entry(key).or_default().clone();
         cell.get_or_init(|| async { read().await.map(Arc::new) })
             .await
             .clone()
     }
 
+    fn cells(&self) -> MutexGuard<'_, HashMap<K, Cell<V>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Sets the value of a key that another read delivered.
-    pub(crate) async fn set(&self, key: K, value: V) {
+    pub(crate) fn set(&self, key: K, value: V) {
         let cell = Cell::new(OnceCell::new_with(Some(Ok(Arc::new(value)))));
-        self.0.lock().await.insert(key, cell);
+        self.cells().insert(key, cell);
     }
 
     /// Forgets all values: the next call for a key reads again.
-    pub(crate) async fn clear(&self) {
-        self.0.lock().await.clear();
+    pub(crate) fn clear(&self) {
+        self.cells().clear();
     }
 }

@@ -47,7 +47,7 @@ pub(in crate::commands) async fn find_drift(
     } = audit_covered(run, &coverage, filter).await?;
     if used_index {
         // Writes are decided from documents that this run read.
-        run.usages.clear().await;
+        run.usages.clear();
     }
     let accounts: BTreeSet<AccountId> = match coverage.only_accounts() {
         Some(_) => run.all_accounts().await?.into_iter().collect(),

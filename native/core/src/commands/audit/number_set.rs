@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-/// A set of ids of number documents. Most are `+` and digits, and need 8 bytes each; a cluster can have millions.
+use roaring::RoaringTreemap;
+
+/// A set of ids of number documents. Most are `+` and digits, and need few bytes each; a cluster can have millions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NumberSet {
-    digits: BTreeSet<u64>,
+    digits: RoaringTreemap,
     others: BTreeSet<Box<str>>,
 }
 
@@ -36,18 +38,18 @@ impl NumberSet {
     }
 
     pub(super) fn len(&self) -> u64 {
-        (self.digits.len() + self.others.len()) as u64
+        self.digits.len() + self.others.len() as u64
     }
 
     /// Adds the numbers of another set.
     pub(super) fn extend(&mut self, other: &Self) {
-        self.digits.extend(&other.digits);
+        self.digits |= &other.digits;
         self.others.extend(other.others.iter().cloned());
     }
 
     /// Removes the numbers of another set.
     pub(super) fn remove_all(&mut self, other: &Self) {
-        self.digits.retain(|one| !other.digits.contains(one));
+        self.digits -= &other.digits;
         self.others.retain(|one| !other.others.contains(one));
     }
 }

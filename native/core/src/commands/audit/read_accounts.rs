@@ -139,7 +139,7 @@ async fn read_all(
     }
     let waiting = waiting.into_iter();
     scanned.entries = waiting.map(|one| one.entry(account, &usage)).collect();
-    run.usages.set(account, usage.packed()).await;
+    run.usages.set(account, usage.packed());
     Ok(scanned)
 }
 
