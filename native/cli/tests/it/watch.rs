@@ -94,9 +94,14 @@ fn put(server: &CliServer, database: &str, id: &str, change: impl FnOnce(&mut Va
     let mut document = Value::Object(cluster.document(database, id).unwrap().clone());
     document["_rev"] = json!(revisions[database][id]);
     change(&mut document);
+    write_all(server, database, &[document]);
+}
+
+/// Writes documents.
+fn write_all(server: &CliServer, database: &str, documents: &[Value]) {
     let escaped = database.replace('/', "%2F").replace('+', "%2B");
     let (url, path) = (server.url(), format!("/{escaped}/_bulk_docs"));
-    let body = json!({"docs": [document]}).to_string();
+    let body = json!({"docs": documents}).to_string();
     let sent = cases::network_runtime().block_on(send(&url, Method::POST, &path, Some(body)));
     assert!(sent.status.is_success());
 }
@@ -155,6 +160,61 @@ fn drift_is_reported_once_and_in_time() {
         document.as_object_mut().unwrap().remove("note");
     });
     watch.is_quiet();
+    assert_eq!(watch.stop(), Vec::<String>::new());
+}
+
+/// Changes both documents of each number. Returns the number of documents.
+fn change_all(server: &CliServer, round: usize) -> usize {
+    let (cluster, revisions) = server.data();
+    let mut count = 0;
+    for (database, content) in &cluster.databases {
+        let numbers = content.documents.iter();
+        let changed: Vec<Value> = numbers
+            .filter(|(id, _)| id.starts_with('+'))
+            .map(|(id, document)| {
+                let mut document = Value::Object(document.clone());
+                document["_rev"] = json!(revisions[database][id]);
+                document["round"] = json!(round);
+                document
+            })
+            .collect();
+        count += changed.len();
+        write_all(server, database, &changed);
+    }
+    count
+}
+
+/// `KAZOO_NUMBERS_CHANGES` sets the number of changes.
+#[test]
+#[cfg(target_os = "linux")]
+fn many_changes_hold_memory_level() {
+    let wanted = std::env::var("KAZOO_NUMBERS_CHANGES");
+    let wanted = wanted.map_or(8000, |wanted| wanted.parse().unwrap());
+    let server = in_sync();
+    let watch = Watch::start(&server, &[]);
+    watch.line();
+    let resident = || {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", watch.child.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes: usize = line
+            .unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap();
+        kibibytes / 1024
+    };
+    let (mut changes, mut before, mut round) = (0, None, 0);
+    while changes < wanted {
+        changes += change_all(&server, round);
+        round += 1;
+        if changes >= wanted / 4 {
+            before.get_or_insert_with(resident);
+        }
+    }
+    std::thread::sleep(Duration::from_secs(2 * INTERVAL));
+    let (before, after) = (before.unwrap(), resident());
+    assert!(after <= before + 4, "{before} MiB, then {after} MiB");
     assert_eq!(watch.stop(), Vec::<String>::new());
 }
 
