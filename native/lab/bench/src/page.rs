@@ -135,6 +135,9 @@ fn marked_ratio(measurement: &Measurement, all: &[Measurement]) -> String {
 }
 
 fn table(some: &[&Measurement], all: &[Measurement]) -> String {
+    if some.is_empty() {
+        return String::new();
+    }
     let mut table = Builder::default();
     table.push_record([
         "Command",
