@@ -94,7 +94,6 @@ pub fn watch(job: WatchJob) -> BoxFuture<'static, ()> {
             limit: RepairLimit::new(job.watch.repair_limit),
             failures: 0,
             is_incomplete: false,
-            cluster: AuditedCluster::default(),
             job,
         };
         watching.go_on().await;
@@ -117,8 +116,6 @@ struct Watching {
     failures: u32,
     /// Whether the last audit was incomplete.
     is_incomplete: bool,
-    /// The cluster of the last audit.
-    cluster: AuditedCluster,
     limit: RepairLimit,
 }
 
@@ -132,8 +129,9 @@ impl Watching {
             }
             match audited {
                 Ok((audit, finished)) => {
+                    let cluster = audit.cluster.clone();
                     self.take_in(started, audit, finished).await;
-                    self.repair().await;
+                    self.repair(&cluster).await;
                 }
                 Err(line) => self.fail(&line).await,
             }
@@ -171,7 +169,6 @@ impl Watching {
             let event = WatchEvent::Incomplete { unread, unchecked };
             self.send(event).await;
         }
-        self.cluster.clone_from(&audit.cluster);
         if is_complete && !self.watched.has_begun() {
             let (findings, numbers) = (audit.findings.len(), audit.numbers.looked_at);
             self.send(WatchEvent::Started { findings, numbers }).await;
@@ -257,8 +254,8 @@ impl Watching {
         })
     }
 
-    /// Repairs the reported drift of the chosen kinds, within the limit of a day.
-    async fn repair(&mut self) {
+    /// Repairs the reported drift of the chosen kinds, within the limit of a day. `cluster`: that of the last audit.
+    async fn repair(&mut self, cluster: &AuditedCluster) {
         let numbers: BTreeSet<String> = self
             .watched
             .reported(&self.job.watch.repair)
@@ -268,7 +265,7 @@ impl Watching {
             return;
         }
         let journals = self.job.settings.journals.as_ref();
-        let left = self.limit.left(SystemTime::now(), journals, &self.cluster);
+        let left = self.limit.left(SystemTime::now(), journals, cluster);
         if left == 0 {
             return;
         }
