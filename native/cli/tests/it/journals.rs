@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+#[cfg(target_os = "linux")]
+use crate::support::memory_of;
 use crate::support::{CliServer, Piped, ProgramRun, limited};
 use kazoo_numbers_generator::{Cluster, DriftKind, Options, Revisions};
 
@@ -365,13 +367,9 @@ fn journals_are_kept_for_requested_days() {
 #[cfg(target_os = "linux")]
 fn peak(mut program: Command) -> u64 {
     let mut running = program.stdout(Stdio::null()).spawn().unwrap();
-    let status = format!("/proc/{}/status", running.id());
     let mut peak = 0;
     while running.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let now = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        peak = now.map_or(peak, |now| now.parse().unwrap());
+        peak = memory_of(&running, "VmHWM:").unwrap_or(peak);
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     assert!(running.wait().unwrap().success());

@@ -25,6 +25,14 @@ pub fn run(arguments: &[&str]) -> ProgramRun {
     ProgramRun::of(&program(arguments).output().unwrap())
 }
 
+/// A size of a running program, in KiB: `VmRSS:`, its memory, or `VmHWM:`, the peak. `None` when it has ended.
+#[cfg(target_os = "linux")]
+pub fn memory_of(running: &Child, size: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", running.id())).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(size))?;
+    Some(line.trim().strip_suffix(" kB")?.parse().unwrap())
+}
+
 /// Starts a program whose output a test reads.
 pub trait Piped {
     fn piped(&mut self) -> Child;

@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::schema::Schema;
+#[cfg(target_os = "linux")]
+use crate::support::memory_of;
 use crate::support::{CliServer, run};
 use exact_json::{Value, json};
 use kazoo_numbers::couchdb::Method;
@@ -193,17 +195,7 @@ fn many_changes_hold_memory_level() {
     let server = in_sync();
     let watch = Watch::start(&server, &[]);
     watch.line();
-    let resident = || {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", watch.child.id())).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes: usize = line
-            .unwrap()
-            .trim()
-            .trim_end_matches(" kB")
-            .parse()
-            .unwrap();
-        kibibytes / 1024
-    };
+    let resident = || memory_of(&watch.child, "VmRSS:").unwrap() / 1024;
     let (mut changes, mut before, mut round) = (0, None, 0);
     while changes < wanted {
         changes += change_all(&server, round);

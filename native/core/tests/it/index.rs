@@ -503,6 +503,23 @@ async fn stored(directory: &Path) -> (kazoo_numbers_sandbox::Server, Server) {
     (sandbox, server)
 }
 
+/// Loads a cluster of one account with 40 numbers, without drift. Returns it, and the ids of the account's numbers.
+async fn one_account(server: &Server) -> (Cluster, Vec<String>) {
+    let cluster = generate(&Options {
+        accounts: 1,
+        numbers: 40,
+        number_databases: 1,
+        drift: 0.0,
+        ..Options::default()
+    })
+    .cluster;
+    server.clusters.load(&cluster).await.unwrap();
+    let account = cluster.account_databases().next().unwrap();
+    let ids = cluster.databases[account].documents.keys();
+    let ids = ids.filter(|id| id.starts_with('+')).cloned().collect();
+    (cluster, ids)
+}
+
 /// Sets the `field` of these documents.
 async fn edit_field(server: &Server, database: &str, ids: &[String], field: &str) {
     let (cluster, revisions) = server.read().await;
@@ -536,19 +553,9 @@ async fn restored_copy_is_read_completely() {
         let folder = TempDir::new().unwrap();
         let (data, index) = (folder.path().join("data"), folder.path().join("index"));
         let (sandbox, server) = stored(&data).await;
-        let cluster = generate(&Options {
-            accounts: 1,
-            numbers: 40,
-            number_databases: 1,
-            drift: 0.0,
-            ..Options::default()
-        })
-        .cluster;
-        server.clusters.load(&cluster).await.unwrap();
+        let (cluster, ids) = one_account(&server).await;
         let account = cluster.account_databases().next().unwrap();
         let numbers = cluster.number_databases().next().unwrap();
-        let ids = cluster.databases[account].documents.keys();
-        let ids: Vec<String> = ids.filter(|id| id.starts_with('+')).cloned().collect();
         server.audit(&[], Some(&index)).await;
         sandbox.shutdown().await;
         let copy = std::fs::read_dir(&data).unwrap();
@@ -589,18 +596,8 @@ async fn restored_copy_is_read_completely() {
 async fn changed_database_is_asked_once() {
     let (folder, index) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let (sandbox, server) = stored(folder.path()).await;
-    let cluster = generate(&Options {
-        accounts: 1,
-        numbers: 40,
-        number_databases: 1,
-        drift: 0.0,
-        ..Options::default()
-    })
-    .cluster;
-    server.clusters.load(&cluster).await.unwrap();
+    let (cluster, ids) = one_account(&server).await;
     let account = cluster.account_databases().next().unwrap();
-    let ids = cluster.databases[account].documents.keys();
-    let ids: Vec<String> = ids.filter(|id| id.starts_with('+')).cloned().collect();
     server.audit(&[], Some(index.path())).await;
     for (edited, questions_of_revisions) in [
         (&ids[..20], 0),
