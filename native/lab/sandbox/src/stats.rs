@@ -16,6 +16,8 @@ pub enum Endpoint {
     AllDbs,
     /// `/_dbs_info`
     DbsInfo,
+    /// `/_db_updates`
+    DbUpdates,
     /// `/db`
     Database,
     /// `/db/_security`
@@ -54,6 +56,7 @@ impl Endpoint {
             Endpoint::Session => "session",
             Endpoint::AllDbs => "all_dbs",
             Endpoint::DbsInfo => "dbs_info",
+            Endpoint::DbUpdates => "db_updates",
             Endpoint::Database => "database",
             Endpoint::Security => "security",
             Endpoint::AllDocs => "all_docs",
@@ -79,6 +82,7 @@ impl Endpoint {
             ("_session", _) => Endpoint::Session,
             ("_all_dbs", _) => Endpoint::AllDbs,
             ("_dbs_info", _) => Endpoint::DbsInfo,
+            ("_db_updates", _) => Endpoint::DbUpdates,
             ("_up" | "_uuids" | "_active_tasks" | "_membership", _) | (_, 0) => Endpoint::Server,
             (_, 1) => Endpoint::Database,
             (_, depth) => Self::in_database(part(1), part(3), depth),
@@ -111,6 +115,7 @@ impl Endpoint {
             | Endpoint::Session
             | Endpoint::AllDbs
             | Endpoint::DbsInfo
+            | Endpoint::DbUpdates
             | Endpoint::Sandbox => None,
             _ => path.first().cloned().flatten(),
         }

@@ -230,3 +230,37 @@ async fn body_before_login_is_limited() {
     }
     server.shutdown().await;
 }
+
+#[tokio::test]
+async fn feed_has_each_database_that_changed_once() {
+    let server = Server::start(SandboxConfig::default()).await.unwrap();
+    let mut client = Client::new(&server).await;
+    // The values of a field, in the order of the text.
+    fn values<'a>(text: &'a str, field: &str) -> Vec<&'a str> {
+        let before = format!("\"{field}\":\"");
+        let parts = text.split(&before).skip(1);
+        parts.filter_map(|rest| rest.split('"').next()).collect()
+    }
+    assert_eq!(client.send("GET", "/_db_updates", "").await.0, 404);
+    for database in ["/_global_changes", "/a", "/b", "/c"] {
+        client.send("PUT", database, "").await;
+    }
+    let (_, now) = client.send("GET", "/_db_updates?since=now", "").await;
+    assert!(values(&now, "db_name").is_empty(), "{now}");
+    let since = values(&now, "last_seq").concat();
+    for path in ["/b/1", "/a/1", "/b/2"] {
+        client.send("PUT", path, "{}").await;
+    }
+    client.send("DELETE", "/c", "").await;
+    let after = format!("/_db_updates?since={since}");
+    let (_, changed) = client.send("GET", &after, "").await;
+    assert_eq!(values(&changed, "db_name"), ["a", "b"]);
+    // A feed that was made again knows no sequence of the first one.
+    client.send("DELETE", "/_global_changes", "").await;
+    client.send("PUT", "/_global_changes", "").await;
+    let (_, all) = client.send("GET", &after, "").await;
+    let system = ["_replicator", "_users"];
+    let expected = [&system[..], &["a", "b", "_global_changes"]].concat();
+    assert_eq!(values(&all, "db_name"), expected);
+    server.shutdown().await;
+}

@@ -244,6 +244,48 @@ pub(super) fn dbs_info(
     Ok(HttpAnswer::json(200, &Json::Array(rows)))
 }
 
+/// The database that CouchDB keeps its feed of updates in.
+const GLOBAL_CHANGES: &str = "_global_changes";
+
+/// The databases that were created or changed, without delay. A deleted one is left out. The feed is there if its database is.
+pub(super) fn db_updates(
+    app: &App,
+    request: &Request,
+    user: &User,
+) -> Result<HttpAnswer, RequestError> {
+    user.must_be_admin()?;
+    if request.method() != "GET" {
+        return Err(RequestError::methods("GET,HEAD"));
+    }
+    let reader = app.store.reader()?;
+    let feed = reader
+        .database(GLOBAL_CHANGES)?
+        .ok_or_else(RequestError::no_database)?;
+    let last = reader.last_update()?;
+    let since = match request.query("since") {
+        None => 0,
+        Some("now") => last,
+        Some(text) => number_in_sequence(feed.number, text).ok_or_else(|| {
+            RequestError::bad_request("Malformed sequence supplied in 'since' parameter.")
+        })?,
+    };
+    let rows = reader
+        .updated_after(since)?
+        .into_iter()
+        .map(|(update, name)| {
+            Json::object([
+                ("db_name", Json::String(name)),
+                ("type", Json::str("updated")),
+                ("seq", sequence(feed.number, update)),
+            ])
+        });
+    let answer = Json::object([
+        ("results", Json::Array(rows.collect())),
+        ("last_seq", sequence(feed.number, last)),
+    ]);
+    Ok(HttpAnswer::json(200, &answer))
+}
+
 pub(super) fn security(
     app: &App,
     request: &Request,

@@ -268,6 +268,7 @@ fn route(
         "_membership" => server_info::membership(request, user),
         "_all_dbs" => databases::all_dbs(app, request, user),
         "_dbs_info" => databases::dbs_info(app, request, user),
+        "_db_updates" => databases::db_updates(app, request, user),
         "_sandbox" => sandbox::sandbox(app, request, user),
         _ if request.path.len() == 1 => databases::database(app, request, user),
         _ => return in_database(app, request, user, waiting),

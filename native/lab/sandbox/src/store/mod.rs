@@ -32,6 +32,8 @@ const CHANGES: TableDefinition<(u64, u64), &str> = TableDefinition::new("changes
 const LOCALS: TableDefinition<(u64, &str), (u64, &str)> = TableDefinition::new("locals");
 /// (database, digest) → content of attachments
 const ATTACHMENTS: TableDefinition<(u64, &str), &[u8]> = TableDefinition::new("attachments");
+/// database → its last update, counted over all databases; those of no database at 0
+const UPDATES: TableDefinition<u64, u64> = TableDefinition::new("updates");
 /// properties of the server
 const SERVER: TableDefinition<&str, &str> = TableDefinition::new("server");
 

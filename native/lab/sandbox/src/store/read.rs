@@ -2,7 +2,7 @@
 
 use super::{
     ATTACHMENTS, BODIES, Body, CHANGES, COUNTERS, Counters, DATABASES, DOCS, Database, DocRecord,
-    DocView, LOCALS, StoreError,
+    DocView, LOCALS, StoreError, UPDATES, write::ALL_DATABASES,
 };
 use crate::revision::Rev;
 use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable};
@@ -22,6 +22,7 @@ pub(crate) struct Reader {
     changes: ReadOnlyTable<(u64, u64), &'static str>,
     locals: ReadOnlyTable<DocKey, (u64, &'static str)>,
     attachments: ReadOnlyTable<DocKey, &'static [u8]>,
+    updates: ReadOnlyTable<u64, u64>,
 }
 
 impl Reader {
@@ -34,6 +35,7 @@ impl Reader {
             changes: transaction.open_table(CHANGES)?,
             locals: transaction.open_table(LOCALS)?,
             attachments: transaction.open_table(ATTACHMENTS)?,
+            updates: transaction.open_table(UPDATES)?,
         })
     }
 
@@ -51,6 +53,27 @@ impl Reader {
 
     pub(crate) fn counters(&self, db: u64) -> Result<Counters, StoreError> {
         counters(&self.counters, db)
+    }
+
+    /// The last update of any database.
+    pub(crate) fn last_update(&self) -> Result<u64, StoreError> {
+        let last = self.updates.get(ALL_DATABASES)?;
+        Ok(last.map_or(0, |last| last.value()))
+    }
+
+    /// The databases that were updated after an update, each with its last one, oldest first.
+    pub(crate) fn updated_after(&self, update: u64) -> Result<Vec<(u64, String)>, StoreError> {
+        let mut updated = Vec::new();
+        for row in self.databases.iter()? {
+            let (name, bytes) = row?;
+            let number = Database::decode(name.value(), bytes.value())?.number;
+            let last = self.updates.get(number)?.map_or(0, |last| last.value());
+            if last > update {
+                updated.push((last, name.value().to_owned()));
+            }
+        }
+        updated.sort_unstable();
+        Ok(updated)
     }
 
     pub(crate) fn doc(&self, db: u64, id: &str) -> Result<Option<DocRecord>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::{
     ATTACHMENTS, BODIES, Body, CHANGES, COUNTERS, Counters, DATABASES, DOCS, Database, DocRecord,
-    LOCALS, SERVER, StoreError, read,
+    LOCALS, SERVER, StoreError, UPDATES, read,
 };
 use crate::revision::Rev;
 use crate::revtree::RevTree;
@@ -10,6 +10,8 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use std::ops::Bound;
 
 const NEXT_DATABASE: &str = "next_database";
+/// The key of the last update of any database. The numbers of databases begin at 1.
+pub(super) const ALL_DATABASES: u64 = 0;
 
 pub(crate) struct Writer<'t> {
     databases: Table<'t, &'static str, &'static [u8]>,
@@ -19,6 +21,7 @@ pub(crate) struct Writer<'t> {
     changes: Table<'t, (u64, u64), &'static str>,
     locals: Table<'t, (u64, &'static str), (u64, &'static str)>,
     attachments: Table<'t, (u64, &'static str), &'static [u8]>,
+    updates: Table<'t, u64, u64>,
     server: Table<'t, &'static str, &'static str>,
 }
 
@@ -32,6 +35,7 @@ impl<'t> Writer<'t> {
             changes: transaction.open_table(CHANGES)?,
             locals: transaction.open_table(LOCALS)?,
             attachments: transaction.open_table(ATTACHMENTS)?,
+            updates: transaction.open_table(UPDATES)?,
             server: transaction.open_table(SERVER)?,
         })
     }
@@ -67,7 +71,17 @@ impl<'t> Writer<'t> {
         self.set_server(NEXT_DATABASE, &(number + 1u64).to_string())?;
         let database = Database::new(number, name, created, shards);
         self.put_database(&database)?;
+        self.note_update(number)?;
         Ok(database)
+    }
+
+    /// Counts an update of a database.
+    fn note_update(&mut self, db: u64) -> Result<(), StoreError> {
+        let last = self.updates.get(ALL_DATABASES)?;
+        let next = last.map_or(0, |last| last.value()) + 1;
+        self.updates.insert(ALL_DATABASES, next)?;
+        self.updates.insert(db, next)?;
+        Ok(())
     }
 
     pub(crate) fn put_database(&mut self, database: &Database) -> Result<(), StoreError> {
@@ -80,6 +94,7 @@ impl<'t> Writer<'t> {
         let db = database.number;
         self.databases.remove(database.name.as_str())?;
         self.counters.remove(db)?;
+        self.updates.remove(db)?;
         let ids = || read::keys(db, (Bound::Unbounded, Bound::Unbounded));
         self.docs.retain_in::<(u64, &str), _>(ids(), |_, _| false)?;
         self.locals
@@ -99,7 +114,7 @@ impl<'t> Writer<'t> {
     pub(crate) fn set_counters(&mut self, db: u64, counters: Counters) -> Result<(), StoreError> {
         let counters: (u64, u64, u64, u64) = counters.into();
         self.counters.insert(db, counters)?;
-        Ok(())
+        self.note_update(db)
     }
 
     pub(crate) fn doc(&self, db: u64, id: &str) -> Result<Option<DocRecord>, StoreError> {
