@@ -278,10 +278,14 @@ index_is_kept_in_the_configured_directory(Config) ->
     {ok, First} = call(Config, audit, []),
     [_ | _] = Files(),
     {ok, Second} = call(Config, audit, []),
+    Set(recent),
+    {ok, Recent} = call(Config, audit, []),
+    Set(read_all),
+    {ok, All} = call(Config, audit, []),
     ok = rpc:call(Node, application, unset_env, [kazoo_numbers_maintenance, index]),
     Findings = fun(Printed) -> [Line || Line <- Printed, string:find(Line, "documents read") =:= nomatch] end,
     Expected = Findings(Lines),
-    {Expected, Expected} = {Findings(First), Findings(Second)}.
+    [Expected = Findings(Printed) || Printed <- [First, Second, Recent, All]].
 
 lock_of_dead_run_is_unlocked(Config) ->
     _ = cluster(1),

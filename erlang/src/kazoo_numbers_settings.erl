@@ -41,7 +41,7 @@ journal() ->
 
 index() ->
     case application:get_env(?APP, index) of
-        {ok, Mode} when Mode =:= off; Mode =:= read_all -> [{index, Mode}];
+        {ok, Mode} when Mode =:= off; Mode =:= recent; Mode =:= read_all -> [{index, Mode}];
         _Directory -> all(fun text/1, [index])
     end.
 

@@ -62,6 +62,7 @@ pub(crate) fn applies(option: &Arg, forms: &[&CommandSpec]) -> bool {
             )
         }),
         "index" | "no_index" | "read_all" => any(|spec| spec.uses_index || makes_plan(spec)),
+        "recent" => any(|spec| spec.name == AUDIT),
         "max_changes" => any(is_braked),
         "max_delete" => any(|spec| is_braked(spec) && spec.deletes_documents()),
         "limit" => any(|spec| is_braked(spec) || makes_plan(spec)),
@@ -155,6 +156,11 @@ pub(crate) struct Options {
     /// Read all documents, and replace the index
     #[arg(long, global = true, conflicts_with = "no_index")]
     pub(crate) read_all: bool,
+
+    /// Ask CouchDB's feed which databases changed: faster in a large cluster, but changes of the
+    /// last seconds can be missing
+    #[arg(long, global = true, conflicts_with_all = ["no_index", "read_all"])]
+    pub(crate) recent: bool,
 
     /// Write the result to this file as JSON
     #[arg(long, global = true, value_name = "FILE")]

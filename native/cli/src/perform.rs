@@ -7,8 +7,8 @@ use kazoo_numbers::command::{self, Argument, Command, Effect, Frontend};
 use kazoo_numbers::lease::Lock;
 use kazoo_numbers::report::{Typed, sanitise};
 use kazoo_numbers::run::{
-    AuditSettings, Ending, Exclusions, Finished, IndexSettings, Job, Refused, ReportTo, Returned,
-    Settings, run,
+    AuditSettings, Ending, Exclusions, Finished, IndexAsks, IndexSettings, Job, Refused, ReportTo,
+    Returned, Settings, run,
 };
 use kazoo_numbers_cli::exit_status::ExitStatus;
 use kazoo_numbers_cli::program::in_runtime;
@@ -316,11 +316,12 @@ fn index(options: &Options) -> Option<IndexSettings> {
         Some(directory) => Some(IndexSettings::of(directory.clone())),
         None => IndexSettings::usual(),
     };
-    if options.read_all {
-        index.map(IndexSettings::read_all)
-    } else {
-        index
-    }
+    let asks = match (options.read_all, options.recent) {
+        (true, _) => IndexAsks::Nothing,
+        (_, true) => IndexAsks::Feed,
+        (false, false) => IndexAsks::EachDatabase,
+    };
+    index.map(|index| index.asking(asks))
 }
 
 /// The options without which a printed command finds other plans and runs, or another server. A password is in no output.

@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, info_span};
 
 pub use crate::commands::{Ending, FAILED, NOT_HERE, Refused, Returned};
-pub use crate::engine::{AuditSettings, IndexSettings, MaxDelete, Settings};
+pub use crate::engine::{AuditSettings, IndexAsks, IndexSettings, MaxDelete, Settings};
 pub use crate::report::ReportTo;
 pub use crate::selection::Exclusions;
 
 use crate::command::{Brake, Command, help};
 use crate::commands::Answer;
-use crate::engine::{Run, decodes_names, milliseconds_since};
+use crate::engine::{Run, decodes_names, distrust_feed, milliseconds_since};
 use crate::host::Host;
 use crate::journal::new_run_id;
 use crate::lease::{self, Lease, Taken};
@@ -86,6 +86,7 @@ async fn run_to_end(mut job: Job, id: String) -> Finished {
         pace.clone(),
     );
     let changes = job.command.changes(&job.settings);
+    let index = job.settings.index.clone();
     if !job.command.uses_index() {
         job.settings.index = None;
     }
@@ -120,6 +121,12 @@ async fn run_to_end(mut job: Job, id: String) -> Finished {
     }
     let summary = summary(&run, job.function, started);
     run.steps.end(&summary);
+    if let Some(index) = index
+        && summary.counts.written() > 0
+        && !summary.dry_run
+    {
+        distrust_feed(&index).await;
+    }
     // A stopped run counts as interrupted: the next conversion completes it.
     if answer.as_ref().err().is_none_or(is_stop) {
         run.end_journal(&summary).await;

@@ -19,6 +19,15 @@ const LONGEST_REASON: usize = 64 << 10;
 /// bytes in the answer.
 pub(super) const MOST_ROWS: usize = 100_000;
 
+/// A sequence: a text, or a number in CouchDB 1.x and of purges.
+pub(super) fn sequence<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    })
+}
+
 /// `{"error": …, "reason": …}`
 #[derive(serde::Deserialize)]
 pub(super) struct ErrorBody<'a> {

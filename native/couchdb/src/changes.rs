@@ -1,18 +1,16 @@
-//! Changes in databases: their sequences (`_dbs_info`), and the documents after a sequence (`_changes`).
+//! The documents of a database that changed after a sequence (`_changes`), and whether it has had revisions (`_revs_diff`).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use futures::future::try_join_all;
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
 
 use document::{DatabaseName, Document, Revision};
 
-use super::answer::{MOST_ROWS, is_not_found, parsed, parsed_text, rows, unexpected};
-use super::body::{LARGEST_LIST, LARGEST_STATUS, largest};
+use super::answer::{MOST_ROWS, is_not_found, parsed, parsed_text, rows, sequence, unexpected};
+use super::body::{LARGEST_STATUS, largest};
 use super::error::{Error, Operation};
 use super::include::Include;
 use super::pages::{in_query, query_of};
@@ -20,24 +18,6 @@ use super::request::{Request, Response};
 use super::retry::Retries;
 use super::rows::{bad_answer, database_not_found, text_of};
 use super::server::Server;
-
-/// The most databases in one request; CouchDB's own limit (`max_db_number_for_dbs_info_req`).
-const DATABASES_AT_ONCE: usize = 100;
-
-/// The state of a database (`POST /_dbs_info`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabaseState {
-    /// The sequence of the last change. Opaque; it changes with each change, and can change without one.
-    pub update_seq: String,
-    /// The sequence of the last purge.
-    pub purge_seq: String,
-    /// The time at which the database was created, in the form of the server. `"0"` before CouchDB 3.3.
-    pub instance_start_time: String,
-    /// The number of documents, design documents included.
-    pub documents: u64,
-    /// The size of all documents in bytes, without compression. The same on each node, and before and after a compaction.
-    pub external_size: u64,
-}
 
 /// A change of a document.
 #[derive(Debug)]
@@ -76,41 +56,6 @@ pub struct LastChanges {
 const BEFORE_ALL: &str = "0";
 
 #[derive(Deserialize)]
-struct InfoRow<'a> {
-    #[serde(borrow)]
-    key: Cow<'a, str>,
-    info: Option<Info>,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    #[serde(deserialize_with = "sequence")]
-    update_seq: String,
-    #[serde(deserialize_with = "sequence", default)]
-    purge_seq: String,
-    #[serde(default)]
-    instance_start_time: String,
-    doc_count: u64,
-    #[serde(default)]
-    sizes: Sizes,
-}
-
-#[derive(Deserialize, Default)]
-struct Sizes {
-    #[serde(default)]
-    external: u64,
-}
-
-/// A sequence: a text, or a number in CouchDB 1.x and of purges.
-fn sequence<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    let value = serde_json::Value::deserialize(from)?;
-    Ok(match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    })
-}
-
-#[derive(Deserialize)]
 struct Changes<'a> {
     #[serde(borrow, deserialize_with = "rows")]
     results: Vec<ChangeRow<'a>>,
@@ -147,49 +92,6 @@ struct MissingRevisions {
 }
 
 impl Server {
-    /// The states of databases. A database that does not exist is left out.
-    ///
-    /// # Errors
-    /// The request failed, or this user may not ask, or the version of CouchDB has no such request.
-    pub async fn database_states(
-        &self,
-        databases: &[DatabaseName],
-    ) -> Result<HashMap<DatabaseName, DatabaseState>, Error> {
-        let some = databases.chunks(DATABASES_AT_ONCE);
-        let states = try_join_all(some.map(|some| self.some_states(some))).await?;
-        Ok(states.into_iter().flatten().collect())
-    }
-
-    async fn some_states(
-        &self,
-        databases: &[DatabaseName],
-    ) -> Result<Vec<(DatabaseName, DatabaseState)>, Error> {
-        let names: Vec<&str> = databases.iter().map(DatabaseName::plain).collect();
-        let request = Request::read(Operation::LIST_DATABASES, Method::POST, "/_dbs_info")
-            .body(json!({ "keys": names }).to_string())
-            .at_most(LARGEST_LIST);
-        self.send_repeatedly(request, |response| {
-            if !response.status.is_success() {
-                let operation = Operation::LIST_DATABASES;
-                return Err(unexpected(operation, &response, "_dbs_info", None));
-            }
-            let rows: Vec<InfoRow<'_>> = parsed(Operation::LIST_DATABASES, &response, "_dbs_info")?;
-            let state_of = |row: InfoRow<'_>| {
-                let info = row.info?;
-                let state = DatabaseState {
-                    update_seq: info.update_seq,
-                    purge_seq: info.purge_seq,
-                    instance_start_time: info.instance_start_time,
-                    documents: info.doc_count,
-                    external_size: info.sizes.external,
-                };
-                Some((DatabaseName::new(&row.key)?, state))
-            };
-            Ok(rows.into_iter().filter_map(state_of).collect())
-        })
-        .await
-    }
-
     /// Reads the documents of a database that changed after a sequence, at most `limit` of them. A document with losing leaves has
     /// `_conflicts`.
     ///

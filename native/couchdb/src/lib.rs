@@ -13,6 +13,7 @@ mod changes;
 mod client;
 mod client_errors;
 mod counts;
+mod database_states;
 mod databases;
 mod error;
 #[cfg(fuzzing)]
@@ -42,8 +43,9 @@ pub use backoff::Backoff;
 pub use body::AnswerBudget;
 pub use bulk::{Landed, Write};
 pub use cancel::Cancel;
-pub use changes::{ChangesPage, DatabaseState, DocumentChange, LastChanges};
+pub use changes::{ChangesPage, DocumentChange, LastChanges};
 pub use client::Client;
+pub use database_states::{DATABASES_AT_ONCE, DatabaseState, DatabaseUpdates};
 pub use document::{DatabaseName, Document, IdRange, Revision, encoded, quoted};
 pub use error::{Error, Operation};
 pub use health::{Index, Nodes, Product, UserContext};

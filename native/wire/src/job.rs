@@ -295,8 +295,13 @@ fn index(requested: &JobSettings) -> Option<run::IndexSettings> {
         IndexMode::Off => None,
         IndexMode::In(directory) => Some(run::IndexSettings::of(directory.into())),
         IndexMode::Usual => run::IndexSettings::usual(),
-        IndexMode::ReadAll => run::IndexSettings::usual().map(run::IndexSettings::read_all),
+        IndexMode::Recent => usual_asking(run::IndexAsks::Feed),
+        IndexMode::ReadAll => usual_asking(run::IndexAsks::Nothing),
     }
+}
+
+fn usual_asking(asks: run::IndexAsks) -> Option<run::IndexSettings> {
+    run::IndexSettings::usual().map(|index| index.asking(asks))
 }
 
 /// At least 1. The value 0 would stop the run.

@@ -63,6 +63,8 @@ pub enum IndexMode {
     Usual,
     /// In this directory, whatever the size of the cluster.
     In(String),
+    /// As usual; audits ask CouchDB's feed which databases changed.
+    Recent,
     /// Everything is read, and the index replaced.
     ReadAll,
     /// No index: everything is read.
@@ -293,6 +295,7 @@ impl TryFrom<&Term> for JobSettings {
                 "index" => {
                     settings.index = match value.as_atom() {
                         Some("off") => IndexMode::Off,
+                        Some("recent") => IndexMode::Recent,
                         Some("read_all") => IndexMode::ReadAll,
                         _ => IndexMode::In(text(value)?),
                     }

@@ -95,7 +95,9 @@ impl Indexed {
 fn findings(ran: &ProgramRun) -> Value {
     assert_eq!(ran.status, 0, "{}", ran.err);
     let mut audit: Value = exact_json::from_str(&ran.out).unwrap();
-    audit["taken_at"] = json!(null);
+    for time in ["taken_at", "as_of"] {
+        audit[time] = json!(null);
+    }
     audit
 }
 
@@ -223,4 +225,34 @@ fn small_cluster_and_no_index_leave_no_file() {
         expected
     );
     assert!(newest() > made);
+}
+
+/// The first audit that asks the feed learns, the second believes it.
+#[test]
+fn recent_audit_says_which_changes_can_be_missing() {
+    let at = Indexed::new(20);
+    let runtime = cases::network_runtime();
+    let url = at.server.url().to_owned();
+    runtime.block_on(send(&url, Method::PUT, "/_global_changes", None));
+    let directory = at.directory();
+    let audit = [
+        "audit",
+        "--no-journal",
+        "--recent",
+        "--index",
+        directory.to_str().unwrap(),
+    ];
+    at.audit();
+    let line = "changes of the 5 seconds before can be missing: CouchDB's feed of updates is late";
+    let says = || at.server.run(&audit).out.lines().any(|one| one == line);
+    assert_eq!([says(), says()], [false, true]);
+    let refused = at.server.run(&["fix_apps_for_account_dbs", "--recent"]);
+    let error = "error: --recent cannot be used with fix_apps_for_account_dbs";
+    assert!(refused.err.starts_with(error), "{}", refused.err);
+    let refused = at.server.run(&["audit", "--recent", "--read-all"]);
+    assert!(
+        refused.err.contains("cannot be used with"),
+        "{}",
+        refused.err
+    );
 }

@@ -1,14 +1,14 @@
 //! The index of a run's cluster: the facts of earlier runs, brought up to date.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, SystemTime};
 
 use tracing::{debug, info};
 
+use super::database_states::DatabaseStates;
 use super::run::Run;
-use super::settings::IndexSettings;
+use super::settings::{IndexAsks, IndexSettings};
 use crate::index::{KnownDatabase, LastSeen, Sought, Store, WITNESSES, Witnesses};
 use crate::kazoo::DatabaseName;
 use couchdb::{DatabaseState, Error};
@@ -34,11 +34,11 @@ pub(crate) struct ClusterIndex {
 /// The index after it was opened for databases.
 #[derive(Default)]
 struct Opened {
-    /// The documents in the databases of which the states were asked for.
+    /// The documents in databases that were opened before the index was made.
     documents: u64,
     store: Option<Store>,
-    /// The states of the databases when the run began to look at them.
-    states: HashMap<DatabaseName, DatabaseState>,
+    /// The states of the databases, each time when some were opened.
+    states: Vec<Arc<DatabaseStates>>,
     /// All databases of the cluster, if the run reads all.
     all: Option<Vec<DatabaseName>>,
     /// Whether all is read, whatever the index says.
@@ -50,40 +50,35 @@ struct Opened {
 impl Run {
     /// Opens the index for these databases, which the run is about to read, if it may use one and the cluster is large enough.
     pub(crate) async fn open_index(&self, databases: &[DatabaseName]) -> Result<(), Error> {
+        self.open_with(databases, None).await
+    }
+
+    async fn open_with(
+        &self,
+        databases: &[DatabaseName],
+        feed: Option<Store>,
+    ) -> Result<(), Error> {
         let Some(settings) = &self.settings.index else {
             return Ok(());
         };
-        let states = match self.states_of(databases).await {
-            Ok(states) => states,
-            Err(error) if error.is_fatal() => return Err(error),
-            Err(error) => {
-                debug!(%error, "no index: the server does not report sequences");
-                return Ok(());
-            }
-        };
-        let store = {
-            let mut opened = self.index.opened_mut();
-            opened.documents += states.values().map(|state| state.documents).sum::<u64>();
-            if opened.documents < settings.from_documents {
-                debug!(opened.documents, "no index: the cluster is small");
-                return Ok(());
-            }
-            opened.store.clone()
-        };
-        let store = match store {
+        let now = seconds_now();
+        let states = Arc::new(self.look_at(databases, feed.as_ref(), now).await?);
+        let opened = self.index.opened().store.clone();
+        let store = match opened.or(feed) {
             Some(store) => store,
-            None => match self.open_store(settings).await? {
+            None => match self.begin_store(settings, &states).await? {
                 Some(store) => store,
                 None => return Ok(()),
             },
         };
-        let agrees = settings.reads_all || self.sample_agrees(&store, &states).await?;
+        let reads_all = settings.asks == IndexAsks::Nothing;
+        let agrees = reads_all || self.sample_agrees(&store, &states).await?;
         {
             let mut opened = self.index.opened_mut();
-            opened.states.extend(states);
+            opened.states.push(states);
             opened.store = Some(store);
-            opened.now = seconds_now();
-            opened.reads_all |= settings.reads_all || !agrees;
+            opened.now = now;
+            opened.reads_all |= reads_all || !agrees;
         }
         if !agrees {
             let line = "the index of this cluster does not agree with CouchDB: everything is read, and the index replaced";
@@ -92,26 +87,63 @@ impl Run {
         Ok(())
     }
 
-    /// Opens the index for these databases, if an earlier run has made one. A command for one account reads too little to make it.
-    pub(crate) async fn open_made_index(&self, databases: &[DatabaseName]) -> Result<(), Error> {
+    /// The store of the cluster, which is made if the cluster is large enough. `None`: no index.
+    async fn begin_store(
+        &self,
+        settings: &IndexSettings,
+        states: &DatabaseStates,
+    ) -> Result<Option<Store>, Error> {
+        if let Some(store) = self.made_store().await? {
+            return Ok(Some(store));
+        }
+        let documents = states.documents().await?;
+        let documents = {
+            let mut opened = self.index.opened_mut();
+            opened.documents += documents;
+            opened.documents
+        };
+        if documents < settings.from_documents {
+            debug!(documents, "no index: the cluster is small");
+            return Ok(None);
+        }
+        self.open_store(settings).await
+    }
+
+    /// The store of the cluster, if an earlier run has made it.
+    async fn made_store(&self) -> Result<Option<Store>, Error> {
         let Some(settings) = &self.settings.index else {
-            return Ok(());
+            return Ok(None);
         };
         // Without a directory there is no need to ask which cluster it is.
         if !settings.directory.is_dir() {
-            return Ok(());
+            return Ok(None);
         }
         let identity = self.cluster.identity().await?;
         let server = self.cluster.url().await?.to_string();
         if Store::exists(&settings.directory, identity, &server) {
-            self.open_index(databases).await?;
+            self.open_store(settings).await
+        } else {
+            Ok(None)
         }
-        Ok(())
     }
 
-    /// Opens the index for all databases of the cluster. Files of others are deleted at the end.
+    /// Opens the index for these databases, if an earlier run has made one. A command for one account reads too little to make it.
+    pub(crate) async fn open_made_index(&self, databases: &[DatabaseName]) -> Result<(), Error> {
+        match self.made_store().await? {
+            Some(_) => self.open_index(databases).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the index for all databases of the cluster. Files of others are deleted at the end. The run may believe the feed of
+    /// updates.
     pub(crate) async fn open_whole_index(&self, databases: Vec<DatabaseName>) -> Result<(), Error> {
-        self.open_index(&databases).await?;
+        let asks = self.settings.index.as_ref().map(|settings| settings.asks);
+        let feed = match asks {
+            Some(IndexAsks::Feed) => self.made_store().await?,
+            _ => None,
+        };
+        self.open_with(&databases, feed).await?;
         self.index.opened_mut().all = Some(databases);
         Ok(())
     }
@@ -130,29 +162,6 @@ impl Run {
             Err(_) => None,
         })
     }
-
-    /// The states of databases, on all servers of the cluster.
-    pub(crate) async fn states_of(
-        &self,
-        databases: &[DatabaseName],
-    ) -> Result<HashMap<DatabaseName, DatabaseState>, Error> {
-        let mut by_server: HashMap<String, (Arc<couchdb::Server>, Vec<DatabaseName>)> =
-            HashMap::new();
-        for database in databases {
-            let server = self.cluster.server(Some(database)).await?;
-            let key = server.url().to_string();
-            let (_, names) = by_server.entry(key).or_insert((server, Vec::new()));
-            names.push(database.clone());
-        }
-        let asked = by_server
-            .values()
-            .map(|(server, names)| server.database_states(names));
-        let mut states = HashMap::new();
-        for answer in futures::future::try_join_all(asked).await? {
-            states.extend(answer);
-        }
-        Ok(states)
-    }
 }
 
 impl ClusterIndex {
@@ -165,11 +174,23 @@ impl ClusterIndex {
     }
 
     /// The store, and the state of a database. `None`: the run does not use the index for it.
-    fn state_of(&self, database: &DatabaseName) -> Option<(Store, DatabaseState)> {
-        let opened = self.opened();
-        let state = opened.states.get(database)?;
-        let store = opened.store.clone()?;
-        KnownDatabase::is_possible(state).then(|| (store, state.clone()))
+    async fn state_of(
+        &self,
+        database: &DatabaseName,
+    ) -> Result<Option<(Store, DatabaseState)>, Error> {
+        let (store, all) = {
+            let opened = self.opened();
+            (opened.store.clone(), opened.states.clone())
+        };
+        let Some(store) = store else {
+            return Ok(None);
+        };
+        for states in all.iter().rev() {
+            if let Some(state) = states.get(database).await? {
+                return Ok(KnownDatabase::is_possible(&state).then_some((store, state)));
+            }
+        }
+        Ok(None)
     }
 
     /// The known facts about a database, as of now. `None`: it must be read.
@@ -178,7 +199,7 @@ impl ClusterIndex {
         run: &Run,
         database: &DatabaseName,
     ) -> Result<Option<Box<KnownDatabase>>, Error> {
-        let Some((store, state)) = self.state_of(database) else {
+        let Some((store, state)) = self.state_of(database).await? else {
             return Ok(None);
         };
         match self.up_to_date(run, &store, database, &state).await {
@@ -288,7 +309,7 @@ impl ClusterIndex {
         run: &Run,
         database: &DatabaseName,
     ) -> Result<Option<Box<KnownDatabase>>, Error> {
-        let Some((_, state)) = self.state_of(database) else {
+        let Some((_, state)) = self.state_of(database).await? else {
             return Ok(None);
         };
         let server = run.cluster.server(Some(database)).await?;
@@ -337,16 +358,19 @@ impl ClusterIndex {
 
     /// Ends the use of the index: forgets databases that exist no more.
     pub(crate) async fn finish(&self) {
-        let (store, all, databases) = {
+        let (store, all, states, now) = {
             let mut opened = self.opened_mut();
-            let store = opened.store.take();
-            (store, opened.all.take(), opened.states.len())
+            let states = std::mem::take(&mut opened.states);
+            (opened.store.take(), opened.all.take(), states, opened.now)
         };
         let Some(store) = store else {
             return;
         };
         info!(
-            databases,
+            databases = states
+                .iter()
+                .map(|some| some.names().count())
+                .sum::<usize>(),
             unchanged = self.unchanged.load(Ordering::Relaxed),
             updated = self.updated.load(Ordering::Relaxed),
             changes = self.changes.load(Ordering::Relaxed),
@@ -356,15 +380,35 @@ impl ClusterIndex {
         let Some(all) = all else {
             return;
         };
-        let keep = move || store.keep_only(&all);
+        let keep = move || {
+            for some in &states {
+                some.keep(&store, now);
+            }
+            store.keep_only(&all)
+        };
         if let Ok(Err(error)) = tokio::task::spawn_blocking(keep).await {
             info!(%error, "cannot delete files of the index");
         }
     }
 
+    /// Whether the run believed a feed of updates.
+    pub(crate) fn believed_feed(&self) -> bool {
+        self.opened().states.iter().any(|some| some.believes_feed())
+    }
+
     /// Whether facts came from the index.
     pub(crate) fn was_used(&self) -> bool {
         self.unchanged.load(Ordering::Relaxed) + self.updated.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// After a run that wrote, the next audit asks each database: CouchDB's feed may not have the writes yet.
+pub(crate) async fn distrust_feed(settings: &IndexSettings) {
+    let directory = settings.directory.clone();
+    if let Ok(Err(error)) =
+        tokio::task::spawn_blocking(move || Store::forget_states(&directory)).await
+    {
+        debug!(%error, "no states to forget");
     }
 }
 

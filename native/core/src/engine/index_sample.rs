@@ -1,37 +1,45 @@
 //! Compares a random sample of the index with the databases.
 
-use std::collections::HashMap;
-
 use rand::RngExt as _;
 
+use super::database_states::DatabaseStates;
 use super::run::Run;
 use crate::index::{KnownDatabase, Store};
 use crate::kazoo::DatabaseName;
-use couchdb::{DatabaseState, Error, Found, Revised};
+use couchdb::{Error, Found, Revised};
 
 /// The databases of which a sample is compared at the begin of a run, and the documents of each.
 const SAMPLED: usize = 4;
 const SAMPLE: usize = 25;
+
+/// The databases among which these are: some may have changed.
+const LOOKED_AT: usize = 2 * SAMPLED;
 
 impl Run {
     /// Compares a random sample of the documents in unchanged databases with the index.
     pub(super) async fn sample_agrees(
         &self,
         store: &Store,
-        states: &HashMap<DatabaseName, DatabaseState>,
+        states: &DatabaseStates,
     ) -> Result<bool, Error> {
-        let mut all: Vec<_> = states.iter().collect();
-        let mut sampled = Vec::new();
-        while sampled.len() < SAMPLED && !all.is_empty() {
+        let mut all: Vec<_> = states.names().collect();
+        let mut known = Vec::new();
+        while known.len() < LOOKED_AT && !all.is_empty() {
             let place = rand::rng().random_range(0..all.len());
-            let (database, state) = all.swap_remove(place);
-            sampled.extend(
-                store
-                    .get(database)
-                    .filter(|known| known.is_at(state))
-                    .map(|known| (database, known)),
-            );
+            let database = all.swap_remove(place);
+            known.extend(store.get(database).map(|known| (database, known)));
         }
+        let names: Vec<_> = known.iter().map(|(name, _)| (*name).clone()).collect();
+        let now = match self.states_of(&names).await {
+            Ok(now) => now,
+            Err(error) if error.is_fatal() => return Err(error),
+            // Each will be asked again.
+            Err(_) => return Ok(true),
+        };
+        let is_at = |(database, known): &(&DatabaseName, KnownDatabase)| {
+            now.get(*database).is_some_and(|state| known.is_at(state))
+        };
+        let sampled: Vec<_> = known.into_iter().filter(is_at).take(SAMPLED).collect();
         let compared = sampled
             .iter()
             .map(|(database, known)| self.some_agree(database, known));

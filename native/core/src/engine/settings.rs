@@ -94,8 +94,21 @@ pub struct IndexSettings {
     pub directory: PathBuf,
     /// A cluster with fewer documents has no index: reading it takes no longer than asking what changed.
     pub from_documents: u64,
-    /// Whether everything is read, and the index replaced.
-    pub reads_all: bool,
+    /// The questions before the run believes the index.
+    pub asks: IndexAsks,
+}
+
+/// The questions to CouchDB before a run believes the index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IndexAsks {
+    /// Each database, whether it changed (`_dbs_info`).
+    #[default]
+    EachDatabase,
+    /// The feed of updates, which databases changed (`_db_updates`), and each database once in an hour. Changes of the last seconds
+    /// can be missing. Only for audits; other commands ask each database.
+    Feed,
+    /// Nothing: everything is read, and the index replaced.
+    Nothing,
 }
 
 /// The size of a cluster in documents from which on it has an index.
@@ -108,7 +121,7 @@ impl IndexSettings {
         Some(Self {
             directory: user.data_dir().join("index"),
             from_documents: INDEXED_FROM,
-            reads_all: false,
+            asks: IndexAsks::default(),
         })
     }
 
@@ -117,17 +130,14 @@ impl IndexSettings {
         Self {
             directory,
             from_documents: 0,
-            reads_all: false,
+            asks: IndexAsks::default(),
         }
     }
 
-    /// The same, with everything read, and the index replaced.
+    /// The same, with other questions before.
     #[must_use]
-    pub fn read_all(self) -> Self {
-        Self {
-            reads_all: true,
-            ..self
-        }
+    pub fn asking(self, asks: IndexAsks) -> Self {
+        Self { asks, ..self }
     }
 }
 

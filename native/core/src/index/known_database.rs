@@ -229,7 +229,7 @@ pub(crate) fn facts_of(
 }
 
 /// The number at the begin of a sequence; it grows with each change.
-fn number_of(seq: &str) -> u64 {
+pub(super) fn number_of(seq: &str) -> u64 {
     let digits = seq.split('-').next().unwrap_or_default();
     digits.parse().unwrap_or_default()
 }

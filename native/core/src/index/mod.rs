@@ -6,11 +6,13 @@
 
 mod entry;
 mod known_database;
+mod last_states;
 mod names;
 mod store;
 mod witnesses;
 
 pub(crate) use entry::{DocumentFacts, IndexedNumber};
 pub(crate) use known_database::{KnownDatabase, OtherDocuments, facts_of};
+pub(crate) use last_states::LastStates;
 pub(crate) use store::Store;
 pub(crate) use witnesses::{LastSeen, Sought, WITNESSES, Witnesses};

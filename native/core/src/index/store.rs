@@ -1,4 +1,5 @@
-//! The files of the index: a directory for each cluster, with one file for each database.
+//! The files of the index: a directory for each cluster, with one file for each database, and one for each server with a feed of
+//! updates.
 //!
 //! A file is replaced as a whole, and has a digest of its content, so a file that a crash or a full disk left half written counts as
 //! missing. Two processes replace each other's files; each file is complete.
@@ -11,11 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use document::DatabaseName;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tempfile::Builder;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::known_database::KnownDatabase;
+use super::last_states::LastStates;
 use crate::journal::{is_allowed, private_folder};
 use couchdb::ClusterIdentity;
 
@@ -28,6 +31,9 @@ const DIGEST: usize = 16;
 /// The begin of the names of files that are being written.
 const UNFINISHED: &str = ".unfinished-";
 
+/// The begin of the names of the files of servers.
+const OF_SERVER: &str = "server-";
+
 /// An unfinished file is of a run that was killed if it is older.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
@@ -36,14 +42,6 @@ const ABANDONED: Duration = Duration::from_secs(60 * 60);
 pub(crate) struct Store {
     folder: PathBuf,
 }
-
-/// The content of a file after its digest.
-#[derive(Serialize)]
-struct Content<'a>(&'a str, &'a KnownDatabase);
-
-/// The same, when it is read.
-#[derive(Deserialize)]
-struct ReadContent(String, KnownDatabase);
 
 impl Store {
     /// Opens the index of a cluster in a directory, or begins it.
@@ -68,14 +66,23 @@ impl Store {
 
     /// The known facts about a database. `None`: none that can be used.
     pub(crate) fn get(&self, database: &DatabaseName) -> Option<KnownDatabase> {
-        let bytes = fs::read(self.folder.join(file_name(database))).ok()?;
+        self.read(&file_name(database), database.plain())
+    }
+
+    /// The last states of a server's databases. `None`: none that can be used.
+    pub(crate) fn states(&self, server: &str) -> Option<LastStates> {
+        self.read(&file_of_server(server), server)
+    }
+
+    fn read<T: DeserializeOwned>(&self, file: &str, of: &str) -> Option<T> {
+        let bytes = fs::read(self.folder.join(file)).ok()?;
         let rest = bytes.strip_prefix(FORM)?;
         let (digest, content) = rest.split_first_chunk::<DIGEST>()?;
         if xxh3_128(content).to_le_bytes() != *digest {
             return None;
         }
-        let ReadContent(name, known) = postcard::from_bytes(content).ok()?;
-        (name == database.plain()).then_some(known)
+        let (name, value): (String, T) = postcard::from_bytes(content).ok()?;
+        (name == of).then_some(value)
     }
 
     /// The content of a database's file.
@@ -83,10 +90,7 @@ impl Store {
     /// # Errors
     /// Never, so far.
     pub(crate) fn pack(database: &DatabaseName, known: &KnownDatabase) -> io::Result<Vec<u8>> {
-        let content = postcard::to_stdvec(&Content(database.plain(), known));
-        let content = content.map_err(io::Error::other)?;
-        let digest = xxh3_128(&content).to_le_bytes();
-        Ok([FORM, &digest[..], &content].concat())
+        packed(database.plain(), known)
     }
 
     /// Replaces the file of a database by this content.
@@ -94,13 +98,41 @@ impl Store {
     /// # Errors
     /// The disk is full, or the directory cannot be written. Then the old content stays.
     pub(crate) fn put(&self, database: &DatabaseName, packed: &[u8]) -> io::Result<()> {
+        self.replace(&file_name(database), packed)
+    }
+
+    /// Replaces the file of a server.
+    ///
+    /// # Errors
+    /// As [`Store::put`].
+    pub(crate) fn put_states(&self, server: &str, states: &LastStates) -> io::Result<()> {
+        self.replace(&file_of_server(server), &packed(server, states)?)
+    }
+
+    fn replace(&self, file: &str, packed: &[u8]) -> io::Result<()> {
         is_allowed(packed.len() as u64)?;
-        let mut file = Builder::new()
+        let mut unfinished = Builder::new()
             .prefix(UNFINISHED)
             .permissions(fs::Permissions::from_mode(0o600))
             .tempfile_in(&self.folder)?;
-        file.write_all(packed)?;
-        file.persist(self.folder.join(file_name(database)))?;
+        unfinished.write_all(packed)?;
+        unfinished.persist(self.folder.join(file))?;
+        Ok(())
+    }
+
+    /// Deletes the files of all servers, of each cluster with an index in a directory. The next run asks each database.
+    ///
+    /// # Errors
+    /// The directory cannot be read or written.
+    pub(crate) fn forget_states(directory: &Path) -> io::Result<()> {
+        for cluster in fs::read_dir(directory)? {
+            for file in fs::read_dir(cluster?.path())? {
+                let file = file?;
+                if file.file_name().to_string_lossy().starts_with(OF_SERVER) {
+                    fs::remove_file(file.path())?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -118,7 +150,7 @@ impl Store {
                 let age = file.metadata()?.modified()?.elapsed();
                 age.is_ok_and(|age| age > ABANDONED)
             } else {
-                !wanted.contains(&*name)
+                !wanted.contains(&*name) && !name.starts_with(OF_SERVER)
             };
             if is_over {
                 fs::remove_file(file.path())?;
@@ -126,6 +158,18 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// A file: what it is of, and its value, after their digest.
+fn packed(of: &str, value: &impl Serialize) -> io::Result<Vec<u8>> {
+    let content = postcard::to_stdvec(&(of, value));
+    let content = content.map_err(io::Error::other)?;
+    let digest = xxh3_128(&content).to_le_bytes();
+    Ok([FORM, &digest[..], &content].concat())
+}
+
+fn file_of_server(server: &str) -> String {
+    format!("{OF_SERVER}{:032x}", xxh3_128(server.as_bytes()))
 }
 
 fn file_name(database: &DatabaseName) -> String {

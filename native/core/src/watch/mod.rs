@@ -19,7 +19,7 @@ pub use event::WatchEvent;
 
 use crate::command::{self, Argument};
 use crate::commands::Ending;
-use crate::engine::Settings;
+use crate::engine::{IndexAsks, IndexSettings, Settings};
 use crate::host::Host;
 use crate::plan::{Drift, Remedy};
 use crate::report::audit::{Audit, AuditedCluster};
@@ -119,6 +119,14 @@ struct Watching {
     limit: RepairLimit,
 }
 
+/// Drift must last for the grace time, so a feed may be late by seconds.
+fn asking_feed(index: IndexSettings) -> IndexSettings {
+    match index.asks {
+        IndexAsks::EachDatabase => index.asking(IndexAsks::Feed),
+        _ => index,
+    }
+}
+
 impl Watching {
     async fn go_on(mut self) {
         loop {
@@ -199,6 +207,7 @@ impl Watching {
     async fn audit(&self) -> Result<(Audit, Finished), String> {
         let settings = Settings {
             journals: None,
+            index: self.job.settings.index.clone().map(asking_feed),
             // A file for each audit would fill the disk.
             report: self
                 .job

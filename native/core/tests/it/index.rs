@@ -13,7 +13,7 @@ use kazoo_numbers::couchdb::{
     Client, HttpSettings, Method, Operation, Request, ServerUrl, Transport,
 };
 use kazoo_numbers::report::{Audit, Event};
-use kazoo_numbers::run::{IndexSettings, MaxDelete, Settings};
+use kazoo_numbers::run::{IndexAsks, IndexSettings, MaxDelete, Settings};
 use kazoo_numbers_generator::names::account_of_database;
 use kazoo_numbers_generator::{
     Cluster, ClusterServer, Database, Document, Options, Revisions, generate,
@@ -115,18 +115,39 @@ impl Server {
             [] => Vec::new(),
             parts => vec![model::Argument::List(parts.to_vec())],
         };
-        let ran = self.call(&Call::new("audit", parts), index).await;
-        let audit = ran.events.iter().find_map(|event| match event {
-            Event::Audit(audit) => Some(&**audit),
-            _ => None,
-        });
-        let audit = Audit {
-            taken_at: 0,
-            history: Vec::new(),
-            ..audit.unwrap_or_else(|| panic!("{:#?}", ran.lines)).clone()
-        };
-        (audit, ran.finished.unwrap().summary.documents_read)
+        audit_of(self.call(&Call::new("audit", parts), index).await)
     }
+
+    /// An audit that asks the feed of updates.
+    async fn recent_audit(&self, index: &Path) -> Audit {
+        let settings = Settings {
+            index: Some(IndexSettings::of(index.to_owned()).asking(IndexAsks::Feed)),
+            ..self.settings(None)
+        };
+        audit_of(call_with(&self.url, "audit", &[], settings).await).0
+    }
+
+    /// Begins the feed of updates, unless it exists.
+    async fn begin_feed(&self) {
+        let request = Request::write(Operation::CONNECT, Method::PUT, "/_global_changes");
+        self.client.send(&request).await.unwrap();
+    }
+}
+
+/// An audit and the number of documents that it read. `taken_at` is the time by which changes can be missing, in seconds.
+fn audit_of(ran: CommandRun) -> (Audit, u64) {
+    let audit = ran.events.iter().find_map(|event| match event {
+        Event::Audit(audit) => Some(&**audit),
+        _ => None,
+    });
+    let audit = audit.unwrap_or_else(|| panic!("{:#?}", ran.lines));
+    let audit = Audit {
+        taken_at: audit.taken_at - audit.as_of,
+        as_of: 0,
+        history: Vec::new(),
+        ..audit.clone()
+    };
+    (audit, ran.finished.unwrap().summary.documents_read)
 }
 
 fn path(database: &str, end: &str) -> String {
@@ -403,12 +424,32 @@ async fn check_audits(server: &Server, case: &Case, reads: &Reads) -> Result<(),
     let folder = TempDir::new().unwrap();
     let index = folder.path();
     server.audit(&[], Some(index)).await;
+    // The feed of a real server is late.
+    let recent = server.real.is_none().then(|| TempDir::new().unwrap());
+    if let Some(recent) = &recent {
+        server.begin_feed().await;
+        // The first makes the index, the second learns the states.
+        for _ in 0..2 {
+            server.recent_audit(recent.path()).await;
+        }
+    }
     for event in events {
         apply(server, other, event, index).await;
         let (expected, without) = server.audit(&[], None).await;
         let (found, with) = server.audit(&[], Some(index)).await;
         same(&found, &expected, event)?;
         reads.add(with, without);
+        if let Some(recent) = &recent {
+            let found = server.recent_audit(recent.path()).await;
+            same(
+                &Audit {
+                    taken_at: 0,
+                    ..found
+                },
+                &expected,
+                event,
+            )?;
+        }
         let (now, _) = server.read().await;
         let mut parts = now.account_databases().chain(now.number_databases());
         if let Some(part) = parts.next() {
@@ -614,5 +655,49 @@ async fn changed_database_is_asked_once() {
         let asked = stats.requests("POST", Endpoint::Maintenance);
         assert_eq!(asked, questions_of_revisions, "{} edits", edited.len());
     }
+    sandbox.shutdown().await;
+}
+
+/// An audit that asks the feed sees what changed, says how late the feed can be, and asks only the databases that are in it. It asks each
+/// database after the feed was made again, and after a command of ours wrote.
+#[tokio::test]
+async fn recent_audit_asks_what_is_in_the_feed() {
+    let (folder, index) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (sandbox, server) = stored(folder.path()).await;
+    let (cluster, ids) = one_account(&server).await;
+    let account = cluster.account_databases().next().unwrap();
+    let audit = async || {
+        sandbox.reset_stats();
+        let audit = server.recent_audit(index.path()).await;
+        assert_eq!(audit.numbers.looked_at, 40);
+        let stats = sandbox.stats();
+        let asked = ["GET", "POST"].map(|method| {
+            stats.requests(method, Endpoint::DbUpdates) + stats.requests(method, Endpoint::DbsInfo)
+        });
+        (audit.findings.len(), audit.taken_at, asked)
+    };
+    // The index is made. There is no feed.
+    assert_eq!(audit().await, (0, 0, [0, 1]));
+    server.begin_feed().await;
+    // Questions: the age of the feed, the sample, the databases.
+    assert_eq!(audit().await, (0, 0, [1, 3]));
+    assert_eq!(audit().await, (0, 5, [1, 2]));
+    edit_field(&server, account, &ids[..1], "one").await;
+    assert_eq!(audit().await, (1, 5, [1, 3]));
+    assert_eq!(audit().await, (1, 5, [1, 2]));
+
+    let feed = "/_global_changes";
+    server.send(Method::DELETE, feed, None).await;
+    edit_field(&server, account, &ids[1..2], "one").await;
+    assert_eq!(audit().await.0, 2);
+    edit_field(&server, account, &ids[2..3], "one").await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    server.send(Method::PUT, feed, None).await;
+    assert_eq!(audit().await, (3, 0, [1, 3]));
+    assert_eq!(audit().await, (3, 5, [1, 2]));
+
+    let repair = Call::new("copy_number_dbs_to_accounts", Vec::new());
+    server.call(&repair, Some(index.path())).await;
+    assert_eq!(audit().await, (0, 0, [1, 3]));
     sandbox.shutdown().await;
 }

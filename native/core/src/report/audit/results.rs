@@ -63,6 +63,9 @@ pub struct Audit {
     pub scope: AuditScope,
     /// The time of the audit, in Unix seconds.
     pub taken_at: u64,
+    /// The time up to which changes are certainly in it, in Unix seconds. Before `taken_at` if the audit believed CouchDB's feed of
+    /// updates, which is written after the changes.
+    pub as_of: u64,
     /// The version of this library.
     pub version: &'static str,
     /// The cluster.
@@ -119,6 +122,7 @@ impl Audit {
         Self {
             scope,
             taken_at: 0,
+            as_of: 0,
             version: env!("CARGO_PKG_VERSION"),
             cluster: AuditedCluster::default(),
             assigned: 0,
@@ -148,6 +152,14 @@ impl Audit {
     /// Whether something could not be read or checked.
     pub fn is_incomplete(&self) -> bool {
         !self.unread.is_empty() || self.unchecked > 0
+    }
+
+    /// A line that says which changes can be missing. `None`: none that were made before the audit.
+    pub fn delay(&self) -> Option<String> {
+        let seconds = self.taken_at.saturating_sub(self.as_of);
+        (seconds > 0).then(|| {
+            format!("changes of the {seconds} seconds before can be missing: CouchDB's feed of updates is late")
+        })
     }
 
     /// The findings of a kind.

@@ -19,6 +19,7 @@ pub(in crate::report) fn lines(audit: &Audit) -> Vec<Line> {
         .into(),
         numbers(&audit.numbers).into(),
     ];
+    lines.extend(audit.delay().map(Line::from));
     lines.extend(counts(audit));
     for kind in Drift::ALL {
         lines.extend(findings(kind, audit.of_kind(kind)));
