@@ -49,7 +49,8 @@ const fn ratio(text: &'static str, most: f64, figure: Figure) -> Target {
 
 /// The ratio of a measurement in this state to its floor, of audits or of all other commands.
 fn ratio_in(measurement: &Measurement, state: ClusterState, is_audit: bool) -> Option<f64> {
-    let applies = measurement.state == state && (measurement.command == "audit") == is_audit;
+    let function = measurement.command.split(' ').next();
+    let applies = measurement.state == state && (function == Some("audit")) == is_audit;
     applies.then(|| measurement.ratio().median)
 }
 

@@ -65,7 +65,7 @@ fn run_measures_every_command_and_writes_page() {
         "nothing_changed",
         "some_changed",
     ];
-    assert_eq!(states.map(in_state), [11, 8, 1, 9, 9]);
+    assert_eq!(states.map(in_state), [11, 8, 1, 10, 10]);
     let is_full = |measurement: &&Value| {
         ["drifted", "in_sync"].contains(&measurement["state"].as_str().unwrap())
     };

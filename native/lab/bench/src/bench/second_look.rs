@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use exact_json::{Value, json};
@@ -34,6 +35,15 @@ const IN_AN_INFO: usize = 100;
 /// The command that makes the index.
 const AUDIT: &str = "audit";
 
+/// The option with which an audit asks CouchDB's feed of updates.
+const RECENT: &str = "--recent";
+
+/// The database in which CouchDB keeps the feed.
+const FEED: &str = "_global_changes";
+
+/// CouchDB has written a change to the feed after this time.
+const FEED_DELAY: Duration = Duration::from_secs(3);
+
 #[derive(Deserialize)]
 struct Info {
     key: String,
@@ -61,6 +71,7 @@ impl Bench<'_> {
             return Ok(());
         }
         self.make(shape, &[]).await?;
+        let is_new = self.begin_feed().await?;
         // Without drift, conversions still have work.
         for family in families
             .iter()
@@ -90,36 +101,59 @@ impl Bench<'_> {
                 })?;
                 each(self.measurement(family, shape, ClusterState::FirstLook, first))?;
             }
-            let (mut unchanged, mut changed) = (Runs::default(), Runs::default());
-            for turn in 0..turns {
-                let questions = questions(&snapshot, None);
-                self.turn(
-                    &mut unchanged,
-                    family,
-                    [&floor, &questions],
-                    index.path(),
-                    turn,
-                )?;
+            for words in looks(family) {
+                // The first of its kind learns what the others know.
+                self.with_index(family.name, &words, index.path())?;
+                let asks_feed = words.contains(&RECENT);
+                let (mut unchanged, mut changed) = (Runs::default(), Runs::default());
+                for turn in 0..turns {
+                    let questions = questions(&snapshot, None, asks_feed);
+                    let requests = [&floor, &questions];
+                    self.turn(
+                        &mut unchanged,
+                        family.name,
+                        &words,
+                        requests,
+                        index.path(),
+                        turn,
+                    )?;
+                }
+                for turn in 0..turns {
+                    let before = self.sequences(&snapshot).await?;
+                    self.change(&changes, direction).await?;
+                    direction = direction.opposite();
+                    let asked = changes.documents.keys().map(String::as_str);
+                    let since = asked.filter_map(|name| Some((name, before.get(name)?.as_str())));
+                    let questions = questions(&snapshot, Some(since.collect()), asks_feed);
+                    let requests = [&floor, &questions];
+                    self.turn(
+                        &mut changed,
+                        family.name,
+                        &words,
+                        requests,
+                        index.path(),
+                        turn,
+                    )?;
+                    // Commands that read only numbers leave the rest of the index behind.
+                    self.with_index(AUDIT, &[], index.path())?;
+                }
+                for (state, runs) in [
+                    (ClusterState::NothingChanged, unchanged),
+                    (ClusterState::SomeChanged, changed),
+                ] {
+                    let measured = self.measurement(family, shape, state, runs);
+                    let command = [&[family.name], &words[..]].concat().join(" ");
+                    each(Measurement {
+                        command,
+                        ..measured
+                    })?;
+                }
             }
-            for turn in 0..turns {
-                let before = self.sequences(&snapshot).await?;
-                self.change(&changes, direction).await?;
-                direction = direction.opposite();
-                let asked = changes.documents.keys().map(String::as_str);
-                let since = asked.filter_map(|name| Some((name, before.get(name)?.as_str())));
-                let questions = questions(&snapshot, Some(since.collect()));
-                self.turn(
-                    &mut changed,
-                    family,
-                    [&floor, &questions],
-                    index.path(),
-                    turn,
-                )?;
-                // Commands that read only numbers leave the rest of the index behind.
-                self.with_index(AUDIT, &[], index.path())?;
-            }
-            each(self.measurement(family, shape, ClusterState::NothingChanged, unchanged))?;
-            each(self.measurement(family, shape, ClusterState::SomeChanged, changed))?;
+        }
+        if is_new {
+            self.client
+                .drain(&FloorRequest::to(Method::Delete, FEED, "", None))
+                .await?;
         }
         Ok(Cluster::wipe(self.server.url()).await?)
     }
@@ -129,15 +163,15 @@ impl Bench<'_> {
     fn turn(
         &self,
         done: &mut Runs,
-        family: &CommandFamily,
+        function: &str,
+        words: &[&str],
         [floor, questions]: [&RequestPlan; 2],
         index: &Path,
         turn: usize,
     ) -> Result<()> {
         for ours in order(turn) {
             if ours {
-                done.ours
-                    .push(self.with_index(family.name, family.arguments, index)?);
+                done.ours.push(self.with_index(function, words, index)?);
             } else {
                 done.questions.push(self.children.floor(questions)?);
                 done.floor.push(self.children.floor(floor)?);
@@ -189,13 +223,27 @@ impl Bench<'_> {
             phases: changes.writes(direction, &current),
         };
         requests.perform(&self.client, AT_ONCE).await?;
+        tokio::time::sleep(FEED_DELAY).await;
         self.idle().await
+    }
+
+    /// Begins CouchDB's feed of updates. Returns whether the server had none.
+    async fn begin_feed(&self) -> Result<bool> {
+        let all: Vec<String> = self.client.json(&FloorRequest::get("/_all_dbs")).await?;
+        let is_new = !all.iter().any(|name| name == FEED);
+        if is_new {
+            self.client
+                .drain(&FloorRequest::to(Method::Put, FEED, "", None))
+                .await?;
+        }
+        Ok(is_new)
     }
 
     /// The sequences of all databases.
     async fn sequences(&self, snapshot: &Snapshot) -> Result<BTreeMap<String, String>> {
         let mut all = BTreeMap::new();
-        for request in infos(snapshot).into_iter().flatten() {
+        let names: Vec<&str> = snapshot.names().collect();
+        for request in infos(&names).into_iter().flatten() {
             let infos: Vec<Info> = self.client.json(&request).await?;
             all.extend(
                 infos
@@ -207,26 +255,48 @@ impl Bench<'_> {
     }
 }
 
+/// The arguments and options with which the runs of a family are measured.
+fn looks(family: &CommandFamily) -> Vec<Vec<&'static str>> {
+    let usual = family.arguments.to_vec();
+    match family.name {
+        AUDIT => vec![usual, vec![RECENT]],
+        _ => vec![usual],
+    }
+}
+
 fn text(document: &kazoo_numbers_generator::Document, field: &str) -> Option<String> {
     document.get(field)?.as_str().map(str::to_owned)
 }
 
-/// The requests that ask what changed. `since`: the databases that changed, with the sequences before.
-fn questions(snapshot: &Snapshot, since: Option<Vec<(&str, &str)>>) -> RequestPlan {
-    let changed = since.unwrap_or_default().into_iter();
-    let of_changed = changed.map(|(database, since)| {
+/// The requests that ask what changed. `since`: the databases that changed, with the sequences before. `asks_feed`: which these are, the
+/// feed says.
+fn questions(
+    snapshot: &Snapshot,
+    since: Option<Vec<(&str, &str)>>,
+    asks_feed: bool,
+) -> RequestPlan {
+    let changed = since.unwrap_or_default();
+    let feed = vec![FloorRequest::get("/_db_updates?since=now")];
+    let which = match asks_feed {
+        true => {
+            let names: Vec<&str> = changed.iter().map(|(database, _)| *database).collect();
+            vec![vec![feed], infos(&names)]
+        }
+        false => vec![infos(&snapshot.names().collect::<Vec<_>>())],
+    };
+    let of_changed = changed.into_iter().map(|(database, since)| {
         let since = couchdb::encoded(since);
         let rest = format!("/_changes?include_docs=true&conflicts=true&since={since}");
         vec![FloorRequest::to(Method::Get, database, &rest, None)]
     });
-    RequestPlan {
-        phases: vec![list_of_databases(), infos(snapshot), of_changed.collect()],
-    }
+    let mut phases = vec![list_of_databases()];
+    phases.extend(which);
+    phases.push(of_changed.collect());
+    RequestPlan { phases }
 }
 
-/// `_dbs_info` for all databases.
-fn infos(snapshot: &Snapshot) -> Phase {
-    let names: Vec<&str> = snapshot.names().collect();
+/// `_dbs_info` for databases.
+fn infos(names: &[&str]) -> Phase {
     let of = |names: &[&str]| {
         let body: Value = json!({ "keys": names });
         vec![FloorRequest::post("/_dbs_info", body.to_string())]
