@@ -72,7 +72,13 @@ impl Run {
             },
         };
         let reads_all = settings.asks == IndexAsks::Nothing;
-        let agrees = reads_all || self.sample_agrees(&store, &states).await?;
+        let sample = async {
+            match reads_all {
+                true => Ok(true),
+                false => self.sample_agrees(&store, &states).await,
+            }
+        };
+        let (agrees, ()) = futures::future::try_join(sample, states.begin()).await?;
         {
             let mut opened = self.index.opened_mut();
             opened.states.push(states);

@@ -1,7 +1,7 @@
 //! The states of the databases that a run with an index looks at.
 //!
-//! A hundred are asked for at a time, when the first of them is needed, right before their changes are read: CouchDB opens the files of
-//! a database for either question, and in a large cluster it closes them again in between.
+//! A group is asked for when the first of its databases is needed, right before their changes are read: CouchDB opens the files of a
+//! database for either question, and in a large cluster it closes them again in between.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use super::run::Run;
 use crate::index::{LastStates, Store};
 use crate::kazoo::DatabaseName;
 use couchdb::{DATABASES_AT_ONCE, DatabaseState, DatabaseUpdates, Error, Server};
+
+/// The databases of a group: some requests, which CouchDB works on at the same time.
+const GROUP: usize = 4 * DATABASES_AT_ONCE;
 
 /// The states of databases, from the moment at which the run begins to look at them.
 #[derive(Default)]
@@ -86,6 +89,14 @@ impl DatabaseStates {
         Ok(answer.and_then(|states| states.get(database)).cloned())
     }
 
+    /// Asks for the first group, which will be needed first.
+    pub(super) async fn begin(&self) -> Result<(), Error> {
+        if let Some(group) = self.groups.first() {
+            group.answer().await?;
+        }
+        Ok(())
+    }
+
     /// The number of documents in all databases. Asks for every state.
     pub(super) async fn documents(&self) -> Result<u64, Error> {
         let asked = self.groups.iter().map(StateGroup::answer);
@@ -133,7 +144,7 @@ impl Run {
                 all.feeds.push(feed);
                 all.held.extend(held);
             }
-            for some in databases.chunks(DATABASES_AT_ONCE) {
+            for some in databases.chunks(GROUP) {
                 let place = all.groups.len();
                 all.places
                     .extend(some.iter().map(|name| (name.clone(), place)));
