@@ -352,6 +352,7 @@ pub(crate) fn settings(options: &Options) -> Settings {
             kinds: options.audit.kinds(),
             accepted: options.audit.ignore(),
             streams: options.audit.format == Some(AuditFormat::Jsonl),
+            known: None,
         },
         repeated_options: repeated_options(options),
         frontend: Frontend::CommandLine,

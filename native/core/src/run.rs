@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug_span, info, info_span};
 
 pub use crate::commands::{Ending, FAILED, NOT_HERE, Refused, Returned};
-pub use crate::engine::{AuditSettings, IndexAsks, IndexSettings, MaxDelete, Settings};
+pub use crate::engine::{
+    AuditSettings, ClusterMoment, IndexAsks, IndexSettings, MaxDelete, Settings,
+};
 pub use crate::report::ReportTo;
 pub use crate::selection::Exclusions;
 
@@ -52,6 +54,8 @@ pub struct Finished {
     pub run: Option<String>,
     /// The totals of an audit; `None` for other commands.
     pub audit: Option<Audited>,
+    /// The moment at which an audit knew the whole cluster; `None` if it asked no feed of updates.
+    pub moment: Option<ClusterMoment>,
 }
 
 /// Runs a command. Errors are reported as events and in the result.
@@ -114,7 +118,7 @@ async fn run_to_end(mut job: Job, id: String) -> Finished {
         done = work => done,
         never = run.reporter.report_pauses() => match never {},
     };
-    run.index.finish().await;
+    let moment = run.index.finish().await;
     run.reporter.end_warnings().await;
     if let Some(line) = decodes_names(&run, answer.as_ref().err()).await {
         run.reporter.warn(line).await;
@@ -183,6 +187,7 @@ async fn run_to_end(mut job: Job, id: String) -> Finished {
         summary,
         run: run.journal_id().map(str::to_owned),
         audit: run.audited.get().cloned(),
+        moment,
     }
 }
 

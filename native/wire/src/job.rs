@@ -212,7 +212,7 @@ fn settings(start: &StartRequest) -> Result<run::Settings, String> {
                 requested.audit_kinds.as_deref().unwrap_or_default(),
             )?,
             accepted: requested.audit_ignore.as_ref().map(PathBuf::from),
-            streams: false,
+            ..run::AuditSettings::default()
         },
         place: requested.place.clone().unwrap_or_default(),
         run_id: requested.run_id.clone(),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{debug, info};
 
-use super::database_states::DatabaseStates;
+use super::database_states::{ClusterMoment, DatabaseStates};
 use super::run::Run;
 use super::settings::{IndexAsks, IndexSettings};
 use crate::index::{KnownDatabase, LastSeen, Sought, Store, WITNESSES, Witnesses};
@@ -141,12 +141,16 @@ impl Run {
         }
     }
 
-    /// Opens the index for all databases of the cluster. Files of others are deleted at the end. The run may believe the feed of
-    /// updates.
-    pub(crate) async fn open_whole_index(&self, databases: Vec<DatabaseName>) -> Result<(), Error> {
+    /// Opens the index for all databases of the cluster. Files of others are deleted at the end. `may_ask_feed`: whether the run may
+    /// believe the feed of updates, if its settings say so.
+    pub(crate) async fn open_whole_index(
+        &self,
+        databases: Vec<DatabaseName>,
+        may_ask_feed: bool,
+    ) -> Result<(), Error> {
         let asks = self.settings.index.as_ref().map(|settings| settings.asks);
         let feed = match asks {
-            Some(IndexAsks::Feed) => self.made_store().await?,
+            Some(IndexAsks::Feed) if may_ask_feed => self.made_store().await?,
             _ => None,
         };
         self.open_with(&databases, feed).await?;
@@ -362,16 +366,15 @@ impl ClusterIndex {
         }
     }
 
-    /// Ends the use of the index: forgets databases that exist no more.
-    pub(crate) async fn finish(&self) {
+    /// Ends the use of the index: forgets databases that exist no more. Returns the moment at which the run knew all databases; `None`
+    /// without feeds of updates.
+    pub(crate) async fn finish(&self) -> Option<ClusterMoment> {
         let (store, all, states, now) = {
             let mut opened = self.opened_mut();
             let states = std::mem::take(&mut opened.states);
             (opened.store.take(), opened.all.take(), states, opened.now)
         };
-        let Some(store) = store else {
-            return;
-        };
+        let store = store?;
         info!(
             databases = states
                 .iter()
@@ -383,18 +386,23 @@ impl ClusterIndex {
             read = self.read.load(Ordering::Relaxed),
             "index"
         );
-        let Some(all) = all else {
-            return;
-        };
+        let all = all?;
         let keep = move || {
-            for some in &states {
-                some.keep(&store, now);
+            let moments: Vec<_> = states.iter().map(|some| some.keep(&store, now)).collect();
+            if let Err(error) = store.keep_only(&all) {
+                info!(%error, "cannot delete files of the index");
             }
-            store.keep_only(&all)
+            // An audit opens the index once.
+            moments.into_iter().next().flatten()
         };
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(keep).await {
-            info!(%error, "cannot delete files of the index");
-        }
+        tokio::task::spawn_blocking(keep).await.ok().flatten()
+    }
+
+    /// Whether nothing changed in the cluster since a moment, according to feeds of updates.
+    pub(crate) fn is_still_of(&self, moment: &ClusterMoment) -> bool {
+        let opened = self.opened();
+        let all = &opened.states;
+        !opened.reads_all && !all.is_empty() && all.iter().all(|some| some.are_still_of(moment))
     }
 
     /// Whether the run believed a feed of updates.

@@ -3,7 +3,7 @@
 //! A group is asked for when the first of its databases is needed, right before their changes are read: CouchDB opens the files of a
 //! database for either question, and in a large cluster it closes them again in between.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::try_join_all;
@@ -37,13 +37,20 @@ struct StateGroup {
     answer: OnceCell<Option<HashMap<DatabaseName, DatabaseState>>>,
 }
 
-/// What the feed of a server said at the begin of the run.
+/// The answer of a server's feed at the begin of the run.
 struct Feed {
     server: String,
     databases: Vec<DatabaseName>,
     last: Option<LastStates>,
     updates: DatabaseUpdates,
     asks_each: bool,
+}
+
+/// The moment at which a run that asked the feeds of updates knew all databases of the cluster: the sequences of the feeds by server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterMoment {
+    feeds: BTreeMap<String, String>,
+    databases: Vec<DatabaseName>,
 }
 
 impl StateGroup {
@@ -106,8 +113,27 @@ impl DatabaseStates {
         Ok(all.map(|state| state.documents).sum())
     }
 
-    /// Stores the states for the next run that reads the feed.
-    pub(super) fn keep(&self, store: &Store, now: u64) {
+    /// Whether nothing changed since a moment, and no other run stored states since.
+    pub(super) fn are_still_of(&self, moment: &ClusterMoment) -> bool {
+        let last = self.feeds.iter().filter(|feed| !feed.asks_each);
+        let last = last.filter_map(|feed| {
+            let seq = feed.last.as_ref()?.seq();
+            Some((feed.server.clone(), seq.to_owned()))
+        });
+        self.places.is_empty()
+            && last.collect::<BTreeMap<_, _>>() == moment.feeds
+            && self.databases_of_feeds() == moment.databases
+    }
+
+    fn databases_of_feeds(&self) -> Vec<DatabaseName> {
+        let all = self.feeds.iter().flat_map(|feed| &feed.databases);
+        all.cloned().collect()
+    }
+
+    /// Stores the states for the next run that reads the feed. Returns the moment of which they are; `None` if some are unknown.
+    pub(super) fn keep(&self, store: &Store, now: u64) -> Option<ClusterMoment> {
+        let mut is_whole = true;
+        let mut feeds = BTreeMap::new();
         for feed in &self.feeds {
             let state = |name: &DatabaseName| {
                 let asked = || {
@@ -117,13 +143,19 @@ impl DatabaseStates {
                 let state = self.held.get(name).or_else(asked)?;
                 Some((name.clone(), state.clone()))
             };
-            let states = feed.databases.iter().filter_map(state).collect();
+            let states: HashMap<_, _> = feed.databases.iter().filter_map(state).collect();
             let last = feed.last.as_ref();
             let next = LastStates::after(last, &feed.updates, &states, feed.asks_each, now);
+            is_whole &= states.len() == feed.databases.len();
+            feeds.insert(feed.server.clone(), next.seq().to_owned());
             if let Err(error) = store.put_states(&feed.server, &next) {
                 info!(%error, "cannot write the index");
+                is_whole = false;
             }
         }
+        let databases = self.databases_of_feeds();
+        let is_whole = is_whole && databases.len() == self.names().count();
+        (is_whole && !feeds.is_empty()).then_some(ClusterMoment { feeds, databases })
     }
 }
 

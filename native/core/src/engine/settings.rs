@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::database_states::ClusterMoment;
 use super::max_delete::MaxDelete;
 use crate::journal::Journals;
 use crate::plan::Drift;
@@ -85,6 +86,9 @@ pub struct AuditSettings {
     pub accepted: Option<PathBuf>,
     /// Whether findings are sent as events as soon as they are found, in no order, and not kept. A report keeps them anyway.
     pub streams: bool,
+    /// The moment of an audit of the whole cluster that found everything readable. If nothing changed since, according to feeds of
+    /// updates, the run ends without another audit. Only with [`IndexAsks::Feed`].
+    pub known: Option<ClusterMoment>,
 }
 
 /// Where and when an index of the cluster is kept.

@@ -28,6 +28,7 @@ mod typed;
 mod undecided;
 
 pub use crate::reason::{EXPLANATIONS, Explanation, Reason};
+pub(crate) use audit::FEED_DELAY;
 pub use audit::{
     AcceptedEntry, AcceptedFindings, Audit, AuditScope, AuditTotals, Audited, AuditedCluster,
     Finding, FindingCounts, KindCount, NumberCounts,

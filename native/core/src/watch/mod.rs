@@ -19,7 +19,7 @@ pub use event::WatchEvent;
 
 use crate::command::{self, Argument};
 use crate::commands::Ending;
-use crate::engine::{IndexAsks, IndexSettings, Settings};
+use crate::engine::{ClusterMoment, IndexAsks, IndexSettings, Settings};
 use crate::host::Host;
 use crate::plan::{Drift, Remedy};
 use crate::report::audit::{Audit, AuditedCluster};
@@ -94,6 +94,7 @@ pub fn watch(job: WatchJob) -> BoxFuture<'static, ()> {
             limit: RepairLimit::new(job.watch.repair_limit),
             failures: 0,
             is_incomplete: false,
+            known: None,
             job,
         };
         watching.go_on().await;
@@ -116,6 +117,8 @@ struct Watching {
     failures: u32,
     /// Whether the last audit was incomplete.
     is_incomplete: bool,
+    /// The last audit, if it was complete and asked feeds of updates.
+    known: Option<(Box<Audit>, ClusterMoment)>,
     limit: RepairLimit,
 }
 
@@ -203,9 +206,9 @@ impl Watching {
         let _ = self.job.events.send(event).await;
     }
 
-    /// Makes an audit, or returns the line with the reason why it failed.
-    async fn audit(&self) -> Result<(Audit, Finished), String> {
-        let settings = Settings {
+    /// Makes an audit, or returns the line with the reason why it failed. If nothing changed, it is the last audit, at this time.
+    async fn audit(&mut self) -> Result<(Audit, Finished), String> {
+        let mut settings = Settings {
             journals: None,
             index: self.job.settings.index.clone().map(asking_feed),
             // A file for each audit would fill the disk.
@@ -217,13 +220,24 @@ impl Watching {
                 .filter(|to| !matches!(to, ReportTo::Directory(_))),
             ..self.job.settings.clone()
         };
+        let known = self.known.take();
+        settings.audit.known = known.as_ref().map(|(_, moment)| moment.clone());
         let ran = self.run("audit", &[], settings).await?;
-        match ran.audit {
-            Some(audit) => Ok((audit, ran.finished)),
-            None => Err(ran
-                .error
-                .unwrap_or_else(|| "the audit ended without a result".to_owned())),
-        }
+        let audit = match (ran.audit, ran.error, known) {
+            (Some(audit), _, _) => audit,
+            (None, None, Some((audit, _))) if ran.finished.ending == Ending::Done => {
+                audit.at(SystemTime::now())
+            }
+            (None, error, _) => {
+                let unknown = || "the audit ended without a result".to_owned();
+                return Err(error.unwrap_or_else(unknown));
+            }
+        };
+        let moment = ran.finished.moment.clone();
+        self.known = moment
+            .filter(|_| !audit.is_incomplete())
+            .map(|moment| (Box::new(audit.clone()), moment));
+        Ok((audit, ran.finished))
     }
 
     async fn run(

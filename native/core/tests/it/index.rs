@@ -696,6 +696,16 @@ async fn recent_audit_asks_what_is_in_the_feed() {
     assert_eq!(audit().await, (3, 0, [1, 3]));
     assert_eq!(audit().await, (3, 5, [1, 2]));
 
+    // Other commands do not, whatever the settings say.
+    let settings = Settings {
+        dry_run: true,
+        index: Some(IndexSettings::of(index.path().to_owned()).asking(IndexAsks::Feed)),
+        ..server.settings(None)
+    };
+    sandbox.reset_stats();
+    call_with(&server.url, "repair", &[], settings).await;
+    assert_eq!(sandbox.stats().requests("GET", Endpoint::DbUpdates), 0);
+
     let repair = Call::new("copy_number_dbs_to_accounts", Vec::new());
     server.call(&repair, Some(index.path())).await;
     assert_eq!(audit().await, (0, 0, [1, 3]));

@@ -135,15 +135,15 @@ impl Coverage {
             .then(|| chosen.numbers.iter().map(String::as_str).collect())
     }
 
-    /// Opens the index for the databases to read.
-    pub(super) async fn open_index(&self, run: &Run) -> Result<(), Error> {
+    /// Opens the index for the databases to read. `may_ask_feed`: whether changes of the last seconds may be missing.
+    pub(super) async fn open_index(&self, run: &Run, may_ask_feed: bool) -> Result<(), Error> {
         if self.only_numbers().is_some() {
             return Ok(());
         }
         let accounts = self.accounts.iter().map(|account| account.database());
         let databases: Vec<_> = accounts.chain(self.databases.iter().cloned()).collect();
         match self.scope {
-            AuditScope::All => run.open_whole_index(databases).await,
+            AuditScope::All => run.open_whole_index(databases, may_ask_feed).await,
             _ => run.open_index(&databases).await,
         }
     }

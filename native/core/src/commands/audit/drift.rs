@@ -38,6 +38,7 @@ pub(in crate::commands) async fn find_drift(
     let filter = Filter::of(run).await?;
     let is_open = filter.is_open() && run.settings.exclude.is_empty();
     let coverage = Arc::new(Coverage::of(run, parts).await?);
+    coverage.open_index(run, false).await?;
     let Covered {
         audit,
         unread_accounts,

@@ -25,13 +25,13 @@ use std::sync::Arc;
 pub(super) use drift::{FoundDrift, find_drift};
 pub(super) use one_number::{AuditedNumber, audit_number};
 
-use super::answer::Answer;
+use super::answer::{Answer, Returned};
 use crate::engine::Run;
 use crate::kazoo::{
     AccountId, DatabaseName, GREGORIAN_UNIX_EPOCH, number_database_of, number_databases_of,
 };
 use crate::plan::Drift;
-use crate::report::{Audit, AuditScope, AuditTotals, Audited, Event, Finding};
+use crate::report::{Audit, AuditScope, AuditTotals, Audited, Event, FEED_DELAY, Finding};
 use crate::selection::AuditTarget;
 use couchdb::Error;
 use coverage::Coverage;
@@ -42,10 +42,6 @@ use results::AuditResults;
 /// The entries of the snapshot whose findings are settled together.
 const SETTLED: usize = 1000;
 
-/// The seconds within which CouchDB writes a change to its feed of updates. It was half a second on an idle server, and two on a busy
-/// one.
-const FEED_DELAY: u64 = 5;
-
 /// `audit`
 pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer, Error> {
     run.prune_journals();
@@ -55,6 +51,11 @@ pub(crate) async fn audit(run: &Arc<Run>, target: AuditTarget) -> Result<Answer,
         AuditTarget::Parts(parts) => parts,
     };
     let coverage = Coverage::of(run, parts).await?;
+    coverage.open_index(run, true).await?;
+    let known = run.settings.audit.known.as_ref();
+    if known.is_some_and(|moment| run.index.is_still_of(moment)) {
+        return Ok(Answer::Only(Returned::Ok));
+    }
     let Covered { mut audit, .. } = audit_covered(run, &Arc::new(coverage), filter).await?;
     audit.cluster = trend::cluster_of(run).await?;
     let totals = AuditTotals::of(&audit);
@@ -84,14 +85,13 @@ struct Covered {
 /// By account and number: a number database.
 pub(super) type WrongSources = BTreeMap<(AccountId, String), DatabaseName>;
 
-/// Audits the numbers of a scope.
+/// Audits the numbers of a scope, for which the index was opened.
 async fn audit_covered(
     run: &Arc<Run>,
     coverage: &Arc<Coverage>,
     filter: Filter,
 ) -> Result<Covered, Error> {
     let results = Arc::new(AuditResults::new(run, filter));
-    coverage.open_index(run).await?;
     let accounts = read_accounts::read(run, coverage).await?;
     let context = Arc::new(read_numbers::AuditContext {
         coverage: coverage.clone(),

@@ -15,6 +15,7 @@ mod trend;
 pub use accepted::{AcceptedEntry, AcceptedFindings, BadAccepted};
 pub use finding::{AuditScope, Finding};
 pub use page::to_html;
+pub(crate) use results::FEED_DELAY;
 pub use results::{Audit, FindingCounts, KindCount, NumberCounts};
 pub use rows::{finding_line, last_line, to_csv, to_json};
 pub(super) use table::{finding_lines, lines};

@@ -1,6 +1,7 @@
 //! The findings of an audit as a value.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,10 @@ use super::finding::{AuditScope, Finding};
 use super::{AcceptedEntry, AuditTotals, AuditedCluster, remedy};
 use crate::plan::{Drift, Severity};
 use crate::report::failures::Failures;
+
+/// The seconds within which CouchDB writes a change to its feed of updates. It was half a second on an idle server, and two on a busy
+/// one.
+pub(crate) const FEED_DELAY: u64 = 5;
 
 /// Numbers, each counted once: `looked_at` is the sum of the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +157,18 @@ impl Audit {
     /// Whether something could not be read or checked.
     pub fn is_incomplete(&self) -> bool {
         !self.unread.is_empty() || self.unchecked > 0
+    }
+
+    /// The same audit at a later time, at which nothing had changed according to CouchDB's feed of updates.
+    #[must_use]
+    pub fn at(self, now: SystemTime) -> Self {
+        let taken_at = now.duration_since(SystemTime::UNIX_EPOCH);
+        let taken_at = taken_at.unwrap_or_default().as_secs();
+        Self {
+            taken_at,
+            as_of: taken_at.saturating_sub(FEED_DELAY),
+            ..self
+        }
     }
 
     /// A line that says which changes can be missing. `None`: none that were made before the audit.
