@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use exact_json::Value;
 use kazoo_numbers::couchdb::{DatabaseName, Method, ServerUrl};
 use kazoo_numbers::host::{Host, Standalone};
 use kazoo_numbers::run::{IndexSettings, Settings};
 use kazoo_numbers::watch::{WatchEvent, WatchJob, WatchSettings, watch};
 use kazoo_numbers_testkit::command::settings;
-use kazoo_numbers_testkit::server::TestServer;
+use kazoo_numbers_testkit::server::{TestServer, send};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -107,15 +108,21 @@ async fn unchanged_cluster_is_not_read_again() {
             }
         }
     }
-    let account = cluster.account_databases().next().unwrap();
-    let database = DatabaseName::new(account).unwrap();
-    server
-        .send(Method::DELETE, &format!("/{}", database.encoded()))
-        .await;
+    // A number without a copy, in a known database.
+    let database = cluster.number_databases().next().unwrap();
+    let (id, number) = cluster.databases[database].documents.iter().next().unwrap();
+    let number = Value::Object(number.clone()).to_string();
+    let path = format!(
+        "/{}/%2B14155550199",
+        DatabaseName::new(database).unwrap().encoded()
+    );
+    let number = number.replace(id, "+14155550199");
+    let sent = send(&server.url, Method::PUT, &path, Some(number)).await;
+    assert!(sent.status.is_success(), "{sent:?}");
     let found = async {
         loop {
             let line = receiver.recv().await.unwrap().line();
-            if line.is_some_and(|line| line.starts_with("drift: account_missing ")) {
+            if line.is_some_and(|line| line.starts_with("drift: missing_copy +14155550199 ")) {
                 break;
             }
         }
