@@ -19,7 +19,7 @@ pub(crate) struct Results {
 impl Results {
     /// Reads a file. A missing file is empty.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let measurements = match fs::read(path) {
+        let mut measurements: Vec<Measurement> = match fs::read(path) {
             // In two steps: with numbers of arbitrary precision, fractions in flattened fields can
             // only be read from a value.
             Ok(text) => exact_json::from_slice(&text)
@@ -28,6 +28,7 @@ impl Results {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
+        sort(&mut measurements);
         Ok(Self {
             path: path.to_owned(),
             measurements,
@@ -39,13 +40,7 @@ impl Results {
         self.measurements
             .retain(|other| !other.is_of_the_same(&measurement));
         self.measurements.push(measurement);
-        self.measurements.sort_by_key(|measurement| {
-            (
-                measurement.shape,
-                family_index(&measurement.command),
-                measurement.state,
-            )
-        });
+        sort(&mut self.measurements);
         let mut text = exact_json::to_vec_pretty(&self.measurements)?;
         text.push(b'\n');
         fs::write(&self.path, text).with_context(|| self.path.display().to_string())
@@ -55,6 +50,18 @@ impl Results {
     pub(crate) fn measurements(&self) -> &[Measurement] {
         &self.measurements
     }
+}
+
+/// By size, then in the order of the families. The states of a command follow each other.
+fn sort(measurements: &mut [Measurement]) {
+    measurements.sort_by_key(|measurement| {
+        (
+            measurement.shape,
+            family_index(&measurement.command),
+            measurement.command.clone(),
+            measurement.state,
+        )
+    });
 }
 
 /// The index of a command's family. A command that is no longer measured comes last.
