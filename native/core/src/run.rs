@@ -17,7 +17,7 @@ pub use crate::selection::Exclusions;
 
 use crate::command::{Brake, Command, help};
 use crate::commands::Answer;
-use crate::engine::{Run, decodes_names, distrust_feed, milliseconds_since};
+use crate::engine::{Run, decodes_names, milliseconds_since};
 use crate::host::Host;
 use crate::journal::new_run_id;
 use crate::lease::{self, Lease, Taken};
@@ -129,7 +129,7 @@ async fn run_to_end(mut job: Job, id: String) -> Finished {
         && summary.counts.written() > 0
         && !summary.dry_run
     {
-        distrust_feed(&index).await;
+        run.distrust_feed(&index).await;
     }
     // A stopped run counts as interrupted: the next conversion completes it.
     if answer.as_ref().err().is_none_or(is_stop) {

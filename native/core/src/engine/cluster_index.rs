@@ -99,7 +99,7 @@ impl Run {
         settings: &IndexSettings,
         states: &DatabaseStates,
     ) -> Result<Option<Store>, Error> {
-        if let Some(store) = self.made_store().await? {
+        if let Some(store) = self.made_store(settings).await? {
             return Ok(Some(store));
         }
         let documents = states.documents().await?;
@@ -116,10 +116,7 @@ impl Run {
     }
 
     /// The store of the cluster, if an earlier run has made it.
-    async fn made_store(&self) -> Result<Option<Store>, Error> {
-        let Some(settings) = &self.settings.index else {
-            return Ok(None);
-        };
+    async fn made_store(&self, settings: &IndexSettings) -> Result<Option<Store>, Error> {
         // Without a directory there is no need to ask which cluster it is.
         if !settings.directory.is_dir() {
             return Ok(None);
@@ -135,7 +132,10 @@ impl Run {
 
     /// Opens the index for these databases, if an earlier run has made one. A command for one account reads too little to make it.
     pub(crate) async fn open_made_index(&self, databases: &[DatabaseName]) -> Result<(), Error> {
-        match self.made_store().await? {
+        let Some(settings) = &self.settings.index else {
+            return Ok(());
+        };
+        match self.made_store(settings).await? {
             Some(_) => self.open_index(databases).await,
             None => Ok(()),
         }
@@ -148,14 +148,28 @@ impl Run {
         databases: Vec<DatabaseName>,
         may_ask_feed: bool,
     ) -> Result<(), Error> {
-        let asks = self.settings.index.as_ref().map(|settings| settings.asks);
-        let feed = match asks {
-            Some(IndexAsks::Feed) if may_ask_feed => self.made_store().await?,
+        let feed = match &self.settings.index {
+            Some(settings) if may_ask_feed && settings.asks == IndexAsks::Feed => {
+                self.made_store(settings).await?
+            }
             _ => None,
         };
         self.open_with(&databases, feed).await?;
         self.index.opened_mut().all = Some(databases);
         Ok(())
+    }
+
+    /// Lets the next audit ask each database: CouchDB's feed may not have the writes of this run yet.
+    pub(crate) async fn distrust_feed(&self, settings: &IndexSettings) {
+        let store = match self.made_store(settings).await {
+            Ok(Some(store)) => store,
+            Ok(None) => return,
+            Err(error) => return debug!(%error, "no states to forget"),
+        };
+        let forgotten = tokio::task::spawn_blocking(move || store.forget_states()).await;
+        if let Ok(Err(error)) = forgotten {
+            info!(%error, "cannot delete files of the index");
+        }
     }
 
     async fn open_store(&self, settings: &IndexSettings) -> Result<Option<Store>, Error> {
@@ -413,16 +427,6 @@ impl ClusterIndex {
     /// Whether facts came from the index.
     pub(crate) fn was_used(&self) -> bool {
         self.unchanged.load(Ordering::Relaxed) + self.updated.load(Ordering::Relaxed) > 0
-    }
-}
-
-/// After a run that wrote, the next audit asks each database: CouchDB's feed may not have the writes yet.
-pub(crate) async fn distrust_feed(settings: &IndexSettings) {
-    let directory = settings.directory.clone();
-    if let Ok(Err(error)) =
-        tokio::task::spawn_blocking(move || Store::forget_states(&directory)).await
-    {
-        debug!(%error, "no states to forget");
     }
 }
 

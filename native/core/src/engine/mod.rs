@@ -42,7 +42,6 @@ mod write;
 pub(crate) use apply::{End, Ends};
 pub(crate) use assigned_scan::{AccountFilter, AllAccounts};
 pub(crate) use budget::{Budget, Charge};
-pub(crate) use cluster_index::distrust_feed;
 pub use database_states::ClusterMoment;
 pub(crate) use duplicates::Duplicate;
 pub(crate) use given::Numbered;

@@ -120,17 +120,15 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the files of all servers, of each cluster with an index in a directory. The next run asks each database.
+    /// Deletes the files of all servers. The next run asks each database.
     ///
     /// # Errors
     /// The directory cannot be read or written.
-    pub(crate) fn forget_states(directory: &Path) -> io::Result<()> {
-        for cluster in fs::read_dir(directory)? {
-            for file in fs::read_dir(cluster?.path())? {
-                let file = file?;
-                if file.file_name().to_string_lossy().starts_with(OF_SERVER) {
-                    fs::remove_file(file.path())?;
-                }
+    pub(crate) fn forget_states(&self) -> io::Result<()> {
+        for file in fs::read_dir(&self.folder)? {
+            let file = file?;
+            if file.file_name().to_string_lossy().starts_with(OF_SERVER) {
+                fs::remove_file(file.path())?;
             }
         }
         Ok(())

@@ -706,8 +706,13 @@ async fn recent_audit_asks_what_is_in_the_feed() {
     call_with(&server.url, "repair", &[], settings).await;
     assert_eq!(sandbox.stats().requests("GET", Endpoint::DbUpdates), 0);
 
+    // A folder of somebody else in the same directory is left alone.
+    let other = index.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("server-key.pem"), "").unwrap();
     let repair = Call::new("copy_number_dbs_to_accounts", Vec::new());
     server.call(&repair, Some(index.path())).await;
     assert_eq!(audit().await, (0, 0, [1, 3]));
+    assert!(other.join("server-key.pem").exists());
     sandbox.shutdown().await;
 }
